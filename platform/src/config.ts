@@ -1,0 +1,54 @@
+// Typed settings, read once from the environment. Only the modules named `config` of each service call this;
+// nothing else looks at `process.env`.
+import { z } from 'zod';
+
+/** Settings that cannot be used. The message lists every fault, one a line, never a value that may be secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+const port = z.coerce.number().int().min(0).max(65535);
+
+/** A duration in milliseconds. */
+export const milliseconds = (fallback: number, max = 600_000) =>
+  z.coerce.number().int().min(0).max(max).default(fallback);
+
+/** The settings that every service takes. */
+export const commonSettings = {
+  PORT: port,
+  OPS_PORT: port,
+  HOST: z.string().min(1).default('0.0.0.0'),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  /** How long readiness says no before connections are closed, so that load balancers notice. */
+  DRAIN_DELAY_MS: milliseconds(0, 20_000),
+};
+
+/** What a service needs to check access tokens. */
+export const tokenSettings = {
+  JWT_ISSUER: z.string().min(1).default('holdfast'),
+  JWT_AUDIENCE: z.string().min(1).default('holdfast'),
+};
+
+/** What a service needs to reach PostgreSQL. */
+export const databaseSettings = {
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  DATABASE_POOL_MAX: z.coerce.number().int().min(1).max(100).default(10),
+};
+
+/**
+ * Reads the settings of `shape` from `env`.
+ * @throws {ConfigError} naming every setting that is missing or malformed, all at once
+ */
+export function readSettings<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  env: NodeJS.ProcessEnv,
+): Readonly<z.infer<z.ZodObject<Shape>>> {
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const result = z.object(shape).safeParse(present);
+  if (result.success) return Object.freeze(result.data);
+  const faults = result.error.issues.map((issue) => {
+    const name = issue.path.join('.');
+    return `${name}: ${env[name] === undefined ? 'is required' : issue.message}`;
+  });
+  throw new ConfigError(`Settings cannot be used:\n  ${faults.join('\n  ')}`);
+}

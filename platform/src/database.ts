@@ -1,0 +1,111 @@
+// Connections to PostgreSQL: one bounded pool a service, named prepared statements for the hot paths.
+import { isNativeError } from 'node:util/types';
+import pg from 'pg';
+import { z } from 'zod';
+import type { Logger } from './log.js';
+import { sqlStatements } from './metrics.js';
+
+export interface PoolOptions {
+  readonly url: string;
+  readonly max: number;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+  readonly log: Logger;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 10_000;
+
+/** Counts what is sent, so that tests and dashboards can tell the number of statements of a request. */
+class CountingClient extends pg.Client {
+  // pg's overloads of `query` cannot be spelled by a subclass; the wrapper passes its arguments through untouched.
+  override query = ((...args: Parameters<pg.Client['query']>) => {
+    sqlStatements.inc();
+    return super.query(...args);
+  }) as pg.Client['query'];
+}
+
+/** A pool for requests. Waiting for a connection and running a statement are bounded in time. */
+export function createPool(options: PoolOptions): pg.Pool {
+  return openPool(options, { statement_timeout: STATEMENT_TIMEOUT_MS, Client: CountingClient });
+}
+
+/** A pool for background work: not counted as a request's statements. */
+export function createWorkerPool(options: PoolOptions): pg.Pool {
+  return openPool(options, { statement_timeout: STATEMENT_TIMEOUT_MS });
+}
+
+function openPool(options: PoolOptions, extra: pg.PoolConfig & { Client?: typeof pg.Client }): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.max,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    application_name: options.applicationName,
+    ...extra,
+  });
+  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  pool.on('error', (error) => options.log.warn({ err: error }, 'a database connection was lost'));
+  // One in use may report its end more than once (the server's last words, then the socket's); whoever uses it learns
+  // of it by the query that fails.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
+}
+
+/** Something that runs a query: the pool, or a client inside a transaction. */
+export interface Queryable {
+  query<Row extends pg.QueryResultRow>(config: pg.QueryConfig): Promise<pg.QueryResult<Row>>;
+}
+
+/** A statement that is parsed and planned once a connection. Returns the rows. */
+export type Statement<Params extends readonly unknown[], Row> = (
+  db: Queryable,
+  ...params: Params
+) => Promise<Row[]>;
+
+/**
+ * Names a statement.
+ * @param name unique in the process; shown in pg_prepared_statements
+ * @param text SQL with `$1`, `$2`, … for the parameters
+ */
+export function statement<Params extends readonly unknown[], Row extends pg.QueryResultRow>(
+  name: string,
+  text: string,
+): Statement<Params, Row> {
+  return async (db, ...params) => (await db.query<Row>({ name, text, values: [...params] })).rows;
+}
+
+/** SQLSTATE classes and codes, and socket errors, that mean "the database cannot be reached right now". */
+const UNAVAILABLE =
+  /^(08...|57P0[1-3]|57014|53300|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|P1001|P1002|P1008|P1017|P2024|P2037)$/;
+const UNAVAILABLE_MESSAGES =
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Can't reach database server|Server has closed the connection|Cannot use a pool after/;
+
+/** Whether an error of pg or Prisma says that the database cannot be reached, so that trying again later makes sense. */
+export function isDatabaseUnavailable(error: unknown, depth = 0): boolean {
+  if (!isNativeError(error) || depth > 4) return false;
+  const code = 'code' in error ? error.code : undefined;
+  if (typeof code === 'string' && UNAVAILABLE.test(code)) return true;
+  if (UNAVAILABLE_MESSAGES.test(error.message)) return true;
+  if (
+    error instanceof AggregateError &&
+    error.errors.some((inner) => isDatabaseUnavailable(inner, depth + 1))
+  )
+    return true;
+  return isDatabaseUnavailable(error.cause, depth + 1);
+}
+
+/** What adapter-pg makes of SQLSTATE 23505, and Prisma of that. */
+const prismaUniqueViolation = z.object({
+  code: z.literal('P2002'),
+  meta: z.object({
+    driverAdapterError: z.object({ cause: z.object({ constraint: z.object({ index: z.string() }) }) }),
+  }),
+});
+
+/** The name of the unique constraint that an error of pg or Prisma says was broken, if it says so. */
+export function brokenUniqueConstraint(error: unknown): string | undefined {
+  if (error instanceof pg.DatabaseError) return error.code === '23505' ? error.constraint : undefined;
+  return prismaUniqueViolation.safeParse(error).data?.meta.driverAdapterError.cause.constraint.index;
+}

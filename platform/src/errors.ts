@@ -1,0 +1,82 @@
+// Faults: what is thrown. A foreseeable outcome of an operation is a return value instead (a union member).
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+
+/** The codes that a caller can meet in `extensions.code`. */
+export type FaultCode =
+  | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
+  | 'BAD_USER_INPUT'
+  | 'RATE_LIMITED'
+  | 'QUERY_TOO_COMPLEX'
+  | 'SERVICE_UNAVAILABLE'
+  | 'INTERNAL_SERVER_ERROR';
+
+/** The HTTP status that says the same as each code (RFC 9110, RFC 6585). */
+export const STATUS_OF_CODE: Record<FaultCode, number> = {
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  BAD_USER_INPUT: 400,
+  RATE_LIMITED: 429,
+  QUERY_TOO_COMPLEX: 400,
+  SERVICE_UNAVAILABLE: 503,
+  INTERNAL_SERVER_ERROR: 500,
+};
+
+/** A fault whose message may be shown to the caller. The `cause` is for the log only. */
+export class AppError extends GraphQLError {
+  override readonly name = 'AppError';
+  readonly code: FaultCode;
+  /** `details` become GraphQL extensions and problem+json members: shown to the caller. */
+  constructor(
+    code: FaultCode,
+    message: string,
+    options: { cause?: unknown; details?: Record<string, unknown> } = {},
+  ) {
+    super(message, { extensions: { ...options.details, code } });
+    this.code = code;
+    if (options.cause !== undefined) this.cause = options.cause;
+  }
+}
+
+/** An argument that breaks a rule; `field` is its name, `message` says what was expected and what came. */
+export function badInput(field: string, message: string): AppError {
+  return new AppError('BAD_USER_INPUT', `${field}: ${message}`, {
+    details: { errors: [{ field, message }] },
+  });
+}
+
+/** Codes of graphql-js and Apollo Server that mean "the client sent something that cannot be run". */
+const CLIENT_FAULTS = new Set([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'BAD_REQUEST',
+  'OPERATION_RESOLUTION_FAILURE',
+]);
+/** Codes that are part of a protocol with clients and so keep their names. */
+const PROTOCOL_CODES = new Set(['PERSISTED_QUERY_NOT_FOUND', 'PERSISTED_QUERY_NOT_SUPPORTED']);
+/** What may be shown beside the code. Everything else (stack traces, service names, queries) stays inside. */
+const PUBLIC_DETAILS = ['errors', 'retryAfter', 'requestId', 'limit', 'actual'];
+
+const isFaultCode = (code: unknown): code is FaultCode => typeof code === 'string' && code in STATUS_OF_CODE;
+
+function publicCode(code: unknown): string {
+  if (isFaultCode(code)) return code;
+  if (typeof code === 'string' && CLIENT_FAULTS.has(code)) return 'BAD_USER_INPUT';
+  if (typeof code === 'string' && PROTOCOL_CODES.has(code)) return code;
+  return 'INTERNAL_SERVER_ERROR';
+}
+
+/** The reply's form of an error: known faults with what may be shown of them, anything else masked. */
+export function toPublicError(formatted: GraphQLFormattedError): GraphQLFormattedError {
+  const code = publicCode(formatted.extensions?.['code']);
+  const extensions: Record<string, unknown> = { code };
+  for (const key of PUBLIC_DETAILS) {
+    if (formatted.extensions?.[key] !== undefined) extensions[key] = formatted.extensions[key];
+  }
+  return {
+    message: code === 'INTERNAL_SERVER_ERROR' ? 'Something went wrong on our side.' : formatted.message,
+    ...(formatted.locations && { locations: formatted.locations }),
+    ...(formatted.path && { path: formatted.path }),
+    extensions,
+  };
+}

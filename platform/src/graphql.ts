@@ -1,0 +1,153 @@
+// GraphQL over HTTP on Apollo Server, without a web framework between them. Gateway and subgraphs share it.
+import { ApolloServer, type ApolloServerOptions, HeaderMap } from '@apollo/server';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { isDatabaseUnavailable } from './database.js';
+import { AppError, toPublicError } from './errors.js';
+import { HttpFault, type HttpRequest, type Reply } from './http.js';
+import type { Logger } from './log.js';
+import type { TokenVerifier } from './tokens.js';
+import type { Viewer } from './viewer.js';
+
+/** What every resolver gets; services add their data sources. */
+export interface RequestContext {
+  readonly requestId: string;
+  readonly viewer: Viewer;
+  /** When the answer is of no use any more, ms since the epoch. */
+  readonly deadlineAt: number;
+  readonly authorization: string | undefined;
+  readonly request: HttpRequest;
+}
+
+/** Who asks, and until when. */
+export async function requestContext(request: HttpRequest, verify: TokenVerifier): Promise<RequestContext> {
+  const { authorization } = request.headers;
+  const viewer = await verify(authorization);
+  if (viewer.kind === 'user') request.trail.userId = viewer.id;
+  return { requestId: request.requestId, viewer, deadlineAt: request.deadlineAt, authorization, request };
+}
+
+/** What Apollo Server was told to run: a schema with resolvers, or a gateway. */
+export type GraphQLServerOptions<Context extends RequestContext> = ApolloServerOptions<Context> & {
+  readonly log: Logger;
+};
+
+/**
+ * An Apollo Server with this project's settings: faults masked and logged, no stack traces, no batching, CSRF
+ * prevention on, and the operation's name in the log line.
+ */
+export function createGraphQLServer<Context extends RequestContext>(
+  options: GraphQLServerOptions<Context>,
+): ApolloServer<Context> {
+  const { log, ...apollo } = options;
+  return new ApolloServer<Context>({
+    introspection: true,
+    persistedQueries: false,
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+    logger: log,
+    formatError,
+    ...apollo,
+    plugins: [
+      ...(apollo.plugins ?? []),
+      {
+        requestDidStart: async ({ contextValue: { request } }) => ({
+          didResolveOperation: async ({ operationName, operation }) => {
+            request.trail.operation = operationName ?? operation?.operation ?? 'unknown';
+          },
+          willSendResponse: async ({ response, errors }) => {
+            if (response.body.kind !== 'single' || errors === undefined) return;
+            const shown = response.body.singleResult.errors ?? [];
+            logFaults(log, request.requestId, errors, shown);
+            request.trail.code = String(shown[0]?.extensions?.['code']);
+            response.body.singleResult.errors = shown.map((error) => withRequestId(error, request.requestId));
+          },
+        }),
+      },
+    ],
+  });
+}
+
+const innermost = (error: unknown): unknown =>
+  error instanceof GraphQLError && error.originalError ? innermost(error.originalError) : error;
+
+/** Masks: the only way by which an error reaches a reply, whatever threw it and wherever. */
+function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
+  const original = innermost(error);
+  if (original instanceof AppError || !isDatabaseUnavailable(original)) return toPublicError(formatted);
+  const message = 'The data cannot be reached right now. Try again in a moment.';
+  return toPublicError({ ...formatted, message, extensions: { code: 'SERVICE_UNAVAILABLE' } });
+}
+
+/** Lets the caller quote a masked error: the log has the same id beside the real one. */
+function withRequestId(error: GraphQLFormattedError, requestId: string): GraphQLFormattedError {
+  if (error.extensions?.['code'] !== 'INTERNAL_SERVER_ERROR') return error;
+  return {
+    ...error,
+    message: `${error.message} Please quote request ${requestId}.`,
+    extensions: { ...error.extensions, requestId },
+  };
+}
+
+function logFaults(
+  log: Logger,
+  requestId: string,
+  errors: readonly GraphQLError[],
+  shown: readonly GraphQLFormattedError[],
+): void {
+  errors.forEach((error, index) => {
+    const code = shown[index]?.extensions?.['code'];
+    if (code !== 'INTERNAL_SERVER_ERROR' && code !== 'SERVICE_UNAVAILABLE') return;
+    const original = innermost(error);
+    const err = original instanceof Error ? (original.cause ?? original) : original;
+    log.error({ err, requestId, field: error.path?.join('.'), code }, 'a field failed');
+  });
+}
+
+function headerMap(request: HttpRequest): HeaderMap {
+  const headers = new HeaderMap();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  }
+  return headers;
+}
+
+async function jsonBody(request: HttpRequest): Promise<unknown> {
+  if (request.method !== 'POST') return undefined;
+  const type = request.headers['content-type'] ?? '';
+  if (!/^application\/(json|graphql-response\+json)\b/i.test(type)) {
+    throw new HttpFault(
+      415,
+      `A body of type application/json is expected, ${type === '' ? 'none' : 'another type'} came.`,
+    );
+  }
+  return parseJson(await request.body());
+}
+
+/** @throws {HttpFault} 400 when the bytes are not JSON */
+export function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw new HttpFault(400, 'A body of well-formed JSON is expected.');
+  }
+}
+
+/** Answers one GraphQL request over HTTP (the GraphQL-over-HTTP specification). */
+export async function answerGraphQL<Context extends RequestContext>(
+  server: ApolloServer<Context>,
+  request: HttpRequest,
+  context: () => Promise<Context>,
+): Promise<Reply> {
+  const result = await server.executeHTTPGraphQLRequest({
+    httpGraphQLRequest: {
+      method: request.method,
+      headers: headerMap(request),
+      search: request.query === '' ? '' : `?${request.query}`,
+      body: await jsonBody(request),
+    },
+    context,
+  });
+  // Chunked bodies come of @defer only, which no schema here offers.
+  const body = result.body.kind === 'complete' ? result.body.string : '';
+  return { status: result.status ?? 200, headers: Object.fromEntries(result.headers), body };
+}

@@ -1,0 +1,93 @@
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { createHttpServer, type Handler, HttpFault, type HttpServer, requestIdOf } from './http.js';
+import { createLogger } from './log.js';
+
+let http: HttpServer | undefined;
+afterEach(() => http?.close());
+
+async function serve(handler: Handler, maxBodyBytes?: number): Promise<number> {
+  http = createHttpServer({
+    handler,
+    onFault: (error) =>
+      error instanceof HttpFault
+        ? { status: error.status, headers: error.headers, body: error.message }
+        : { status: 500, body: 'masked' },
+    log: createLogger('test', 'silent'),
+    timeoutMs: 5_000,
+    ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
+  });
+  return http.listen(0, '127.0.0.1');
+}
+
+const echo: Handler = async (request) => ({ status: 200, body: String(await request.body()) });
+
+describe('the HTTP server', () => {
+  it('refuses a body over the limit, announced or not', async () => {
+    const port = await serve(echo, 10);
+    const announced = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'x'.repeat(11) });
+    expect(announced.status).toBe(413);
+    const chunks = new ReadableStream({
+      start: (controller) => {
+        for (const chunk of ['12345', '67890', '1']) controller.enqueue(new TextEncoder().encode(chunk));
+        controller.close();
+      },
+    });
+    const streamed = await fetch(`http://127.0.0.1:${port}/`, {
+      method: 'POST',
+      body: chunks,
+      duplex: 'half',
+    });
+    expect(streamed.status).toBe(413);
+    expect((await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'x'.repeat(10) })).status).toBe(
+      200,
+    );
+  });
+
+  it('survives a body that ends early and a handler that throws', async () => {
+    const port = await serve(async (request) => {
+      if (request.path === '/throw') throw new Error('inside');
+      return echo(request);
+    });
+    await new Promise<void>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf');
+        socket.end();
+      });
+      socket.on('close', () => resolve()).resume();
+    });
+    const thrown = await fetch(`http://127.0.0.1:${port}/throw`);
+    expect([thrown.status, await thrown.text()]).toEqual([500, 'masked']);
+  });
+
+  it('finishes what is under way when it is closed, and takes nothing new', async () => {
+    let finish = (): void => undefined;
+    const begun = new Promise<void>((isBegun) => {
+      void serve(
+        () =>
+          new Promise((resolve) => {
+            finish = () => resolve({ status: 200, body: 'done' });
+            isBegun();
+          }),
+      ).then((port) => {
+        reply = fetch(`http://127.0.0.1:${port}/`).then((response) => response.text());
+      });
+    });
+    let reply: Promise<string> | undefined;
+    await begun;
+    const closed = http?.close();
+    http = undefined;
+    finish();
+    expect(await reply).toBe('done');
+    await closed;
+  });
+});
+
+describe('request ids', () => {
+  it('are taken over only when they are short and harmless', () => {
+    expect(requestIdOf('my-id_1.2')).toBe('my-id_1.2');
+    for (const id of [undefined, '', 'x'.repeat(65), 'a b', 'a\nb', '<script>', ['a', 'b']]) {
+      expect(requestIdOf(id)).toMatch(/^[0-9a-f-]{36}$/);
+    }
+  });
+});

@@ -1,0 +1,206 @@
+// The HTTP server under every service: node:http with bounded bodies, headers and times, a request id, a deadline
+// and one log line a request. (Express in front of the same handlers costs three times the CPU; docs/decisions.md.)
+import { randomUUID } from 'node:crypto';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { Logger } from './log.js';
+
+export const REQUEST_ID_HEADER = 'x-request-id';
+/** Milliseconds that the caller will still wait; between services only. */
+export const TIMEOUT_HEADER = 'x-request-timeout-ms';
+
+export interface HttpRequest {
+  readonly method: string;
+  /** Percent-encoded, without the query. */
+  readonly path: string;
+  /** Without the question mark. */
+  readonly query: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly requestId: string;
+  /** When the answer is of no use any more, ms since the epoch. */
+  readonly deadlineAt: number;
+  /** What is learnt on the way and belongs in the log line. */
+  readonly trail: Trail;
+  /** The whole body. @throws {HttpFault} 413, or 400 when it ends early */
+  body(): Promise<Buffer>;
+}
+
+export interface Trail {
+  operation?: string;
+  userId?: string;
+  code?: string;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export type Handler = (request: HttpRequest) => Promise<Reply>;
+
+/** A request that cannot be handed on to its handler; the message is for the caller. */
+export class HttpFault extends Error {
+  override readonly name = 'HttpFault';
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+export interface HttpServerOptions {
+  readonly handler: Handler;
+  /** The reply to a request whose handler threw. */
+  readonly onFault: (error: unknown, request: HttpRequest) => Reply;
+  readonly log: Logger;
+  readonly timeoutMs: number;
+  readonly maxBodyBytes?: number;
+}
+
+export interface HttpServer {
+  readonly server: Server;
+  /** Resolves to the port, once it is open. */
+  listen(port: number, host: string): Promise<number>;
+  /** Accepts nothing new, finishes what is under way, then resolves. */
+  close(): Promise<void>;
+}
+
+const MAX_BODY_BYTES = 1_000_000;
+const HEADER_TIMEOUT_MS = 10_000;
+/** Longer than the idle time of the clients' pools, so that a server never hangs up on a request on its way. */
+const KEEP_ALIVE_MS = 65_000;
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Takes over an id from outside only when it is short and harmless; otherwise makes one. */
+export function requestIdOf(header: string | string[] | undefined): string {
+  return typeof header === 'string' && REQUEST_ID.test(header) ? header : randomUUID();
+}
+
+function deadlineOf(header: string | string[] | undefined, timeoutMs: number): number {
+  const asked = typeof header === 'string' && /^\d{1,7}$/.test(header) ? Number(header) : timeoutMs;
+  return Date.now() + Math.min(asked, timeoutMs);
+}
+
+async function readBody(message: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const tooLarge = new HttpFault(413, `A body of at most ${maxBytes} bytes is expected.`, {
+    connection: 'close',
+  });
+  if (Number(message.headers['content-length'] ?? 0) > maxBytes) throw tooLarge;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of message as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxBytes) throw tooLarge;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error === tooLarge) throw error;
+    throw new HttpFault(400, 'The body ended before it was whole.', { connection: 'close' });
+  }
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+}
+
+function send(response: ServerResponse, requestId: string, reply: Reply): void {
+  if (response.destroyed || response.headersSent) return;
+  const headers: Record<string, string | number> = { ...reply.headers, [REQUEST_ID_HEADER]: requestId };
+  if (reply.body !== undefined) headers['content-length'] = Buffer.byteLength(reply.body);
+  else if (reply.status !== 204 && reply.status !== 304) headers['content-length'] = 0;
+  response.writeHead(reply.status, headers);
+  response.end(response.req.method === 'HEAD' ? undefined : reply.body);
+}
+
+/** An HTTP server that runs `handler` for every request and always answers. */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES;
+
+  function requestOf(message: IncomingMessage): HttpRequest {
+    const url = message.url ?? '/';
+    const mark = url.indexOf('?');
+    return {
+      method: message.method ?? 'GET',
+      path: mark < 0 ? url : url.slice(0, mark),
+      query: mark < 0 ? '' : url.slice(mark + 1),
+      headers: message.headers,
+      requestId: requestIdOf(message.headers[REQUEST_ID_HEADER]),
+      deadlineAt: deadlineOf(message.headers[TIMEOUT_HEADER], options.timeoutMs),
+      trail: {},
+      body: () => readBody(message, maxBodyBytes),
+    };
+  }
+
+  function logRequest(request: HttpRequest, reply: Reply, startedAt: number): void {
+    const { operation, userId, code } = request.trail;
+    const ms = Math.round((performance.now() - startedAt) * 10) / 10;
+    options.log.info(
+      {
+        requestId: request.requestId,
+        method: request.method,
+        path: request.path,
+        operation,
+        userId,
+        status: reply.status,
+        code,
+        ms,
+      },
+      'request',
+    );
+  }
+
+  async function serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startedAt = performance.now();
+    const request = requestOf(message);
+    let reply: Reply;
+    try {
+      reply = await options.handler(request);
+    } catch (error) {
+      reply = options.onFault(error, request);
+    }
+    send(response, request.requestId, reply);
+    logRequest(request, reply, startedAt);
+  }
+
+  const server = createServer(
+    {
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: HEADER_TIMEOUT_MS,
+      requestTimeout: options.timeoutMs + HEADER_TIMEOUT_MS,
+    },
+    (message, response) => {
+      serve(message, response).catch((error: unknown) => {
+        options.log.error({ err: error }, 'a request could not be answered');
+        response.destroy();
+      });
+    },
+  );
+
+  return {
+    server,
+    listen: (port, host) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => {
+          server.off('error', reject);
+          const address = server.address();
+          resolve(typeof address === 'object' && address !== null ? address.port : port);
+        });
+      }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        // Connections that are idle now would keep the server open; busy ones close after their reply.
+        server.closeIdleConnections();
+        server.on('request', (_, response) => response.setHeader('connection', 'close'));
+        const sweep = setInterval(() => server.closeIdleConnections(), 100);
+        server.once('close', () => clearInterval(sweep));
+      }),
+  };
+}

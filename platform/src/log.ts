@@ -1,0 +1,54 @@
+// One JSON line an event. `npm start` makes them readable in a terminal.
+import { isNativeError } from 'node:util/types';
+import { type Logger, pino } from 'pino';
+
+export type { Logger };
+
+const SECRET_KEYS = ['password', 'token', 'accessToken', 'refreshToken', 'authorization', 'passwordHash'];
+
+interface LoggedError {
+  readonly type: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly constraint?: string;
+  readonly stack?: string;
+  readonly cause?: LoggedError;
+}
+
+const textOf = (error: Error, key: string): string | undefined => {
+  const value: unknown = Reflect.get(error, key);
+  return typeof value === 'string' ? value : undefined;
+};
+
+/** An error of a subgraph's reply is a plain object with a message. */
+const messageOf = (thrown: unknown): string =>
+  typeof thrown === 'object' && thrown !== null && 'message' in thrown
+    ? String(thrown.message)
+    : 'no error was thrown';
+
+/** Named members only: a database error's `detail` holds the whole row, a password hash among it. */
+export function loggedError(error: unknown, depth = 0): LoggedError {
+  if (!isNativeError(error)) return { type: typeof error, message: messageOf(error) };
+  const code = textOf(error, 'code');
+  const constraint = textOf(error, 'constraint');
+  return {
+    type: error.name,
+    message: error.message,
+    ...(code !== undefined && { code }),
+    ...(constraint !== undefined && { constraint }),
+    ...(error.stack !== undefined && { stack: error.stack }),
+    ...(error.cause !== undefined && depth < 3 && { cause: loggedError(error.cause, depth + 1) }),
+  };
+}
+
+/** A logger whose lines carry the service's name. Values under keys that name secrets are left out at two depths. */
+export function createLogger(service: string, level = 'info'): Logger {
+  return pino({
+    level,
+    base: { service },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: (error: unknown) => loggedError(error) },
+    formatters: { level: (label) => ({ level: label }) },
+    redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
+  });
+}

@@ -1,0 +1,74 @@
+// The ops port: liveness, readiness and metrics, apart from the port that callers use.
+import { createHttpServer, type HttpServer, type Reply } from './http.js';
+import type { Logger } from './log.js';
+import { registry } from './metrics.js';
+
+/** Throws, or rejects, with the reason why the service cannot work right now. */
+export type ReadinessCheck = () => Promise<unknown> | unknown;
+
+export interface OpsServerOptions {
+  readonly log: Logger;
+  /** By the name of what is checked. */
+  readonly checks: Readonly<Record<string, ReadinessCheck>>;
+  readonly draining: () => boolean;
+}
+
+const CHECK_TIMEOUT_MS = 2_000;
+
+async function failuresOf(checks: OpsServerOptions['checks']): Promise<string[]> {
+  const outcomes = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => {
+      let timer: NodeJS.Timeout | undefined;
+      const timeout = new Promise((_, reject) => {
+        timer = setTimeout(() => reject(new Error('took too long')), CHECK_TIMEOUT_MS);
+      });
+      try {
+        await Promise.race([check(), timeout]);
+        return [];
+      } catch {
+        return [name];
+      } finally {
+        clearTimeout(timer);
+      }
+    }),
+  );
+  return outcomes.flat();
+}
+
+const json = (status: number, value: unknown): Reply => ({
+  status,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(value),
+});
+
+/** Serves `/livez` (the process turns), `/readyz` (it can do its work) and `/metrics`. */
+export function createOpsServer({ log, checks, draining }: OpsServerOptions): HttpServer {
+  async function readiness(): Promise<Reply> {
+    if (draining()) return json(503, { status: 'draining' });
+    const failing = await failuresOf(checks);
+    return failing.length === 0
+      ? json(200, { status: 'ready' })
+      : json(503, { status: 'not ready', failing });
+  }
+
+  return createHttpServer({
+    log: log.child({}, { level: 'warn' }),
+    timeoutMs: 10_000,
+    handler: async ({ path }) => {
+      if (path === '/livez') return json(200, { status: 'alive' });
+      if (path === '/readyz') return readiness();
+      if (path === '/metrics') {
+        return {
+          status: 200,
+          headers: { 'content-type': registry.contentType },
+          body: await registry.metrics(),
+        };
+      }
+      return json(404, { status: 'not found' });
+    },
+    onFault: (error) => {
+      log.error({ err: error }, 'the ops port failed');
+      return json(500, { status: 'failed' });
+    },
+  });
+}

@@ -1,0 +1,118 @@
+// The life of a service process: settings, start, readiness, drain, end. Each `main.ts` is one call of this.
+import { format } from 'node:util';
+import { ConfigError } from './config.js';
+import { createHttpServer, type Handler, type HttpRequest, type Reply } from './http.js';
+import { createLogger, type Logger } from './log.js';
+import { createOpsServer, type ReadinessCheck } from './ops.js';
+
+/** The settings that the life cycle itself uses. */
+interface LifecycleSettings {
+  readonly PORT: number;
+  readonly OPS_PORT: number;
+  readonly HOST: string;
+  readonly LOG_LEVEL: string;
+  readonly DRAIN_DELAY_MS: number;
+}
+
+/** What a service hands over once it has started. */
+export interface RunningService {
+  readonly handler: Handler;
+  readonly onFault: (error: unknown, request: HttpRequest) => Reply;
+  readonly checks: Readonly<Record<string, ReadinessCheck>>;
+  /** Called after the last request was answered: finishes jobs, closes pools. */
+  close(): Promise<void>;
+}
+
+export interface ServiceDefinition<Settings extends LifecycleSettings> {
+  readonly name: string;
+  /** The longest that one request may take, ms. */
+  readonly timeoutMs: number | ((settings: Settings) => number);
+  readonly readSettings: (env: NodeJS.ProcessEnv) => Settings;
+  readonly start: (settings: Settings, log: Logger) => Promise<RunningService>;
+}
+
+/** A pod is killed 30 s after SIGTERM; what is not done by then is left to retries. */
+const END_WITHIN_MS = 25_000;
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+async function serve<Settings extends LifecycleSettings>(
+  definition: ServiceDefinition<Settings>,
+  settings: Settings,
+  log: Logger,
+): Promise<() => Promise<void>> {
+  let draining = false;
+  const service = await definition.start(settings, log);
+  const { handler, onFault, checks } = service;
+  const { timeoutMs } = definition;
+  const http = createHttpServer({
+    handler,
+    onFault,
+    log,
+    timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : timeoutMs(settings),
+  });
+  const ops = createOpsServer({ log, checks, draining: () => draining });
+  const port = await http.listen(settings.PORT, settings.HOST);
+  const opsPort = await ops.listen(settings.OPS_PORT, settings.HOST);
+  log.info({ port, opsPort, pid: process.pid }, 'listening');
+
+  return async () => {
+    draining = true;
+    await pause(settings.DRAIN_DELAY_MS);
+    await http.close();
+    await service.close();
+    await ops.close();
+  };
+}
+
+/** Runs a service until SIGTERM, SIGINT or the end of the process that started it. */
+export async function runService<Settings extends LifecycleSettings>(
+  definition: ServiceDefinition<Settings>,
+): Promise<void> {
+  let log = createLogger(definition.name);
+  const fail = (error: unknown): void => {
+    if (error instanceof ConfigError) log.fatal(error.message);
+    else log.fatal({ err: error }, 'the service ends because of a fault');
+    process.exitCode = 1;
+    // Gives the log line time to be written, then ends whatever is still open.
+    setTimeout(() => process.exit(1), 100).unref();
+  };
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+  try {
+    const settings = definition.readSettings(process.env);
+    log = createLogger(definition.name, settings.LOG_LEVEL);
+    takeOverConsole(log);
+    const close = await serve(definition, settings, log);
+    onEnd((reason) => {
+      log.info({ reason }, 'draining');
+      setTimeout(() => process.exit(1), END_WITHIN_MS).unref();
+      close().then(() => {
+        log.info('ended');
+        process.exit(0);
+      }, fail);
+    });
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** Libraries that write to the console would break "one JSON line an event". */
+function takeOverConsole(log: Logger): void {
+  const { console } = globalThis;
+  const write = (...parts: unknown[]): void => log.warn({ console: true }, format(...parts));
+  Object.assign(console, { log: write, info: write, warn: write, error: write, trace: write, debug: write });
+}
+
+/** Calls back once: at a signal, or when the supervisor that forked this process is gone. */
+function onEnd(end: (reason: string) => void): void {
+  let ending = false;
+  const once = (reason: string) => () => {
+    if (ending) return;
+    ending = true;
+    end(reason);
+  };
+  process.on('SIGTERM', once('SIGTERM'));
+  process.on('SIGINT', once('SIGINT'));
+  process.on('disconnect', once('the supervisor is gone'));
+}

@@ -1,0 +1,79 @@
+// What the three subgraphs have in common: a federated schema behind `/graphql`, and the faults of plain HTTP.
+import {
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+} from '@apollo/server/plugin/disabled';
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import type { GraphQLSchemaModule } from '@apollo/subgraph/dist/schema-helper/index.js';
+import { parse } from 'graphql';
+import type { FaultCode } from './errors.js';
+import { answerGraphQL, createGraphQLServer, type RequestContext, requestContext } from './graphql.js';
+import { type Handler, HttpFault, type HttpRequest, type Reply } from './http.js';
+import type { Logger } from './log.js';
+import type { TokenVerifier } from './tokens.js';
+
+export interface SubgraphOptions<Context extends RequestContext> {
+  /** The SDL, federation 2. */
+  readonly typeDefs: string;
+  readonly resolvers: NonNullable<GraphQLSchemaModule['resolvers']>;
+  readonly verify: TokenVerifier;
+  /** Adds the service's loaders and domain to what every request has. */
+  readonly context: (base: RequestContext) => Context;
+  /** Other paths that are answered, by `METHOD /path`. */
+  readonly routes?: Readonly<Record<string, Handler>>;
+  readonly log: Logger;
+}
+
+export interface Subgraph {
+  readonly handler: Handler;
+  readonly onFault: (error: unknown, request: HttpRequest) => Reply;
+  close(): Promise<void>;
+}
+
+const fault = (
+  status: number,
+  code: FaultCode,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Reply => ({
+  status,
+  headers: { ...headers, 'content-type': 'application/json' },
+  body: JSON.stringify({ errors: [{ message, extensions: { code } }] }),
+});
+
+/** Serves a subgraph. @throws when schema and resolvers do not fit each other */
+export async function createSubgraph<Context extends RequestContext>(
+  options: SubgraphOptions<Context>,
+): Promise<Subgraph> {
+  const { log, verify, context, routes = {} } = options;
+  const schema = buildSubgraphSchema([{ typeDefs: parse(options.typeDefs), resolvers: options.resolvers }]);
+  const server = createGraphQLServer<Context>({
+    schema,
+    log,
+    plugins: [ApolloServerPluginInlineTraceDisabled(), ApolloServerPluginLandingPageDisabled()],
+  });
+  await server.start();
+
+  return {
+    handler: async (request) => {
+      if (request.path === '/graphql') {
+        return answerGraphQL(server, request, async () => context(await requestContext(request, verify)));
+      }
+      const route = routes[`${request.method} ${request.path}`];
+      return route
+        ? route(request)
+        : fault(404, 'BAD_USER_INPUT', 'There is nothing here; /graphql is where to ask.');
+    },
+    onFault: (error, { requestId }) => {
+      if (error instanceof HttpFault)
+        return fault(error.status, 'BAD_USER_INPUT', error.message, error.headers);
+      log.error({ err: error, requestId }, 'a request failed');
+      return fault(
+        500,
+        'INTERNAL_SERVER_ERROR',
+        `Something went wrong on our side. Please quote request ${requestId}.`,
+      );
+    },
+    close: () => server.stop(),
+  };
+}

@@ -1,0 +1,105 @@
+import { createServer, type Server } from 'node:http';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { createTokenVerifier, remoteKeys, type TokenVerifier } from './tokens.js';
+
+type PrivateKey = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
+
+const ISSUER = 'test';
+let server: Server | undefined;
+afterEach(() => {
+  server?.close();
+});
+
+async function makeKey(): Promise<{ jwk: JWK; key: PrivateKey }> {
+  const { publicKey, privateKey } = await generateKeyPair('EdDSA');
+  const jwk = await exportJWK(publicKey);
+  return { jwk: { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'EdDSA' }, key: privateKey };
+}
+
+const sign = ({ jwk, key }: { jwk: JWK; key: PrivateKey }, expiresIn = '5m') =>
+  new SignJWT({ role: 'STAFF' })
+    .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: jwk.kid ?? '' })
+    .setIssuer(ISSUER)
+    .setAudience(ISSUER)
+    .setSubject('somebody')
+    .setJti('1')
+    .setIssuedAt()
+    .setExpirationTime(expiresIn)
+    .sign(key);
+
+interface Endpoint {
+  readonly verify: TokenVerifier;
+  requests: number;
+  down: boolean;
+}
+
+/** A verifier over a JWKS endpoint that counts its requests and can be down. */
+async function endpoint(keys: JWK[], maxAgeMs?: number): Promise<Endpoint> {
+  const state = { requests: 0, down: false };
+  const listening = createServer((_, response) => {
+    state.requests += 1;
+    response.statusCode = state.down ? 503 : 200;
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys }));
+  });
+  server = listening;
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', () => resolve()));
+  const address = listening.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  const verify = createTokenVerifier({
+    keys: remoteKeys(`http://127.0.0.1:${port}/`, maxAgeMs),
+    issuer: ISSUER,
+    audience: ISSUER,
+  });
+  return Object.assign(state, { verify });
+}
+
+describe('a verifier over a JWKS endpoint', () => {
+  it('asks for the keys once, and not again for a token that it knows', async () => {
+    const key = await makeKey();
+    const jwks = await endpoint([key.jwk]);
+    const header = `Bearer ${await sign(key)}`;
+    for (let count = 0; count < 5; count += 1) {
+      expect(await jwks.verify(header)).toEqual({ kind: 'user', id: 'somebody', role: 'STAFF' });
+    }
+    expect(jwks.requests).toBe(1);
+  });
+
+  it('signs nobody out while the endpoint is down, however old its keys are', async () => {
+    const key = await makeKey();
+    const jwks = await endpoint([key.jwk], 0);
+    await jwks.verify(`Bearer ${await sign(key)}`);
+    jwks.down = true;
+    expect(await jwks.verify(`Bearer ${await sign(key, '6m')}`)).toMatchObject({ kind: 'user' });
+    expect(jwks.requests).toBeGreaterThan(1);
+  });
+
+  it('says that it cannot tell, rather than "invalid", when it never got a key', async () => {
+    const key = await makeKey();
+    const jwks = await endpoint([key.jwk]);
+    jwks.down = true;
+    expect(await jwks.verify(`Bearer ${await sign(key)}`)).toMatchObject({ kind: 'unverifiable' });
+  });
+
+  it('is not made to hammer the endpoint by tokens with unknown keys', async () => {
+    const known = await makeKey();
+    const jwks = await endpoint([known.jwk]);
+    await jwks.verify(`Bearer ${await sign(known)}`);
+    for (let count = 0; count < 20; count += 1) {
+      expect(await jwks.verify(`Bearer ${await sign(await makeKey())}`)).toEqual({
+        kind: 'invalid',
+        reason: 'it is signed with an unknown key',
+      });
+    }
+    expect(jwks.requests).toBeLessThanOrEqual(2);
+  });
+
+  it('does not let a remembered token outlive its expiry', async () => {
+    const key = await makeKey();
+    const jwks = await endpoint([key.jwk]);
+    const header = `Bearer ${await sign(key, '1s')}`;
+    expect(await jwks.verify(header)).toMatchObject({ kind: 'user' });
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect(await jwks.verify(header)).toEqual({ kind: 'invalid', reason: 'it has expired' });
+  });
+});

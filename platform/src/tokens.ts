@@ -1,0 +1,124 @@
+// Checks access tokens: JWTs by RFC 9068 (`typ: at+jwt`), algorithm, issuer, audience and type pinned.
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
+import { LRUCache } from 'lru-cache';
+import { ANONYMOUS, type Role, type Viewer } from './viewer.js';
+
+export const TOKEN_ALGORITHM = 'EdDSA';
+export const TOKEN_TYPE = 'at+jwt';
+
+export interface TokenVerifierOptions {
+  /** Finds the public key of a token: jose's remote or local JWKS. */
+  readonly keys: JWTVerifyGetKey;
+  readonly issuer: string;
+  readonly audience: string;
+  /** How long a good token is not checked again, ms; a key that is withdrawn counts no longer than this. */
+  readonly cacheMs?: number;
+}
+
+/**
+ * The public keys that the users service publishes (RFC 7517), asked for again after `maxAgeMs`. While they cannot be
+ * had the last ones stay good, so that a users service which is down signs nobody out. An unknown `kid` asks again at
+ * most every 10 s, so that forged ones cannot hammer it.
+ */
+export function remoteKeys(url: string, maxAgeMs = 600_000): JWTVerifyGetKey {
+  const remote = createRemoteJWKSet(new URL(url), {
+    timeoutDuration: 3_000,
+    cooldownDuration: 10_000,
+    cacheMaxAge: maxAgeMs,
+  });
+  return async (header, token) => {
+    try {
+      return await remote(header, token);
+    } catch (error) {
+      const last = remote.jwks();
+      if (reasonOf(error) !== undefined || last === undefined) throw error;
+      return createLocalJWKSet(last)(header, token);
+    }
+  };
+}
+
+/** Says who the `Authorization` header stands for. */
+export type TokenVerifier = (authorization: string | undefined) => Promise<Viewer>;
+
+const CACHED_TOKENS = 10_000;
+const BEARER = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/i;
+
+/** Reasons by jose's error codes; each says what is wrong and nothing of the token. */
+const REASONS: Record<string, string> = {
+  ERR_JWT_EXPIRED: 'it has expired',
+  ERR_JWT_CLAIM_VALIDATION_FAILED: 'a claim is not what this service expects',
+  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'its signature does not match',
+  ERR_JWKS_NO_MATCHING_KEY: 'it is signed with an unknown key',
+  ERR_JWKS_MULTIPLE_MATCHING_KEYS: 'it does not name its key',
+  ERR_JOSE_ALG_NOT_ALLOWED: 'its algorithm is not accepted',
+  ERR_JOSE_NOT_SUPPORTED: 'its algorithm is not accepted',
+};
+
+function reasonOf(error: unknown): string | undefined {
+  if (!(error instanceof errors.JOSEError)) return undefined;
+  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return undefined;
+  // The generic code is what a JWKS endpoint that answers with an error leaves behind.
+  if (error.code === 'ERR_JOSE_GENERIC') return undefined;
+  return REASONS[error.code] ?? 'it is malformed';
+}
+
+function viewerOf(claims: JWTPayload): Viewer {
+  const role = claims['role'];
+  if (typeof claims.sub !== 'string' || (role !== 'CUSTOMER' && role !== 'STAFF')) {
+    return { kind: 'invalid', reason: 'a claim is not what this service expects' };
+  }
+  return { kind: 'user', id: claims.sub, role: role satisfies Role };
+}
+
+/** A verifier that remembers good tokens. It never rejects. */
+export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
+  const cacheMs = options.cacheMs ?? 60_000;
+  const verified = new LRUCache<string, { viewer: Viewer; expiresAt: number }>({
+    max: CACHED_TOKENS,
+    ttl: cacheMs,
+  });
+
+  async function verify(token: string): Promise<Viewer> {
+    try {
+      const { payload } = await jwtVerify(token, options.keys, {
+        algorithms: [TOKEN_ALGORITHM],
+        typ: TOKEN_TYPE,
+        issuer: options.issuer,
+        audience: options.audience,
+        requiredClaims: ['exp', 'iat', 'sub', 'jti', 'role'],
+      });
+      const viewer = viewerOf(payload);
+      verified.set(token, { viewer, expiresAt: (payload.exp ?? 0) * 1000 });
+      return viewer;
+    } catch (error) {
+      const reason = reasonOf(error);
+      return reason === undefined ? { kind: 'unverifiable', cause: error } : { kind: 'invalid', reason };
+    }
+  }
+
+  return async (authorization) => {
+    if (authorization === undefined) return ANONYMOUS;
+    const token = BEARER.exec(authorization)?.[1];
+    if (token === undefined)
+      return { kind: 'invalid', reason: 'the header is not of the form "Bearer <JWT>"' };
+    const known = verified.get(token);
+    return known !== undefined && known.expiresAt > Date.now() ? known.viewer : verify(token);
+  };
+}
+
+/** The verifier of a service that has no keys of its own. */
+export function createRemoteVerifier(settings: {
+  readonly JWKS_URL: string;
+  readonly JWT_ISSUER: string;
+  readonly JWT_AUDIENCE: string;
+}): TokenVerifier {
+  const { JWKS_URL, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = settings;
+  return createTokenVerifier({ keys: remoteKeys(JWKS_URL), issuer, audience });
+}
