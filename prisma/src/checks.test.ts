@@ -1,0 +1,145 @@
+// What the database refuses, whatever the code above it does.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { createTestDatabase, type TestDatabase } from './testing.js';
+
+let database: TestDatabase;
+let client: pg.Client;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  client = new pg.Client(database.adminUrl);
+  await client.connect();
+});
+
+afterAll(async () => {
+  await client.end();
+  await database.drop();
+});
+
+beforeEach(() => client.query('BEGIN'));
+afterEach(() => client.query('ROLLBACK'));
+
+type Row = Record<string, string | number | boolean | Date | Buffer | null>;
+
+async function insert(table: string, row: Row): Promise<string> {
+  const columns = Object.keys(row).join(', ');
+  const values = Object.keys(row).map((_, index) => `$${index + 1}`);
+  const { rows } = await client.query<{ id: string }>(
+    `INSERT INTO ${table} (${columns}) VALUES (${values.join(', ')}) RETURNING *`,
+    Object.values(row),
+  );
+  return rows[0]?.id ?? '';
+}
+
+/** The name of the constraint that refuses the row, or 'accepted'. */
+async function verdict(table: string, row: Row): Promise<string> {
+  try {
+    await insert(table, row);
+    return 'accepted';
+  } catch (error) {
+    if (error instanceof pg.DatabaseError) return error.constraint ?? error.message;
+    throw error;
+  }
+}
+
+const user = { username: 'Ada.L-1_x', email: 'ada@example.org', password_hash: '-' };
+const product = { name: 'Kettle', price: '39.90', stock: 5 };
+const order = { quantity: 3, unit_price: '39.90', total_price: '119.70' };
+
+describe('users', () => {
+  test.each<[string, Row]>([
+    ['accepted', {}],
+    ['users_email_lower_check', { email: 'Ada@example.org' }],
+    ['users_username_check', { username: 'ab' }],
+    ['users_username_check', { username: 'with space' }],
+    ['users_username_check', { username: 'ada\n' }],
+    ['users_username_check', { username: 'ädä' }],
+    ['users_username_check', { username: '' }],
+    ['users_version_check', { version: 0 }],
+  ])('%s: %j', async (expected, change) => {
+    expect(await verdict('users.users', { ...user, ...change })).toBe(expected);
+  });
+
+  test.each<[string, Row]>([
+    ['users_username_key', { username: 'ADA.l-1_X', email: 'other@example.org' }],
+    ['users_email_key', { username: 'other' }],
+  ])('%s: a second one', async (expected, change) => {
+    await insert('users.users', user);
+    expect(await verdict('users.users', { ...user, ...change })).toBe(expected);
+  });
+});
+
+describe('products', () => {
+  test.each<[string, Row]>([
+    ['accepted', {}],
+    ['accepted', { price: 0, stock: 0 }],
+    ['accepted', { version: 3, content_version: 2 }],
+    ['products_price_check', { price: '-0.01' }],
+    ['products_stock_check', { stock: -1 }],
+    ['products_version_check', { version: 0, content_version: 0 }],
+    ['products_content_version_check', { version: 2, content_version: 3 }],
+    ['products_content_version_check', { content_version: 0 }],
+    ['products_name_check', { name: '' }],
+  ])('%s: %j', async (expected, change) => {
+    const found = await verdict('products.products', { ...product, ...change });
+    // A row may break two rules at once; PostgreSQL names the first by name.
+    if (expected === 'products_version_check') expect(found).toMatch(/version_check$/);
+    else expect(found).toBe(expected);
+  });
+
+  test.each<[string, number]>([
+    ['accepted', 1],
+    ['reservations_quantity_check', 0],
+  ])('a reservation is %s: %i units', async (expected, quantity) => {
+    const product_id = await insert('products.products', product);
+    const row = { order_id: '01900000-0000-7000-8000-000000000000', product_id, quantity, status: 'HELD' };
+    expect(await verdict('products.reservations', row)).toBe(expected);
+  });
+});
+
+describe('orders', () => {
+  let owned: Row;
+  beforeEach(async () => {
+    const user_id = await insert('users.users', user);
+    const product_id = await insert('products.products', product);
+    owned = { ...order, user_id, product_id };
+  });
+
+  test.each<[string, Row]>([
+    ['accepted', {}],
+    ['accepted', { status: 'REJECTED', rejection_code: 'OUT_OF_STOCK', rejection_available: 2 }],
+    ['accepted', { idempotency_key: 'k', request_hash: Buffer.from('h') }],
+    ['orders_quantity_check', { quantity: 0, total_price: 0 }],
+    ['orders_quantity_check', { quantity: -1, total_price: '-39.90' }],
+    ['orders_unit_price_check', { unit_price: '-1', total_price: '-3' }],
+    ['orders_total_price_check', { total_price: '119.71' }],
+    ['orders_version_check', { version: 0 }],
+    ['orders_rejection_code_check', { status: 'REJECTED' }],
+    ['orders_rejection_code_check', { rejection_code: 'OUT_OF_STOCK' }],
+    ['orders_idempotency_check', { idempotency_key: 'k' }],
+    ['orders_idempotency_check', { request_hash: Buffer.from('h') }],
+    ['orders_user_id_fkey', { user_id: '01900000-0000-7000-8000-000000000000' }],
+    ['orders_product_id_fkey', { product_id: '01900000-0000-7000-8000-000000000000' }],
+  ])('%s: %j', async (expected, change) => {
+    expect(await verdict('orders.orders', { ...owned, ...change })).toBe(expected);
+  });
+
+  test('one order a user and key', async () => {
+    const keyed = { ...owned, idempotency_key: 'k', request_hash: Buffer.from('h') };
+    await insert('orders.orders', keyed);
+    expect(await verdict('orders.orders', keyed)).toBe('orders_user_id_idempotency_key_key');
+  });
+
+  test('one event an order and version, from 1', async () => {
+    const order_id = await insert('orders.orders', owned);
+    expect(await verdict('orders.order_events', { order_id, version: 0, status: 'PENDING' })).toBe(
+      'order_events_version_check',
+    );
+  });
+
+  test('an order holds its user and its product', async () => {
+    await insert('orders.orders', owned);
+    await expect(client.query('DELETE FROM products.products')).rejects.toThrow('orders_product_id_fkey');
+  });
+});

@@ -1,0 +1,83 @@
+// The migrator: what it leaves, and that several at once leave the same.
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { readMigrations } from './history.js';
+import { migrate } from './migrate.js';
+import { createTestDatabase, type TestDatabase, testServer } from './testing.js';
+import { SERVICES } from './urls.js';
+
+let database: TestDatabase;
+
+beforeEach(async () => {
+  database = await createTestDatabase({ empty: true });
+});
+
+afterEach(async () => {
+  await database.drop();
+});
+
+function run(log: (line: string) => void = () => undefined): Promise<string[]> {
+  return migrate({ adminUrl: database.adminUrl, rolePasswords: testServer().rolePasswords, log });
+}
+
+async function rows(sql: string): Promise<unknown[]> {
+  const client = new pg.Client(database.adminUrl);
+  await client.connect();
+  try {
+    return (await client.query({ text: sql, rowMode: 'array' })).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function migrationNames(): Promise<string[]> {
+  return (await readMigrations()).migrationDirectories.map(({ path }) => path);
+}
+
+test('an empty database gets every migration, once', async () => {
+  const names = await migrationNames();
+  expect(names.length).toBeGreaterThan(0);
+  expect(await run()).toEqual(names);
+  expect(await run()).toEqual([]);
+  const history = await rows(
+    'SELECT migration_name, applied_steps_count, finished_at IS NOT NULL FROM public._prisma_migrations ORDER BY 1',
+  );
+  expect(history).toEqual(names.map((name) => [name, 1, true]));
+});
+
+test.each([2, 8])('%i migrators at once on an empty database apply each migration once', async (count) => {
+  const results = await Promise.all(Array.from({ length: count }, () => run()));
+  const names = await migrationNames();
+  expect(results.flat()).toEqual(names);
+  expect(await rows('SELECT count(*)::int FROM public._prisma_migrations')).toEqual([[names.length]]);
+  expect(await rows(`SELECT to_regclass('graphile_worker._private_jobs') IS NOT NULL`)).toEqual([[true]]);
+});
+
+test('migrators of different databases of one server do not disturb each other over the roles', async () => {
+  const others = await Promise.all(Array.from({ length: 4 }, () => createTestDatabase({ empty: true })));
+  try {
+    const { rolePasswords } = testServer();
+    await Promise.all(
+      [database, ...others].map(({ adminUrl }) => migrate({ adminUrl, rolePasswords, log: () => undefined })),
+    );
+  } finally {
+    await Promise.all(others.map((other) => other.drop()));
+  }
+});
+
+test('a migration that was edited after it had been applied is reported and not run again', async () => {
+  await run();
+  await rows(`UPDATE public._prisma_migrations SET checksum = repeat('0', 64)`);
+  const lines: string[] = [];
+  expect(await run((line) => lines.push(line))).toEqual([]);
+  const [first] = await migrationNames();
+  expect(lines[0]).toBe(`warning: migration ${first} was edited after it had been applied to this database`);
+});
+
+test('what it logs names migrations and no password', async () => {
+  const lines: string[] = [];
+  await run((line) => lines.push(line));
+  expect(lines).toEqual((await migrationNames()).map((name) => `applied migration ${name}`));
+  const text = lines.join('\n');
+  for (const service of SERVICES) expect(text).not.toContain(testServer().rolePasswords[service]);
+});

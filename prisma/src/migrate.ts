@@ -1,0 +1,82 @@
+// Brings a database to the present version: the services' schemas, the queue, the roles. Safe to run at any
+// time and by several at once.
+import { Logger, runMigrations } from 'graphile-worker';
+import pg from 'pg';
+import { NO_FILTERS, readMigrations, readSchema } from './history.js';
+import { grantRoles, QUEUE_SCHEMA, type RolePasswords } from './roles.js';
+import { withSchemaEngine } from './schema-engine.js';
+
+const NEEDED_VERSION = 18;
+
+export type MigrateOptions = {
+  /** URL of the database as a role that may create schemas and roles. */
+  adminUrl: string;
+  rolePasswords: RolePasswords;
+  /** Gets one line a step; passwords are in none. */
+  log: (line: string) => void;
+};
+
+/**
+ * Applies what is missing, as `prisma migrate deploy` does, with its table `_prisma_migrations` in `public`.
+ * Returns the names of the migrations applied. Throws with one line on a server that is too old or cannot be
+ * reached, and Prisma's own message on a migration that fails or failed before.
+ */
+export async function migrate(options: MigrateOptions): Promise<string[]> {
+  const client = new pg.Client({ connectionString: options.adminUrl, connectionTimeoutMillis: 10_000 });
+  // A connection that breaks makes the statement in flight fail; that error is the one to report.
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    await checkServerVersion(client);
+    await takeMigrationLock(client, options.log);
+    const applied = await applyMigrations(options.adminUrl, options.log);
+    for (const name of applied) options.log(`applied migration ${name}`);
+    await migrateQueue(options.adminUrl);
+    await grantRoles(client, options.rolePasswords);
+    return applied;
+  } finally {
+    // Ends the session, and with it the lock.
+    await client.end();
+  }
+}
+
+async function checkServerVersion(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
+  const version = rows[0]?.server_version ?? 'unknown';
+  if (Number.parseInt(version, 10) >= NEEDED_VERSION) return;
+  throw new Error(
+    `PostgreSQL ${NEEDED_VERSION} or later is needed (for uuidv7()); the server of DATABASE_URL is ${version}`,
+  );
+}
+
+async function takeMigrationLock(client: pg.Client, log: (line: string) => void): Promise<void> {
+  const key = `hashtextextended('holdfast.migrate', 0)`;
+  const { rows } = await client.query<{ taken: boolean }>(`SELECT pg_try_advisory_lock(${key}) AS taken`);
+  if (rows[0]?.taken) return;
+  log('another migrator is at work on this database; waiting for it');
+  await client.query(`SELECT pg_advisory_lock(${key})`);
+}
+
+async function applyMigrations(adminUrl: string, log: (line: string) => void): Promise<string[]> {
+  const [schema, migrationsList] = await Promise.all([readSchema(), readMigrations()]);
+  const input = { migrationsList, filters: NO_FILTERS };
+  return withSchemaEngine({ adminUrl, schema }, async (engine) => {
+    const { editedMigrationNames } = await engine.diagnoseMigrationHistory({
+      ...input,
+      optInToShadowDatabase: false,
+    });
+    for (const name of editedMigrationNames) {
+      log(`warning: migration ${name} was edited after it had been applied to this database`);
+    }
+    return (await engine.applyMigrations(input)).appliedMigrationNames;
+  });
+}
+
+async function migrateQueue(connectionString: string): Promise<void> {
+  await runMigrations({
+    connectionString,
+    schema: QUEUE_SCHEMA,
+    maxPoolSize: 2,
+    logger: new Logger(() => () => undefined),
+  });
+}

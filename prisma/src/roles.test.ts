@@ -1,0 +1,170 @@
+// The wall between the services, tried from each side.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { ensureLogin } from './roles.js';
+import { createTestDatabase, type TestDatabase } from './testing.js';
+import { SERVICES, type Service } from './urls.js';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+
+afterAll(async () => {
+  await database.drop();
+});
+
+const TABLES: Record<Service, string[]> = {
+  users: ['users.users', 'users.sessions'],
+  products: ['products.products', 'products.reservations'],
+  orders: ['orders.orders', 'orders.order_events'],
+};
+const SHARED = ['public._prisma_migrations'];
+const QUEUE = [
+  'graphile_worker._private_jobs',
+  'graphile_worker._private_tasks',
+  'graphile_worker._private_job_queues',
+  'graphile_worker._private_known_crontabs',
+  'graphile_worker.migrations',
+];
+
+/** Runs one statement as the service, undone; gives the error's code, or 'ok'. */
+async function attempt(url: string, sql: string): Promise<string> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query(sql);
+    return 'ok';
+  } catch (error) {
+    if (error instanceof pg.DatabaseError) return error.code ?? error.message;
+    throw error;
+  } finally {
+    await client.end();
+  }
+}
+
+const DENIED = '42501';
+
+test('the test knows every table there is', async () => {
+  const client = new pg.Client(database.adminUrl);
+  await client.connect();
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT schemaname || '.' || tablename AS name FROM pg_tables
+      WHERE schemaname NOT IN ('pg_catalog', 'information_schema')`,
+  );
+  await client.end();
+  const known = [...Object.values(TABLES).flat(), ...SHARED, ...QUEUE];
+  expect(rows.map(({ name }) => name).sort()).toEqual(known.sort());
+});
+
+describe.each(SERVICES.map((service) => ({ service })))('the role of $service', ({ service }) => {
+  const others = SERVICES.filter((other) => other !== service);
+  const foreign = [...others.flatMap((other) => TABLES[other]), ...SHARED];
+  const as = (sql: string) => attempt(database.urls[service], sql);
+
+  test.each(TABLES[service])('reads and writes its own %s', async (table) => {
+    expect(await as(`SELECT * FROM ${table} FOR UPDATE`)).toBe('ok');
+    expect(await as(`DELETE FROM ${table}`)).toBe('ok');
+  });
+
+  test.each(foreign)('can do nothing with %s', async (table) => {
+    const column = table === 'orders.order_events' ? 'order_id' : 'id';
+    expect(await as(`SELECT * FROM ${table}`)).toBe(DENIED);
+    expect(await as(`SELECT count(*) FROM ${table}`)).toBe(DENIED);
+    expect(await as(`INSERT INTO ${table} DEFAULT VALUES`)).toBe(DENIED);
+    expect(await as(`UPDATE ${table} SET ${column} = ${column}`)).toBe(DENIED);
+    expect(await as(`DELETE FROM ${table}`)).toBe(DENIED);
+    expect(await as(`TRUNCATE ${table}`)).toBe(DENIED);
+    expect(await as(`LOCK TABLE ${table}`)).toBe(DENIED);
+    expect(await as(`COPY ${table} TO STDOUT`)).toBe(DENIED);
+  });
+
+  test.each([
+    `CREATE TABLE ${service}.own (id int)`,
+    'CREATE TABLE public.common (id int)',
+    'CREATE SCHEMA another',
+    `ALTER TABLE ${TABLES[service][0]} ADD COLUMN more int`,
+    `DROP TABLE ${TABLES[service][0]} CASCADE`,
+    `TRUNCATE ${TABLES[service][0]} CASCADE`,
+    `CREATE INDEX ON ${TABLES[service][0]} (created_at)`,
+    'CREATE ROLE friend',
+    `ALTER ROLE ${service}_service SUPERUSER`,
+    'SET ROLE postgres',
+    `COPY ${TABLES[service][0]} TO PROGRAM 'true'`,
+    `SELECT pg_read_file('PG_VERSION')`,
+    `CREATE FUNCTION ${service}.f() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1`,
+  ])('may not %s', async (statement) => {
+    expect(await as(statement)).toBe(DENIED);
+  });
+});
+
+test.each(['products', 'orders'] as const)('the role of %s cannot read a password hash', async (service) => {
+  expect(await attempt(database.urls[service], 'SELECT password_hash FROM users.users')).toBe(DENIED);
+});
+
+test.each(QUEUE)('the role of users can do nothing with %s', async (table) => {
+  expect(await attempt(database.urls.users, `SELECT * FROM ${table}`)).toBe(DENIED);
+  expect(await attempt(database.urls.users, `DELETE FROM ${table}`)).toBe(DENIED);
+});
+
+test('the role of users cannot add a job', async () => {
+  expect(await attempt(database.urls.users, `SELECT graphile_worker.add_job('reserve-stock')`)).toBe(DENIED);
+});
+
+test.each(['products', 'orders'] as const)(
+  'the role of %s cannot change the queue itself',
+  async (service) => {
+    const statements = [
+      'ALTER TABLE graphile_worker._private_jobs DISABLE ROW LEVEL SECURITY',
+      'DROP TABLE graphile_worker._private_jobs',
+      'TRUNCATE graphile_worker._private_jobs',
+      'DELETE FROM graphile_worker.migrations',
+      'DELETE FROM graphile_worker._private_tasks',
+      'CREATE TABLE graphile_worker.own (id int)',
+    ];
+    for (const statement of statements) expect(await attempt(database.urls[service], statement)).toBe(DENIED);
+  },
+);
+
+test('a table that a later migration adds is open to its own service only', async () => {
+  const client = new pg.Client(database.adminUrl);
+  await client.connect();
+  try {
+    await client.query('CREATE TABLE orders.later (id int)');
+    expect(await attempt(database.urls.orders, 'INSERT INTO orders.later VALUES (1)')).toBe('ok');
+    expect(await attempt(database.urls.products, 'SELECT * FROM orders.later')).toBe(DENIED);
+  } finally {
+    await client.query('DROP TABLE orders.later');
+    await client.end();
+  }
+});
+
+test('a password with quotes and backslashes works, and the old one stops working', async () => {
+  const role = `holdfast_test_${process.pid}`;
+  const admin = new pg.Client(database.adminUrl);
+  await admin.connect();
+  const login = async (password: string) => {
+    const { hostname, port } = new URL(database.adminUrl);
+    const client = new pg.Client({
+      host: hostname,
+      port: Number(port),
+      database: 'postgres',
+      user: role,
+      password,
+    });
+    await client.connect();
+    await client.end();
+  };
+  try {
+    await ensureLogin(admin, role, 'the first password');
+    await login('the first password');
+    await ensureLogin(admin, role, `it's "odd" \\ & 100%`);
+    await login(`it's "odd" \\ & 100%`);
+    await expect(login('the first password')).rejects.toThrow('password authentication failed');
+  } finally {
+    await admin.query(`DROP ROLE IF EXISTS ${role}`);
+    await admin.end();
+  }
+});

@@ -1,0 +1,147 @@
+// Prisma's schema engine compiled to WebAssembly, bound to adapter-pg: what `prisma migrate` runs, without
+// the native binary that the CLI would have to download.
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { PrismaPg } from '@prisma/adapter-pg';
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  DriverAdapterError,
+  type SqlDriverAdapter,
+  type SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
+import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
+import pg from 'pg';
+import { knowingCharType } from './char-columns.js';
+import { databaseUrl } from './urls.js';
+
+export type SchemaEngine = bindings.SchemaEngine;
+
+/** A file of the Prisma schema: its absolute path and its text. */
+export type SchemaFile = { path: string; content: string };
+
+/**
+ * Runs `use` with an engine on the database at `adminUrl` and closes its connections afterwards.
+ * `schema` is needed for all it does, and must have a file.
+ */
+export async function withSchemaEngine<Result>(
+  options: { adminUrl: string; schema: SchemaFile[] },
+  use: (engine: SchemaEngine) => Promise<Result>,
+): Promise<Result> {
+  await loadWasm();
+  const pool = enginePool(options.adminUrl);
+  try {
+    const engine = await bindings.SchemaEngine.new(
+      { datamodels: options.schema.map(({ path, content }) => [path, content]) },
+      () => undefined,
+      bindMigrationAwareSqlAdapterFactory(adapterFactory(pool, options.adminUrl)),
+    );
+    try {
+      return await use(engine);
+    } finally {
+      engine.free();
+    }
+  } finally {
+    await pool.end();
+  }
+}
+
+let loading: Promise<void> | undefined;
+
+/** Instantiates the module once a process; its bindings are a singleton. */
+function loadWasm(): Promise<void> {
+  loading ??= instantiate();
+  return loading;
+}
+
+async function instantiate(): Promise<void> {
+  // The engine tells its panics to this global and then traps; without it all one sees is "unreachable".
+  Object.assign(globalThis, {
+    PRISMA_WASM_PANIC_REGISTRY: {
+      set_message(message: string) {
+        throw new Error(`Prisma's schema engine panicked: ${message}`);
+      },
+    },
+  });
+  const entry = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg');
+  const wasm = await readFile(entry.replace(/\.js$/, '.wasm'));
+  const { instance } = await WebAssembly.instantiate(wasm, {
+    './schema_engine_bg.js': withIdleTimers(bindings),
+  });
+  bindings.__wbg_set_wasm(instance.exports);
+  const start: unknown = Reflect.get(instance.exports, '__wbindgen_start');
+  if (typeof start !== 'function') throw new Error('@prisma/schema-engine-wasm has no __wbindgen_start');
+  start();
+}
+
+/** The engine times its lock with a 10 s timer that it never clears, and that would keep the process alive. */
+function withIdleTimers(imports: object): object {
+  const idle = (callback: () => void, ms: number) => setTimeout(callback, ms).unref();
+  return Object.fromEntries(
+    Object.entries(imports).map(([name, value]) => [
+      name,
+      name.startsWith('__wbg_setTimeout_') ? idle : value,
+    ]),
+  );
+}
+
+function enginePool(connectionString: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString, max: 4, connectionTimeoutMillis: 10_000 });
+  // An idle connection that breaks is replaced by the pool; the next statement reports what matters.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+function adapterFactory(pool: pg.Pool, adminUrl: string): SqlMigrationAwareDriverAdapterFactory {
+  const main = new PrismaPg(pool);
+  return {
+    provider: main.provider,
+    adapterName: main.adapterName,
+    connect: async () => engineAdapter(await main.connect(), pool),
+    connectToShadowDb: () => connectToShadowDatabase(pool, adminUrl),
+  };
+}
+
+/**
+ * adapter-pg's own shadow database is dropped while its pool is still connected, which PostgreSQL refuses;
+ * this one closes the pool first.
+ */
+async function connectToShadowDatabase(admin: pg.Pool, adminUrl: string): Promise<SqlDriverAdapter> {
+  const name = `prisma_migrate_shadow_db_${crypto.randomUUID()}`;
+  await admin.query(`CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE template0`);
+  const pool = enginePool(databaseUrl(adminUrl, name));
+  const adapter = engineAdapter(await new PrismaPg(pool).connect(), pool);
+  adapter.dispose = async () => {
+    await pool.end();
+    await admin.query(`DROP DATABASE IF EXISTS ${pg.escapeIdentifier(name)} WITH (FORCE)`);
+  };
+  return adapter;
+}
+
+/** adapter-pg's adapter with what the engine misses in it. */
+function engineAdapter<Adapter extends SqlDriverAdapter>(adapter: Adapter, pool: pg.Pool): Adapter {
+  return knowingCharType(withWholeScripts(adapter, pool), pool);
+}
+
+/**
+ * adapter-pg cuts a script at every `;`, those in comments and function bodies too, and runs the pieces one
+ * by one. Sent whole, as the native engine sends it, PostgreSQL parses it and a migration is one transaction.
+ */
+function withWholeScripts<Adapter extends SqlDriverAdapter>(adapter: Adapter, pool: pg.Pool): Adapter {
+  adapter.executeScript = async (script) => {
+    try {
+      await pool.query(script);
+    } catch (cause) {
+      if (!(cause instanceof pg.DatabaseError)) throw cause;
+      throw new DriverAdapterError({
+        kind: 'postgres',
+        code: cause.code ?? 'XX000',
+        severity: cause.severity ?? 'ERROR',
+        message: cause.message,
+        detail: cause.detail,
+        column: cause.column,
+        hint: cause.hint,
+      });
+    }
+  };
+  return adapter;
+}

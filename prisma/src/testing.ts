@@ -1,0 +1,74 @@
+// Databases for tests: each a copy of one migrated template on the server that the test run started
+// (test/src/setup/global-setup.ts), as graphile-worker's tests have it.
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { RolePasswords } from './roles.js';
+import { databaseUrl, type Service, serviceUrl } from './urls.js';
+
+const SERVER_VARIABLE = 'HOLDFAST_TEST_SERVER';
+const RELEASE_TIMEOUT_MS = 2_000;
+
+/** The server of a test run: its superuser's URL, the migrated template, the passwords of the roles. */
+export type TestServer = { adminUrl: string; template: string; rolePasswords: RolePasswords };
+
+export type TestDatabase = {
+  adminUrl: string;
+  urls: Record<Service, string>;
+  /** Drops the database; throws when connections to it are still open, after dropping it all the same. */
+  drop(): Promise<void>;
+};
+
+/** Tells the test processes where the server is; for the global set-up. */
+export function announceTestServer(server: TestServer): void {
+  process.env[SERVER_VARIABLE] = JSON.stringify(server);
+}
+
+/** The server of this test run. Throws when there is none. */
+export function testServer(): TestServer {
+  const announced = process.env[SERVER_VARIABLE];
+  if (announced === undefined) throw new Error('no test server: run the tests with `npm test`');
+  return JSON.parse(announced);
+}
+
+/** A migrated, otherwise empty database; or one with nothing in it at all. */
+export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
+  const server = testServer();
+  const name = `test_${process.pid}_${randomBytes(4).toString('hex')}`;
+  const template = options.empty ? 'template0' : server.template;
+  await administer(server, `CREATE DATABASE ${name} TEMPLATE ${pg.escapeIdentifier(template)}`);
+  const adminUrl = databaseUrl(server.adminUrl, name);
+  const urlOf = (service: Service) => serviceUrl(adminUrl, service, server.rolePasswords[service]);
+  return {
+    adminUrl,
+    urls: { users: urlOf('users'), products: urlOf('products'), orders: urlOf('orders') },
+    drop: () => dropDatabase(server, name),
+  };
+}
+
+async function dropDatabase(server: TestServer, name: string): Promise<void> {
+  const deadline = Date.now() + RELEASE_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await administer(server, `DROP DATABASE ${name}`);
+    } catch (error) {
+      const inUse = error instanceof pg.DatabaseError && error.code === '55006';
+      if (!inUse) throw error;
+      if (Date.now() > deadline) {
+        await administer(server, `DROP DATABASE ${name} WITH (FORCE)`);
+        throw new Error(`the test left connections to its database open (${error.detail ?? error.message})`);
+      }
+      await sleep(20);
+    }
+  }
+}
+
+async function administer(server: TestServer, statement: string): Promise<void> {
+  const client = new pg.Client(server.adminUrl);
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,28 @@
+// URLs of one PostgreSQL server: of another of its databases, or of the same one as another role.
+
+/** The services that own a schema and a role each. */
+export const SERVICES = ['users', 'products', 'orders'] as const;
+export type Service = (typeof SERVICES)[number];
+
+/** The database role that `service` connects with, e.g. `orders_service`. */
+export function serviceRole(service: Service): string {
+  return `${service}_service`;
+}
+
+/** `adminUrl` with the service's role and password in the place of the administrator's. */
+export function serviceUrl(adminUrl: string, service: Service, password: string): string {
+  const url = new URL(adminUrl);
+  url.username = serviceRole(service);
+  url.password = encodeURIComponent(password);
+  // libpq lets these override the user-info part.
+  url.searchParams.delete('user');
+  url.searchParams.delete('password');
+  return url.href;
+}
+
+/** `url` for another database of the same server. */
+export function databaseUrl(url: string, database: string): string {
+  const other = new URL(url);
+  other.pathname = `/${encodeURIComponent(database)}`;
+  return other.href;
+}

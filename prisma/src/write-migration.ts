@@ -1,0 +1,56 @@
+// Writing history: what the schema has that the migrations have not, and the next migration from it.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MIGRATIONS_DIR, NO_FILTERS, readMigrations, readSchema } from './history.js';
+import { type SchemaFile, withSchemaEngine } from './schema-engine.js';
+
+/** Empty migrations say this and nothing else. */
+const EMPTY = /^-- This is an empty migration\.$/m;
+
+type Source = { adminUrl: string; schemaDir?: string; schema?: SchemaFile[]; migrationsDir?: string };
+
+/**
+ * The SQL that leads from the migrations to the schema; '' when they agree. Runs the migrations in a shadow
+ * database of the server at `adminUrl`, which that role must be allowed to create.
+ */
+export async function schemaDrift(source: Source): Promise<string> {
+  const schema = source.schema ?? (await readSchema(source.schemaDir));
+  const migrations = await readMigrations(source.migrationsDir);
+  const { stdout } = await withSchemaEngine({ adminUrl: source.adminUrl, schema }, (engine) =>
+    engine.diff({
+      from: { tag: 'migrations', ...migrations },
+      to: { tag: 'schemaDatamodel', files: schema },
+      script: true,
+      exitCode: null,
+      filters: NO_FILTERS,
+    }),
+  );
+  const script = (stdout ?? '').trim();
+  return EMPTY.test(script) ? '' : script;
+}
+
+/**
+ * Writes the next migration directory, `<UTC timestamp>_<name>/migration.sql`. Returns its path, or undefined
+ * when the schema has not changed. Refuses a name that is not lower-case words joined by `_`.
+ */
+export async function writeMigration(
+  options: Source & { name: string; now: Date },
+): Promise<string | undefined> {
+  checkMigrationName(options.name);
+  const script = await schemaDrift(options);
+  if (script === '') return undefined;
+  const timestamp = options.now.toISOString().replace(/\D/g, '').slice(0, 14);
+  const directory = join(options.migrationsDir ?? MIGRATIONS_DIR, `${timestamp}_${options.name}`);
+  await mkdir(directory);
+  await writeFile(join(directory, 'migration.sql'), `${script}\n`);
+  return directory;
+}
+
+/** Throws unless `name` is lower-case words joined by `_`, as Prisma writes them. */
+export function checkMigrationName(name: string): void {
+  if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name) || name.length > 100) {
+    throw new Error(
+      `a migration's name is lower-case words joined by "_", such as add_product_weight; got ${JSON.stringify(name)}`,
+    );
+  }
+}
