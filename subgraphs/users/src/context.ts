@@ -1,0 +1,23 @@
+// What every resolver gets: who asks, the request's own loader, and the domain.
+import type { RequestContext } from '@holdfast/platform/graphql';
+import DataLoader from 'dataloader';
+import type { AccountStore } from './data/accounts.js';
+import type { Account, Register } from './domain/accounts.js';
+import type { Sessions } from './domain/sessions.js';
+
+/** What lives as long as the service. */
+export interface Domain {
+  readonly register: Register;
+  readonly sessions: Sessions;
+}
+
+export interface Context extends RequestContext, Domain {
+  /** Batched and remembered for one request; null where there is no such account. */
+  readonly accounts: DataLoader<string, Account | null>;
+}
+
+export const createContext = (base: RequestContext, domain: Domain, accounts: AccountStore): Context => ({
+  ...base,
+  ...domain,
+  accounts: new DataLoader((ids) => accounts.byIds(ids)),
+});

@@ -1,0 +1,78 @@
+// Sessions in PostgreSQL: families of refresh tokens, of which only hashes are stored.
+// A family is revoked on its head, the first row, whose id is the family's: a token that is being issued while its
+// family ends is dead on arrival, where marking the tokens themselves would miss the one not yet committed.
+import { statement } from '@holdfast/platform/database';
+import type pg from 'pg';
+import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.js';
+
+/** A family and whose it is. */
+export interface FamilyRow {
+  readonly familyId: string;
+  readonly userId: string;
+}
+
+export interface SessionStore {
+  /** Starts a family with its first token. */
+  open(userId: string, tokenHash: Uint8Array, ttlDays: number): Promise<void>;
+  /** Uses up a live token and puts the next one in its place; undefined, and no change, when it is not live. */
+  rotate(tokenHash: Uint8Array, nextHash: Uint8Array, ttlDays: number): Promise<AccountRow | undefined>;
+  /** Ends the family of a token that was used up before; undefined when it was not, or when the family had ended. */
+  revokeReused(tokenHash: Uint8Array): Promise<FamilyRow | undefined>;
+  /** Ends the family of a token, whatever state the token is in. */
+  revoke(tokenHash: Uint8Array): Promise<void>;
+}
+
+const open = statement<[userId: string, tokenHash: Uint8Array, ttlDays: number], never>(
+  'users_session_open',
+  `WITH family AS MATERIALIZED (SELECT uuidv7() AS id)
+   INSERT INTO users.sessions (id, family_id, user_id, token_hash, expires_at)
+   SELECT id, id, $1, $2, now() + $3 * interval '1 day' FROM family`,
+);
+
+const rotate = statement<[tokenHash: Uint8Array, nextHash: Uint8Array, ttlDays: number], AccountRow>(
+  'users_session_rotate',
+  `WITH used AS (
+     UPDATE users.sessions s
+        SET used_at = now()
+       FROM users.sessions head
+      WHERE s.token_hash = $1 AND s.used_at IS NULL AND s.expires_at > now()
+        AND head.id = s.family_id AND head.revoked_at IS NULL
+  RETURNING s.family_id, s.user_id
+   ), issued AS (
+     INSERT INTO users.sessions (family_id, user_id, token_hash, expires_at)
+     SELECT family_id, user_id, $2, now() + $3 * interval '1 day' FROM used
+  RETURNING user_id
+   )
+   SELECT ${ACCOUNT_COLUMNS} FROM users.users u JOIN issued ON issued.user_id = u.id`,
+);
+
+const revokeReused = statement<[tokenHash: Uint8Array], FamilyRow>(
+  'users_session_revoke_reused',
+  `UPDATE users.sessions
+      SET revoked_at = now()
+    WHERE id = (SELECT family_id FROM users.sessions WHERE token_hash = $1 AND used_at IS NOT NULL)
+      AND revoked_at IS NULL
+RETURNING family_id AS "familyId", user_id AS "userId"`,
+);
+
+const revoke = statement<[tokenHash: Uint8Array], never>(
+  'users_session_revoke',
+  `UPDATE users.sessions
+      SET revoked_at = now()
+    WHERE id = (SELECT family_id FROM users.sessions WHERE token_hash = $1)
+      AND revoked_at IS NULL`,
+);
+
+/** The sessions of the database behind `pool`. */
+export function createSessionStore(pool: pg.Pool): SessionStore {
+  return {
+    open: async (userId, tokenHash, ttlDays) => {
+      await open(pool, userId, tokenHash, ttlDays);
+    },
+    rotate: async (tokenHash, nextHash, ttlDays) => (await rotate(pool, tokenHash, nextHash, ttlDays))[0],
+    revokeReused: async (tokenHash) => (await revokeReused(pool, tokenHash))[0],
+    revoke: async (tokenHash) => {
+      await revoke(pool, tokenHash);
+    },
+  };
+}

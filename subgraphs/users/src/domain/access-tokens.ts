@@ -1,0 +1,43 @@
+// Issues access tokens: JWTs by RFC 9068. Platform's `tokens` is the other side.
+import { randomUUID } from 'node:crypto';
+import { TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/tokens';
+import type { Role } from '@holdfast/platform/viewer';
+import { SignJWT } from 'jose';
+import type { SigningKeys } from './signing-keys.js';
+
+export interface AccessTokenOptions {
+  readonly signer: SigningKeys['signer'];
+  readonly issuer: string;
+  readonly audience: string;
+  readonly ttlSeconds: number;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+export interface AccessToken {
+  readonly token: string;
+  /** Seconds. */
+  readonly expiresIn: number;
+}
+
+export type IssueAccessToken = (account: {
+  readonly id: string;
+  readonly role: Role;
+}) => Promise<AccessToken>;
+
+export function createAccessTokenIssuer(options: AccessTokenOptions): IssueAccessToken {
+  const { signer, issuer, audience, ttlSeconds, now = Date.now } = options;
+  return async ({ id, role }) => {
+    const issuedAt = Math.floor(now() / 1000);
+    const token = await new SignJWT({ role })
+      .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid: signer.kid })
+      .setIssuer(issuer)
+      .setAudience(audience)
+      .setSubject(id)
+      .setJti(randomUUID())
+      .setIssuedAt(issuedAt)
+      .setExpirationTime(issuedAt + ttlSeconds)
+      .sign(signer.key);
+    return { token, expiresIn: ttlSeconds };
+  };
+}

@@ -1,0 +1,56 @@
+// Accounts: opening one.
+import { came, check, type InvalidInput } from '@holdfast/platform/validation';
+import type { AccountRow, AccountStore } from '../data/accounts.js';
+import type { PasswordHasher } from './password-hashing.js';
+import type { CommonPasswords } from './password-rules.js';
+import { type Registration, registrationRules } from './registration-rules.js';
+
+/** An account as the schema's `User`. */
+export interface Account extends AccountRow {
+  /** The request itself has proved that it comes from this account: by opening it, or by its password. */
+  readonly isCaller?: true;
+}
+
+export type OwnAccount = Account & { readonly __typename: 'User'; readonly isCaller: true };
+
+export interface NameTaken {
+  readonly __typename: 'UsernameTaken' | 'EmailTaken';
+  readonly code: 'USERNAME_TAKEN' | 'EMAIL_TAKEN';
+  readonly message: string;
+}
+
+/** Opens an account, unless the input breaks a rule or one of the names is in use. */
+export type Register = (input: Registration) => Promise<OwnAccount | NameTaken | InvalidInput>;
+
+export const ownAccount = (row: AccountRow): OwnAccount => ({ ...row, __typename: 'User', isCaller: true });
+
+const usernameTaken = (username: string): NameTaken => ({
+  __typename: 'UsernameTaken',
+  code: 'USERNAME_TAKEN',
+  message: `Another username is expected: ${came(username)} is taken.`,
+});
+
+const emailTaken = (email: string): NameTaken => ({
+  __typename: 'EmailTaken',
+  code: 'EMAIL_TAKEN',
+  message: `Another e-mail address is expected: ${came(email)} has an account.`,
+});
+
+export interface RegisterDependencies {
+  readonly accounts: AccountStore;
+  readonly hasher: PasswordHasher;
+  readonly commonPasswords: CommonPasswords;
+}
+
+export function createRegister({ accounts, hasher, commonPasswords }: RegisterDependencies): Register {
+  const rules = registrationRules(commonPasswords);
+  return async (input) => {
+    const checked = check(rules, input);
+    if (!checked.ok) return checked.invalid;
+    const { username, email, password } = checked.value;
+    const created = await accounts.create({ username, email, passwordHash: await hasher.hash(password) });
+    if (created === 'username') return usernameTaken(username);
+    if (created === 'email') return emailTaken(email);
+    return ownAccount(created);
+  };
+}

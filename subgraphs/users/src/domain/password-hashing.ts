@@ -1,0 +1,37 @@
+// Passwords as argon2id hashes (RFC 9106) with OWASP's parameters: 19 MiB, two passes, one lane.
+import { randomBytes } from 'node:crypto';
+import { hash, verify } from '@node-rs/argon2';
+import { createSemaphore, type SemaphoreOptions } from './semaphore.js';
+
+/** The package's default algorithm is argon2id; its enum of algorithms cannot be used with isolated modules. */
+const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+
+export interface PasswordHasher {
+  /** The hash of a password in PHC string format. @throws {AppError} SERVICE_UNAVAILABLE when too many wait */
+  hash(password: string): Promise<string>;
+  /**
+   * Whether the password is the hash's. Without a hash the answer is no, and takes as long as with one.
+   * @throws {AppError} SERVICE_UNAVAILABLE when too many wait
+   */
+  matches(password: string, passwordHash: string | undefined): Promise<boolean>;
+}
+
+/**
+ * The form in which a password is counted, hashed and compared: NFC, as RFC 8265 has it, so that it does not matter
+ * whether a keyboard sends `é` as one code point or as two.
+ */
+export const normalizePassword = (password: string): string => password.normalize('NFC');
+
+/** A hasher that works on a bounded number of passwords at once. */
+export async function createPasswordHasher(bounds: SemaphoreOptions): Promise<PasswordHasher> {
+  const { run } = createSemaphore(bounds);
+  const hashPassword = (password: string): Promise<string> => hash(normalizePassword(password), PARAMETERS);
+  const nobodysHash = await hashPassword(randomBytes(32).toString('base64url'));
+  return {
+    hash: (password) => run(() => hashPassword(password)),
+    matches: async (password, passwordHash) => {
+      const same = await run(() => verify(passwordHash ?? nobodysHash, normalizePassword(password)));
+      return same && passwordHash !== undefined;
+    },
+  };
+}

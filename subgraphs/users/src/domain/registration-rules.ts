@@ -1,0 +1,56 @@
+// What an account must be like. Every field that breaks a rule is told, in one answer.
+import { came, isPlainText } from '@holdfast/platform/validation';
+import { z } from 'zod';
+import { normalizePassword } from './password-hashing.js';
+import { type CommonPasswords, passwordFault } from './password-rules.js';
+
+export interface Registration {
+  /** As written; unique without regard to case. */
+  readonly username: string;
+  /** Trimmed, lower case. */
+  readonly email: string;
+  readonly password: string;
+}
+
+const USERNAME = /^[A-Za-z0-9_.-]{3,64}$/;
+const MAX_EMAIL = 254;
+
+/** An e-mail address in the form in which it is stored and compared. */
+export const normalizeEmail = (email: string): string => email.trim().toLowerCase();
+
+const username = z.string().regex(USERNAME, {
+  error: ({ input }) => `expected 3 to 64 of letters, digits and _ . -, got ${came(input)}`,
+});
+
+const email = z
+  .string()
+  .overwrite(normalizeEmail)
+  .max(MAX_EMAIL, {
+    abort: true,
+    error: ({ input }) => `expected at most ${MAX_EMAIL} characters, got ${String(input).length}`,
+  })
+  .refine((address) => isPlainText(address) && z.regexes.email.test(address), {
+    error: ({ input }) => `expected an e-mail address such as ada@example.com, got ${came(input)}`,
+  });
+
+const fold = (text: string): string => normalizePassword(text).toLowerCase();
+
+/** Whether the password gives itself away: it is a name of the account. */
+function isOwnName({ username, email, password }: Registration): boolean {
+  return [username, email].some((name) => fold(name) === fold(password));
+}
+
+/** The rules of a registration, with the list of passwords that are refused. */
+export function registrationRules(common: CommonPasswords): z.ZodType<Registration> {
+  const password = z.string().check((context) => {
+    const message = passwordFault(context.value, common);
+    // Without the input: an issue must not carry the password on.
+    if (message !== undefined) context.issues.push({ code: 'custom', message, input: undefined });
+  });
+  return z.object({ username, email, password }).refine((registration) => !isOwnName(registration), {
+    path: ['password'],
+    error: 'expected a password that is hard to guess, got the username or the e-mail address',
+    // Also when another field is faulty, so that nobody is sent back twice.
+    when: () => true,
+  });
+}

@@ -1,0 +1,84 @@
+// Bounds on costly work: how much runs, how much waits, and who is turned away.
+
+import { AppError } from '@holdfast/platform/errors';
+import { describe, expect, it } from '@jest/globals';
+import { createSemaphore } from './semaphore.js';
+
+/** Work that ends when it is told to. */
+function controllable() {
+  const ends: (() => void)[] = [];
+  let running = 0;
+  let most = 0;
+  const work = async (): Promise<number> => {
+    running += 1;
+    most = Math.max(most, running);
+    const place = ends.length;
+    await new Promise<void>((resolve) => ends.push(resolve));
+    running -= 1;
+    return place;
+  };
+  return { work, end: (place: number) => ends[place]?.(), started: () => ends.length, most: () => most };
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('a semaphore', () => {
+  it('runs as many as it may at once, the others in the order in which they came', async () => {
+    const { work, end, started, most } = controllable();
+    const semaphore = createSemaphore({ concurrency: 2, maxWaiting: 10 });
+    const places: number[] = [];
+    const all = Promise.all(
+      [0, 1, 2, 3, 4].map((caller) => semaphore.run(work).then((place) => (places[caller] = place))),
+    );
+    await settle();
+    expect(started()).toBe(2);
+    for (const place of [1, 0, 2, 3, 4]) {
+      end(place);
+      await settle();
+    }
+    await all;
+    expect(places).toEqual([0, 1, 2, 3, 4]);
+    expect(most()).toBe(2);
+  });
+
+  it('turns away at once whoever would have to wait behind too many', async () => {
+    const { work, end } = controllable();
+    const semaphore = createSemaphore({ concurrency: 1, maxWaiting: 1 });
+    const first = semaphore.run(work);
+    const second = semaphore.run(work);
+    const third = semaphore.run(work);
+    await expect(third).rejects.toThrow(AppError);
+    await expect(third).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE', extensions: { retryAfter: 1 } });
+    end(0);
+    await settle();
+    end(1);
+    expect(await Promise.all([first, second])).toEqual([0, 1]);
+  });
+
+  it('gives the place of failed work back', async () => {
+    const semaphore = createSemaphore({ concurrency: 1, maxWaiting: 0 });
+    for (let round = 0; round < 3; round += 1) {
+      await expect(semaphore.run(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    }
+    expect(await semaphore.run(async () => 'served')).toBe('served');
+  });
+
+  it('never runs more than it may when a place is handed on while others come', async () => {
+    const semaphore = createSemaphore({ concurrency: 3, maxWaiting: 1_000 });
+    let running = 0;
+    let most = 0;
+    const work = async (): Promise<void> => {
+      running += 1;
+      most = Math.max(most, running);
+      await settle();
+      running -= 1;
+    };
+    await Promise.all(
+      Array.from({ length: 200 }, async (_, index) => {
+        if (index % 3 === 0) await settle();
+        await semaphore.run(work);
+      }),
+    );
+    expect(most).toBe(3);
+  });
+});

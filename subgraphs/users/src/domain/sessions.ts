@@ -1,0 +1,115 @@
+// Sessions: opened with a password, kept alive by refresh tokens that work once (RFC 9700, 4.14.2), ended by logout.
+import type { Logger } from '@holdfast/platform/log';
+import { isPlainText } from '@holdfast/platform/validation';
+import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts.js';
+import type { SessionStore } from '../data/sessions.js';
+import type { IssueAccessToken } from './access-tokens.js';
+import { type OwnAccount, ownAccount } from './accounts.js';
+import type { PasswordHasher } from './password-hashing.js';
+import { isTooLong } from './password-rules.js';
+import { createRefreshToken, refreshTokenHash } from './refresh-tokens.js';
+import { normalizeEmail } from './registration-rules.js';
+
+export interface OpenSession {
+  readonly __typename: 'Session';
+  readonly accessToken: string;
+  readonly tokenType: 'Bearer';
+  /** Seconds. */
+  readonly expiresIn: number;
+  readonly refreshToken: string;
+  readonly user: OwnAccount;
+}
+
+export interface InvalidCredentials {
+  readonly __typename: 'InvalidCredentials';
+  readonly code: 'INVALID_CREDENTIALS';
+  readonly message: string;
+}
+
+export interface Sessions {
+  /** `username` may be the e-mail address; either in any case. */
+  login(credentials: {
+    readonly username: string;
+    readonly password: string;
+  }): Promise<OpenSession | InvalidCredentials>;
+  /** A token that was used before ends its family: either its owner or the one who presents it has stolen it. */
+  refresh(refreshToken: string): Promise<OpenSession | InvalidCredentials>;
+  /** Ends the token's family, if there is one. */
+  logout(refreshToken: string): Promise<void>;
+}
+
+export interface SessionDependencies {
+  readonly accounts: AccountStore;
+  readonly sessions: SessionStore;
+  readonly hasher: PasswordHasher;
+  readonly issueAccessToken: IssueAccessToken;
+  readonly refreshTtlDays: number;
+  readonly log: Logger;
+}
+
+/** Says nothing of what was wrong: that would tell which names have accounts. */
+const invalid = (message: string): InvalidCredentials => ({
+  __typename: 'InvalidCredentials',
+  code: 'INVALID_CREDENTIALS',
+  message,
+});
+const BAD_LOGIN = invalid(
+  'The username and password of an account are expected; these do not belong together.',
+);
+const BAD_REFRESH_TOKEN = invalid('A refresh token that is live and unused is expected. Log in again.');
+
+/** Longer than any username or address. */
+const MAX_NAME = 254;
+
+async function findAccount(accounts: AccountStore, name: string): Promise<AccountWithHash | undefined> {
+  // PostgreSQL refuses U+0000 in a text; nobody's name has one.
+  if (name.length > MAX_NAME || !isPlainText(name)) return undefined;
+  return name.includes('@') ? accounts.byEmail(normalizeEmail(name)) : accounts.byUsername(name.trim());
+}
+
+async function sessionOf(
+  issue: IssueAccessToken,
+  row: AccountRow,
+  refreshToken: string,
+): Promise<OpenSession> {
+  const { token: accessToken, expiresIn } = await issue(row);
+  return {
+    __typename: 'Session',
+    accessToken,
+    tokenType: 'Bearer',
+    expiresIn,
+    refreshToken,
+    user: ownAccount(row),
+  };
+}
+
+export function createSessions(dependencies: SessionDependencies): Sessions {
+  const { accounts, sessions, hasher, issueAccessToken, refreshTtlDays, log } = dependencies;
+  return {
+    async login({ username, password }) {
+      if (isTooLong(password)) return BAD_LOGIN;
+      const found = await findAccount(accounts, username);
+      const matches = await hasher.matches(password, found?.passwordHash);
+      if (found === undefined || !matches) return BAD_LOGIN;
+      const { token, hash } = createRefreshToken();
+      await sessions.open(found.account.id, hash, refreshTtlDays);
+      return sessionOf(issueAccessToken, found.account, token);
+    },
+
+    async refresh(refreshToken) {
+      const presented = refreshTokenHash(refreshToken);
+      if (presented === undefined) return BAD_REFRESH_TOKEN;
+      const next = createRefreshToken();
+      const row = await sessions.rotate(presented, next.hash, refreshTtlDays);
+      if (row !== undefined) return sessionOf(issueAccessToken, row, next.token);
+      const revoked = await sessions.revokeReused(presented);
+      if (revoked) log.warn(revoked, 'a refresh token was presented a second time: its session is ended');
+      return BAD_REFRESH_TOKEN;
+    },
+
+    async logout(refreshToken) {
+      const presented = refreshTokenHash(refreshToken);
+      if (presented !== undefined) await sessions.revoke(presented);
+    },
+  };
+}

@@ -1,0 +1,193 @@
+// The service as a process: settings, readiness, a log without secrets, PostgreSQL gone, and its end.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { JWK } from 'jose';
+import pg from 'pg';
+import { createKey, postGraphQL, temporaryFile } from './testing.js';
+
+const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
+const SESSION = '... on Session { accessToken refreshToken } ... on Problem { code }';
+const OPERATIONS = `
+  mutation Register($input: RegisterInput!) { register(input: $input) { __typename } }
+  mutation Login($input: LoginInput!) { login(input: $input) { ${SESSION} } }
+  mutation Refresh($token: String!) { refreshSession(refreshToken: $token) { ${SESSION} } }`;
+const PASSWORD = 'staple battery 42 horse';
+
+let database: TestDatabase;
+let keys: JWK[];
+let file: Awaited<ReturnType<typeof temporaryFile>>;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  keys = [await createKey()];
+  file = await temporaryFile(JSON.stringify({ keys }));
+});
+afterAll(async () => {
+  await database.drop();
+  await file.remove();
+});
+
+const started: Service[] = [];
+afterEach(async () => {
+  for (const service of started.splice(0)) {
+    service.process.kill('SIGKILL');
+    await service.ended;
+  }
+});
+
+interface Service {
+  readonly process: ChildProcess;
+  /** What it has written so far. */
+  readonly log: () => string;
+  readonly ended: Promise<number | null>;
+}
+
+function start(env: Record<string, string>): Service {
+  const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let written = '';
+  child.stdout.on('data', (chunk: Buffer) => (written += chunk));
+  child.stderr.on('data', (chunk: Buffer) => (written += chunk));
+  const service = { process: child, log: () => written, ended: once(child, 'close').then(([code]) => code) };
+  started.push(service);
+  return service;
+}
+
+const settings = () => ({
+  PORT: '0',
+  OPS_PORT: '0',
+  HOST: '127.0.0.1',
+  DATABASE_URL: database.urls.users,
+  SIGNING_KEYS_FILE: file.path,
+});
+
+async function listening({ log, process: child }: Service): Promise<{ url: string; opsUrl: string }> {
+  for (;;) {
+    const line = log()
+      .split('\n')
+      .find((text) => text.includes('"listening"'));
+    if (line !== undefined) {
+      const { port, opsPort } = JSON.parse(line);
+      return { url: `http://127.0.0.1:${port}`, opsUrl: `http://127.0.0.1:${opsPort}` };
+    }
+    if (child.exitCode !== null) throw new Error(`the service ended: ${log()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const operation = (url: string, name: string, variables: object, authorization?: string) => {
+  const own = OPERATIONS.split('\n').find((text) => text.includes(` ${name}(`)) ?? '';
+  return postGraphQL(url, own, variables, authorization);
+};
+
+async function scalar(url: string, sql: string): Promise<string> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ value: string }>(sql);
+    return rows.map(({ value }) => value).join('\n');
+  } finally {
+    await client.end();
+  }
+}
+
+describe('the users service', () => {
+  it('says every setting that it lacks, and ends with 1', async () => {
+    const service = start({ ACCESS_TOKEN_TTL_S: 'soon' });
+    expect(await service.ended).toBe(1);
+    for (const name of ['PORT', 'OPS_PORT', 'DATABASE_URL', 'SIGNING_KEYS_FILE']) {
+      expect(service.log()).toContain(`${name}: is required`);
+    }
+    expect(service.log()).toContain('ACCESS_TOKEN_TTL_S: ');
+  });
+
+  it('logs one JSON line a request, a warning for a stolen token, and no secret', async () => {
+    const service = start(settings());
+    const { url, opsUrl } = await listening(service);
+    expect((await fetch(`${opsUrl}/readyz`)).status).toBe(200);
+
+    const input = { username: 'Ada', password: PASSWORD };
+    await operation(url, 'Register', { input: { ...input, email: 'ada@example.com' } });
+    await operation(url, 'Register', { input: { ...input, email: 'secretive' } });
+    const first = (await operation(url, 'Login', { input })).data.login;
+    await operation(url, 'Login', { input: { ...input, password: 'wrong secret here' } });
+    const bearer = `Bearer ${first.accessToken}`;
+    const second = (await operation(url, 'Refresh', { token: first.refreshToken }, bearer)).data
+      .refreshSession;
+    const third = (await operation(url, 'Refresh', { token: first.refreshToken }, bearer)).data
+      .refreshSession;
+    expect(third).toEqual({ code: 'INVALID_CREDENTIALS' });
+    // Variables of the wrong type are quoted by graphql-js.
+    await operation(url, 'Login', { input: { ...input, password: [PASSWORD] } });
+
+    service.process.kill('SIGTERM');
+    expect(await service.ended).toBe(0);
+    const lines = service
+      .log()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.filter(({ msg }) => msg === 'request')).toHaveLength(7);
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        service: 'users',
+        msg: 'request',
+        operation: 'Login',
+        status: 200,
+        ms: expect.any(Number),
+      }),
+    );
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        msg: 'a refresh token was presented a second time: its session is ended',
+        userId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        familyId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      }),
+    );
+    const hashes = await scalar(
+      database.adminUrl,
+      `SELECT password_hash AS value FROM users.users UNION SELECT encode(token_hash, 'hex') FROM users.sessions`,
+    );
+    const secrets = [
+      PASSWORD,
+      'wrong secret',
+      first.accessToken,
+      first.refreshToken,
+      second.accessToken,
+      second.refreshToken,
+    ];
+    expect(hashes.split('\n')).toHaveLength(3);
+    for (const secret of [...secrets, ...hashes.split('\n'), keys[0]?.d])
+      expect(service.log()).not.toContain(secret);
+  });
+
+  it('is alive, not ready and says SERVICE_UNAVAILABLE while PostgreSQL cannot be reached', async () => {
+    const service = start({
+      ...settings(),
+      DATABASE_URL: 'postgres://users_service:secretive@127.0.0.1:1/postgres',
+    });
+    const { url, opsUrl } = await listening(service);
+    expect((await fetch(`${opsUrl}/livez`)).status).toBe(200);
+    const ready = await fetch(`${opsUrl}/readyz`);
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toEqual({ status: 'not ready', failing: ['database'] });
+
+    const input = { username: 'Ada', password: PASSWORD };
+    const replies = await Promise.all([
+      operation(url, 'Register', { input: { ...input, email: 'ada@example.com' } }),
+      operation(url, 'Login', { input }),
+      operation(url, 'Refresh', { token: 'A'.repeat(43) }),
+    ]);
+    expect(replies.map(({ errors }) => errors.map(({ extensions }) => extensions.code))).toEqual(
+      Array(3).fill(['SERVICE_UNAVAILABLE']),
+    );
+    service.process.kill('SIGTERM');
+    expect(await service.ended).toBe(0);
+    expect(service.log()).toContain('SERVICE_UNAVAILABLE');
+    expect(service.log()).not.toContain('$argon2');
+    expect(service.log()).not.toContain(PASSWORD);
+    expect(service.log()).not.toContain('secretive');
+  });
+});

@@ -1,0 +1,35 @@
+// The users subgraph's resolvers: they authorise and call one function of the domain.
+import { DateTimeScalar } from '@holdfast/platform/money';
+import { isId } from '@holdfast/platform/pages';
+import { maySee, userOrNull } from '@holdfast/platform/viewer';
+import type { Resolvers } from './generated/graphql.js';
+
+export const resolvers = {
+  DateTime: DateTimeScalar,
+
+  Query: {
+    me: async (_, __, { viewer, accounts }) => {
+      const user = userOrNull(viewer);
+      return user && accounts.load(user.id);
+    },
+  },
+
+  Mutation: {
+    register: (_, { input }, { register }) => register(input),
+    login: (_, { input }, { sessions }) => sessions.login(input),
+    refreshSession: (_, { refreshToken }, { sessions }) => sessions.refresh(refreshToken),
+    logout: async (_, { refreshToken }, { sessions }) => {
+      await sessions.logout(refreshToken);
+      return true;
+    },
+  },
+
+  User: {
+    // A key is not a permission: whoever may not see an account learns not even whether there is one.
+    __resolveReference: async ({ id }, { viewer, accounts }) => {
+      const user = userOrNull(viewer);
+      return user && maySee(user, id) && isId(id) ? accounts.load(id) : null;
+    },
+    email: ({ id, email, isCaller }, _, { viewer }) => (isCaller || maySee(viewer, id) ? email : null),
+  },
+} satisfies Resolvers;

@@ -1,0 +1,97 @@
+// For this service's tests: the whole service in the process, on a database and with keys of its own.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTestDatabase } from '@holdfast/database/testing';
+import { createHttpServer } from '@holdfast/platform/http';
+import { createLogger } from '@holdfast/platform/log';
+import { exportJWK, generateKeyPair, type JWK } from 'jose';
+import pg from 'pg';
+import { z } from 'zod';
+import { readUsersSettings } from './config.js';
+import { startUsers } from './server.js';
+
+const body = z.object({
+  /** The shape is the query's, which the test has just written. */
+  data: z.any().optional(),
+  errors: z
+    .array(z.object({ message: z.string(), extensions: z.looseObject({ code: z.string() }) }))
+    .default([]),
+});
+
+export type GraphQLReply = z.infer<typeof body> & { readonly status: number };
+
+export interface TestUsers {
+  readonly url: string;
+  /** The first signs. */
+  readonly keys: JWK[];
+  /** As the database's administrator. */
+  readonly pool: pg.Pool;
+  graphql(query: string, variables?: object, authorization?: string): Promise<GraphQLReply>;
+  stop(): Promise<void>;
+}
+
+export async function createKey(): Promise<JWK> {
+  const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
+  return exportJWK(privateKey);
+}
+
+/** Writes `content` to a file that is gone after `remove`. */
+export async function temporaryFile(content: string): Promise<{ path: string; remove(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-users-'));
+  const path = join(folder, 'keys.json');
+  await writeFile(path, content, { mode: 0o600 });
+  return { path, remove: () => rm(folder, { recursive: true }) };
+}
+
+/** Sends one operation. */
+export async function postGraphQL(
+  url: string,
+  query: string,
+  variables: object = {},
+  authorization?: string,
+): Promise<GraphQLReply> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(authorization && { authorization }) },
+    body: JSON.stringify({ query, variables }),
+  });
+  return { status: response.status, ...body.parse(await response.json()) };
+}
+
+/** Starts the service; `env` adds to its settings. */
+export async function startTestUsers(env: Readonly<Record<string, string>> = {}): Promise<TestUsers> {
+  const database = await createTestDatabase();
+  const keys = [await createKey(), await createKey()];
+  const file = await temporaryFile(JSON.stringify({ keys }));
+  const settings = readUsersSettings({
+    PORT: '0',
+    OPS_PORT: '0',
+    DATABASE_URL: database.urls.users,
+    SIGNING_KEYS_FILE: file.path,
+    ...env,
+  });
+  const log = createLogger('users', 'silent');
+  const service = await startUsers(settings, log);
+  const http = createHttpServer({
+    handler: service.handler,
+    onFault: service.onFault,
+    log,
+    timeoutMs: 20_000,
+  });
+  const url = `http://127.0.0.1:${await http.listen(0, '127.0.0.1')}`;
+  const pool = new pg.Pool({ connectionString: database.adminUrl, max: 2 });
+  return {
+    url,
+    keys,
+    pool,
+    graphql: (query, variables, authorization) => postGraphQL(url, query, variables, authorization),
+    stop: async () => {
+      await http.close();
+      await service.close();
+      await pool.end();
+      await database.drop();
+      await file.remove();
+    },
+  };
+}
