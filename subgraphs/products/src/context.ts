@@ -1,0 +1,22 @@
+// What the resolvers of one request share.
+import type { RequestContext } from '@holdfast/platform/graphql';
+import DataLoader from 'dataloader';
+import type pg from 'pg';
+import type { Product, ProductTable } from './data/products.js';
+import type { Catalogue } from './domain/catalogue.js';
+
+export interface Context extends RequestContext {
+  readonly catalogue: Catalogue;
+  /** By id, archived ones included; a batch is one statement. */
+  readonly products: DataLoader<string, Product | null>;
+  readonly catalogWriters: 'everyone' | 'staff';
+  readonly pool: pg.Pool;
+}
+
+/** Loads products by id, in one statement for all that are asked for in the same turn. */
+export function createProductLoader(table: ProductTable): DataLoader<string, Product | null> {
+  return new DataLoader(async (ids) => {
+    const rows = new Map((await table.byIds(ids)).map((product) => [product.id, product]));
+    return ids.map((id) => rows.get(id) ?? null);
+  });
+}

@@ -1,0 +1,74 @@
+// Stock held by orders. Each step is one statement that also adds the job that follows, so there is no moment at
+// which a crash could take the stock without the answer, or answer without the stock.
+import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
+
+/**
+ * Keyed by the order: a job that runs again finds the reservation and does nothing. Two that run at once wait for the
+ * product's row lock; the second then breaks the primary key, which undoes all of it, and is retried into "nothing".
+ * Were the conflict ignored instead, the second's decrement would stay.
+ */
+const reserve: Statement<
+  [orderId: string, productId: string, quantity: number],
+  { status: 'HELD' | 'REFUSED' }
+> = statement(
+  'reservations_reserve',
+  `WITH product AS (
+       SELECT id, stock, archived_at IS NULL AS live FROM products.products WHERE id = $2 FOR NO KEY UPDATE
+     ), fresh AS (
+       SELECT id, stock, live, live AND stock >= $3 AS held FROM product
+        WHERE NOT EXISTS (SELECT FROM products.reservations WHERE order_id = $1)
+     ), taken AS (
+       UPDATE products.products
+          SET stock = products.stock - $3, version = products.version + 1, updated_at = now()
+         FROM fresh WHERE products.id = fresh.id AND fresh.held
+     ), reservation AS (
+       INSERT INTO products.reservations (order_id, product_id, quantity, status)
+       SELECT $1, id, $3, (CASE WHEN held THEN 'HELD' ELSE 'REFUSED' END)::products.reservation_status FROM fresh
+       RETURNING status
+     )
+     SELECT reservation.status, (graphile_worker.add_job('settle-order', json_build_object(
+              'orderId', $1::uuid,
+              'outcome', CASE WHEN fresh.held THEN 'CONFIRMED' ELSE 'REJECTED' END,
+              'code', CASE WHEN fresh.held THEN NULL WHEN fresh.live THEN 'OUT_OF_STOCK' ELSE 'PRODUCT_NOT_FOUND' END,
+              'available', CASE WHEN fresh.held THEN NULL WHEN fresh.live THEN fresh.stock ELSE 0 END
+            ))).id AS "jobId"
+       FROM reservation, fresh`,
+);
+
+const exists: Statement<[orderId: string], { one: number }> = statement(
+  'reservations_exists',
+  'SELECT 1 AS one FROM products.reservations WHERE order_id = $1',
+);
+
+const release: Statement<[orderId: string], { id: string }> = statement(
+  'reservations_release',
+  `WITH released AS (
+     UPDATE products.reservations SET status = 'RELEASED', updated_at = now()
+      WHERE order_id = $1 AND status = 'HELD'
+     RETURNING product_id, quantity
+   )
+   UPDATE products.products
+      SET stock = products.stock + released.quantity, version = products.version + 1, updated_at = now()
+     FROM released WHERE products.id = released.product_id
+RETURNING products.id`,
+);
+
+/**
+ * Takes the units of an order from the stock, or refuses to, once; adds the `settle-order` job with the outcome.
+ * @throws {Error} when there is no such product at all, which the foreign key of orders rules out
+ */
+export async function reserveStock(
+  db: Queryable,
+  orderId: string,
+  productId: string,
+  quantity: number,
+): Promise<void> {
+  const [decided] = await reserve(db, orderId, productId, quantity);
+  if (decided || (await exists(db, orderId)).length > 0) return;
+  throw new Error(`order ${orderId} names product ${productId}, which does not exist`);
+}
+
+/** Puts the units of an order back, once. */
+export async function releaseStock(db: Queryable, orderId: string): Promise<void> {
+  await release(db, orderId);
+}

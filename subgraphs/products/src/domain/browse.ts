@@ -1,0 +1,58 @@
+// Reading the catalogue, a page at a time.
+import { badInput } from '@holdfast/platform/errors';
+import { parseMoney } from '@holdfast/platform/money';
+import { type Connection, pageSize, toConnection } from '@holdfast/platform/pages';
+import { came, check, isPlainText } from '@holdfast/platform/validation';
+import type pg from 'pg';
+import {
+  type ProductFilter,
+  type ProductOrder,
+  productCursor,
+  productSortKey,
+  selectProductPage,
+} from '../data/product-pages.js';
+import type { Product } from '../data/products.js';
+import { filterRules } from './rules.js';
+
+export interface BrowseQuery {
+  readonly first?: number | null | undefined;
+  readonly after?: string | null | undefined;
+  readonly filter?: unknown;
+  readonly order?: ProductOrder | null | undefined;
+}
+
+function filterOf(filter: unknown): ProductFilter {
+  const checked = check(filterRules, filter ?? {});
+  if (checked.ok) return checked.value;
+  const [first] = checked.invalid.errors;
+  throw badInput(first?.field ?? 'filter', first?.message ?? checked.invalid.message);
+}
+
+/** A cursor is the client's to forge: its parts must be what the order's columns can be compared with. */
+function sortKeyOf(order: ProductOrder, after: string): string[] {
+  const key = productSortKey(order, after);
+  const [first = ''] = key;
+  const fits =
+    order === 'NAME_ASC' ? isPlainText(first) : key.length === 1 || parseMoney(first) !== undefined;
+  if (!fits) throw badInput('after', `expected the endCursor of a page of this list, got ${came(after)}`);
+  return key;
+}
+
+/**
+ * A page of the products that can be ordered.
+ * @throws {AppError} BAD_USER_INPUT naming the argument that breaks a rule
+ */
+export async function browse(
+  pool: pg.Pool,
+  { first, after, filter, order }: BrowseQuery,
+): Promise<Connection<Product>> {
+  const size = pageSize(first);
+  const by = order ?? 'NEWEST';
+  const rows = await selectProductPage(pool, {
+    order: by,
+    after: after == null ? undefined : sortKeyOf(by, after),
+    filter: filterOf(filter),
+    limit: size + 1,
+  });
+  return toConnection(rows, size, after, (product) => productCursor(by, product));
+}

@@ -1,0 +1,122 @@
+// The catalogue: what may be written, and what comes of a write. Every write is a compare-and-swap.
+import { isId } from '@holdfast/platform/pages';
+import { check, type InvalidInput } from '@holdfast/platform/validation';
+import type { Product, ProductChange, ProductTable } from '../data/products.js';
+import { adjustRules, changeRules, MAX_STOCK, productRules } from './rules.js';
+
+export interface ProductNotFound {
+  readonly __typename: 'ProductNotFound';
+  readonly code: 'PRODUCT_NOT_FOUND';
+  readonly message: string;
+}
+
+export interface VersionConflict {
+  readonly __typename: 'VersionConflict';
+  readonly code: 'VERSION_CONFLICT';
+  readonly message: string;
+  readonly currentVersion: number;
+  readonly current: Product;
+}
+
+export interface OutOfStock {
+  readonly __typename: 'OutOfStock';
+  readonly code: 'OUT_OF_STOCK';
+  readonly message: string;
+  readonly available: number;
+}
+
+export interface ProductDeleted {
+  readonly __typename: 'ProductDeleted';
+  readonly id: string;
+}
+
+export interface Catalogue {
+  create(input: unknown): Promise<Product | InvalidInput>;
+  update(
+    id: string,
+    expectedVersion: number,
+    exact: boolean,
+    input: unknown,
+  ): Promise<Product | VersionConflict | ProductNotFound | InvalidInput>;
+  remove(id: string, expectedVersion: number): Promise<ProductDeleted | VersionConflict | ProductNotFound>;
+  adjustStock(id: string, delta: number): Promise<Product | OutOfStock | ProductNotFound | InvalidInput>;
+}
+
+const notFound = (id: string): ProductNotFound => ({
+  __typename: 'ProductNotFound',
+  code: 'PRODUCT_NOT_FOUND',
+  message: `There is no product ${JSON.stringify(id.slice(0, 64))}.`,
+});
+
+const conflict = (expectedVersion: number, current: Product): VersionConflict => ({
+  __typename: 'VersionConflict',
+  code: 'VERSION_CONFLICT',
+  message: `Version ${expectedVersion} was expected; the product is at version ${current.version} by now.`,
+  currentVersion: current.version,
+  current,
+});
+
+/** The catalogue over its table. */
+export function createCatalogue(table: ProductTable): Catalogue {
+  async function live(id: string): Promise<Product | undefined> {
+    const [product] = await table.byIds([id]);
+    return product?.archivedAt === null ? product : undefined;
+  }
+
+  /** Says why a guarded write of `id` changed nothing. */
+  async function refusal(id: string, expectedVersion: number): Promise<VersionConflict | ProductNotFound> {
+    const current = await live(id);
+    return current ? conflict(expectedVersion, current) : notFound(id);
+  }
+
+  return {
+    create: async (input) => {
+      const checked = check(productRules, input);
+      return checked.ok ? table.insert(checked.value) : checked.invalid;
+    },
+
+    update: async (id, expectedVersion, exact, input) => {
+      const checked = check(changeRules, input);
+      if (!checked.ok) return checked.invalid;
+      if (!isId(id)) return notFound(id);
+      const change: ProductChange = checked.value;
+      const setsStock = change.stock !== undefined;
+      return (
+        (await table.update(id, expectedVersion, exact || setsStock, change)) ?? refusal(id, expectedVersion)
+      );
+    },
+
+    remove: async (id, expectedVersion) => {
+      if (!isId(id)) return notFound(id);
+      if (await table.archive(id, expectedVersion)) return { __typename: 'ProductDeleted', id };
+      return refusal(id, expectedVersion);
+    },
+
+    adjustStock: async (id, delta) => {
+      if (!isId(id)) return notFound(id);
+      const checked = check(adjustRules, { delta });
+      if (!checked.ok) return checked.invalid;
+      const adjusted = await table.adjustStock(id, delta, MAX_STOCK);
+      if (adjusted) return adjusted;
+      const current = await live(id);
+      if (!current) return notFound(id);
+      if (delta > 0) return tooMuch(current.stock, delta);
+      return {
+        __typename: 'OutOfStock',
+        code: 'OUT_OF_STOCK',
+        message: `${-delta} units cannot be taken: ${current.stock} are there.`,
+        available: current.stock,
+      };
+    },
+  };
+}
+
+function tooMuch(stock: number, delta: number): InvalidInput {
+  const message = `expected a stock of at most ${MAX_STOCK}, got ${stock} + ${delta}`;
+  return {
+    __typename: 'InvalidInput',
+    code: 'INVALID_INPUT',
+    message: 'Please mend: delta.',
+    errors: [{ field: 'delta', message }],
+  };
+}

@@ -1,0 +1,95 @@
+// What a product may be. The CHECK constraints of the table say the same once more.
+import { parseMoney } from '@holdfast/platform/money';
+import { came, isPlainText } from '@holdfast/platform/validation';
+import { z } from 'zod';
+
+const MAX_NAME = 200;
+const MAX_DESCRIPTION = 10_000;
+const MAX_PRICE = 99_999_999.99;
+export const MAX_STOCK = 1_000_000_000;
+
+const got = (rule: string) => (issue: { input?: unknown }) => `expected ${rule}, got ${came(issue.input)}`;
+
+const nameRule = `1 to ${MAX_NAME} characters, no control characters`;
+const name = z
+  .string({ error: got(nameRule) })
+  .trim()
+  .min(1, { error: got(nameRule) })
+  .max(MAX_NAME, { error: got(nameRule) })
+  .refine(isPlainText, { error: got(nameRule) });
+
+const descriptionRule = `at most ${MAX_DESCRIPTION} characters, no control characters`;
+const description = z
+  .string({ error: got(descriptionRule) })
+  .max(MAX_DESCRIPTION, { error: got(descriptionRule) })
+  .refine(isPlainText, { error: got(descriptionRule) });
+
+const priceRule = 'an amount of 0 to 99999999.99 with at most two decimals';
+const price = z
+  .string({ error: got(priceRule) })
+  .refine(
+    (amount) => parseMoney(amount) !== undefined && Number(amount) >= 0 && Number(amount) <= MAX_PRICE,
+    {
+      error: got(priceRule),
+    },
+  );
+
+const stockRule = `a whole number of 0 to ${MAX_STOCK}`;
+const stock = z
+  .int({ error: got(stockRule) })
+  .min(0, { error: got(stockRule) })
+  .max(MAX_STOCK, { error: got(stockRule) });
+
+/** A new product: everything but the description is needed. */
+export const productRules = z.object({
+  name,
+  description: description.nullish().transform((text) => text ?? null),
+  price,
+  stock,
+});
+
+/** A change: at least one field; null removes the description and is refused elsewhere. */
+export const changeRules = z
+  .object({
+    name: name.optional(),
+    description: description.nullable().optional(),
+    price: price.optional(),
+    stock: stock.optional(),
+  })
+  .refine((change) => Object.values(change).some((value) => value !== undefined), {
+    error: 'expected at least one of name, description, price, stock; got none',
+  });
+
+const deltaRule = `a whole number other than 0, at most ${MAX_STOCK} either way`;
+export const adjustRules = z.object({
+  delta: z
+    .int()
+    .min(-MAX_STOCK, { error: got(deltaRule) })
+    .max(MAX_STOCK, { error: got(deltaRule) })
+    .refine((delta) => delta !== 0, { error: got(deltaRule) }),
+});
+
+const searchRule = '1 to 200 characters, no control characters';
+/** What a list may be narrowed by. */
+export const filterRules = z.object({
+  search: z
+    .string()
+    .trim()
+    .min(1, { error: got(searchRule) })
+    .max(200, { error: got(searchRule) })
+    .refine(isPlainText, { error: got(searchRule) })
+    .nullish()
+    .transform((value) => value ?? undefined),
+  minPrice: z
+    .string()
+    .nullish()
+    .transform((value) => value ?? undefined),
+  maxPrice: z
+    .string()
+    .nullish()
+    .transform((value) => value ?? undefined),
+  inStock: z
+    .boolean()
+    .nullish()
+    .transform((value) => value ?? undefined),
+});

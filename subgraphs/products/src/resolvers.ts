@@ -1,0 +1,58 @@
+// Authorise, call one domain function, return.
+import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/money';
+import { isId } from '@holdfast/platform/pages';
+import { requireStaff, requireUser, type User } from '@holdfast/platform/viewer';
+import type { Context } from './context.js';
+import type { Product } from './data/products.js';
+import { browse } from './domain/browse.js';
+import type { Resolvers } from './generated/graphql.js';
+
+const requireWriter = ({ viewer, catalogWriters }: Context): User =>
+  catalogWriters === 'staff' ? requireStaff(viewer) : requireUser(viewer);
+
+const load = async (id: string, { products }: Context): Promise<Product | null> =>
+  isId(id) ? products.load(id.toLowerCase()) : null;
+
+/** Problems name their type; what does not is the product itself. */
+const memberType = <Problem extends string>(
+  outcome: Product | { readonly __typename?: Problem },
+): Problem | 'Product' => ('__typename' in outcome ? outcome.__typename : undefined) ?? 'Product';
+
+export const resolvers: Resolvers = {
+  DateTime: DateTimeScalar,
+  Money: MoneyScalar,
+  Query: {
+    product: async (_, { id }, context) => {
+      const product = await load(id, context);
+      return product?.archivedAt === null ? product : null;
+    },
+    products: (_, { first, after, filter, sort }, { pool }) =>
+      browse(pool, { first, after, filter, order: sort }),
+  },
+  Mutation: {
+    createProduct: (_, { input }, context) => {
+      requireWriter(context);
+      return context.catalogue.create(input);
+    },
+    updateProduct: (_, { id, expectedVersion, input, exact }, context) => {
+      requireWriter(context);
+      return context.catalogue.update(id, expectedVersion, exact ?? false, input);
+    },
+    deleteProduct: (_, { id, expectedVersion }, context) => {
+      requireWriter(context);
+      return context.catalogue.remove(id, expectedVersion);
+    },
+    adjustStock: (_, { id, delta }, context) => {
+      requireWriter(context);
+      return context.catalogue.adjustStock(id, delta);
+    },
+  },
+  Product: {
+    // Orders show products that have left the catalogue, so a reference finds those too.
+    __resolveReference: ({ id }, context) => load(id, context),
+  },
+  CreateProductResult: { __resolveType: memberType },
+  UpdateProductResult: { __resolveType: memberType },
+  DeleteProductResult: { __resolveType: ({ __typename }) => __typename ?? 'ProductDeleted' },
+  AdjustStockResult: { __resolveType: memberType },
+};
