@@ -1,0 +1,25 @@
+// The settings of the orders service.
+import {
+  commonSettings,
+  databaseSettings,
+  milliseconds,
+  readSettings,
+  tokenSettings,
+} from '@holdfast/platform/config';
+import { workerSettings } from '@holdfast/platform/queue';
+import { z } from 'zod';
+
+const settings = {
+  ...commonSettings,
+  ...databaseSettings,
+  ...tokenSettings,
+  ...workerSettings,
+  JWKS_URL: z.url(),
+  /** The products service's GraphQL endpoint: where prices are read. */
+  PRODUCTS_URL: z.url(),
+  PRODUCTS_TIMEOUT_MS: milliseconds(3_000, 30_000),
+};
+
+export const readOrdersSettings = (env: NodeJS.ProcessEnv) => readSettings(settings, env);
+
+export type OrdersSettings = ReturnType<typeof readOrdersSettings>;

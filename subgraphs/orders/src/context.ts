@@ -1,0 +1,36 @@
+// What the resolvers of one request share.
+import type { RequestContext } from '@holdfast/platform/graphql';
+import DataLoader from 'dataloader';
+import type { OrderEvent } from './data/order-events.js';
+import type { Order, OrderTable } from './data/orders.js';
+import type { PlaceOrder } from './domain/place-order.js';
+
+/** An entity that another subgraph knows more of. */
+export interface EntityKey {
+  readonly id: string;
+}
+
+export interface Context extends RequestContext {
+  readonly orders: OrderTable;
+  readonly placeOrder: PlaceOrder;
+  /** By id, whoever's it is: ask `maySee` before showing one. */
+  readonly orderById: DataLoader<string, Order | null>;
+  readonly historyOf: DataLoader<string, OrderEvent[]>;
+}
+
+export function createOrderLoader(orders: OrderTable): DataLoader<string, Order | null> {
+  return new DataLoader(async (ids) => {
+    const rows = new Map((await orders.byIds(ids)).map((order) => [order.id, order]));
+    return ids.map((id) => rows.get(id) ?? null);
+  });
+}
+
+export function createHistoryLoader(
+  readHistories: (orderIds: readonly string[]) => Promise<OrderEvent[]>,
+): DataLoader<string, OrderEvent[]> {
+  return new DataLoader(async (ids) => {
+    const histories = new Map(ids.map((id): [string, OrderEvent[]] => [id, []]));
+    for (const event of await readHistories(ids)) histories.get(event.orderId)?.push(event);
+    return ids.map((id) => histories.get(id) ?? []);
+  });
+}

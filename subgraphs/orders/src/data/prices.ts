@@ -1,0 +1,63 @@
+// Asks the products service, over HTTP, what a product costs at this moment.
+import { AppError } from '@holdfast/platform/errors';
+import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
+import { Agent, request } from 'undici';
+import { z } from 'zod';
+
+export interface Prices {
+  /**
+   * The price of one unit, "19.99"; undefined when there is no such product, or no longer.
+   * @throws {AppError} SERVICE_UNAVAILABLE when the products service does not answer in time
+   */
+  priceOf(
+    productId: string,
+    call: { readonly requestId: string; readonly deadlineAt: number },
+  ): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+const QUERY = 'query PriceOfProduct($id: ID!) { product(id: $id) { price } }';
+
+/** Null without an error is "no such product"; beside one it only says that nobody can tell right now. */
+const answer = z.object({
+  errors: z.never().optional(),
+  data: z.object({ product: z.object({ price: z.string() }).nullable() }),
+});
+
+/** A client of the products service at `url`, over kept connections. Never retries: the caller may. */
+export function createPrices(url: string, timeoutMs: number): Prices {
+  const agent = new Agent({ connections: 32, keepAliveTimeout: 30_000 });
+
+  async function ask(productId: string, requestId: string, remainingMs: number): Promise<unknown> {
+    const { statusCode, body } = await request(url, {
+      dispatcher: agent,
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        [REQUEST_ID_HEADER]: requestId,
+        [TIMEOUT_HEADER]: String(remainingMs),
+      },
+      body: JSON.stringify({ query: QUERY, operationName: 'PriceOfProduct', variables: { id: productId } }),
+      signal: AbortSignal.timeout(remainingMs),
+    });
+    const reply = await body.json();
+    if (statusCode !== 200) throw new Error(`the products service answered ${statusCode}`);
+    return reply;
+  }
+
+  return {
+    priceOf: async (productId, { requestId, deadlineAt }) => {
+      const remainingMs = Math.max(1, Math.min(timeoutMs, deadlineAt - Date.now()));
+      try {
+        const { data } = answer.parse(await ask(productId, requestId, remainingMs));
+        return data.product?.price;
+      } catch (cause) {
+        throw new AppError('SERVICE_UNAVAILABLE', 'Prices cannot be read right now. Nothing was ordered.', {
+          cause,
+          details: { retryAfter: 1 },
+        });
+      }
+    },
+    close: () => agent.close(),
+  };
+}

@@ -1,0 +1,119 @@
+// Placing an order: the price of this moment, then the order and its job in one statement, then the wait for what
+// becomes of it. A retry with the same key finds the order that the first try made, whatever happened to its reply.
+import { createHash } from 'node:crypto';
+import { isId } from '@holdfast/platform/pages';
+import { check, type InvalidInput } from '@holdfast/platform/validation';
+import { v7 as uuidv7 } from 'uuid';
+import type { NewOrder, Order, OrderTable } from '../data/orders.js';
+import type { Prices } from '../data/prices.js';
+import type { Settlements } from '../data/settlements.js';
+import type { IdempotencyKeyReused, OutOfStock, ProductNotFound } from './problems.js';
+import { type OrderRequest, orderRules } from './rules.js';
+
+export type Placed = Order | OutOfStock | ProductNotFound | IdempotencyKeyReused | InvalidInput;
+
+/** Who orders, and until when an answer is of use. */
+export interface Call {
+  readonly userId: string;
+  readonly requestId: string;
+  /** ms since the epoch */
+  readonly deadlineAt: number;
+}
+
+export type PlaceOrder = (input: unknown, call: Call) => Promise<Placed>;
+
+/** Kept back from the deadline for reading the order and answering. */
+const ANSWER_MS = 500;
+
+const hashOf = ({ productId, quantity }: OrderRequest): Buffer =>
+  createHash('sha256')
+    .update(JSON.stringify([productId.toLowerCase(), quantity]))
+    .digest();
+
+const noSuchProduct = (productId: string): ProductNotFound => ({
+  __typename: 'ProductNotFound',
+  code: 'PRODUCT_NOT_FOUND',
+  message: `There is no product ${JSON.stringify(productId.slice(0, 64))}.`,
+});
+
+const keyReused = (): IdempotencyKeyReused => ({
+  __typename: 'IdempotencyKeyReused',
+  code: 'IDEMPOTENCY_KEY_REUSED',
+  message:
+    'This idempotency key was used before with another product or quantity. Use a new key for a new order.',
+});
+
+/** What the caller is told of an order: the order itself, or why it was rejected. */
+export function outcomeOf(order: Order): Placed {
+  if (order.status !== 'REJECTED') return order;
+  if (order.rejectionCode === 'PRODUCT_NOT_FOUND') return noSuchProduct(order.productId);
+  const available = order.rejectionAvailable ?? 0;
+  const message = `${order.quantity} units were asked for, ${available} were left.`;
+  return { __typename: 'OutOfStock', code: 'OUT_OF_STOCK', message, available };
+}
+
+export function createPlaceOrder(orders: OrderTable, prices: Prices, settlements: Settlements): PlaceOrder {
+  /** The order as it is once it is settled, or at `untilMs`. */
+  async function settled(order: Order, untilMs: number): Promise<Order> {
+    let current = order;
+    while (current.status === 'PENDING' && Date.now() < untilMs) {
+      const { woken } = settlements.wait(order.id, untilMs);
+      // It may have been settled before anyone was listening for it.
+      current = (await orders.byIds([order.id]))[0] ?? current;
+      if (current.status !== 'PENDING') break;
+      await woken;
+      current = (await orders.byIds([order.id]))[0] ?? current;
+    }
+    return current;
+  }
+
+  /** The answer to a key that was used before; undefined when it was not. */
+  async function replay(userId: string, request: OrderRequest, untilMs: number): Promise<Placed | undefined> {
+    if (request.idempotencyKey === undefined) return undefined;
+    const before = await orders.byIdempotencyKey(userId, request.idempotencyKey);
+    if (!before) return undefined;
+    if (before.requestHash === null || !hashOf(request).equals(before.requestHash)) return keyReused();
+    return outcomeOf(await settled(before, untilMs));
+  }
+
+  /** Inserts, and waits having listened from before the insert: no notification can be missed. */
+  async function insertAndWait(
+    order: NewOrder,
+    untilMs: number,
+  ): Promise<Order | 'key used' | 'no such product'> {
+    const { woken, cancel } = settlements.wait(order.id, untilMs);
+    const placed = await orders.insert(order).catch((error: unknown) => {
+      cancel();
+      throw error;
+    });
+    if (typeof placed === 'string') {
+      cancel();
+      return placed;
+    }
+    await woken;
+    return settled((await orders.byIds([order.id]))[0] ?? placed, untilMs);
+  }
+
+  return async (input, { userId, requestId, deadlineAt }) => {
+    const checked = check(orderRules, input);
+    if (!checked.ok) return checked.invalid;
+    const request = checked.value;
+    const { productId, quantity, idempotencyKey: key } = request;
+    if (!isId(productId)) return noSuchProduct(productId);
+    const untilMs = Math.min(Date.now() + request.waitMs, deadlineAt - ANSWER_MS);
+    const replayed = await replay(userId, request, untilMs);
+    if (replayed) return replayed;
+
+    const unitPrice = await prices.priceOf(productId, { requestId, deadlineAt });
+    if (unitPrice === undefined) return noSuchProduct(productId);
+    const idempotency = key === undefined ? undefined : { key, hash: hashOf(request) };
+    const placed = await insertAndWait(
+      { id: uuidv7(), userId, productId, quantity, unitPrice, idempotency },
+      untilMs,
+    );
+    if (placed === 'no such product') return noSuchProduct(productId);
+    // Another request with the same key was faster: its order is the answer.
+    if (placed === 'key used') return (await replay(userId, request, untilMs)) ?? keyReused();
+    return outcomeOf(placed);
+  };
+}

@@ -1,0 +1,20 @@
+// The foreseeable outcomes of an order that are not the one asked for.
+import type { Order } from '../data/orders.js';
+
+interface Problem<Name extends string, Code extends string> {
+  readonly __typename: Name;
+  readonly code: Code;
+  readonly message: string;
+}
+
+export type OutOfStock = Problem<'OutOfStock', 'OUT_OF_STOCK'> & { readonly available: number };
+export type ProductNotFound = Problem<'ProductNotFound', 'PRODUCT_NOT_FOUND'>;
+export type IdempotencyKeyReused = Problem<'IdempotencyKeyReused', 'IDEMPOTENCY_KEY_REUSED'>;
+export type OrderNotFound = Problem<'OrderNotFound', 'ORDER_NOT_FOUND'>;
+export type OrderNotCancellable = Problem<'OrderNotCancellable', 'ORDER_NOT_CANCELLABLE'> & {
+  readonly current: Order;
+};
+export type OrderVersionConflict = Problem<'OrderVersionConflict', 'VERSION_CONFLICT'> & {
+  readonly currentVersion: number;
+  readonly current: Order;
+};

@@ -1,0 +1,33 @@
+// What an order may ask for.
+import { came } from '@holdfast/platform/validation';
+import { z } from 'zod';
+
+export const MAX_QUANTITY = 10_000;
+export const MAX_WAIT_MS = 10_000;
+
+const got = (rule: string) => (issue: { input?: unknown }) => `expected ${rule}, got ${came(issue.input)}`;
+
+const quantityRule = `a whole number of 1 to ${MAX_QUANTITY}`;
+const waitRule = `a whole number of 0 to ${MAX_WAIT_MS} ms`;
+const keyRule = '1 to 255 printable ASCII characters';
+
+export const orderRules = z.object({
+  productId: z.string(),
+  quantity: z
+    .int()
+    .min(1, { error: got(quantityRule) })
+    .max(MAX_QUANTITY, { error: got(quantityRule) }),
+  idempotencyKey: z
+    .string()
+    .regex(/^[\x20-\x7e]{1,255}$/, { error: got(keyRule) })
+    .nullish()
+    .transform((key) => key ?? undefined),
+  waitMs: z
+    .int()
+    .min(0, { error: got(waitRule) })
+    .max(MAX_WAIT_MS, { error: got(waitRule) })
+    .nullish()
+    .transform((ms) => ms ?? 2_000),
+});
+
+export type OrderRequest = z.infer<typeof orderRules>;

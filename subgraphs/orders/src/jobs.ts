@@ -1,0 +1,24 @@
+// The jobs of the orders service: what the stock answered.
+import type { JobHandler } from '@holdfast/platform/queue';
+import { z } from 'zod';
+import type { OrderTable } from './data/orders.js';
+
+const settlement = z.discriminatedUnion('outcome', [
+  z.object({ orderId: z.uuid(), outcome: z.literal('CONFIRMED') }),
+  z.object({
+    orderId: z.uuid(),
+    outcome: z.literal('REJECTED'),
+    code: z.enum(['OUT_OF_STOCK', 'PRODUCT_NOT_FOUND']),
+    available: z.int().min(0),
+  }),
+]);
+
+/** Handlers by job name. Each is one statement and can be run any number of times. */
+export function orderJobs(orders: OrderTable): Record<'settle-order', JobHandler> {
+  return {
+    'settle-order': async (payload) => {
+      const { orderId, ...outcome } = settlement.parse(payload);
+      await orders.settle(orderId, outcome);
+    },
+  };
+}

@@ -1,0 +1,59 @@
+// Authorise, call one domain function, return.
+import { AppError } from '@holdfast/platform/errors';
+import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/money';
+import { isId } from '@holdfast/platform/pages';
+import { maySee, requireUser } from '@holdfast/platform/viewer';
+import type { Context } from './context.js';
+import type { Order } from './data/orders.js';
+import { cancelOrder } from './domain/cancel-order.js';
+import { listOrders } from './domain/list-orders.js';
+import type { Resolvers } from './generated/graphql.js';
+
+/** The order when the viewer may see it. Somebody else's looks like one that does not exist. */
+async function visibleOrder(id: string, { viewer, orderById }: Context): Promise<Order | null> {
+  const order = isId(id) ? await orderById.load(id.toLowerCase()) : null;
+  return order && maySee(viewer, order.userId) ? order : null;
+}
+
+/** Problems name their type; what does not is the order itself. */
+const memberType = <Problem extends string>(
+  outcome: Order | { readonly __typename?: Problem },
+): Problem | 'Order' => ('__typename' in outcome ? outcome.__typename : undefined) ?? 'Order';
+
+export const resolvers: Resolvers = {
+  DateTime: DateTimeScalar,
+  Money: MoneyScalar,
+  Query: {
+    order: (_, { id }, context) => {
+      requireUser(context.viewer);
+      return visibleOrder(id, context);
+    },
+    orders: (_, query, { viewer, orders }) => listOrders(orders, requireUser(viewer).id, query),
+  },
+  Mutation: {
+    createOrder: (_, { input }, { viewer, requestId, deadlineAt, placeOrder }) =>
+      placeOrder(input, { userId: requireUser(viewer).id, requestId, deadlineAt }),
+    cancelOrder: (_, { id, expectedVersion }, { viewer, orders }) =>
+      cancelOrder(orders, id, expectedVersion, requireUser(viewer).id),
+  },
+  Order: {
+    __resolveReference: ({ id }, context) => {
+      requireUser(context.viewer);
+      return visibleOrder(id, context);
+    },
+    user: ({ userId }) => ({ id: userId }),
+    product: ({ productId }) => ({ id: productId }),
+    history: ({ id }, _, { historyOf }) => historyOf.load(id),
+  },
+  OrderEvent: { at: ({ createdAt }) => createdAt },
+  User: {
+    __resolveReference: ({ id }) => ({ id }),
+    orders: ({ id }, query, { viewer, orders }) => {
+      requireUser(viewer);
+      if (maySee(viewer, id)) return listOrders(orders, id, query);
+      throw new AppError('FORBIDDEN', 'Only the user and staff may see these orders.');
+    },
+  },
+  CreateOrderResult: { __resolveType: memberType },
+  CancelOrderResult: { __resolveType: memberType },
+};

@@ -1,0 +1,57 @@
+// Puts the orders service together.
+import { readFile } from 'node:fs/promises';
+import { createPool } from '@holdfast/platform/database';
+import type { Logger } from '@holdfast/platform/log';
+import { checkQueue, startWorker } from '@holdfast/platform/queue';
+import type { RunningService } from '@holdfast/platform/service';
+import { createSubgraph } from '@holdfast/platform/subgraph';
+import { createRemoteVerifier } from '@holdfast/platform/tokens';
+import type { OrdersSettings } from './config.js';
+import { createHistoryLoader, createOrderLoader } from './context.js';
+import { createHistoryReader } from './data/order-events.js';
+import { createOrderTable } from './data/orders.js';
+import { createPrices } from './data/prices.js';
+import { listenForSettlements } from './data/settlements.js';
+import { createPlaceOrder } from './domain/place-order.js';
+import { orderJobs } from './jobs.js';
+import { resolvers } from './resolvers.js';
+
+export async function startOrders(settings: OrdersSettings, log: Logger): Promise<RunningService> {
+  const { DATABASE_URL: url, DATABASE_POOL_MAX: max } = settings;
+  const pool = createPool({ url, max, applicationName: 'orders', log });
+  const orders = createOrderTable(pool);
+  const readHistories = createHistoryReader(pool);
+  const prices = createPrices(settings.PRODUCTS_URL, settings.PRODUCTS_TIMEOUT_MS);
+  const settlements = listenForSettlements(url, log);
+  const placeOrder = createPlaceOrder(orders, prices, settlements);
+  const subgraph = await createSubgraph({
+    typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
+    resolvers,
+    verify: createRemoteVerifier(settings),
+    context: (base) => ({
+      ...base,
+      orders,
+      placeOrder,
+      orderById: createOrderLoader(orders),
+      historyOf: createHistoryLoader(readHistories),
+    }),
+    log,
+  });
+  const worker = startWorker({
+    settings,
+    applicationName: 'orders-worker',
+    handlers: (db) => orderJobs(createOrderTable(db)),
+    log,
+  });
+
+  return {
+    handler: subgraph.handler,
+    onFault: subgraph.onFault,
+    checks: { database: () => pool.query('SELECT 1'), queue: () => checkQueue(pool) },
+    close: async () => {
+      await worker.stop();
+      await Promise.all([subgraph.close(), settlements.close(), prices.close()]);
+      await pool.end();
+    },
+  };
+}
