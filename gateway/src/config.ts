@@ -1,0 +1,41 @@
+// The settings of the gateway; the only reader of the environment.
+import { commonSettings, milliseconds, readSettings, tokenSettings } from '@holdfast/platform/config';
+import { z } from 'zod';
+
+/** The longest that a request may be given, ms. */
+const MAX_REQUEST_TIMEOUT_MS = 60_000;
+
+const toggle = z
+  .enum(['on', 'off'])
+  .default('on')
+  .transform((value) => value === 'on');
+
+const url = z.url({ protocol: /^https?$/ });
+
+const settings = {
+  ...commonSettings,
+  ...tokenSettings,
+  /** The composed schema; taken over anew whenever the file changes. */
+  SUPERGRAPH_FILE: z.string().min(1),
+  /** Where each subgraph answers GraphQL. The supergraph file's own addresses are never used. */
+  USERS_URL: url,
+  PRODUCTS_URL: url,
+  ORDERS_URL: url,
+  /** The public keys of the users service (RFC 7517). */
+  JWKS_URL: url,
+  REQUEST_TIMEOUT_MS: milliseconds(15_000, MAX_REQUEST_TIMEOUT_MS),
+  /** The longest that one call of a subgraph may take; placing an order may wait 10 s for its outcome. */
+  SUBGRAPH_TIMEOUT_MS: milliseconds(12_000, MAX_REQUEST_TIMEOUT_MS),
+  /** Connections to each subgraph. Calls beyond that queue, within their deadline. */
+  SUBGRAPH_CONNECTIONS: z.coerce.number().int().min(1).max(1_000).default(100),
+  /** How often the supergraph file is read even when nothing says that it changed, ms. */
+  SUPERGRAPH_POLL_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
+  /** The GraphQL explorer at /graphql, for browsers. */
+  EXPLORER: toggle,
+  INTROSPECTION: toggle,
+};
+
+export type GatewaySettings = Readonly<z.infer<z.ZodObject<typeof settings>>>;
+
+/** @throws {ConfigError} naming every setting that is missing or malformed */
+export const readGatewaySettings = (env: NodeJS.ProcessEnv): GatewaySettings => readSettings(settings, env);

@@ -1,0 +1,29 @@
+// The reply to a request whose handler threw: a problem for REST, an error for GraphQL.
+import type { HttpRequest, Reply } from '@holdfast/platform/http';
+import type { Logger } from '@holdfast/platform/log';
+import { maskedProblem, OperationFault, problemOf } from './rest/faults.js';
+import { type Problem, problemReply, statusOf } from './rest/problem.js';
+
+export const GRAPHQL_PATH = '/graphql';
+
+/** What is foreseen is said, anything else is logged and masked. */
+export function faultReply(error: unknown, request: HttpRequest, log: Logger): Reply {
+  const { requestId } = request;
+  const problem = problemOf(error) ?? maskedProblem(requestId);
+  // What is behind an operation's errors is in the log already.
+  const isLogged = error instanceof OperationFault && error.errors.length > 0;
+  if (statusOf(problem.code) >= 500 && !isLogged)
+    log.error({ err: error, requestId, code: problem.code }, 'a request failed');
+  return request.path === GRAPHQL_PATH ? graphqlFault(problem, request) : problemReply(problem, request);
+}
+
+/** The same problem in the words of GraphQL over HTTP. */
+function graphqlFault(problem: Problem, request: HttpRequest): Reply {
+  const { status, headers = {} } = problemReply(problem, request);
+  const code = statusOf(problem.code) < 500 ? 'BAD_USER_INPUT' : problem.code;
+  return {
+    status,
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ errors: [{ message: problem.detail, extensions: { code } }] }),
+  };
+}

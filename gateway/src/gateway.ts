@@ -1,0 +1,91 @@
+// Puts the gateway together: the subgraphs' pools, the supergraph, Apollo Server, and the router in front of all.
+import type { ApolloServer } from '@apollo/server';
+import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
+import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
+import {
+  answerGraphQL,
+  createGraphQLServer,
+  type RequestContext,
+  requestContext,
+} from '@holdfast/platform/graphql';
+import type { HttpRequest } from '@holdfast/platform/http';
+import type { Logger } from '@holdfast/platform/log';
+import type { RunningService } from '@holdfast/platform/service';
+import { createRemoteVerifier } from '@holdfast/platform/tokens';
+import type { GatewaySettings } from './config.js';
+import { faultReply, GRAPHQL_PATH } from './fault-reply.js';
+import { indexPage } from './index-page.js';
+import { createPublishedKeys } from './published-keys.js';
+import { createExecute } from './rest/operation.js';
+import { restEntries } from './rest/rest.js';
+import { createRouter } from './router.js';
+import { createSubgraphDataSource, type SubgraphDataSource } from './subgraph-data-source.js';
+import { createSupergraph, type Supergraph } from './supergraph.js';
+import { openSupergraphFile } from './supergraph-file.js';
+
+/** Starts the gateway. @throws when the supergraph file cannot be used */
+export async function startGateway(settings: GatewaySettings, log: Logger): Promise<RunningService> {
+  const dataSources = createDataSources(settings);
+  const file = openSupergraphFile({
+    path: settings.SUPERGRAPH_FILE,
+    pollMs: settings.SUPERGRAPH_POLL_MS,
+    log,
+  });
+  const supergraph = createSupergraph({ file, dataSources, log });
+  const server = createServer(supergraph, settings, log);
+  await server.start();
+
+  const verify = createRemoteVerifier(settings);
+  /** Who asks, and until when: the same for GraphQL and REST. */
+  const context = (request: HttpRequest) => requestContext(request, verify);
+  const keys = createPublishedKeys(settings.JWKS_URL);
+  const router = createRouter([
+    {
+      methods: ['GET', 'POST'],
+      path: GRAPHQL_PATH,
+      handle: (request) => answerGraphQL(server, request, () => context(request)),
+    },
+    { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
+    { methods: ['GET', 'HEAD'], path: '/', handle: async (request) => indexPage(request) },
+    ...restEntries({ execute: createExecute(server), context }),
+  ]);
+
+  return {
+    handler: router,
+    onFault: (error, request) => faultReply(error, request, log),
+    // A subgraph that is down is no reason to take the others' fields away as well.
+    checks: { supergraph: () => supergraph.check(), keys: () => keys.answer() },
+    close: async () => {
+      await server.stop();
+      await Promise.all([...dataSources.values()].map((dataSource) => dataSource.close()));
+    },
+  };
+}
+
+function createServer(
+  supergraph: Supergraph,
+  settings: GatewaySettings,
+  log: Logger,
+): ApolloServer<RequestContext> {
+  return createGraphQLServer<RequestContext>({
+    gateway: supergraph.gateway,
+    introspection: settings.INTROSPECTION,
+    plugins: [
+      settings.EXPLORER
+        ? ApolloServerPluginLandingPageLocalDefault({ footer: false })
+        : ApolloServerPluginLandingPageDisabled(),
+    ],
+    log,
+  });
+}
+
+function createDataSources(settings: GatewaySettings): Map<string, SubgraphDataSource> {
+  const urls = { users: settings.USERS_URL, products: settings.PRODUCTS_URL, orders: settings.ORDERS_URL };
+  const { SUBGRAPH_TIMEOUT_MS: timeoutMs, SUBGRAPH_CONNECTIONS: connections } = settings;
+  return new Map(
+    Object.entries(urls).map(([name, url]) => [
+      name,
+      createSubgraphDataSource({ name, url, timeoutMs, connections }),
+    ]),
+  );
+}

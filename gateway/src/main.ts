@@ -1,0 +1,11 @@
+// The gateway: one graph over the subgraphs, and the REST shim over that graph.
+import { runService } from '@holdfast/platform/service';
+import { readGatewaySettings } from './config.js';
+import { startGateway } from './gateway.js';
+
+await runService({
+  name: 'gateway',
+  timeoutMs: ({ REQUEST_TIMEOUT_MS }) => REQUEST_TIMEOUT_MS,
+  readSettings: readGatewaySettings,
+  start: startGateway,
+});

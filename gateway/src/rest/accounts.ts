@@ -1,0 +1,248 @@
+// REST: accounts and sessions.
+import { invalidInput } from './faults.js';
+import { operation } from './operation.js';
+import { problem } from './problem.js';
+import { type Answer, done, JSON_BODY, type Refusal, type Route, route } from './route.js';
+import { dateTime, type NamedSchema, record, request, uuid, version } from './schema.js';
+
+interface Account {
+  readonly id: string;
+  readonly username: string;
+  readonly email: string | null;
+  readonly role: string;
+  readonly version: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+const ACCOUNT_FIELDS = 'id username email role version createdAt updatedAt';
+
+const representation = ({ createdAt, updatedAt, ...same }: Account) => ({
+  ...same,
+  created_at: createdAt,
+  updated_at: updatedAt,
+});
+
+const user: NamedSchema = {
+  name: 'User',
+  schema: record({
+    id: uuid,
+    username: { type: 'string', examples: ['ada'] },
+    email: { type: ['string', 'null'], format: 'email', examples: ['ada@example.com'] },
+    role: { type: 'string', enum: ['CUSTOMER', 'STAFF'] },
+    version,
+    created_at: dateTime,
+    updated_at: dateTime,
+  }),
+};
+
+const session: NamedSchema = {
+  name: 'Session',
+  schema: record({
+    token: { type: 'string', description: 'A JWT (RFC 9068) for `Authorization: Bearer`.' },
+    token_type: { type: 'string', enum: ['Bearer'] },
+    expires_in: { type: 'integer', minimum: 0, description: 'Seconds until the token expires.' },
+    refresh_token: { type: 'string', description: 'Good for one use at /token/refresh.' },
+  }),
+};
+
+const password = { type: 'string', format: 'password', writeOnly: true } as const;
+
+const registration: NamedSchema = {
+  name: 'Registration',
+  schema: request(
+    {
+      username: { type: 'string', description: '3 to 64 of letters, digits and _ . -', examples: ['ada'] },
+      email: {
+        type: 'string',
+        format: 'email',
+        description: 'an e-mail address',
+        examples: ['ada@example.com'],
+      },
+      password: {
+        ...password,
+        description: '12 to 128 characters, not the username and none of the most common ones',
+      },
+    },
+    ['username', 'email', 'password'],
+  ),
+};
+
+const credentials: NamedSchema = {
+  name: 'Credentials',
+  schema: request(
+    {
+      username: { type: 'string', description: 'the username or the e-mail address', examples: ['ada'] },
+      password: { ...password, description: 'the password' },
+    },
+    ['username', 'password'],
+  ),
+};
+
+const refreshToken: NamedSchema = {
+  name: 'RefreshToken',
+  schema: request(
+    { refresh_token: { type: 'string', writeOnly: true, description: 'the refresh token of a session' } },
+    ['refresh_token'],
+  ),
+};
+
+type RegisterResult =
+  | ({ readonly __typename: 'User' } & Account)
+  | Refusal<'UsernameTaken'>
+  | Refusal<'EmailTaken'>
+  | (Refusal<'InvalidInput'> & {
+      readonly errors: readonly { readonly field: string; readonly message: string }[];
+    });
+
+function registered(result: RegisterResult): Answer {
+  switch (result.__typename) {
+    case 'UsernameTaken':
+      return problem('USERNAME_TAKEN', result.message);
+    case 'EmailTaken':
+      return problem('EMAIL_TAKEN', result.message);
+    case 'InvalidInput':
+      return invalidInput(result.errors);
+    case 'User': {
+      const { __typename, ...account } = result;
+      return done(201, representation(account), { location: '/profile', ...NO_STORE });
+    }
+  }
+}
+
+interface Session {
+  readonly __typename: 'Session';
+  readonly accessToken: string;
+  readonly tokenType: string;
+  readonly expiresIn: number;
+  readonly refreshToken: string;
+}
+
+type SessionResult = Session | Refusal<'InvalidCredentials'>;
+
+const SESSION_FIELDS = `__typename
+  ... on Session { accessToken tokenType expiresIn refreshToken }
+  ... on InvalidCredentials { message }`;
+
+/** RFC 6749, 5.1: what carries tokens is not to be kept by anybody on the way. */
+const NO_STORE = { 'cache-control': 'no-store' };
+
+function opened(result: SessionResult): Answer {
+  if (result.__typename === 'InvalidCredentials') return problem('INVALID_CREDENTIALS', result.message);
+  const { accessToken, tokenType, expiresIn, refreshToken } = result;
+  return done(
+    200,
+    { token: accessToken, token_type: tokenType, expires_in: expiresIn, refresh_token: refreshToken },
+    NO_STORE,
+  );
+}
+
+interface RegisterInput {
+  readonly username: string;
+  readonly email: string;
+  readonly password: string;
+}
+
+type LoginInput = Omit<RegisterInput, 'email'>;
+
+interface RefreshBody {
+  readonly refresh_token: string;
+}
+
+const register = route({
+  method: 'POST',
+  path: '/register',
+  operationId: 'register',
+  summary: 'Opens an account',
+  tag: 'Accounts',
+  secured: false,
+  body: { schema: registration, mediaTypes: JSON_BODY },
+  replies: { 201: { description: 'The account', content: { schema: user }, headers: ['Location'] } },
+  problems: ['USERNAME_TAKEN', 'EMAIL_TAKEN'],
+  operation: operation<{ readonly register: RegisterResult }, { readonly input: RegisterInput }>(`
+    mutation Register($input: RegisterInput!) {
+      register(input: $input) {
+        __typename
+        ... on User { ${ACCOUNT_FIELDS} }
+        ... on UsernameTaken { message }
+        ... on EmailTaken { message }
+        ... on InvalidInput { message errors { field message } }
+      }
+    }`),
+  variables: ({ body }: { readonly body: RegisterInput }) => ({ input: body }),
+  answer: (data) => registered(data.register),
+});
+
+const login = route({
+  method: 'POST',
+  path: '/login',
+  operationId: 'login',
+  summary: 'Opens a session',
+  tag: 'Accounts',
+  secured: false,
+  body: { schema: credentials, mediaTypes: JSON_BODY },
+  replies: { 200: { description: 'The session', content: { schema: session } } },
+  problems: ['INVALID_CREDENTIALS'],
+  operation: operation<{ readonly login: SessionResult }, { readonly input: LoginInput }>(
+    `mutation Login($input: LoginInput!) { login(input: $input) { ${SESSION_FIELDS} } }`,
+  ),
+  variables: ({ body }: { readonly body: LoginInput }) => ({ input: body }),
+  answer: (data) => opened(data.login),
+});
+
+const refresh = route({
+  method: 'POST',
+  path: '/token/refresh',
+  operationId: 'refreshSession',
+  summary: 'Exchanges a refresh token for a new session. Each token works once',
+  tag: 'Accounts',
+  secured: false,
+  body: { schema: refreshToken, mediaTypes: JSON_BODY },
+  replies: { 200: { description: 'The new session', content: { schema: session } } },
+  problems: ['INVALID_CREDENTIALS'],
+  operation: operation<{ readonly refreshSession: SessionResult }, { readonly refreshToken: string }>(
+    `mutation RefreshSession($refreshToken: String!) {
+      refreshSession(refreshToken: $refreshToken) { ${SESSION_FIELDS} }
+    }`,
+  ),
+  variables: ({ body }: { readonly body: RefreshBody }) => ({ refreshToken: body.refresh_token }),
+  answer: (data) => opened(data.refreshSession),
+});
+
+const logout = route({
+  method: 'POST',
+  path: '/logout',
+  operationId: 'logout',
+  summary: 'Ends the session that the refresh token belongs to; good also when there was none',
+  tag: 'Accounts',
+  secured: false,
+  body: { schema: refreshToken, mediaTypes: JSON_BODY },
+  replies: { 204: { description: 'There is no such session any more' } },
+  problems: [],
+  operation: operation<{ readonly logout: boolean }, { readonly refreshToken: string }>(
+    'mutation Logout($refreshToken: String!) { logout(refreshToken: $refreshToken) }',
+  ),
+  variables: ({ body }: { readonly body: RefreshBody }) => ({ refreshToken: body.refresh_token }),
+  answer: () => done(204),
+});
+
+const profile = route({
+  method: 'GET',
+  path: '/profile',
+  operationId: 'getProfile',
+  summary: 'The account that the access token belongs to',
+  tag: 'Accounts',
+  secured: true,
+  replies: { 200: { description: 'The account', content: { schema: user } } },
+  problems: [],
+  operation: operation<{ readonly me: Account | null }, Record<string, never>>(
+    `query Profile { me { ${ACCOUNT_FIELDS} } }`,
+  ),
+  variables: () => ({}),
+  answer: ({ me }) =>
+    me === null
+      ? problem('UNAUTHENTICATED', 'The access token belongs to no account.')
+      : done(200, representation(me), { 'cache-control': 'private, no-cache' }),
+});
+
+export const accountRoutes: readonly Route[] = [register, login, refresh, logout, profile];

@@ -1,0 +1,109 @@
+// The REST docs page: the route table for people, without a script.
+import type { Reply } from '@holdfast/platform/http';
+import { escapeHtml, htmlPage, prose } from '../html.js';
+import { groupBy } from './group-by.js';
+import { problemsOf } from './openapi.js';
+import { isProblemCode, PROBLEMS, type ProblemCode, problemName, statusOf } from './problem.js';
+import type { ReplyDescription, Route, RouteDescription } from './route.js';
+import type { JsonSchema } from './schema.js';
+
+const row = (...cells: readonly string[]): string =>
+  `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+
+const table = (rows: readonly string[]): string =>
+  rows.length === 0 ? '' : `<table>${rows.join('')}</table>`;
+
+const code = (text: string): string => `<code>${escapeHtml(text)}</code>`;
+
+const typeOf = ({ type }: JsonSchema): string =>
+  Array.isArray(type) ? type.join(' or ') : String(type ?? '');
+
+function members(schema: JsonSchema): string {
+  const required = new Set(schema.required ?? []);
+  return table(
+    Object.entries(schema.properties ?? {}).map(([name, member]) =>
+      row(
+        code(name) + (required.has(name) ? '' : ' <em>optional</em>'),
+        escapeHtml(typeOf(member)),
+        prose(member.description ?? ''),
+      ),
+    ),
+  );
+}
+
+function parameters({ query = {}, headers = [] }: RouteDescription): string {
+  return table([
+    ...Object.entries(query).map(([name, schema]) =>
+      row(code(`?${name}=`), escapeHtml(typeOf(schema)), prose(schema.description ?? '')),
+    ),
+    ...headers.map(({ name, schema, required }) =>
+      row(code(`${name}:`), required ? 'required' : 'optional', prose(schema.description ?? '')),
+    ),
+  ]);
+}
+
+function replyRow([status, { description, content, headers = [] }]: readonly [
+  string,
+  ReplyDescription,
+]): string {
+  const what = content
+    ? `${content.list ? 'array of ' : ''}<a href="#${content.schema.name}">${content.schema.name}</a>`
+    : '';
+  return row(code(status), prose(description), [what, ...headers.map(code)].filter(Boolean).join(', '));
+}
+
+const problemLink = (problem: ProblemCode): string =>
+  `<a href="#${problemName(problem)}">${statusOf(problem)}&nbsp;${problem}</a>`;
+
+function routeSection(description: RouteDescription): string {
+  const { method, path, operationId, summary, secured, body, replies } = description;
+  return `<section id="${operationId}">
+<h3><span class="method">${method}</span>${code(path)} ${secured ? '<span class="lock">needs an access token</span>' : ''}</h3>
+<p>${prose(summary)}.</p>
+${parameters(description)}
+${body ? `<p>Body, ${body.mediaTypes.map(code).join(' or ')}:</p>${members(body.schema.schema)}` : ''}
+<p>Replies:</p>${table(Object.entries(replies).map(replyRow))}
+<p>Problems: ${problemsOf(description).map(problemLink).join(', ')}</p>
+</section>`;
+}
+
+function representations(descriptions: readonly RouteDescription[]): string {
+  const contents = descriptions.flatMap(({ replies }) =>
+    Object.values(replies).flatMap(({ content }) => content?.schema ?? []),
+  );
+  const byName = new Map(contents.map((named) => [named.name, named.schema]));
+  return [...byName]
+    .map(([name, schema]) => `<section id="${name}"><h3>${name}</h3>${members(schema)}</section>`)
+    .join('');
+}
+
+const problems = (): string =>
+  table(
+    Object.keys(PROBLEMS)
+      .filter(isProblemCode)
+      .map(
+        (problem) =>
+          `<tr id="${problemName(problem)}"><td>${statusOf(problem)}</td><td>${code(problem)}</td><td>${escapeHtml(PROBLEMS[problem][1])}</td></tr>`,
+      ),
+  );
+
+/** The page at /docs. Each problem's `type` leads to its row. */
+export function docsPage(routes: readonly Route[]): Reply {
+  const descriptions = routes.map(({ description }) => description);
+  const tags = groupBy(descriptions, ({ tag }) => tag);
+  const sections = [...tags].map(
+    ([tag, ofTag]) => `<h2>${escapeHtml(tag)}</h2>${ofTag.map(routeSection).join('')}`,
+  );
+  return htmlPage(
+    'holdfast: the REST API',
+    `<h1>The REST API</h1>
+<p>JSON in and out. The same contract for programs: <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1).
+Lists are arrays with a <code>Link</code> to the next page; faults are <code>application/problem+json</code> (RFC 9457).</p>
+<pre>TOKEN=$(curl -s localhost:4000/login -H 'content-type: application/json' \\
+  -d '{"username": "ada", "password": "…"}' | jq -r .token)
+curl -i localhost:4000/profile -H "authorization: Bearer $TOKEN"</pre>
+${sections.join('')}
+<h2>Representations</h2>${representations(descriptions)}
+<h2>Problems</h2>${problems()}`,
+  );
+}

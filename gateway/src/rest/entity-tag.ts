@@ -1,0 +1,64 @@
+// Entity tags and the conditions on them: RFC 9110, 8.8.3 and 13.1. The tag of a version is `"<version>"`, strong.
+import { badInput } from '@holdfast/platform/errors';
+import { came } from '@holdfast/platform/validation';
+import { MAX_INT } from './schema.js';
+
+export interface EntityTag {
+  readonly weak: boolean;
+  /** What stands between the quotes. */
+  readonly opaque: string;
+}
+
+/** `*`, or a list of tags. */
+export type TagCondition =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'tags'; readonly tags: readonly EntityTag[] };
+
+/** One member of a list: nothing, or a tag. `"` cannot stand inside a tag. */
+const MEMBER = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)")?[ \t]*(,|$)/y;
+const VERSION = /^[1-9]\d{0,9}$/;
+
+export const entityTag = (version: number): string => `"${version}"`;
+
+/** The value of an `If-Match` or `If-None-Match` field, or undefined when it is malformed. */
+export function parseTagCondition(value: string): TagCondition | undefined {
+  if (value.trim() === '*') return { kind: 'any' };
+  const tags: EntityTag[] = [];
+  for (let at = 0; ; at = MEMBER.lastIndex) {
+    MEMBER.lastIndex = at;
+    const member = MEMBER.exec(value);
+    if (member === null) return undefined;
+    const [, weak, opaque, end] = member;
+    if (opaque !== undefined) tags.push({ weak: weak !== undefined, opaque });
+    if (end === '') return tags.length > 0 ? { kind: 'tags', tags } : undefined;
+  }
+}
+
+/**
+ * The versions that `If-Match` accepts, by strong comparison (13.1.1): a weak tag, or one that is no version, is no
+ * reason to refuse the request but never matches. `'any'` for `*`, undefined when the field is absent.
+ * @throws {AppError} BAD_USER_INPUT when the field is malformed
+ */
+export function readIfMatch(value: string | undefined): ReadonlySet<number> | 'any' | undefined {
+  if (value === undefined) return undefined;
+  const condition = parseTagCondition(value);
+  if (condition === undefined) {
+    throw badInput(
+      'If-Match',
+      `expected * or entity tags in double quotes, as they came in ETag ("7"), got ${came(value)}`,
+    );
+  }
+  if (condition.kind === 'any') return 'any';
+  const strong = condition.tags.filter(({ weak, opaque }) => !weak && VERSION.test(opaque));
+  return new Set(strong.map(({ opaque }) => Number(opaque)).filter((version) => version <= MAX_INT));
+}
+
+/**
+ * Whether `If-None-Match` says that the caller has this version already, by weak comparison (13.1.2). A malformed
+ * field is taken for absent: the worst that comes of it is a whole reply.
+ */
+export function hasCurrent(ifNoneMatch: string | undefined, version: number): boolean {
+  const condition = ifNoneMatch === undefined ? undefined : parseTagCondition(ifNoneMatch);
+  if (condition === undefined) return false;
+  return condition.kind === 'any' || condition.tags.some(({ opaque }) => opaque === String(version));
+}

@@ -1,0 +1,83 @@
+import { AppError, badInput } from '@holdfast/platform/errors';
+import { HttpFault } from '@holdfast/platform/http';
+import { describe, expect, it } from '@jest/globals';
+import { OperationFault, problemOf, restName } from './faults.js';
+import { PROBLEMS } from './problem.js';
+
+const thrown = (code: string, extra: Record<string, unknown> = {}) =>
+  new OperationFault([{ message: 'The message.', extensions: { code, ...extra } }]);
+
+describe('the problem of a fault', () => {
+  it.each([
+    'UNAUTHENTICATED',
+    'FORBIDDEN',
+    'BAD_USER_INPUT',
+    'QUERY_TOO_COMPLEX',
+    'SERVICE_UNAVAILABLE',
+    'INTERNAL_SERVER_ERROR',
+  ])('of an operation with %s has that code and message', (code) => {
+    expect(problemOf(thrown(code))).toMatchObject({ code, detail: 'The message.' });
+  });
+
+  it('names arguments as REST does', () => {
+    const errors = [
+      { field: 'first', message: 'expected 1 to 100, got 0' },
+      { field: 'filter.minPrice', message: 'expected less' },
+    ];
+    expect(problemOf(thrown('BAD_USER_INPUT', { errors }))).toMatchObject({
+      code: 'INVALID_INPUT',
+      detail: 'Please mend: limit, min_price.',
+      members: { errors: [{ field: 'limit' }, { field: 'min_price' }] },
+    });
+  });
+
+  it('leaves the names alone that the shim itself gave', () => {
+    expect(problemOf(badInput('If-Match', 'expected tags'))).toMatchObject({
+      code: 'INVALID_INPUT',
+      members: { errors: [{ field: 'If-Match', message: 'expected tags' }] },
+    });
+    expect(problemOf(badInput('userName', 'unknown'))).toMatchObject({ detail: 'Please mend: userName.' });
+  });
+
+  it('says after how long a limited call may come again', () => {
+    expect(problemOf(thrown('RATE_LIMITED', { retryAfter: 7 }))).toMatchObject({
+      headers: { 'retry-after': '7' },
+    });
+  });
+
+  it('keeps what plain HTTP says', () => {
+    expect(problemOf(new HttpFault(405, 'GET is expected.', { allow: 'GET' }))).toMatchObject({
+      code: 'METHOD_NOT_ALLOWED',
+      headers: { allow: 'GET' },
+    });
+    expect(problemOf(new HttpFault(400, 'No JSON.'))).toMatchObject({ code: 'MALFORMED_JSON' });
+  });
+
+  it('is none for what nobody foresaw', () => {
+    expect(problemOf(new Error('boom'))).toBeUndefined();
+    expect(problemOf(new OperationFault([]))).toBeUndefined();
+    expect(problemOf(thrown('SOMETHING_ELSE'))).toBeUndefined();
+  });
+
+  it('of an AppError shows its message and never its cause', () => {
+    const fault = new AppError('SERVICE_UNAVAILABLE', 'Not now.', { cause: new Error('10.0.0.1') });
+    expect(JSON.stringify(problemOf(fault))).not.toContain('10.0.0.1');
+  });
+});
+
+describe('names', () => {
+  it('are the columns of the tables', () => {
+    const names = {
+      productId: 'product_id',
+      'input.productId': 'product_id',
+      after: 'cursor',
+      idempotencyKey: 'Idempotency-Key',
+      input: 'the body',
+    };
+    for (const [graphql, rest] of Object.entries(names)) expect(restName(graphql)).toBe(rest);
+  });
+});
+
+it('every problem has a status of its kind', () => {
+  for (const [status] of Object.values(PROBLEMS)) expect(status).toBeGreaterThanOrEqual(400);
+});

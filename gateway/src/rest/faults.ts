@@ -1,0 +1,85 @@
+// From what was thrown to the problem that the caller is told. What nobody foresaw is masked.
+import { AppError } from '@holdfast/platform/errors';
+import { HttpFault } from '@holdfast/platform/http';
+import type { FieldError } from '@holdfast/platform/validation';
+import type { GraphQLFormattedError } from 'graphql';
+import { isProblemCode, type Problem, type ProblemCode, problem } from './problem.js';
+
+/** An operation that came back with errors. They are masked and logged already: this is for the reply only. */
+export class OperationFault extends Error {
+  override readonly name = 'OperationFault';
+  readonly errors: readonly GraphQLFormattedError[];
+  constructor(errors: readonly GraphQLFormattedError[]) {
+    super(errors[0]?.message ?? 'an operation gave no data');
+    this.errors = errors;
+  }
+}
+
+/** GraphQL's names that REST calls differently; the others differ in their case only. */
+const REST_NAMES: Readonly<Record<string, string>> = {
+  first: 'limit',
+  after: 'cursor',
+  input: 'the body',
+  expectedVersion: 'If-Match',
+  idempotencyKey: 'Idempotency-Key',
+  waitMs: 'Prefer',
+};
+
+/** `filter.minPrice` → `min_price` */
+export function restName(graphqlName: string): string {
+  const name = graphqlName.replace(/^(input|filter)\./, '');
+  return REST_NAMES[name] ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+const invalid = (errors: readonly FieldError[]): Problem =>
+  problem('INVALID_INPUT', `Please mend: ${errors.map(({ field }) => field).join(', ')}.`, { errors });
+
+/** Input that breaks a rule of a subgraph, field by field, in REST's names. */
+export const invalidInput = (errors: readonly FieldError[]): Problem =>
+  invalid(errors.map(({ field, message }) => ({ field: restName(field), message })));
+
+const isFieldError = (value: unknown): value is FieldError =>
+  typeof value === 'object' &&
+  value !== null &&
+  'field' in value &&
+  'message' in value &&
+  typeof value.field === 'string';
+
+function fieldErrorsOf(details: Readonly<Record<string, unknown>> | undefined): FieldError[] {
+  const errors = details?.['errors'];
+  return Array.isArray(errors) ? errors.filter(isFieldError) : [];
+}
+
+/** The problem of an error of GraphQL, which speaks GraphQL's names. */
+function operationProblem({ message, extensions = {} }: GraphQLFormattedError): Problem | undefined {
+  const { code, retryAfter } = extensions;
+  const errors = fieldErrorsOf(extensions);
+  if (code === 'BAD_USER_INPUT' && errors.length > 0) return invalidInput(errors);
+  if (code === 'RATE_LIMITED') return problem(code, message, {}, { 'retry-after': String(retryAfter ?? 1) });
+  return isProblemCode(code) ? problem(code, message) : undefined;
+}
+
+const CODE_OF_STATUS: Readonly<Record<number, ProblemCode>> = {
+  // Of the faults of plain HTTP, only a body that cannot be read is a 400.
+  400: 'MALFORMED_JSON',
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_ALLOWED',
+  413: 'CONTENT_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+};
+
+/** The problem of a foreseen fault; undefined for any other, which is to be logged and masked. */
+export function problemOf(error: unknown): Problem | undefined {
+  if (error instanceof HttpFault) {
+    return problem(CODE_OF_STATUS[error.status] ?? 'BAD_USER_INPUT', error.message, {}, error.headers);
+  }
+  if (error instanceof OperationFault) return error.errors[0] && operationProblem(error.errors[0]);
+  if (!(error instanceof AppError)) return undefined;
+  // Thrown by the shim itself, about fields by their REST names.
+  const errors = fieldErrorsOf(error.extensions);
+  return errors.length > 0 ? invalid(errors) : problem(error.code, error.message);
+}
+
+/** The problem of a fault that nobody foresaw. */
+export const maskedProblem = (requestId: string): Problem =>
+  problem('INTERNAL_SERVER_ERROR', `Something went wrong on our side. Please quote request ${requestId}.`);

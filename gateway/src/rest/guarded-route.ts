@@ -1,0 +1,144 @@
+// A write to an existing thing: a compare-and-swap whose expected version comes from `If-Match` (RFC 9110, 13.1.1) or
+// from the body. The subgraph's guarded update decides; a read before it only finds out which version to expect.
+import type { HttpRequest } from '@holdfast/platform/http';
+import { entityTag, readIfMatch } from './entity-tag.js';
+import type { Operation } from './operation.js';
+import { type Problem, problem } from './problem.js';
+import {
+  type Answer,
+  type Call,
+  callReader,
+  headerOf,
+  type Invocation,
+  type Route,
+  type RouteDescription,
+} from './route.js';
+import { invalidFields } from './validation.js';
+
+/** The expected version was not the current one. */
+export interface Conflict {
+  readonly kind: 'conflict';
+  readonly currentVersion: number;
+}
+
+export const conflict = (currentVersion: number): Conflict => ({ kind: 'conflict', currentVersion });
+
+export interface GuardedRouteDefinition<Body, Variables, Data> extends RouteDescription {
+  /** Whether a call without any condition is refused (428) or made with whatever version is current. */
+  readonly condition: 'required' | 'optional';
+  /** Where the body may carry the version that it was made from; only a PUT may do without `If-Match` then. */
+  readonly bodyVersion?: (body: Body) => number | undefined;
+  /** Reads the version of now. */
+  readonly current: Operation<
+    { readonly current: { readonly version: number } | null },
+    { readonly id: string }
+  >;
+  readonly operation: Operation<Data, Variables>;
+  readonly variables: (call: Call<unknown, Body>, expectedVersion: number) => Variables;
+  readonly answer: (data: Data, call: Call<unknown, Body>) => Answer | Conflict;
+  readonly notFound: (id: string) => Problem;
+}
+
+/** What the request says of the version that it may change. */
+interface Condition {
+  readonly ifMatch: ReadonlySet<number> | 'any' | undefined;
+  readonly bodyVersion: number | undefined;
+}
+
+/** With any number of others writing at once, so many tries nearly always find a gap; the caller may come again. */
+const MAX_ATTEMPTS = 10;
+
+const ifMatchAccepts = ({ ifMatch }: Condition, version: number): boolean =>
+  ifMatch === undefined || ifMatch === 'any' || ifMatch.has(version);
+
+const accepts = (condition: Condition, version: number): boolean =>
+  ifMatchAccepts(condition, version) && (condition.bodyVersion ?? version) === version;
+
+/** The one version that the condition leaves, if it leaves just one. */
+function onlyVersion({ ifMatch, bodyVersion }: Condition): number | undefined {
+  if (bodyVersion !== undefined) return bodyVersion;
+  return ifMatch instanceof Set && ifMatch.size === 1 ? [...ifMatch][0] : undefined;
+}
+
+function stale(condition: Condition, currentVersion: number): Problem {
+  const code = ifMatchAccepts(condition, currentVersion) ? 'VERSION_CONFLICT' : 'PRECONDITION_FAILED';
+  const detail = `Somebody else was first: the current version is ${currentVersion}. Read it, then decide again.`;
+  return problem(code, detail, { current_version: currentVersion }, { etag: entityTag(currentVersion) });
+}
+
+function readCondition(request: HttpRequest, bodyVersion: number | undefined): Condition {
+  const condition = { ifMatch: readIfMatch(headerOf(request, 'if-match')), bodyVersion };
+  if (bodyVersion === undefined || ifMatchAccepts(condition, bodyVersion)) return condition;
+  throw invalidFields([
+    { field: 'version', message: `expected a version that If-Match names, got ${bodyVersion}` },
+  ]);
+}
+
+/** Whether the request says enough. A version in the body stands for `If-Match` in a PUT only. */
+function isMissing(
+  definition: RouteDescription & { condition: 'required' | 'optional' },
+  condition: Condition,
+): boolean {
+  if (definition.condition === 'optional' || condition.ifMatch !== undefined) return false;
+  return definition.method !== 'PUT' || condition.bodyVersion === undefined;
+}
+
+function missing(method: string): Problem {
+  const also = method === 'PUT' ? ', or its version as the member "version"' : '';
+  return problem(
+    'PRECONDITION_REQUIRED',
+    `The ETag of what is to be changed is expected in If-Match${also}.`,
+  );
+}
+
+/** Tries the swap with the version that the condition leaves, and again while a conflict leaves another. */
+async function swap<Body, Variables extends Readonly<Record<string, unknown>>, Data>(
+  { current, operation, variables, answer, notFound }: GuardedRouteDefinition<Body, Variables, Data>,
+  call: Call<unknown, Body>,
+  condition: Condition,
+  { execute, context }: Invocation,
+): Promise<Answer> {
+  let expected = onlyVersion(condition);
+  if (expected === undefined) {
+    const found = (await execute(current, { id: call.id }, context)).current;
+    if (found === null) return notFound(call.id);
+    expected = found.version;
+  }
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS && accepts(condition, expected); attempt += 1) {
+    const outcome = answer(await execute(operation, variables(call, expected), context), call);
+    if (outcome.kind !== 'conflict') return outcome;
+    expected = outcome.currentVersion;
+  }
+  return stale(condition, expected);
+}
+
+/**
+ * A route that changes what it names only while it is at a version that the caller accepts.
+ * Answers 428 without a condition, 412 to a stale `If-Match` and 409 to a stale version in the body, the latter two
+ * with the current ETag. `If-Match: *` is made good by trying again with the version of now, up to ten times.
+ */
+export function guardedRoute<Body, Variables extends Readonly<Record<string, unknown>>, Data>(
+  definition: GuardedRouteDefinition<Body, Variables, Data>,
+): Route {
+  const {
+    condition: _,
+    bodyVersion,
+    current,
+    operation,
+    variables,
+    answer,
+    notFound,
+    ...description
+  } = definition;
+  const readCall = callReader<unknown, Body>(description);
+  return {
+    description,
+    operations: [current, operation],
+    run: async (invocation) => {
+      const call = await readCall(invocation);
+      const condition = readCondition(call.request, bodyVersion?.(call.body));
+      if (isMissing(definition, condition)) return missing(description.method);
+      return swap(definition, call, condition, invocation);
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import { ApolloGateway } from '@apollo/gateway';
+import { describe, expect, it } from '@jest/globals';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { parse, validate } from 'graphql';
+import { compose, schemaOf } from '../test/stub-system.js';
+import { docsPage } from './docs-page.js';
+import { openApiDocument } from './openapi.js';
+import { isProblemCode } from './problem.js';
+import { REST_ROUTES } from './rest.js';
+
+const document = JSON.parse(JSON.stringify(openApiDocument(REST_ROUTES)));
+
+/** Every `$ref` in a document. */
+function references(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === '$ref' ? [String(inner)] : references(inner),
+  );
+}
+
+describe('the OpenAPI document', () => {
+  it('keeps the rules of OpenAPI 3.1', async () => {
+    expect(await new Validator().validate(document)).toEqual({ valid: true });
+  });
+
+  it('has every call of the REST contract', () => {
+    const calls = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(calls.sort()).toEqual(
+      [
+        'POST /register',
+        'POST /login',
+        'POST /token/refresh',
+        'POST /logout',
+        'GET /profile',
+        'GET /products',
+        'GET /products/{id}',
+        'POST /products',
+        'PUT /products/{id}',
+        'PATCH /products/{id}',
+        'DELETE /products/{id}',
+        'GET /orders',
+        'GET /orders/{id}',
+        'POST /orders',
+        'POST /orders/{id}/cancel',
+      ].sort(),
+    );
+  });
+
+  it('refers to nothing that is not in it', () => {
+    for (const reference of references(document)) {
+      const name = reference.replace('#/components/schemas/', '');
+      expect(document.components.schemas).toHaveProperty([name]);
+    }
+  });
+
+  it('gives each schema and each operation a name of its own', () => {
+    const ids = REST_ROUTES.map(({ description }) => description.operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    const byName = new Map<string, unknown>();
+    for (const { description } of REST_ROUTES) {
+      const schemas = [
+        description.body?.schema,
+        ...Object.values(description.replies).map(({ content }) => content?.schema),
+      ];
+      for (const named of schemas) {
+        if (named === undefined) continue;
+        expect(byName.get(named.name) ?? named.schema).toBe(named.schema);
+        byName.set(named.name, named.schema);
+      }
+    }
+  });
+
+  it('says for every call what its problems look like', () => {
+    for (const item of Object.values<Record<string, { responses: Record<string, { content?: object }> }>>(
+      document.paths,
+    )) {
+      for (const { responses } of Object.values(item)) {
+        for (const [status, { content }] of Object.entries(responses)) {
+          if (Number(status) >= 400) expect(Object.keys(content ?? {})).toEqual(['application/problem+json']);
+        }
+      }
+    }
+  });
+});
+
+describe('the operations behind the routes', () => {
+  it('are valid in the supergraph', async () => {
+    const sdl = compose({
+      users: await schemaOf('users'),
+      products: await schemaOf('products'),
+      orders: await schemaOf('orders'),
+    });
+    const gateway = new ApolloGateway({
+      supergraphSdl: sdl,
+      buildService: () => ({ process: async () => ({}) }),
+    });
+    const { schema } = await gateway.load();
+    for (const { operations } of REST_ROUTES) {
+      for (const { text } of operations) expect(validate(schema, parse(text))).toEqual([]);
+    }
+    await gateway.stop();
+  });
+});
+
+describe('the docs page', () => {
+  it('explains every call and every problem without a script', () => {
+    const { body = '' } = docsPage(REST_ROUTES);
+    for (const { description } of REST_ROUTES) expect(body).toContain(`id="${description.operationId}"`);
+    for (const code of document.components.schemas.Problem.properties.code.enum) {
+      expect(isProblemCode(code)).toBe(true);
+      expect(body).toContain(`id="${code.toLowerCase().replaceAll('_', '-')}"`);
+    }
+    expect(body).not.toContain('<script');
+  });
+});

@@ -1,0 +1,128 @@
+// REST: what an order looks like going out and coming in.
+import { entityTag } from './entity-tag.js';
+import {
+  amount,
+  dateTime,
+  type Header,
+  type JsonSchema,
+  type NamedSchema,
+  PAGE_PARAMETERS,
+  record,
+  request,
+  uuid,
+  version,
+} from './schema.js';
+
+/** An order as GraphQL gives it; amounts are decimal strings. */
+export interface Order {
+  readonly id: string;
+  readonly user: { readonly id: string };
+  readonly product: { readonly id: string };
+  readonly quantity: number;
+  readonly unitPrice: string;
+  readonly totalPrice: string;
+  readonly status: string;
+  readonly version: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export interface DetailedOrder extends Order {
+  readonly history: readonly { readonly status: string; readonly version: number; readonly at: string }[];
+}
+
+/** The order as a member of a mutation's result. */
+export type OrderResult = { readonly __typename: 'Order' } & Order;
+
+/** Seen by the caller alone, and good only as long as nothing has changed. */
+export const PRIVATE_CACHE = { 'cache-control': 'private, no-cache' };
+
+export const headersOf = ({ version }: Order) => ({ etag: entityTag(version), ...PRIVATE_CACHE });
+
+export const ORDER_FIELDS =
+  'id user { id } product { id } quantity unitPrice totalPrice status version createdAt updatedAt';
+export const DETAILED_ORDER_FIELDS = `${ORDER_FIELDS} history { status version at }`;
+
+/** An order as REST gives it: the table's columns, amounts as numbers. */
+export const representation = (order: Order) => ({
+  id: order.id,
+  user_id: order.user.id,
+  product_id: order.product.id,
+  quantity: order.quantity,
+  unit_price: Number(order.unitPrice),
+  total_price: Number(order.totalPrice),
+  status: order.status,
+  version: order.version,
+  created_at: order.createdAt,
+  updated_at: order.updatedAt,
+});
+
+/** The order that was asked for by its id, with every status that it has had, oldest first. */
+export const detailedRepresentation = (order: DetailedOrder) => ({
+  ...representation(order),
+  history: order.history,
+});
+
+const STATUSES = ['PENDING', 'CONFIRMED', 'REJECTED', 'CANCELLED', 'SHIPPED', 'DELIVERED'] as const;
+const status: JsonSchema = { type: 'string', enum: STATUSES, description: `one of ${STATUSES.join(', ')}` };
+
+const members = {
+  id: uuid,
+  user_id: uuid,
+  product_id: uuid,
+  quantity: { type: 'integer', minimum: 1 },
+  unit_price: { ...amount, description: 'The price of one unit at the moment of ordering.' },
+  total_price: amount,
+  status,
+  version,
+  created_at: dateTime,
+  updated_at: dateTime,
+} as const satisfies Readonly<Record<string, JsonSchema>>;
+
+export const order: NamedSchema = { name: 'Order', schema: record(members) };
+
+export const detailedOrder: NamedSchema = {
+  name: 'DetailedOrder',
+  schema: record({
+    ...members,
+    history: {
+      type: 'array',
+      items: record({ status, version, at: dateTime }),
+      description: 'Every status that the order has had, oldest first.',
+    },
+  }),
+};
+
+export const newOrder: NamedSchema = {
+  name: 'NewOrder',
+  schema: request(
+    {
+      product_id: { ...uuid, description: 'the id of a product' },
+      quantity: { type: 'integer', minimum: 1, maximum: 10_000, description: 'a whole number of 1 to 10000' },
+    },
+    ['product_id', 'quantity'],
+  ),
+};
+
+export const LIST_PARAMETERS: Readonly<Record<string, JsonSchema>> = { ...PAGE_PARAMETERS, status };
+
+export const IDEMPOTENCY_KEY: Header = {
+  name: 'Idempotency-Key',
+  schema: {
+    type: 'string',
+    minLength: 1,
+    description:
+      'The same key with the same body gives the same order, however often it is sent. 1 to 255 printable ASCII characters.',
+    examples: ['8e03978e-40d5-43dd-bc93-6894a57f9324'],
+  },
+};
+
+export const PREFER: Header = {
+  name: 'Prefer',
+  schema: {
+    type: 'string',
+    description:
+      '`wait=N`: wait up to N seconds, at most 10, for the order to be settled; `respond-async`: do not wait.',
+    examples: ['respond-async', 'wait=5'],
+  },
+};

@@ -1,0 +1,196 @@
+// REST: the caller's own orders.
+import { cancel } from './cancel-order.js';
+import { hasCurrent } from './entity-tag.js';
+import { invalidInput } from './faults.js';
+import { readIdempotencyKey } from './idempotency-key.js';
+import { nextPageLink } from './link.js';
+import { operation } from './operation.js';
+import {
+  DETAILED_ORDER_FIELDS,
+  type DetailedOrder,
+  detailedOrder,
+  detailedRepresentation,
+  headersOf,
+  IDEMPOTENCY_KEY,
+  LIST_PARAMETERS,
+  newOrder,
+  ORDER_FIELDS,
+  type Order,
+  type OrderResult,
+  order,
+  PREFER,
+  PRIVATE_CACHE,
+  representation,
+} from './order-schemas.js';
+import { readWaitPreference } from './prefer.js';
+import { problem } from './problem.js';
+import {
+  type Answer,
+  type Call,
+  done,
+  headerOf,
+  JSON_BODY,
+  notFound,
+  type Refusal,
+  type Route,
+  route,
+} from './route.js';
+import { IF_NONE_MATCH } from './schema.js';
+
+interface OrderQuery {
+  readonly limit: number;
+  readonly cursor?: string;
+  readonly status?: string;
+}
+
+const list = route({
+  method: 'GET',
+  path: '/orders',
+  operationId: 'listOrders',
+  summary: "The caller's own orders, newest first, a page at a time",
+  tag: 'Orders',
+  secured: true,
+  query: LIST_PARAMETERS,
+  replies: { 200: { description: 'The page', content: { schema: order, list: true }, headers: ['Link'] } },
+  problems: [],
+  operation: operation<
+    {
+      readonly orders: {
+        readonly edges: readonly { readonly node: Order }[];
+        readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+      };
+    },
+    { readonly first: number; readonly after?: string; readonly status?: string }
+  >(`query ListOrders($first: Int!, $after: String, $status: OrderStatus) {
+      orders(first: $first, after: $after, status: $status) {
+        edges { node { ${ORDER_FIELDS} } }
+        pageInfo { hasNextPage endCursor }
+      }
+    }`),
+  variables: ({ query }: { readonly query: OrderQuery }) => ({
+    first: query.limit,
+    after: query.cursor,
+    status: query.status,
+  }),
+  answer: ({ orders: { edges, pageInfo } }, { request }) => {
+    const more = pageInfo.hasNextPage && pageInfo.endCursor !== null;
+    return done(
+      200,
+      edges.map(({ node }) => representation(node)),
+      { ...PRIVATE_CACHE, ...(more && { link: nextPageLink('/orders', request.query, pageInfo.endCursor) }) },
+    );
+  },
+});
+
+const get = route({
+  method: 'GET',
+  path: '/orders/{id}',
+  operationId: 'getOrder',
+  summary: "One of the caller's own orders, with its history",
+  tag: 'Orders',
+  secured: true,
+  headers: [IF_NONE_MATCH],
+  replies: {
+    200: { description: 'The order', content: { schema: detailedOrder }, headers: ['ETag'] },
+    304: { description: 'The order is at the version that the client has', headers: ['ETag'] },
+  },
+  problems: ['ORDER_NOT_FOUND'],
+  operation: operation<{ readonly order: DetailedOrder | null }, { readonly id: string }>(
+    `query GetOrder($id: ID!) { order(id: $id) { ${DETAILED_ORDER_FIELDS} } }`,
+  ),
+  variables: ({ id }) => ({ id }),
+  answer: (data, { id, request }) => {
+    if (data.order === null) return notFound('ORDER_NOT_FOUND', id);
+    const headers = headersOf(data.order);
+    if (hasCurrent(headerOf(request, 'if-none-match'), data.order.version))
+      return done(304, undefined, headers);
+    return done(200, detailedRepresentation(data.order), headers);
+  },
+});
+
+interface OrderBody {
+  readonly product_id: string;
+  readonly quantity: number;
+}
+
+interface CreateOrderInput {
+  readonly productId: string;
+  readonly quantity: number;
+  readonly idempotencyKey?: string;
+  readonly waitMs?: number;
+}
+
+type CreateOrderResult =
+  | OrderResult
+  | (Refusal<'OutOfStock'> & { readonly available: number })
+  | Refusal<'ProductNotFound'>
+  | Refusal<'IdempotencyKeyReused'>
+  | (Refusal<'InvalidInput'> & {
+      readonly errors: readonly { readonly field: string; readonly message: string }[];
+    });
+
+function placed(result: CreateOrderResult, applied: string | undefined): Answer {
+  switch (result.__typename) {
+    case 'OutOfStock':
+      return problem('OUT_OF_STOCK', result.message, { available: result.available });
+    case 'ProductNotFound':
+      return problem('PRODUCT_NOT_FOUND', result.message);
+    case 'IdempotencyKeyReused':
+      return problem('IDEMPOTENCY_KEY_REUSED', result.message);
+    case 'InvalidInput':
+      return invalidInput(result.errors);
+    case 'Order': {
+      const { __typename, ...fields } = result;
+      return done(fields.status === 'PENDING' ? 202 : 201, representation(fields), {
+        location: `/orders/${fields.id}`,
+        ...headersOf(fields),
+        ...(applied !== undefined && { 'preference-applied': applied }),
+      });
+    }
+  }
+}
+
+const create = route({
+  method: 'POST',
+  path: '/orders',
+  operationId: 'createOrder',
+  summary: 'Orders a product at its price of this moment, and waits for the stock to be reserved',
+  tag: 'Orders',
+  secured: true,
+  headers: [IDEMPOTENCY_KEY, PREFER],
+  body: { schema: newOrder, mediaTypes: JSON_BODY },
+  replies: {
+    201: {
+      description: 'The order; with an Idempotency-Key that was used before, that order as it is now',
+      content: { schema: order },
+      headers: ['ETag', 'Location', 'Preference-Applied'],
+    },
+    202: {
+      description: 'The order is accepted and not settled yet; look at its Location again',
+      content: { schema: order },
+      headers: ['ETag', 'Location', 'Preference-Applied'],
+    },
+  },
+  problems: ['PRODUCT_NOT_FOUND', 'OUT_OF_STOCK', 'IDEMPOTENCY_KEY_REUSED'],
+  operation: operation<{ readonly createOrder: CreateOrderResult }, { readonly input: CreateOrderInput }>(
+    `mutation CreateOrder($input: CreateOrderInput!) {
+      createOrder(input: $input) {
+        __typename
+        ... on Order { ${ORDER_FIELDS} }
+        ... on OutOfStock { message available }
+        ... on ProductNotFound { message }
+        ... on IdempotencyKeyReused { message }
+        ... on InvalidInput { message errors { field message } }
+      }
+    }`,
+  ),
+  variables: ({ body, request }: Call<unknown, OrderBody>) => {
+    const waitMs = readWaitPreference(headerOf(request, 'prefer'))?.waitMs;
+    const idempotencyKey = readIdempotencyKey(headerOf(request, 'idempotency-key'));
+    return { input: { productId: body.product_id, quantity: body.quantity, idempotencyKey, waitMs } };
+  },
+  answer: ({ createOrder: result }, { request }) =>
+    placed(result, readWaitPreference(headerOf(request, 'prefer'))?.applied),
+});
+
+export const orderRoutes: readonly Route[] = [list, get, create, cancel];

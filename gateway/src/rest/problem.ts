@@ -1,0 +1,102 @@
+// Problem details (RFC 9457): every kind of problem that a REST call can meet, and the reply that says so.
+import type { HttpRequest, Reply } from '@holdfast/platform/http';
+import type { FieldError } from '@holdfast/platform/validation';
+
+/** By code: the status and the words for people. The `type` of each is `/problems/<code in kebab case>`. */
+export const PROBLEMS = {
+  BAD_USER_INPUT: [400, 'The request cannot be understood'],
+  MALFORMED_JSON: [400, 'The body is not JSON'],
+  INVALID_INPUT: [400, 'Some fields break a rule'],
+  QUERY_TOO_COMPLEX: [400, 'The request asks for too much'],
+  UNAUTHENTICATED: [401, 'An access token is needed'],
+  INVALID_CREDENTIALS: [401, 'Wrong credentials'],
+  FORBIDDEN: [403, 'Not allowed'],
+  NOT_FOUND: [404, 'There is nothing here'],
+  PRODUCT_NOT_FOUND: [404, 'No such product'],
+  ORDER_NOT_FOUND: [404, 'No such order'],
+  METHOD_NOT_ALLOWED: [405, 'Another method is expected'],
+  USERNAME_TAKEN: [409, 'The username is taken'],
+  EMAIL_TAKEN: [409, 'The e-mail address is taken'],
+  VERSION_CONFLICT: [409, 'Somebody else was first'],
+  OUT_OF_STOCK: [409, 'Not enough in stock'],
+  ORDER_NOT_CANCELLABLE: [409, 'The order cannot be cancelled'],
+  PRECONDITION_FAILED: [412, 'Somebody else was first'],
+  CONTENT_TOO_LARGE: [413, 'The body is too large'],
+  UNSUPPORTED_MEDIA_TYPE: [415, 'Another media type is expected'],
+  IDEMPOTENCY_KEY_REUSED: [422, 'The idempotency key was used for something else'],
+  PRECONDITION_REQUIRED: [428, 'The version to change is needed'],
+  RATE_LIMITED: [429, 'Too many requests'],
+  INTERNAL_SERVER_ERROR: [500, 'Something went wrong on our side'],
+  SERVICE_UNAVAILABLE: [503, 'A service is not answering'],
+} as const satisfies Record<string, readonly [status: number, title: string]>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export const isProblemCode = (code: unknown): code is ProblemCode =>
+  typeof code === 'string' && Object.hasOwn(PROBLEMS, code);
+
+export const statusOf = (code: ProblemCode): number => PROBLEMS[code][0];
+
+/** `OUT_OF_STOCK` → `out-of-stock`, the last part of the problem's type and its place on the page /docs. */
+export const problemName = (code: ProblemCode): string => code.toLowerCase().replaceAll('_', '-');
+
+/** What helps the caller to go on. */
+export interface ProblemMembers {
+  readonly current_version?: number;
+  readonly available?: number;
+  readonly errors?: readonly FieldError[];
+}
+
+export interface Problem {
+  readonly kind: 'problem';
+  readonly code: ProblemCode;
+  /** For people: what was expected and what came, in this very case. */
+  readonly detail: string;
+  readonly members?: ProblemMembers;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export function problem(
+  code: ProblemCode,
+  detail: string,
+  members: ProblemMembers = {},
+  headers: Readonly<Record<string, string>> = {},
+): Problem {
+  return { kind: 'problem', code, detail, members, headers };
+}
+
+const RETRY_AFTER_S = '1';
+
+/** RFC 6750, 3: a challenge, which says that the token is no good when one came. */
+function challenge(request: HttpRequest): string {
+  return `Bearer realm="holdfast"${request.headers.authorization === undefined ? '' : ', error="invalid_token"'}`;
+}
+
+function headersOf(code: ProblemCode, request: HttpRequest): Record<string, string> {
+  const status = statusOf(code);
+  return {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    ...(status === 401 && { 'www-authenticate': challenge(request) }),
+    ...(status === 503 && { 'retry-after': RETRY_AFTER_S }),
+  };
+}
+
+/** The reply of type `application/problem+json`. */
+export function problemReply({ code, detail, members, headers }: Problem, request: HttpRequest): Reply {
+  const [status, title] = PROBLEMS[code];
+  request.trail.code = code;
+  return {
+    status,
+    headers: { ...headersOf(code, request), ...headers },
+    body: JSON.stringify({
+      type: `/problems/${problemName(code)}`,
+      title,
+      status,
+      detail,
+      code,
+      request_id: request.requestId,
+      ...members,
+    }),
+  };
+}

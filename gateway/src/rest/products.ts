@@ -1,0 +1,138 @@
+// REST: the catalogue.
+import { entityTag, hasCurrent } from './entity-tag.js';
+import { invalidInput } from './faults.js';
+import { nextPageLink } from './link.js';
+import { operation } from './operation.js';
+import { patch, put, remove } from './product-changes.js';
+import {
+  INVALID_INPUT,
+  type InvalidInput,
+  LIST_PARAMETERS,
+  newProduct,
+  PRODUCT_FIELDS,
+  type Product,
+  type ProductBody,
+  type ProductResult,
+  product,
+  productAnswer,
+  representation,
+} from './product-schemas.js';
+import { done, headerOf, JSON_BODY, notFound, type Route, route } from './route.js';
+import { IF_NONE_MATCH } from './schema.js';
+
+interface ProductQuery {
+  readonly limit: number;
+  readonly cursor?: string;
+  readonly search?: string;
+  readonly min_price?: string;
+  readonly max_price?: string;
+  readonly in_stock?: boolean;
+  readonly sort: string;
+}
+
+const NO_CACHE = { 'cache-control': 'no-cache' };
+
+const list = route({
+  method: 'GET',
+  path: '/products',
+  operationId: 'listProducts',
+  summary: 'The catalogue, a page at a time',
+  tag: 'Products',
+  secured: false,
+  query: LIST_PARAMETERS,
+  replies: { 200: { description: 'The page', content: { schema: product, list: true }, headers: ['Link'] } },
+  problems: [],
+  operation: operation<
+    {
+      readonly products: {
+        readonly edges: readonly { readonly node: Product }[];
+        readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+      };
+    },
+    {
+      readonly first: number;
+      readonly after?: string;
+      readonly sort: string;
+      readonly filter: Readonly<Record<string, unknown>>;
+    }
+  >(`query ListProducts($first: Int!, $after: String, $filter: ProductFilter, $sort: ProductSort!) {
+      products(first: $first, after: $after, filter: $filter, sort: $sort) {
+        edges { node { ${PRODUCT_FIELDS} } }
+        pageInfo { hasNextPage endCursor }
+      }
+    }`),
+  variables: ({ query }: { readonly query: ProductQuery }) => ({
+    first: query.limit,
+    after: query.cursor,
+    sort: query.sort.toUpperCase(),
+    filter: {
+      search: query.search,
+      minPrice: query.min_price,
+      maxPrice: query.max_price,
+      inStock: query.in_stock,
+    },
+  }),
+  answer: ({ products: { edges, pageInfo } }, { request }) => {
+    const more = pageInfo.hasNextPage && pageInfo.endCursor !== null;
+    return done(
+      200,
+      edges.map(({ node }) => representation(node)),
+      { ...NO_CACHE, ...(more && { link: nextPageLink('/products', request.query, pageInfo.endCursor) }) },
+    );
+  },
+});
+
+const get = route({
+  method: 'GET',
+  path: '/products/{id}',
+  operationId: 'getProduct',
+  summary: 'One product',
+  tag: 'Products',
+  secured: false,
+  headers: [IF_NONE_MATCH],
+  replies: {
+    200: { description: 'The product', content: { schema: product }, headers: ['ETag'] },
+    304: { description: 'The product is at the version that the client has', headers: ['ETag'] },
+  },
+  problems: ['PRODUCT_NOT_FOUND'],
+  operation: operation<{ readonly product: Product | null }, { readonly id: string }>(
+    `query GetProduct($id: ID!) { product(id: $id) { ${PRODUCT_FIELDS} } }`,
+  ),
+  variables: ({ id }) => ({ id }),
+  answer: (data, { id, request }) => {
+    if (data.product === null) return notFound('PRODUCT_NOT_FOUND', id);
+    const headers = { etag: entityTag(data.product.version), ...NO_CACHE };
+    if (hasCurrent(headerOf(request, 'if-none-match'), data.product.version))
+      return done(304, undefined, headers);
+    return done(200, representation(data.product), headers);
+  },
+});
+
+const create = route({
+  method: 'POST',
+  path: '/products',
+  operationId: 'createProduct',
+  summary: 'Adds a product to the catalogue',
+  tag: 'Products',
+  secured: true,
+  body: { schema: newProduct, mediaTypes: JSON_BODY },
+  replies: {
+    201: { description: 'The product', content: { schema: product }, headers: ['ETag', 'Location'] },
+  },
+  problems: ['FORBIDDEN'],
+  operation: operation<
+    { readonly createProduct: ProductResult | InvalidInput },
+    { readonly input: ProductBody }
+  >(
+    `mutation CreateProduct($input: CreateProductInput!) {
+      createProduct(input: $input) { __typename ... on Product { ${PRODUCT_FIELDS} } ${INVALID_INPUT} }
+    }`,
+  ),
+  variables: ({ body }: { readonly body: ProductBody }) => ({ input: body }),
+  answer: ({ createProduct: result }) => {
+    if (result.__typename === 'InvalidInput') return invalidInput(result.errors);
+    return productAnswer(201, result, { location: `/products/${result.id}` });
+  },
+});
+
+export const productRoutes: readonly Route[] = [list, get, create, put, patch, remove];

@@ -1,0 +1,176 @@
+// The whole shim over HTTP, with the subgraphs' schemas and a store in memory behind them.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type CallOptions, callRest } from '../test/rest-client.js';
+import { createStubStore, type StubProduct, USER_ID } from '../test/stub-store.js';
+import { type StubSystem, startStubSystem } from '../test/stub-system.js';
+
+const store = createStubStore();
+let system: StubSystem;
+let authorization: string;
+
+beforeAll(async () => {
+  system = await startStubSystem({ resolvers: store.resolvers });
+  authorization = `Bearer ${await system.token(USER_ID)}`;
+});
+afterAll(() => system.close());
+
+let pot: StubProduct;
+beforeEach(() => {
+  store.products.clear();
+  store.orderInputs.length = 0;
+  store.orderStatus = 'CONFIRMED';
+  store.overtakes = 0;
+  pot = store.addProduct();
+});
+
+const call = (method: string, path: string, options?: CallOptions) =>
+  callRest(system.url, authorization, method, path, options);
+
+describe('reading', () => {
+  it('shows a product with its columns, its price as a number, and its ETag', async () => {
+    const reply = await call('GET', `/products/${pot.id}`);
+    expect(reply.status).toBe(200);
+    expect(reply.headers.get('etag')).toBe('"1"');
+    expect(reply.body).toEqual({
+      id: pot.id,
+      name: 'Pot',
+      description: null,
+      price: 19.99,
+      stock: 5,
+      version: 1,
+      created_at: expect.any(String),
+      updated_at: expect.any(String),
+    });
+  });
+
+  it('answers 304 without a body to the version that the client has', async () => {
+    const reply = await call('GET', `/products/${pot.id}`, { headers: { 'if-none-match': 'W/"1"' } });
+    expect([reply.status, reply.text, reply.headers.get('etag')]).toEqual([304, '', '"1"']);
+  });
+
+  it('answers HEAD as GET without the body', async () => {
+    const reply = await call('HEAD', `/products/${pot.id}`);
+    expect([reply.status, reply.text, reply.headers.get('etag')]).toEqual([200, '', '"1"']);
+  });
+
+  it('answers 404 to an id that is unknown or none', async () => {
+    for (const id of ['0198c0de-7a11-7e57-8000-0000c0ffee01', 'x', '%00', '%F0%9F%8D%B5', 'a'.repeat(101)]) {
+      expect((await call('GET', `/products/${id}`)).status).toBe(404);
+    }
+    expect((await call('GET', '/products/%zz')).status).toBe(404);
+  });
+
+  it('goes from page to page by Link until the last', async () => {
+    store.addProduct();
+    store.addProduct();
+    const first = await call('GET', '/products?limit=2&sort=oldest');
+    expect(first.body).toHaveLength(2);
+    const next = /^<(\/products\?limit=2&sort=oldest&cursor=[^>]+)>; rel="next"$/.exec(
+      first.headers.get('link') ?? '',
+    )?.[1];
+    const last = await call('GET', String(next));
+    expect(last.body).toHaveLength(1);
+    expect(last.headers.get('link')).toBeNull();
+  });
+
+  it("names a subgraph's complaint as REST does", async () => {
+    const reply = await call('GET', '/products?cursor=nonsense');
+    expect(reply.status).toBe(400);
+    expect(reply.body.errors).toEqual([{ field: 'cursor', message: 'expected a cursor, got "nonsense"' }]);
+  });
+
+  it('shows an order, with its history when it is one', async () => {
+    const list = await call('GET', '/orders?status=CONFIRMED');
+    expect(list.body[0]).not.toHaveProperty('history');
+    const one = await call('GET', `/orders/${list.body[0].id}`);
+    expect(one.headers.get('etag')).toBe('"1"');
+    expect(one.body).toEqual({
+      ...list.body[0],
+      user_id: USER_ID,
+      unit_price: 2.35,
+      total_price: 4.7,
+      history: [{ status: 'PENDING', version: 1, at: expect.any(String) }],
+    });
+  });
+});
+
+describe('accounts', () => {
+  it('opens accounts and sessions', async () => {
+    const body = { username: 'ada', email: 'ada@example.com', password: 'right' };
+    const registered = await call('POST', '/register', { body });
+    expect([registered.status, registered.headers.get('location')]).toEqual([201, '/profile']);
+    expect(registered.body).not.toHaveProperty('__typename');
+    expect((await call('POST', '/register', { body: { ...body, username: 'taken' } })).body.code).toBe(
+      'USERNAME_TAKEN',
+    );
+    const login = await call('POST', '/login', { body: { username: 'ada', password: 'right' } });
+    expect(login.headers.get('cache-control')).toBe('no-store');
+    expect(login.body).toEqual({ token: 'a.b.c', token_type: 'Bearer', expires_in: 900, refresh_token: 'r' });
+    expect((await call('POST', '/token/refresh', { body: { refresh_token: 'r' } })).body).toEqual(login.body);
+    expect((await call('POST', '/token/refresh', { body: { refresh_token: 's' } })).status).toBe(401);
+    expect((await call('POST', '/logout', { body: { refresh_token: 's' } })).status).toBe(204);
+    const wrong = await call('POST', '/login', { body: { username: 'ada', password: 'wrong' } });
+    expect(wrong.body).toMatchObject({ status: 401, code: 'INVALID_CREDENTIALS' });
+  });
+
+  it('asks who is there before anything else, and says whether the token was no good', async () => {
+    for (const [method, path] of [
+      ['GET', '/profile'],
+      ['POST', '/products'],
+      ['PUT', '/products/x'],
+      ['PATCH', '/products/x'],
+      ['DELETE', '/products/x'],
+      ['GET', '/orders'],
+      ['POST', '/orders'],
+      ['POST', '/orders/x/cancel'],
+    ] as const) {
+      const anonymous = await fetch(system.url + path, { method });
+      expect(anonymous.status).toBe(401);
+      expect(anonymous.headers.get('www-authenticate')).toBe('Bearer realm="holdfast"');
+      const forged = await call(method, path, { headers: { authorization: `${authorization}x` } });
+      expect(forged.status).toBe(401);
+      expect(forged.headers.get('www-authenticate')).toBe('Bearer realm="holdfast", error="invalid_token"');
+    }
+    expect((await call('GET', '/profile')).body.username).toBe('ada');
+  });
+});
+
+describe('plain HTTP', () => {
+  it.each([
+    ['PUT', '/products', {}, 405, 'METHOD_NOT_ALLOWED'],
+    ['OPTIONS', '/products', {}, 405, 'METHOD_NOT_ALLOWED'],
+    ['GET', '/nowhere', {}, 404, 'NOT_FOUND'],
+    ['GET', '/products/', {}, 404, 'PRODUCT_NOT_FOUND'],
+    ['POST', '/login', { body: '{"username":' }, 400, 'MALFORMED_JSON'],
+    ['POST', '/login', { body: '' }, 400, 'MALFORMED_JSON'],
+    [
+      'POST',
+      '/login',
+      { body: 'x', headers: { 'content-type': 'text/plain' } },
+      415,
+      'UNSUPPORTED_MEDIA_TYPE',
+    ],
+    ['POST', '/login', { body: 'x'.repeat(1_000_001) }, 413, 'CONTENT_TOO_LARGE'],
+    ['POST', '/login?x=1', { body: '{}' }, 400, 'INVALID_INPUT'],
+  ])('%s %s with %j is %i %s', async (method, path, options, status, code) => {
+    const reply = await call(method, path, options);
+    expect(reply.headers.get('content-type')).toBe('application/problem+json');
+    expect(reply.body).toMatchObject({ status, code, type: expect.stringMatching(/^\/problems\/[a-z-]+$/) });
+    expect(reply.status).toBe(status);
+    expect(reply.body.request_id).toBe(reply.headers.get('x-request-id'));
+  });
+
+  it('says which methods there are', async () => {
+    expect((await call('PUT', '/products')).headers.get('allow')).toBe('GET, HEAD, POST');
+    expect((await call('PUT', '/graphql')).headers.get('allow')).toBe('GET, POST');
+  });
+
+  it('explains itself', async () => {
+    expect((await call('GET', '/openapi.json')).body.openapi).toMatch(/^3\.1/);
+    expect((await call('GET', '/')).body.docs).toBe('/docs');
+    expect((await call('GET', '/', { headers: { accept: 'text/html,*/*' } })).text).toContain('href="/docs"');
+    expect((await call('GET', '/docs')).text).toContain('id="out-of-stock"');
+    const problem = await fetch(`${system.url}/problems/out-of-stock`, { redirect: 'manual' });
+    expect(problem.headers.get('location')).toBe('/docs#out-of-stock');
+  });
+});

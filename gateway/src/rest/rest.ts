@@ -1,0 +1,53 @@
+// The REST shim: the route table behind the gateway's router.
+import type { RequestContext } from '@holdfast/platform/graphql';
+import type { HttpRequest, Reply } from '@holdfast/platform/http';
+import type { RouterEntry } from '../router.js';
+import { accountRoutes } from './accounts.js';
+import { docsPage } from './docs-page.js';
+import { openApiDocument } from './openapi.js';
+import type { Execute } from './operation.js';
+import { orderRoutes } from './orders.js';
+import { problemReply } from './problem.js';
+import { productRoutes } from './products.js';
+import type { Answer, Route } from './route.js';
+
+export const REST_ROUTES: readonly Route[] = [...accountRoutes, ...productRoutes, ...orderRoutes];
+
+export interface RestOptions {
+  readonly execute: Execute;
+  readonly context: (request: HttpRequest) => Promise<RequestContext>;
+}
+
+function replyOf(answer: Answer, request: HttpRequest): Reply {
+  if (answer.kind === 'problem') return problemReply(answer, request);
+  const { status, headers = {}, body } = answer;
+  if (body === undefined) return { status, headers };
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
+}
+
+const entryOf = ({ description, run }: Route, { execute, context }: RestOptions): RouterEntry => ({
+  methods: description.method === 'GET' ? ['GET', 'HEAD'] : [description.method],
+  path: description.path.replace('{id}', ':id'),
+  handle: async (request, { id = '' }) =>
+    replyOf(await run({ request, id, execute, context: await context(request) }), request),
+});
+
+/** The calls of the REST contract, and the pages that document them. */
+export function restEntries(options: RestOptions): RouterEntry[] {
+  const openapi: Reply = {
+    status: 200,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },
+    body: JSON.stringify(openApiDocument(REST_ROUTES)),
+  };
+  const docs = docsPage(REST_ROUTES);
+  return [
+    ...REST_ROUTES.map((route) => entryOf(route, options)),
+    { methods: ['GET', 'HEAD'], path: '/openapi.json', handle: async () => openapi },
+    { methods: ['GET', 'HEAD'], path: '/docs', handle: async () => docs },
+    {
+      methods: ['GET', 'HEAD'],
+      path: '/problems/:name(^[a-z-]{1,40}$)',
+      handle: async (_, { name = '' }) => ({ status: 303, headers: { location: `/docs#${name}` } }),
+    },
+  ];
+}

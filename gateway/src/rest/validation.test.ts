@@ -1,0 +1,118 @@
+import { AppError } from '@holdfast/platform/errors';
+import { describe, expect, it } from '@jest/globals';
+import { LIST_PARAMETERS, newProduct, replacement } from './product-schemas.js';
+import { request } from './schema.js';
+import { bodyReader, queryReader } from './validation.js';
+
+function errorsOf(read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (error) {
+    return error instanceof AppError ? error.extensions['errors'] : error;
+  }
+}
+
+describe('a body', () => {
+  const read = bodyReader(newProduct.schema);
+  const good = { name: 'Pot', description: null, price: 19.99, stock: 5 };
+
+  it('is returned as it came when it fits', () => {
+    expect(read(good)).toBe(good);
+    for (const price of [0, 0.07, 1.1, 99_999_999.99, '19.99', '5', '0.5'])
+      expect(errorsOf(() => read({ ...good, price }))).toEqual({ ...good, price });
+  });
+
+  it.each([19.999, 1e-7, 1e12, -1, '19.999', '-1', '1e3', '', ' 1', 'abc', null, true, [], '123456789'])(
+    'has no price like %j',
+    (price) => {
+      expect(errorsOf(() => read({ ...good, price }))).toEqual([
+        {
+          field: 'price',
+          message: `expected an amount of 0 to 99999999.99 with at most two decimals, got ${JSON.stringify(price)}`,
+        },
+      ]);
+    },
+  );
+
+  it('is told everything that is wrong with it at once, each field once', () => {
+    expect(errorsOf(() => read({ name: '', stock: 1.5, colour: 'red' }))).toEqual([
+      {
+        field: 'price',
+        message: 'expected an amount of 0 to 99999999.99 with at most two decimals, got nothing',
+      },
+      { field: 'colour', message: 'expected one of name, description, price, stock, got an unknown member' },
+      { field: 'name', message: 'expected 1 to 200 characters, got ""' },
+      { field: 'stock', message: 'expected a whole number of 0 to 1000000000, got 1.5' },
+    ]);
+  });
+
+  it.each([null, [], 'text', 5])('is an object, not %j', (body) => {
+    expect(errorsOf(() => read(body))).toEqual([
+      { field: 'the body', message: `expected an object, got ${JSON.stringify(body)}` },
+    ]);
+  });
+
+  it('takes no member for one of its prototype', () => {
+    const body: unknown = JSON.parse('{"name":"a","price":1,"stock":1,"__proto__":{"x":1},"constructor":1}');
+    expect(errorsOf(() => read(body))).toMatchObject([{ field: '__proto__' }, { field: 'constructor' }]);
+  });
+
+  it('may send back what is read-only with a change, and nothing else', () => {
+    const whole = { ...good, id: 'x', version: 3, created_at: 'a', updated_at: 'b' };
+    expect(bodyReader(replacement.schema)(whole)).toBe(whole);
+    expect(errorsOf(() => bodyReader(replacement.schema)({ ...whole, archived_at: null }))).toMatchObject([
+      { field: 'archived_at' },
+    ]);
+  });
+
+  it('is never quoted where it is a secret', () => {
+    const secret = {
+      type: 'string',
+      minLength: 50,
+      writeOnly: true,
+      description: 'at least 50 characters',
+    } as const;
+    const readSecret = bodyReader(request({ password: secret }, ['password']));
+    expect(errorsOf(() => readSecret({ password: 'hunter2' }))).toEqual([
+      { field: 'password', message: 'expected at least 50 characters, got 7 characters' },
+    ]);
+    expect(errorsOf(() => readSecret({ password: { hunter2: 1 } }))).toEqual([
+      { field: 'password', message: 'expected at least 50 characters, got something of type object' },
+    ]);
+  });
+});
+
+describe('a query', () => {
+  const read = queryReader(LIST_PARAMETERS);
+
+  it('gets the types and the defaults of its schema', () => {
+    expect(read('limit=5&in_stock=true&min_price=1.5&search=red+pot')).toEqual({
+      limit: 5,
+      in_stock: true,
+      min_price: '1.5',
+      search: 'red pot',
+      sort: 'newest',
+    });
+    expect(read('')).toEqual({ limit: 20, sort: 'newest' });
+  });
+
+  it.each([
+    ['limit=0', 'limit'],
+    ['limit=101', 'limit'],
+    ['limit=', 'limit'],
+    ['limit=1.5', 'limit'],
+    ['limit=x', 'limit'],
+    ['limit=5&limit=5', 'limit'],
+    ['in_stock=yes', 'in_stock'],
+    ['min_price=cheap', 'min_price'],
+    ['max_price=1.999', 'max_price'],
+    ['sort=sideways', 'sort'],
+    ['search=', 'search'],
+    ['cursor=', 'cursor'],
+    ['colour=red', 'colour'],
+    ['__proto__=1', '__proto__'],
+    ['toString=1', 'toString'],
+  ])('%j is refused by name', (query, field) => {
+    expect(errorsOf(() => read(query))).toEqual([{ field, message: expect.stringMatching(/^expected /) }]);
+  });
+});

@@ -1,0 +1,44 @@
+// From method and path to what answers: find-my-way's tree, plus what HTTP says about the misses.
+import { type Handler, HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http';
+import createTree, { type HTTPMethod, type HTTPVersion, type Handler as TreeHandler } from 'find-my-way';
+
+export type RouterMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface RouterEntry {
+  readonly methods: readonly RouterMethod[];
+  /** In find-my-way's notation. */
+  readonly path: string;
+  readonly handle: (
+    request: HttpRequest,
+    parameters: Readonly<Record<string, string | undefined>>,
+  ) => Promise<Reply>;
+}
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const satisfies readonly HTTPMethod[];
+
+const isMethod = (method: string): method is RouterMethod => METHODS.some((known) => known === method);
+
+/** A handler that finds the entry. @throws {HttpFault} 404, or 405 with `Allow` when the path is there for others */
+export function createRouter(entries: readonly RouterEntry[]): Handler {
+  const tree = createTree();
+  const byHandler = new Map<TreeHandler<HTTPVersion.V1>, RouterEntry>();
+  for (const entry of entries) {
+    // The tree's own handlers are never called: they are what it finds an entry by.
+    const handler = () => undefined;
+    byHandler.set(handler, entry);
+    tree.on([...entry.methods], entry.path, handler);
+  }
+  const find = (method: RouterMethod, path: string) => tree.find(method, path);
+
+  return async (request) => {
+    const { method, path } = request;
+    const found = isMethod(method) ? find(method, path) : null;
+    const entry = found && byHandler.get(found.handler);
+    if (found && entry) return entry.handle(request, found.params);
+    const allowed = METHODS.filter((other) => find(other, path) !== null);
+    if (allowed.length === 0)
+      throw new HttpFault(404, 'There is nothing at this path; / says what there is.');
+    const allow = allowed.join(', ');
+    throw new HttpFault(405, `${allow} is expected here, got ${method}.`, { allow });
+  };
+}

@@ -1,0 +1,63 @@
+// The federated graph: Apollo's gateway over the supergraph file, which it follows without a restart.
+import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway';
+import type { Logger } from '@holdfast/platform/log';
+import type { SupergraphFile } from './supergraph-file.js';
+
+export interface SupergraphOptions {
+  readonly file: SupergraphFile;
+  /** By the subgraph's name. */
+  readonly dataSources: ReadonlyMap<string, GraphQLDataSource>;
+  readonly log: Logger;
+}
+
+export interface Supergraph {
+  /** For Apollo Server, which loads and stops it. */
+  readonly gateway: ApolloGateway;
+  /** @throws until the first supergraph was loaded */
+  check(): void;
+}
+
+/**
+ * A gateway that takes a new supergraph between two requests: those under way end on the old one. One that cannot be
+ * used (malformed, or naming a subgraph without a data source) is logged and the old one stays in force.
+ */
+export function createSupergraph({ file, dataSources, log }: SupergraphOptions): Supergraph {
+  // The gateway reports its host and version to Apollo unless it is told not to, and this is the only way to tell it.
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  let loaded = false;
+
+  const gateway = new ApolloGateway({
+    logger: log,
+    validateSupergraph: true,
+    __exposeQueryPlanExperimental: false,
+    buildService: ({ name }) => {
+      const dataSource = dataSources.get(name);
+      if (dataSource) return dataSource;
+      throw new Error(
+        `The supergraph names a subgraph "${name}"; known are ${[...dataSources.keys()].join(', ')}.`,
+      );
+    },
+    supergraphSdl: async ({ update }) => {
+      const supergraphSdl = await file.read();
+      file.follow((sdl) => {
+        try {
+          update(sdl);
+          log.info('a new supergraph is in force');
+        } catch (error) {
+          log.error({ err: error }, 'the new supergraph cannot be used; the one before stays in force');
+        }
+      });
+      return { supergraphSdl, cleanup: async () => file.close() };
+    },
+  });
+  gateway.onSchemaLoadOrUpdate(() => {
+    loaded = true;
+  });
+
+  return {
+    gateway,
+    check: () => {
+      if (!loaded) throw new Error('no supergraph was loaded yet');
+    },
+  };
+}

@@ -1,0 +1,91 @@
+// For tests: the orders subgraph in memory.
+import { AppError } from '@holdfast/platform/errors';
+import type { RequestContext } from '@holdfast/platform/graphql';
+import { MoneyScalar } from '@holdfast/platform/money';
+import { requireUser } from '@holdfast/platform/viewer';
+import { z } from 'zod';
+import { NOW, type StubStore, USER_ID } from './stub-store.js';
+import type { Resolvers } from './stub-system.js';
+
+const idOf = z.object({ id: z.string() });
+
+function order(store: StubStore, version = 1) {
+  return {
+    id: '0198c0de-0000-7000-8000-00000000000a',
+    user: { id: USER_ID },
+    product: { id: '0198c0de-0000-7000-8000-00000000000b' },
+    quantity: 2,
+    unitPrice: '2.35',
+    totalPrice: '4.70',
+    status: store.orderStatus,
+    version,
+    history: [{ status: 'PENDING', version: 1, at: NOW }],
+    createdAt: NOW,
+    updatedAt: NOW,
+  };
+}
+
+export function orderResolvers(store: StubStore): Resolvers {
+  return {
+    Money: MoneyScalar,
+    Query: {
+      order: (_: unknown, args: unknown, { viewer }: RequestContext) => {
+        requireUser(viewer);
+        return idOf.parse(args).id === order(store).id ? order(store) : null;
+      },
+      orders: (_: unknown, __: unknown, { viewer }: RequestContext) => {
+        requireUser(viewer);
+        const node = order(store);
+        return {
+          edges: [{ node, cursor: node.id }],
+          pageInfo: { hasNextPage: false, hasPreviousPage: false },
+        };
+      },
+    },
+    Mutation: {
+      createOrder: (_: unknown, args: unknown, { viewer }: RequestContext) => {
+        requireUser(viewer);
+        const { input } = z.object({ input: z.looseObject({ quantity: z.int() }) }).parse(args);
+        store.orderInputs.push(input);
+        if (input.quantity === 503)
+          throw new AppError('SERVICE_UNAVAILABLE', 'The products service is not answering.');
+        if (input.quantity === 500) throw new Error('secret detail');
+        if (input.quantity === 409) {
+          return { __typename: 'OutOfStock', code: 'OUT_OF_STOCK', message: '3 were left.', available: 3 };
+        }
+        if (input.quantity === 422) {
+          return {
+            __typename: 'IdempotencyKeyReused',
+            code: 'IDEMPOTENCY_KEY_REUSED',
+            message: 'Used before.',
+          };
+        }
+        return { __typename: 'Order', ...order(store) };
+      },
+      cancelOrder: (_: unknown, args: unknown, { viewer }: RequestContext) => {
+        requireUser(viewer);
+        const { expectedVersion } = z.object({ expectedVersion: z.int() }).parse(args);
+        const current = order(store);
+        if (expectedVersion !== current.version) {
+          const message = 'Somebody else was first.';
+          return {
+            __typename: 'OrderVersionConflict',
+            code: 'VERSION_CONFLICT',
+            message,
+            currentVersion: 1,
+            current,
+          };
+        }
+        if (store.orderStatus !== 'CONFIRMED') {
+          return {
+            __typename: 'OrderNotCancellable',
+            code: 'ORDER_NOT_CANCELLABLE',
+            message: 'Too late.',
+            current,
+          };
+        }
+        return { __typename: 'Order', ...current, status: 'CANCELLED', version: 2 };
+      },
+    },
+  };
+}

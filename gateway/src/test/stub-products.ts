@@ -1,0 +1,103 @@
+// For tests: the products subgraph in memory.
+import { badInput } from '@holdfast/platform/errors';
+import { MoneyScalar } from '@holdfast/platform/money';
+import { z } from 'zod';
+import { NOW, type StubProduct, type StubStore } from './stub-store.js';
+import type { Resolvers } from './stub-system.js';
+
+const updateArguments = z.object({
+  id: z.string(),
+  expectedVersion: z.int(),
+  exact: z.boolean(),
+  input: z.record(z.string(), z.unknown()),
+});
+const fieldsOf = z.object({
+  name: z.string().optional(),
+  description: z.string().nullish(),
+  price: z.string().optional(),
+  stock: z.int().optional(),
+});
+const idOf = z.object({ id: z.string() });
+const pageOf = z.object({ first: z.int(), after: z.string().optional() });
+
+const notFound = {
+  __typename: 'ProductNotFound',
+  code: 'PRODUCT_NOT_FOUND',
+  message: 'There is no such product.',
+};
+
+export function productResolvers(store: StubStore): Resolvers {
+  const shown = (product: StubProduct) => ({
+    __typename: 'Product',
+    createdAt: NOW,
+    updatedAt: NOW,
+    ...product,
+  });
+
+  function change(id: string, expectedVersion: number, apply: (product: StubProduct) => void) {
+    const product = store.products.get(id);
+    if (!product) return notFound;
+    if (store.overtakes > 0) {
+      store.overtakes -= 1;
+      product.version += 1;
+    }
+    if (product.version !== expectedVersion) {
+      const message = `Version ${expectedVersion} was expected.`;
+      return {
+        __typename: 'VersionConflict',
+        code: 'VERSION_CONFLICT',
+        message,
+        currentVersion: product.version,
+        current: shown(product),
+      };
+    }
+    apply(product);
+    product.version += 1;
+    return shown(product);
+  }
+
+  return {
+    Money: MoneyScalar,
+    Query: {
+      product: (_: unknown, args: unknown) => {
+        const product = store.products.get(idOf.parse(args).id);
+        return product ? shown(product) : null;
+      },
+      products: (_: unknown, args: unknown) => {
+        const { first, after } = pageOf.parse(args);
+        if (after === 'nonsense') throw badInput('after', 'expected a cursor, got "nonsense"');
+        const edges = [...store.products.values()].map((product) => ({
+          node: shown(product),
+          cursor: product.id,
+        }));
+        const from = edges.findIndex(({ cursor }) => cursor === after) + 1;
+        const page = edges.slice(from, from + first);
+        const hasNextPage = from + first < edges.length;
+        return {
+          edges: page,
+          pageInfo: { hasNextPage, hasPreviousPage: from > 0, endCursor: page.at(-1)?.cursor },
+        };
+      },
+    },
+    Mutation: {
+      createProduct: (_: unknown, args: unknown) => {
+        const { input } = z.object({ input: fieldsOf }).parse(args);
+        if (input.name === 'invalid') {
+          const errors = [{ field: 'name', message: 'expected another name' }];
+          return { __typename: 'InvalidInput', code: 'INVALID_INPUT', message: 'Please mend: name.', errors };
+        }
+        return shown(store.addProduct({ ...input, description: input.description ?? null }));
+      },
+      updateProduct: (_: unknown, args: unknown) => {
+        const { id, expectedVersion, exact, input } = updateArguments.parse(args);
+        if (!exact) throw new Error('REST must be exact');
+        return change(id, expectedVersion, (product) => Object.assign(product, fieldsOf.parse(input)));
+      },
+      deleteProduct: (_: unknown, args: unknown) => {
+        const { id, expectedVersion } = updateArguments.pick({ id: true, expectedVersion: true }).parse(args);
+        const result = change(id, expectedVersion, () => store.products.delete(id));
+        return result.__typename === 'Product' ? { __typename: 'ProductDeleted', id } : result;
+      },
+    },
+  };
+}

@@ -1,0 +1,58 @@
+// For tests: resolvers of a store in memory, just enough of it for the REST shim to be tried.
+import { randomUUID } from 'node:crypto';
+import { orderResolvers } from './stub-orders.js';
+import { productResolvers } from './stub-products.js';
+import type { StubOptions } from './stub-system.js';
+import { userResolvers } from './stub-users.js';
+
+export const NOW = '2026-11-23T08:15:30.000Z';
+
+export interface StubProduct {
+  id: string;
+  name: string;
+  description: string | null;
+  price: string;
+  stock: number;
+  version: number;
+}
+
+export interface StubStore {
+  readonly products: Map<string, StubProduct>;
+  /** Every `createOrder` input that came. */
+  readonly orderInputs: unknown[];
+  /** The status of the next order. */
+  orderStatus: string;
+  /** How many writes somebody else gets in first. */
+  overtakes: number;
+  addProduct(fields?: Partial<StubProduct>): StubProduct;
+  readonly resolvers: StubOptions['resolvers'];
+}
+
+export const USER_ID = '0198c0de-0000-7000-8000-000000000001';
+
+export function createStubStore(): StubStore {
+  const products = new Map<string, StubProduct>();
+  const store: StubStore = {
+    products,
+    orderInputs: [],
+    orderStatus: 'CONFIRMED',
+    overtakes: 0,
+    addProduct: (fields) => {
+      const product = {
+        id: randomUUID(),
+        name: 'Pot',
+        description: null,
+        price: '19.99',
+        stock: 5,
+        version: 1,
+        ...fields,
+      };
+      products.set(product.id, product);
+      return product;
+    },
+    get resolvers() {
+      return { users: userResolvers(), products: productResolvers(store), orders: orderResolvers(store) };
+    },
+  };
+  return store;
+}

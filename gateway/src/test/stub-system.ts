@@ -1,0 +1,142 @@
+// For tests: a gateway in this process over three small subgraphs with the real schemas and everything in memory.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { composeServices } from '@apollo/composition';
+import type { RequestContext } from '@holdfast/platform/graphql';
+import { createHttpServer, type HttpServer } from '@holdfast/platform/http';
+import { createLogger } from '@holdfast/platform/log';
+import { createSubgraph, type SubgraphOptions } from '@holdfast/platform/subgraph';
+import { createTokenVerifier, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/tokens';
+import { parse } from 'graphql';
+import { createLocalJWKSet, exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { readGatewaySettings } from '../config.js';
+import { startGateway } from '../gateway.js';
+
+const log = createLogger('test', 'silent');
+const ISSUER = 'test';
+
+export const SUBGRAPHS = ['users', 'products', 'orders'] as const;
+export type SubgraphName = (typeof SUBGRAPHS)[number];
+
+/** The real SDL of a subgraph. */
+export const schemaOf = (name: SubgraphName): Promise<string> =>
+  readFile(new URL(`../../../subgraphs/${name}/schema.graphql`, import.meta.url), 'utf8');
+
+/** @throws when the schemas do not compose */
+export function compose(schemas: Readonly<Record<string, string>>): string {
+  const result = composeServices(
+    Object.entries(schemas).map(([name, sdl]) => ({
+      name,
+      url: `http://${name}.invalid/graphql`,
+      typeDefs: parse(sdl),
+    })),
+  );
+  if (result.supergraphSdl === undefined) throw new Error(result.errors?.map(String).join('\n'));
+  return result.supergraphSdl;
+}
+
+export type Resolvers = SubgraphOptions<RequestContext>['resolvers'];
+
+export interface StubSystem {
+  readonly url: string;
+  readonly supergraphFile: string;
+  /** By what is checked; each throws when it fails. */
+  readonly checks: Readonly<Record<string, () => unknown>>;
+  /** An access token of the user. */
+  token(userId: string): Promise<string>;
+  /** Ends one subgraph: its connections are refused from now on. */
+  stop(name: SubgraphName): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface StubOptions {
+  readonly resolvers: Readonly<Partial<Record<SubgraphName, Resolvers>>>;
+  /** Other SDLs than the real ones. */
+  readonly schemas?: Readonly<Record<SubgraphName, string>>;
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+async function createKeys() {
+  const { publicKey, privateKey } = await generateKeyPair(TOKEN_ALGORITHM);
+  const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'one', alg: TOKEN_ALGORITHM, use: 'sig' }] };
+  const token = (userId: string) =>
+    new SignJWT({ role: 'CUSTOMER', jti: 'one' })
+      .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid: 'one' })
+      .setSubject(userId)
+      .setIssuer(ISSUER)
+      .setAudience(ISSUER)
+      .setIssuedAt()
+      .setExpirationTime('5m')
+      .sign(privateKey);
+  return { jwks, token };
+}
+
+/** Starts the subgraphs and the gateway on free ports. */
+export async function startStubSystem({
+  resolvers,
+  schemas,
+  settings = {},
+}: StubOptions): Promise<StubSystem> {
+  const { jwks, token } = await createKeys();
+  const verify = createTokenVerifier({ keys: createLocalJWKSet(jwks), issuer: ISSUER, audience: ISSUER });
+  const sdl = schemas ?? {
+    users: await schemaOf('users'),
+    products: await schemaOf('products'),
+    orders: await schemaOf('orders'),
+  };
+  const servers = new Map<SubgraphName, { readonly url: string; readonly server: HttpServer }>();
+  for (const name of SUBGRAPHS) {
+    const { handler, onFault } = await createSubgraph<RequestContext>({
+      typeDefs: sdl[name],
+      resolvers: resolvers[name] ?? {},
+      verify,
+      context: (base) => base,
+      routes: { 'GET /jwks': async () => ({ status: 200, body: JSON.stringify(jwks) }) },
+      log,
+    });
+    const server = createHttpServer({ handler, onFault, log, timeoutMs: 15_000 });
+    servers.set(name, { server, url: `http://127.0.0.1:${await server.listen(0, '127.0.0.1')}` });
+  }
+  const urlOf = (name: SubgraphName): string => servers.get(name)?.url ?? '';
+
+  const folder = await mkdtemp(join(tmpdir(), 'gateway-'));
+  const supergraphFile = join(folder, 'supergraph.graphql');
+  await writeFile(supergraphFile, compose(sdl));
+  const gateway = await startGateway(
+    readGatewaySettings({
+      PORT: '0',
+      OPS_PORT: '0',
+      JWT_ISSUER: ISSUER,
+      JWT_AUDIENCE: ISSUER,
+      SUPERGRAPH_FILE: supergraphFile,
+      USERS_URL: `${urlOf('users')}/graphql`,
+      PRODUCTS_URL: `${urlOf('products')}/graphql`,
+      ORDERS_URL: `${urlOf('orders')}/graphql`,
+      JWKS_URL: `${urlOf('users')}/jwks`,
+      ...settings,
+    }),
+    log,
+  );
+  const front = createHttpServer({
+    handler: gateway.handler,
+    onFault: gateway.onFault,
+    log,
+    timeoutMs: 15_000,
+  });
+  const port = await front.listen(0, '127.0.0.1');
+
+  return {
+    url: `http://127.0.0.1:${port}`,
+    supergraphFile,
+    checks: gateway.checks,
+    token,
+    stop: async (name) => servers.get(name)?.server.close(),
+    close: async () => {
+      await front.close();
+      await gateway.close();
+      await Promise.all([...servers.values()].map(({ server }) => server.close()));
+      await rm(folder, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,49 @@
+// For tests: the users subgraph in memory.
+import type { RequestContext } from '@holdfast/platform/graphql';
+import { z } from 'zod';
+import { NOW, USER_ID } from './stub-store.js';
+import type { Resolvers } from './stub-system.js';
+
+export function userResolvers(): Resolvers {
+  const user = {
+    __typename: 'User',
+    id: USER_ID,
+    username: 'ada',
+    email: 'ada@example.com',
+    role: 'CUSTOMER',
+    version: 1,
+    createdAt: NOW,
+    updatedAt: NOW,
+  };
+  const refused = {
+    __typename: 'InvalidCredentials',
+    code: 'INVALID_CREDENTIALS',
+    message: 'Wrong credentials.',
+  };
+  const session = {
+    __typename: 'Session',
+    accessToken: 'a.b.c',
+    tokenType: 'Bearer',
+    expiresIn: 900,
+    refreshToken: 'r',
+    user,
+  };
+  const password = z.object({ input: z.object({ username: z.string(), password: z.string() }) });
+  return {
+    Query: {
+      me: (_: unknown, __: unknown, { viewer }: RequestContext) =>
+        viewer.kind === 'anonymous' ? null : user,
+    },
+    Mutation: {
+      register: (_: unknown, args: unknown) =>
+        password.parse(args).input.username === 'taken'
+          ? { __typename: 'UsernameTaken', code: 'USERNAME_TAKEN', message: 'Taken.' }
+          : user,
+      login: (_: unknown, args: unknown) =>
+        password.parse(args).input.password === 'right' ? session : refused,
+      refreshSession: (_: unknown, args: unknown) =>
+        z.object({ refreshToken: z.string() }).parse(args).refreshToken === 'r' ? session : refused,
+      logout: () => true,
+    },
+  };
+}
