@@ -1,0 +1,51 @@
+// Writes each subgraph's resolver types, src/generated/graphql.ts, from its schema.graphql and codegen.json
+// ({ mappers, scalars }, both optional).
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { codegen } from '@graphql-codegen/core';
+import * as typescript from '@graphql-codegen/typescript';
+import * as resolvers from '@graphql-codegen/typescript-resolvers';
+import { parse } from 'graphql';
+
+const SUBGRAPHS = fileURLToPath(new URL('../subgraphs', import.meta.url));
+
+for (const name of (await readdir(SUBGRAPHS)).sort()) await generate(join(SUBGRAPHS, name));
+
+async function generate(subgraph) {
+  const schema = parse(await readFile(join(subgraph, 'schema.graphql'), 'utf8'));
+  const filename = join(subgraph, 'src/generated/graphql.ts');
+  const code = await codegen({
+    filename,
+    schema,
+    documents: [],
+    config: {
+      federation: true,
+      contextType: '../context.js#Context',
+      useTypeImports: true,
+      enumsAsTypes: true,
+      importExtension: '.js',
+      resolversNonOptionalTypename: { unionMember: true, interfaceImplementingType: true },
+      // A scalar that nobody has given a type is one that nobody may use unseen.
+      defaultScalarType: 'unknown',
+      ...(await settingsOf(subgraph)),
+    },
+    plugins: [{ typescript: {} }, { resolvers: {} }],
+    pluginMap: { typescript, resolvers },
+  });
+  await mkdir(dirname(filename), { recursive: true });
+  await writeFile(filename, code);
+}
+
+async function settingsOf(subgraph) {
+  const path = join(subgraph, 'codegen.json');
+  const text = await readFile(path, 'utf8').catch((error) => {
+    if (error.code === 'ENOENT') return '{}';
+    throw error;
+  });
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${path} is no JSON: ${error.message}`);
+  }
+}

@@ -1,0 +1,13 @@
+// Sets up what is missing, then runs a built program with the rest of the arguments:
+// `node scripts/run.mjs prisma/dist/cli.js`.
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { runMain, setUp } from './setup.mjs';
+import { ROOT } from './steps.mjs';
+
+await runMain(async () => {
+  await setUp();
+  const program = join(ROOT, process.argv[2] ?? '');
+  process.argv.splice(1, 2, program);
+  await import(pathToFileURL(program).href);
+});

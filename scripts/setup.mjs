@@ -1,0 +1,143 @@
+// Makes a clone fit to run: packages, generated code, build; each only when something it is made from changed.
+// Plain JavaScript without packages, because on a fresh clone there is nothing else.
+import { existsSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { filesUnder, node, ROOT, run, StepFailed, timed, whenChanged } from './steps.mjs';
+
+const SUBGRAPHS = ['users', 'products', 'orders'].map((name) => `subgraphs/${name}`);
+const PROJECTS = ['platform', 'prisma', ...SUBGRAPHS, 'gateway', 'scripts', 'test'];
+const NEEDED_NODE = [20, 19];
+
+/**
+ * Brings everything up to date. `compose: false` leaves gateway/supergraph.graphql as it is when it is there,
+ * for those who check it. Throws StepFailed.
+ */
+export async function setUp({ compose = true } = {}) {
+  checkNode();
+  if (!(await isInstalled())) await timed('installing packages', install);
+  await whenChanged(
+    {
+      name: 'generating the Prisma client',
+      inputs: ['prisma/schema', 'package-lock.json'],
+      outputs: ['prisma/src/generated/client.ts'],
+    },
+    generatePrismaClient,
+  );
+  const schemas = SUBGRAPHS.map((path) => `${path}/schema.graphql`);
+  await whenChanged(
+    {
+      name: 'generating resolver types',
+      inputs: [
+        ...schemas,
+        ...SUBGRAPHS.map((path) => `${path}/codegen.json`),
+        'scripts/generate.mjs',
+        'package-lock.json',
+      ],
+      outputs: SUBGRAPHS.map((path) => `${path}/src/generated/graphql.ts`),
+    },
+    () => node(['scripts/generate.mjs']),
+  );
+  const supergraph = 'gateway/supergraph.graphql';
+  if (compose || !existsSync(join(ROOT, supergraph))) {
+    await whenChanged(
+      {
+        name: 'composing the supergraph',
+        inputs: [...schemas, supergraph, 'scripts/compose.mjs'],
+        outputs: [supergraph],
+      },
+      () => node(['scripts/compose.mjs']),
+    );
+  }
+  await whenChanged(
+    {
+      name: 'building',
+      inputs: [...PROJECTS, 'tsconfig.base.json', 'tsconfig.json', 'package-lock.json'],
+      outputs: PROJECTS.map((path) => `${path}/dist/.tsbuildinfo`),
+    },
+    build,
+  );
+}
+
+/** Runs `main` and ends the process with 1 when a step fails; anything but a StepFailed is shown in full. */
+export async function runMain(main) {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const [neededMajor, neededMinor] = NEEDED_NODE;
+  if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) return;
+  throw new StepFailed(
+    `Node ${NEEDED_NODE.join('.')} or later is needed; this is ${process.versions.node} (https://nodejs.org)`,
+  );
+}
+
+/** Whether node_modules holds what package-lock.json says. npm keeps a list of what it installed. */
+async function isInstalled() {
+  const read = async (path) => JSON.parse(await readFile(join(ROOT, path), 'utf8')).packages;
+  const installed = await read('node_modules/.package-lock.json').catch(() => undefined);
+  if (installed === undefined) return false;
+  const wanted = Object.entries(await read('package-lock.json'));
+  return wanted.every(
+    ([path, { version, link, optional }]) =>
+      !path.includes('node_modules/') || link || optional || installed[path]?.version === version,
+  );
+}
+
+async function install() {
+  const options = ['--no-audit', '--no-fund'];
+  try {
+    await npm(['ci', ...options], { quiet: true });
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error;
+    // npm leaves out of the lock file the optional packages of other platforms that its registry does not have,
+    // and then `npm ci` calls the file out of date. `npm install` takes the same versions from it.
+    console.log('\n  npm ci refused package-lock.json; installing what it says with npm install');
+    await npm(['install', '--no-save', ...options]);
+  }
+}
+
+/** The npm that runs this, under `npm start`; else the one in PATH. */
+function npm(args, options) {
+  const cli = process.env.npm_execpath;
+  return cli === undefined ? run('npm', args, options) : node([cli, ...args], options);
+}
+
+async function generatePrismaClient() {
+  const env = {
+    // The CLI wants a schema engine to exist, downloads one otherwise, and never runs it to generate.
+    PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
+    PRISMA_HIDE_UPDATE_MESSAGE: '1',
+    CHECKPOINT_DISABLE: '1',
+  };
+  await node(['node_modules/prisma/build/index.js', 'generate', '--schema=prisma/schema'], { env });
+}
+
+async function build() {
+  await pruneDist();
+  await node(['node_modules/typescript/bin/tsc', '-b']);
+}
+
+/** tsc leaves the output of a source that is gone, and Jest would still run it. */
+async function pruneDist() {
+  for (const project of PROJECTS) {
+    const dist = join(ROOT, project, 'dist');
+    for (const file of await filesUnder(dist, new Set())) {
+      const source = file.match(/^(.*)(\.d\.ts|\.js)(\.map)?$/)?.[1];
+      if (source === undefined) continue;
+      const path = join(ROOT, project, 'src', relative(dist, source));
+      if (!existsSync(`${path}.ts`)) await rm(file);
+    }
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
+  await runMain(setUp);

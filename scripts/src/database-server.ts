@@ -1,0 +1,109 @@
+// The database of a local stack: an embedded server, watched and started again when it dies, or one that
+// somebody else runs.
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { databaseUrl } from '@holdfast/database';
+import pg from 'pg';
+import { createBackoff } from './backoff.js';
+import type { EventLog } from './event-log.js';
+import { type EmbeddedPostgres, startPostgres } from './postgres.js';
+
+const DATABASE = 'holdfast';
+
+export type DatabaseServer = {
+  /** The administrator's URL of the system's database. */
+  adminUrl: string;
+  /** The embedded server; undefined when it is somebody else's. */
+  embedded: EmbeddedPostgres | undefined;
+  stop(): Promise<void>;
+};
+
+export type DatabaseOptions = {
+  dataDir: string;
+  databaseUrl: string | undefined;
+  log: EventLog;
+  supervised: boolean;
+  durable?: boolean;
+};
+
+/** The folder of the embedded cluster in a data directory. */
+export function postgresFolder(dataDir: string): string {
+  return join(dataDir, 'postgres');
+}
+
+/** Starts the embedded server and makes its database, or takes the one of `databaseUrl` as it is. */
+export async function openDatabaseServer(options: DatabaseOptions): Promise<DatabaseServer> {
+  const { log } = options;
+  if (options.databaseUrl !== undefined) {
+    return { adminUrl: options.databaseUrl, embedded: undefined, stop: async () => undefined };
+  }
+  const embedded = await startPostgres({
+    dataDir: postgresFolder(options.dataDir),
+    durable: options.durable ?? true,
+    onLog: (line) => log.line('postgres', line),
+  });
+  try {
+    await ensureDatabase(embedded.adminUrl);
+  } catch (error) {
+    await embedded.stop();
+    throw error;
+  }
+  const watch = options.supervised ? superviseServer(embedded, log) : undefined;
+  return {
+    adminUrl: databaseUrl(embedded.adminUrl, DATABASE),
+    embedded,
+    async stop() {
+      await watch?.end();
+      await embedded.stop();
+    },
+  };
+}
+
+async function ensureDatabase(adminUrl: string): Promise<void> {
+  const client = new pg.Client(adminUrl);
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Starts the server again whenever it ends, until `end()`. */
+function superviseServer(server: EmbeddedPostgres, log: EventLog): { end(): Promise<void> } {
+  const ending = new AbortController();
+  const backoff = createBackoff();
+  const watching = (async () => {
+    const told = new Promise<'told'>((resolve) => {
+      ending.signal.addEventListener('abort', () => resolve('told'));
+    });
+    for (;;) {
+      const exit = await Promise.race([server.exited, told]);
+      if (exit === 'told' || ending.signal.aborted) return;
+      const pauseMs = backoff.next();
+      const how = exit.signal ?? `code ${exit.code}`;
+      const fields = {
+        process: 'postgres',
+        code: exit.code,
+        signal: exit.signal,
+        reason: exit.reason,
+        pauseMs,
+      };
+      log.event('error', `postgres ended (${how}) and is started again in ${pauseMs} ms`, fields);
+      await sleep(pauseMs, undefined, { signal: ending.signal }).catch(() => undefined);
+      if (ending.signal.aborted) return;
+      backoff.started();
+      // When this fails, `exited` is still the promise of the last run: the next round waits longer.
+      await server
+        .restart()
+        .catch((error: Error) => log.event('error', error.message, { process: 'postgres' }));
+    }
+  })();
+  return {
+    async end() {
+      ending.abort();
+      await watching;
+    },
+  };
+}

@@ -1,0 +1,48 @@
+// The secrets of a local stack, made on the first start and kept in its data directory for its owner only.
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RolePasswords } from '@holdfast/database/roles';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
+
+export type StackSecrets = {
+  rolePasswords: RolePasswords;
+  /** A private JWK set (RFC 7517) with one Ed25519 key. */
+  signingKeysFile: string;
+};
+
+const PASSWORDS = 'role-passwords.json';
+const KEYS = 'keys.json';
+
+/** Reads the secrets of `dataDir`, making those that are missing. */
+export async function openSecrets(dataDir: string): Promise<StackSecrets> {
+  const passwordsFile = join(dataDir, PASSWORDS);
+  const signingKeysFile = join(dataDir, KEYS);
+  if (!existsSync(passwordsFile)) await writeSecret(passwordsFile, makePasswords());
+  if (!existsSync(signingKeysFile)) await writeSecret(signingKeysFile, { keys: [await makeSigningKey()] });
+  return { rolePasswords: JSON.parse(await readFile(passwordsFile, 'utf8')), signingKeysFile };
+}
+
+/** Deletes the secrets of `dataDir`. */
+export async function removeSecrets(dataDir: string): Promise<void> {
+  await Promise.all([PASSWORDS, KEYS].map((name) => rm(join(dataDir, name), { force: true })));
+}
+
+function makePasswords(): RolePasswords {
+  const password = () => randomBytes(24).toString('base64url');
+  return { users: password(), products: password(), orders: password() };
+}
+
+async function makeSigningKey(): Promise<Record<string, unknown>> {
+  const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
+  const key = await exportJWK(privateKey);
+  return { ...key, kid: await calculateJwkThumbprint(key), alg: 'EdDSA', use: 'sig' };
+}
+
+/** Whole or not at all: a start that is interrupted leaves no half of a secret. */
+async function writeSecret(path: string, content: unknown): Promise<void> {
+  const unfinished = `${path}.${process.pid}`;
+  await writeFile(unfinished, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  await rename(unfinished, path);
+}

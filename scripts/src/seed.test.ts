@@ -1,0 +1,59 @@
+// The demo data: there once, believable, and good to log in with.
+
+import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { verify } from '@node-rs/argon2';
+import pg from 'pg';
+import { DEMO_CATALOGUE } from './demo-catalogue.js';
+import { DEMO_ACCOUNTS, seed } from './seed.js';
+
+let database: TestDatabase;
+let admin: pg.Client;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  admin = new pg.Client(database.adminUrl);
+  await admin.connect();
+});
+
+afterEach(async () => {
+  await admin.end();
+  await database.drop();
+});
+
+test('an empty database gets the catalogue and the accounts, once', async () => {
+  expect(await seed(database.urls)).toBe(DEMO_CATALOGUE.length + DEMO_ACCOUNTS.length);
+  expect(await seed(database.urls)).toBe(0);
+  const { rows } = await admin.query('SELECT count(*)::int AS products FROM products.products');
+  expect(rows).toEqual([{ products: DEMO_CATALOGUE.length }]);
+});
+
+test('a catalogue that somebody has emptied stays empty', async () => {
+  await seed(database.urls);
+  await admin.query('UPDATE products.products SET archived_at = now()');
+  expect(await seed(database.urls)).toBe(0);
+});
+
+test('the demo passwords are those of the accounts, hashed as the users service does', async () => {
+  await seed(database.urls);
+  for (const { username, password, role } of DEMO_ACCOUNTS) {
+    const { rows } = await admin.query<{ password_hash: string; role: string }>(
+      'SELECT password_hash, role FROM users.users WHERE username = $1',
+      [username],
+    );
+    expect(rows[0]?.role).toBe(role);
+    expect(rows[0]?.password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    expect(await verify(rows[0]?.password_hash ?? '', password)).toBe(true);
+  }
+});
+
+test('about fifty products, each of its own name, price and text', () => {
+  expect(DEMO_CATALOGUE).toHaveLength(50);
+  expect(new Set(DEMO_CATALOGUE.map(({ name }) => name)).size).toBe(50);
+  for (const { name, description, price, stock } of DEMO_CATALOGUE) {
+    expect(name.length).toBeLessThanOrEqual(200);
+    expect(description.length).toBeGreaterThan(20);
+    expect(price).toMatch(/^\d+\.\d\d$/);
+    expect(stock).toBeGreaterThan(0);
+  }
+});

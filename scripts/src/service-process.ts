@@ -1,0 +1,194 @@
+// One service of the local stack: started, watched, started again when it dies, stopped.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Backoff, createBackoff } from './backoff.js';
+import type { EventLog } from './event-log.js';
+
+const READY_POLL_MS = 50;
+const ORPHAN_GUARD = new URL('./orphan-guard.js', import.meta.url).href;
+
+export type ServiceDefinition = {
+  name: string;
+  /** Absolute path of the program. */
+  entry: string;
+  env: Record<string, string>;
+  /** Answers 200 when the service is ready. */
+  readyUrl: string;
+};
+
+export type ServiceProcess = {
+  readonly name: string;
+  /** Of the process that runs; undefined when none does. */
+  readonly pid: number | undefined;
+  /** Starts it for the first time. Throws, with the reason it gave, when it ends before it was ready. */
+  start(): Promise<void>;
+  /** Waits until the service is ready. Throws after `timeoutMs`, or when it is not to run. */
+  ready(timeoutMs?: number): Promise<void>;
+  /** SIGKILLs it and waits until it is gone; it stays so until restart(), unless it is supervised. */
+  kill(): Promise<void>;
+  /** Starts it, after a SIGTERM if it runs, and waits until it is ready. */
+  restart(): Promise<void>;
+  /** SIGTERM, and SIGKILL after `graceMs`. It is not started again. */
+  stop(graceMs: number): Promise<void>;
+};
+
+export type ServiceOptions = {
+  log: EventLog;
+  /** Start it again, with a growing pause, when it ends without being told to. */
+  supervised: boolean;
+  backoff?: Backoff;
+};
+
+/** A service that does not run yet. */
+export function createService(definition: ServiceDefinition, options: ServiceOptions): ServiceProcess {
+  return new RunningService(definition, options);
+}
+
+class RunningService implements ServiceProcess {
+  readonly #definition: ServiceDefinition;
+  readonly #options: ServiceOptions;
+  readonly #backoff: Backoff;
+  #child: ChildProcess | undefined;
+  #lastWords = '';
+  /** Whether an end is a fault. */
+  #wanted = false;
+  #supervised = false;
+  #pause = new AbortController();
+
+  constructor(definition: ServiceDefinition, options: ServiceOptions) {
+    this.#definition = definition;
+    this.#options = options;
+    this.#backoff = options.backoff ?? createBackoff();
+  }
+
+  get name(): string {
+    return this.#definition.name;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  async start(): Promise<void> {
+    const child = this.#spawn();
+    const ended = once(child, 'close').then(() => 'ended' as const);
+    const outcome = await Promise.race([ended, this.ready().then(() => 'ready' as const)]);
+    if (outcome === 'ended') {
+      throw new Error(`${this.name} ended before it was ready${this.#lastWords && `: ${this.#lastWords}`}`);
+    }
+    this.#supervised = this.#options.supervised;
+  }
+
+  async ready(timeoutMs = 60_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while (this.#wanted) {
+      if (await answers200(this.#definition.readyUrl)) return;
+      if (Date.now() > deadline) throw new Error(`${this.name} was not ready after ${timeoutMs / 1000} s`);
+      await sleep(READY_POLL_MS);
+    }
+    throw new Error(`${this.name} does not run`);
+  }
+
+  async kill(): Promise<void> {
+    this.#wanted = this.#supervised;
+    await this.#end('SIGKILL');
+  }
+
+  async restart(): Promise<void> {
+    await this.#cease('SIGTERM');
+    this.#spawn();
+    await this.ready();
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    const timer = setTimeout(() => this.#child?.kill('SIGKILL'), graceMs);
+    await this.#cease('SIGTERM');
+    clearTimeout(timer);
+  }
+
+  /** Ends it on purpose: nothing starts it again. */
+  async #cease(signal: NodeJS.Signals): Promise<void> {
+    this.#wanted = false;
+    this.#pause.abort();
+    await this.#end(signal);
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    const exited = once(child, 'close');
+    child.kill(signal);
+    await exited;
+  }
+
+  #spawn(): ChildProcess {
+    const { name, entry, env } = this.#definition;
+    const { log } = this.#options;
+    const child = fork(entry, [], {
+      env,
+      execArgv: ['--import', ORPHAN_GUARD],
+      // Its own process group: Ctrl-C in a terminal is for the supervisor, which stops them in order. Should the
+      // supervisor be killed, the channel closes, and the service ends itself.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.#wanted = true;
+    this.#child = child;
+    this.#lastWords = '';
+    this.#backoff.started();
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        this.#lastWords = messageOf(line) || this.#lastWords;
+        log.line(name, line);
+      });
+    }
+    // 'close' and not 'exit', so that its last words have been read.
+    child.once('close', (code, signal) => {
+      this.#child = undefined;
+      if (this.#wanted && this.#supervised) void this.#startAgain(code, signal);
+      else this.#wanted = false;
+    });
+    return child;
+  }
+
+  async #startAgain(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
+    const pauseMs = this.#backoff.next();
+    const how = signal === null ? `code ${code}` : signal;
+    const reason = this.#lastWords;
+    this.#options.log.event('error', `${this.name} ended (${how}) and is started again in ${pauseMs} ms`, {
+      process: this.name,
+      code,
+      signal,
+      reason,
+      pauseMs,
+    });
+    this.#pause = new AbortController();
+    await sleep(pauseMs, undefined, { signal: this.#pause.signal }).catch(() => undefined);
+    if (this.#wanted && this.#child === undefined) this.#spawn();
+  }
+}
+
+async function answers200(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    await response.arrayBuffer();
+    return response.status === 200;
+  } catch {
+    return false; // Not listening yet, or too busy to answer.
+  }
+}
+
+/** What a line of output says, if it is one that could explain an end. */
+function messageOf(line: string): string {
+  // Of what Node writes when it dies of an exception, the line that names it.
+  if (!line.startsWith('{')) return /^(\w+ )*\w*Error\b/.test(line) ? line : '';
+  try {
+    const { level, msg, err } = JSON.parse(line);
+    return level === 'fatal' || level === 'error' ? [msg, err?.message].filter(Boolean).join(': ') : '';
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,87 @@
+// The four processes of the system: their ports, and the environment that each gets and no more.
+import { join } from 'node:path';
+import type { Service } from '@holdfast/database';
+import { ROOT } from './settings.js';
+
+export const PROCESSES = ['users', 'products', 'orders', 'gateway'] as const;
+export type ProcessName = (typeof PROCESSES)[number];
+
+/** The port that callers use and the one for `/livez`, `/readyz` and `/metrics`. */
+export type Ports = Record<ProcessName, { http: number; ops: number }>;
+
+export type ServiceSettings = {
+  ports: Ports;
+  /** URL of the database with each service's own role. */
+  databaseUrls: Record<Service, string>;
+  signingKeysFile: string;
+  logLevel: string;
+  /** For every process: REDIS_URL, RATE_LIMITS and the like. */
+  passedThrough: Record<string, string>;
+};
+
+const HOST = '127.0.0.1';
+const OFFSETS: Record<ProcessName, number> = { gateway: 0, users: 1, products: 2, orders: 3 };
+const OPS_OFFSET = 100;
+
+/** The gateway at `port`, users, products and orders after it, each ops port 100 above. */
+export function portsFrom(port: number): Ports {
+  const at = (name: ProcessName) => ({ http: port + OFFSETS[name], ops: port + OFFSETS[name] + OPS_OFFSET });
+  return { users: at('users'), products: at('products'), orders: at('orders'), gateway: at('gateway') };
+}
+
+/** How a port follows from PORT, for people: `PORT + 1`. */
+export function portFormula(name: ProcessName, kind: 'http' | 'ops'): string {
+  const offset = OFFSETS[name] + (kind === 'ops' ? OPS_OFFSET : 0);
+  return offset === 0 ? 'PORT' : `PORT + ${offset}`;
+}
+
+export function httpUrl(ports: Ports, name: ProcessName): string {
+  return `http://${HOST}:${ports[name].http}`;
+}
+
+export function opsUrl(ports: Ports, name: ProcessName): string {
+  return `http://${HOST}:${ports[name].ops}`;
+}
+
+/** The program of a process. */
+export function entryOf(name: ProcessName): string {
+  return join(ROOT, name === 'gateway' ? 'gateway' : `subgraphs/${name}`, 'dist/main.js');
+}
+
+/** The whole environment of a process. */
+export function environmentOf(name: ProcessName, settings: ServiceSettings): Record<string, string> {
+  const { ports } = settings;
+  return {
+    PATH: process.env['PATH'] ?? '',
+    PORT: String(ports[name].http),
+    OPS_PORT: String(ports[name].ops),
+    HOST,
+    LOG_LEVEL: settings.logLevel,
+    JWT_ISSUER: 'holdfast-local',
+    JWT_AUDIENCE: 'holdfast',
+    ...settings.passedThrough,
+    ...own(name, settings),
+  };
+}
+
+function own(name: ProcessName, settings: ServiceSettings): Record<string, string> {
+  const { ports, databaseUrls } = settings;
+  const graphql = (process: ProcessName) => `${httpUrl(ports, process)}/graphql`;
+  const JWKS_URL = `${httpUrl(ports, 'users')}/.well-known/jwks.json`;
+  switch (name) {
+    case 'users':
+      return { DATABASE_URL: databaseUrls.users, SIGNING_KEYS_FILE: settings.signingKeysFile };
+    case 'products':
+      return { DATABASE_URL: databaseUrls.products, JWKS_URL };
+    case 'orders':
+      return { DATABASE_URL: databaseUrls.orders, JWKS_URL, PRODUCTS_URL: graphql('products') };
+    case 'gateway':
+      return {
+        SUPERGRAPH_FILE: join(ROOT, 'gateway/supergraph.graphql'),
+        USERS_URL: graphql('users'),
+        PRODUCTS_URL: graphql('products'),
+        ORDERS_URL: graphql('orders'),
+        JWKS_URL,
+      };
+  }
+}

@@ -1,0 +1,57 @@
+// What `npm start` is told, by its arguments and the environment.
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+export type LocalSettings = {
+  dataDir: string;
+  /** The gateway's; the others follow from it. */
+  port: number;
+  /** An administrator's URL; undefined: an embedded server. */
+  databaseUrl: string | undefined;
+  logLevel: string;
+  /** Begin anew. */
+  reset: boolean;
+  /** Handed to the services as they are, when set. */
+  passedThrough: Record<string, string>;
+};
+
+const PASSED_THROUGH = ['REDIS_URL', 'RATE_LIMITS', 'CATALOG_WRITERS'];
+/** The last ops port is 103 above the gateway's. */
+const HIGHEST_PORT = 65_535 - 103;
+
+/** Reads the settings; throws one error whose message names everything wrong with them. */
+export function readLocalSettings(args: string[], env: NodeJS.ProcessEnv): LocalSettings {
+  const faults: string[] = [];
+  const unknown = args.filter((argument) => argument !== '--reset');
+  if (unknown.length > 0) faults.push(`unknown argument ${unknown.join(' ')} (there is only --reset)`);
+
+  const port = Number(env['PORT'] || 4000);
+  if (!Number.isInteger(port) || port < 1 || port > HIGHEST_PORT) {
+    faults.push(`PORT is a number from 1 to ${HIGHEST_PORT}; got ${JSON.stringify(env['PORT'])}`);
+  }
+  const databaseUrl = env['DATABASE_URL'] || undefined;
+  if (databaseUrl !== undefined && !isPostgresUrl(databaseUrl)) {
+    faults.push('DATABASE_URL is no PostgreSQL URL (postgres://user:password@host:5432/database)');
+  }
+  const reset = args.includes('--reset');
+  if (reset && databaseUrl !== undefined) {
+    faults.push('--reset deletes the embedded database only; empty the one of DATABASE_URL yourself');
+  }
+  if (faults.length > 0) throw new Error(faults.join('; '));
+  return {
+    dataDir: resolve(ROOT, env['DATA_DIR'] || '.data'),
+    port,
+    databaseUrl,
+    logLevel: env['LOG_LEVEL'] || 'info',
+    reset,
+    passedThrough: Object.fromEntries(
+      PASSED_THROUGH.flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
+    ),
+  };
+}
+
+function isPostgresUrl(text: string): boolean {
+  return URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol);
+}

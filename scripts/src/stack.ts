@@ -1,0 +1,160 @@
+// The whole system on this machine: database, migrations, seed data and the four processes. `npm start` and the
+// tests of test/ are built on it.
+import { mkdir } from 'node:fs/promises';
+import { type Service, serviceUrl } from '@holdfast/database';
+import { migrate } from '@holdfast/database/migrate';
+import { type DatabaseServer, openDatabaseServer } from './database-server.js';
+import type { EventLog } from './event-log.js';
+import { freePort } from './ports.js';
+import type { EmbeddedPostgres } from './postgres.js';
+import { openSecrets } from './secrets.js';
+import { seed } from './seed.js';
+import { createService, type ServiceProcess } from './service-process.js';
+import {
+  entryOf,
+  environmentOf,
+  httpUrl,
+  opsUrl,
+  type Ports,
+  PROCESSES,
+  type ProcessName,
+} from './services.js';
+
+export type StackOptions = {
+  /** Holds the embedded cluster and the secrets; created when missing. */
+  dataDir: string;
+  ports: Ports;
+  log: EventLog;
+  /** An administrator's URL of a database to use; otherwise one is embedded in `dataDir`. */
+  databaseUrl?: string | undefined;
+  /** Start whatever dies again by itself. Tests that kill and restart things themselves say false. */
+  supervised: boolean;
+  /** Put the demo data into an empty database. */
+  seeded: boolean;
+  logLevel?: string;
+  /** Extra environment of every process, such as REDIS_URL. */
+  passedThrough?: Record<string, string>;
+  /** Extra environment of one process. */
+  environment?: Partial<Record<ProcessName, Record<string, string>>>;
+  /** False gives up fsync in the embedded server. */
+  durable?: boolean;
+  /** Runs `work` of a step that may take long; the default just runs it. */
+  step?: <Result>(name: string, work: () => Promise<Result>) => Promise<Result>;
+  /** Aborting it while the stack starts stops what has been started and makes the start throw. */
+  signal?: AbortSignal;
+};
+
+export type Stack = {
+  /** Where each process answers, without a path. */
+  urls: Record<ProcessName, string>;
+  opsUrls: Record<ProcessName, string>;
+  services: Record<ProcessName, ServiceProcess>;
+  database: { adminUrl: string; urls: Record<Service, string>; embedded: EmbeddedPostgres | undefined };
+  signingKeysFile: string;
+  /** SIGTERM to every process, SIGKILL after `graceMs` (default 25 s), the database last. */
+  stop(graceMs?: number): Promise<void>;
+};
+
+const GRACE_MS = 25_000;
+
+/** Eight ports that were free a moment ago. */
+export async function freePorts(): Promise<Ports> {
+  const pair = async () => ({ http: await freePort(), ops: await freePort() });
+  return { users: await pair(), products: await pair(), orders: await pair(), gateway: await pair() };
+}
+
+/** Starts everything and waits until it is ready. Throws with one line, having stopped what it had started. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const plain: NonNullable<StackOptions['step']> = (_name, work) => work();
+  const step: typeof plain = (name, work) => {
+    options.signal?.throwIfAborted();
+    return (options.step ?? plain)(name, work);
+  };
+  await mkdir(options.dataDir, { recursive: true });
+  const { rolePasswords, signingKeysFile } = await openSecrets(options.dataDir);
+  const server = await step('starting PostgreSQL', () =>
+    openDatabaseServer({ ...options, databaseUrl: options.databaseUrl }),
+  );
+  const services: ServiceProcess[] = [];
+  try {
+    const { adminUrl } = server;
+    await step('migrating', () =>
+      migrate({ adminUrl, rolePasswords, log: (line) => options.log.event('info', line) }),
+    );
+    const urlOf = (service: Service) => serviceUrl(adminUrl, service, rolePasswords[service]);
+    const urls = { users: urlOf('users'), products: urlOf('products'), orders: urlOf('orders') };
+    if (options.seeded) await step('loading demo data', () => seed(urls));
+    await step('starting the services', () => startServices(options, { urls, signingKeysFile }, services));
+    return handles(options, { server, urls, signingKeysFile, services });
+  } catch (error) {
+    await stopAll(services, server, GRACE_MS);
+    throw error;
+  }
+}
+
+/** Adds the processes to `services` before they start, so that a failure of one leaves none behind. */
+async function startServices(
+  options: StackOptions,
+  made: { urls: Record<Service, string>; signingKeysFile: string },
+  services: ServiceProcess[],
+): Promise<void> {
+  const settings = {
+    ports: options.ports,
+    databaseUrls: made.urls,
+    signingKeysFile: made.signingKeysFile,
+    logLevel: options.logLevel ?? 'info',
+    passedThrough: options.passedThrough ?? {},
+  };
+  for (const name of PROCESSES) {
+    const definition = {
+      name,
+      entry: entryOf(name),
+      env: { ...environmentOf(name, settings), ...options.environment?.[name] },
+      readyUrl: `${opsUrl(options.ports, name)}/readyz`,
+    };
+    services.push(createService(definition, { log: options.log, supervised: options.supervised }));
+  }
+  const aborted = new Promise<never>((_, reject) => {
+    options.signal?.addEventListener('abort', () => reject(options.signal?.reason));
+  });
+  await Promise.race([aborted, Promise.all(services.map((service) => service.start()))]);
+}
+
+function handles(
+  { ports }: StackOptions,
+  made: {
+    server: DatabaseServer;
+    urls: Record<Service, string>;
+    signingKeysFile: string;
+    services: ServiceProcess[];
+  },
+): Stack {
+  const { server, urls, signingKeysFile, services } = made;
+  const named = (name: ProcessName): ServiceProcess => {
+    const service = services.find((each) => each.name === name);
+    if (service === undefined) throw new Error(`${name} was not started`);
+    return service;
+  };
+  return {
+    urls: each((name) => httpUrl(ports, name)),
+    opsUrls: each((name) => opsUrl(ports, name)),
+    services: each(named),
+    database: { adminUrl: server.adminUrl, urls, embedded: server.embedded },
+    signingKeysFile,
+    stop: (graceMs = GRACE_MS) => stopAll(services, server, graceMs),
+  };
+}
+
+function each<Value>(value: (name: ProcessName) => Value): Record<ProcessName, Value> {
+  return {
+    users: value('users'),
+    products: value('products'),
+    orders: value('orders'),
+    gateway: value('gateway'),
+  };
+}
+
+async function stopAll(services: ServiceProcess[], server: DatabaseServer, graceMs: number): Promise<void> {
+  await Promise.all(services.map((service) => service.stop(graceMs)));
+  await server.stop();
+}

@@ -1,0 +1,43 @@
+// What a person sees when the system is ready: where it is, whom to log in as, something to copy.
+import { relative } from 'node:path';
+import { DEMO_ACCOUNTS } from './seed.js';
+import type { LocalSettings } from './settings.js';
+import type { Stack } from './stack.js';
+
+/** The lines to print; ends without a line break. */
+export function welcome(stack: Stack, settings: LocalSettings): string {
+  const gateway = localhost(stack.urls.gateway);
+  const accounts = DEMO_ACCOUNTS.map(
+    ({ username, password, role }) => `${username} / ${password} (${role.toLowerCase()})`,
+  );
+  const query = '{ products(first: 3) { edges { node { id name price stock version } } } }';
+  return `
+Holdfast is ready.
+
+  GraphQL and explorer  ${gateway}/graphql
+  REST                  ${gateway}/products   (contract: ${gateway}/openapi.json)
+  subgraphs             ${(['users', 'products', 'orders'] as const).map((name) => localhost(stack.urls[name])).join('  ')}
+  health and metrics    ${localhost(stack.opsUrls.gateway)}/readyz  /metrics
+  database              ${databaseLine(stack, settings)}
+  demo accounts         ${accounts.join('\n                        ')}
+
+Log in, and look at the catalogue:
+
+  curl -s ${gateway}/login -H 'content-type: application/json' -d '{"username":"${DEMO_ACCOUNTS[0]?.username}","password":"${DEMO_ACCOUNTS[0]?.password}"}'
+  curl -s ${gateway}/graphql -H 'content-type: application/json' -d '{"query":"${query}"}'
+
+Ctrl-C stops it. npm start -- --reset begins anew.
+`;
+}
+
+function localhost(url: string): string {
+  return url.replace('127.0.0.1', 'localhost');
+}
+
+/** Never the password. */
+function databaseLine({ database }: Stack, { dataDir }: LocalSettings): string {
+  const { hostname, port, pathname } = new URL(database.adminUrl);
+  const place = `${hostname}:${port || 5432}${pathname}`;
+  if (database.embedded === undefined) return `${place} (of DATABASE_URL)`;
+  return `${place} (embedded, in ${relative(process.cwd(), dataDir) || '.'}/postgres)`;
+}

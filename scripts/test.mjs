@@ -1,0 +1,82 @@
+// `npm test`: sets up what is missing, then lint and format, drift of checked-in files, and every test. With a
+// pattern, `npm test -- roles`, only the matching tests. `--long --minutes N`: the race, model and crash tests
+// for that long.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runMain, setUp } from './setup.mjs';
+import { node, ROOT, StepFailed } from './steps.mjs';
+
+const LONG_TESTS = 'test/dist/(concurrency|faults|model)/';
+
+await runMain(async () => {
+  const started = performance.now();
+  const { long, minutes, rest } = readArguments();
+  const done = [];
+  const step = async (name, work) => {
+    const from = performance.now();
+    console.log(`\n── ${name}`);
+    try {
+      await work();
+      done.push(`${name} ${secondsSince(from)}`);
+    } catch (error) {
+      if (!(error instanceof StepFailed)) throw error;
+      throw new StepFailed(
+        `FAILED: ${name} after ${secondsSince(from)}${done.length > 0 ? `; passed: ${done.join(', ')}` : ''}`,
+      );
+    }
+  };
+
+  await step('set-up', () => setUp({ compose: false }));
+  if (!long && rest.length === 0) {
+    await step('lint and format', () => node([biome(), 'ci', '.'], { show: true }));
+    await step('drift', () => node(['scripts/compose.mjs', '--check'], { show: true }));
+  }
+  const chosen = long ? [LONG_TESTS, ...rest] : rest;
+  await step('tests', () =>
+    node(
+      [
+        '--experimental-vm-modules',
+        '--disable-warning=ExperimentalWarning',
+        'node_modules/jest/bin/jest.js',
+        ...chosen,
+      ],
+      { show: true, env: long ? { LONG_MINUTES: String(minutes) } : {} },
+    ),
+  );
+  console.log(`\nPASSED in ${secondsSince(started)}: ${done.join(', ')}`);
+});
+
+function readArguments() {
+  const args = process.argv.slice(2);
+  const { values, tokens } = parseArgs({
+    args,
+    options: { long: { type: 'boolean', default: false }, minutes: { type: 'string' } },
+    strict: false,
+    tokens: true,
+  });
+  const minutes = Number(values.minutes ?? 10);
+  if (!(minutes > 0)) throw new StepFailed(`--minutes is a number of minutes above 0; got ${values.minutes}`);
+  if (values.minutes !== undefined && !values.long)
+    throw new StepFailed('--minutes goes with --long (npm run test:long)');
+  // Whatever is not ours is Jest's.
+  const ours = new Set();
+  for (const token of tokens) {
+    if (token.name !== 'long' && token.name !== 'minutes') continue;
+    ours.add(token.index);
+    if (token.name === 'minutes' && !token.inlineValue) ours.add(token.index + 1);
+  }
+  return { long: values.long, minutes, rest: args.filter((_, index) => !ours.has(index)) };
+}
+
+function biome() {
+  const path = 'node_modules/@biomejs/biome/bin/biome';
+  if (!existsSync(join(ROOT, path)))
+    throw new StepFailed(`${path} is missing; delete node_modules and try again`);
+  return path;
+}
+
+function secondsSince(from) {
+  return `${((performance.now() - from) / 1000).toFixed(1)} s`;
+}
