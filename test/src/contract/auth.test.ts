@@ -1,0 +1,242 @@
+// Every protected call, tried with every kind of token that must not open it.
+import { createHmac, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose';
+import { type Account, Client } from '../support/client.js';
+import { type System, startSystem } from '../support/system.js';
+
+let system: System;
+let client: Client;
+let account: Account;
+let bad: Record<string, string | undefined>;
+
+const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+interface Forgery {
+  readonly issuer?: string;
+  readonly audience?: string;
+  readonly type?: string;
+  readonly expiresIn?: number;
+  readonly notBefore?: number;
+  readonly key?: Parameters<SignJWT['sign']>[0];
+  readonly without?: string;
+}
+
+async function forge({
+  issuer,
+  audience,
+  type,
+  expiresIn = 600,
+  notBefore,
+  key,
+  without,
+}: Forgery): Promise<string> {
+  const now = Math.floor(Date.now() / 1000);
+  const claims: Record<string, unknown> = {
+    sub: account.id,
+    role: 'CUSTOMER',
+    jti: randomUUID(),
+    iss: issuer ?? system.issuer,
+    aud: audience ?? system.audience,
+    iat: now - 1000,
+    exp: now + expiresIn,
+    ...(notBefore === undefined ? {} : { nbf: now + notBefore }),
+  };
+  if (without !== undefined) delete claims[without];
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: 'EdDSA', typ: type ?? 'at+jwt', kid: system.signingKey.kid ?? '' })
+    .sign(key ?? (await importJWK(system.signingKey, 'EdDSA')));
+}
+
+async function forgeries(): Promise<Record<string, string | undefined>> {
+  const { privateKey: foreign } = await generateKeyPair('EdDSA', { extractable: true });
+  const [, claims = '', signature = ''] = account.token.split('.');
+  const { d: _, ...publicKey } = system.signingKey;
+  const hmacHead = `${base64url({ alg: 'HS256', typ: 'at+jwt', kid: publicKey.kid })}.${claims}`;
+  const hmac = createHmac('sha256', JSON.stringify(publicKey)).update(hmacHead).digest('base64url');
+  return {
+    'no token': undefined,
+    'a garbled token': 'garbled',
+    'a token with its last signature bytes changed':
+      account.token.slice(0, -6) + (signature.endsWith('AAAAAA') ? 'BBBBBB' : 'AAAAAA'),
+    'an expired token': await forge({ expiresIn: -10 }),
+    'a token that is not valid yet': await forge({ notBefore: 300 }),
+    'a token with alg none': `${base64url({ alg: 'none', typ: 'at+jwt' })}.${claims}.`,
+    'a token with alg HS256 made from the public key': `${hmacHead}.${hmac}`,
+    'a token signed with another key': await forge({ key: foreign }),
+    'a token for another audience': await forge({ audience: 'somebody-else' }),
+    'a token of another issuer': await forge({ issuer: 'somebody-else' }),
+    'a token of another type': await forge({ type: 'JWT' }),
+    'a token without an expiry': await forge({ without: 'exp' }),
+    'a token without a role': await forge({ without: 'role' }),
+    'a token without a subject': await forge({ without: 'sub' }),
+  };
+}
+
+beforeAll(async () => {
+  system = await startSystem();
+  client = await Client.of(system.url);
+  account = await client.account();
+  bad = await forgeries();
+});
+afterAll(() => system?.stop());
+
+const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
+const IF_MATCH = { 'if-match': '"1"' };
+const PRODUCT = { name: 'Not to be made', description: null, price: 1, stock: 1 };
+
+const REST_CALLS: [method: string, path: string, body?: unknown, headers?: Record<string, string>][] = [
+  ['GET', '/profile'],
+  ['POST', '/products', PRODUCT],
+  ['PUT', `/products/${ID}`, PRODUCT, IF_MATCH],
+  ['PATCH', `/products/${ID}`, { name: 'x' }, IF_MATCH],
+  ['DELETE', `/products/${ID}`, undefined, IF_MATCH],
+  ['DELETE', `/products/${ID}`],
+  ['GET', '/orders'],
+  ['POST', '/orders', { product_id: ID, quantity: 1 }],
+  ['GET', `/orders/${ID}`],
+  ['POST', `/orders/${ID}/cancel`, undefined, IF_MATCH],
+];
+
+const GRAPHQL_CALLS: Record<string, string> = {
+  order: `query { order(id: "${ID}") { id } }`,
+  orders: 'query { orders { edges { node { id } } } }',
+  createProduct: 'mutation { createProduct(input: { name: "x", price: 1, stock: 1 }) { __typename } }',
+  updateProduct: `mutation { updateProduct(id: "${ID}", expectedVersion: 1, input: { name: "x" }) { __typename } }`,
+  deleteProduct: `mutation { deleteProduct(id: "${ID}", expectedVersion: 1) { __typename } }`,
+  adjustStock: `mutation { adjustStock(id: "${ID}", delta: 1) { __typename } }`,
+  createOrder: `mutation { createOrder(input: { productId: "${ID}", quantity: 1 }) { __typename } }`,
+  cancelOrder: `mutation { cancelOrder(id: "${ID}", expectedVersion: 1) { __typename } }`,
+};
+
+describe('protected calls', () => {
+  it('refuse every bad token by REST, with 401 and a challenge', async () => {
+    for (const [kind, token] of Object.entries(bad)) {
+      for (const [method, path, body, headers = {}] of REST_CALLS) {
+        const reply = await client.rest(method, path, { token, body, headers });
+        const tried = `${method} ${path} with ${kind}`;
+        expect({ tried, status: reply.status, code: reply.body?.code }).toEqual({
+          tried,
+          status: 401,
+          code: 'UNAUTHENTICATED',
+        });
+        const challenge = reply.headers.get('www-authenticate') ?? '';
+        expect(challenge).toMatch(/^Bearer/);
+        expect(challenge.includes('invalid_token')).toBe(token !== undefined);
+      }
+    }
+  });
+
+  it('refuse every bad token by GraphQL, with UNAUTHENTICATED', async () => {
+    for (const [kind, token] of Object.entries(bad)) {
+      for (const [call, query] of Object.entries(GRAPHQL_CALLS)) {
+        const { data, errors } = await client.graphql(query, {}, token);
+        const tried = `${call} with ${kind}`;
+        expect({ tried, data: data?.[call] ?? null, code: errors[0]?.extensions.code }).toEqual({
+          tried,
+          data: null,
+          code: 'UNAUTHENTICATED',
+        });
+      }
+    }
+  });
+
+  it('let a good token through, so that the refusals above are for the token', async () => {
+    expect((await client.rest('GET', '/profile', { token: await forge({}) })).status).toBe(200);
+    for (const [method, path, body, headers = {}] of REST_CALLS.filter(([, path]) => path.includes(ID))) {
+      expect((await client.rest(method, path, { token: account.token, body, headers })).status).toBe(404);
+    }
+  });
+
+  it('take a bad token for no user where anybody may look, and never for an anonymous one where it matters', async () => {
+    const { data, errors } = await client.graphql(
+      '{ products(first: 1) { edges { node { id } } } me { id } }',
+      {},
+      'garbled',
+    );
+    expect(data.products).not.toBeNull();
+    expect(data.me).toBeNull();
+    expect(errors).toEqual([
+      expect.objectContaining({ path: ['me'], extensions: { code: 'UNAUTHENTICATED' } }),
+    ]);
+    const anonymous = await client.graphql('{ me { id } }');
+    expect(anonymous).toMatchObject({ data: { me: null }, errors: [] });
+  });
+});
+
+describe("another user's things", () => {
+  it('look like things that do not exist', async () => {
+    const stranger = await client.account();
+    const product = await client.product(account.token);
+    const order = await client.rest('POST', '/orders', {
+      token: account.token,
+      body: { product_id: product.id, quantity: 1 },
+    });
+    expect((await client.rest('GET', `/orders/${order.body.id}`, { token: stranger.token })).status).toBe(
+      404,
+    );
+    const cancel = await client.rest('POST', `/orders/${order.body.id}/cancel`, {
+      token: stranger.token,
+      headers: { 'if-match': `"${order.body.version}"` },
+    });
+    expect(cancel.status).toBe(404);
+    expect(
+      (await client.graphql(`{ order(id: "${order.body.id}") { id } }`, {}, stranger.token)).data.order,
+    ).toBeNull();
+    const list = await client.rest('GET', '/orders', { token: stranger.token });
+    expect(list.body).toEqual([]);
+    const own = await client.rest('GET', `/orders/${order.body.id}`, { token: account.token });
+    expect(own.body.status).toBe('CONFIRMED');
+  });
+
+  it('stay hidden behind `_entities` of the subgraphs, where a key is no permission', async () => {
+    const stranger = await client.account();
+    const product = await client.product(account.token);
+    const order = await client.rest('POST', '/orders', {
+      token: account.token,
+      body: { product_id: product.id, quantity: 1 },
+    });
+    const entities = async (
+      service: 'users' | 'orders',
+      representation: object,
+      selection: string,
+      token?: string,
+    ) => {
+      const reply = await fetch(system.subgraphUrl(service), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+        body: JSON.stringify({
+          query: `query($r: [_Any!]!) { _entities(representations: $r) { ${selection} } }`,
+          variables: { r: [representation] },
+        }),
+      });
+      const { data } = JSON.parse(await reply.text());
+      return data?._entities?.[0] ?? null;
+    };
+    const orderKey = { __typename: 'Order', id: order.body.id };
+    const userKey = { __typename: 'User', id: account.id };
+    expect(await entities('orders', orderKey, '... on Order { status }', account.token)).toEqual({
+      status: 'CONFIRMED',
+    });
+    expect(await entities('users', userKey, '... on User { username }', account.token)).toEqual({
+      username: account.username,
+    });
+    for (const token of [stranger.token, undefined]) {
+      expect(await entities('orders', orderKey, '... on Order { status }', token)).toBeNull();
+      expect(await entities('users', userKey, '... on User { username email }', token)).toBeNull();
+      const selection = '... on User { orders { edges { node { id } } } }';
+      expect(await entities('orders', userKey, selection, token)).toEqual({ orders: null });
+    }
+  });
+
+  it('publishes no private key', async () => {
+    const published = await fetch(`${system.url}/.well-known/jwks.json`);
+    const { keys } = JSON.parse(await published.text());
+    expect(keys).toHaveLength(1);
+    expect(Object.keys(keys[0]).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x']);
+    const { d: _, ...publicKey } = await exportJWK(
+      await importJWK(system.signingKey, 'EdDSA', { extractable: true }),
+    );
+    expect(keys[0]).toMatchObject(publicKey);
+  });
+});

@@ -1,0 +1,105 @@
+// The logs of a whole run: one JSON line an event, enough to follow a request through the services, and no secret.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client, eventually, secretsUsed, uniqueName } from '../support/client.js';
+import { inspect } from '../support/invariants.js';
+import { type System, startSystem } from '../support/system.js';
+
+interface Line {
+  readonly level: string;
+  readonly time: string;
+  readonly service: string;
+  readonly msg: string;
+  readonly requestId?: string;
+  readonly operation?: string;
+  readonly status?: number;
+  readonly ms?: number;
+  readonly userId?: string;
+}
+
+let system: System;
+let client: Client;
+
+beforeAll(async () => {
+  system = await startSystem();
+  client = await Client.of(system.url);
+});
+afterAll(() => system?.stop());
+
+const lines = (): Line[] =>
+  system
+    .logs()
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+
+/** Uses every kind of secret, the right way and wrong ways. */
+async function useSecrets(): Promise<string[]> {
+  const account = await client.account();
+  const wrong = `wrong ${crypto.randomUUID()}`;
+  secretsUsed.add(wrong);
+  await client.rest('POST', '/login', { body: { username: account.username, password: wrong } });
+  await client.rest('POST', '/register', { body: { username: 'x', email: 'x', password: wrong } });
+  await client.rest('POST', '/login', { body: `{"username":"x","password":"${wrong}` });
+  await client.graphql(
+    'mutation($p: String!) { login(input: { username: "x", password: $p, extra: 1 }) { __typename } }',
+    { p: wrong },
+  );
+  await client.graphql(
+    `mutation { login(input: { username: "${account.username}", password: "${wrong}" }) { __typename } }`,
+  );
+  const login = await client.rest('POST', '/login', {
+    body: { username: account.username, password: account.password },
+  });
+  const refreshed = await client.rest('POST', '/token/refresh', {
+    body: { refresh_token: login.body.refresh_token },
+  });
+  await client.rest('POST', '/token/refresh', { body: { refresh_token: login.body.refresh_token } });
+  await client.rest('GET', '/profile', { token: `${refreshed.body.token}x` });
+  await client.rest('GET', `/products?cursor=${account.token}`);
+  const hashes = await inspect(system.adminUrl, async (database) => {
+    const { rows } = await database.query<{ password_hash: string }>('SELECT password_hash FROM users.users');
+    return rows.map(({ password_hash }) => password_hash);
+  });
+  const fresh = [
+    login.body.token,
+    login.body.refresh_token,
+    refreshed.body.token,
+    refreshed.body.refresh_token,
+  ];
+  for (const secret of fresh) secretsUsed.add(secret);
+  return [...secretsUsed, ...hashes, system.signingKey.d ?? '', ...system.databasePasswords];
+}
+
+describe('the log', () => {
+  it('is one JSON line an event, with who, what, how it ended and how long it took', async () => {
+    const account = await client.account();
+    const requestId = uniqueName('trace');
+    await fetch(`${system.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${account.token}`,
+        'x-request-id': requestId,
+      },
+      body: JSON.stringify({ query: 'query Mine { me { orders { edges { node { id } } } } }' }),
+    });
+    const trace = await eventually(
+      async () => lines().filter((line) => line.requestId === requestId),
+      (found) => new Set(found.map(({ service }) => service)).size === 3,
+    );
+    expect(new Set(trace.map(({ service }) => service))).toEqual(new Set(['gateway', 'users', 'orders']));
+    for (const line of trace) {
+      expect(line).toMatchObject({ level: 'info', msg: 'request', status: 200, userId: account.id });
+      expect(line.operation).toContain('Mine');
+      expect(line.ms).toBeGreaterThan(0);
+      expect(new Date(line.time).getTime()).toBeGreaterThan(Date.now() - 60_000);
+    }
+  });
+
+  it('holds none of the passwords, tokens, hashes and keys that were used', async () => {
+    const secrets = (await useSecrets()).filter((secret) => secret !== '');
+    expect(secrets.length).toBeGreaterThan(10);
+    const log = system.logs().join('\n');
+    expect(log.length).toBeGreaterThan(1_000);
+    for (const secret of secrets) expect(log.includes(secret)).toBe(false);
+  });
+});

@@ -1,0 +1,105 @@
+// What requests cost in SQL statements, counted by the services themselves (`sql_statements_total`).
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Account, Client } from '../support/client.js';
+import { type System, startSystem } from '../support/system.js';
+
+const SERVICES = ['users', 'products', 'orders'] as const;
+type Counts = Record<(typeof SERVICES)[number], number>;
+
+let system: System;
+let client: Client;
+let account: Account;
+
+beforeAll(async () => {
+  system = await startSystem();
+  client = await Client.of(system.url);
+  account = await client.account();
+});
+afterAll(() => system?.stop());
+
+async function countOf(service: (typeof SERVICES)[number]): Promise<number> {
+  const text = await (await fetch(system.opsUrl(service, '/metrics'))).text();
+  const value = /^sql_statements_total (\d+)$/m.exec(text)?.[1];
+  if (value === undefined) throw new Error(`${service} exports no sql_statements_total`);
+  return Number(value);
+}
+
+async function counts(): Promise<Counts> {
+  const [users = 0, products = 0, orders = 0] = await Promise.all(SERVICES.map(countOf));
+  return { users, products, orders };
+}
+
+/** The statements that `request` made, by service. */
+async function costOf(request: () => Promise<unknown>): Promise<Counts> {
+  const before = await counts();
+  await request();
+  const after = await counts();
+  return {
+    users: after.users - before.users,
+    products: after.products - before.products,
+    orders: after.orders - before.orders,
+  };
+}
+
+const ordered = async (count: number): Promise<void> => {
+  for (let index = 0; index < count; index += 1) {
+    const product = await client.product(account.token, { name: `Thing ${index}` });
+    const order = await client.rest('POST', '/orders', {
+      token: account.token,
+      body: { product_id: product.id, quantity: 1 },
+    });
+    expect(order.status).toBe(201);
+  }
+};
+
+describe('SQL statements of a request', () => {
+  it('do not grow with the number of orders, their products and their users', async () => {
+    const query = '{ me { orders(first: 20) { edges { node { product { name } user { username } } } } } }';
+    const ask = async (expected: number) => {
+      const { data, errors } = await client.graphql(query, {}, account.token);
+      expect(errors).toEqual([]);
+      expect(data.me.orders.edges).toHaveLength(expected);
+      expect(data.me.orders.edges[0].node.product.name).toMatch(/^Thing/);
+    };
+    await ordered(2);
+    const few = await costOf(() => ask(2));
+    await ordered(13);
+    const many = await costOf(() => ask(15));
+    expect(many).toEqual(few);
+    // me, and the orders' users; the orders; their products.
+    expect(many).toEqual({ users: 2, products: 1, orders: 1 });
+  });
+
+  it.each([
+    [
+      'a product',
+      (id: string) => client.rest('GET', `/products/${id}`),
+      { users: 0, products: 1, orders: 0 },
+    ],
+    [
+      'a page of products',
+      () => client.rest('GET', '/products?limit=20'),
+      { users: 0, products: 1, orders: 0 },
+    ],
+    ['an edit', (id: string) => patch(id), { users: 0, products: 1, orders: 0 }],
+    ['an order', (id: string) => order(id), { users: 0, products: 1, orders: 2 }],
+    [
+      'a page of orders',
+      () => client.rest('GET', '/orders', { token: account.token }),
+      { users: 0, products: 0, orders: 1 },
+    ],
+  ])('are few for %s', async (_, request, expected) => {
+    const product = await client.product(account.token);
+    const cost = await costOf(async () => expect((await request(product.id)).status).toBeLessThan(300));
+    expect(cost).toEqual(expected);
+  });
+
+  const patch = (id: string) =>
+    client.rest('PATCH', `/products/${id}`, {
+      token: account.token,
+      headers: { 'if-match': '"1"' },
+      body: { name: 'Renamed' },
+    });
+  const order = (id: string) =>
+    client.rest('POST', '/orders', { token: account.token, body: { product_id: id, quantity: 1 } });
+});

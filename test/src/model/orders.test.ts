@@ -1,0 +1,133 @@
+// A model-based test: random interleavings of what several users do to a few products, checked against a model.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { type Account, Client } from '../support/client.js';
+import { expectInvariants } from '../support/invariants.js';
+import { minutes, timeLimitMs } from '../support/long.js';
+import { type System, startSystem } from '../support/system.js';
+import { Shop } from './shop.js';
+
+const small = fc.nat({ max: 7 });
+const operation = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('order' as const),
+      user: small,
+      product: small,
+      quantity: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('retry' as const), attempt: fc.nat({ max: 50 }) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('cancel' as const), order: fc.nat({ max: 50 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('price' as const),
+      user: small,
+      product: small,
+      cents: fc.integer({ min: 1, max: 9999 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('stock' as const),
+      user: small,
+      product: small,
+      stock: fc.nat({ max: 15 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('adjust' as const),
+      user: small,
+      product: small,
+      delta: fc.constantFrom(-3, -1, 1, 4),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), user: small, product: small }) },
+);
+type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
+
+/** Waves of operations: those of one wave run at the same time. */
+const scenario = fc.array(fc.array(operation, { minLength: 1, maxLength: 8 }), {
+  minLength: 2,
+  maxLength: 8,
+});
+
+const MINUTES = minutes();
+const RUNS = MINUTES === undefined ? 20 : 1_000_000;
+
+let system: System;
+let client: Client;
+let accounts: Account[];
+
+beforeAll(async () => {
+  system = await startSystem();
+  client = await Client.of(system.url);
+  accounts = await Promise.all(Array.from({ length: 3 }, () => client.account()));
+});
+afterAll(() => system?.stop());
+
+async function perform(shop: Shop, step: Operation): Promise<void> {
+  switch (step.kind) {
+    case 'order': {
+      const { user, product, quantity } = step;
+      const attempt = {
+        account: shop.account(user),
+        product: shop.product(product),
+        quantity,
+        key: crypto.randomUUID(),
+      };
+      shop.begin(attempt);
+      return shop.order(attempt);
+    }
+    case 'retry': {
+      const attempt = shop.attempts[step.attempt % Math.max(1, shop.attempts.length)];
+      return attempt && shop.order(attempt);
+    }
+    case 'cancel':
+      return shop.cancel(step.order);
+    case 'price':
+      return shop.edit(shop.product(step.product), shop.account(step.user), {
+        price: (step.cents / 100).toFixed(2),
+      });
+    case 'stock':
+      return shop.edit(shop.product(step.product), shop.account(step.user), { stock: step.stock });
+    case 'adjust':
+      return shop.adjust(shop.product(step.product), shop.account(step.user), step.delta);
+    case 'delete':
+      return shop.remove(shop.product(step.product), shop.account(step.user));
+  }
+}
+
+async function play(waves: readonly (readonly Operation[])[]): Promise<void> {
+  const shop = new Shop(client, accounts);
+  for (let index = 0; index < 3; index += 1) await shop.stockUp(8, 10 + index);
+  for (const wave of waves) await Promise.all(wave.map((step) => perform(shop, step)));
+  const orders = await expectInvariants(
+    system.adminUrl,
+    new Map(shop.products.map(({ id, unitsPutIn }) => [id, unitsPutIn])),
+  );
+  // One order for each key under which one was placed, and none that nobody asked for.
+  const keys = new Set(shop.attempts.map(({ key }) => key));
+  for (const { idempotency_key } of orders) expect(keys).toContain(idempotency_key);
+  const made = new Set(orders.map(({ id }) => id));
+  for (const { id } of shop.made) expect(made).toContain(id);
+}
+
+describe('the shop, against its model', () => {
+  it(
+    'keeps every unit, price and history right under random interleavings',
+    async () => {
+      await fc.assert(fc.asyncProperty(scenario, play), {
+        numRuns: RUNS,
+        ...(MINUTES === undefined ? {} : { interruptAfterTimeLimit: MINUTES * 60_000 }),
+        endOnFailure: MINUTES !== undefined,
+      });
+    },
+    timeLimitMs(240_000),
+  );
+});

@@ -1,0 +1,6 @@
+// After a test run: nothing of it is left.
+import { releaseServer } from './server.js';
+
+export default async function globalTeardown(): Promise<void> {
+  await releaseServer();
+}

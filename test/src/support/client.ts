@@ -1,0 +1,134 @@
+// A caller of the whole system: REST and GraphQL over real HTTP. REST replies are held to the contract.
+import { createContract, type ReplyToCheck } from './contract.js';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  // What came is for the test to look at, member by member.
+  // biome-ignore lint/suspicious/noExplicitAny: the body of a reply is whatever the system under test sent
+  readonly body: any;
+  readonly text: string;
+}
+
+export interface Call {
+  readonly token?: string | undefined;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface GraphQLReply {
+  // biome-ignore lint/suspicious/noExplicitAny: the data of a reply is whatever the system under test sent
+  readonly data: any;
+  readonly errors: {
+    message: string;
+    path?: (string | number)[];
+    extensions: { code: string } & Record<string, unknown>;
+  }[];
+  readonly status: number;
+}
+
+export interface Account {
+  readonly id: string;
+  readonly username: string;
+  readonly password: string;
+  readonly token: string;
+}
+
+/** Everything that was sent as a secret, for the test that looks for it in the logs. */
+export const secretsUsed = new Set<string>();
+
+export class Client {
+  readonly baseUrl: string;
+  readonly #check: (reply: ReplyToCheck) => void;
+
+  private constructor(baseUrl: string, check: (reply: ReplyToCheck) => void) {
+    this.baseUrl = baseUrl;
+    this.#check = check;
+  }
+
+  static async of(baseUrl: string): Promise<Client> {
+    const contract = await fetch(`${baseUrl}/openapi.json`);
+    return new Client(baseUrl, createContract(JSON.parse(await contract.text())));
+  }
+
+  async rest(method: string, path: string, { token, body, headers = {} }: Call = {}): Promise<Reply> {
+    const response = await fetch(this.baseUrl + path, {
+      method,
+      redirect: 'manual',
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const { status } = response;
+    this.#check({ method, path: path.split('?')[0] ?? path, status, headers: response.headers, text });
+    return { status, headers: response.headers, text, body: text === '' ? undefined : JSON.parse(text) };
+  }
+
+  async graphql(
+    query: string,
+    variables: Record<string, unknown> = {},
+    token?: string,
+  ): Promise<GraphQLReply> {
+    const response = await fetch(`${this.baseUrl}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({ query, variables }),
+    });
+    const { data, errors = [] } = JSON.parse(await response.text());
+    return { data, errors, status: response.status };
+  }
+
+  /** A new account, signed in. */
+  async account(name = uniqueName('user')): Promise<Account> {
+    const password = `correct horse ${crypto.randomUUID()}`;
+    secretsUsed.add(password);
+    const registered = await this.rest('POST', '/register', {
+      body: { username: name, email: `${name}@example.com`, password },
+    });
+    if (registered.status !== 201)
+      throw new Error(`register answered ${registered.status}: ${registered.text}`);
+    const login = await this.rest('POST', '/login', { body: { username: name, password } });
+    if (login.status !== 200) throw new Error(`login answered ${login.status}: ${login.text}`);
+    secretsUsed.add(login.body.token).add(login.body.refresh_token);
+    return { id: registered.body.id, username: name, password, token: login.body.token };
+  }
+
+  /** A new product, as REST shows it. */
+  async product(
+    token: string,
+    fields: Partial<{ name: string; description: string; price: number; stock: number }> = {},
+  ) {
+    const created = await this.rest('POST', '/products', {
+      token,
+      body: { name: 'A thing', description: 'For a test.', price: 19.99, stock: 10, ...fields },
+    });
+    if (created.status !== 201) throw new Error(`POST /products answered ${created.status}: ${created.text}`);
+    return created.body as { id: string; version: number; stock: number; price: number; name: string };
+  }
+}
+
+/** A name that no other test uses. */
+export const uniqueName = (prefix: string): string => `${prefix}-${crypto.randomUUID().slice(0, 18)}`;
+
+/** Asks until the answer satisfies, at most `withinMs`; then fails with what was last seen. */
+export async function eventually<T>(
+  ask: () => Promise<T>,
+  satisfies: (answer: T) => boolean,
+  withinMs = 15_000,
+): Promise<T> {
+  const until = Date.now() + withinMs;
+  for (;;) {
+    const answer = await ask();
+    if (satisfies(answer)) return answer;
+    if (Date.now() > until)
+      throw new Error(`not so within ${withinMs} ms; last seen: ${JSON.stringify(answer)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

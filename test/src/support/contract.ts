@@ -1,0 +1,77 @@
+// Holds replies to the published contract: every one that a test receives is checked against /openapi.json.
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
+import { z } from 'zod';
+
+export interface ReplyToCheck {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+const documentShape = z.looseObject({
+  openapi: z.string().startsWith('3.1'),
+  paths: z.record(z.string(), z.record(z.string(), z.unknown())),
+});
+const operationShape = z.looseObject({
+  responses: z.record(
+    z.string(),
+    z.looseObject({
+      headers: z.record(z.string(), z.looseObject({ required: z.boolean().optional() })).optional(),
+      content: z.record(z.string(), z.unknown()).optional(),
+    }),
+  ),
+});
+
+const pointer = (...parts: string[]): string =>
+  parts.map((part) => `/${encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))}`).join('');
+
+/** A checker for replies of the system that published `document`. It throws what is wrong with a reply. */
+export function createContract(document: unknown): (reply: ReplyToCheck) => void {
+  const { paths } = documentShape.parse(document);
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  formats.default(ajv);
+  ajv.addSchema({ ...documentShape.parse(document), $id: 'contract' });
+  const templates = Object.keys(paths).map((template) => ({
+    template,
+    pattern: new RegExp(`^${template.replace(/\{[^}]+\}/g, '[^/]+')}$`),
+  }));
+  // A fixed path goes before a template that would match it as well.
+  templates.sort((a, b) => Number(a.template.includes('{')) - Number(b.template.includes('{')));
+  const compiled = new Map<string, ValidateFunction>();
+
+  function validator(ref: string): ValidateFunction {
+    const known = compiled.get(ref) ?? ajv.compile({ $ref: ref });
+    compiled.set(ref, known);
+    return known;
+  }
+
+  return ({ method, path, status, headers, text }) => {
+    const where = `${method} ${path} → ${status}`;
+    const template = templates.find(({ pattern }) => pattern.test(path))?.template;
+    const operation = template === undefined ? undefined : paths[template]?.[method.toLowerCase()];
+    if (template === undefined || operation === undefined) {
+      if (status === 404 || status === 405) return;
+      throw new Error(`${where}: the contract has no such call`);
+    }
+    const response = operationShape.parse(operation).responses[String(status)];
+    if (!response) throw new Error(`${where}: the contract does not name this status; body ${text}`);
+    for (const [name, { required }] of Object.entries(response.headers ?? {})) {
+      if (required && !headers.has(name)) throw new Error(`${where}: the header ${name} is missing`);
+    }
+    const type = (headers.get('content-type') ?? '').split(';')[0] ?? '';
+    if (!response.content) {
+      if (text !== '') throw new Error(`${where}: no body is expected, got ${text}`);
+      return;
+    }
+    if (!(type in response.content)) throw new Error(`${where}: the contract does not name the type ${type}`);
+    const validate = validator(
+      `contract#${pointer('paths', template, method.toLowerCase(), 'responses', String(status), 'content', type, 'schema')}`,
+    );
+    if (!validate(JSON.parse(text))) {
+      throw new Error(`${where}: ${ajv.errorsText(validate.errors)} in ${text}`);
+    }
+  };
+}

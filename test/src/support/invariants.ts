@@ -1,0 +1,132 @@
+// The second promise, as questions to the database: what must hold of every order and every unit once all is quiet.
+import { expect } from '@jest/globals';
+import pg from 'pg';
+import { eventually } from './client.js';
+
+interface OrderRow {
+  readonly id: string;
+  readonly user_id: string;
+  readonly product_id: string;
+  readonly status: string;
+  readonly version: number;
+  readonly quantity: number;
+  readonly idempotency_key: string | null;
+  readonly unit_price: string;
+  readonly statuses: string[];
+  readonly versions: number[];
+}
+
+const LEGAL_PATHS = [
+  'PENDING,CONFIRMED',
+  'PENDING,REJECTED',
+  'PENDING,CONFIRMED,CANCELLED',
+  'PENDING,CONFIRMED,SHIPPED',
+  'PENDING,CONFIRMED,SHIPPED,DELIVERED',
+];
+
+/** Looks at the tables with an administrator's rights. */
+export async function inspect<T>(adminUrl: string, look: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: adminUrl });
+  await client.connect();
+  try {
+    return await look(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function queueIsEmpty(client: pg.Client): Promise<{ pending: number; jobs: number }> {
+  const { rows } = await client.query<{ pending: number; jobs: number }>(
+    `SELECT (SELECT count(*)::int FROM orders.orders WHERE status = 'PENDING') AS pending,
+            (SELECT count(*)::int FROM graphile_worker.jobs) AS jobs`,
+  );
+  return rows[0] ?? { pending: -1, jobs: -1 };
+}
+
+/** Every order of the given products, with its history. Waits until no job is left and no order PENDING. */
+export async function quiescentOrders(
+  adminUrl: string,
+  productIds: readonly string[],
+  withinMs = 60_000,
+): Promise<OrderRow[]> {
+  return inspect(adminUrl, async (client) => {
+    await eventually(
+      () => queueIsEmpty(client),
+      ({ pending, jobs }) => pending === 0 && jobs === 0,
+      withinMs,
+    );
+    const { rows } = await client.query<OrderRow>(
+      `SELECT o.id, o.user_id, o.product_id, o.status, o.version, o.quantity, o.idempotency_key, o.unit_price,
+              array_agg(e.status::text ORDER BY e.version) AS statuses, array_agg(e.version ORDER BY e.version) AS versions
+         FROM orders.orders o JOIN orders.order_events e ON e.order_id = o.id
+        WHERE o.product_id = ANY($1) GROUP BY o.id`,
+      [productIds],
+    );
+    return rows;
+  });
+}
+
+/**
+ * Checks, once all is quiet: stock + units of live orders = units put in, for each product; every history is a legal
+ * path that ends in the order's status; one order a key; a reservation for every settled order that says the same.
+ * @param unitsPutIn by product id
+ * @returns the orders
+ */
+export async function expectInvariants(
+  adminUrl: string,
+  unitsPutIn: ReadonlyMap<string, number>,
+): Promise<OrderRow[]> {
+  const productIds = [...unitsPutIn.keys()];
+  const orders = await quiescentOrders(adminUrl, productIds);
+  const stocks = await inspect(adminUrl, async (client) => {
+    const { rows } = await client.query<{ id: string; stock: number }>(
+      'SELECT id, stock FROM products.products WHERE id = ANY($1)',
+      [productIds],
+    );
+    return new Map(rows.map(({ id, stock }) => [id, stock]));
+  });
+  for (const [productId, units] of unitsPutIn) {
+    const held = orders
+      .filter(
+        ({ product_id, status }) =>
+          product_id === productId && ['CONFIRMED', 'SHIPPED', 'DELIVERED'].includes(status),
+      )
+      .reduce((sum, { quantity }) => sum + quantity, 0);
+    expect({ productId, units: (stocks.get(productId) ?? Number.NaN) + held }).toEqual({ productId, units });
+  }
+  for (const { id, status, version, statuses, versions } of orders) {
+    expect(LEGAL_PATHS).toContain(statuses.join(','));
+    expect({ id, status, version, versions }).toEqual({
+      id,
+      status: statuses.at(-1),
+      version: statuses.length,
+      versions: statuses.map((_, index) => index + 1),
+    });
+  }
+  const keys = orders.filter(({ idempotency_key }) => idempotency_key !== null);
+  expect(new Set(keys.map(({ user_id, idempotency_key }) => `${user_id} ${idempotency_key}`)).size).toBe(
+    keys.length,
+  );
+  await expectReservations(adminUrl, orders);
+  return orders;
+}
+
+const RESERVATION_OF: Record<string, string> = {
+  CONFIRMED: 'HELD',
+  SHIPPED: 'HELD',
+  DELIVERED: 'HELD',
+  REJECTED: 'REFUSED',
+  CANCELLED: 'RELEASED',
+};
+
+async function expectReservations(adminUrl: string, orders: readonly OrderRow[]): Promise<void> {
+  const reservations = await inspect(adminUrl, async (client) => {
+    const { rows } = await client.query<{ order_id: string; status: string }>(
+      'SELECT order_id, status FROM products.reservations WHERE order_id = ANY($1)',
+      [orders.map(({ id }) => id)],
+    );
+    return new Map(rows.map(({ order_id, status }) => [order_id, status]));
+  });
+  for (const { id, status } of orders)
+    expect({ id, reservation: reservations.get(id) }).toEqual({ id, reservation: RESERVATION_OF[status] });
+}

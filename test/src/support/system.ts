@@ -1,0 +1,104 @@
+// The whole system for a test: four processes on ports of their own, on a database of their own.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { createEventLog } from '@holdfast/scripts/event-log';
+import { type EmbeddedPostgres, removePostgres } from '@holdfast/scripts/postgres';
+import type { ProcessName } from '@holdfast/scripts/services';
+import { freePorts, type Stack, startStack } from '@holdfast/scripts/stack';
+import type { JWK } from 'jose';
+import { createTestDatabase, testServer } from '../setup/database.js';
+import { secretsUsed } from './client.js';
+
+export interface SystemOptions {
+  /** A server of its own, fsync on, that the test may kill; otherwise a database on the run's server. */
+  readonly ownPostgres?: boolean;
+  /** Extra settings of every service. */
+  readonly env?: Record<string, string>;
+}
+
+export interface System {
+  /** The gateway's. */
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly signingKey: JWK;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly databasePasswords: readonly string[];
+  subgraphUrl(service: Exclude<ProcessName, 'gateway'>): string;
+  opsUrl(service: ProcessName, path: string): string;
+  pid(service: ProcessName): number | undefined;
+  /** Every line that the services and the supervisor have logged. */
+  logs(): string[];
+  /** SIGKILL; it stays dead until `restart`. */
+  kill(service: ProcessName): Promise<void>;
+  /** Starts it and waits until it is ready. */
+  restart(service: ProcessName): Promise<void>;
+  /** SIGTERM. Resolves when it has ended. */
+  terminate(service: ProcessName): Promise<void>;
+  killPostgres(): Promise<void>;
+  restartPostgres(): Promise<void>;
+  /** Ends everything, and fails when a secret that a test used stands in the log. */
+  stop(): Promise<void>;
+}
+
+const GRACE_MS = 25_000;
+const ISSUER = 'holdfast-test';
+const AUDIENCE = 'holdfast-test-clients';
+
+/** Starts the system and waits until it is ready. */
+export async function startSystem({ ownPostgres = false, env = {} }: SystemOptions = {}): Promise<System> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-system-'));
+  const database = ownPostgres ? undefined : await createTestDatabase();
+  // Roles belong to the whole server, so systems that share one must agree on the passwords.
+  if (database)
+    await writeFile(join(dataDir, 'role-passwords.json'), JSON.stringify(testServer().rolePasswords));
+  const lines: string[] = [];
+  const stack = await startStack({
+    dataDir,
+    ports: await freePorts(),
+    log: createEventLog((line) => lines.push(line)),
+    databaseUrl: database?.adminUrl,
+    supervised: false,
+    seeded: false,
+    passedThrough: { JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE, ...env },
+  });
+  const { keys } = JSON.parse(await readFile(stack.signingKeysFile, 'utf8'));
+  const passwords = JSON.parse(await readFile(join(dataDir, 'role-passwords.json'), 'utf8'));
+
+  return {
+    url: stack.urls.gateway,
+    adminUrl: stack.database.adminUrl,
+    signingKey: keys[0],
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    databasePasswords: Object.values(passwords),
+    subgraphUrl: (service) => `${stack.urls[service]}/graphql`,
+    opsUrl: (service, path) => stack.opsUrls[service] + path,
+    pid: (service) => stack.services[service].pid,
+    logs: () => lines,
+    kill: (service) => stack.services[service].kill(),
+    restart: (service) => stack.services[service].restart(),
+    terminate: (service) => stack.services[service].stop(GRACE_MS),
+    killPostgres: () => embedded(stack).kill(),
+    restartPostgres: () => embedded(stack).restart(),
+    stop: async () => {
+      await stack.stop();
+      if (database) await database.drop();
+      else await removePostgres(join(dataDir, 'postgres'));
+      await rm(dataDir, { recursive: true, force: true });
+      const log = lines.join('\n');
+      // For whoever looks into a failure: TEST_LOG_DIR=/tmp npm test -- crash
+      const logDir = process.env['TEST_LOG_DIR'];
+      if (logDir) await writeFile(join(logDir, `${basename(dataDir)}.log`), log);
+      for (const secret of secretsUsed)
+        if (log.includes(secret)) throw new Error('a secret that was used stands in the log');
+    },
+  };
+}
+
+function embedded({ database }: Stack): EmbeddedPostgres {
+  if (!database.embedded)
+    throw new Error('this system has no PostgreSQL of its own: start it with ownPostgres');
+  return database.embedded;
+}
