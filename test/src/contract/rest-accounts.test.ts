@@ -1,0 +1,124 @@
+// The REST contract: accounts and sessions. The client holds every reply to /openapi.json besides.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Account, Client, uniqueName } from '../support/client.js';
+import { expectProblem, fieldsOf } from '../support/problems.js';
+import { type System, startSystem } from '../support/system.js';
+
+let system: System;
+let client: Client;
+let account: Account;
+
+beforeAll(async () => {
+  system = await startSystem();
+  client = await Client.of(system.url);
+  account = await client.account();
+});
+afterAll(() => system?.stop());
+
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const PASSWORD = 'correct horse battery staple 9';
+
+describe('accounts', () => {
+  it('POST /register makes an account and shows it', async () => {
+    const username = uniqueName('ann');
+    const reply = await client.rest('POST', '/register', {
+      body: { username, email: `${username}@Example.COM`, password: PASSWORD },
+    });
+    expect(reply.status).toBe(201);
+    expect(reply.headers.get('location')).toBe('/profile');
+    expect(reply.body).toEqual({
+      id: expect.any(String),
+      username,
+      email: `${username}@example.com`,
+      role: 'CUSTOMER',
+      version: 1,
+      created_at: expect.stringMatching(RFC3339),
+      updated_at: expect.stringMatching(RFC3339),
+    });
+  });
+
+  it('POST /register refuses bad input field by field, unknown members too, and never shows the password', async () => {
+    const reply = await client.rest('POST', '/register', {
+      body: { username: 'a!', email: 'nowhere', password: 'hunter2' },
+    });
+    expectProblem(reply, 400, 'INVALID_INPUT');
+    expect(fieldsOf(reply.body)).toEqual(['email', 'password', 'username']);
+    expect(reply.text).not.toContain('hunter2');
+    const missing = await client.rest('POST', '/register', { body: { username: 5, role: 'STAFF' } });
+    expect(missing.status).toBe(400);
+    expect(fieldsOf(missing.body)).toEqual(['email', 'password', 'role', 'username']);
+  });
+
+  it('POST /register refuses a name or an address that is taken, whatever its case', async () => {
+    const { username } = account;
+    const name = await client.rest('POST', '/register', {
+      body: { username: username.toUpperCase(), email: `${uniqueName('x')}@example.com`, password: PASSWORD },
+    });
+    expectProblem(name, 409, 'USERNAME_TAKEN');
+    const email = await client.rest('POST', '/register', {
+      body: { username: uniqueName('x'), email: `${username.toUpperCase()}@example.com`, password: PASSWORD },
+    });
+    expectProblem(email, 409, 'EMAIL_TAKEN');
+  });
+
+  it('POST /login opens a session by name or address and refuses all else alike', async () => {
+    for (const name of [
+      account.username,
+      account.username.toUpperCase(),
+      `${account.username}@EXAMPLE.com`,
+    ]) {
+      const reply = await client.rest('POST', '/login', {
+        body: { username: name, password: account.password },
+      });
+      expect(reply.status).toBe(200);
+      expect(reply.body).toEqual({
+        token: expect.any(String),
+        token_type: 'Bearer',
+        expires_in: 900,
+        refresh_token: expect.any(String),
+      });
+    }
+    const wrong = await client.rest('POST', '/login', {
+      body: { username: account.username, password: `${account.password}x` },
+    });
+    const unknown = await client.rest('POST', '/login', {
+      body: { username: uniqueName('nobody'), password: account.password },
+    });
+    expectProblem(wrong, 401, 'INVALID_CREDENTIALS');
+    expectProblem(unknown, 401, 'INVALID_CREDENTIALS');
+    expect(wrong.body.detail).toBe(unknown.body.detail);
+    expect((await client.rest('POST', '/login', { body: { username: account.username } })).status).toBe(400);
+  });
+
+  it('POST /token/refresh rotates, a used token ends the family, POST /logout ends a session', async () => {
+    const login = async () =>
+      (
+        await client.rest('POST', '/login', {
+          body: { username: account.username, password: account.password },
+        })
+      ).body;
+    const refresh = (refresh_token: string) =>
+      client.rest('POST', '/token/refresh', { body: { refresh_token } });
+    const first = (await login()).refresh_token;
+    const second = await refresh(first);
+    expect(second.status).toBe(200);
+    expect((await client.rest('GET', '/profile', { token: second.body.token })).status).toBe(200);
+    expectProblem(await refresh(first), 401, 'INVALID_CREDENTIALS');
+    expect((await refresh(second.body.refresh_token)).status).toBe(401);
+
+    const other = (await login()).refresh_token;
+    expect((await client.rest('POST', '/logout', { body: { refresh_token: other } })).status).toBe(204);
+    expect((await refresh(other)).status).toBe(401);
+  });
+
+  it('GET /profile shows the account', async () => {
+    const reply = await client.rest('GET', '/profile', { token: account.token });
+    expect(reply.status).toBe(200);
+    expect(reply.body).toMatchObject({
+      id: account.id,
+      username: account.username,
+      email: `${account.username}@example.com`,
+    });
+    expect(reply.text).not.toMatch(/argon2|password/);
+  });
+});

@@ -1,0 +1,113 @@
+// The REST contract: orders. The client holds every reply to /openapi.json besides.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Account, Client } from '../support/client.js';
+import { expectProblem, fieldsOf } from '../support/problems.js';
+import { type System, startSystem } from '../support/system.js';
+
+let system: System;
+let client: Client;
+let account: Account;
+
+beforeAll(async () => {
+  system = await startSystem();
+  client = await Client.of(system.url);
+  account = await client.account();
+});
+afterAll(() => system?.stop());
+
+const MISSING = '01890a5d-ac96-774b-bcce-b302099a8057';
+
+describe('orders', () => {
+  const place = (body: unknown, headers: Record<string, string> = {}) =>
+    client.rest('POST', '/orders', { token: account.token, body, headers });
+
+  it('POST /orders answers 201 with Location and the order', async () => {
+    const product = await client.product(account.token, { price: 2.35, stock: 5 });
+    const reply = await place({ product_id: product.id, quantity: 3 });
+    expect(reply.status).toBe(201);
+    expect(reply.headers.get('location')).toBe(`/orders/${reply.body.id}`);
+    expect(reply.body).toMatchObject({
+      user_id: account.id,
+      product_id: product.id,
+      quantity: 3,
+      unit_price: 2.35,
+      total_price: 7.05,
+      status: 'CONFIRMED',
+      version: 2,
+    });
+    const one = await client.rest('GET', `/orders/${reply.body.id}`, { token: account.token });
+    expect(one.headers.get('etag')).toBe('"2"');
+    expect(one.body.history.map(({ status }: { status: string }) => status)).toEqual([
+      'PENDING',
+      'CONFIRMED',
+    ]);
+    const list = await client.rest('GET', '/orders?limit=1', { token: account.token });
+    expect(list.body[0].id).toBe(reply.body.id);
+  });
+
+  it('POST /orders names what is wrong', async () => {
+    const product = await client.product(account.token, { stock: 1 });
+    const short = await place({ product_id: product.id, quantity: 2 });
+    expectProblem(short, 409, 'OUT_OF_STOCK');
+    expect(short.body.available).toBe(1);
+    expectProblem(await place({ product_id: MISSING, quantity: 1 }), 404, 'PRODUCT_NOT_FOUND');
+    const invalid = await place({ product_id: product.id, quantity: 0 });
+    expect(invalid.status).toBe(400);
+    expect(fieldsOf(invalid.body)).toEqual(['quantity']);
+    const priced = await place({ product_id: product.id, quantity: 1, total_price: 0.01, user_id: MISSING });
+    expect(priced.status).toBe(400);
+    expect(fieldsOf(priced.body)).toEqual(['total_price', 'user_id']);
+  });
+
+  it('gives the same reply to the same key, a rejection too', async () => {
+    const product = await client.product(account.token, { stock: 1 });
+    const headers = { 'idempotency-key': '"8e03978e-40d5-43dd-bc93-6894a57f9324"' };
+    const short = await place({ product_id: product.id, quantity: 2 }, headers);
+    expect(short.status).toBe(409);
+    await client.rest('PATCH', `/products/${product.id}`, {
+      token: account.token,
+      headers: { 'if-match': '*' },
+      body: { stock: 50 },
+    });
+    const again = await place({ product_id: product.id, quantity: 2 }, headers);
+    expect(again.status).toBe(409);
+    expect(again.body.available).toBe(short.body.available);
+  });
+
+  it('honours Prefer', async () => {
+    const product = await client.product(account.token);
+    const async = await place({ product_id: product.id, quantity: 1 }, { prefer: 'respond-async' });
+    expect(async.status).toBe(202);
+    expect(async.headers.get('preference-applied')).toBe('respond-async');
+    expect(async.headers.get('location')).toBe(`/orders/${async.body.id}`);
+    const waited = await place({ product_id: product.id, quantity: 1 }, { prefer: 'wait=5' });
+    expect(waited.status).toBe(201);
+    expect(waited.headers.get('preference-applied')).toBe('wait=5');
+  });
+
+  it('POST /orders/{id}/cancel cancels once', async () => {
+    const product = await client.product(account.token);
+    const { body: order } = await place({ product_id: product.id, quantity: 1 });
+    const cancel = (headers: Record<string, string>) =>
+      client.rest('POST', `/orders/${order.id}/cancel`, { token: account.token, headers });
+    expect((await cancel({})).status).toBe(428);
+    const stale = await cancel({ 'if-match': '"1"' });
+    expectProblem(stale, 412, 'PRECONDITION_FAILED');
+    expect(stale.headers.get('etag')).toBe('"2"');
+    const cancelled = await cancel({ 'if-match': '"2"' });
+    expect(cancelled.status).toBe(200);
+    expect(cancelled.body).toMatchObject({ status: 'CANCELLED', version: 3 });
+    expectProblem(await cancel({ 'if-match': '"3"' }), 409, 'ORDER_NOT_CANCELLABLE');
+    const missing = await client.rest('POST', `/orders/${MISSING}/cancel`, {
+      token: account.token,
+      headers: { 'if-match': '"1"' },
+    });
+    expectProblem(missing, 404, 'ORDER_NOT_FOUND');
+  });
+
+  it('GET /orders filters by status', async () => {
+    const list = await client.rest('GET', '/orders?status=CANCELLED&limit=100', { token: account.token });
+    expect(list.body.length).toBeGreaterThan(0);
+    for (const { status } of list.body) expect(status).toBe('CANCELLED');
+  });
+});
