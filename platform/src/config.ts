@@ -1,5 +1,5 @@
-// Typed settings, read once from the environment. Only the modules named `config` of each service call this;
-// nothing else looks at `process.env`.
+// Typed settings, read once from the environment: `service.ts` hands it to the `config` module of its service, which
+// names the settings that there are.
 import { z } from 'zod';
 
 /** Settings that cannot be used. The message lists every fault, one a line, never a value that may be secret. */

@@ -30,6 +30,9 @@ export function createPool(options: PoolOptions): pg.Pool {
   return openPool(options, { statement_timeout: STATEMENT_TIMEOUT_MS, Client: CountingClient });
 }
 
+/** Rejects when the database does not answer. */
+export const checkDatabase = (pool: pg.Pool): Promise<unknown> => pool.query('SELECT 1');
+
 /** A pool for background work: not counted as a request's statements. */
 export function createWorkerPool(options: PoolOptions): pg.Pool {
   return openPool(options, { statement_timeout: STATEMENT_TIMEOUT_MS });
@@ -93,8 +96,15 @@ export function isDatabaseUnavailable(error: unknown, depth = 0): boolean {
     error.errors.some((inner) => isDatabaseUnavailable(inner, depth + 1))
   )
     return true;
-  return isDatabaseUnavailable(error.cause, depth + 1);
+  return isDatabaseUnavailable(error.cause, depth + 1) || UNAVAILABLE.test(adapterCode(error) ?? '');
 }
+
+/** The SQLSTATE that adapter-pg met, where Prisma has a code of its own for it. */
+const adapterError = z.object({
+  meta: z.object({ driverAdapterError: z.object({ cause: z.object({ originalCode: z.string() }) }) }),
+});
+const adapterCode = (error: unknown): string | undefined =>
+  adapterError.safeParse(error).data?.meta.driverAdapterError.cause.originalCode;
 
 /** What adapter-pg makes of SQLSTATE 23505, and Prisma of that. */
 const prismaUniqueViolation = z.object({

@@ -1,4 +1,6 @@
 // GraphQL over HTTP on Apollo Server, without a web framework between them. Gateway and subgraphs share it.
+
+import { isNativeError } from 'node:util/types';
 import { ApolloServer, type ApolloServerOptions, HeaderMap } from '@apollo/server';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { isDatabaseUnavailable } from './database.js';
@@ -52,6 +54,9 @@ export function createGraphQLServer<Context extends RequestContext>(
       {
         requestDidStart: async ({ contextValue: { request } }) => ({
           didResolveOperation: async ({ operationName, operation }) => {
+            // Apollo's gateway would fail on these, and say that it is to blame.
+            if (operation === undefined || operation.operation === 'subscription')
+              throw notRunnable(operationName);
             request.trail.operation = operationName ?? operation?.operation ?? 'unknown';
           },
           willSendResponse: async ({ response, errors }) => {
@@ -64,6 +69,16 @@ export function createGraphQLServer<Context extends RequestContext>(
         }),
       },
     ],
+  });
+}
+
+function notRunnable(operationName: string | null): GraphQLError {
+  const which =
+    operationName === null
+      ? 'exactly one query or mutation'
+      : `a query or mutation named ${JSON.stringify(operationName)}`;
+  return new GraphQLError(`A document with ${which} is expected.`, {
+    extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
   });
 }
 
@@ -98,6 +113,8 @@ function logFaults(
     const code = shown[index]?.extensions?.['code'];
     if (code !== 'INTERNAL_SERVER_ERROR' && code !== 'SERVICE_UNAVAILABLE') return;
     const original = innermost(error);
+    // A plain object is the error of a subgraph, which has logged it, with its cause and this request's id.
+    if (!isNativeError(original)) return;
     const err = original instanceof Error ? (original.cause ?? original) : original;
     log.error({ err, requestId, field: error.path?.join('.'), code }, 'a field failed');
   });

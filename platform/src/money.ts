@@ -1,7 +1,7 @@
 // Amounts of money: decimal strings with two decimals ("19.99"), numeric(10,2) in PostgreSQL. Never floats.
 import { GraphQLError, GraphQLScalarType, Kind } from 'graphql';
 
-/** At most 8 digits before the point, numeric(10,2). */
+/** Up to numeric(14,2), the total of an order; what a price may be is for the domain to say. */
 const AMOUNT = /^(-?)(\d{1,12})(?:\.(\d{1,2}))?$/;
 
 /** The canonical form of an amount, or undefined when `value` is none: at most two decimals, no exponent. */

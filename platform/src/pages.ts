@@ -35,7 +35,7 @@ export function decodeCursor(list: string, length: number, cursor: string): stri
   if (parts.success && parts.data[0] === list && id !== undefined && isId(id)) return parts.data.slice(1);
   throw badInput(
     'after',
-    `expected the endCursor of a page of this list, got ${JSON.stringify(cursor.slice(0, 40))}`,
+    `expected the cursor that a page of this list gave, got ${JSON.stringify(cursor.slice(0, 40))}`,
   );
 }
 

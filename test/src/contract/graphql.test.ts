@@ -218,6 +218,24 @@ describe('faults', () => {
       expect(JSON.stringify(errors)).not.toMatch(/stack|node_modules|serviceName/);
   });
 
+  it.each([
+    ['several operations and no name', 'query A { __typename } query B { __typename }', undefined],
+    ['a name that is not there', 'query A { __typename }', 'B'],
+    ['a subscription', 'subscription { products { edges { cursor } } }', undefined],
+    ['nothing', '', undefined],
+  ])('are the client’s for %s', async (_, query, operationName) => {
+    for (const url of [`${system.url}/graphql`, system.subgraphUrl('products')]) {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query, operationName }),
+      });
+      expect(response.status).toBe(400);
+      const { errors } = JSON.parse(await response.text());
+      expect(errors[0].extensions.code).toBe('BAD_USER_INPUT');
+    }
+  });
+
   it('keep the federation’s own fields out of reach', async () => {
     for (const query of ['{ _service { sdl } }', '{ _entities(representations: []) { __typename } }']) {
       expect((await client.graphql(query)).errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
