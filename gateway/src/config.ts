@@ -24,8 +24,8 @@ const settings = {
   /** The public keys of the users service (RFC 7517). */
   JWKS_URL: url,
   REQUEST_TIMEOUT_MS: milliseconds(15_000, MAX_REQUEST_TIMEOUT_MS),
-  /** The longest that one call of a subgraph may take; placing an order may wait 10 s for its outcome. */
-  SUBGRAPH_TIMEOUT_MS: milliseconds(12_000, MAX_REQUEST_TIMEOUT_MS),
+  /** The longest that one query of a subgraph may take. A mutation has the time of its request. */
+  SUBGRAPH_TIMEOUT_MS: milliseconds(4_000, MAX_REQUEST_TIMEOUT_MS),
   /** Connections to each subgraph. Calls beyond that queue, within their deadline. */
   SUBGRAPH_CONNECTIONS: z.coerce.number().int().min(1).max(1_000).default(100),
   /** How often the supergraph file is read even when nothing says that it changed, ms. */

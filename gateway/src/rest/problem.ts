@@ -68,8 +68,9 @@ export function problem(
 const RETRY_AFTER_S = '1';
 
 /** RFC 6750, 3: a challenge, which says that the token is no good when one came. */
-function challenge(request: HttpRequest): string {
-  return `Bearer realm="holdfast"${request.headers.authorization === undefined ? '' : ', error="invalid_token"'}`;
+function challenge(code: ProblemCode, request: HttpRequest): string {
+  const cameToken = code === 'UNAUTHENTICATED' && /^bearer /i.test(request.headers.authorization ?? '');
+  return `Bearer realm="holdfast"${cameToken ? ', error="invalid_token"' : ''}`;
 }
 
 function headersOf(code: ProblemCode, request: HttpRequest): Record<string, string> {
@@ -77,7 +78,7 @@ function headersOf(code: ProblemCode, request: HttpRequest): Record<string, stri
   return {
     'content-type': 'application/problem+json',
     'cache-control': 'no-store',
-    ...(status === 401 && { 'www-authenticate': challenge(request) }),
+    ...(status === 401 && { 'www-authenticate': challenge(code, request) }),
     ...(status === 503 && { 'retry-after': RETRY_AFTER_S }),
   };
 }

@@ -1,13 +1,13 @@
 // The REST shim: the route table behind the gateway's router.
 import type { RequestContext } from '@holdfast/platform/graphql';
-import type { HttpRequest, Reply } from '@holdfast/platform/http';
+import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http';
 import type { RouterEntry } from '../router.js';
 import { accountRoutes } from './accounts.js';
 import { docsPage } from './docs-page.js';
 import { openApiDocument } from './openapi.js';
 import type { Execute } from './operation.js';
 import { orderRoutes } from './orders.js';
-import { problemReply } from './problem.js';
+import { isProblemCode, problemReply } from './problem.js';
 import { productRoutes } from './products.js';
 import type { Answer, Route } from './route.js';
 
@@ -47,7 +47,11 @@ export function restEntries(options: RestOptions): RouterEntry[] {
     {
       methods: ['GET', 'HEAD'],
       path: '/problems/:name(^[a-z-]{1,40}$)',
-      handle: async (_, { name = '' }) => ({ status: 303, headers: { location: `/docs#${name}` } }),
+      handle: async (_, { name = '' }) => {
+        if (!isProblemCode(name.toUpperCase().replaceAll('-', '_')))
+          throw new HttpFault(404, 'There is no such problem.');
+        return { status: 303, headers: { location: `/docs#${name}` } };
+      },
     },
   ];
 }
