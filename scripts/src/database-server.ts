@@ -2,11 +2,12 @@
 // somebody else runs.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { databaseUrl } from '@holdfast/database';
+import { databaseUrl, SERVICES, serviceRole } from '@holdfast/database';
 import pg from 'pg';
 import { createBackoff } from './backoff.js';
 import type { EventLog } from './event-log.js';
 import { type EmbeddedPostgres, startPostgres } from './postgres.js';
+import { removeSecrets } from './secrets.js';
 
 const DATABASE = 'holdfast';
 
@@ -57,6 +58,32 @@ export async function openDatabaseServer(options: DatabaseOptions): Promise<Data
       await embedded.stop();
     },
   };
+}
+
+/**
+ * Roles belong to the whole server: setting passwords that were just made would lock out whoever uses them now.
+ * Throws when the server of `databaseUrl` has the services' roles already.
+ */
+export async function refuseToTakeRolesOver(databaseUrl: string, dataDir: string): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
+  try {
+    await client.connect();
+    const { rowCount } = await client.query('SELECT FROM pg_roles WHERE rolname = ANY($1)', [
+      SERVICES.map(serviceRole),
+    ]);
+    if (rowCount === 0) return;
+  } catch (error) {
+    throw new Error(
+      `the server of DATABASE_URL cannot be used: ${error instanceof Error ? error.message : error}`,
+      { cause: error },
+    );
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+  await removeSecrets(dataDir);
+  throw new Error(
+    `the server of DATABASE_URL has the services' roles, with passwords that ${dataDir} does not know; set DATA_DIR to the one that does, or drop the roles`,
+  );
 }
 
 async function ensureDatabase(adminUrl: string): Promise<void> {

@@ -8,6 +8,8 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 
 export type StackSecrets = {
   rolePasswords: RolePasswords;
+  /** Whether the passwords were made just now. */
+  madePasswords: boolean;
   /** A private JWK set (RFC 7517) with one Ed25519 key. */
   signingKeysFile: string;
 };
@@ -19,9 +21,10 @@ const KEYS = 'keys.json';
 export async function openSecrets(dataDir: string): Promise<StackSecrets> {
   const passwordsFile = join(dataDir, PASSWORDS);
   const signingKeysFile = join(dataDir, KEYS);
-  if (!existsSync(passwordsFile)) await writeSecret(passwordsFile, makePasswords());
+  const madePasswords = !existsSync(passwordsFile);
+  if (madePasswords) await writeSecret(passwordsFile, makePasswords());
   if (!existsSync(signingKeysFile)) await writeSecret(signingKeysFile, { keys: [await makeSigningKey()] });
-  return { rolePasswords: JSON.parse(await readFile(passwordsFile, 'utf8')), signingKeysFile };
+  return { rolePasswords: JSON.parse(await readFile(passwordsFile, 'utf8')), signingKeysFile, madePasswords };
 }
 
 /** Deletes the secrets of `dataDir`. */

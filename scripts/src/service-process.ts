@@ -157,7 +157,8 @@ class RunningService implements ServiceProcess {
   async #startAgain(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
     const pauseMs = this.#backoff.next();
     const how = signal === null ? `code ${code}` : signal;
-    const reason = this.#lastWords;
+    // A signal is reason enough; what was said before it is about something else.
+    const reason = signal === null ? this.#lastWords : '';
     this.#options.log.event('error', `${this.name} ended (${how}) and is started again in ${pauseMs} ms`, {
       process: this.name,
       code,
@@ -187,7 +188,7 @@ function messageOf(line: string): string {
   if (!line.startsWith('{')) return /^(\w+ )*\w*Error\b/.test(line) ? line : '';
   try {
     const { level, msg, err } = JSON.parse(line);
-    return level === 'fatal' || level === 'error' ? [msg, err?.message].filter(Boolean).join(': ') : '';
+    return level === 'fatal' ? [msg, err?.message].filter(Boolean).join(': ') : '';
   } catch {
     return '';
   }

@@ -18,6 +18,10 @@ export type LocalSettings = {
 };
 
 const PASSED_THROUGH = ['REDIS_URL', 'RATE_LIMITS', 'CATALOG_WRITERS'];
+const CHOICES: Record<string, string[]> = {
+  LOG_LEVEL: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+  CATALOG_WRITERS: ['everyone', 'staff'],
+};
 /** The last ops port is 103 above the gateway's. */
 const HIGHEST_PORT = 65_535 - 103;
 
@@ -38,6 +42,11 @@ export function readLocalSettings(args: string[], env: NodeJS.ProcessEnv): Local
   const reset = args.includes('--reset');
   if (reset && databaseUrl !== undefined) {
     faults.push('--reset deletes the embedded database only; empty the one of DATABASE_URL yourself');
+  }
+  for (const [name, known] of Object.entries(CHOICES)) {
+    const given = env[name];
+    if (given && !known.includes(given))
+      faults.push(`${name} is one of ${known.join(', ')}; got ${JSON.stringify(given)}`);
   }
   if (faults.length > 0) throw new Error(faults.join('; '));
   return {

@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { type Service, serviceUrl } from '@holdfast/database';
 import { migrate } from '@holdfast/database/migrate';
-import { type DatabaseServer, openDatabaseServer } from './database-server.js';
+import { type DatabaseServer, openDatabaseServer, refuseToTakeRolesOver } from './database-server.js';
 import type { EventLog } from './event-log.js';
 import { freePort } from './ports.js';
 import type { EmbeddedPostgres } from './postgres.js';
@@ -71,7 +71,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     return (options.step ?? plain)(name, work);
   };
   await mkdir(options.dataDir, { recursive: true });
-  const { rolePasswords, signingKeysFile } = await openSecrets(options.dataDir);
+  const { rolePasswords, signingKeysFile, madePasswords } = await openSecrets(options.dataDir);
+  if (madePasswords && options.databaseUrl) await refuseToTakeRolesOver(options.databaseUrl, options.dataDir);
   const server = await step('starting PostgreSQL', () =>
     openDatabaseServer({ ...options, databaseUrl: options.databaseUrl }),
   );
@@ -155,6 +156,11 @@ function each<Value>(value: (name: ProcessName) => Value): Record<ProcessName, V
 }
 
 async function stopAll(services: ServiceProcess[], server: DatabaseServer, graceMs: number): Promise<void> {
-  await Promise.all(services.map((service) => service.stop(graceMs)));
+  // The gateway first: what is under way there still needs the others.
+  const isGateway = ({ name }: ServiceProcess) => name === 'gateway';
+  await Promise.all(services.filter(isGateway).map((service) => service.stop(graceMs)));
+  await Promise.all(
+    services.filter((service) => !isGateway(service)).map((service) => service.stop(graceMs)),
+  );
   await server.stop();
 }

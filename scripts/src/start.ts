@@ -15,6 +15,8 @@ import { welcome } from './welcome.js';
 
 class Interrupted extends Error {}
 
+const PARENT_CHECK_MS = 250;
+
 async function main(): Promise<void> {
   const settings = readLocalSettings(process.argv.slice(2), process.env);
   const ports = portsFrom(settings.port);
@@ -85,11 +87,14 @@ async function runUntilSignal(settings: LocalSettings, ports: Ports): Promise<vo
   log.event('info', 'stopped');
 }
 
-/** The first SIGINT, SIGTERM or SIGHUP. */
-function nextSignal(): Promise<NodeJS.Signals> {
+/** The first SIGINT, SIGTERM or SIGHUP, or the end of the npm that started this: npm does not hand on a SIGTERM. */
+function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
     // Not `once`: a second one must not kill us while we stop the others.
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => resolve(name));
+    if (process.env['npm_lifecycle_event'] === undefined) return;
+    const parent = process.ppid;
+    setInterval(() => process.ppid !== parent && resolve('npm is gone'), PARENT_CHECK_MS).unref();
   });
 }
 

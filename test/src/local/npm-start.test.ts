@@ -1,0 +1,105 @@
+// `npm start`, as a person types it: ready, kept, watched over, and gone when it is told to.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '@holdfast/scripts/ports';
+import { removePostgres } from '@holdfast/scripts/postgres';
+import { isRunning } from '@holdfast/scripts/processes';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '../support/client.js';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+let dataDir: string;
+let port: number;
+let npm: ChildProcess | undefined;
+let output = '';
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'holdfast-start-'));
+  port = await freePort();
+});
+afterAll(async () => {
+  npm?.kill('SIGTERM');
+  const removed = () =>
+    removePostgres(join(dataDir, 'postgres')).then(
+      () => true,
+      () => false,
+    );
+  await eventually(removed, (isRemoved) => isRemoved);
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+const get = (path: string, base = port) => fetch(`http://127.0.0.1:${base}${path}`);
+const serves = (): Promise<boolean> =>
+  get('/products?limit=1').then(
+    ({ ok }) => ok,
+    () => false,
+  );
+
+async function start(): Promise<void> {
+  output = '';
+  npm = spawn('npm', ['start'], {
+    cwd: ROOT,
+    env: { ...process.env, PORT: String(port), DATA_DIR: dataDir, DATABASE_URL: '', REDIS_URL: '' },
+  });
+  npm.stdout?.on('data', (text) => {
+    output += text;
+  });
+  await eventually(
+    async () => output.includes('"msg":"ready"'),
+    (isReady) => isReady,
+    60_000,
+  );
+}
+
+const supervisorPid = async (): Promise<number> =>
+  Number.parseInt(await readFile(join(dataDir, 'lock'), 'utf8'), 10);
+
+describe('npm start', () => {
+  it('loads the demo catalogue once, starts again what dies, and keeps the data from one start to the next', async () => {
+    await start();
+    const first = JSON.parse(await (await get('/products?limit=100')).text());
+    expect(first.length).toBeGreaterThanOrEqual(45);
+
+    const killed = Number(/"service":"products".*?"pid":(\d+)/.exec(output)?.[1]);
+    process.kill(killed, 'SIGKILL');
+    await eventually(
+      async () => output.includes('products ended (SIGKILL) and is started again'),
+      (isSaid) => isSaid,
+    );
+    await eventually(serves, (answers) => answers);
+
+    const supervisor = await supervisorPid();
+    const ended = npm && once(npm, 'close');
+    npm?.kill('SIGTERM');
+    await ended;
+    await eventually(
+      () => isRunning(supervisor),
+      (runs) => !runs,
+    );
+    for (const base of [port, port + 1, port + 2, port + 3]) await expect(get('/', base)).rejects.toThrow();
+
+    await start();
+    expect(JSON.parse(await (await get('/products?limit=100')).text())).toEqual(first);
+  }, 180_000);
+
+  it('says in one line that another one runs', async () => {
+    const second = spawn('npm', ['start'], {
+      cwd: ROOT,
+      env: { ...process.env, PORT: String(port + 10), DATA_DIR: dataDir, DATABASE_URL: '' },
+    });
+    let said = '';
+    second.stderr?.on('data', (text) => {
+      said += text;
+    });
+    const [code] = await once(second, 'close');
+    expect(code).not.toBe(0);
+    expect(said).toMatch(
+      /^npm start: another npm start \(process \d+\) runs on .*; stop it, or set DATA_DIR and PORT/m,
+    );
+  }, 30_000);
+});
