@@ -47,7 +47,7 @@ export const resolvers: Resolvers = {
   },
   OrderEvent: { at: ({ createdAt }) => createdAt },
   User: {
-    __resolveReference: ({ id }) => ({ id }),
+    __resolveReference: ({ id }) => (isId(id) ? { id } : null),
     orders: ({ id }, query, { viewer, orders }) => {
       requireUser(viewer);
       if (maySee(viewer, id)) return listOrders(orders, id, query);
