@@ -1,6 +1,6 @@
 // Puts the products service together.
 import { readFile } from 'node:fs/promises';
-import { createPool } from '@holdfast/platform/database';
+import { checkDatabase, createPool } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
 import { checkQueue, startWorker } from '@holdfast/platform/queue';
 import type { RunningService } from '@holdfast/platform/service';
@@ -36,7 +36,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   return {
     handler: subgraph.handler,
     onFault: subgraph.onFault,
-    checks: { database: () => pool.query('SELECT 1'), queue: () => checkQueue(pool) },
+    checks: { database: () => checkDatabase(pool), queue: () => checkQueue(pool) },
     close: async () => {
       await worker.stop();
       await subgraph.close();

@@ -1,6 +1,6 @@
 // Puts the service together: keys, database, domain, and the HTTP side on top.
 import { readFile } from 'node:fs/promises';
-import { createPool } from '@holdfast/platform/database';
+import { checkDatabase, createPool } from '@holdfast/platform/database';
 import type { Handler } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import type { RunningService } from '@holdfast/platform/service';
@@ -88,7 +88,7 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
   return {
     handler: subgraph.handler,
     onFault: subgraph.onFault,
-    checks: { database: () => pool.query({ name: 'users_check', text: 'SELECT 1' }) },
+    checks: { database: () => checkDatabase(pool) },
     close: async () => {
       await subgraph.close();
       await pool.end();

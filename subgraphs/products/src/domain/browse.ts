@@ -34,7 +34,7 @@ function sortKeyOf(order: ProductOrder, after: string): string[] {
   const [first = ''] = key;
   const fits =
     order === 'NAME_ASC' ? isPlainText(first) : key.length === 1 || parseMoney(first) !== undefined;
-  if (!fits) throw badInput('after', `expected the endCursor of a page of this list, got ${came(after)}`);
+  if (!fits) throw badInput('after', `expected the cursor that a page of this list gave, got ${came(after)}`);
   return key;
 }
 
