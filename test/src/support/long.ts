@@ -1,9 +1,19 @@
 // How long the race, model and crash tests are to run: `npm run test:long -- --minutes N` says so.
 
+/** Four files hold long tests, and two of them run at a time. */
+const TURNS = 2;
+
 /** Minutes for each of the long tests; undefined in an ordinary run, which does a fixed number of rounds. */
 export function minutes(): number | undefined {
   const value = process.env['LONG_MINUTES'];
-  return value === undefined ? undefined : Number(value);
+  return value === undefined ? undefined : Number(value) / TURNS;
+}
+
+/** The numbers of the rounds: `count` of them, or as many as there is time for. */
+export function* rounds(count: number): Generator<number> {
+  const long = minutes();
+  const until = Date.now() + (long ?? 0) * 60_000;
+  for (let round = 0; long === undefined ? round < count : Date.now() < until; round += 1) yield round;
 }
 
 /** The time that such a test may take in all: `shortMs` in an ordinary run. */
