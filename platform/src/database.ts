@@ -44,7 +44,10 @@ function openPool(options: PoolOptions, extra: pg.PoolConfig & { Client?: typeof
     max: options.max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 60_000,
+    // Where the other end is gone without a word: a node that was lost, a firewall that forgot.
+    query_timeout: STATEMENT_TIMEOUT_MS + 2_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     application_name: options.applicationName,
     ...extra,
   });

@@ -1,10 +1,11 @@
 // The message queue: graphile-worker, jobs in PostgreSQL. A job is added in the transaction whose work it follows,
 // and a handler is one transaction that also adds what follows, so a crash anywhere is a retry and never a loss.
-import { runTaskList, type TaskList, Logger as WorkerLogger, type WorkerPool } from 'graphile-worker';
+import type { TaskList } from 'graphile-worker';
 import type pg from 'pg';
 import { z } from 'zod';
-import { createWorkerPool, type Queryable, statement } from './database.js';
+import { createWorkerPool, type Statement, statement } from './database.js';
 import type { Logger } from './log.js';
+import { keepWorking } from './worker-pool.js';
 
 /** Runs one job. Must be idempotent: a job is run at least once. Throwing means "try again later". */
 export type JobHandler = (
@@ -22,25 +23,47 @@ export interface WorkerOptions {
 }
 
 export interface Worker {
+  /** Rejects when the queue cannot be read, or nobody works on it. */
+  check(): Promise<void>;
   /** Takes no more jobs, finishes those under way, closes the connections. */
   stop(): Promise<void>;
 }
 
-/** graphile-worker itself frees the jobs of a killed worker only after four hours. */
-const releaseLostJobs = statement<[leaseMs: number], { id: string }>(
-  'queue_release_lost_jobs',
-  `UPDATE graphile_worker._private_jobs
-      SET locked_at = NULL, locked_by = NULL
-    WHERE locked_at < now() - $1 * interval '1 millisecond'
-RETURNING id`,
-);
+/** A job is tried for weeks before it is given up: what it carries is an order that somebody was told of. */
+const MAX_ATTEMPTS = 32_767;
 
-const POLL_INTERVAL_MS = 1_000;
-const RESTART_MS = 500;
+/**
+ * The part of a statement's SELECT list that adds a job in that statement, as the column `jobId`.
+ * @param name of the job
+ * @param payload SQL of type json
+ */
+export const addJob = (name: string, payload: string): string =>
+  `(graphile_worker.add_job('${name}', ${payload}, max_attempts => ${MAX_ATTEMPTS})).id AS "jobId"`;
+
+/**
+ * Gives the jobs of lost workers out again: graphile-worker itself does so after four hours, and counts a lost worker
+ * as a failed attempt, which it is not. What did fail is tried again before long, as what it waits for may be back.
+ */
+const releaseLostJobs: Statement<[leaseMs: number, longestMs: number], { lost: number; dead: number }> =
+  statement(
+    'queue_release_lost_jobs',
+    `WITH lost AS (
+     UPDATE graphile_worker._private_jobs
+        SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)
+      WHERE locked_at < now() - $1 * interval '1 millisecond'
+     RETURNING id
+   ), hastened AS (
+     UPDATE graphile_worker._private_jobs SET run_at = now() + $2 * interval '1 millisecond'
+      WHERE locked_at IS NULL AND attempts > 0 AND run_at > now() + $2 * interval '1 millisecond'
+   )
+   SELECT (SELECT count(*)::int FROM lost) AS lost,
+          (SELECT count(*)::int FROM graphile_worker._private_jobs WHERE attempts >= max_attempts) AS dead`,
+  );
+
+/** The pause before a failed job is tried again grows up to this. */
+const LONGEST_BACK_OFF_MS = 30_000;
 /** Beside one a job: LISTEN and the sweep. */
 const EXTRA_CONNECTIONS = 2;
-
-const levelOf = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace' } as const;
 
 function taskList(handlers: Readonly<Record<string, JobHandler>>, log: Logger): TaskList {
   return Object.fromEntries(
@@ -58,67 +81,31 @@ function taskList(handlers: Readonly<Record<string, JobHandler>>, log: Logger): 
   );
 }
 
-/**
- * Runs graphile-worker, and runs it again when it gives up, as it does when it cannot tell the database what became of
- * a job. Results are handed in as batches, because single ones that cannot be handed in reject where nobody listens.
- */
-function keepRunning(
-  pool: pg.Pool,
-  tasks: TaskList,
-  concurrency: number,
-  log: Logger,
-): { stop(): Promise<void> } {
-  const logger = new WorkerLogger(() => (level, message) => log[levelOf[level]]({ queue: true }, message));
-  const preset = { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } };
-  let workers: WorkerPool;
-  let restart: NodeJS.Timeout | undefined;
-  let stopping = false;
-
-  function run(): void {
-    workers = runTaskList(
-      { logger, preset, concurrency, noHandleSignals: true, pollInterval: POLL_INTERVAL_MS },
-      tasks,
-      pool,
-    );
-    workers.promise.then(() => again(), again);
-  }
-
-  function again(error?: unknown): void {
-    if (stopping) return;
-    log.warn({ err: error }, 'the worker gave up and is started again');
-    restart = setTimeout(run, RESTART_MS);
-  }
-
-  run();
-  return {
-    stop: async () => {
-      stopping = true;
-      clearTimeout(restart);
-      // What it cannot finish now is given out again after its lease.
-      try {
-        await workers.gracefulShutdown();
-      } catch (error) {
-        log.warn({ err: error }, 'the worker ended badly');
-      }
-    },
-  };
-}
-
 /** Works on the named jobs until it is stopped. Survives a restart of the database. */
 export function startWorker({ settings, applicationName, handlers, log }: WorkerOptions): Worker {
   const { DATABASE_URL: url, QUEUE_CONCURRENCY: concurrency, QUEUE_LEASE_MS: leaseMs } = settings;
   const pool = createWorkerPool({ url, max: concurrency + EXTRA_CONNECTIONS, applicationName, log });
-  const workers = keepRunning(pool, taskList(handlers(pool), log), concurrency, log);
-  const sweep = (): void => {
-    releaseLostJobs(pool, leaseMs).then(
-      (jobs) =>
-        jobs.length > 0 && log.warn({ jobs: jobs.length }, 'jobs of a lost worker are given out again'),
+  const workers = keepWorking({ pool, tasks: taskList(handlers(pool), log), concurrency, log });
+  const timer = setInterval(sweep, leaseMs / 2);
+  sweep();
+
+  function sweep(): void {
+    releaseLostJobs(pool, leaseMs, LONGEST_BACK_OFF_MS).then(
+      ([swept]) => {
+        if (swept && swept.lost > 0)
+          log.warn({ jobs: swept.lost }, 'jobs of a lost worker are given out again');
+        if (swept && swept.dead > 0)
+          log.error({ jobs: swept.dead }, 'jobs have been given up; see graphile_worker.jobs');
+      },
       (error: unknown) => log.warn({ err: error }, 'lost jobs could not be looked for'),
     );
-  };
-  sweep();
-  const timer = setInterval(sweep, leaseMs / 2);
+  }
+
   return {
+    check: async () => {
+      workers.check();
+      await pool.query({ name: 'queue_check', text: 'SELECT 1 FROM graphile_worker.jobs LIMIT 1' });
+    },
     stop: async () => {
       clearInterval(timer);
       await workers.stop();
@@ -139,7 +126,3 @@ interface WorkerSettings {
   readonly QUEUE_CONCURRENCY: number;
   readonly QUEUE_LEASE_MS: number;
 }
-
-/** Rejects when the queue cannot be read. */
-export const checkQueue = (db: Queryable): Promise<unknown> =>
-  db.query({ name: 'queue_check', text: 'SELECT 1 FROM graphile_worker.jobs LIMIT 1' });

@@ -33,6 +33,7 @@ export interface ServiceDefinition<Settings extends LifecycleSettings> {
 
 /** A pod is killed 30 s after SIGTERM; what is not done by then is left to retries. */
 const END_WITHIN_MS = 25_000;
+const FINISH_REQUESTS_MS = 12_000;
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -59,7 +60,9 @@ async function serve<Settings extends LifecycleSettings>(
   return async () => {
     draining = true;
     await pause(settings.DRAIN_DELAY_MS);
-    await http.close();
+    // Requests first: one that waits for its order needs the worker. But a client that trickles its body must not cost
+    // the jobs under way their time.
+    await Promise.race([http.close(), pause(FINISH_REQUESTS_MS)]);
     await service.close();
     await ops.close();
   };

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { checkDatabase, createPool } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
-import { checkQueue, startWorker } from '@holdfast/platform/queue';
+import { startWorker } from '@holdfast/platform/queue';
 import type { RunningService } from '@holdfast/platform/service';
 import { createSubgraph } from '@holdfast/platform/subgraph';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
@@ -47,7 +47,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
   return {
     handler: subgraph.handler,
     onFault: subgraph.onFault,
-    checks: { database: () => checkDatabase(pool), queue: () => checkQueue(pool) },
+    checks: { database: () => checkDatabase(pool), queue: () => worker.check() },
     close: async () => {
       await worker.stop();
       await Promise.all([subgraph.close(), settlements.close(), prices.close()]);

@@ -1,7 +1,9 @@
 // The queue as the services use it: jobs of a worker that was killed come back, and every handler may run again.
 
+import { connect, createServer } from 'node:net';
 import { createLogger } from '@holdfast/platform/log';
 import { startWorker, type Worker } from '@holdfast/platform/queue';
+import { freePort } from '@holdfast/scripts/ports';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../setup/database.js';
@@ -29,8 +31,9 @@ const addJob = (name: string, payload: object) =>
 function work(
   handler: (payload: unknown) => Promise<void>,
   service: 'products' | 'orders' = 'products',
+  url = database.urls[service],
 ): void {
-  const settings = { DATABASE_URL: database.urls[service], QUEUE_CONCURRENCY: 2, QUEUE_LEASE_MS: 1_000 };
+  const settings = { DATABASE_URL: url, QUEUE_CONCURRENCY: 2, QUEUE_LEASE_MS: 1_000 };
   const log = createLogger('test', 'silent');
   workers.push(
     startWorker({ settings, applicationName: 'test', handlers: () => ({ 'do-it': handler }), log }),
@@ -79,6 +82,79 @@ describe('a worker', () => {
     await eventually(jobsLeft, (count) => count === 0);
     expect((takenAt ?? 0) - lockedAt).toBeGreaterThanOrEqual(990);
   });
+
+  it('does not count a killed worker as a failed attempt', async () => {
+    await addJob('do-it', {});
+    await admin.query(
+      `UPDATE graphile_worker._private_jobs
+          SET locked_by = 'the last of many workers that were killed', locked_at = now() - interval '1 hour',
+              attempts = max_attempts`,
+    );
+    const attempts: number[] = [];
+    work(async () => void attempts.push(1));
+    await eventually(jobsLeft, (count) => count === 0);
+    expect(attempts).toEqual([1]);
+  });
+
+  it('does not put a job that failed often off for hours', async () => {
+    await addJob('do-it', {});
+    await admin.query(
+      `UPDATE graphile_worker._private_jobs SET attempts = 12, last_error = 'x', run_at = now() + interval '6 hours'`,
+    );
+    work(async () => undefined);
+    const pause = async (): Promise<number> => {
+      const { rows } = await admin.query<{ s: number }>(
+        'SELECT extract(epoch FROM run_at - now())::float8 AS s FROM graphile_worker.jobs',
+      );
+      return rows[0]?.s ?? 0;
+    };
+    await eventually(pause, (seconds) => seconds <= 30);
+  });
+
+  it('begins to work when the database comes up only after it', async () => {
+    const port = await freePort();
+    const url = new URL(database.urls.products);
+    const target = Number(url.port);
+    url.port = String(port);
+    await addJob('do-it', {});
+    let done = 0;
+    const count = async (): Promise<void> => {
+      done += 1;
+    };
+    work(count, 'products', url.href);
+    await expect(workers[0]?.check()).rejects.toThrow();
+    // Long enough for the first look-ups to have failed, which graphile-worker remembers for good.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    const proxy = createServer((socket) => {
+      const upstream = connect(target, '127.0.0.1');
+      socket.on('error', () => upstream.destroy()).pipe(upstream);
+      upstream.on('error', () => socket.destroy()).pipe(socket);
+    }).listen(port, '127.0.0.1');
+    try {
+      await eventually(jobsLeft, (count) => count === 0, 25_000);
+      expect(done).toBe(1);
+      await workers[0]?.check();
+    } finally {
+      await Promise.all(workers.map((worker) => worker.stop()));
+      workers = [];
+      proxy.close();
+    }
+  }, 60_000);
+
+  it('survives having its connections cut, over and over, while jobs flow', async () => {
+    work(async () => new Promise((resolve) => setTimeout(resolve, 3)));
+    for (let cuts = 0; cuts < 60; cuts += 1) {
+      await admin.query(
+        `SELECT graphile_worker.add_job('do-it', max_attempts => 1000) FROM generate_series(1, 10)`,
+      );
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 120));
+      await admin.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test' AND datname = current_database()`,
+      );
+    }
+    await eventually(jobsLeft, (count) => count === 0, 60_000);
+    await workers[0]?.check();
+  }, 120_000);
 
   it('leaves the jobs of others to those who know them', async () => {
     work(async () => undefined, 'orders');

@@ -3,6 +3,7 @@
 import type { Order as OrderModel, OrderStatus } from '@holdfast/database';
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
 import { decodeCursor, encodeCursor } from '@holdfast/platform/pages';
+import { addJob } from '@holdfast/platform/queue';
 import pg from 'pg';
 
 /** An order as the service handles it: amounts are decimal strings. */
@@ -50,8 +51,10 @@ const insertPending: Statement<
      INSERT INTO orders.order_events (order_id, version, status, created_at)
      SELECT id, version, status, created_at FROM placed
    )
-   SELECT ${COLUMNS}, (graphile_worker.add_job('reserve-stock', json_build_object(
-            'orderId', id, 'productId', product_id, 'quantity', quantity))).id AS "jobId"
+   SELECT ${COLUMNS}, ${addJob(
+     'reserve-stock',
+     "json_build_object('orderId', id, 'productId', product_id, 'quantity', quantity)",
+   )}
      FROM placed`,
 );
 
@@ -83,7 +86,7 @@ const cancelGuarded: Statement<[id: string, userId: string, expectedVersion: num
      INSERT INTO orders.order_events (order_id, version, status, created_at)
      SELECT id, version, status, updated_at FROM cancelled
    )
-   SELECT ${COLUMNS}, (graphile_worker.add_job('release-stock', json_build_object('orderId', id))).id AS "jobId"
+   SELECT ${COLUMNS}, ${addJob('release-stock', "json_build_object('orderId', id)")}
      FROM cancelled`,
 );
 

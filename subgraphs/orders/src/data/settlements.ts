@@ -10,6 +10,8 @@ export interface Settlements {
 
 const CHANNEL = 'order_settled';
 const RECONNECT_MS = 500;
+const HEARTBEAT_MS = 10_000;
+const ANSWER_MS = 5_000;
 
 /** Listens on `url` and, when the connection is lost, again; whoever waits then is woken to look for themselves. */
 export function listenForSettlements(url: string, log: Logger): Settlements {
@@ -27,6 +29,8 @@ export function listenForSettlements(url: string, log: Logger): Settlements {
       connectionString: url,
       application_name: 'orders-listener',
       keepAlive: true,
+      connectionTimeoutMillis: ANSWER_MS,
+      query_timeout: ANSWER_MS,
     });
     next.on('notification', ({ payload }) => wake(payload ?? ''));
     next.on('error', (error) => log.warn({ err: error }, 'the settlement listener lost its connection'));
@@ -37,10 +41,19 @@ export function listenForSettlements(url: string, log: Logger): Settlements {
       await next.query(`LISTEN ${CHANNEL}`);
       // What was settled while nobody listened is not announced again.
       for (const orderId of [...waiting.keys()]) wake(orderId);
+      hearOf(next);
     } catch (error) {
       log.warn({ err: error }, 'the settlement listener cannot connect');
       await next.end().catch(() => reconnectLater());
     }
+  }
+
+  /** Asks now and then whether the other end is still there: nothing else is ever sent on this connection. */
+  function hearOf(listening: pg.Client): void {
+    const heartbeat = setInterval(() => {
+      listening.query('SELECT 1').catch(() => listening.end().catch(() => reconnectLater()));
+    }, HEARTBEAT_MS);
+    listening.once('end', () => clearInterval(heartbeat));
   }
 
   function reconnectLater(): void {

@@ -1,6 +1,13 @@
 // Stock held by orders. Each step is one statement that also adds the job that follows, so there is no moment at
 // which a crash could take the stock without the answer, or answer without the stock.
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
+import { addJob } from '@holdfast/platform/queue';
+
+const SETTLEMENT = `json_build_object(
+  'orderId', $1::uuid,
+  'outcome', CASE WHEN fresh.held THEN 'CONFIRMED' ELSE 'REJECTED' END,
+  'code', CASE WHEN fresh.held THEN NULL WHEN fresh.live THEN 'OUT_OF_STOCK' ELSE 'PRODUCT_NOT_FOUND' END,
+  'available', CASE WHEN fresh.held THEN NULL WHEN fresh.live THEN fresh.stock ELSE 0 END)`;
 
 /**
  * Keyed by the order: a job that runs again finds the reservation and does nothing. Two that run at once wait for the
@@ -26,12 +33,7 @@ const reserve: Statement<
        SELECT $1, id, $3, (CASE WHEN held THEN 'HELD' ELSE 'REFUSED' END)::products.reservation_status FROM fresh
        RETURNING status
      )
-     SELECT reservation.status, (graphile_worker.add_job('settle-order', json_build_object(
-              'orderId', $1::uuid,
-              'outcome', CASE WHEN fresh.held THEN 'CONFIRMED' ELSE 'REJECTED' END,
-              'code', CASE WHEN fresh.held THEN NULL WHEN fresh.live THEN 'OUT_OF_STOCK' ELSE 'PRODUCT_NOT_FOUND' END,
-              'available', CASE WHEN fresh.held THEN NULL WHEN fresh.live THEN fresh.stock ELSE 0 END
-            ))).id AS "jobId"
+     SELECT reservation.status, ${addJob('settle-order', SETTLEMENT)}
        FROM reservation, fresh`,
 );
 

@@ -1,0 +1,111 @@
+// Keeps graphile-worker working. It was not made to outlive its database: a run that cannot tell the database what became
+// of a job shuts itself down, and its shutdown may never end (the batcher miscounts what fails while something else is
+// under way); a run whose first look-up fails remembers the failure for good. So a run that ends, or that cannot fetch
+// jobs any more, is left to itself and another is begun.
+import { EventEmitter } from 'node:events';
+import {
+  runTaskList,
+  type TaskList,
+  type WorkerEvents,
+  Logger as WorkerLogger,
+  type WorkerPool,
+} from 'graphile-worker';
+import type pg from 'pg';
+import type { Logger } from './log.js';
+
+export interface WorkerPoolOptions {
+  readonly pool: pg.Pool;
+  readonly tasks: TaskList;
+  readonly concurrency: number;
+  readonly log: Logger;
+}
+
+export interface KeptWorkerPool {
+  /** @throws when no job could have been fetched for longer than any job may take */
+  check(): void;
+  /** Takes no more jobs and finishes those under way, if that can be done in time. */
+  stop(): Promise<void>;
+}
+
+const POLL_INTERVAL_MS = 1_000;
+const RESTART_MS = 500;
+const MAX_RESTART_MS = 5_000;
+const STOP_MS = 10_000;
+/** Longer than the statements of a job may take, so that a worker that is busy is not taken for one that is dead. */
+const SILENT_MS = 45_000;
+/** Failed fetches of each worker in a row, after which a run is given up. */
+const FAILURES = 3;
+
+const levelOf = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace' } as const;
+
+/** Works on `tasks` until it is stopped. */
+export function keepWorking({ pool, tasks, concurrency, log }: WorkerPoolOptions): KeptWorkerPool {
+  const logger = new WorkerLogger(() => (level, message) => log[levelOf[level]]({ queue: true }, message));
+  // Results are handed in as batches, because single ones that cannot be handed in reject where nobody listens.
+  const preset = { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } };
+  let current: WorkerPool;
+  let restart: NodeJS.Timeout | undefined;
+  let stopping = false;
+  let restartMs = RESTART_MS;
+  let lastFetchAt = Date.now();
+
+  function run(): void {
+    const events: WorkerEvents = new EventEmitter();
+    let over = false;
+    let failures = 0;
+    const fetched = (): void => {
+      failures = 0;
+      restartMs = RESTART_MS;
+      lastFetchAt = Date.now();
+    };
+    const again = (error?: unknown): void => {
+      if (over || stopping) return;
+      over = true;
+      log.warn({ err: error, restartMs }, 'the worker gave up and is started again');
+      restart = setTimeout(run, restartMs);
+      restartMs = Math.min(MAX_RESTART_MS, restartMs * 2);
+    };
+    events.on('worker:getJob:empty', fetched);
+    events.on('job:start', fetched);
+    events.on('worker:getJob:error', ({ error }) => {
+      failures += 1;
+      if (failures < FAILURES * concurrency || over) return;
+      again(error);
+      void endQuietly(workers);
+    });
+    events.on('pool:gracefulShutdown', () => again(new Error('graphile-worker shut itself down')));
+    const workers = runTaskList(
+      { logger, preset, events, concurrency, noHandleSignals: true, pollInterval: POLL_INTERVAL_MS },
+      tasks,
+      pool,
+    );
+    current = workers;
+    workers.promise.then(() => again(), again);
+  }
+
+  run();
+  return {
+    check: () => {
+      if (Date.now() - lastFetchAt > SILENT_MS) throw new Error('the worker fetches no jobs');
+    },
+    stop: async () => {
+      stopping = true;
+      clearTimeout(restart);
+      let timer: NodeJS.Timeout | undefined;
+      const timeout = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, STOP_MS);
+      });
+      // What it cannot finish now is given out again after its lease.
+      await Promise.race([endQuietly(current), timeout]);
+      clearTimeout(timer);
+    },
+  };
+}
+
+async function endQuietly(workers: WorkerPool): Promise<void> {
+  try {
+    await workers.gracefulShutdown();
+  } catch {
+    // It has logged why; its jobs are given out again after their lease.
+  }
+}

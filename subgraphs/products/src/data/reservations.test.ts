@@ -1,0 +1,149 @@
+// The statements on which "no oversold order" rests, each against another connection that is in its way.
+
+import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { createProductTable } from './products.js';
+import { releaseStock, reserveStock } from './reservations.js';
+
+let database: TestDatabase;
+let admin: pg.Client;
+let first: pg.Client;
+let second: pg.Client;
+let productId: string;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  admin = new pg.Client({ connectionString: database.adminUrl });
+  first = new pg.Client({ connectionString: database.urls.products });
+  second = new pg.Client({ connectionString: database.urls.products });
+  await Promise.all([admin, first, second].map((client) => client.connect()));
+  const { rows } = await admin.query(
+    `INSERT INTO products.products (name, price, stock) VALUES ('Kettle', 10, 5) RETURNING id`,
+  );
+  productId = rows[0].id;
+});
+afterEach(async () => {
+  await Promise.all([admin, first, second].map((client) => client.end()));
+  await database.drop();
+});
+
+const stock = async (): Promise<number> =>
+  (await admin.query('SELECT stock FROM products.products WHERE id = $1', [productId])).rows[0].stock;
+const statusOf = async (orderId: string): Promise<string | undefined> =>
+  (await admin.query('SELECT status FROM products.reservations WHERE order_id = $1', [orderId])).rows[0]
+    ?.status;
+const settlements = async (): Promise<number> =>
+  (await admin.query(`SELECT FROM graphile_worker.jobs WHERE task_identifier = 'settle-order'`)).rowCount ??
+  0;
+
+/** Begins `blocked` while the first connection is in a transaction, and commits that once `blocked` waits for it. */
+async function whileFirstHolds(
+  work: () => Promise<unknown>,
+  blocked: () => Promise<unknown>,
+): Promise<unknown> {
+  await first.query('BEGIN');
+  await work();
+  const outcome = blocked().then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  for (let waits = false; !waits; ) {
+    const { rowCount } = await admin.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    waits = (rowCount ?? 0) > 0;
+  }
+  await first.query('COMMIT');
+  return outcome;
+}
+
+describe('reserving', () => {
+  it('takes the units once when a job runs again', async () => {
+    const order = crypto.randomUUID();
+    await reserveStock(first, order, productId, 2);
+    await reserveStock(first, order, productId, 2);
+    expect([await stock(), await statusOf(order), await settlements()]).toEqual([3, 'HELD', 1]);
+  });
+
+  it('takes them once when a job runs twice at the same time: the second fails, and finds it done when it is retried', async () => {
+    const order = crypto.randomUUID();
+    const error = await whileFirstHolds(
+      () => reserveStock(first, order, productId, 2),
+      () => reserveStock(second, order, productId, 2),
+    );
+    expect(error).toMatchObject({ code: '23505' });
+    expect(await stock()).toBe(3);
+    await reserveStock(second, order, productId, 2);
+    expect([await stock(), await settlements()]).toEqual([3, 1]);
+  });
+
+  it('refuses what a sale that was faster has left too little of, and says how much that is', async () => {
+    const order = crypto.randomUUID();
+    await whileFirstHolds(
+      () => reserveStock(first, crypto.randomUUID(), productId, 4),
+      () => reserveStock(second, order, productId, 2),
+    );
+    expect([await stock(), await statusOf(order)]).toEqual([1, 'REFUSED']);
+    const { rows } = await admin.query(
+      `SELECT payload FROM graphile_worker._private_jobs WHERE payload->>'orderId' = $1`,
+      [order],
+    );
+    expect(rows[0].payload).toMatchObject({ outcome: 'REJECTED', code: 'OUT_OF_STOCK', available: 1 });
+  });
+
+  it('refuses a product that was deleted, also while the job waited for it', async () => {
+    const order = crypto.randomUUID();
+    await whileFirstHolds(
+      () =>
+        first.query('UPDATE products.products SET archived_at = now(), version = version + 1 WHERE id = $1', [
+          productId,
+        ]),
+      () => reserveStock(second, order, productId, 2),
+    );
+    expect([await stock(), await statusOf(order)]).toEqual([5, 'REFUSED']);
+    const later = crypto.randomUUID();
+    await reserveStock(second, later, productId, 1);
+    expect([await stock(), await statusOf(later)]).toEqual([5, 'REFUSED']);
+  });
+});
+
+describe('releasing', () => {
+  it('puts the units back once, and nothing for an order that was refused', async () => {
+    const order = crypto.randomUUID();
+    await reserveStock(first, order, productId, 2);
+    await releaseStock(first, order);
+    await releaseStock(first, order);
+    expect([await stock(), await statusOf(order)]).toEqual([5, 'RELEASED']);
+    const refused = crypto.randomUUID();
+    await reserveStock(first, refused, productId, 6);
+    await releaseStock(first, refused);
+    expect([await stock(), await statusOf(refused)]).toEqual([5, 'REFUSED']);
+  });
+
+  it('puts them back once when the job runs twice at the same time', async () => {
+    const order = crypto.randomUUID();
+    await reserveStock(first, order, productId, 2);
+    await whileFirstHolds(
+      () => releaseStock(first, order),
+      () => releaseStock(second, order),
+    );
+    expect(await stock()).toBe(5);
+  });
+});
+
+describe('a product that was deleted', () => {
+  it('is changed by nobody', async () => {
+    const pool = new pg.Pool({ connectionString: database.urls.products });
+    try {
+      const table = createProductTable(pool);
+      await table.archive(productId, 1);
+      expect(await table.update(productId, 2, true, { name: 'Back again' })).toBeUndefined();
+      expect(await table.adjustStock(productId, 1, 100)).toBeUndefined();
+      expect(await table.archive(productId, 2)).toBeFalsy();
+      expect((await table.byIds([productId]))[0]).toMatchObject({ name: 'Kettle', stock: 5, version: 2 });
+    } finally {
+      await pool.end();
+    }
+  });
+});
