@@ -37,7 +37,7 @@ const resolvers = {
     Mutation: {
       place: async () => {
         placed += 1;
-        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        await new Promise((resolve) => setTimeout(resolve, 3_000));
         return 'late';
       },
     },
@@ -119,11 +119,11 @@ describe('a subgraph that is gone', () => {
   });
 
   it('that answers too late is not asked twice', async () => {
-    await start({ SUBGRAPH_TIMEOUT_MS: '200' });
+    await start();
     placed = 0;
     const startedAt = performance.now();
-    const { body } = await ask('mutation { place }');
-    expect(performance.now() - startedAt).toBeLessThan(800);
+    const { body } = await ask('mutation { place }', { 'x-request-timeout-ms': '300' });
+    expect(performance.now() - startedAt).toBeLessThan(2_500);
     expect(body.errors).toEqual([
       {
         message: 'The orders service is not answering.',

@@ -33,13 +33,41 @@ export function createPool(options: PoolOptions): pg.Pool {
 /** Rejects when the database does not answer. */
 export const checkDatabase = (pool: pg.Pool): Promise<unknown> => pool.query('SELECT 1');
 
-/** A pool for background work: not counted as a request's statements. */
-export function createWorkerPool(options: PoolOptions): pg.Pool {
-  return openPool(options, { statement_timeout: STATEMENT_TIMEOUT_MS });
+type Connected = (
+  error: Error | undefined,
+  client: pg.PoolClient | undefined,
+  release: (broken?: unknown) => void,
+) => void;
+
+/** graphile-worker gives a connection that broke back twice, which pg-pool punishes by an exception that nobody catches. */
+class WorkerPgPool extends pg.Pool {
+  override connect(): Promise<pg.PoolClient>;
+  override connect(connected: Connected): void;
+  override connect(connected?: Connected): Promise<pg.PoolClient> | undefined {
+    if (!connected) return super.connect();
+    super.connect((error, client, release) => {
+      let released = false;
+      connected(error, client, (broken) => {
+        if (released) return;
+        released = true;
+        release(broken);
+      });
+    });
+    return undefined;
+  }
 }
 
-function openPool(options: PoolOptions, extra: pg.PoolConfig & { Client?: typeof pg.Client }): pg.Pool {
-  const pool = new pg.Pool({
+/** A pool for background work: not counted as a request's statements. */
+export function createWorkerPool(options: PoolOptions): pg.Pool {
+  return openPool(options, { statement_timeout: STATEMENT_TIMEOUT_MS }, WorkerPgPool);
+}
+
+function openPool(
+  options: PoolOptions,
+  extra: pg.PoolConfig & { Client?: typeof pg.Client },
+  Pool: typeof pg.Pool = pg.Pool,
+): pg.Pool {
+  const pool = new Pool({
     connectionString: options.url,
     max: options.max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
