@@ -1,4 +1,5 @@
 // REST: accounts and sessions.
+import { changePassword } from './change-password.js';
 import { invalidInput } from './faults.js';
 import { operation } from './operation.js';
 import { problem } from './problem.js';
@@ -245,4 +246,4 @@ const profile = route({
       : done(200, representation(me), { 'cache-control': 'private, no-cache' }),
 });
 
-export const accountRoutes: readonly Route[] = [register, login, refresh, logout, profile];
+export const accountRoutes: readonly Route[] = [register, login, refresh, logout, profile, changePassword];

@@ -34,6 +34,7 @@ describe('the OpenAPI document', () => {
         'POST /token/refresh',
         'POST /logout',
         'GET /profile',
+        'PUT /profile/password',
         'GET /products',
         'GET /products/{id}',
         'POST /products',

@@ -113,9 +113,33 @@ describe('accounts', () => {
     expect(wrong.body).toMatchObject({ status: 401, code: 'INVALID_CREDENTIALS' });
   });
 
+  it('changes the password, and names what is wrong with the new one as REST does', async () => {
+    const change = (body: object) => call('PUT', '/profile/password', { body });
+    const good = { current_password: 'right', new_password: 'new' };
+    const changed = await change(good);
+    expect([changed.status, changed.text]).toEqual([204, '']);
+    expect((await change({ ...good, refresh_token: 'r' })).status).toBe(204);
+    const wrong = await change({ ...good, current_password: 'wrong' });
+    expect(wrong.body).toMatchObject({ status: 401, code: 'INVALID_CREDENTIALS' });
+    const weak = await change({ ...good, new_password: 'weak' });
+    expect(weak.body).toMatchObject({
+      status: 400,
+      code: 'INVALID_INPUT',
+      errors: [{ field: 'new_password', message: 'expected another one' }],
+    });
+    const malformed = await change({ current_password: 5, refresh_token: null });
+    expect(malformed.status).toBe(400);
+    expect(malformed.body.errors.map(({ field }: { field: string }) => field).sort()).toEqual([
+      'current_password',
+      'new_password',
+      'refresh_token',
+    ]);
+  });
+
   it('asks who is there before anything else, and says whether the token was no good', async () => {
     for (const [method, path] of [
       ['GET', '/profile'],
+      ['PUT', '/profile/password'],
       ['POST', '/products'],
       ['PUT', '/products/x'],
       ['PATCH', '/products/x'],

@@ -29,6 +29,19 @@ export function userResolvers(): Resolvers {
     user,
   };
   const password = z.object({ input: z.object({ username: z.string(), password: z.string() }) });
+  const change = z.object({
+    input: z.object({
+      currentPassword: z.string(),
+      newPassword: z.string(),
+      refreshToken: z.string().nullable(),
+    }),
+  });
+  const weak = {
+    __typename: 'InvalidInput',
+    code: 'INVALID_INPUT',
+    message: 'Please mend: newPassword.',
+    errors: [{ field: 'newPassword', message: 'expected another one' }],
+  };
   return {
     Query: {
       me: (_: unknown, __: unknown, { viewer }: RequestContext) =>
@@ -44,6 +57,11 @@ export function userResolvers(): Resolvers {
       refreshSession: (_: unknown, args: unknown) =>
         z.object({ refreshToken: z.string() }).parse(args).refreshToken === 'r' ? session : refused,
       logout: () => true,
+      changePassword: (_: unknown, args: unknown) => {
+        const { currentPassword, newPassword } = change.parse(args).input;
+        if (newPassword === 'weak') return weak;
+        return currentPassword === 'right' ? { __typename: 'PasswordChanged', user } : refused;
+      },
     },
   };
 }

@@ -3,12 +3,14 @@ import type { RequestContext } from '@holdfast/platform/graphql';
 import DataLoader from 'dataloader';
 import type { AccountStore } from './data/accounts.js';
 import type { Account, Register } from './domain/accounts.js';
+import type { ChangePassword } from './domain/change-password.js';
 import type { Sessions } from './domain/sessions.js';
 
 /** What lives as long as the service. */
 export interface Domain {
   readonly register: Register;
   readonly sessions: Sessions;
+  readonly changePassword: ChangePassword;
 }
 
 export interface Context extends RequestContext, Domain {

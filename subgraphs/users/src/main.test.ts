@@ -13,8 +13,10 @@ const SESSION = '... on Session { accessToken refreshToken } ... on Problem { co
 const OPERATIONS = `
   mutation Register($input: RegisterInput!) { register(input: $input) { __typename } }
   mutation Login($input: LoginInput!) { login(input: $input) { ${SESSION} } }
-  mutation Refresh($token: String!) { refreshSession(refreshToken: $token) { ${SESSION} } }`;
+  mutation Refresh($token: String!) { refreshSession(refreshToken: $token) { ${SESSION} } }
+  mutation Change($input: ChangePasswordInput!) { changePassword(input: $input) { __typename } }`;
 const PASSWORD = 'staple battery 42 horse';
+const OTHER_PASSWORD = 'paper clip 97 zebra';
 
 let database: TestDatabase;
 let keys: JWK[];
@@ -118,7 +120,15 @@ describe('the users service', () => {
     const third = (await operation(url, 'Refresh', { token: first.refreshToken }, bearer)).data
       .refreshSession;
     expect(third).toEqual({ code: 'INVALID_CREDENTIALS' });
+    const change = async (currentPassword: string, newPassword: string) => {
+      const changed = { currentPassword, newPassword, refreshToken: second.refreshToken };
+      return (await operation(url, 'Change', { input: changed }, bearer)).data.changePassword.__typename;
+    };
+    expect(await change('wrong secret here', OTHER_PASSWORD)).toBe('InvalidCredentials');
+    expect(await change(PASSWORD, 'weak secret')).toBe('InvalidInput');
+    expect(await change(PASSWORD, OTHER_PASSWORD)).toBe('PasswordChanged');
     // Variables of the wrong type are quoted by graphql-js.
+    await operation(url, 'Change', { input: { currentPassword: [PASSWORD], newPassword: PASSWORD } }, bearer);
     await operation(url, 'Login', { input: { ...input, password: [PASSWORD] } });
 
     service.process.kill('SIGTERM');
@@ -128,7 +138,7 @@ describe('the users service', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(lines.filter(({ msg }) => msg === 'request')).toHaveLength(7);
+    expect(lines.filter(({ msg }) => msg === 'request')).toHaveLength(11);
     expect(lines).toContainEqual(
       expect.objectContaining({
         service: 'users',
@@ -152,7 +162,9 @@ describe('the users service', () => {
     );
     const secrets = [
       PASSWORD,
+      OTHER_PASSWORD,
       'wrong secret',
+      'weak secret',
       first.accessToken,
       first.refreshToken,
       second.accessToken,

@@ -1,7 +1,7 @@
 // The users subgraph's resolvers: they authorise and call one function of the domain.
 import { DateTimeScalar } from '@holdfast/platform/money';
 import { isId } from '@holdfast/platform/pages';
-import { maySee, userOrNull } from '@holdfast/platform/viewer';
+import { maySee, requireUser, userOrNull } from '@holdfast/platform/viewer';
 import type { Resolvers } from './generated/graphql.js';
 
 export const resolvers = {
@@ -22,6 +22,8 @@ export const resolvers = {
       await sessions.logout(refreshToken);
       return true;
     },
+    changePassword: (_, { input }, { viewer, changePassword }) =>
+      changePassword(requireUser(viewer).id, input),
   },
 
   User: {

@@ -11,9 +11,11 @@ import type pg from 'pg';
 import type { UsersSettings } from './config.js';
 import { createContext, type Domain } from './context.js';
 import { type AccountStore, createAccountStore } from './data/accounts.js';
+import { createPasswordStore } from './data/passwords.js';
 import { createSessionStore } from './data/sessions.js';
 import { createAccessTokenIssuer } from './domain/access-tokens.js';
 import { createRegister } from './domain/accounts.js';
+import { createChangePassword } from './domain/change-password.js';
 import { createPasswordHasher } from './domain/password-hashing.js';
 import { readCommonPasswords } from './domain/password-rules.js';
 import { createSessions } from './domain/sessions.js';
@@ -53,6 +55,12 @@ async function createDomain({ settings, log, pool, accounts, signer }: DomainPar
       issueAccessToken,
       refreshTtlDays: settings.REFRESH_TOKEN_TTL_DAYS,
       log,
+    }),
+    changePassword: createChangePassword({
+      accounts,
+      passwords: createPasswordStore(pool),
+      hasher,
+      commonPasswords,
     }),
   };
 }

@@ -85,8 +85,11 @@ const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 const IF_MATCH = { 'if-match': '"1"' };
 const PRODUCT = { name: 'Not to be made', description: null, price: 1, stock: 1 };
 
+const PASSWORDS = { current_password: 'not looked at', new_password: 'a long enough password 7' };
+
 const REST_CALLS: [method: string, path: string, body?: unknown, headers?: Record<string, string>][] = [
   ['GET', '/profile'],
+  ['PUT', '/profile/password', PASSWORDS],
   ['POST', '/products', PRODUCT],
   ['PUT', `/products/${ID}`, PRODUCT, IF_MATCH],
   ['PATCH', `/products/${ID}`, { name: 'x' }, IF_MATCH],
@@ -99,6 +102,8 @@ const REST_CALLS: [method: string, path: string, body?: unknown, headers?: Recor
 ];
 
 const GRAPHQL_CALLS: Record<string, string> = {
+  changePassword:
+    'mutation { changePassword(input: { currentPassword: "x", newPassword: "y" }) { __typename } }',
   order: `query { order(id: "${ID}") { id } }`,
   orders: 'query { orders { edges { node { id } } } }',
   createProduct: 'mutation { createProduct(input: { name: "x", price: 1, stock: 1 }) { __typename } }',

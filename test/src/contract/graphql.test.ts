@@ -68,6 +68,16 @@ describe('accounts', () => {
     expect(third.data.refreshSession.__typename).toBe('InvalidCredentials');
     expect((await client.graphql('mutation { logout(refreshToken: "unknown") }')).data.logout).toBe(true);
   });
+
+  it('change their passwords, from one that is right', async () => {
+    const CHANGE = `mutation($input: ChangePasswordInput!) { changePassword(input: $input) { __typename
+      ... on PasswordChanged { user { id version } } ${PROBLEM} } }`;
+    const { id, password, token } = await client.account();
+    const input = { currentPassword: password, newPassword: `another ${password}` };
+    const change = async () => (await client.graphql(CHANGE, { input }, token)).data.changePassword;
+    expect(await change()).toEqual({ __typename: 'PasswordChanged', user: { id, version: 2 } });
+    expect(await change()).toMatchObject({ __typename: 'InvalidCredentials', code: 'INVALID_CREDENTIALS' });
+  });
 });
 
 describe('products', () => {

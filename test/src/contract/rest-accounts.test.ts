@@ -1,6 +1,6 @@
 // The REST contract: accounts and sessions. The client holds every reply to /openapi.json besides.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, uniqueName } from '../support/client.js';
+import { type Account, Client, secretsUsed, uniqueName } from '../support/client.js';
 import { expectProblem, fieldsOf } from '../support/problems.js';
 import { type System, startSystem } from '../support/system.js';
 
@@ -109,6 +109,45 @@ describe('accounts', () => {
     const other = (await login()).refresh_token;
     expect((await client.rest('POST', '/logout', { body: { refresh_token: other } })).status).toBe(204);
     expect((await refresh(other)).status).toBe(401);
+  });
+
+  it('PUT /profile/password changes the password and ends the other sessions', async () => {
+    const { username, password: current, token } = await client.account();
+    const next = `another horse ${crypto.randomUUID()}`;
+    const wrong = `no horse at all ${crypto.randomUUID()}`;
+    for (const secret of [next, wrong]) secretsUsed.add(secret);
+    const login = async (password: string) => {
+      const reply = await client.rest('POST', '/login', { body: { username, password } });
+      if (reply.status === 200) secretsUsed.add(reply.body.token).add(reply.body.refresh_token);
+      return reply;
+    };
+    const refresh = (refresh_token: string) =>
+      client.rest('POST', '/token/refresh', { body: { refresh_token } });
+    const change = (current_password: string, new_password: string, refresh_token?: string) =>
+      client.rest('PUT', '/profile/password', {
+        token,
+        body: { current_password, new_password, ...(refresh_token && { refresh_token }) },
+      });
+    const [kept, other] = [(await login(current)).body, (await login(current)).body];
+
+    expectProblem(await change(wrong, next), 401, 'INVALID_CREDENTIALS');
+    const weak = await change(current, 'hunter2');
+    expectProblem(weak, 400, 'INVALID_INPUT');
+    expect(fieldsOf(weak.body)).toEqual(['new_password']);
+    expect(weak.text).not.toContain('hunter2');
+    const unnamed = await client.rest('PUT', '/profile/password', { token, body: { password: next } });
+    expectProblem(unnamed, 400, 'INVALID_INPUT');
+    expect(fieldsOf(unnamed.body)).toEqual(['current_password', 'new_password', 'password']);
+
+    const changed = await change(current, next, kept.refresh_token);
+    expect([changed.status, changed.text]).toEqual([204, '']);
+    expectProblem(await refresh(other.refresh_token), 401, 'INVALID_CREDENTIALS');
+    const refreshed = await refresh(kept.refresh_token);
+    expect(refreshed.status).toBe(200);
+    secretsUsed.add(refreshed.body.token).add(refreshed.body.refresh_token);
+    expectProblem(await login(current), 401, 'INVALID_CREDENTIALS');
+    expect((await login(next)).status).toBe(200);
+    expect((await client.rest('GET', '/profile', { token })).body.version).toBe(2);
   });
 
   it('GET /profile shows the account', async () => {

@@ -36,6 +36,7 @@ export interface AccountStore {
   create(account: NewAccount): Promise<AccountRow | TakenName>;
   /** In the order of `ids`, null where there is none; one statement. */
   byIds(ids: readonly string[]): Promise<(AccountRow | null)[]>;
+  byId(id: string): Promise<AccountWithHash | undefined>;
   byUsername(username: string): Promise<AccountWithHash | undefined>;
   byEmail(email: string): Promise<AccountWithHash | undefined>;
 }
@@ -49,6 +50,11 @@ type RowWithHash = AccountRow & { readonly passwordHash: string };
 const selectByIds = statement<[ids: readonly string[]], AccountRow>(
   'users_accounts_by_ids',
   `SELECT ${ACCOUNT_COLUMNS} FROM users.users u WHERE u.id = ANY ($1::uuid[])`,
+);
+
+const selectById = statement<[id: string], RowWithHash>(
+  'users_account_by_id',
+  `SELECT ${ACCOUNT_COLUMNS}, u.password_hash AS "passwordHash" FROM users.users u WHERE u.id = $1`,
 );
 
 const selectByUsername = statement<[username: string], RowWithHash>(
@@ -89,6 +95,7 @@ export function createAccountStore(pool: pg.Pool): AccountStore {
       const rows = new Map((await selectByIds(pool, ids)).map((row) => [row.id, row]));
       return ids.map((id) => rows.get(id) ?? null);
     },
+    byId: async (id) => withHash((await selectById(pool, id))[0]),
     byUsername: async (username) => withHash((await selectByUsername(pool, username))[0]),
     byEmail: async (email) => withHash((await selectByEmail(pool, email))[0]),
   };

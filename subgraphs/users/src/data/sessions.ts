@@ -12,8 +12,11 @@ export interface FamilyRow {
 }
 
 export interface SessionStore {
-  /** Starts a family with its first token. */
-  open(userId: string, tokenHash: Uint8Array, ttlDays: number): Promise<void>;
+  /**
+   * Starts a family with its first token; false, and no change, when the account's password is no longer the one that
+   * was verified.
+   */
+  open(userId: string, verifiedHash: string, tokenHash: Uint8Array, ttlDays: number): Promise<boolean>;
   /** Uses up a live token and puts the next one in its place; undefined, and no change, when it is not live. */
   rotate(tokenHash: Uint8Array, nextHash: Uint8Array, ttlDays: number): Promise<AccountRow | undefined>;
   /** Ends the family of a token that was used up before; undefined when it was not, or when the family had ended. */
@@ -22,11 +25,22 @@ export interface SessionStore {
   revoke(tokenHash: Uint8Array): Promise<void>;
 }
 
-const open = statement<[userId: string, tokenHash: Uint8Array, ttlDays: number], never>(
+// FOR SHARE makes this and a change of the password wait for one another: either the change sees this family and ends
+// it, or this sees the new hash and starts none.
+const open = statement<
+  [userId: string, verifiedHash: string, tokenHash: Uint8Array, ttlDays: number],
+  { readonly id: string }
+>(
   'users_session_open',
-  `WITH family AS MATERIALIZED (SELECT uuidv7() AS id)
+  `WITH family AS MATERIALIZED (
+     SELECT uuidv7() AS id, u.id AS user_id
+       FROM users.users u
+      WHERE u.id = $1 AND u.password_hash = $2
+        FOR SHARE
+   )
    INSERT INTO users.sessions (id, family_id, user_id, token_hash, expires_at)
-   SELECT id, id, $1, $2, now() + $3 * interval '1 day' FROM family`,
+   SELECT id, id, user_id, $3, now() + $4 * interval '1 day' FROM family
+RETURNING id`,
 );
 
 const rotate = statement<[tokenHash: Uint8Array, nextHash: Uint8Array, ttlDays: number], AccountRow>(
@@ -66,9 +80,8 @@ const revoke = statement<[tokenHash: Uint8Array], never>(
 /** The sessions of the database behind `pool`. */
 export function createSessionStore(pool: pg.Pool): SessionStore {
   return {
-    open: async (userId, tokenHash, ttlDays) => {
-      await open(pool, userId, tokenHash, ttlDays);
-    },
+    open: async (userId, verifiedHash, tokenHash, ttlDays) =>
+      (await open(pool, userId, verifiedHash, tokenHash, ttlDays)).length === 1,
     rotate: async (tokenHash, nextHash, ttlDays) => (await rotate(pool, tokenHash, nextHash, ttlDays))[0],
     revokeReused: async (tokenHash) => (await revokeReused(pool, tokenHash))[0],
     revoke: async (tokenHash) => {

@@ -1,4 +1,4 @@
-// What an account must be like. Every field that breaks a rule is told, in one answer.
+// What an account must be like, and a password that it is given later. Every field that breaks a rule is told, in one answer.
 import { came, isPlainText } from '@holdfast/platform/validation';
 import { z } from 'zod';
 import { normalizePassword } from './password-hashing.js';
@@ -33,24 +33,41 @@ const email = z
     error: ({ input }) => `expected an e-mail address such as ada@example.com, got ${came(input)}`,
   });
 
+/** By what an account is known. */
+export type Names = Pick<Registration, 'username' | 'email'>;
+
 const fold = (text: string): string => normalizePassword(text).toLowerCase();
 
 /** Whether the password gives itself away: it is a name of the account. */
-function isOwnName({ username, email, password }: Registration): boolean {
+function isOwnName({ username, email }: Names, password: string): boolean {
   return [username, email].some((name) => fold(name) === fold(password));
 }
 
-/** The rules of a registration, with the list of passwords that are refused. */
-export function registrationRules(common: CommonPasswords): z.ZodType<Registration> {
-  const password = z.string().check((context) => {
+const OWN_NAME = 'expected a password that is hard to guess, got the username or the e-mail address';
+
+const passwordRule = (common: CommonPasswords): z.ZodString =>
+  z.string().check((context) => {
     const message = passwordFault(context.value, common);
     // Without the input: an issue must not carry the password on.
     if (message !== undefined) context.issues.push({ code: 'custom', message, input: undefined });
   });
-  return z.object({ username, email, password }).refine((registration) => !isOwnName(registration), {
+
+/** The rules of a registration, with the list of passwords that are refused. */
+export function registrationRules(common: CommonPasswords): z.ZodType<Registration> {
+  const registration = z.object({ username, email, password: passwordRule(common) });
+  return registration.refine(({ password, ...names }) => !isOwnName(names, password), {
     path: ['password'],
-    error: 'expected a password that is hard to guess, got the username or the e-mail address',
+    error: OWN_NAME,
     // Also when another field is faulty, so that nobody is sent back twice.
     when: () => true,
   });
+}
+
+/** The rules of a new password for an account that is there: the same as at its registration. */
+export function newPasswordRules(
+  common: CommonPasswords,
+  names: Names,
+): z.ZodType<{ readonly newPassword: string }> {
+  const newPassword = passwordRule(common).refine((password) => !isOwnName(names, password), OWN_NAME);
+  return z.object({ newPassword });
 }

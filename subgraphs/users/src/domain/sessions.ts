@@ -47,16 +47,18 @@ export interface SessionDependencies {
   readonly log: Logger;
 }
 
-/** Says nothing of what was wrong: that would tell which names have accounts. */
-const invalid = (message: string): InvalidCredentials => ({
+export const invalidCredentials = (message: string): InvalidCredentials => ({
   __typename: 'InvalidCredentials',
   code: 'INVALID_CREDENTIALS',
   message,
 });
-const BAD_LOGIN = invalid(
+/** Says nothing of what was wrong: that would tell which names have accounts. */
+const BAD_LOGIN = invalidCredentials(
   'The username and password of an account are expected; these do not belong together.',
 );
-const BAD_REFRESH_TOKEN = invalid('A refresh token that is live and unused is expected. Log in again.');
+const BAD_REFRESH_TOKEN = invalidCredentials(
+  'A refresh token that is live and unused is expected. Log in again.',
+);
 
 /** Longer than any username or address. */
 const MAX_NAME = 254;
@@ -92,7 +94,8 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
       const matches = await hasher.matches(password, found?.passwordHash);
       if (found === undefined || !matches) return BAD_LOGIN;
       const { token, hash } = createRefreshToken();
-      await sessions.open(found.account.id, hash, refreshTtlDays);
+      const isOpen = await sessions.open(found.account.id, found.passwordHash, hash, refreshTtlDays);
+      if (!isOpen) return BAD_LOGIN;
       return sessionOf(issueAccessToken, found.account, token);
     },
 

@@ -1,0 +1,61 @@
+// Changing a password: by whoever knows the current one, which locks everybody else out.
+import { check, type InvalidInput } from '@holdfast/platform/validation';
+import type { AccountStore } from '../data/accounts.js';
+import type { PasswordStore } from '../data/passwords.js';
+import { type OwnAccount, ownAccount } from './accounts.js';
+import type { PasswordHasher } from './password-hashing.js';
+import { type CommonPasswords, isTooLong } from './password-rules.js';
+import { refreshTokenHash } from './refresh-tokens.js';
+import { newPasswordRules } from './registration-rules.js';
+import { type InvalidCredentials, invalidCredentials } from './sessions.js';
+
+export interface NewPassword {
+  readonly currentPassword: string;
+  readonly newPassword: string;
+  /** Of the session to keep; all others end. */
+  readonly refreshToken?: string | null | undefined;
+}
+
+export interface PasswordChanged {
+  readonly __typename: 'PasswordChanged';
+  readonly user: OwnAccount;
+}
+
+/** Changes the password of the account `userId`; of those who race from the same password one is let through. */
+export type ChangePassword = (
+  userId: string,
+  input: NewPassword,
+) => Promise<PasswordChanged | InvalidCredentials | InvalidInput>;
+
+const WRONG_PASSWORD = invalidCredentials(
+  'The current password of the account is expected; this is not it, or it has just been changed.',
+);
+
+export interface ChangePasswordDependencies {
+  readonly accounts: AccountStore;
+  readonly passwords: PasswordStore;
+  readonly hasher: PasswordHasher;
+  readonly commonPasswords: CommonPasswords;
+}
+
+export function createChangePassword(dependencies: ChangePasswordDependencies): ChangePassword {
+  const { accounts, passwords, hasher, commonPasswords } = dependencies;
+  return async (userId, { currentPassword, newPassword, refreshToken }) => {
+    const found = await accounts.byId(userId);
+    if (found === undefined || isTooLong(currentPassword)) return WRONG_PASSWORD;
+    const { account, passwordHash: verifiedHash } = found;
+    // Before the hashing, which is the costly part.
+    const checked = check(newPasswordRules(commonPasswords, account), { newPassword });
+    if (!checked.ok) return checked.invalid;
+    if (!(await hasher.matches(currentPassword, verifiedHash))) return WRONG_PASSWORD;
+    const changed = await passwords.replace({
+      userId,
+      verifiedHash,
+      nextHash: await hasher.hash(newPassword),
+      keptTokenHash: refreshTokenHash(refreshToken ?? ''),
+    });
+    return changed === undefined
+      ? WRONG_PASSWORD
+      : { __typename: 'PasswordChanged', user: ownAccount(changed) };
+  };
+}

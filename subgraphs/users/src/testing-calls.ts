@@ -1,0 +1,61 @@
+// For tests of sessions and passwords: the calls of a client, each as short as it can be said.
+import type { TestUsers } from './testing.js';
+
+const REGISTER = 'mutation ($input: RegisterInput!) { register(input: $input) { ... on User { id } } }';
+const SESSION = '__typename ... on Session { accessToken refreshToken }';
+const LOGIN = `mutation ($input: LoginInput!) { login(input: $input) { ${SESSION} } }`;
+const REFRESH = `mutation ($token: String!) { refreshSession(refreshToken: $token) { ${SESSION} } }`;
+const CHANGE = `mutation ($input: ChangePasswordInput!) {
+  changePassword(input: $input) {
+    __typename
+    ... on PasswordChanged { user { id username email version updatedAt } }
+    ... on Problem { code message }
+    ... on InvalidInput { errors { field message } }
+  }
+}`;
+
+export const PASSWORD = 'staple battery 42 horse';
+export const NEXT_PASSWORD = 'paper clip 97 zebra';
+
+/** What `changePassword` says when the current password is wrong. */
+export const REFUSED_CHANGE = {
+  __typename: 'InvalidCredentials',
+  code: 'INVALID_CREDENTIALS',
+  message: 'The current password of the account is expected; this is not it, or it has just been changed.',
+};
+
+export interface Session {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+}
+
+export const kindOf = async (reply: Promise<{ __typename: string }>): Promise<string> =>
+  (await reply).__typename;
+
+/** The calls to a service that `users` gives once it has been started. */
+export function callsTo(users: () => TestUsers) {
+  const changeAs = (authorization: string | undefined, input: object) =>
+    users().graphql(
+      CHANGE,
+      { input: { currentPassword: PASSWORD, newPassword: NEXT_PASSWORD, ...input } },
+      authorization,
+    );
+  return {
+    /** An account with PASSWORD; returns its id. */
+    open: async (username: string): Promise<string> => {
+      const input = { username, email: `${username}@example.com`, password: PASSWORD };
+      return (await users().graphql(REGISTER, { input })).data.register.id;
+    },
+    login: async (username: string, password: string = PASSWORD) =>
+      (await users().graphql(LOGIN, { input: { username, password } })).data.login,
+    refresh: async (token: string) => (await users().graphql(REFRESH, { token })).data.refreshSession,
+    /** The whole reply to a change from PASSWORD to NEXT_PASSWORD, unless `input` says otherwise. */
+    changeAs,
+    /** The same by whoever holds `session`, without faults. */
+    change: async ({ accessToken }: Session, input: object = {}) => {
+      const { data, errors } = await changeAs(`Bearer ${accessToken}`, input);
+      if (errors.length > 0) throw new Error(`changePassword failed: ${JSON.stringify(errors)}`);
+      return data.changePassword;
+    },
+  };
+}
