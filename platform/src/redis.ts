@@ -41,6 +41,8 @@ export interface Redis {
   run<Result>(commands: (client: RedisClient) => Promise<Result>, timeoutMs?: number): Promise<Result>;
   /** Whether Redis answered last time. */
   readonly up: boolean;
+  /** Resolves once it is up, or after `timeoutMs`. */
+  untilUp(timeoutMs: number): Promise<void>;
   /** The id of the server process, another one after each restart; undefined until it was asked. */
   readonly runId: string | undefined;
   close(): Promise<void>;
@@ -52,7 +54,7 @@ export interface RedisOptions {
   readonly log: Logger;
 }
 
-const PROBE_MS = 250;
+const PROBE_MS = 100;
 const MAX_RECONNECT_MS = 1_000;
 
 function connect(url: string) {
@@ -71,7 +73,9 @@ function connect(url: string) {
 function withTimeout<Result>(work: Promise<Result>, timeoutMs: number): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new RedisUnavailable(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    const give = () => reject(new RedisUnavailable(`no answer within ${timeoutMs} ms`));
+    // When it is this process that was busy, the answer is there and is read first.
+    timer = setTimeout(() => setImmediate(() => setImmediate(give)), timeoutMs);
   });
   return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
 }
@@ -83,11 +87,13 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
   let runId: string | undefined;
   let lastError: unknown;
   let closed = false;
+  const waiting = new Set<() => void>();
 
   function turn(isUp: boolean, error?: unknown): void {
     if (up === isUp || closed) return;
     up = isUp;
     gauge.set(isUp ? 1 : 0);
+    if (isUp) for (const wake of [...waiting]) wake();
     if (isUp) log.info({ runId }, 'Redis answers and is used');
     else log.warn({ err: error ?? lastError }, 'Redis does not answer; doing without it');
   }
@@ -134,6 +140,18 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
     get runId() {
       return runId;
     },
+    untilUp: (untilMs) =>
+      up
+        ? Promise.resolve()
+        : new Promise((resolve) => {
+            const done = (): void => {
+              clearTimeout(timeout);
+              waiting.delete(done);
+              resolve();
+            };
+            const timeout = setTimeout(done, untilMs);
+            waiting.add(done);
+          }),
     run: async (commands, callTimeoutMs = timeoutMs) => {
       if (!up) throw new RedisUnavailable('Redis is away');
       try {

@@ -83,7 +83,8 @@ const cancelGuarded: Statement<[id: string, userId: string, expectedVersion: num
      INSERT INTO orders.order_events (order_id, version, status, created_at)
      SELECT id, version, status, updated_at FROM cancelled
    )
-   SELECT ${COLUMNS}, (graphile_worker.add_job('release-stock', json_build_object('orderId', id))).id AS "jobId"
+   SELECT ${COLUMNS}, (graphile_worker.add_job('release-stock', json_build_object(
+            'orderId', id, 'productId', product_id))).id AS "jobId"
      FROM cancelled`,
 );
 
