@@ -55,8 +55,11 @@ export type Stack = {
   services: Record<ProcessName, ServiceProcess>;
   database: { adminUrl: string; urls: Record<Service, string>; embedded: EmbeddedPostgres | undefined };
   signingKeysFile: string;
-  /** Starts one more process of that name and waits until it is ready. Nothing finds it but whoever is told. */
-  another(name: ProcessName): Promise<Instance>;
+  /**
+   * Starts one more process of that name, with `environment` on top of the first one's, and waits until it is ready.
+   * Nothing finds it but whoever is told.
+   */
+  another(name: ProcessName, environment?: Record<string, string>): Promise<Instance>;
   /** SIGTERM to every process, SIGKILL after `graceMs` (default 25 s), the database last. */
   stop(graceMs?: number): Promise<void>;
 };
@@ -139,9 +142,15 @@ function definitionOf(name: ProcessName, options: StackOptions, made: Made): Ser
   };
 }
 
-async function startAnother(name: ProcessName, options: StackOptions, made: Made): Promise<Instance> {
+async function startAnother(
+  name: ProcessName,
+  environment: Record<string, string>,
+  options: StackOptions,
+  made: Made,
+): Promise<Instance> {
   const ports = { ...options.ports, [name]: { http: await freePort(), ops: await freePort() } };
-  const service = addService(definitionOf(name, { ...options, ports }, made), options, made);
+  const definition = definitionOf(name, { ...options, ports }, made);
+  const service = addService({ ...definition, env: { ...definition.env, ...environment } }, options, made);
   await service.start();
   return { url: httpUrl(ports, name), opsUrl: opsUrl(ports, name), service };
 }
@@ -160,7 +169,7 @@ function handles(options: StackOptions, made: Made): Stack {
     services: each(named),
     database: { adminUrl: server.adminUrl, urls, embedded: server.embedded },
     signingKeysFile,
-    another: (name) => startAnother(name, options, made),
+    another: (name, environment = {}) => startAnother(name, environment, options, made),
     stop: (graceMs = GRACE_MS) => stopAll(services, server, graceMs),
   };
 }

@@ -49,8 +49,8 @@ export interface System {
   restart(service: ProcessName): Promise<void>;
   /** SIGTERM. Resolves when it has ended. */
   terminate(service: ProcessName): Promise<void>;
-  /** Starts a second process of a service, on the same database and with the same settings. */
-  another(service: ProcessName): Promise<AnotherInstance>;
+  /** Starts a second process of a service, on the same database and with the same settings but `env`. */
+  another(service: ProcessName, env?: Record<string, string>): Promise<AnotherInstance>;
   killPostgres(): Promise<void>;
   restartPostgres(): Promise<void>;
   /** Ends everything, and fails when a secret that a test used stands in the log. */
@@ -95,7 +95,7 @@ export async function startSystem({ ownPostgres = false, env = {} }: SystemOptio
     kill: (service) => stack.services[service].kill(),
     restart: (service) => stack.services[service].restart(),
     terminate: (service) => stack.services[service].stop(GRACE_MS),
-    another: (service) => another(stack, service),
+    another: (service, extra) => another(stack, service, extra),
     killPostgres: () => embedded(stack).kill(),
     restartPostgres: () => embedded(stack).restart(),
     stop: async () => {
@@ -113,8 +113,12 @@ export async function startSystem({ ownPostgres = false, env = {} }: SystemOptio
   };
 }
 
-async function another(stack: Stack, name: ProcessName): Promise<AnotherInstance> {
-  const { url, opsUrl, service } = await stack.another(name);
+async function another(
+  stack: Stack,
+  name: ProcessName,
+  env: Record<string, string> = {},
+): Promise<AnotherInstance> {
+  const { url, opsUrl, service } = await stack.another(name, env);
   return {
     url,
     opsUrl: (path) => opsUrl + path,
