@@ -98,8 +98,12 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
     else log.warn({ err: error ?? lastError }, 'Redis does not answer; doing without it');
   }
 
-  /** Asks who is there. One probe at a time: of a server that hangs, the answer is the sign that it is back. */
+  /**
+   * Asks who is there, and whether it takes writes: one that is full or read-only would otherwise be taken up and
+   * given up again all the time. One probe at a time: of a server that hangs, the answer is the sign that it is back.
+   */
   async function probe(): Promise<void> {
+    await client.set('holdfast:probe', '', { expiration: { type: 'PX', value: PROBE_MS } });
     const info = await client.info('server');
     runId = /^run_id:(\w+)/m.exec(info)?.[1];
     turn(runId !== undefined);
