@@ -1,6 +1,7 @@
 // Counts calls in windows of time: in Redis when there is one and it answers, otherwise in this process.
 import { Counter, registry } from '@holdfast/platform/metrics';
 import { RedisUnavailable } from '@holdfast/platform/redis';
+import type { ProcessCounters } from './process-counters.js';
 
 /** How many calls a window has room for. */
 export interface Quota {
@@ -32,13 +33,17 @@ const takes = new Counter({
   registers: [registry],
 });
 
-/** Counts in `shared`, and in `own` while that does not answer: limits are then looser, but they are there. */
-export function createCounters(shared: Counters | undefined, own: Counters): Counters {
+/**
+ * Counts in `shared`, and in `own` while that does not answer. `own` goes on from what it last heard, so nobody's
+ * window opens again because Redis went away; limits are looser then by what the other processes let through.
+ */
+export function createCounters(shared: Counters | undefined, own: ProcessCounters): Counters {
   if (shared === undefined) return own;
   return {
     take: async (key, wanted, quota) => {
       try {
         const taken = await shared.take(key, wanted, quota);
+        own.learn(key, taken, quota);
         takes.inc({ place: 'redis' });
         return taken;
       } catch (error) {

@@ -24,6 +24,15 @@ describe('counting in the process', () => {
     expect((await counters.take('b', 3, QUOTA)).granted).toBe(3);
   });
 
+  it('goes on from what was counted elsewhere, until that window ends', async () => {
+    let now = 5_000;
+    const counters = createProcessCounters({ now: () => now });
+    counters.learn('a', { granted: 1, remaining: 1, resetMs: 300 }, QUOTA);
+    expect(await counters.take('a', 3, QUOTA)).toEqual({ granted: 1, remaining: 0, resetMs: 300 });
+    now += 300;
+    expect((await counters.take('a', 3, QUOTA)).granted).toBe(3);
+  });
+
   it('only looks when nothing is wanted', async () => {
     const counters = createProcessCounters();
     expect(await counters.take('a', 0, QUOTA)).toMatchObject({ granted: 0, remaining: 3 });

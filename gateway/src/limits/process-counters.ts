@@ -1,6 +1,6 @@
 // Counts calls in this process's memory, bounded: the windows used longest ago are forgotten first.
 import { LRUCache } from 'lru-cache';
-import type { Counters } from './counters.js';
+import type { Counters, Quota, Taken } from './counters.js';
 
 /** Some megabytes; whoever has more addresses than this does not need a second window on one of them. */
 const MAX_WINDOWS = 20_000;
@@ -11,15 +11,23 @@ export interface ProcessCountersOptions {
   readonly now?: () => number;
 }
 
+export interface ProcessCounters extends Counters {
+  /** Takes over what was counted elsewhere, so that counting goes on from there. */
+  learn(key: string, taken: Taken, quota: Quota): void;
+  /** How many windows are held. */
+  readonly size: number;
+}
+
 /** Counters that hold at most `maxWindows` windows. */
-export function createProcessCounters(
-  options: ProcessCountersOptions = {},
-): Counters & { readonly size: number } {
+export function createProcessCounters(options: ProcessCountersOptions = {}): ProcessCounters {
   const { maxWindows = MAX_WINDOWS, now = () => performance.now() } = options;
   const windows = new LRUCache<string, { taken: number; readonly endsAt: number }>({ max: maxWindows });
   return {
     get size() {
       return windows.size;
+    },
+    learn: (key, { remaining, resetMs }, { max }) => {
+      if (remaining < max) windows.set(key, { taken: max - remaining, endsAt: now() + resetMs });
     },
     take: async (key, wanted, { max, windowMs }) => {
       const at = now();
