@@ -7,7 +7,7 @@ const MAX_WINDOWS = 20_000;
 
 export interface ProcessCountersOptions {
   readonly maxWindows?: number;
-  /** Milliseconds that only grow. */
+  /** Whole milliseconds that only grow. */
   readonly now?: () => number;
 }
 
@@ -20,7 +20,7 @@ export interface ProcessCounters extends Counters {
 
 /** Counters that hold at most `maxWindows` windows. */
 export function createProcessCounters(options: ProcessCountersOptions = {}): ProcessCounters {
-  const { maxWindows = MAX_WINDOWS, now = () => performance.now() } = options;
+  const { maxWindows = MAX_WINDOWS, now = () => Math.round(performance.now()) } = options;
   const windows = new LRUCache<string, { taken: number; readonly endsAt: number }>({ max: maxWindows });
   return {
     get size() {
