@@ -1,10 +1,11 @@
-// `npm test`: sets up what is missing, then lint and format, drift of checked-in files, and every test. With a
+// `npm test`: sets up what is missing (a redis-server among it), then lint and format, drift of checked-in files, and every test. With a
 // pattern, `npm test -- roles`, only the matching tests. `--long --minutes N`: the race, model and crash tests
 // for that long.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ensureRedisServer } from './redis-server.mjs';
 import { runMain, setUp } from './setup.mjs';
 import { node, ROOT, StepFailed } from './steps.mjs';
 
@@ -22,13 +23,17 @@ await runMain(async () => {
       done.push(`${name} ${secondsSince(from)}`);
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
+      console.error(`\n${error.message}`);
       throw new StepFailed(
         `FAILED: ${name} after ${secondsSince(from)}${done.length > 0 ? `; passed: ${done.join(', ')}` : ''}`,
       );
     }
   };
 
-  await step('set-up', () => setUp({ compose: false }));
+  await step('set-up', async () => {
+    await ensureRedisServer();
+    await setUp({ compose: false });
+  });
   if (!long && rest.length === 0) {
     await step('lint and format', () => node([biome(), 'ci', '.'], { show: true }));
     await step('drift', () => node(['scripts/compose.mjs', '--check'], { show: true }));

@@ -1,6 +1,8 @@
 // The settings of the gateway; the only reader of the environment.
 import { commonSettings, milliseconds, readSettings, tokenSettings } from '@holdfast/platform/config';
+import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
+import { rateLimits } from './limits/limits.js';
 
 /** The longest that a request may be given, ms. */
 const MAX_REQUEST_TIMEOUT_MS = 60_000;
@@ -15,6 +17,7 @@ const url = z.url({ protocol: /^https?$/ });
 const settings = {
   ...commonSettings,
   ...tokenSettings,
+  ...redisSettings,
   /** The composed schema; taken over anew whenever the file changes. */
   SUPERGRAPH_FILE: z.string().min(1),
   /** Where each subgraph answers GraphQL. The supergraph file's own addresses are never used. */
@@ -33,6 +36,10 @@ const settings = {
   /** The GraphQL explorer at /graphql, for browsers. */
   EXPLORER: toggle,
   INTROSPECTION: toggle,
+  /** What differs from the table of limits, or `off`. */
+  RATE_LIMITS: rateLimits,
+  /** How many proxies stand in front of the gateway, each of which appends to X-Forwarded-For. */
+  TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
 };
 
 export type GatewaySettings = Readonly<z.infer<z.ZodObject<typeof settings>>>;

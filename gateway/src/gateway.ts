@@ -10,17 +10,20 @@ import {
 } from '@holdfast/platform/graphql';
 import type { HttpRequest } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
+import { createRedis, type Redis } from '@holdfast/platform/redis';
 import type { RunningService } from '@holdfast/platform/service';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { GatewaySettings } from './config.js';
 import { faultReply, GRAPHQL_PATH } from './fault-reply.js';
 import { indexPage } from './index-page.js';
+import type { LimitableGateway } from './limits/limited-gateway.js';
+import { createRateLimits } from './limits/rate-limits.js';
 import { createPublishedKeys } from './published-keys.js';
 import { createExecute } from './rest/operation.js';
 import { restEntries } from './rest/rest.js';
 import { createRouter } from './router.js';
 import { createSubgraphDataSource, type SubgraphDataSource } from './subgraph-data-source.js';
-import { createSupergraph, type Supergraph } from './supergraph.js';
+import { createSupergraph } from './supergraph.js';
 import { openSupergraphFile } from './supergraph-file.js';
 
 /** Starts the gateway. @throws when the supergraph file cannot be used */
@@ -32,7 +35,13 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     log,
   });
   const supergraph = createSupergraph({ file, dataSources, log });
-  const server = createServer(supergraph, settings, log);
+  const redis = openRedis(settings, log);
+  const limits = createRateLimits({
+    table: settings.RATE_LIMITS,
+    redis,
+    trustedProxies: settings.TRUSTED_PROXIES,
+  });
+  const server = createServer(limits.limit(supergraph.gateway), settings, log);
   await server.start();
 
   const verify = createRemoteVerifier(settings);
@@ -51,24 +60,35 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
   ]);
 
   return {
-    handler: router,
+    // Faults have the header fields about limits as well.
+    handler: async (request) => {
+      const reply = await router(request).catch((error: unknown) => faultReply(error, request, log));
+      return limits.describe(request, reply);
+    },
     onFault: (error, request) => faultReply(error, request, log),
     // A subgraph that is down is no reason to take the others' fields away as well.
     checks: { supergraph: () => supergraph.check(), keys: () => keys.answer() },
     close: async () => {
       await server.stop();
+      await redis?.close();
       await Promise.all([...dataSources.values()].map((dataSource) => dataSource.close()));
     },
   };
 }
 
+/** The counts of the limits live in Redis when there is one; nothing else of the gateway does. */
+function openRedis(settings: GatewaySettings, log: Logger): Redis | undefined {
+  const { REDIS_URL: url, REDIS_TIMEOUT_MS: timeoutMs, RATE_LIMITS } = settings;
+  return url === undefined || RATE_LIMITS === 'off' ? undefined : createRedis({ url, timeoutMs, log });
+}
+
 function createServer(
-  supergraph: Supergraph,
+  gateway: LimitableGateway,
   settings: GatewaySettings,
   log: Logger,
 ): ApolloServer<RequestContext> {
   return createGraphQLServer<RequestContext>({
-    gateway: supergraph.gateway,
+    gateway,
     introspection: settings.INTROSPECTION,
     plugins: [
       settings.EXPLORER

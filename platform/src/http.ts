@@ -21,6 +21,8 @@ export interface HttpRequest {
   /** Without the question mark. */
   readonly query: string;
   readonly headers: IncomingHttpHeaders;
+  /** The other end of the connection: a proxy, when one is in front. Empty once the connection is gone. */
+  readonly remoteAddress: string;
   readonly requestId: string;
   /** When the answer is of no use any more, ms since the epoch. */
   readonly deadlineAt: number;
@@ -130,6 +132,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       path: mark < 0 ? url : url.slice(0, mark),
       query: mark < 0 ? '' : url.slice(mark + 1),
       headers: message.headers,
+      remoteAddress: message.socket.remoteAddress ?? '',
       requestId: requestIdOf(message.headers[REQUEST_ID_HEADER]),
       deadlineAt: deadlineOf(message.headers[TIMEOUT_HEADER], options.timeoutMs),
       trail: {},

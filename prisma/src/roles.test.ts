@@ -17,7 +17,7 @@ afterAll(async () => {
 
 const TABLES: Record<Service, string[]> = {
   users: ['users.users', 'users.sessions'],
-  products: ['products.products', 'products.reservations'],
+  products: ['products.products', 'products.reservations', 'products.cache_control'],
   orders: ['orders.orders', 'orders.order_events'],
 };
 const SHARED = ['public._prisma_migrations'];

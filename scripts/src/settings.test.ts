@@ -34,11 +34,12 @@ test('REDIS_URL, RATE_LIMITS and CATALOG_WRITERS are handed on, and nothing else
 });
 
 test('all faults are reported together', () => {
-  const env = { PORT: '70000', DATABASE_URL: 'mysql://x' };
+  const env = { PORT: '70000', DATABASE_URL: 'mysql://x', REDIS_URL: 'localhost:6379' };
   expect(() => readLocalSettings(['--reset', '--fast'], env)).toThrow(
     'unknown argument --fast (there is only --reset); ' +
       'PORT is a number from 1 to 65432; got "70000"; ' +
       'DATABASE_URL is no PostgreSQL URL (postgres://user:password@host:5432/database); ' +
+      'REDIS_URL is no Redis URL (redis://user:password@host:6379); ' +
       '--reset deletes the embedded database only; empty the one of DATABASE_URL yourself',
   );
 });

@@ -36,9 +36,12 @@ export function readLocalSettings(args: string[], env: NodeJS.ProcessEnv): Local
     faults.push(`PORT is a number from 1 to ${HIGHEST_PORT}; got ${JSON.stringify(env['PORT'])}`);
   }
   const databaseUrl = env['DATABASE_URL'] || undefined;
-  if (databaseUrl !== undefined && !isPostgresUrl(databaseUrl)) {
+  if (databaseUrl !== undefined && !hasProtocol(databaseUrl, /^postgres(ql)?:$/)) {
     faults.push('DATABASE_URL is no PostgreSQL URL (postgres://user:password@host:5432/database)');
   }
+  const redisUrl = env['REDIS_URL'] || undefined;
+  if (redisUrl !== undefined && !hasProtocol(redisUrl, /^rediss?:$/))
+    faults.push('REDIS_URL is no Redis URL (redis://user:password@host:6379)');
   const reset = args.includes('--reset');
   if (reset && databaseUrl !== undefined) {
     faults.push('--reset deletes the embedded database only; empty the one of DATABASE_URL yourself');
@@ -61,6 +64,6 @@ export function readLocalSettings(args: string[], env: NodeJS.ProcessEnv): Local
   };
 }
 
-function isPostgresUrl(text: string): boolean {
-  return URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol);
+function hasProtocol(text: string, protocol: RegExp): boolean {
+  return URL.canParse(text) && protocol.test(new URL(text).protocol);
 }

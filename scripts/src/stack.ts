@@ -9,7 +9,7 @@ import { freePort } from './ports.js';
 import type { EmbeddedPostgres } from './postgres.js';
 import { openSecrets } from './secrets.js';
 import { seed } from './seed.js';
-import { createService, type ServiceProcess } from './service-process.js';
+import { createService, type ServiceDefinition, type ServiceProcess } from './service-process.js';
 import {
   entryOf,
   environmentOf,
@@ -18,6 +18,7 @@ import {
   type Ports,
   PROCESSES,
   type ProcessName,
+  type ServiceSettings,
 } from './services.js';
 
 export type StackOptions = {
@@ -44,6 +45,9 @@ export type StackOptions = {
   signal?: AbortSignal;
 };
 
+/** One more process of a service, with the settings of the first on ports of its own. */
+export type Instance = { url: string; opsUrl: string; service: ServiceProcess };
+
 export type Stack = {
   /** Where each process answers, without a path. */
   urls: Record<ProcessName, string>;
@@ -51,6 +55,11 @@ export type Stack = {
   services: Record<ProcessName, ServiceProcess>;
   database: { adminUrl: string; urls: Record<Service, string>; embedded: EmbeddedPostgres | undefined };
   signingKeysFile: string;
+  /**
+   * Starts one more process of that name, with `environment` on top of the first one's, and waits until it is ready.
+   * Nothing finds it but whoever is told.
+   */
+  another(name: ProcessName, environment?: Record<string, string>): Promise<Instance>;
   /** SIGTERM to every process, SIGKILL after `graceMs` (default 25 s), the database last. */
   stop(graceMs?: number): Promise<void>;
 };
@@ -85,51 +94,70 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const urlOf = (service: Service) => serviceUrl(adminUrl, service, rolePasswords[service]);
     const urls = { users: urlOf('users'), products: urlOf('products'), orders: urlOf('orders') };
     if (options.seeded) await step('loading demo data', () => seed(urls));
-    await step('starting the services', () => startServices(options, { urls, signingKeysFile }, services));
-    return handles(options, { server, urls, signingKeysFile, services });
+    const made = { server, urls, signingKeysFile, services };
+    await step('starting the services', () => startServices(options, made));
+    return handles(options, made);
   } catch (error) {
     await stopAll(services, server, GRACE_MS);
     throw error;
   }
 }
 
+/** What a stack is made of. */
+type Made = {
+  server: DatabaseServer;
+  urls: Record<Service, string>;
+  signingKeysFile: string;
+  /** Every process, in the order of their start. */
+  services: ServiceProcess[];
+};
+
 /** Adds the processes to `services` before they start, so that a failure of one leaves none behind. */
-async function startServices(
-  options: StackOptions,
-  made: { urls: Record<Service, string>; signingKeysFile: string },
-  services: ServiceProcess[],
-): Promise<void> {
-  const settings = {
+async function startServices(options: StackOptions, made: Made): Promise<void> {
+  for (const name of PROCESSES) addService(definitionOf(name, options, made), options, made);
+  const aborted = new Promise<never>((_, reject) => {
+    options.signal?.addEventListener('abort', () => reject(options.signal?.reason));
+  });
+  await Promise.race([aborted, Promise.all(made.services.map((service) => service.start()))]);
+}
+
+function addService(definition: ServiceDefinition, { log, supervised }: StackOptions, { services }: Made) {
+  const service = createService(definition, { log, supervised });
+  services.push(service);
+  return service;
+}
+
+function definitionOf(name: ProcessName, options: StackOptions, made: Made): ServiceDefinition {
+  const settings: ServiceSettings = {
     ports: options.ports,
     databaseUrls: made.urls,
     signingKeysFile: made.signingKeysFile,
     logLevel: options.logLevel ?? 'info',
     passedThrough: options.passedThrough ?? {},
   };
-  for (const name of PROCESSES) {
-    const definition = {
-      name,
-      entry: entryOf(name),
-      env: { ...environmentOf(name, settings), ...options.environment?.[name] },
-      readyUrl: `${opsUrl(options.ports, name)}/readyz`,
-    };
-    services.push(createService(definition, { log: options.log, supervised: options.supervised }));
-  }
-  const aborted = new Promise<never>((_, reject) => {
-    options.signal?.addEventListener('abort', () => reject(options.signal?.reason));
-  });
-  await Promise.race([aborted, Promise.all(services.map((service) => service.start()))]);
+  return {
+    name,
+    entry: entryOf(name),
+    env: { ...environmentOf(name, settings), ...options.environment?.[name] },
+    readyUrl: `${opsUrl(options.ports, name)}/readyz`,
+  };
 }
 
-function handles(
-  { ports }: StackOptions,
-  made: {
-    server: DatabaseServer;
-    urls: Record<Service, string>;
-    signingKeysFile: string;
-    services: ServiceProcess[];
-  },
-): Stack {
+async function startAnother(
+  name: ProcessName,
+  environment: Record<string, string>,
+  options: StackOptions,
+  made: Made,
+): Promise<Instance> {
+  const ports = { ...options.ports, [name]: { http: await freePort(), ops: await freePort() } };
+  const definition = definitionOf(name, { ...options, ports }, made);
+  const service = addService({ ...definition, env: { ...definition.env, ...environment } }, options, made);
+  await service.start();
+  return { url: httpUrl(ports, name), opsUrl: opsUrl(ports, name), service };
+}
+
+function handles(options: StackOptions, made: Made): Stack {
+  const { ports } = options;
   const { server, urls, signingKeysFile, services } = made;
   const named = (name: ProcessName): ServiceProcess => {
     const service = services.find((each) => each.name === name);
@@ -142,6 +170,7 @@ function handles(
     services: each(named),
     database: { adminUrl: server.adminUrl, urls, embedded: server.embedded },
     signingKeysFile,
+    another: (name, environment = {}) => startAnother(name, environment, options, made),
     stop: (graceMs = GRACE_MS) => stopAll(services, server, graceMs),
   };
 }

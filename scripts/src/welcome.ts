@@ -19,6 +19,7 @@ Holdfast is ready.
   subgraphs             ${(['users', 'products', 'orders'] as const).map((name) => localhost(stack.urls[name])).join('  ')}
   health and metrics    ${localhost(stack.opsUrls.gateway)}/readyz  /metrics
   database              ${databaseLine(stack, settings)}
+  cache and limits      ${redisLine(settings)}
   demo accounts         ${accounts.join('\n                        ')}
 
 Log in, and look at the catalogue:
@@ -40,4 +41,16 @@ function databaseLine({ database }: Stack, { dataDir }: LocalSettings): string {
   const place = `${hostname}:${port || 5432}${pathname}`;
   if (database.embedded === undefined) return `${place} (of DATABASE_URL)`;
   return `${place} (embedded, in ${relative(process.cwd(), dataDir) || '.'}/postgres)`;
+}
+
+/** Never the password. */
+function redisLine({ passedThrough }: LocalSettings): string {
+  const url = passedThrough['REDIS_URL'];
+  const place = url === undefined ? 'in the processes (REDIS_URL shares them)' : `Redis at ${hostOf(url)}`;
+  return passedThrough['RATE_LIMITS'] === 'off' ? `${place}; limits are off` : place;
+}
+
+function hostOf(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `${hostname}:${port || 6379}`;
 }

@@ -86,6 +86,26 @@ describe('the OpenAPI document', () => {
   });
 });
 
+describe('limits in the OpenAPI document', () => {
+  interface Documented {
+    readonly responses: Record<
+      string,
+      { headers: Record<string, { required: boolean }>; description: string }
+    >;
+  }
+
+  it('are a 429 with Retry-After of every call, and the RateLimit fields of every reply', () => {
+    for (const item of Object.values<Record<string, Documented>>(document.paths)) {
+      for (const { responses } of Object.values(item)) {
+        expect(responses['429']?.description).toContain('`RATE_LIMITED`');
+        expect(responses['429']?.headers).toHaveProperty(['Retry-After', 'required'], true);
+        for (const { headers } of Object.values(responses))
+          expect(Object.keys(headers)).toEqual(expect.arrayContaining(['RateLimit-Policy', 'RateLimit']));
+      }
+    }
+  });
+});
+
 describe('the operations behind the routes', () => {
   it('are valid in the supergraph', async () => {
     const sdl = compose({

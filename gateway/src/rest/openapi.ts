@@ -63,17 +63,25 @@ const REPLY_HEADERS: Readonly<Record<string, HeaderDescription>> = {
   'Preference-Applied': sometimes('What of `Prefer` was followed (RFC 7240).'),
   'WWW-Authenticate': always('How to sign in (RFC 6750).'),
   'Retry-After': always('Seconds after which to try again.'),
+  'RateLimit-Policy': sometimes(
+    'The tightest limit that the call met: its name, calls `q` and seconds `w`. Absent where limits are off.',
+  ),
+  RateLimit: sometimes('What of it is left: calls `r`, and seconds `t` until it is whole again.'),
 };
+
+/** What every reply carries. */
+const COMMON_HEADERS = ['X-Request-Id', 'RateLimit-Policy', 'RateLimit'];
 
 const CONFLICT_TAG = sometimes('The version of now, when it is the version that was wrong.');
 const ACCEPTED = sometimes('The media types that are accepted.');
 
-/** What problems carry beside `X-Request-Id`, by their status. */
+/** What problems carry beside these, by their status. */
 const PROBLEM_HEADERS: Readonly<Record<number, Readonly<Record<string, HeaderDescription>>>> = {
   401: pick('WWW-Authenticate'),
   409: { ETag: CONFLICT_TAG },
   412: pick('ETag'),
   415: { Accept: ACCEPTED, 'Accept-Patch': ACCEPTED },
+  429: pick('Retry-After'),
   503: pick('Retry-After'),
 };
 
@@ -100,6 +108,7 @@ export function problemsOf({ secured, body, problems }: RouteDescription): reado
     'BAD_USER_INPUT',
     'INVALID_INPUT',
     ...problems,
+    'RATE_LIMITED',
     'INTERNAL_SERVER_ERROR',
     'SERVICE_UNAVAILABLE',
   ];
@@ -109,7 +118,7 @@ function goodReply({ description, content, headers = [] }: ReplyDescription): Js
   const schema = content && schemaReference(content.schema.name);
   return {
     description,
-    headers: pick('X-Request-Id', ...headers),
+    headers: pick(...COMMON_HEADERS, ...headers),
     ...(schema && {
       content: { 'application/json': { schema: content.list ? { type: 'array', items: schema } : schema } },
     }),
@@ -124,7 +133,7 @@ function problemReplies(codes: readonly ProblemCode[]): Json {
       status,
       {
         description: ofStatus.map((code) => `\`${code}\`: ${PROBLEMS[code][1]}.`).join(' '),
-        headers: { ...pick('X-Request-Id'), ...PROBLEM_HEADERS[status] },
+        headers: { ...pick(...COMMON_HEADERS), ...PROBLEM_HEADERS[status] },
         content: { 'application/problem+json': { schema: schemaReference(PROBLEM.name) } },
       },
     ]),

@@ -114,6 +114,7 @@ export async function startStubSystem({
       PRODUCTS_URL: `${urlOf('products')}/graphql`,
       ORDERS_URL: `${urlOf('orders')}/graphql`,
       JWKS_URL: `${urlOf('users')}/jwks`,
+      RATE_LIMITS: 'off',
       ...settings,
     }),
     log,

@@ -1,6 +1,7 @@
 // The settings of the products service.
 import { commonSettings, databaseSettings, readSettings, tokenSettings } from '@holdfast/platform/config';
 import { workerSettings } from '@holdfast/platform/queue';
+import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
 
 const settings = {
@@ -8,7 +9,11 @@ const settings = {
   ...databaseSettings,
   ...tokenSettings,
   ...workerSettings,
+  ...redisSettings,
   JWKS_URL: z.url(),
+  /** `on`: in Redis when REDIS_URL is given, in the process otherwise, which is right for one instance only. */
+  CACHE: z.enum(['on', 'off']).default('on'),
+  CACHE_MAX_BYTES: z.coerce.number().int().min(1_000_000).default(64_000_000),
   /** Who may write the catalogue: any signed-in account, or staff only. */
   CATALOG_WRITERS: z.enum(['everyone', 'staff']).default('everyone'),
 };

@@ -1,7 +1,6 @@
 // What the resolvers of one request share.
 import type { RequestContext } from '@holdfast/platform/graphql';
 import DataLoader from 'dataloader';
-import type pg from 'pg';
 import type { Product, ProductTable } from './data/products.js';
 import type { Catalogue } from './domain/catalogue.js';
 
@@ -10,7 +9,7 @@ export interface Context extends RequestContext {
   /** By id, archived ones included; a batch is one statement. */
   readonly products: DataLoader<string, Product | null>;
   readonly catalogWriters: 'everyone' | 'staff';
-  readonly pool: pg.Pool;
+  readonly table: ProductTable;
 }
 
 /** Loads products by id, in one statement for all that are asked for in the same turn. */

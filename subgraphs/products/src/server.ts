@@ -8,7 +8,9 @@ import { createSubgraph } from '@holdfast/platform/subgraph';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { ProductsSettings } from './config.js';
 import { createProductLoader } from './context.js';
+import { openProductCache } from './data/cache/open.js';
 import { createProductTable } from './data/products.js';
+import { createReservations } from './data/reservations.js';
 import { createCatalogue } from './domain/catalogue.js';
 import { stockJobs } from './jobs.js';
 import { resolvers } from './resolvers.js';
@@ -16,7 +18,8 @@ import { resolvers } from './resolvers.js';
 export async function startProducts(settings: ProductsSettings, log: Logger): Promise<RunningService> {
   const { DATABASE_URL: url, DATABASE_POOL_MAX: max } = settings;
   const pool = createPool({ url, max, applicationName: 'products', log });
-  const table = createProductTable(pool);
+  const { cache, close: closeCache } = openProductCache(settings, log);
+  const table = createProductTable(pool, cache);
   const catalogue = createCatalogue(table);
   const subgraph = await createSubgraph({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
@@ -24,14 +27,19 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
     verify: createRemoteVerifier(settings),
     context: (base) => ({
       ...base,
-      pool,
+      table,
       catalogue,
       catalogWriters: settings.CATALOG_WRITERS,
       products: createProductLoader(table),
     }),
     log,
   });
-  const worker = startWorker({ settings, applicationName: 'products-worker', handlers: stockJobs, log });
+  const worker = startWorker({
+    settings,
+    applicationName: 'products-worker',
+    handlers: (db) => stockJobs(createReservations(db, cache)),
+    log,
+  });
 
   return {
     handler: subgraph.handler,
@@ -40,7 +48,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
     close: async () => {
       await worker.stop();
       await subgraph.close();
-      await pool.end();
+      await Promise.all([pool.end(), closeCache()]);
     },
   };
 }

@@ -13,8 +13,21 @@ import { secretsUsed } from './client.js';
 export interface SystemOptions {
   /** A server of its own, fsync on, that the test may kill; otherwise a database on the run's server. */
   readonly ownPostgres?: boolean;
-  /** Extra settings of every service. */
+  /** Extra settings of every service. Limits are off unless they are set here. */
   readonly env?: Record<string, string>;
+}
+
+/** One more process of a service. */
+export interface AnotherInstance {
+  /** Where it answers, without a path. */
+  readonly url: string;
+  opsUrl(path: string): string;
+  pid(): number | undefined;
+  /** SIGKILL; it stays dead until `restart`. */
+  kill(): Promise<void>;
+  restart(): Promise<void>;
+  /** SIGTERM. The system's own `stop` ends it, too. */
+  stop(): Promise<void>;
 }
 
 export interface System {
@@ -36,6 +49,8 @@ export interface System {
   restart(service: ProcessName): Promise<void>;
   /** SIGTERM. Resolves when it has ended. */
   terminate(service: ProcessName): Promise<void>;
+  /** Starts a second process of a service, on the same database and with the same settings but `env`. */
+  another(service: ProcessName, env?: Record<string, string>): Promise<AnotherInstance>;
   killPostgres(): Promise<void>;
   restartPostgres(): Promise<void>;
   /** Ends everything, and fails when a secret that a test used stands in the log. */
@@ -61,7 +76,7 @@ export async function startSystem({ ownPostgres = false, env = {} }: SystemOptio
     databaseUrl: database?.adminUrl,
     supervised: false,
     seeded: false,
-    passedThrough: { JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE, ...env },
+    passedThrough: { JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE, RATE_LIMITS: 'off', ...env },
   });
   const { keys } = JSON.parse(await readFile(stack.signingKeysFile, 'utf8'));
   const passwords = JSON.parse(await readFile(join(dataDir, 'role-passwords.json'), 'utf8'));
@@ -80,6 +95,7 @@ export async function startSystem({ ownPostgres = false, env = {} }: SystemOptio
     kill: (service) => stack.services[service].kill(),
     restart: (service) => stack.services[service].restart(),
     terminate: (service) => stack.services[service].stop(GRACE_MS),
+    another: (service, extra) => another(stack, service, extra),
     killPostgres: () => embedded(stack).kill(),
     restartPostgres: () => embedded(stack).restart(),
     stop: async () => {
@@ -94,6 +110,22 @@ export async function startSystem({ ownPostgres = false, env = {} }: SystemOptio
       for (const secret of secretsUsed)
         if (log.includes(secret)) throw new Error('a secret that was used stands in the log');
     },
+  };
+}
+
+async function another(
+  stack: Stack,
+  name: ProcessName,
+  env: Record<string, string> = {},
+): Promise<AnotherInstance> {
+  const { url, opsUrl, service } = await stack.another(name, env);
+  return {
+    url,
+    opsUrl: (path) => opsUrl + path,
+    pid: () => service.pid,
+    kill: () => service.kill(),
+    restart: () => service.restart(),
+    stop: () => service.stop(GRACE_MS),
   };
 }
 

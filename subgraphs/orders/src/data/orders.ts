@@ -86,7 +86,7 @@ const cancelGuarded: Statement<[id: string, userId: string, expectedVersion: num
      INSERT INTO orders.order_events (order_id, version, status, created_at)
      SELECT id, version, status, updated_at FROM cancelled
    )
-   SELECT ${COLUMNS}, ${addJob('release-stock', "json_build_object('orderId', id)")}
+   SELECT ${COLUMNS}, ${addJob('release-stock', "json_build_object('orderId', id, 'productId', product_id)")}
      FROM cancelled`,
 );
 

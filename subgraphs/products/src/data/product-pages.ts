@@ -1,5 +1,6 @@
 // Pages of the catalogue: keyset pagination over an index for every order, one prepared statement for each shape of
 // question (order, whether it goes on after a cursor, which filters), so that each has a plan of its own.
+import { createHash } from 'node:crypto';
 import { decodeCursor, encodeCursor } from '@holdfast/platform/pages';
 import type pg from 'pg';
 import { PRODUCT_COLUMNS, type Product } from './products.js';
@@ -86,4 +87,10 @@ function statementOf({ order, after, filter, limit }: ProductPageQuery): pg.Quer
 /** At most `limit` products in their order. */
 export async function selectProductPage(pool: pg.Pool, query: ProductPageQuery): Promise<Product[]> {
   return (await pool.query<Product>(statementOf(query))).rows;
+}
+
+/** The same for the same question, and short: what a client searches for may be long. */
+export function pageKey({ order, after, filter, limit }: ProductPageQuery): string {
+  const question = [order, after ?? null, FILTER_NAMES.map((name) => filter[name] ?? null), limit];
+  return createHash('sha256').update(JSON.stringify(question)).digest('base64url');
 }

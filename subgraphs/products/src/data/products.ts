@@ -2,6 +2,9 @@
 import { createPrismaClient, type PrismaClient, type Product as ProductModel } from '@holdfast/database';
 import { type Statement, statement } from '@holdfast/platform/database';
 import type pg from 'pg';
+import { v7 as uuidv7 } from 'uuid';
+import type { ProductCache } from './cache/product-cache.js';
+import { type ProductPageQuery, pageKey, selectProductPage } from './product-pages.js';
 
 /** A product as the service handles it: the price is a decimal string. */
 export type Product = Omit<ProductModel, 'price'> & { readonly price: string };
@@ -14,32 +17,40 @@ export interface ProductChange {
   readonly stock?: number | undefined;
 }
 
-export const PRODUCT_COLUMNS = `id, name, description, price, stock, version, content_version AS "contentVersion",
-  archived_at AS "archivedAt", created_at AS "createdAt", updated_at AS "updatedAt"`;
+export interface NewProduct {
+  readonly name: string;
+  readonly description: string | null;
+  readonly price: string;
+  readonly stock: number;
+}
+
+/** Of `products.products` by the name that PostgreSQL gives it, so that they can be told from those of a join. */
+export const PRODUCT_COLUMNS = `products.id, products.name, products.description, products.price, products.stock,
+  products.version, products.content_version AS "contentVersion", products.archived_at AS "archivedAt",
+  products.created_at AS "createdAt", products.updated_at AS "updatedAt"`;
 
 const selectByIds: Statement<[ids: string[]], Product> = statement(
   'products_by_ids',
   `SELECT ${PRODUCT_COLUMNS} FROM products.products WHERE id = ANY($1::uuid[])`,
 );
 
+type UpdateParameters = [
+  id: string,
+  expectedVersion: number,
+  exact: boolean,
+  name: string | null,
+  setsDescription: boolean,
+  description: string | null,
+  price: string | null,
+  stock: number | null,
+  editsContent: boolean,
+];
+
 /**
  * Compare-and-swap. An edit that leaves the stock alone may be based on any version since the last edit of content,
  * because only sales lie between; `exact` demands the current one.
  */
-const updateGuarded: Statement<
-  [
-    id: string,
-    expectedVersion: number,
-    exact: boolean,
-    name: string | null,
-    setsDescription: boolean,
-    description: string | null,
-    price: string | null,
-    stock: number | null,
-    editsContent: boolean,
-  ],
-  Product
-> = statement(
+const updateGuarded: Statement<UpdateParameters, Product> = statement(
   'products_update',
   `UPDATE products.products
       SET name = coalesce($4, name),
@@ -54,12 +65,12 @@ const updateGuarded: Statement<
 RETURNING ${PRODUCT_COLUMNS}`,
 );
 
-const archiveGuarded: Statement<[id: string, expectedVersion: number], { id: string }> = statement(
+const archiveGuarded: Statement<[id: string, expectedVersion: number], Product> = statement(
   'products_archive',
   `UPDATE products.products
       SET archived_at = now(), version = version + 1, updated_at = now()
     WHERE id = $1 AND version = $2 AND archived_at IS NULL
-RETURNING id`,
+RETURNING ${PRODUCT_COLUMNS}`,
 );
 
 const adjustGuarded: Statement<[id: string, delta: number, maxStock: number], Product> = statement(
@@ -73,6 +84,7 @@ RETURNING ${PRODUCT_COLUMNS}`,
 /** What the domain asks of the table. Archived products come from `byIds` only. */
 export interface ProductTable {
   byIds(ids: readonly string[]): Promise<Product[]>;
+  page(query: ProductPageQuery): Promise<Product[]>;
   insert(product: {
     name: string;
     description: string | null;
@@ -86,37 +98,56 @@ export interface ProductTable {
     exact: boolean,
     change: ProductChange,
   ): Promise<Product | undefined>;
-  archive(id: string, expectedVersion: number): Promise<boolean>;
+  /** Undefined when the guard did not hold. */
+  archive(id: string, expectedVersion: number): Promise<Product | undefined>;
   /** Undefined when there is no such product or the stock would leave 0 to `maxStock`. */
   adjustStock(id: string, delta: number, maxStock: number): Promise<Product | undefined>;
 }
 
-/** The table over `pool`. */
-export function createProductTable(pool: pg.Pool): ProductTable {
+/** The table over `pool`, read through `cache` and written around its fences. */
+export function createProductTable(pool: pg.Pool, cache: ProductCache): ProductTable {
   const prisma: PrismaClient = createPrismaClient(pool);
   return {
-    byIds: (ids) => selectByIds(pool, [...ids]),
+    byIds: (ids) => cache.byIds(ids, (absent) => selectByIds(pool, [...absent])),
+    page: (query) => cache.page(pageKey(query), () => selectProductPage(pool, query)),
     insert: async (product) => {
-      const row = await prisma.product.create({ data: product });
-      return { ...row, price: row.price.toFixed(2) };
+      const id = uuidv7();
+      const inserted = await cache.write(id, async () => {
+        const row = await prisma.product.create({ data: { ...product, id } });
+        return { ...row, price: row.price.toFixed(2) };
+      });
+      if (!inserted) throw new Error(`product ${id} was not inserted`);
+      return inserted;
     },
-    update: async (id, expectedVersion, exact, { name, description, price, stock }) => {
-      const editsContent = name !== undefined || description !== undefined || price !== undefined;
-      const [row] = await updateGuarded(
-        pool,
+    update: (id, expectedVersion, exact, change) =>
+      cache.write(
         id,
-        expectedVersion,
-        exact,
-        name ?? null,
-        description !== undefined,
-        description ?? null,
-        price ?? null,
-        stock ?? null,
-        editsContent,
-      );
-      return row;
-    },
-    archive: async (id, expectedVersion) => (await archiveGuarded(pool, id, expectedVersion)).length === 1,
-    adjustStock: async (id, delta, maxStock) => (await adjustGuarded(pool, id, delta, maxStock))[0],
+        async () => (await updateGuarded(pool, ...updateParameters(id, expectedVersion, exact, change)))[0],
+      ),
+    archive: (id, expectedVersion) =>
+      cache.write(id, async () => (await archiveGuarded(pool, id, expectedVersion))[0]),
+    adjustStock: (id, delta, maxStock) =>
+      cache.write(id, async () => (await adjustGuarded(pool, id, delta, maxStock))[0]),
   };
+}
+
+function updateParameters(
+  id: string,
+  expectedVersion: number,
+  exact: boolean,
+  { name, description, price, stock }: ProductChange,
+): UpdateParameters {
+  const editsContent = name !== undefined || description !== undefined || price !== undefined;
+  const setsDescription = description !== undefined;
+  return [
+    id,
+    expectedVersion,
+    exact,
+    name ?? null,
+    setsDescription,
+    description ?? null,
+    price ?? null,
+    stock ?? null,
+    editsContent,
+  ];
 }

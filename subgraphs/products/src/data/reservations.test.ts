@@ -3,8 +3,9 @@
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { NO_CACHE } from './cache/product-cache.js';
 import { createProductTable } from './products.js';
-import { releaseStock, reserveStock } from './reservations.js';
+import { createReservations } from './reservations.js';
 
 let database: TestDatabase;
 let admin: pg.Client;
@@ -27,6 +28,11 @@ afterEach(async () => {
   await Promise.all([admin, first, second].map((client) => client.end()));
   await database.drop();
 });
+
+const reserveStock = (on: pg.Client, orderId: string, product: string, quantity: number): Promise<void> =>
+  createReservations(on, NO_CACHE).reserve(orderId, product, quantity);
+const releaseStock = (on: pg.Client, orderId: string): Promise<void> =>
+  createReservations(on, NO_CACHE).release(orderId, productId);
 
 const stock = async (): Promise<number> =>
   (await admin.query('SELECT stock FROM products.products WHERE id = $1', [productId])).rows[0].stock;
@@ -136,7 +142,7 @@ describe('a product that was deleted', () => {
   it('is changed by nobody', async () => {
     const pool = new pg.Pool({ connectionString: database.urls.products });
     try {
-      const table = createProductTable(pool);
+      const table = createProductTable(pool, NO_CACHE);
       await table.archive(productId, 1);
       expect(await table.update(productId, 2, true, { name: 'Back again' })).toBeUndefined();
       expect(await table.adjustStock(productId, 1, 100)).toBeUndefined();

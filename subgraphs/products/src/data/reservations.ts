@@ -2,6 +2,11 @@
 // which a crash could take the stock without the answer, or answer without the stock.
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
 import { addJob } from '@holdfast/platform/queue';
+import type { ProductCache } from './cache/product-cache.js';
+import { PRODUCT_COLUMNS, type Product } from './products.js';
+
+/** A product, or nothing but nulls where the stock was not touched. */
+type Taken = Product | { readonly id: null };
 
 const SETTLEMENT = `json_build_object(
   'orderId', $1::uuid,
@@ -14,12 +19,10 @@ const SETTLEMENT = `json_build_object(
  * product's row lock; the second then breaks the primary key, which undoes all of it, and is retried into "nothing".
  * Were the conflict ignored instead, the second's decrement would stay.
  */
-const reserve: Statement<
-  [orderId: string, productId: string, quantity: number],
-  { status: 'HELD' | 'REFUSED' }
-> = statement(
-  'reservations_reserve',
-  `WITH product AS (
+const reserve: Statement<[orderId: string, productId: string, quantity: number], { jobId: string } & Taken> =
+  statement(
+    'reservations_reserve',
+    `WITH product AS (
        SELECT id, stock, archived_at IS NULL AS live FROM products.products WHERE id = $2 FOR NO KEY UPDATE
      ), fresh AS (
        SELECT id, stock, live, live AND stock >= $3 AS held FROM product
@@ -28,21 +31,22 @@ const reserve: Statement<
        UPDATE products.products
           SET stock = products.stock - $3, version = products.version + 1, updated_at = now()
          FROM fresh WHERE products.id = fresh.id AND fresh.held
+       RETURNING ${PRODUCT_COLUMNS}
      ), reservation AS (
        INSERT INTO products.reservations (order_id, product_id, quantity, status)
        SELECT $1, id, $3, (CASE WHEN held THEN 'HELD' ELSE 'REFUSED' END)::products.reservation_status FROM fresh
-       RETURNING status
+       RETURNING order_id
      )
-     SELECT reservation.status, ${addJob('settle-order', SETTLEMENT)}
-       FROM reservation, fresh`,
-);
+     SELECT ${addJob('settle-order', SETTLEMENT)}, taken.*
+       FROM reservation CROSS JOIN fresh LEFT JOIN taken ON true`,
+  );
 
 const exists: Statement<[orderId: string], { one: number }> = statement(
   'reservations_exists',
   'SELECT 1 AS one FROM products.reservations WHERE order_id = $1',
 );
 
-const release: Statement<[orderId: string], { id: string }> = statement(
+const release: Statement<[orderId: string], Product> = statement(
   'reservations_release',
   `WITH released AS (
      UPDATE products.reservations SET status = 'RELEASED', updated_at = now()
@@ -52,25 +56,39 @@ const release: Statement<[orderId: string], { id: string }> = statement(
    UPDATE products.products
       SET stock = products.stock + released.quantity, version = products.version + 1, updated_at = now()
      FROM released WHERE products.id = released.product_id
-RETURNING products.id`,
+RETURNING ${PRODUCT_COLUMNS}`,
 );
 
-/**
- * Takes the units of an order from the stock, or refuses to, once; adds the `settle-order` job with the outcome.
- * @throws {Error} when there is no such product at all, which the foreign key of orders rules out
- */
-export async function reserveStock(
-  db: Queryable,
-  orderId: string,
-  productId: string,
-  quantity: number,
-): Promise<void> {
-  const [decided] = await reserve(db, orderId, productId, quantity);
-  if (decided || (await exists(db, orderId)).length > 0) return;
-  throw new Error(`order ${orderId} names product ${productId}, which does not exist`);
+export interface Reservations {
+  /**
+   * Takes the units of an order from the stock, or refuses to, once; adds the `settle-order` job with the outcome.
+   * @throws {Error} when there is no such product at all, which the foreign key of orders rules out
+   */
+  reserve(orderId: string, productId: string, quantity: number): Promise<void>;
+  /** Puts the units of an order back, once. */
+  release(orderId: string, productId: string): Promise<void>;
 }
 
-/** Puts the units of an order back, once. */
-export async function releaseStock(db: Queryable, orderId: string): Promise<void> {
-  await release(db, orderId);
+/** Reservations through `db`. A change of stock is a write of the product, and so goes around the cache's fences. */
+export function createReservations(db: Queryable, cache: ProductCache): Reservations {
+  return {
+    reserve: async (orderId, productId, quantity) => {
+      await cache.write(productId, async () => {
+        const [decided] = await reserve(db, orderId, productId, quantity);
+        if (!decided && (await exists(db, orderId)).length === 0) {
+          throw new Error(`order ${orderId} names product ${productId}, which does not exist`);
+        }
+        return decided && isProduct(decided) ? withoutJob(decided) : undefined;
+      });
+    },
+    release: async (orderId, productId) => {
+      await cache.write(productId, async () => (await release(db, orderId))[0]);
+    },
+  };
+}
+
+const isProduct = <Row extends Taken>(row: Row): row is Row & Product => row.id !== null;
+
+function withoutJob({ jobId: _, ...product }: Product & { readonly jobId: string }): Product {
+  return product;
 }

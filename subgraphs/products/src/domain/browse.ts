@@ -3,15 +3,13 @@ import { badInput } from '@holdfast/platform/errors';
 import { parseMoney } from '@holdfast/platform/money';
 import { type Connection, pageSize, toConnection } from '@holdfast/platform/pages';
 import { came, check, isPlainText } from '@holdfast/platform/validation';
-import type pg from 'pg';
 import {
   type ProductFilter,
   type ProductOrder,
   productCursor,
   productSortKey,
-  selectProductPage,
 } from '../data/product-pages.js';
-import type { Product } from '../data/products.js';
+import type { Product, ProductTable } from '../data/products.js';
 import { filterRules } from './rules.js';
 
 export interface BrowseQuery {
@@ -43,12 +41,12 @@ function sortKeyOf(order: ProductOrder, after: string): string[] {
  * @throws {AppError} BAD_USER_INPUT naming the argument that breaks a rule
  */
 export async function browse(
-  pool: pg.Pool,
+  table: ProductTable,
   { first, after, filter, order }: BrowseQuery,
 ): Promise<Connection<Product>> {
   const size = pageSize(first);
   const by = order ?? 'NEWEST';
-  const rows = await selectProductPage(pool, {
+  const rows = await table.page({
     order: by,
     after: after == null ? undefined : sortKeyOf(by, after),
     filter: filterOf(filter),

@@ -56,6 +56,9 @@ const conflict = (expectedVersion: number, current: Product): VersionConflict =>
   current,
 });
 
+/** An id as it is stored: UUIDs are compared without case. */
+const idOf = (given: string): string | undefined => (isId(given) ? given.toLowerCase() : undefined);
+
 /** The catalogue over its table. */
 export function createCatalogue(table: ProductTable): Catalogue {
   async function live(id: string): Promise<Product | undefined> {
@@ -75,10 +78,11 @@ export function createCatalogue(table: ProductTable): Catalogue {
       return checked.ok ? table.insert(checked.value) : checked.invalid;
     },
 
-    update: async (id, expectedVersion, exact, input) => {
+    update: async (given, expectedVersion, exact, input) => {
       const checked = check(changeRules, input);
       if (!checked.ok) return checked.invalid;
-      if (!isId(id)) return notFound(id);
+      const id = idOf(given);
+      if (!id) return notFound(given);
       const change: ProductChange = checked.value;
       const setsStock = change.stock !== undefined;
       return (
@@ -86,14 +90,16 @@ export function createCatalogue(table: ProductTable): Catalogue {
       );
     },
 
-    remove: async (id, expectedVersion) => {
-      if (!isId(id)) return notFound(id);
+    remove: async (given, expectedVersion) => {
+      const id = idOf(given);
+      if (!id) return notFound(given);
       if (await table.archive(id, expectedVersion)) return { __typename: 'ProductDeleted', id };
       return refusal(id, expectedVersion);
     },
 
-    adjustStock: async (id, delta) => {
-      if (!isId(id)) return notFound(id);
+    adjustStock: async (given, delta) => {
+      const id = idOf(given);
+      if (!id) return notFound(given);
       const checked = check(adjustRules, { delta });
       if (!checked.ok) return checked.invalid;
       const adjusted = await table.adjustStock(id, delta, MAX_STOCK);

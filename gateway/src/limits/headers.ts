@@ -1,0 +1,24 @@
+// The header fields about limits: RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10, structured
+// fields of RFC 9651) and, with 429, Retry-After (RFC 9110, 10.2.3).
+import { type Count, secondsUntil } from './limiter.js';
+
+/** The count that will stop the caller first: one that refused something, else the one with the least left. */
+export function tightest(counts: readonly Count[]): Count | undefined {
+  const left = ({ refused, remaining }: Count) => (refused ? -1 : remaining);
+  return counts.reduce<Count | undefined>(
+    (before, count) => (before === undefined || left(count) < left(before) ? count : before),
+    undefined,
+  );
+}
+
+export function limitHeaders(
+  { limit, remaining, resetMs }: Count,
+  status: number,
+): Readonly<Record<string, string>> {
+  const reset = secondsUntil(resetMs);
+  return {
+    'ratelimit-policy': `"${limit.name}";q=${limit.max};w=${secondsUntil(limit.windowMs)}`,
+    ratelimit: `"${limit.name}";r=${remaining};t=${reset}`,
+    ...(status === 429 && { 'retry-after': String(reset) }),
+  };
+}

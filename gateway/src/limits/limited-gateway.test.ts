@@ -1,0 +1,164 @@
+// Limits on what is executed: which fields count, what a refused one answers, and what is not even asked.
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { type StubSystem, type SubgraphName, startStubSystem } from '../test/stub-system.js';
+
+const HEADER = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
+const SCHEMAS: Record<SubgraphName, string> = {
+  users: `${HEADER} type Query { me: String echo(text: String): String sure: String! }`,
+  products: `${HEADER} type Query { pot: String }`,
+  orders: `${HEADER} type Query { order: String } type Mutation { createOrder(n: Int): String other: String }`,
+};
+
+let asked: string[] = [];
+const answer = (name: string) => (_: unknown, args: Record<string, unknown>) => {
+  asked.push(name);
+  return String(Object.values(args)[0] ?? name);
+};
+const resolvers = {
+  users: { Query: { me: answer('me'), echo: answer('echo'), sure: answer('sure') } },
+  products: { Query: { pot: answer('pot') } },
+  orders: {
+    Query: { order: answer('order') },
+    Mutation: { createOrder: answer('createOrder'), other: answer('other') },
+  },
+};
+
+let system: StubSystem;
+const start = async (RATE_LIMITS: string) => {
+  asked = [];
+  system = await startStubSystem({ resolvers, schemas: SCHEMAS, settings: { RATE_LIMITS } });
+};
+afterEach(() => system.close());
+
+async function ask(query: string, variables: Record<string, unknown> = {}, userId?: string) {
+  const reply = await fetch(`${system.url}/graphql`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(userId && { authorization: `Bearer ${await system.token(userId)}` }),
+    },
+    body: JSON.stringify({ query, variables }),
+  });
+  return { status: reply.status, headers: reply.headers, ...JSON.parse(await reply.text()) };
+}
+
+const refusal = (path: string, name: string) => ({
+  message: expect.stringMatching(
+    new RegExp(`^${name}: at most \\d+ calls in 60 s are expected; try again in`),
+  ),
+  path: [path],
+  extensions: { code: 'RATE_LIMITED', retryAfter: expect.any(Number) },
+});
+
+describe('what counts', () => {
+  it('is every root field: aliases, fragments and what comes in them', async () => {
+    await start('address=5/1m');
+    const { data, errors } = await ask(
+      `query { a: me b: me ... { c: me } ...Rest d: me }
+       fragment Rest on Query { e: pot ...More } fragment More on Query { f: order g: me }`,
+    );
+    expect(data).toEqual({ a: 'me', b: 'me', c: 'me', e: 'pot', f: 'order', g: null, d: null });
+    expect(errors).toEqual([refusal('g', 'me'), refusal('d', 'me')]);
+  });
+
+  it('is what is executed: merged fields once, skipped ones never, with variables decided', async () => {
+    await start('address=3/1m');
+    const query = `query ($no: Boolean!) {
+      me me ...Again ...Again a: pot @include(if: $no) b: pot @skip(if: true) ... @include(if: $no) { c: pot }
+      d: pot @skip(if: $no) e: order } fragment Again on Query { me }`;
+    expect(await ask(query, { no: false })).toMatchObject({ data: { me: 'me', d: 'pot', e: 'order' } });
+    expect((await ask(query, { no: false })).data).toEqual({ me: null, d: null, e: null });
+  });
+
+  it('is not __typename, nor introspection, nor what cannot be executed', async () => {
+    await start('address=1/1m');
+    for (const query of [
+      '{ __typename __schema { queryType { name } } }',
+      '{ nonsense }',
+      '{',
+      '{ echo(text: 1) }',
+    ])
+      expect((await ask(query)).headers.get('ratelimit')).toMatch(/^"address";r=1;t=60$/);
+    const wrong = await ask('query ($text: String) { echo(text: $text) }', { text: 1 });
+    expect(wrong.errors[0].extensions.code).toBe('BAD_USER_INPUT');
+    expect((await ask('{ me }')).data).toEqual({ me: 'me' });
+    expect((await ask('{ __typename }')).data).toEqual({ __typename: 'Query' });
+  });
+
+  it('is a user where one is signed in, an address otherwise, and neither costs the other anything', async () => {
+    await start('user=2/1m,address=1/1m');
+    expect((await ask('{ a: me b: me c: me }', {}, 'ada')).data).toEqual({ a: 'me', b: 'me', c: null });
+    expect((await ask('{ me }', {}, 'bob')).data).toEqual({ me: 'me' });
+    expect((await ask('{ me }')).data).toEqual({ me: 'me' });
+    expect((await ask('{ me }')).data).toEqual({ me: null });
+  });
+});
+
+describe('a refused field', () => {
+  it('is null beside the others, which are asked for as if it were not there', async () => {
+    await start('address=2/1m');
+    const query = 'query ($text: String) { __typename pot a: echo(text: $text) b: echo(text: $text) }';
+    const partial = await ask(query, { text: 'hello' });
+    expect(partial.status).toBe(200);
+    expect(partial.data).toEqual({ __typename: 'Query', pot: 'pot', a: 'hello', b: null });
+    expect(partial.errors).toEqual([refusal('b', 'echo')]);
+    expect(partial.errors[0].extensions.retryAfter).toBeGreaterThan(50);
+    expect(asked.sort()).toEqual(['echo', 'pot']);
+  });
+
+  it('leaves no trace in the plans: the whole operation works again for who may', async () => {
+    await start('address=1/1m,user=9/1m');
+    expect((await ask('query Same { me pot }')).data).toEqual({ me: 'me', pot: null });
+    expect((await ask('query Same { me pot }', {}, 'ada')).data).toEqual({ me: 'me', pot: 'pot' });
+    expect((await ask('query Same { me pot }')).data).toEqual({ me: null, pot: null });
+  });
+
+  it('that cannot be null makes data null, and then nothing is asked', async () => {
+    await start('address=1/1m');
+    const reply = await ask('{ me sure }');
+    expect(reply.data).toBeNull();
+    expect(reply.errors).toEqual([refusal('sure', 'sure')]);
+    expect(asked).toEqual([]);
+  });
+
+  it('of a mutation keeps the whole mutation from happening', async () => {
+    await start('createOrder=2/1m');
+    const query = 'mutation { other a: createOrder(n: 1) b: createOrder(n: 2) c: createOrder(n: 3) }';
+    const reply = await ask(query, {}, 'ada');
+    expect(reply.data).toBeNull();
+    expect(reply.errors).toEqual([refusal('c', 'createOrder')]);
+    expect(asked).toEqual([]);
+  });
+
+  it('makes the reply a 429 with Retry-After when nothing else was asked for', async () => {
+    await start('address=1/1m');
+    await ask('{ me }');
+    const reply = await ask('{ __typename a: me b: pot }');
+    expect(reply.status).toBe(429);
+    expect(reply.data).toEqual({ __typename: 'Query', a: null, b: null });
+    expect(Number(reply.headers.get('retry-after'))).toBe(reply.errors[0].extensions.retryAfter);
+    expect(asked).toEqual(['me']);
+  });
+});
+
+describe('the header fields', () => {
+  it('say the policy that was met and what is left of it, or of the one to be met next', async () => {
+    await start('address=3/1m,user=9/1m,createOrder=2/1m');
+    const order = await ask('mutation { createOrder(n: 1) }', {}, 'ada');
+    expect(order.headers.get('ratelimit-policy')).toBe('"createOrder";q=2;w=60');
+    expect(order.headers.get('ratelimit')).toMatch(/^"createOrder";r=1;t=(60|59)$/);
+    await ask('{ me }');
+    const page = await fetch(`${system.url}/openapi.json`);
+    expect(page.headers.get('ratelimit-policy')).toBe('"address";q=3;w=60');
+    expect(page.headers.get('ratelimit')).toMatch(/^"address";r=2;t=(60|59)$/);
+    for (const path of ['/', '/nowhere', '/profile', '/products/nonsense', '/.well-known/jwks.json'])
+      expect((await fetch(system.url + path)).headers.get('ratelimit')).toMatch(/^"address";r=\d;t=\d+$/);
+  });
+
+  it('are not there when limits are off', async () => {
+    await start('off');
+    const { headers } = await ask('{ me }');
+    expect(headers.has('ratelimit')).toBe(false);
+    expect(headers.has('ratelimit-policy')).toBe(false);
+  });
+});

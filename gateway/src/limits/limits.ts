@@ -1,0 +1,85 @@
+// The table of rate limits: which field may be asked for how often, and who is counted.
+import { z } from 'zod';
+
+/** `caller` is the signed-in user, or the address of one who is not; `account` is the name that a login is tried with. */
+export type Counted = 'address' | 'user' | 'caller' | 'account';
+
+export interface Limit {
+  /** Its name in the setting, in the reply's headers and in the metrics. */
+  readonly name: string;
+  /** The root field that it holds for; without one, all those that have no limit of their own. */
+  readonly field?: string;
+  readonly counts: Counted;
+  readonly max: number;
+  /** A window opens with the first call and lasts this long. */
+  readonly windowMs: number;
+}
+
+export type LimitTable = readonly Limit[];
+
+const MINUTE_MS = 60_000;
+
+/** Where a field has several limits, the later ones count only what the earlier ones let through. */
+export const DEFAULT_LIMITS = [
+  { name: 'register', field: 'register', counts: 'address', max: 5, windowMs: MINUTE_MS },
+  { name: 'login', field: 'login', counts: 'address', max: 10, windowMs: MINUTE_MS },
+  { name: 'loginAccount', field: 'login', counts: 'account', max: 10, windowMs: MINUTE_MS },
+  { name: 'refreshSession', field: 'refreshSession', counts: 'address', max: 30, windowMs: MINUTE_MS },
+  { name: 'createOrder', field: 'createOrder', counts: 'caller', max: 60, windowMs: MINUTE_MS },
+  { name: 'user', counts: 'user', max: 1_200, windowMs: MINUTE_MS },
+  { name: 'address', counts: 'address', max: 600, windowMs: MINUTE_MS },
+] as const satisfies LimitTable;
+
+/** The limits of a root field, in the order in which they count. */
+export function limitsOf(table: LimitTable, field: string, signedIn: boolean): LimitTable {
+  const own = table.filter((limit) => limit.field === field);
+  return own.length > 0 ? own : defaultLimits(table, signedIn);
+}
+
+/** The limits of whatever has none of its own. */
+export function defaultLimits(table: LimitTable, signedIn: boolean): LimitTable {
+  const counts: Counted = signedIn ? 'user' : 'address';
+  return table.filter((limit) => limit.field === undefined && limit.counts === counts);
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: MINUTE_MS, h: 60 * MINUTE_MS };
+const MAX_CALLS = 1_000_000;
+const MAX_WINDOW_MS = 24 * 60 * MINUTE_MS;
+const NAMES = DEFAULT_LIMITS.map(({ name }) => name).join(', ');
+
+type Override = Pick<Limit, 'name' | 'max' | 'windowMs'>;
+
+/** `login=10/1m`; otherwise what is wrong with it. */
+function readOverride(text: string): Override | string {
+  const [, name = '', calls = '', length = '', unit = ''] =
+    /^(\w+)=(\d{1,9})\/(\d{1,9})(ms|s|m|h)$/.exec(text.trim()) ?? [];
+  if (name === '') return `expected <name>=<calls>/<window> such as login=10/1m, got ${JSON.stringify(text)}`;
+  if (!DEFAULT_LIMITS.some((limit) => limit.name === name))
+    return `there is no limit ${JSON.stringify(name)}; there are ${NAMES}`;
+  const max = Number(calls);
+  if (max < 1 || max > MAX_CALLS) return `${name}: expected 1 to ${MAX_CALLS} calls, got ${calls}`;
+  const windowMs = Number(length) * (UNIT_MS[unit] ?? 0);
+  if (windowMs < 1 || windowMs > MAX_WINDOW_MS)
+    return `${name}: expected a window of 1ms to 24h, got ${length}${unit}`;
+  return { name, max, windowMs };
+}
+
+/**
+ * The setting RATE_LIMITS: what differs from the table, as `register=5/1m,login=10/1m`, or `off`.
+ * Its faults name every part that cannot be used.
+ */
+export const rateLimits = z
+  .string()
+  .default('')
+  .transform((text, context): LimitTable | 'off' => {
+    if (text === 'off') return 'off';
+    const overrides = new Map<string, Override>();
+    for (const part of text === '' ? [] : text.split(',')) {
+      const override = readOverride(part);
+      if (typeof override === 'string') context.addIssue({ code: 'custom', message: override });
+      else if (overrides.has(override.name))
+        context.addIssue({ code: 'custom', message: `${override.name} is there twice` });
+      else overrides.set(override.name, override);
+    }
+    return DEFAULT_LIMITS.map((limit) => ({ ...limit, ...overrides.get(limit.name) }));
+  });

@@ -1,0 +1,71 @@
+// The limits of the gateway: on what is executed, and in the header fields of every reply.
+import type { HttpRequest, Reply } from '@holdfast/platform/http';
+import type { Redis } from '@holdfast/platform/redis';
+import { clientAddress } from './client-address.js';
+import { createCounters } from './counters.js';
+import { limitHeaders, tightest } from './headers.js';
+import { type LimitableGateway, limitGateway } from './limited-gateway.js';
+import { type Caller, type Count, createLimiter } from './limiter.js';
+import { defaultLimits, type LimitTable } from './limits.js';
+import { createProcessCounters } from './process-counters.js';
+import { createRedisCounters } from './redis-counters.js';
+
+export interface RateLimits {
+  /** The gateway, behind the limits. */
+  limit(gateway: LimitableGateway): LimitableGateway;
+  /** The reply with the header fields that say how much is left to its caller. */
+  describe(request: HttpRequest, reply: Reply): Promise<Reply>;
+}
+
+export interface RateLimitsOptions {
+  readonly table: LimitTable | 'off';
+  /** Without one, each process counts for itself. */
+  readonly redis: Redis | undefined;
+  readonly trustedProxies: number;
+}
+
+const NO_LIMITS: RateLimits = { limit: (gateway) => gateway, describe: async (_, reply) => reply };
+
+export function createRateLimits({ table, ...options }: RateLimitsOptions): RateLimits {
+  return table === 'off' ? NO_LIMITS : limitsIn(table, options);
+}
+
+function limitsIn(
+  table: LimitTable,
+  { redis, trustedProxies }: Omit<RateLimitsOptions, 'table'>,
+): RateLimits {
+  const counters = createCounters(redis && createRedisCounters(redis), createProcessCounters());
+  const limiter = createLimiter(table, counters);
+  const callerOf = (request: HttpRequest, userId: string | undefined): Caller => ({
+    address: clientAddress(request, trustedProxies),
+    userId,
+  });
+  /** By request: what its calls have met so far. */
+  const met = new WeakMap<HttpRequest, Count[]>();
+
+  /** Of a request that was not counted, the limit that its next one is most likely to meet. */
+  async function nextCounts(request: HttpRequest): Promise<Count[]> {
+    const { userId } = request.trail;
+    const caller = callerOf(request, userId);
+    return Promise.all(
+      defaultLimits(table, userId !== undefined).map((limit) => limiter.look(limit, caller)),
+    );
+  }
+
+  return {
+    limit: (gateway) =>
+      limitGateway(gateway, async (request, viewer, calls) => {
+        const userId = viewer.kind === 'user' ? viewer.id : undefined;
+        const decision = await limiter.decide(calls, callerOf(request, userId));
+        met.set(request, [...(met.get(request) ?? []), ...decision.counts]);
+        return decision;
+      }),
+    describe: async (request, reply) => {
+      const counts = met.get(request) ?? [];
+      const count = tightest(counts.length > 0 ? counts : await nextCounts(request));
+      return count
+        ? { ...reply, headers: { ...limitHeaders(count, reply.status), ...reply.headers } }
+        : reply;
+    },
+  };
+}

@@ -1,0 +1,151 @@
+// The cache in Redis. Values are text: `<version>|<json>`, `L|<token>`, `F|` and the
+// newest published product if any; pages `<generation>|<json>`.
+import type { Redis } from '@holdfast/platform/redis';
+import { z } from 'zod';
+import type { Product } from '../products.js';
+import {
+  type CacheStore,
+  type Entry,
+  FENCE_TTL_MS,
+  jittered,
+  LEASE_TTL_MS,
+  PAGE_TTL_MS,
+  PRODUCT_TTL_MS,
+} from './store.js';
+
+/** KEYS: entries. ARGV: lease, its TTL. Returns 1 or 0 for each. */
+const LEASE = `
+local granted = {}
+for i, key in ipairs(KEYS) do
+  granted[i] = redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+end
+return granted`;
+
+/** KEYS: entries. ARGV: lease, TTL, then a value for each key, or '' for none. */
+const FILL = `
+for i, key in ipairs(KEYS) do
+  if redis.call('GET', key) == ARGV[1] then
+    if ARGV[i + 2] == '' then redis.call('DEL', key)
+    else redis.call('SET', key, ARGV[i + 2], 'PX', ARGV[2]) end
+  end
+end`;
+
+/** The time, ms; and a generation that was never used before, should the last one have been lost. */
+const CLOCK = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local fresh = time[1] * 1000000 + time[2]`;
+
+/** KEYS: entry, its writers, generation, all writers. ARGV: token, fence TTL. */
+const FENCE = `${CLOCK}
+local current = redis.call('GET', KEYS[1])
+if current and string.sub(current, 1, 2) == 'F|' then redis.call('PEXPIRE', KEYS[1], ARGV[2])
+else redis.call('SET', KEYS[1], 'F|', 'PX', ARGV[2]) end
+redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
+redis.call('ZADD', KEYS[4], now + ARGV[2], ARGV[1])
+redis.call('SET', KEYS[3], string.format('%.0f', fresh), 'NX')
+redis.call('INCR', KEYS[3])`;
+
+/** KEYS: as for FENCE. ARGV: token, fence TTL, TTL, value or ''. */
+const PUBLISH = `${CLOCK}
+redis.call('ZREM', KEYS[4], ARGV[1])
+redis.call('SET', KEYS[3], string.format('%.0f', fresh), 'NX')
+redis.call('INCR', KEYS[3])
+local held = redis.call('ZREM', KEYS[2], ARGV[1]) == 1
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+local others = redis.call('ZCARD', KEYS[2]) > 0
+local current = redis.call('GET', KEYS[1]) or ''
+local kept = string.sub(current, 1, 2) == 'F|' and string.sub(current, 3) or current
+local version = function(value) return tonumber(string.match(value, '^(%d+)|') or 0) end
+local newest = version(kept) > version(ARGV[4]) and kept or ARGV[4]
+if others then redis.call('SET', KEYS[1], 'F|' .. newest, 'PX', ARGV[2])
+elseif held and newest ~= '' then redis.call('SET', KEYS[1], newest, 'PX', ARGV[3])
+else redis.call('DEL', KEYS[1]) end`;
+
+const WRITERS = `${CLOCK}
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+local writing = redis.call('ZCARD', KEYS[2]) > 0
+redis.call('SET', KEYS[1], string.format('%.0f', fresh), 'NX')
+local generation = redis.call('GET', KEYS[1])`;
+
+/** KEYS: generation, writers, page. Returns the generation, or '' while somebody writes, and the page if it is of it. */
+const READ_PAGE = `${WRITERS}
+if writing then return { '' } end
+local page = redis.call('GET', KEYS[3])
+local prefix = generation .. '|'
+if page and string.sub(page, 1, #prefix) == prefix then return { generation, string.sub(page, #prefix + 1) } end
+return { generation }`;
+
+/** KEYS: generation, writers, page. ARGV: generation, TTL, page. */
+const FILL_PAGE = `${WRITERS}
+if writing or generation ~= ARGV[1] then return end
+redis.call('SET', KEYS[3], generation .. '|' .. ARGV[3], 'PX', ARGV[2])`;
+
+const flags = z.array(z.number());
+const pageReply = z.tuple([z.string()], z.string());
+
+const revive = (key: string, value: unknown): unknown =>
+  (key === 'createdAt' || key === 'updatedAt' || key === 'archivedAt') && typeof value === 'string'
+    ? new Date(value)
+    : value;
+
+/** What this module wrote: the JSON of products, dates as text. */
+const parseProduct = (json: string): Product => JSON.parse(json, revive);
+const parseProducts = (json: string): Product[] => JSON.parse(json, revive);
+
+function parseEntry(text: string | null): Entry {
+  if (text === null) return { kind: 'none' };
+  const bar = text.indexOf('|');
+  const head = text.slice(0, bar);
+  if (head === 'L') return { kind: 'lease', token: text.slice(bar + 1) };
+  if (head === 'F') return { kind: 'fence' };
+  return { kind: 'product', product: parseProduct(text.slice(bar + 1)) };
+}
+
+const textOf = (product: Product | undefined): string =>
+  product ? `${product.version}|${JSON.stringify(product)}` : '';
+
+/**
+ * The cache under a namespace of `redis`.
+ * @param fenceTimeoutMs how long a write waits to be fenced, before it does it the slow way (control.ts)
+ */
+export function createRedisStore(redis: Redis, namespace: string, fenceTimeoutMs: number): CacheStore {
+  const keyOf = (id: string): string => `${namespace}:product:${id}`;
+  const generation = `${namespace}:generation`;
+  const writers = `${namespace}:writers`;
+  const keysOf = (id: string): string[] => [keyOf(id), `${keyOf(id)}:writers`, generation, writers];
+  const pageKey = (key: string): string => `${namespace}:page:${key}`;
+  const script = (text: string, keys: string[], args: string[], timeoutMs?: number): Promise<unknown> =>
+    redis.run((client) => client.eval(text, { keys, arguments: args }), timeoutMs);
+
+  return {
+    read: async (ids) => (await redis.run((client) => client.mGet(ids.map(keyOf)))).map(parseEntry),
+    lease: async (ids, token) => {
+      const granted = flags.parse(await script(LEASE, ids.map(keyOf), [`L|${token}`, String(LEASE_TTL_MS)]));
+      return granted.map((flag) => flag === 1);
+    },
+    fill: async (ids, token, products) => {
+      const values = ids.map((id) => textOf(products.get(id)));
+      await script(FILL, ids.map(keyOf), [`L|${token}`, String(jittered(PRODUCT_TTL_MS)), ...values]);
+    },
+    fence: async (id, token) => {
+      await script(FENCE, keysOf(id), [token, String(FENCE_TTL_MS)], fenceTimeoutMs);
+    },
+    publish: async (id, token, product) => {
+      const args = [token, String(FENCE_TTL_MS), String(jittered(PRODUCT_TTL_MS)), textOf(product)];
+      await script(PUBLISH, keysOf(id), args, fenceTimeoutMs);
+    },
+    readPage: async (key) => {
+      const [current, page] = pageReply.parse(
+        await script(READ_PAGE, [generation, writers, pageKey(key)], []),
+      );
+      if (page !== undefined) return { kind: 'page', products: parseProducts(page) };
+      return { kind: 'none', generation: current === '' ? undefined : current };
+    },
+    fillPage: async (key, under, products) => {
+      const args = [under, String(jittered(PAGE_TTL_MS)), JSON.stringify(products)];
+      await script(FILL_PAGE, [generation, writers, pageKey(key)], args);
+    },
+  };
+}

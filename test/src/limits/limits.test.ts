@@ -1,0 +1,182 @@
+// Limits of the whole system: shared by all gateways, exact under races, and counting whom they are meant to count.
+import { createLogger } from '@holdfast/platform/log';
+import { createRedis, type Redis } from '@holdfast/platform/redis';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Account, Client } from '../support/client.js';
+import { inspect } from '../support/invariants.js';
+import { expectProblem } from '../support/problems.js';
+import { type RedisServer, startRedis } from '../support/redis.js';
+import { type AnotherInstance, type System, startSystem } from '../support/system.js';
+
+const WINDOW_S = 4;
+const RATE_LIMITS =
+  'createOrder=50/1h,user=20/4s,register=1000/1m,login=1000/1m,loginAccount=5/1m,refreshSession=5/1m';
+const CALLS = 200;
+const ROUNDS = 3;
+
+let server: RedisServer;
+let redis: Redis;
+let system: System;
+let second: AnotherInstance;
+let behindProxy: AnotherInstance;
+let clients: Client[];
+let client: Client;
+let proxied: Client;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = createRedis({ url: server.url, timeoutMs: 2_000, log: createLogger('test', 'silent') });
+  // A machine that is busy with these tests is not to be taken for a Redis that is away.
+  const REDIS_TIMEOUT_MS = '5000';
+  system = await startSystem({ env: { REDIS_URL: server.url, REDIS_TIMEOUT_MS, RATE_LIMITS } });
+  second = await system.another('gateway');
+  behindProxy = await system.another('gateway', { TRUSTED_PROXIES: '1' });
+  client = await Client.of(system.url);
+  clients = [client, await Client.of(second.url)];
+  proxied = await Client.of(behindProxy.url);
+  await redis.untilUp(10_000);
+}, 60_000);
+afterAll(async () => {
+  await redis?.close();
+  await system?.stop();
+  await server?.stop();
+});
+
+interface Attempt {
+  readonly isOrdered: boolean;
+  readonly status: number;
+}
+
+/** Places an order, by REST or GraphQL at one gateway or the other. */
+async function order({ token }: Account, productId: string, index: number): Promise<Attempt> {
+  const at = clients[index % 2] ?? client;
+  if (index % 4 < 2) {
+    const body = { product_id: productId, quantity: 1 };
+    const reply = await at.rest('POST', '/orders', { token, body, headers: { prefer: 'respond-async' } });
+    if (reply.status === 429) expectProblem(reply, 429, 'RATE_LIMITED');
+    // Confirmed, or not yet.
+    else expect([201, 202]).toContain(reply.status);
+    return { isOrdered: reply.status !== 429, status: reply.status };
+  }
+  const { data, errors, status } = await at.graphql(
+    'mutation($input: CreateOrderInput!) { createOrder(input: $input) { ... on Order { id } } }',
+    { input: { productId, quantity: 1, waitMs: 0 } },
+    token,
+  );
+  if (errors.length > 0) expect([data, errors[0]?.extensions.code]).toEqual([null, 'RATE_LIMITED']);
+  return { isOrdered: data?.createOrder.id !== undefined, status };
+}
+
+const ordersOf = ({ id }: Account) =>
+  inspect(system.adminUrl, async (database) => {
+    const { rows } = await database.query('SELECT count(*)::int AS n FROM orders.orders WHERE user_id = $1', [
+      id,
+    ]);
+    return rows[0].n;
+  });
+
+describe('one limit for all gateways', () => {
+  it('lets exactly 50 of 200 orders at once through, REST and GraphQL at two gateways', async () => {
+    const { id } = await client.product((await client.account()).token, { stock: 1_000 });
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const account = await client.account();
+      const attempts = await Promise.all(
+        Array.from({ length: CALLS }, (_, index) => order(account, id, index)),
+      );
+      expect(attempts.filter(({ isOrdered }) => isOrdered)).toHaveLength(50);
+      expect(attempts.filter(({ status }) => status === 429)).toHaveLength(150);
+      expect(await ordersOf(account)).toBe(50);
+      const other = await client.account();
+      expect((await order(other, id, round)).isOrdered).toBe(true);
+    }
+  });
+
+  const profile = ({ token }: Account) => client.rest('GET', '/profile', { token });
+
+  it('opens again when the window ends, and says when that is', async () => {
+    const account = await client.account();
+    await Promise.all(Array.from({ length: 20 }, () => profile(account)));
+    const refused = await profile(account);
+    expectProblem(refused, 429, 'RATE_LIMITED');
+    const retryAfter = Number(refused.headers.get('retry-after'));
+    expect(retryAfter).toBeGreaterThan(0);
+    expect(retryAfter).toBeLessThanOrEqual(WINDOW_S);
+    expect(refused.headers.get('ratelimit-policy')).toBe(`"user";q=20;w=${WINDOW_S}`);
+    expect(refused.headers.get('ratelimit')).toBe(`"user";r=0;t=${retryAfter}`);
+    await new Promise((resolve) => setTimeout(resolve, retryAfter * 1_000));
+    const again = await profile(account);
+    expect(again.status).toBe(200);
+    expect(again.headers.get('ratelimit')).toBe(`"user";r=19;t=${WINDOW_S}`);
+  });
+
+  it('counts each alias', async () => {
+    const account = await client.account();
+    const aliases = Array.from({ length: 25 }, (_, index) => `a${index}: me { username }`);
+    const { data, errors, status } = await client.graphql(`{ ${aliases.join(' ')} }`, {}, account.token);
+    expect(status).toBe(200);
+    expect(Object.values(data).filter((user) => user !== null)).toHaveLength(20);
+    expect(errors.map(({ path }) => path?.[0])).toEqual(['a20', 'a21', 'a22', 'a23', 'a24']);
+    expect((await profile(account)).status).toBe(429);
+  });
+});
+
+const statusesOf = async (calls: readonly Promise<{ status: number }>[]) =>
+  (await Promise.all(calls)).map(({ status }) => status).sort();
+
+describe('who is counted', () => {
+  const login = (username: string, address: string) =>
+    proxied.rest('POST', '/login', {
+      body: { username, password: 'not the password' },
+      headers: { 'x-forwarded-for': address },
+    });
+  const refresh = (at: Client, forwarded: string) =>
+    at.rest('POST', '/token/refresh', {
+      body: { refresh_token: 'not a token' },
+      headers: { 'x-forwarded-for': forwarded },
+    });
+
+  it('is the account name that a login is tried with, from whatever address', async () => {
+    const names = ['Ada-Lovelace', 'ada-lovelace', ' ADA-LOVELACE '];
+    const tries = Array.from({ length: 8 }, (_, index) =>
+      login(names[index % 3] ?? '', `198.51.100.${index}`),
+    );
+    expect(await statusesOf(tries)).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
+    const refused = await login('ada-lovelace', '198.51.100.200');
+    expectProblem(refused, 429, 'RATE_LIMITED');
+    expect(refused.headers.get('ratelimit-policy')).toBe('"loginAccount";q=5;w=60');
+    expect((await login('grace-hopper', '198.51.100.1')).status).toBe(401);
+  });
+
+  it('is the connection and not what a caller writes, unless a proxy is trusted', async () => {
+    const forged = Array.from({ length: 8 }, (_, index) => refresh(client, `203.0.113.${index}`));
+    expect(await statusesOf(forged)).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
+  });
+
+  it('is what the trusted proxy wrote and not what came before it', async () => {
+    const forged = Array.from({ length: 8 }, (_, index) => refresh(proxied, `10.0.0.${index}, 203.0.113.77`));
+    expect(await statusesOf(forged)).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
+    const others = Array.from({ length: 8 }, (_, index) =>
+      refresh(proxied, `10.0.0.1, 203.0.113.${100 + index}`),
+    );
+    expect(new Set(await statusesOf(others))).toEqual(new Set([401]));
+  });
+});
+
+describe('a thousand addresses', () => {
+  it('leave keys in Redis that are short and expire', async () => {
+    for (let batch = 0; batch < 20; batch += 1) {
+      const replies = Array.from({ length: 50 }, (_, index) =>
+        proxied.rest('GET', '/products?limit=1', {
+          headers: { 'x-forwarded-for': `10.0.${batch}.${index}` },
+        }),
+      );
+      expect(new Set(await statusesOf(replies))).toEqual(new Set([200]));
+    }
+    const keys = await redis.run((commands) => commands.keys('holdfast:limit:*'));
+    expect(keys.length).toBeGreaterThanOrEqual(1_000);
+    for (const key of keys) expect(key.length).toBeLessThan(64);
+    const lives = await redis.run((commands) => Promise.all(keys.map((key) => commands.pTTL(key))));
+    // -2: it has expired meanwhile.
+    for (const ms of lives) expect(ms === -2 || (ms >= 0 && ms <= 3_600_000)).toBe(true);
+  });
+});
