@@ -57,15 +57,16 @@ describe.each(stores)('the store %s', (_, create) => {
 
   it('gives back what was filled, dates and all', async () => {
     expect(await version()).toBe('none');
-    expect(await store.lease([ID], 'reader')).toEqual([true]);
+    expect(await store.lease([ID], 'reader')).toEqual([{ kind: 'lease', token: 'reader' }]);
     expect(await entry()).toEqual({ kind: 'lease', token: 'reader' });
     await store.fill([ID], 'reader', filled(3));
     expect(await entry()).toEqual({ kind: 'product', product: product(3) });
   });
 
   it('gives one lease at a time', async () => {
-    expect(await store.lease([ID], 'first')).toEqual([true]);
-    expect(await store.lease([ID], 'second')).toEqual([false]);
+    const first = [{ kind: 'lease', token: 'first' }];
+    expect(await store.lease([ID], 'first')).toEqual(first);
+    expect(await store.lease([ID], 'second')).toEqual(first);
     await store.fill([ID], 'second', filled(1));
     expect(await version()).toBe('lease');
     await store.fill([ID], 'first', new Map());

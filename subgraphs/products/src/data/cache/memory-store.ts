@@ -49,10 +49,9 @@ export function createMemoryStore(maxBytes: number): CacheStore {
   return {
     read: async (ids) => ids.map((id): Entry => entries.get(id) ?? { kind: 'none' }),
     lease: async (ids, token) =>
-      ids.map((id) => {
-        if (entries.has(id)) return false;
-        keep(id, { kind: 'lease', token }, LEASE_TTL_MS);
-        return true;
+      ids.map((id): Entry => {
+        if (!entries.has(id)) keep(id, { kind: 'lease', token }, LEASE_TTL_MS);
+        return entries.get(id) ?? { kind: 'none' };
       }),
     fill: async (ids, token, products) => {
       for (const id of ids) {

@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import { Counter, registry } from '@holdfast/platform/metrics';
 import type { Product } from '../products.js';
-import type { CacheStore } from './store.js';
+import type { CacheStore, Entry } from './store.js';
 
 const requests = new Counter({
   name: 'cache_requests_total',
@@ -41,34 +41,79 @@ const succeeds = (work: Promise<void>): Promise<boolean> =>
     () => false,
   );
 
+type Loaded = Promise<Map<string, Product>>;
+
+/** What is to be done about each of some ids. */
+interface Sorted {
+  readonly found: Product[];
+  /** Somebody in this process is loading it. */
+  readonly joined: [id: string, Loaded][];
+  readonly absent: string[];
+  /** Being written, or loaded elsewhere: to be read from the database and kept out of the cache. */
+  readonly other: string[];
+}
+
+async function joinAll(joined: Sorted['joined']): Promise<Product[]> {
+  const products = await Promise.all(joined.map(async ([id, loaded]) => (await loaded).get(id)));
+  return products.filter((product) => product !== undefined);
+}
+
 type Load = (ids: readonly string[]) => Promise<Product[]>;
 
 export function createProductCache({ store, storeForWrite, suspend }: ProductCacheOptions): ProductCache {
   /** Loads under way, by the token of their lease. */
-  const loading = new Map<string, Promise<Map<string, Product>>>();
+  const loading = new Map<string, Loaded>();
 
   async function loadMap(ids: readonly string[], load: Load): Promise<Map<string, Product>> {
-    return new Map((await load(ids)).map((product) => [product.id, product]));
+    return new Map((ids.length > 0 ? await load(ids) : []).map((product) => [product.id, product]));
   }
 
-  /** Loads what nobody has, filling those that a lease was got for. */
-  async function loadAndFill(
+  /** Sorts what the cache said of each id. Joining a load is right while its lease stands: no write has begun since. */
+  function sort(ids: readonly string[], entries: readonly Entry[]): Sorted {
+    const sorted: Sorted = { found: [], joined: [], absent: [], other: [] };
+    for (const [index, id] of ids.entries()) {
+      const entry = entries[index];
+      const under = entry?.kind === 'lease' ? loading.get(entry.token) : undefined;
+      if (entry?.kind === 'product') sorted.found.push(entry.product);
+      else if (under) sorted.joined.push([id, under]);
+      else if (entry?.kind === 'none') sorted.absent.push(id);
+      else sorted.other.push(id);
+    }
+    return sorted;
+  }
+
+  /** Takes leases for what nobody has and loads that, together with `other`; what others are loading it waits for. */
+  async function loadMissing(
     cache: CacheStore,
     absent: string[],
     other: string[],
     load: Load,
-  ): Promise<Map<string, Product>> {
+  ): Promise<Product[]> {
     const token = randomUUID();
-    const granted = await cache.lease(absent, token).catch(() => absent.map(() => false));
-    const leased = absent.filter((_, index) => granted[index]);
-    const loaded = loadMap([...absent, ...other], load);
-    if (leased.length === 0) return loaded;
+    const leases = cache.lease(absent, token).catch(() => absent.map((): Entry => ({ kind: 'fence' })));
+    const isOurs = (entry: Entry | undefined): boolean => entry?.kind === 'lease' && entry.token === token;
+    const sorting = leases.then((entries) => {
+      const leased = absent.filter((_, index) => isOurs(entries[index]));
+      const late = absent.filter((_, index) => !isOurs(entries[index]));
+      return {
+        leased,
+        ...sort(
+          late,
+          entries.filter((entry) => !isOurs(entry)),
+        ),
+      };
+    });
+    const loaded = sorting.then(({ leased, absent: none, other: more }) =>
+      loadMap([...leased, ...none, ...more, ...other], load),
+    );
+    // Before anybody can meet the token.
     loading.set(token, loaded);
     try {
+      const { leased, found, joined } = await sorting;
       const products = await loaded;
       // Nobody waits for this: a lease that is not filled runs out.
-      cache.fill(leased, token, products).catch(() => undefined);
-      return products;
+      if (leased.length > 0) cache.fill(leased, token, products).catch(() => undefined);
+      return [...found, ...products.values(), ...(await joinAll(joined))];
     } finally {
       loading.delete(token);
     }
@@ -81,28 +126,12 @@ export function createProductCache({ store, storeForWrite, suspend }: ProductCac
       requests.inc({ kind: 'product', result: 'bypass' }, ids.length);
       return load(ids);
     }
-    const found: Product[] = [];
-    const absent: string[] = [];
-    const other: string[] = [];
-    const joined: [id: string, Promise<Map<string, Product>>][] = [];
-    for (const [index, id] of ids.entries()) {
-      const entry = entries[index];
-      // Joining is right while the lease stands: no write has begun since that load did.
-      const load = entry?.kind === 'lease' ? loading.get(entry.token) : undefined;
-      if (entry?.kind === 'product') found.push(entry.product);
-      else if (load) joined.push([id, load]);
-      else if (entry?.kind === 'none') absent.push(id);
-      else other.push(id);
-    }
+    const { found, joined, absent, other } = sort(ids, entries);
     requests.inc({ kind: 'product', result: 'hit' }, found.length);
     requests.inc({ kind: 'product', result: 'miss' }, ids.length - found.length);
-    if (absent.length + other.length > 0)
-      found.push(...(await loadAndFill(cache, absent, other, load)).values());
-    for (const [id, load] of joined) {
-      const product = (await load).get(id);
-      if (product) found.push(product);
-    }
-    return found;
+    if (absent.length > 0) found.push(...(await loadMissing(cache, absent, other, load)));
+    else if (other.length > 0) found.push(...(await load(other)));
+    return [...found, ...(await joinAll(joined))];
   }
 
   async function page(key: string, load: () => Promise<Product[]>): Promise<Product[]> {

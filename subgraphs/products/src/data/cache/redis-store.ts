@@ -13,13 +13,10 @@ import {
   PRODUCT_TTL_MS,
 } from './store.js';
 
-/** KEYS: entries. ARGV: lease, its TTL. Returns 1 or 0 for each. */
+/** KEYS: entries. ARGV: lease, its TTL. Returns the values that are there then. */
 const LEASE = `
-local granted = {}
-for i, key in ipairs(KEYS) do
-  granted[i] = redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
-end
-return granted`;
+for _, key in ipairs(KEYS) do redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) end
+return redis.call('MGET', unpack(KEYS))`;
 
 /** KEYS: entries. ARGV: lease, TTL, then a value for each key, or '' for none. */
 const FILL = `
@@ -82,7 +79,7 @@ const FILL_PAGE = `${WRITERS}
 if writing or generation ~= ARGV[1] then return end
 redis.call('SET', KEYS[3], generation .. '|' .. ARGV[3], 'PX', ARGV[2])`;
 
-const flags = z.array(z.number());
+const texts = z.array(z.string().nullable());
 const pageReply = z.tuple([z.string()], z.string());
 
 /** What this module wrote: dates are text in JSON. (A reviver would be called for every member: twice the time.) */
@@ -130,8 +127,8 @@ export function createRedisStore(redis: Redis, namespace: string, fenceTimeoutMs
   return {
     read: async (ids) => (await redis.run((client) => client.mGet(ids.map(keyOf)))).map(parseEntry),
     lease: async (ids, token) => {
-      const granted = flags.parse(await script(LEASE, ids.map(keyOf), [`L|${token}`, String(LEASE_TTL_MS)]));
-      return granted.map((flag) => flag === 1);
+      const values = await script(LEASE, ids.map(keyOf), [`L|${token}`, String(LEASE_TTL_MS)]);
+      return texts.parse(values).map(parseEntry);
     },
     fill: async (ids, token, products) => {
       const values = ids.map((id) => textOf(products.get(id)));

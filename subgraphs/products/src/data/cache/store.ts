@@ -19,8 +19,8 @@ export type PageEntry =
 /** Each call is one round trip and, to others, one step. Any may reject with RedisUnavailable. */
 export interface CacheStore {
   read(ids: readonly string[]): Promise<Entry[]>;
-  /** Sets leases where there is nothing; tells for which ids it did. */
-  lease(ids: readonly string[], token: string): Promise<boolean[]>;
+  /** Sets leases where there is nothing, and gives what is there then: this lease, or what somebody else was faster with. */
+  lease(ids: readonly string[], token: string): Promise<Entry[]>;
   /** Turns the leases of that token into products; a lease without a product goes away. */
   fill(ids: readonly string[], token: string, products: ReadonlyMap<string, Product>): Promise<void>;
   /** Before a product is written: fences it, and moves the generation of pages on. */

@@ -1,0 +1,98 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Product } from '../products.js';
+import { createMemoryStore } from './memory-store.js';
+import { createProductCache, type ProductCache } from './product-cache.js';
+
+const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
+const product = (version: number): Product => ({
+  id: ID,
+  name: 'Kettle',
+  description: null,
+  price: '19.99',
+  stock: 5,
+  version,
+  contentVersion: 1,
+  archivedAt: null,
+  createdAt: new Date(),
+  updatedAt: new Date(),
+});
+
+/** A cache before a "database" whose answers a test gives when it likes. */
+function setUp(): {
+  cache: ProductCache;
+  queries: ((products: Product[]) => void)[];
+  read: () => Promise<number | undefined>;
+} {
+  const store = createMemoryStore(1_000_000);
+  const cache = createProductCache({
+    store: () => store,
+    storeForWrite: async () => store,
+    suspend: async () => undefined,
+  });
+  const queries: ((products: Product[]) => void)[] = [];
+  const load = () => new Promise<Product[]>((resolve) => queries.push(resolve));
+  return { cache, queries, read: async () => (await cache.byIds([ID], load))[0]?.version };
+}
+
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+};
+
+describe('the product cache', () => {
+  it('makes one query of many misses at once, and none after that', async () => {
+    const { queries, read } = setUp();
+    const reads = Array.from({ length: 50 }, read);
+    await turns();
+    expect(queries).toHaveLength(1);
+    queries[0]?.([product(3)]);
+    expect(await Promise.all(reads)).toEqual(reads.map(() => 3));
+    expect(await read()).toBe(3);
+    expect(queries).toHaveLength(1);
+  });
+
+  it('does not let a reader join a query that began before a write', async () => {
+    const { cache, queries, read } = setUp();
+    const early = read();
+    await turns();
+    await cache.write(ID, async () => product(2));
+    expect(await read()).toBe(2);
+    queries[0]?.([product(1)]);
+    expect(await early).toBe(1);
+    expect(await read()).toBe(2);
+  });
+
+  it('asks the database for what is being written, each reader anew', async () => {
+    const { cache, queries, read } = setUp();
+    let commit: (written: Product) => void = () => undefined;
+    const writing = cache.write(
+      ID,
+      () =>
+        new Promise((resolve) => {
+          commit = resolve;
+        }),
+    );
+    await turns();
+    const before = read();
+    const after = read();
+    await turns();
+    expect(queries).toHaveLength(2);
+    queries[0]?.([product(1)]);
+    queries[1]?.([product(2)]);
+    expect(await Promise.all([before, after])).toEqual([1, 2]);
+    commit(product(2));
+    await writing;
+    expect(await read()).toBe(2);
+    expect(queries).toHaveLength(2);
+  });
+
+  it('keeps the fence of a write that failed: nobody knows whether it was committed', async () => {
+    const { cache, queries, read } = setUp();
+    await expect(cache.write(ID, () => Promise.reject(new Error('connection lost')))).rejects.toThrow(
+      'connection lost',
+    );
+    void read();
+    void read();
+    await turns();
+    expect(queries).toHaveLength(2);
+  });
+});
