@@ -121,17 +121,16 @@ describe('login', () => {
   });
 
   it('takes as long for an unknown name as for a wrong password', async () => {
-    const medianMs = async (name: string): Promise<number> => {
-      const times: number[] = [];
-      for (let round = 0; round < 9; round += 1) {
-        const startedAt = performance.now();
-        await login(name, 'wrong horse battery 9');
-        times.push(performance.now() - startedAt);
-      }
-      return times.sort((a, b) => a - b)[4] ?? 0;
+    const msOf = async (name: string): Promise<number> => {
+      const startedAt = performance.now();
+      await login(name, 'wrong horse battery 9');
+      return performance.now() - startedAt;
     };
-    const known = await medianMs('Ada');
-    expect(await medianMs('nobody')).toBeGreaterThan(known / 2);
+    // Pair by pair, because what else the machine does changes from one moment to the next.
+    const ratios: number[] = [];
+    for (let round = 0; round < 15; round += 1) ratios.push((await msOf('nobody')) / (await msOf('Ada')));
+    // Without the hash it would be a twentieth.
+    expect(ratios.sort((a, b) => a - b)[7]).toBeGreaterThan(0.5);
   });
 
   it('stores the hash of the refresh token and not the token, for thirty days', async () => {
