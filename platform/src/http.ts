@@ -120,57 +120,73 @@ function send(response: ServerResponse, requestId: string, reply: Reply): void {
   response.end(response.req.method === 'HEAD' ? undefined : reply.body);
 }
 
+function requestOf(
+  message: IncomingMessage,
+  { timeoutMs, maxBodyBytes = MAX_BODY_BYTES }: HttpServerOptions,
+): HttpRequest {
+  const url = message.url ?? '/';
+  const mark = url.indexOf('?');
+  return {
+    method: message.method ?? 'GET',
+    path: mark < 0 ? url : url.slice(0, mark),
+    query: mark < 0 ? '' : url.slice(mark + 1),
+    headers: message.headers,
+    remoteAddress: message.socket.remoteAddress ?? '',
+    requestId: requestIdOf(message.headers[REQUEST_ID_HEADER]),
+    deadlineAt: deadlineOf(message.headers[TIMEOUT_HEADER], timeoutMs),
+    trail: {},
+    body: () => readBody(message, maxBodyBytes),
+  };
+}
+
+function logRequest(log: Logger, request: HttpRequest, { status }: Reply, startedAt: number): void {
+  const { requestId, method, path } = request;
+  const { operation, userId, code } = request.trail;
+  const ms = Math.round((performance.now() - startedAt) * 10) / 10;
+  log.info({ requestId, method, path, operation, userId, status, code, ms }, 'request');
+}
+
+async function serve(
+  message: IncomingMessage,
+  response: ServerResponse,
+  options: HttpServerOptions,
+): Promise<void> {
+  const startedAt = performance.now();
+  const request = requestOf(message, options);
+  let reply: Reply;
+  try {
+    reply = await options.handler(request);
+  } catch (error) {
+    reply = options.onFault(error, request);
+  }
+  send(response, request.requestId, reply);
+  logRequest(options.log, request, reply, startedAt);
+}
+
+function listen(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    // Connections that are idle now would keep the server open; busy ones close after their reply.
+    server.closeIdleConnections();
+    server.on('request', (_, response) => response.setHeader('connection', 'close'));
+    const sweep = setInterval(() => server.closeIdleConnections(), 100);
+    server.once('close', () => clearInterval(sweep));
+  });
+}
+
 /** An HTTP server that runs `handler` for every request and always answers. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES;
-
-  function requestOf(message: IncomingMessage): HttpRequest {
-    const url = message.url ?? '/';
-    const mark = url.indexOf('?');
-    return {
-      method: message.method ?? 'GET',
-      path: mark < 0 ? url : url.slice(0, mark),
-      query: mark < 0 ? '' : url.slice(mark + 1),
-      headers: message.headers,
-      remoteAddress: message.socket.remoteAddress ?? '',
-      requestId: requestIdOf(message.headers[REQUEST_ID_HEADER]),
-      deadlineAt: deadlineOf(message.headers[TIMEOUT_HEADER], options.timeoutMs),
-      trail: {},
-      body: () => readBody(message, maxBodyBytes),
-    };
-  }
-
-  function logRequest(request: HttpRequest, reply: Reply, startedAt: number): void {
-    const { operation, userId, code } = request.trail;
-    const ms = Math.round((performance.now() - startedAt) * 10) / 10;
-    options.log.info(
-      {
-        requestId: request.requestId,
-        method: request.method,
-        path: request.path,
-        operation,
-        userId,
-        status: reply.status,
-        code,
-        ms,
-      },
-      'request',
-    );
-  }
-
-  async function serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    const startedAt = performance.now();
-    const request = requestOf(message);
-    let reply: Reply;
-    try {
-      reply = await options.handler(request);
-    } catch (error) {
-      reply = options.onFault(error, request);
-    }
-    send(response, request.requestId, reply);
-    logRequest(request, reply, startedAt);
-  }
-
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -178,32 +194,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       requestTimeout: options.timeoutMs + HEADER_TIMEOUT_MS,
     },
     (message, response) => {
-      serve(message, response).catch((error: unknown) => {
+      serve(message, response, options).catch((error: unknown) => {
         options.log.error({ err: error }, 'a request could not be answered');
         response.destroy();
       });
     },
   );
-
-  return {
-    server,
-    listen: (port, host) =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(port, host, () => {
-          server.off('error', reject);
-          const address = server.address();
-          resolve(typeof address === 'object' && address !== null ? address.port : port);
-        });
-      }),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        // Connections that are idle now would keep the server open; busy ones close after their reply.
-        server.closeIdleConnections();
-        server.on('request', (_, response) => response.setHeader('connection', 'close'));
-        const sweep = setInterval(() => server.closeIdleConnections(), 100);
-        server.once('close', () => clearInterval(sweep));
-      }),
-  };
+  return { server, listen: (port, host) => listen(server, port, host), close: () => close(server) };
 }
