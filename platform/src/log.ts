@@ -27,7 +27,7 @@ const messageOf = (thrown: unknown): string =>
     : 'no error was thrown';
 
 /** Named members only: a database error's `detail` holds the whole row, a password hash among it. */
-export function loggedError(error: unknown, depth = 0): LoggedError {
+function loggedError(error: unknown, depth = 0): LoggedError {
   if (!isNativeError(error)) return { type: typeof error, message: messageOf(error) };
   const code = textOf(error, 'code');
   const constraint = textOf(error, 'constraint');

@@ -44,7 +44,7 @@ async function queueIsEmpty(client: pg.Client): Promise<{ pending: number; jobs:
 }
 
 /** Every order of the given products, with its history. Waits until no job is left and no order PENDING. */
-export async function quiescentOrders(
+async function quiescentOrders(
   adminUrl: string,
   productIds: readonly string[],
   withinMs = 60_000,

@@ -44,7 +44,7 @@ const keyReused = (): IdempotencyKeyReused => ({
 });
 
 /** What the caller is told of an order: the order itself, or why it was rejected. */
-export function outcomeOf(order: Order): Placed {
+function outcomeOf(order: Order): Placed {
   if (order.status !== 'REJECTED') return order;
   if (order.rejectionCode === 'PRODUCT_NOT_FOUND') return noSuchProduct(order.productId);
   const available = order.rejectionAvailable ?? 0;

@@ -2,8 +2,8 @@
 import { came } from '@holdfast/platform/validation';
 import { z } from 'zod';
 
-export const MAX_QUANTITY = 10_000;
-export const MAX_WAIT_MS = 10_000;
+const MAX_QUANTITY = 10_000;
+const MAX_WAIT_MS = 10_000;
 
 const got = (rule: string) => (issue: { input?: unknown }) => `expected ${rule}, got ${came(issue.input)}`;
 
