@@ -45,6 +45,7 @@ describe('the OpenAPI document', () => {
         'GET /orders/{id}',
         'POST /orders',
         'POST /orders/{id}/cancel',
+        'POST /orders/{id}/advance',
       ].sort(),
     );
   });

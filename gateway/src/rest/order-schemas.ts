@@ -104,7 +104,20 @@ export const newOrder: NamedSchema = {
   ),
 };
 
-export const LIST_PARAMETERS: Readonly<Record<string, JsonSchema>> = { ...PAGE_PARAMETERS, status };
+const STEPS = ['SHIPPED', 'DELIVERED'] as const;
+
+/** What staff make of an order. */
+export const orderStep: NamedSchema = {
+  name: 'OrderStep',
+  schema: request({ status: { type: 'string', enum: STEPS, description: STEPS.join(' or ') } }, ['status']),
+};
+
+export const LIST_PARAMETERS: Readonly<Record<string, JsonSchema>> = {
+  ...PAGE_PARAMETERS,
+  status,
+  scope: { type: 'string', enum: ['own', 'all'], default: 'own', description: 'own, or, for staff, all' },
+  user_id: { ...uuid, description: 'the id of a user, with scope=all' },
+};
 
 export const IDEMPOTENCY_KEY: Header = {
   name: 'Idempotency-Key',
