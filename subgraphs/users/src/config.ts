@@ -10,6 +10,8 @@ const settings = {
   SIGNING_KEYS_FILE: z.string().min(1),
   ACCESS_TOKEN_TTL_S: z.coerce.number().int().min(1).max(3_600).default(900),
   REFRESH_TOKEN_TTL_DAYS: z.coerce.number().int().min(1).max(365).default(30),
+  /** How often old sessions are deleted, ms. */
+  SESSION_SWEEP_MS: z.coerce.number().int().min(100).max(86_400_000).default(3_600_000),
   /** How many passwords are hashed at once: each costs a core and 19 MiB for some 20 ms. */
   ARGON2_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(2),
   /** How many may wait for that; whoever comes after them is told to try again. */
@@ -20,3 +22,7 @@ export type UsersSettings = Readonly<z.infer<z.ZodObject<typeof settings>>>;
 
 /** @throws {ConfigError} naming every setting that is missing or malformed */
 export const readUsersSettings = (env: NodeJS.ProcessEnv): UsersSettings => readSettings(settings, env);
+
+/** What `promote` needs: the database, as the users service reaches it. @throws {ConfigError} when it is missing */
+export const readPromoteSettings = (env: NodeJS.ProcessEnv): Readonly<{ DATABASE_URL: string }> =>
+  readSettings({ DATABASE_URL: databaseSettings.DATABASE_URL }, env);

@@ -1,6 +1,6 @@
 // Puts the service together: keys, database, domain, and the HTTP side on top.
 import { readFile } from 'node:fs/promises';
-import { checkDatabase, createPool } from '@holdfast/platform/database';
+import { checkDatabase, createPool, createWorkerPool } from '@holdfast/platform/database';
 import type { Handler } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import type { RunningService } from '@holdfast/platform/service';
@@ -12,12 +12,16 @@ import type { UsersSettings } from './config.js';
 import { createContext, type Domain } from './context.js';
 import { type AccountStore, createAccountStore } from './data/accounts.js';
 import { createPasswordStore } from './data/passwords.js';
+import { createRoleStore } from './data/roles.js';
+import { createSessionSweep } from './data/session-sweep.js';
 import { createSessionStore } from './data/sessions.js';
 import { createAccessTokenIssuer } from './domain/access-tokens.js';
-import { createRegister } from './domain/accounts.js';
+import { createRegister, findByName } from './domain/accounts.js';
 import { createChangePassword } from './domain/change-password.js';
+import { createChangeRole } from './domain/change-role.js';
 import { createPasswordHasher } from './domain/password-hashing.js';
 import { readCommonPasswords } from './domain/password-rules.js';
+import { type SessionSweeper, startSessionSweeper } from './domain/session-sweeper.js';
 import { createSessions } from './domain/sessions.js';
 import { readSigningKeys, type SigningKeys } from './domain/signing-keys.js';
 import { resolvers } from './resolvers.js';
@@ -62,7 +66,16 @@ async function createDomain({ settings, log, pool, accounts, signer }: DomainPar
       hasher,
       commonPasswords,
     }),
+    changeRole: createChangeRole(createRoleStore(pool)),
+    findAccount: async (name) => (await findByName(accounts, name))?.account ?? null,
   };
+}
+
+/** Sweeps over a connection of its own: it is no request's statement. */
+function startSweeping({ DATABASE_URL: url, SESSION_SWEEP_MS }: UsersSettings, log: Logger): SessionSweeper {
+  const pool = createWorkerPool({ url, max: 1, applicationName: 'users sweep', log });
+  const sweeper = startSessionSweeper({ sweep: createSessionSweep(pool), everyMs: SESSION_SWEEP_MS, log });
+  return { stop: () => sweeper.stop().then(() => pool.end()) };
 }
 
 function serveJwks(publicJwks: SigningKeys['publicJwks']): Handler {
@@ -93,12 +106,14 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     routes: { 'GET /.well-known/jwks.json': serveJwks(publicJwks) },
     log,
   });
+  const sweeper = startSweeping(settings, log);
   return {
     handler: subgraph.handler,
     onFault: subgraph.onFault,
     checks: { database: () => checkDatabase(pool) },
     close: async () => {
       await subgraph.close();
+      await sweeper.stop();
       await pool.end();
     },
   };
