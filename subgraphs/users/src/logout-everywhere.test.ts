@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestUsers, type TestUsers } from './testing.js';
-import { callsTo, kindOf, meanwhile, type Session } from './testing-calls.js';
+import { callsTo, kindOf, meanwhile, type Session, somebodyWaits } from './testing-calls.js';
 
 let users: TestUsers;
 beforeAll(async () => {
@@ -50,6 +50,34 @@ describe('logoutEverywhere', () => {
     );
     expect(reply.data).toEqual({ logoutEverywhere: true });
     expect(await kindOf(refresh(token))).toBe('InvalidCredentials');
+  });
+
+  it('and a refresh that has begun do not lock each other up', async () => {
+    const id = await open('refresher');
+    const session = await login('refresher');
+    const hashOf = (token: string) => createHash('sha256').update(token).digest();
+    const next = 'N'.repeat(43);
+    const client = await users.pool.connect();
+    try {
+      await client.query('BEGIN');
+      const { rows } = await client.query<{ id: string }>(
+        'UPDATE users.sessions SET used_at = now() WHERE token_hash = $1 RETURNING family_id AS id',
+        [hashOf(session.refreshToken)],
+      );
+      const ending = everywhere(session);
+      while (!(await somebodyWaits(users.pool))) await new Promise((resolve) => setTimeout(resolve, 5));
+      // Its foreign key asks for a share of the account's row.
+      await client.query(
+        `INSERT INTO users.sessions (family_id, user_id, token_hash, expires_at)
+         VALUES ($1, $2, $3, now() + interval '1 day')`,
+        [rows[0]?.id, id, hashOf(next)],
+      );
+      await client.query('COMMIT');
+      expect((await ending).data).toEqual({ logoutEverywhere: true });
+    } finally {
+      client.release(true);
+    }
+    expect(await kindOf(refresh(next))).toBe('InvalidCredentials');
   });
 
   it('leaves no session that a refresh which races with it could keep alive, and locks nobody up', async () => {

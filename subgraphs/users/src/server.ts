@@ -6,7 +6,6 @@ import type { Logger } from '@holdfast/platform/log';
 import type { RunningService } from '@holdfast/platform/service';
 import { createSubgraph } from '@holdfast/platform/subgraph';
 import { createTokenVerifier } from '@holdfast/platform/tokens';
-import { createLocalJWKSet } from 'jose';
 import type pg from 'pg';
 import type { UsersSettings } from './config.js';
 import { createContext, type Domain } from './context.js';
@@ -19,33 +18,31 @@ import { createAccessTokenIssuer } from './domain/access-tokens.js';
 import { createRegister, findByName } from './domain/accounts.js';
 import { createChangePassword } from './domain/change-password.js';
 import { createChangeRole } from './domain/change-role.js';
+import { type KeyRing, openKeyRing } from './domain/key-ring.js';
+import { publishedMaxAgeS } from './domain/key-schedule.js';
 import { createPasswordHasher } from './domain/password-hashing.js';
 import { readCommonPasswords } from './domain/password-rules.js';
 import { type SessionSweeper, startSessionSweeper } from './domain/session-sweeper.js';
 import { createSessions } from './domain/sessions.js';
-import { readSigningKeys, type SigningKeys } from './domain/signing-keys.js';
 import { resolvers } from './resolvers.js';
 
 const SCHEMA = new URL('../schema.graphql', import.meta.url);
-
-/** Verifiers may keep the keys for five minutes: a new key must be published that long before it signs. */
-const JWKS_HEADERS = { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=300' };
 
 interface DomainParts {
   readonly settings: UsersSettings;
   readonly log: Logger;
   readonly pool: pg.Pool;
   readonly accounts: AccountStore;
-  readonly signer: SigningKeys['signer'];
+  readonly keys: KeyRing;
 }
 
-async function createDomain({ settings, log, pool, accounts, signer }: DomainParts): Promise<Domain> {
+async function createDomain({ settings, log, pool, accounts, keys }: DomainParts): Promise<Domain> {
   const [commonPasswords, hasher] = await Promise.all([
     readCommonPasswords(),
     createPasswordHasher({ concurrency: settings.ARGON2_CONCURRENCY, maxWaiting: settings.ARGON2_QUEUE }),
   ]);
   const issueAccessToken = createAccessTokenIssuer({
-    signer,
+    signer: keys.signer,
     issuer: settings.JWT_ISSUER,
     audience: settings.JWT_AUDIENCE,
     ttlSeconds: settings.ACCESS_TOKEN_TTL_S,
@@ -78,14 +75,20 @@ function startSweeping({ DATABASE_URL: url, SESSION_SWEEP_MS }: UsersSettings, l
   return { stop: () => sweeper.stop().then(() => pool.end()) };
 }
 
-function serveJwks(publicJwks: SigningKeys['publicJwks']): Handler {
-  const body = JSON.stringify(publicJwks);
-  return async () => ({ status: 200, headers: JWKS_HEADERS, body });
+/** Says how long verifiers may go by their copy: a new key must be published for longer than that before it signs. */
+function serveJwks(keys: KeyRing, leadS: number): Handler {
+  const headers = {
+    'content-type': 'application/jwk-set+json',
+    'cache-control': `public, max-age=${publishedMaxAgeS(leadS)}`,
+  };
+  return async () => ({ status: 200, headers, body: JSON.stringify(keys.publicJwks()) });
 }
 
 /** Starts the users subgraph. @throws {ConfigError} when the signing keys cannot be used */
 export async function startUsers(settings: UsersSettings, log: Logger): Promise<RunningService> {
-  const { signer, publicJwks } = await readSigningKeys(settings.SIGNING_KEYS_FILE);
+  const { KEY_LEAD_S: leadS, ACCESS_TOKEN_TTL_S: tokenTtlS, KEYS_POLL_MS: pollMs } = settings;
+  const times = { leadS, tokenTtlS };
+  const keys = await openKeyRing({ path: settings.SIGNING_KEYS_FILE, times, pollMs, log });
   const pool = createPool({
     url: settings.DATABASE_URL,
     max: settings.DATABASE_POOL_MAX,
@@ -93,17 +96,17 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     log,
   });
   const accounts = createAccountStore(pool);
-  const domain = await createDomain({ settings, log, pool, accounts, signer });
+  const domain = await createDomain({ settings, log, pool, accounts, keys });
   const subgraph = await createSubgraph({
     typeDefs: await readFile(SCHEMA, 'utf8'),
     resolvers,
     verify: createTokenVerifier({
-      keys: createLocalJWKSet(publicJwks),
+      keys: keys.verifierKeys,
       issuer: settings.JWT_ISSUER,
       audience: settings.JWT_AUDIENCE,
     }),
     context: (base) => createContext(base, domain, accounts),
-    routes: { 'GET /.well-known/jwks.json': serveJwks(publicJwks) },
+    routes: { 'GET /.well-known/jwks.json': serveJwks(keys, leadS) },
     log,
   });
   const sweeper = startSweeping(settings, log);
@@ -113,7 +116,7 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     checks: { database: () => checkDatabase(pool) },
     close: async () => {
       await subgraph.close();
-      await sweeper.stop();
+      await Promise.all([sweeper.stop(), keys.close()]);
       await pool.end();
     },
   };

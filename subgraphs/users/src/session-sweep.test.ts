@@ -16,7 +16,7 @@ let sweep: SweepSessions;
 beforeAll(async () => {
   users = await startTestUsers();
   userId = await callsTo(() => users).open('sleeper');
-  pool = new pg.Pool({ connectionString: users.databaseUrl, max: 8 });
+  pool = new pg.Pool({ connectionString: users.databaseUrl, max: 8, statement_timeout: 5_000 });
   sweep = createSessionSweep(pool);
 });
 afterEach(() => pool.query('DELETE FROM users.sessions'));

@@ -55,7 +55,8 @@ export async function meanwhile<Result>(
   }
 }
 
-async function somebodyWaits(pool: pg.Pool): Promise<boolean> {
+/** Whether any statement waits for another's lock. */
+export async function somebodyWaits(pool: pg.Pool): Promise<boolean> {
   const { rowCount } = await pool.query(
     `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
   );
