@@ -128,9 +128,11 @@ describe('a verifier that has had the keys', () => {
   it('asks twice at most for 500 forged key ids, and refuses them', async () => {
     const key = await makeKey();
     const jwks = await endpoint([key]);
-    const forged = Array.from({ length: 500 }, (_, index) => sign(key, `forged-${index}`));
-    const kinds = await Promise.all(forged.map(async (token) => (await jwks.verify(await token)).kind));
-    expect(new Set(kinds)).toEqual(new Set(['invalid']));
+    for (let wave = 0; wave < 10; wave += 1) {
+      const forged = Array.from({ length: 50 }, (_, index) => sign(key, `forged-${wave}-${index}`));
+      const kinds = await Promise.all(forged.map(async (token) => (await jwks.verify(await token)).kind));
+      expect(new Set(kinds)).toEqual(new Set(['invalid']));
+    }
     expect(jwks.requests).toBeLessThanOrEqual(2);
   });
 

@@ -49,7 +49,10 @@ function viewerOf(claims: JWTPayload): Viewer {
   return { kind: 'user', id: claims.sub, role: role satisfies Role };
 }
 
-/** A verifier that remembers good tokens. It never rejects. */
+/**
+ * A verifier that remembers good tokens, so that most requests cost no signature check: a key that is taken out of its
+ * set counts for up to `cacheMs` longer, though never past a token's expiry. It never rejects.
+ */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const cacheMs = options.cacheMs ?? 60_000;
   const verified = new LRUCache<string, { viewer: Viewer; expiresAt: number }>({
