@@ -84,7 +84,6 @@ afterAll(() => system?.stop());
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 const IF_MATCH = { 'if-match': '"1"' };
 const PRODUCT = { name: 'Not to be made', description: null, price: 1, stock: 1 };
-
 const PASSWORDS = { current_password: 'not looked at', new_password: 'a long enough password 7' };
 
 const REST_CALLS: [method: string, path: string, body?: unknown, headers?: Record<string, string>][] = [
