@@ -53,7 +53,7 @@ export function readLocalSettings(args: string[], env: NodeJS.ProcessEnv): Local
   }
   if (faults.length > 0) throw new Error(faults.join('; '));
   return {
-    dataDir: resolve(ROOT, env['DATA_DIR'] || '.data'),
+    dataDir: readDataDir(env),
     port,
     databaseUrl,
     logLevel: env['LOG_LEVEL'] || 'info',
@@ -62,6 +62,11 @@ export function readLocalSettings(args: string[], env: NodeJS.ProcessEnv): Local
       PASSED_THROUGH.flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
     ),
   };
+}
+
+/** Where the local stack keeps its data. */
+export function readDataDir(env: NodeJS.ProcessEnv): string {
+  return resolve(ROOT, env['DATA_DIR'] || '.data');
 }
 
 function hasProtocol(text: string, protocol: RegExp): boolean {

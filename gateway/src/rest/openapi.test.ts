@@ -33,6 +33,7 @@ describe('the OpenAPI document', () => {
         'POST /login',
         'POST /token/refresh',
         'POST /logout',
+        'POST /logout/everywhere',
         'GET /profile',
         'PUT /profile/password',
         'GET /products',
