@@ -7,7 +7,7 @@ import { promtool, scrape, scrapeText, sumOf } from '../support/metrics.js';
 import { type System, startSystem } from '../support/system.js';
 
 const REVISION = '0123abc';
-/** More would be a label that is not bounded: now some 700 at most. */
+/** Far above the some 700 of the gateway: a label that is not bounded would pass it. */
 const MAX_SERIES = 1_500;
 
 let system: System;
