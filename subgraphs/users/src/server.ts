@@ -24,6 +24,7 @@ import { createPasswordHasher } from './domain/password-hashing.js';
 import { readCommonPasswords } from './domain/password-rules.js';
 import { type SessionSweeper, startSessionSweeper } from './domain/session-sweeper.js';
 import { createSessions } from './domain/sessions.js';
+import { countLogins, observeSigningKeys } from './metrics.js';
 import { resolvers } from './resolvers.js';
 
 const SCHEMA = new URL('../schema.graphql', import.meta.url);
@@ -49,14 +50,16 @@ async function createDomain({ settings, log, pool, accounts, keys }: DomainParts
   });
   return {
     register: createRegister({ accounts, hasher, commonPasswords }),
-    sessions: createSessions({
-      accounts,
-      sessions: createSessionStore(pool),
-      hasher,
-      issueAccessToken,
-      refreshTtlDays: settings.REFRESH_TOKEN_TTL_DAYS,
-      log,
-    }),
+    sessions: countLogins(
+      createSessions({
+        accounts,
+        sessions: createSessionStore(pool),
+        hasher,
+        issueAccessToken,
+        refreshTtlDays: settings.REFRESH_TOKEN_TTL_DAYS,
+        log,
+      }),
+    ),
     changePassword: createChangePassword({
       accounts,
       passwords: createPasswordStore(pool),
@@ -89,6 +92,7 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
   const { KEY_LEAD_S: leadS, ACCESS_TOKEN_TTL_S: tokenTtlS, KEYS_POLL_MS: pollMs } = settings;
   const times = { leadS, tokenTtlS };
   const keys = await openKeyRing({ path: settings.SIGNING_KEYS_FILE, times, pollMs, log });
+  observeSigningKeys(keys);
   const pool = createPool({
     url: settings.DATABASE_URL,
     max: settings.DATABASE_POOL_MAX,

@@ -4,6 +4,7 @@ import type { OrderStatus } from '@holdfast/database';
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
 import { addJob } from '@holdfast/platform/queue';
 import pg from 'pg';
+import { countTransition, observeSettlement } from '../metrics.js';
 import { type OrderPageQuery, selectOrderPage } from './order-pages.js';
 import { ORDER_COLUMNS, type Order } from './order-row.js';
 
@@ -52,7 +53,7 @@ const insertPending: Statement<
 
 const settleGuarded: Statement<
   [id: string, outcome: OrderStatus, code: string | null, available: number | null],
-  { id: string }
+  { seconds: number }
 > = statement(
   'orders_settle',
   `WITH settled AS (
@@ -60,12 +61,13 @@ const settleGuarded: Statement<
         SET status = $2::orders.order_status, rejection_code = $3::orders.rejection_code, rejection_available = $4,
             version = version + 1, updated_at = now()
       WHERE id = $1 AND status = 'PENDING'
-     RETURNING id, version, status, updated_at
+     RETURNING id, version, status, created_at, updated_at
    ), event AS (
      INSERT INTO orders.order_events (order_id, version, status, created_at)
      SELECT id, version, status, updated_at FROM settled
    )
-   SELECT id, pg_notify('order_settled', id::text) FROM settled`,
+   SELECT extract(epoch FROM updated_at - created_at)::float8 AS seconds, pg_notify('order_settled', id::text)
+     FROM settled`,
 );
 
 const cancelGuarded: Statement<[id: string, userId: string, expectedVersion: number], Order> = statement(
@@ -150,7 +152,9 @@ export function createOrderTable(db: Queryable): OrderTable {
       const { key = null, hash = null } = idempotency ?? {};
       try {
         const [placed] = await insertPending(db, id, userId, productId, quantity, unitPrice, key, hash);
-        return placed ?? 'key used';
+        if (!placed) return 'key used';
+        countTransition(placed.status);
+        return placed;
       } catch (error) {
         if (namesUnknownProduct(error)) return 'no such product';
         throw error;
@@ -158,17 +162,27 @@ export function createOrderTable(db: Queryable): OrderTable {
     },
     settle: async (id, settlement) => {
       const rejected = settlement.outcome === 'REJECTED';
-      await settleGuarded(
+      const [settled] = await settleGuarded(
         db,
         id,
         settlement.outcome,
         rejected ? settlement.code : null,
         rejected ? settlement.available : null,
       );
+      if (!settled) return;
+      countTransition(settlement.outcome);
+      observeSettlement(settled.seconds);
     },
-    cancel: async (id, userId, expectedVersion) => (await cancelGuarded(db, id, userId, expectedVersion))[0],
-    advance: async (id, expectedVersion, { from, to }) =>
-      (await advanceGuarded(db, id, expectedVersion, from, to))[0],
+    cancel: async (id, userId, expectedVersion) => {
+      const [cancelled] = await cancelGuarded(db, id, userId, expectedVersion);
+      if (cancelled) countTransition(cancelled.status);
+      return cancelled;
+    },
+    advance: async (id, expectedVersion, { from, to }) => {
+      const [advanced] = await advanceGuarded(db, id, expectedVersion, from, to);
+      if (advanced) countTransition(advanced.status);
+      return advanced;
+    },
     page: (query) => selectOrderPage(db, query),
   };
 }

@@ -1,5 +1,6 @@
 // The foreseeable outcomes of an order that are not the one asked for.
 import type { Order } from '../data/orders.js';
+import { countConflict } from '../metrics.js';
 
 interface Problem<Name extends string, Code extends string> {
   readonly __typename: Name;
@@ -28,10 +29,14 @@ export const orderNotFound = (id: string): OrderNotFound => ({
   message: `There is no order ${JSON.stringify(id.slice(0, 64))}.`,
 });
 
-export const orderVersionConflict = (expectedVersion: number, current: Order): OrderVersionConflict => ({
-  __typename: 'OrderVersionConflict',
-  code: 'VERSION_CONFLICT',
-  message: `Version ${expectedVersion} was expected; the order is at version ${current.version} by now.`,
-  currentVersion: current.version,
-  current,
-});
+/** Counted: who makes one of these tells a caller that it came too late. */
+export function orderVersionConflict(expectedVersion: number, current: Order): OrderVersionConflict {
+  countConflict();
+  return {
+    __typename: 'OrderVersionConflict',
+    code: 'VERSION_CONFLICT',
+    message: `Version ${expectedVersion} was expected; the order is at version ${current.version} by now.`,
+    currentVersion: current.version,
+    current,
+  };
+}

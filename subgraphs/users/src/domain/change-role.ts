@@ -5,6 +5,7 @@ import { came } from '@holdfast/platform/validation';
 import type { Role } from '@holdfast/platform/viewer';
 import type { AccountRow } from '../data/accounts.js';
 import type { RoleStore } from '../data/roles.js';
+import { countConflict } from '../metrics.js';
 import type { Account } from './accounts.js';
 
 type Problem<Name extends string, Code extends string> = {
@@ -63,6 +64,7 @@ export function createChangeRole(roles: RoleStore): ChangeRole {
       case 'not found':
         return notFound(userId);
       case 'stale':
+        countConflict();
         return stale(expectedVersion, outcome.account);
       case 'last staff':
         return LAST_STAFF;

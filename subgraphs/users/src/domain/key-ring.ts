@@ -8,6 +8,8 @@ import { type PublicKey, parseSigningKeys, readSigningKeyFile, type SigningKey }
 export interface Signer {
   readonly kid: string;
   readonly key: CryptoKey;
+  /** When it was made, seconds since the epoch; undefined where the file does not say. */
+  readonly issuedAt: number | undefined;
 }
 
 /** What signs, what is published and what verifies come of the same keys at every moment. */
@@ -73,7 +75,7 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     signer: () => {
       const signer = signerAt(schedule, now());
       if (signer === undefined) throw new Error('there is no signing key');
-      return { kid: signer.published.kid, key: signer.key };
+      return { kid: signer.published.kid, key: signer.key, issuedAt: signer.issuedAt };
     },
     publicJwks: () => ({ keys: current().published }),
     verifierKeys: (header, token) => current().find(header, token),
