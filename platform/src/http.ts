@@ -36,6 +36,7 @@ export interface Trail {
   operation?: string;
   userId?: string;
   code?: string;
+  trace?: { readonly trace_id: string; readonly span_id: string };
 }
 
 export interface Reply {
@@ -141,9 +142,9 @@ function requestOf(
 
 function logRequest(log: Logger, request: HttpRequest, { status }: Reply, startedAt: number): void {
   const { requestId, method, path } = request;
-  const { operation, userId, code } = request.trail;
+  const { operation, userId, code, trace } = request.trail;
   const ms = Math.round((performance.now() - startedAt) * 10) / 10;
-  log.info({ requestId, method, path, operation, userId, status, code, ms }, 'request');
+  log.info({ requestId, method, path, operation, userId, status, code, ms, ...trace }, 'request');
 }
 
 async function serve(

@@ -4,6 +4,7 @@ import type { Order as OrderModel, OrderStatus } from '@holdfast/database';
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
 import { decodeCursor, encodeCursor } from '@holdfast/platform/pages';
 import { addJob } from '@holdfast/platform/queue';
+import { traceparent } from '@holdfast/platform/tracing';
 import pg from 'pg';
 
 /** An order as the service handles it: amounts are decimal strings. */
@@ -37,6 +38,7 @@ const insertPending: Statement<
     unitPrice: string,
     key: string | null,
     hash: Buffer | null,
+    trace: string | null,
   ],
   Order
 > = statement(
@@ -53,7 +55,8 @@ const insertPending: Statement<
    )
    SELECT ${COLUMNS}, ${addJob(
      'reserve-stock',
-     "json_build_object('orderId', id, 'productId', product_id, 'quantity', quantity)",
+     "jsonb_build_object('orderId', id, 'productId', product_id, 'quantity', quantity)",
+     '$8::text',
    )}
      FROM placed`,
 );
@@ -76,7 +79,10 @@ const settleGuarded: Statement<
    SELECT id, pg_notify('order_settled', id::text) FROM settled`,
 );
 
-const cancelGuarded: Statement<[id: string, userId: string, expectedVersion: number], Order> = statement(
+const cancelGuarded: Statement<
+  [id: string, userId: string, expectedVersion: number, trace: string | null],
+  Order
+> = statement(
   'orders_cancel',
   `WITH cancelled AS (
      UPDATE orders.orders SET status = 'CANCELLED', version = version + 1, updated_at = now()
@@ -86,7 +92,11 @@ const cancelGuarded: Statement<[id: string, userId: string, expectedVersion: num
      INSERT INTO orders.order_events (order_id, version, status, created_at)
      SELECT id, version, status, updated_at FROM cancelled
    )
-   SELECT ${COLUMNS}, ${addJob('release-stock', "json_build_object('orderId', id, 'productId', product_id)")}
+   SELECT ${COLUMNS}, ${addJob(
+     'release-stock',
+     "jsonb_build_object('orderId', id, 'productId', product_id)",
+     '$4::text',
+   )}
      FROM cancelled`,
 );
 
@@ -152,7 +162,17 @@ export function createOrderTable(db: Queryable): OrderTable {
     insert: async ({ id, userId, productId, quantity, unitPrice, idempotency }) => {
       const { key = null, hash = null } = idempotency ?? {};
       try {
-        const [placed] = await insertPending(db, id, userId, productId, quantity, unitPrice, key, hash);
+        const [placed] = await insertPending(
+          db,
+          id,
+          userId,
+          productId,
+          quantity,
+          unitPrice,
+          key,
+          hash,
+          traceparent(),
+        );
         return placed ?? 'key used';
       } catch (error) {
         if (namesUnknownProduct(error)) return 'no such product';
@@ -169,7 +189,8 @@ export function createOrderTable(db: Queryable): OrderTable {
         rejected ? settlement.available : null,
       );
     },
-    cancel: async (id, userId, expectedVersion) => (await cancelGuarded(db, id, userId, expectedVersion))[0],
+    cancel: async (id, userId, expectedVersion) =>
+      (await cancelGuarded(db, id, userId, expectedVersion, traceparent()))[0],
     page: (userId, limit, after, status) => {
       if (status)
         return after

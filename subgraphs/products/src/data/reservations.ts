@@ -2,13 +2,14 @@
 // which a crash could take the stock without the answer, or answer without the stock.
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
 import { addJob } from '@holdfast/platform/queue';
+import { traceparent } from '@holdfast/platform/tracing';
 import type { ProductCache } from './cache/product-cache.js';
 import { PRODUCT_COLUMNS, type Product } from './products.js';
 
 /** A product, or nothing but nulls where the stock was not touched. */
 type Taken = Product | { readonly id: null };
 
-const SETTLEMENT = `json_build_object(
+const SETTLEMENT = `jsonb_build_object(
   'orderId', $1::uuid,
   'outcome', CASE WHEN fresh.held THEN 'CONFIRMED' ELSE 'REJECTED' END,
   'code', CASE WHEN fresh.held THEN NULL WHEN fresh.live THEN 'OUT_OF_STOCK' ELSE 'PRODUCT_NOT_FOUND' END,
@@ -19,10 +20,12 @@ const SETTLEMENT = `json_build_object(
  * product's row lock; the second then breaks the primary key, which undoes all of it, and is retried into "nothing".
  * Were the conflict ignored instead, the second's decrement would stay.
  */
-const reserve: Statement<[orderId: string, productId: string, quantity: number], { jobId: string } & Taken> =
-  statement(
-    'reservations_reserve',
-    `WITH product AS (
+const reserve: Statement<
+  [orderId: string, productId: string, quantity: number, trace: string | null],
+  { jobId: string } & Taken
+> = statement(
+  'reservations_reserve',
+  `WITH product AS (
        SELECT id, stock, archived_at IS NULL AS live FROM products.products WHERE id = $2 FOR NO KEY UPDATE
      ), fresh AS (
        SELECT id, stock, live, live AND stock >= $3 AS held FROM product
@@ -37,9 +40,9 @@ const reserve: Statement<[orderId: string, productId: string, quantity: number],
        SELECT $1, id, $3, (CASE WHEN held THEN 'HELD' ELSE 'REFUSED' END)::products.reservation_status FROM fresh
        RETURNING order_id
      )
-     SELECT ${addJob('settle-order', SETTLEMENT)}, taken.*
+     SELECT ${addJob('settle-order', SETTLEMENT, '$4::text')}, taken.*
        FROM reservation CROSS JOIN fresh LEFT JOIN taken ON true`,
-  );
+);
 
 const exists: Statement<[orderId: string], { one: number }> = statement(
   'reservations_exists',
@@ -74,7 +77,7 @@ export function createReservations(db: Queryable, cache: ProductCache): Reservat
   return {
     reserve: async (orderId, productId, quantity) => {
       await cache.write(productId, async () => {
-        const [decided] = await reserve(db, orderId, productId, quantity);
+        const [decided] = await reserve(db, orderId, productId, quantity, traceparent());
         if (!decided && (await exists(db, orderId)).length === 0) {
           throw new Error(`order ${orderId} names product ${productId}, which does not exist`);
         }
