@@ -23,6 +23,8 @@ export const commonSettings = {
   /** How long readiness says no before connections are closed, so that load balancers notice. */
   DRAIN_DELAY_MS: milliseconds(0, 20_000),
   ...tracingSettings,
+  /** The commit that was built: shown in the metric build_info. */
+  REVISION: z.string().max(64).default('unknown'),
 };
 
 /** What a service needs to check access tokens. */

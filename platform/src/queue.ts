@@ -3,8 +3,9 @@
 import type { TaskList } from 'graphile-worker';
 import type pg from 'pg';
 import { z } from 'zod';
-import { createWorkerPool, type Statement, statement } from './database.js';
+import { createScrapePool, createWorkerPool, type Statement, statement } from './database.js';
 import type { Logger } from './log.js';
+import { measureTask, observeQueue } from './queue-metrics.js';
 import { tracedJob } from './tracing.js';
 import { keepWorking } from './worker-pool.js';
 
@@ -20,6 +21,8 @@ export interface WorkerOptions {
   readonly applicationName: string;
   /** Handlers by job name, over the worker's own connections: jobs and requests do not starve each other. */
   readonly handlers: (db: pg.Pool) => Readonly<Record<string, JobHandler>>;
+  /** Has gauges of the service read over the connection that reads the queue's. */
+  readonly gauges?: (db: pg.Pool) => void;
   readonly log: Logger;
 }
 
@@ -69,25 +72,32 @@ const EXTRA_CONNECTIONS = 2;
 
 function taskList(handlers: Readonly<Record<string, JobHandler>>, log: Logger): TaskList {
   return Object.fromEntries(
-    Object.entries(handlers).map(([name, handle]) => [
-      name,
-      async (payload, { job }) => {
-        const { id, attempts: attempt } = job;
-        const startedAt = performance.now();
-        await tracedJob(name, payload, async () => {
-          await handle(payload, { id, attempt });
-          log.info({ job: name, jobId: id, attempt, ms: Math.round(performance.now() - startedAt) }, 'job');
-        });
-      },
-    ]),
+    Object.entries(handlers).map(([name, handle]) => {
+      const measure = measureTask(name);
+      return [
+        name,
+        async (payload, { job }) => {
+          const { id, attempts: attempt } = job;
+          const startedAt = performance.now();
+          await tracedJob(name, payload, async () => {
+            await measure(attempt, () => handle(payload, { id, attempt }));
+            log.info({ job: name, jobId: id, attempt, ms: Math.round(performance.now() - startedAt) }, 'job');
+          });
+        },
+      ];
+    }),
   );
 }
 
 /** Works on the named jobs until it is stopped. Survives a restart of the database. */
-export function startWorker({ settings, applicationName, handlers, log }: WorkerOptions): Worker {
+export function startWorker({ settings, applicationName, handlers, gauges, log }: WorkerOptions): Worker {
   const { DATABASE_URL: url, QUEUE_CONCURRENCY: concurrency, QUEUE_LEASE_MS: leaseMs } = settings;
   const pool = createWorkerPool({ url, max: concurrency + EXTRA_CONNECTIONS, applicationName, log });
-  const workers = keepWorking({ pool, tasks: taskList(handlers(pool), log), concurrency, log });
+  const tasks = taskList(handlers(pool), log);
+  const workers = keepWorking({ pool, tasks, concurrency, log });
+  const scrapePool = createScrapePool({ url, applicationName: `${applicationName}-metrics`, log });
+  observeQueue(scrapePool, Object.keys(tasks), log);
+  gauges?.(scrapePool);
   const timer = setInterval(sweep, leaseMs / 2);
   sweep();
 
@@ -111,7 +121,7 @@ export function startWorker({ settings, applicationName, handlers, log }: Worker
     stop: async () => {
       clearInterval(timer);
       await workers.stop();
-      await pool.end();
+      await Promise.all([pool.end(), scrapePool.end()]);
     },
   };
 }

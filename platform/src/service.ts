@@ -2,7 +2,9 @@
 import { format } from 'node:util';
 import { ConfigError } from './config.js';
 import { createHttpServer, type Handler, type HttpRequest, type Reply } from './http.js';
+import { observeRequest } from './http-metrics.js';
 import { createLogger, type Logger } from './log.js';
+import { announceBuild } from './metrics.js';
 import { createOpsServer, type ReadinessCheck } from './ops.js';
 import { startTracing, tracedHandler } from './tracing.js';
 
@@ -14,6 +16,7 @@ interface LifecycleSettings {
   readonly LOG_LEVEL: string;
   readonly DRAIN_DELAY_MS: number;
   readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
+  readonly REVISION: string;
 }
 
 /** What a service hands over once it has started. */
@@ -47,6 +50,7 @@ async function serve<Settings extends LifecycleSettings>(
   let draining = false;
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = settings;
   const stopTracing = endpoint ? await startTracing(definition.name, endpoint) : undefined;
+  announceBuild(definition.name, settings.REVISION);
   const service = await definition.start(settings, log);
   const { handler, onFault, checks } = service;
   const { timeoutMs } = definition;
@@ -55,6 +59,7 @@ async function serve<Settings extends LifecycleSettings>(
     onFault,
     log,
     timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : timeoutMs(settings),
+    observe: observeRequest,
   });
   const ops = createOpsServer({ log, checks, draining: () => draining });
   const port = await http.listen(settings.PORT, settings.HOST);

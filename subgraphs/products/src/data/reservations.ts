@@ -3,6 +3,7 @@
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
 import { addJob } from '@holdfast/platform/queue';
 import { traceparent } from '@holdfast/platform/tracing';
+import { countReservation } from '../metrics.js';
 import type { ProductCache } from './cache/product-cache.js';
 import { PRODUCT_COLUMNS, type Product } from './products.js';
 
@@ -22,7 +23,7 @@ const SETTLEMENT = `jsonb_build_object(
  */
 const reserve: Statement<
   [orderId: string, productId: string, quantity: number, trace: string | null],
-  { jobId: string } & Taken
+  { jobId: string; live: boolean } & Taken
 > = statement(
   'reservations_reserve',
   `WITH product AS (
@@ -40,7 +41,7 @@ const reserve: Statement<
        SELECT $1, id, $3, (CASE WHEN held THEN 'HELD' ELSE 'REFUSED' END)::products.reservation_status FROM fresh
        RETURNING order_id
      )
-     SELECT ${addJob('settle-order', SETTLEMENT, '$4::text')}, taken.*
+     SELECT ${addJob('settle-order', SETTLEMENT, '$4::text')}, fresh.live, taken.*
        FROM reservation CROSS JOIN fresh LEFT JOIN taken ON true`,
 );
 
@@ -81,17 +82,31 @@ export function createReservations(db: Queryable, cache: ProductCache): Reservat
         if (!decided && (await exists(db, orderId)).length === 0) {
           throw new Error(`order ${orderId} names product ${productId}, which does not exist`);
         }
-        return decided && isProduct(decided) ? withoutJob(decided) : undefined;
+        if (decided) countReservation(outcomeOf(decided));
+        return decided && isProduct(decided) ? productOf(decided) : undefined;
       });
     },
     release: async (orderId, productId) => {
-      await cache.write(productId, async () => (await release(db, orderId))[0]);
+      await cache.write(productId, async () => {
+        const [released] = await release(db, orderId);
+        if (released) countReservation('released');
+        return released;
+      });
     },
   };
 }
 
 const isProduct = <Row extends Taken>(row: Row): row is Row & Product => row.id !== null;
 
-function withoutJob({ jobId: _, ...product }: Product & { readonly jobId: string }): Product {
+const outcomeOf = (decided: Taken & { readonly live: boolean }) => {
+  if (isProduct(decided)) return 'reserved';
+  return decided.live ? 'out_of_stock' : 'product_not_found';
+};
+
+function productOf({
+  jobId: _,
+  live: __,
+  ...product
+}: Product & { readonly jobId: string; readonly live: boolean }): Product {
   return product;
 }
