@@ -4,6 +4,7 @@ import type { GraphQLDataSource, GraphQLDataSourceProcessOptions } from '@apollo
 import { AppError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
+import { traceHeaders } from '@holdfast/platform/tracing';
 import { GraphQLError, Kind, parse } from 'graphql';
 import { Pool } from 'undici';
 import { measureSubgraph } from './subgraph-metrics.js';
@@ -94,6 +95,7 @@ function headersOf(context: RequestContext | undefined, waitMs: number): Record<
   const headers: Record<string, string> = {
     'content-type': 'application/json',
     accept: 'application/json',
+    ...traceHeaders(),
     [TIMEOUT_HEADER]: String(Math.floor(waitMs)),
   };
   if (context === undefined) return headers;

@@ -1,6 +1,7 @@
 // Typed settings, read once from the environment: `service.ts` hands it to the `config` module of its service, which
 // names the settings that there are.
 import { z } from 'zod';
+import { tracingSettings } from './tracing.js';
 
 /** Settings that cannot be used. The message lists every fault, one a line, never a value that may be secret. */
 export class ConfigError extends Error {
@@ -21,6 +22,7 @@ export const commonSettings = {
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** How long readiness says no before connections are closed, so that load balancers notice. */
   DRAIN_DELAY_MS: milliseconds(0, 20_000),
+  ...tracingSettings,
   /** The commit that was built: shown in the metric build_info. */
   REVISION: z.string().max(64).default('unknown'),
 };

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { Logger } from './log.js';
 import { type Connected, MeasuredPool } from './measured-pool.js';
 import { sqlStatements } from './metrics.js';
+import { tracedCall } from './tracing.js';
 
 export interface PoolOptions {
   readonly url: string;
@@ -16,6 +17,7 @@ export interface PoolOptions {
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
+const SQL = { 'db.system.name': 'postgresql' };
 const SCRAPE_TIMEOUT_MS = 1_000;
 
 /** Counts what is sent, so that tests and dashboards can tell the number of statements of a request. */
@@ -27,9 +29,19 @@ class CountingClient extends pg.Client {
   }) as pg.Client['query'];
 }
 
+/** Statements of ours are traced where they are named; Prisma's, which have no name, here. */
+class TracedPool extends MeasuredPool {
+  override query = ((...args: Parameters<pg.Pool['query']>) => {
+    const [config] = args as readonly unknown[];
+    const isPrismas = typeof config === 'object' && config !== null && !('name' in config);
+    const send = (): unknown => super.query(...args);
+    return isPrismas ? tracedCall('sql prisma', SQL, async () => send()) : send();
+  }) as pg.Pool['query'];
+}
+
 /** A pool for requests. Waiting for a connection and running a statement are bounded in time. */
 export function createPool(options: PoolOptions): pg.Pool {
-  return openPool(options, { statement_timeout: STATEMENT_TIMEOUT_MS, Client: CountingClient });
+  return openPool(options, { statement_timeout: STATEMENT_TIMEOUT_MS, Client: CountingClient }, TracedPool);
 }
 
 /** Rejects when the database does not answer. */
@@ -113,7 +125,9 @@ export function statement<Params extends readonly unknown[], Row extends pg.Quer
   name: string,
   text: string,
 ): Statement<Params, Row> {
-  return async (db, ...params) => (await db.query<Row>({ name, text, values: [...params] })).rows;
+  const spanName = `sql ${name}`;
+  return async (db, ...params) =>
+    (await tracedCall(spanName, SQL, () => db.query<Row>({ name, text, values: [...params] }))).rows;
 }
 
 /** SQLSTATE classes and codes, and socket errors, that mean "the database cannot be reached right now". */

@@ -38,6 +38,7 @@ export interface Trail {
   route?: string;
   userId?: string;
   code?: string;
+  trace?: { readonly trace_id: string; readonly span_id: string };
 }
 
 export interface Reply {
@@ -145,9 +146,9 @@ function requestOf(
 
 function logRequest(log: Logger, request: HttpRequest, { status }: Reply, startedAt: number): void {
   const { requestId, method, path } = request;
-  const { operation, userId, code } = request.trail;
+  const { operation, userId, code, trace } = request.trail;
   const ms = Math.round((performance.now() - startedAt) * 10) / 10;
-  log.info({ requestId, method, path, operation, userId, status, code, ms }, 'request');
+  log.info({ requestId, method, path, operation, userId, status, code, ms, ...trace }, 'request');
 }
 
 async function serve(

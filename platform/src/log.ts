@@ -1,6 +1,7 @@
 // One JSON line an event. `npm start` makes them readable in a terminal.
 import { isNativeError } from 'node:util/types';
 import { type Logger, pino } from 'pino';
+import { traceIds } from './tracing.js';
 
 export type { Logger };
 
@@ -46,6 +47,7 @@ export function createLogger(service: string, level = 'info'): Logger {
   return pino({
     level,
     base: { service },
+    mixin: traceIds,
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: (error: unknown) => loggedError(error) },
     formatters: { level: (label) => ({ level: label }) },

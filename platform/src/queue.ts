@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { createScrapePool, createWorkerPool, type Statement, statement } from './database.js';
 import type { Logger } from './log.js';
 import { measureTask, observeQueue } from './queue-metrics.js';
+import { tracedJob } from './tracing.js';
 import { keepWorking } from './worker-pool.js';
 
 /** Runs one job. Must be idempotent: a job is run at least once. Throwing means "try again later". */
@@ -38,10 +39,11 @@ const MAX_ATTEMPTS = 32_767;
 /**
  * The part of a statement's SELECT list that adds a job in that statement, as the column `jobId`.
  * @param name of the job
- * @param payload SQL of type json
+ * @param payload SQL of type jsonb
+ * @param trace SQL of type text, `traceparent()` as a parameter: the job becomes part of the trace that adds it
  */
-export const addJob = (name: string, payload: string): string =>
-  `(graphile_worker.add_job('${name}', ${payload}, max_attempts => ${MAX_ATTEMPTS})).id AS "jobId"`;
+export const addJob = (name: string, payload: string, trace: string): string =>
+  `(graphile_worker.add_job('${name}', (${payload} || jsonb_build_object('traceparent', ${trace}))::json, max_attempts => ${MAX_ATTEMPTS})).id AS "jobId"`;
 
 /**
  * Gives the jobs of lost workers out again: graphile-worker itself does so after four hours, and counts a lost worker
@@ -75,17 +77,12 @@ function taskList(handlers: Readonly<Record<string, JobHandler>>, log: Logger): 
       return [
         name,
         async (payload, { job }) => {
+          const { id, attempts: attempt } = job;
           const startedAt = performance.now();
-          await measure(job.attempts, () => handle(payload, { id: job.id, attempt: job.attempts }));
-          log.info(
-            {
-              job: name,
-              jobId: job.id,
-              attempt: job.attempts,
-              ms: Math.round(performance.now() - startedAt),
-            },
-            'job',
-          );
+          await tracedJob(name, payload, async () => {
+            await measure(attempt, () => handle(payload, { id, attempt }));
+            log.info({ job: name, jobId: id, attempt, ms: Math.round(performance.now() - startedAt) }, 'job');
+          });
         },
       ];
     }),

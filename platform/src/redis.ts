@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { milliseconds } from './config.js';
 import type { Logger } from './log.js';
 import { Counter, Gauge, registry } from './metrics.js';
+import { tracedCall } from './tracing.js';
 
 const gauge = new Gauge({
   name: 'redis_up',
@@ -54,6 +55,7 @@ export interface RedisOptions {
   readonly log: Logger;
 }
 
+const SPAN = { 'db.system.name': 'redis' };
 const PROBE_MS = 100;
 const MAX_RECONNECT_MS = 1_000;
 
@@ -159,7 +161,7 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
     run: async (commands, callTimeoutMs = timeoutMs) => {
       if (!up) throw new RedisUnavailable('Redis is away');
       try {
-        return await withTimeout(commands(client), callTimeoutMs);
+        return await tracedCall('redis', SPAN, () => withTimeout(commands(client), callTimeoutMs));
       } catch (error) {
         failures.inc();
         turn(false, error);

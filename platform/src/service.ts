@@ -6,6 +6,7 @@ import { observeRequest } from './http-metrics.js';
 import { createLogger, type Logger } from './log.js';
 import { announceBuild } from './metrics.js';
 import { createOpsServer, type ReadinessCheck } from './ops.js';
+import { startTracing, tracedHandler } from './tracing.js';
 
 /** The settings that the life cycle itself uses. */
 interface LifecycleSettings {
@@ -14,6 +15,7 @@ interface LifecycleSettings {
   readonly HOST: string;
   readonly LOG_LEVEL: string;
   readonly DRAIN_DELAY_MS: number;
+  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
   readonly REVISION: string;
 }
 
@@ -46,12 +48,14 @@ async function serve<Settings extends LifecycleSettings>(
   log: Logger,
 ): Promise<() => Promise<void>> {
   let draining = false;
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = settings;
+  const stopTracing = endpoint ? await startTracing(definition.name, endpoint) : undefined;
   announceBuild(definition.name, settings.REVISION);
   const service = await definition.start(settings, log);
   const { handler, onFault, checks } = service;
   const { timeoutMs } = definition;
   const http = createHttpServer({
-    handler,
+    handler: tracedHandler(handler, onFault),
     onFault,
     log,
     timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : timeoutMs(settings),
@@ -69,6 +73,7 @@ async function serve<Settings extends LifecycleSettings>(
     // the jobs under way their time.
     await Promise.race([http.close(), pause(FINISH_REQUESTS_MS)]);
     await service.close();
+    await stopTracing?.();
     await ops.close();
   };
 }

@@ -17,7 +17,7 @@ export type LocalSettings = {
   passedThrough: Record<string, string>;
 };
 
-const PASSED_THROUGH = ['REDIS_URL', 'RATE_LIMITS', 'CATALOG_WRITERS'];
+const PASSED_THROUGH = ['REDIS_URL', 'RATE_LIMITS', 'CATALOG_WRITERS', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
 const CHOICES: Record<string, string[]> = {
   LOG_LEVEL: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
   CATALOG_WRITERS: ['everyone', 'staff'],

@@ -72,12 +72,14 @@ export class Client {
     query: string,
     variables: Record<string, unknown> = {},
     token?: string,
+    headers: Readonly<Record<string, string>> = {},
   ): Promise<GraphQLReply> {
     const response = await fetch(`${this.baseUrl}/graphql`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...headers,
       },
       body: JSON.stringify({ query, variables }),
     });

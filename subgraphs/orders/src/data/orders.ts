@@ -3,6 +3,7 @@
 import type { OrderStatus } from '@holdfast/database';
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
 import { addJob } from '@holdfast/platform/queue';
+import { traceparent } from '@holdfast/platform/tracing';
 import pg from 'pg';
 import { countTransition, observeSettlement } from '../metrics.js';
 import { type OrderPageQuery, selectOrderPage } from './order-pages.js';
@@ -30,6 +31,7 @@ const insertPending: Statement<
     unitPrice: string,
     key: string | null,
     hash: Buffer | null,
+    trace: string | null,
   ],
   Order
 > = statement(
@@ -46,7 +48,8 @@ const insertPending: Statement<
    )
    SELECT ${ORDER_COLUMNS}, ${addJob(
      'reserve-stock',
-     "json_build_object('orderId', id, 'productId', product_id, 'quantity', quantity)",
+     "jsonb_build_object('orderId', id, 'productId', product_id, 'quantity', quantity)",
+     '$8::text',
    )}
      FROM placed`,
 );
@@ -70,7 +73,10 @@ const settleGuarded: Statement<
      FROM settled`,
 );
 
-const cancelGuarded: Statement<[id: string, userId: string, expectedVersion: number], Order> = statement(
+const cancelGuarded: Statement<
+  [id: string, userId: string, expectedVersion: number, trace: string | null],
+  Order
+> = statement(
   'orders_cancel',
   `WITH cancelled AS (
      UPDATE orders.orders SET status = 'CANCELLED', version = version + 1, updated_at = now()
@@ -80,7 +86,11 @@ const cancelGuarded: Statement<[id: string, userId: string, expectedVersion: num
      INSERT INTO orders.order_events (order_id, version, status, created_at)
      SELECT id, version, status, updated_at FROM cancelled
    )
-   SELECT ${ORDER_COLUMNS}, ${addJob('release-stock', "json_build_object('orderId', id, 'productId', product_id)")}
+   SELECT ${ORDER_COLUMNS}, ${addJob(
+     'release-stock',
+     "jsonb_build_object('orderId', id, 'productId', product_id)",
+     '$4::text',
+   )}
      FROM cancelled`,
 );
 
@@ -151,7 +161,17 @@ export function createOrderTable(db: Queryable): OrderTable {
     insert: async ({ id, userId, productId, quantity, unitPrice, idempotency }) => {
       const { key = null, hash = null } = idempotency ?? {};
       try {
-        const [placed] = await insertPending(db, id, userId, productId, quantity, unitPrice, key, hash);
+        const [placed] = await insertPending(
+          db,
+          id,
+          userId,
+          productId,
+          quantity,
+          unitPrice,
+          key,
+          hash,
+          traceparent(),
+        );
         if (!placed) return 'key used';
         countTransition(placed.status);
         return placed;
@@ -174,7 +194,7 @@ export function createOrderTable(db: Queryable): OrderTable {
       observeSettlement(settled.seconds);
     },
     cancel: async (id, userId, expectedVersion) => {
-      const [cancelled] = await cancelGuarded(db, id, userId, expectedVersion);
+      const [cancelled] = await cancelGuarded(db, id, userId, expectedVersion, traceparent());
       if (cancelled) countTransition(cancelled.status);
       return cancelled;
     },

@@ -1,6 +1,7 @@
 // Asks the products service, over HTTP, what a product costs at this moment.
 import { AppError } from '@holdfast/platform/errors';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
+import { tracedCall, traceHeaders } from '@holdfast/platform/tracing';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
 
@@ -16,6 +17,7 @@ export interface Prices {
   close(): Promise<void>;
 }
 
+const SPAN = { 'peer.service': 'products' };
 const QUERY = 'query PriceOfProduct($id: ID!) { product(id: $id) { price } }';
 
 /** Null without an error is "no such product"; beside one it only says that nobody can tell right now. */
@@ -34,6 +36,7 @@ export function createPrices(url: string, timeoutMs: number): Prices {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
+        ...traceHeaders(),
         [REQUEST_ID_HEADER]: requestId,
         [TIMEOUT_HEADER]: String(remainingMs),
       },
@@ -49,7 +52,9 @@ export function createPrices(url: string, timeoutMs: number): Prices {
     priceOf: async (productId, { requestId, deadlineAt }) => {
       const remainingMs = Math.max(1, Math.min(timeoutMs, deadlineAt - Date.now()));
       try {
-        const { data } = answer.parse(await ask(productId, requestId, remainingMs));
+        const { data } = answer.parse(
+          await tracedCall('price of product', SPAN, () => ask(productId, requestId, remainingMs)),
+        );
         return data.product?.price;
       } catch (cause) {
         throw new AppError('SERVICE_UNAVAILABLE', 'Prices cannot be read right now. Nothing was ordered.', {

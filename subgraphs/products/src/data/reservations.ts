@@ -2,6 +2,7 @@
 // which a crash could take the stock without the answer, or answer without the stock.
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
 import { addJob } from '@holdfast/platform/queue';
+import { traceparent } from '@holdfast/platform/tracing';
 import { countReservation } from '../metrics.js';
 import type { ProductCache } from './cache/product-cache.js';
 import { PRODUCT_COLUMNS, type Product } from './products.js';
@@ -9,7 +10,7 @@ import { PRODUCT_COLUMNS, type Product } from './products.js';
 /** A product, or nothing but nulls where the stock was not touched. */
 type Taken = Product | { readonly id: null };
 
-const SETTLEMENT = `json_build_object(
+const SETTLEMENT = `jsonb_build_object(
   'orderId', $1::uuid,
   'outcome', CASE WHEN fresh.held THEN 'CONFIRMED' ELSE 'REJECTED' END,
   'code', CASE WHEN fresh.held THEN NULL WHEN fresh.live THEN 'OUT_OF_STOCK' ELSE 'PRODUCT_NOT_FOUND' END,
@@ -21,7 +22,7 @@ const SETTLEMENT = `json_build_object(
  * Were the conflict ignored instead, the second's decrement would stay.
  */
 const reserve: Statement<
-  [orderId: string, productId: string, quantity: number],
+  [orderId: string, productId: string, quantity: number, trace: string | null],
   { jobId: string; live: boolean } & Taken
 > = statement(
   'reservations_reserve',
@@ -40,7 +41,7 @@ const reserve: Statement<
        SELECT $1, id, $3, (CASE WHEN held THEN 'HELD' ELSE 'REFUSED' END)::products.reservation_status FROM fresh
        RETURNING order_id
      )
-     SELECT ${addJob('settle-order', SETTLEMENT)}, fresh.live, taken.*
+     SELECT ${addJob('settle-order', SETTLEMENT, '$4::text')}, fresh.live, taken.*
        FROM reservation CROSS JOIN fresh LEFT JOIN taken ON true`,
 );
 
@@ -77,7 +78,7 @@ export function createReservations(db: Queryable, cache: ProductCache): Reservat
   return {
     reserve: async (orderId, productId, quantity) => {
       await cache.write(productId, async () => {
-        const [decided] = await reserve(db, orderId, productId, quantity);
+        const [decided] = await reserve(db, orderId, productId, quantity, traceparent());
         if (!decided && (await exists(db, orderId)).length === 0) {
           throw new Error(`order ${orderId} names product ${productId}, which does not exist`);
         }

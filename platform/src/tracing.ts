@@ -1,0 +1,133 @@
+// Traces by OpenTelemetry: off unless OTEL_EXPORTER_OTLP_ENDPOINT is set, and while they are off every function here is
+// one comparison. The spans stand at the few doors that everything goes through: HTTP, SQL, Redis, jobs. What happens
+// between two of them in the gateway (plan, fetch) is told by @apollo/gateway itself.
+import {
+  type Attributes,
+  context,
+  defaultTextMapGetter,
+  defaultTextMapSetter,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import { z } from 'zod';
+import type { Handler, HttpRequest, Reply } from './http.js';
+
+/** The standard names of OpenTelemetry; the exporter reads the others (OTEL_TRACES_SAMPLER, …) itself. */
+export const tracingSettings = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+};
+
+let tracer: Tracer | undefined;
+
+/** Sends spans to `endpoint` (OTLP over HTTP) from now on. Call what is returned to send the last ones and end. */
+export async function startTracing(service: string, endpoint: string): Promise<() => Promise<void>> {
+  const [{ BatchSpanProcessor, NodeTracerProvider }, { OTLPTraceExporter }, { resourceFromAttributes }] =
+    await Promise.all([
+      import('@opentelemetry/sdk-trace-node'),
+      import('@opentelemetry/exporter-trace-otlp-http'),
+      import('@opentelemetry/resources'),
+    ]);
+  const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` });
+  const provider = new NodeTracerProvider({
+    resource: resourceFromAttributes({ 'service.name': service, 'service.namespace': 'holdfast' }),
+    spanProcessors: [new BatchSpanProcessor(exporter)],
+  });
+  provider.register();
+  tracer = provider.getTracer('holdfast');
+  return () => provider.shutdown();
+}
+
+/** The active span's ids, for a log line; nothing outside of a trace. */
+export function traceIds(): { trace_id?: string; span_id?: string } {
+  const ids = tracer && trace.getActiveSpan()?.spanContext();
+  return ids ? { trace_id: ids.traceId, span_id: ids.spanId } : {};
+}
+
+/** The header fields that make the called service's spans part of this trace (W3C Trace Context). */
+export function traceHeaders(): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (tracer) propagation.inject(context.active(), headers, defaultTextMapSetter);
+  return headers;
+}
+
+/** The active span as a `traceparent`, to go with a job; null outside of a trace. */
+export const traceparent = (): string | null => traceHeaders()['traceparent'] ?? null;
+
+async function inSpan<Result>(span: Span, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await context.with(trace.setSpan(context.active(), span), work);
+  } catch (error) {
+    failed(span, error);
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+/** The kind of the error only: its message may hold what a caller sent. */
+function failed(span: Span, error: unknown): void {
+  span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : 'unknown' });
+}
+
+/** Runs a call of another service or store as a span of the trace that is under way; outside of one, just runs it. */
+export function tracedCall<Result>(
+  name: string,
+  attributes: Attributes,
+  call: () => Promise<Result>,
+): Promise<Result> {
+  if (tracer === undefined || trace.getActiveSpan() === undefined) return call();
+  return inSpan(tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }), call);
+}
+
+/** Runs a job as part of the trace that it was added in. */
+export function tracedJob(name: string, payload: unknown, run: () => Promise<void>): Promise<void> {
+  if (tracer === undefined) return run();
+  const sent = z.object({ traceparent: z.string() }).safeParse(payload);
+  const parent = propagation.extract(ROOT_CONTEXT, sent.data ?? {}, defaultTextMapGetter);
+  const attributes = { 'messaging.system': 'graphile-worker', 'messaging.destination.name': name };
+  const span = tracer.startSpan(`job ${name}`, { kind: SpanKind.CONSUMER, attributes }, parent);
+  return context.with(parent, () => inSpan(span, run));
+}
+
+/** Answers each request in a span of its own, faults included. */
+export function tracedHandler(
+  handler: Handler,
+  onFault: (error: unknown, request: HttpRequest) => Reply,
+): Handler {
+  return async (request) => {
+    if (tracer === undefined) return handler(request);
+    const parent = propagation.extract(ROOT_CONTEXT, request.headers, defaultTextMapGetter);
+    const attributes = { 'http.request.method': request.method, 'url.path': request.path };
+    const span = tracer.startSpan(request.method, { kind: SpanKind.SERVER, attributes }, parent);
+    const { traceId, spanId } = span.spanContext();
+    request.trail.trace = { trace_id: traceId, span_id: spanId };
+    const work = async () => described(await answer(handler, onFault, request), request, span);
+    return context.with(parent, () => inSpan(span, work));
+  };
+}
+
+async function answer(
+  handler: Handler,
+  onFault: (error: unknown, request: HttpRequest) => Reply,
+  request: HttpRequest,
+): Promise<Reply> {
+  try {
+    return await handler(request);
+  } catch (error) {
+    return onFault(error, request);
+  }
+}
+
+function described(reply: Reply, { method, trail }: HttpRequest, span: Span): Reply {
+  // By the route's template: a name for each path would be one for each product.
+  if (trail.route !== undefined) span.updateName(`${method} ${trail.route}`);
+  span.setAttribute('http.response.status_code', reply.status);
+  if (trail.operation !== undefined) span.setAttribute('graphql.operation.name', trail.operation);
+  if (reply.status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+  return reply;
+}
