@@ -20,7 +20,7 @@ import type { LimitableGateway } from './limits/limited-gateway.js';
 import { createRateLimits } from './limits/rate-limits.js';
 import { createPublishedKeys } from './published-keys.js';
 import { createExecute } from './rest/operation.js';
-import { restEntries } from './rest/rest.js';
+import { REST_OPERATIONS, restEntries } from './rest/rest.js';
 import { createRouter } from './router.js';
 import { createSubgraphDataSource, type SubgraphDataSource } from './subgraph-data-source.js';
 import { createSupergraph } from './supergraph.js';
@@ -90,6 +90,7 @@ function createServer(
   return createGraphQLServer<RequestContext>({
     gateway,
     introspection: settings.INTROSPECTION,
+    knownOperations: REST_OPERATIONS,
     plugins: [
       settings.EXPLORER
         ? ApolloServerPluginLandingPageLocalDefault({ footer: false })

@@ -18,14 +18,17 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const satis
 
 const isMethod = (method: string): method is RouterMethod => METHODS.some((known) => known === method);
 
+/** `/problems/:name(^[a-z]+$)` as `/problems/{name}`. */
+const templateOf = (path: string): string => path.replace(/:(\w+)(\([^)]*\))?/g, '{$1}');
+
 /** A handler that finds the entry. @throws {HttpFault} 404, or 405 with `Allow` when the path is there for others */
 export function createRouter(entries: readonly RouterEntry[]): Handler {
   const tree = createTree();
-  const byHandler = new Map<TreeHandler<HTTPVersion.V1>, RouterEntry>();
+  const byHandler = new Map<TreeHandler<HTTPVersion.V1>, RouterEntry & { readonly template: string }>();
   for (const entry of entries) {
     // The tree's own handlers are never called: they are what it finds an entry by.
     const handler = () => undefined;
-    byHandler.set(handler, entry);
+    byHandler.set(handler, { ...entry, template: templateOf(entry.path) });
     tree.on([...entry.methods], entry.path, handler);
   }
   const find = (method: RouterMethod, path: string) => tree.find(method, path);
@@ -34,7 +37,10 @@ export function createRouter(entries: readonly RouterEntry[]): Handler {
     const { method, path } = request;
     const found = isMethod(method) ? find(method, path) : null;
     const entry = found && byHandler.get(found.handler);
-    if (found && entry) return entry.handle(request, found.params);
+    if (found && entry) {
+      request.trail.route = entry.template;
+      return entry.handle(request, found.params);
+    }
     const allowed = METHODS.filter((other) => find(other, path) !== null);
     if (allowed.length === 0)
       throw new HttpFault(404, 'There is nothing at this path; / says what there is.');

@@ -6,6 +6,7 @@ import type { RequestContext } from '@holdfast/platform/graphql';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
 import { GraphQLError, Kind, parse } from 'graphql';
 import { Pool } from 'undici';
+import { measureSubgraph } from './subgraph-metrics.js';
 
 type SubgraphRequest = GraphQLDataSourceProcessOptions<RequestContext>;
 type SubgraphReply = Awaited<ReturnType<GraphQLDataSource['process']>>;
@@ -40,25 +41,33 @@ export function createSubgraphDataSource(options: SubgraphDataSourceOptions): Su
     connections: options.connections,
     connect: { timeout: CONNECT_TIMEOUT_MS },
   });
+  const measure = measureSubgraph(name);
 
   return {
     process: async (call) => {
       const { query, variables, operationName } = call.request;
       const context = contextOf(call);
+      const startedAt = performance.now();
       // A mutation may have to wait, as one that orders does; a query that takes long keeps the rest of a reply waiting.
       const longestMs = query?.startsWith('mutation') ? Number.POSITIVE_INFINITY : timeoutMs;
       const waitMs = Math.min(longestMs, (context?.deadlineAt ?? Date.now() + timeoutMs) - Date.now());
       try {
-        if (waitMs <= 0) throw new Error('the request had no time left');
+        if (waitMs <= 0) throw new Late('the request had no time left');
         const body = JSON.stringify({ query, variables, operationName });
-        return await send(pool, { path: pathname, headers: headersOf(context, waitMs), body }, waitMs);
+        const reply = await send(pool, { path: pathname, headers: headersOf(context, waitMs), body }, waitMs);
+        measure(reply.errors ? 'graphql_error' : 'ok', startedAt);
+        return reply;
       } catch (cause) {
+        measure(cause instanceof Late ? 'timeout' : 'unavailable', startedAt);
         throw unavailable(name, cause, call);
       }
     },
     close: () => pool.close(),
   };
 }
+
+/** What had to be answered by now. */
+class Late extends Error {}
 
 interface Post {
   readonly path: string;
@@ -68,7 +77,7 @@ interface Post {
 
 async function send(pool: Pool, post: Post, waitMs: number): Promise<SubgraphReply> {
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(new Error(`no reply within ${waitMs} ms`)), waitMs);
+  const timer = setTimeout(() => abort.abort(new Late(`no reply within ${waitMs} ms`)), waitMs);
   try {
     const reply = await pool.request({ ...post, method: 'POST', signal: abort.signal });
     return parseReply(reply.statusCode, reply.headers['content-type'], await reply.body.text());

@@ -1,6 +1,7 @@
 // The federated graph: Apollo's gateway over the supergraph file, which it follows without a restart.
 import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway';
 import type { Logger } from '@holdfast/platform/log';
+import { createQueryPlanCache } from './query-plan-cache.js';
 import type { SupergraphFile } from './supergraph-file.js';
 
 export interface SupergraphOptions {
@@ -30,6 +31,7 @@ export function createSupergraph({ file, dataSources, log }: SupergraphOptions):
     logger: log,
     validateSupergraph: true,
     __exposeQueryPlanExperimental: false,
+    queryPlannerConfig: { cache: createQueryPlanCache() },
     buildService: ({ name }) => {
       const dataSource = dataSources.get(name);
       if (dataSource) return dataSource;

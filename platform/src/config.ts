@@ -21,6 +21,8 @@ export const commonSettings = {
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** How long readiness says no before connections are closed, so that load balancers notice. */
   DRAIN_DELAY_MS: milliseconds(0, 20_000),
+  /** The commit that was built: shown in the metric build_info. */
+  REVISION: z.string().max(64).default('unknown'),
 };
 
 /** What a service needs to check access tokens. */

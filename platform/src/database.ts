@@ -3,6 +3,7 @@ import { isNativeError } from 'node:util/types';
 import pg from 'pg';
 import { z } from 'zod';
 import type { Logger } from './log.js';
+import { type Connected, MeasuredPool } from './measured-pool.js';
 import { sqlStatements } from './metrics.js';
 
 export interface PoolOptions {
@@ -15,6 +16,7 @@ export interface PoolOptions {
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
+const SCRAPE_TIMEOUT_MS = 1_000;
 
 /** Counts what is sent, so that tests and dashboards can tell the number of statements of a request. */
 class CountingClient extends pg.Client {
@@ -33,14 +35,8 @@ export function createPool(options: PoolOptions): pg.Pool {
 /** Rejects when the database does not answer. */
 export const checkDatabase = (pool: pg.Pool): Promise<unknown> => pool.query('SELECT 1');
 
-type Connected = (
-  error: Error | undefined,
-  client: pg.PoolClient | undefined,
-  release: (broken?: unknown) => void,
-) => void;
-
 /** graphile-worker gives a connection that broke back twice, which pg-pool punishes by an exception that nobody catches. */
-class WorkerPgPool extends pg.Pool {
+class WorkerPgPool extends MeasuredPool {
   override connect(): Promise<pg.PoolClient>;
   override connect(connected: Connected): void;
   override connect(connected?: Connected): Promise<pg.PoolClient> | undefined {
@@ -62,10 +58,20 @@ export function createWorkerPool(options: PoolOptions): pg.Pool {
   return openPool(options, { statement_timeout: STATEMENT_TIMEOUT_MS }, WorkerPgPool);
 }
 
+/** One connection for the gauges of a scrape, which waits for nothing longer than a scrape may. */
+export function createScrapePool(options: Omit<PoolOptions, 'max'>): pg.Pool {
+  const timeouts = {
+    connectionTimeoutMillis: SCRAPE_TIMEOUT_MS,
+    statement_timeout: SCRAPE_TIMEOUT_MS,
+    query_timeout: SCRAPE_TIMEOUT_MS,
+  };
+  return openPool({ ...options, max: 1 }, timeouts, pg.Pool);
+}
+
 function openPool(
   options: PoolOptions,
   extra: pg.PoolConfig & { Client?: typeof pg.Client },
-  Pool: typeof pg.Pool = pg.Pool,
+  Pool: typeof pg.Pool = MeasuredPool,
 ): pg.Pool {
   const pool = new Pool({
     connectionString: options.url,

@@ -5,6 +5,7 @@ import { ApolloServer, type ApolloServerOptions, HeaderMap } from '@apollo/serve
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { isDatabaseUnavailable } from './database.js';
 import { AppError, toPublicError } from './errors.js';
+import { measureOperations } from './graphql-metrics.js';
 import { HttpFault, type HttpRequest, type Reply } from './http.js';
 import type { Logger } from './log.js';
 import type { TokenVerifier } from './tokens.js';
@@ -31,6 +32,8 @@ export async function requestContext(request: HttpRequest, verify: TokenVerifier
 /** What Apollo Server was told to run: a schema with resolvers, or a gateway. */
 export type GraphQLServerOptions<Context extends RequestContext> = ApolloServerOptions<Context> & {
   readonly log: Logger;
+  /** Names that metrics tell apart; those of all others are `other`. */
+  readonly knownOperations?: ReadonlySet<string>;
 };
 
 /**
@@ -40,7 +43,7 @@ export type GraphQLServerOptions<Context extends RequestContext> = ApolloServerO
 export function createGraphQLServer<Context extends RequestContext>(
   options: GraphQLServerOptions<Context>,
 ): ApolloServer<Context> {
-  const { log, ...apollo } = options;
+  const { log, knownOperations = new Set<string>(), ...apollo } = options;
   return new ApolloServer<Context>({
     introspection: true,
     persistedQueries: false,
@@ -51,6 +54,7 @@ export function createGraphQLServer<Context extends RequestContext>(
     ...apollo,
     plugins: [
       ...(apollo.plugins ?? []),
+      measureOperations(knownOperations),
       {
         requestDidStart: async ({ contextValue: { request } }) => ({
           didResolveOperation: async ({ operationName, operation }) => {

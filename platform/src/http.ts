@@ -34,6 +34,8 @@ export interface HttpRequest {
 
 export interface Trail {
   operation?: string;
+  /** The template that the path matched, as `/products/{id}`. */
+  route?: string;
   userId?: string;
   code?: string;
 }
@@ -65,6 +67,8 @@ export interface HttpServerOptions {
   readonly log: Logger;
   readonly timeoutMs: number;
   readonly maxBodyBytes?: number;
+  /** Told of every reply; `startedAt` is as `performance.now()` had it. */
+  readonly observe?: (request: HttpRequest, status: number, startedAt: number) => void;
 }
 
 export interface HttpServer {
@@ -160,6 +164,7 @@ async function serve(
     reply = options.onFault(error, request);
   }
   send(response, request.requestId, reply);
+  options.observe?.(request, reply.status, startedAt);
   logRequest(options.log, request, reply, startedAt);
 }
 

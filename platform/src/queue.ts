@@ -3,8 +3,9 @@
 import type { TaskList } from 'graphile-worker';
 import type pg from 'pg';
 import { z } from 'zod';
-import { createWorkerPool, type Statement, statement } from './database.js';
+import { createScrapePool, createWorkerPool, type Statement, statement } from './database.js';
 import type { Logger } from './log.js';
+import { measureTask, observeQueue } from './queue-metrics.js';
 import { keepWorking } from './worker-pool.js';
 
 /** Runs one job. Must be idempotent: a job is run at least once. Throwing means "try again later". */
@@ -19,6 +20,8 @@ export interface WorkerOptions {
   readonly applicationName: string;
   /** Handlers by job name, over the worker's own connections: jobs and requests do not starve each other. */
   readonly handlers: (db: pg.Pool) => Readonly<Record<string, JobHandler>>;
+  /** Has gauges of the service read over the connection that reads the queue's. */
+  readonly gauges?: (db: pg.Pool) => void;
   readonly log: Logger;
 }
 
@@ -67,25 +70,37 @@ const EXTRA_CONNECTIONS = 2;
 
 function taskList(handlers: Readonly<Record<string, JobHandler>>, log: Logger): TaskList {
   return Object.fromEntries(
-    Object.entries(handlers).map(([name, handle]) => [
-      name,
-      async (payload, { job }) => {
-        const startedAt = performance.now();
-        await handle(payload, { id: job.id, attempt: job.attempts });
-        log.info(
-          { job: name, jobId: job.id, attempt: job.attempts, ms: Math.round(performance.now() - startedAt) },
-          'job',
-        );
-      },
-    ]),
+    Object.entries(handlers).map(([name, handle]) => {
+      const measure = measureTask(name);
+      return [
+        name,
+        async (payload, { job }) => {
+          const startedAt = performance.now();
+          await measure(job.attempts, () => handle(payload, { id: job.id, attempt: job.attempts }));
+          log.info(
+            {
+              job: name,
+              jobId: job.id,
+              attempt: job.attempts,
+              ms: Math.round(performance.now() - startedAt),
+            },
+            'job',
+          );
+        },
+      ];
+    }),
   );
 }
 
 /** Works on the named jobs until it is stopped. Survives a restart of the database. */
-export function startWorker({ settings, applicationName, handlers, log }: WorkerOptions): Worker {
+export function startWorker({ settings, applicationName, handlers, gauges, log }: WorkerOptions): Worker {
   const { DATABASE_URL: url, QUEUE_CONCURRENCY: concurrency, QUEUE_LEASE_MS: leaseMs } = settings;
   const pool = createWorkerPool({ url, max: concurrency + EXTRA_CONNECTIONS, applicationName, log });
-  const workers = keepWorking({ pool, tasks: taskList(handlers(pool), log), concurrency, log });
+  const tasks = taskList(handlers(pool), log);
+  const workers = keepWorking({ pool, tasks, concurrency, log });
+  const scrapePool = createScrapePool({ url, applicationName: `${applicationName}-metrics`, log });
+  observeQueue(scrapePool, Object.keys(tasks), log);
+  gauges?.(scrapePool);
   const timer = setInterval(sweep, leaseMs / 2);
   sweep();
 
@@ -109,7 +124,7 @@ export function startWorker({ settings, applicationName, handlers, log }: Worker
     stop: async () => {
       clearInterval(timer);
       await workers.stop();
-      await pool.end();
+      await Promise.all([pool.end(), scrapePool.end()]);
     },
   };
 }

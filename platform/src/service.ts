@@ -2,7 +2,9 @@
 import { format } from 'node:util';
 import { ConfigError } from './config.js';
 import { createHttpServer, type Handler, type HttpRequest, type Reply } from './http.js';
+import { observeRequest } from './http-metrics.js';
 import { createLogger, type Logger } from './log.js';
+import { announceBuild } from './metrics.js';
 import { createOpsServer, type ReadinessCheck } from './ops.js';
 
 /** The settings that the life cycle itself uses. */
@@ -12,6 +14,7 @@ interface LifecycleSettings {
   readonly HOST: string;
   readonly LOG_LEVEL: string;
   readonly DRAIN_DELAY_MS: number;
+  readonly REVISION: string;
 }
 
 /** What a service hands over once it has started. */
@@ -43,6 +46,7 @@ async function serve<Settings extends LifecycleSettings>(
   log: Logger,
 ): Promise<() => Promise<void>> {
   let draining = false;
+  announceBuild(definition.name, settings.REVISION);
   const service = await definition.start(settings, log);
   const { handler, onFault, checks } = service;
   const { timeoutMs } = definition;
@@ -51,6 +55,7 @@ async function serve<Settings extends LifecycleSettings>(
     onFault,
     log,
     timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : timeoutMs(settings),
+    observe: observeRequest,
   });
   const ops = createOpsServer({ log, checks, draining: () => draining });
   const port = await http.listen(settings.PORT, settings.HOST);

@@ -8,6 +8,7 @@ import type { GraphQLSchemaModule } from '@apollo/subgraph/dist/schema-helper/in
 import { parse } from 'graphql';
 import type { FaultCode } from './errors.js';
 import { answerGraphQL, createGraphQLServer, type RequestContext, requestContext } from './graphql.js';
+import { measureRootFields } from './graphql-metrics.js';
 import { type Handler, HttpFault, type HttpRequest, type Reply } from './http.js';
 import type { Logger } from './log.js';
 import type { TokenVerifier } from './tokens.js';
@@ -47,6 +48,7 @@ export async function createSubgraph<Context extends RequestContext>(
 ): Promise<Subgraph> {
   const { log, verify, context, routes = {} } = options;
   const schema = buildSubgraphSchema([{ typeDefs: parse(options.typeDefs), resolvers: options.resolvers }]);
+  measureRootFields(schema);
   const server = createGraphQLServer<Context>({
     schema,
     log,
@@ -57,9 +59,11 @@ export async function createSubgraph<Context extends RequestContext>(
   return {
     handler: async (request) => {
       if (request.path === '/graphql') {
+        request.trail.route = request.path;
         return answerGraphQL(server, request, async () => context(await requestContext(request, verify)));
       }
       const route = routes[`${request.method} ${request.path}`];
+      if (route) request.trail.route = request.path;
       return route
         ? route(request)
         : fault(404, 'BAD_USER_INPUT', 'There is nothing here; /graphql is where to ask.');

@@ -1,5 +1,5 @@
 // Counts calls in windows of time: in Redis when there is one and it answers, otherwise in this process.
-import { Counter, registry } from '@holdfast/platform/metrics';
+import { labelledCounter } from '@holdfast/platform/metrics';
 import { RedisUnavailable } from '@holdfast/platform/redis';
 import type { ProcessCounters } from './process-counters.js';
 
@@ -26,11 +26,11 @@ export interface Counters {
   take(key: string, wanted: number, quota: Quota): Promise<Taken>;
 }
 
-const takes = new Counter({
+const countTake = labelledCounter({
   name: 'rate_limit_counts_total',
   help: 'Times that calls were counted, by where: in Redis or in the process.',
-  labelNames: ['place'],
-  registers: [registry],
+  label: 'place',
+  values: ['redis', 'process'],
 });
 
 /**
@@ -44,11 +44,11 @@ export function createCounters(shared: Counters | undefined, own: ProcessCounter
       try {
         const taken = await shared.take(key, wanted, quota);
         own.learn(key, taken, quota);
-        takes.inc({ place: 'redis' });
+        countTake('redis');
         return taken;
       } catch (error) {
         if (!(error instanceof RedisUnavailable)) throw error;
-        takes.inc({ place: 'process' });
+        countTake('process');
         return own.take(key, wanted, quota);
       }
     },

@@ -131,6 +131,8 @@ function accountName({ input }: RootCall['args']): string {
 
 /** A limiter of the fields in `table`. */
 export function createLimiter(table: LimitTable, counters: Counters): Limiter {
+  for (const { name } of table) refusedCalls.inc({ limit: name }, 0);
+
   /** The calls that the same window counts, for their limit number `round`. */
   function windowsOf(calls: readonly RootCall[], caller: Caller, round: number) {
     const windows = new Map<string, { limit: Limit; identity: string; calls: RootCall[] }>();

@@ -8,6 +8,7 @@ import { OperationFault } from './faults.js';
  * every text against the supergraph.
  */
 export interface Operation<Data, Variables> {
+  readonly name: string;
   readonly text: string;
   /** Carries the types; never called. */
   readonly typed?: (variables: Variables) => Data;
@@ -16,7 +17,11 @@ export interface Operation<Data, Variables> {
 /** @param text a document with one operation; Apollo Server parses and validates it once and keeps that */
 export const operation = <Data, Variables extends Readonly<Record<string, unknown>>>(
   text: string,
-): Operation<Data, Variables> => ({ text: text.replace(/\s+/g, ' ').trim() });
+): Operation<Data, Variables> => {
+  const name = /\b(?:query|mutation)\s+(\w+)/.exec(text)?.[1];
+  if (name === undefined) throw new Error(`an operation with a name is expected, got ${text}`);
+  return { name, text: text.replace(/\s+/g, ' ').trim() };
+};
 
 /** Runs an operation as the context's viewer. @throws {OperationFault} when there are errors or there is no data */
 export type Execute = <Data, Variables extends Readonly<Record<string, unknown>>>(

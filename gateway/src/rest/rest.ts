@@ -13,6 +13,11 @@ import type { Answer, Route } from './route.js';
 
 export const REST_ROUTES: readonly Route[] = [...accountRoutes, ...productRoutes, ...orderRoutes];
 
+/** The names of the operations that the routes run. */
+export const REST_OPERATIONS: ReadonlySet<string> = new Set(
+  REST_ROUTES.flatMap(({ operations }) => operations.map(({ name }) => name)),
+);
+
 export interface RestOptions {
   readonly execute: Execute;
   readonly context: (request: HttpRequest) => Promise<RequestContext>;

@@ -14,6 +14,7 @@ import { createPrices } from './data/prices.js';
 import { listenForSettlements } from './data/settlements.js';
 import { createPlaceOrder } from './domain/place-order.js';
 import { orderJobs } from './jobs.js';
+import { observePending } from './metrics.js';
 import { resolvers } from './resolvers.js';
 
 export async function startOrders(settings: OrdersSettings, log: Logger): Promise<RunningService> {
@@ -41,6 +42,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
     settings,
     applicationName: 'orders-worker',
     handlers: (db) => orderJobs(createOrderTable(db)),
+    gauges: (db) => observePending(db, log),
     log,
   });
 

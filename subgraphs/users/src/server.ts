@@ -1,5 +1,5 @@
 // Puts the service together: keys, database, domain, and the HTTP side on top.
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { checkDatabase, createPool } from '@holdfast/platform/database';
 import type { Handler } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
@@ -20,6 +20,7 @@ import { createPasswordHasher } from './domain/password-hashing.js';
 import { readCommonPasswords } from './domain/password-rules.js';
 import { createSessions } from './domain/sessions.js';
 import { readSigningKeys, type SigningKeys } from './domain/signing-keys.js';
+import { countLogins, observeSigningKeys } from './metrics.js';
 import { resolvers } from './resolvers.js';
 
 const SCHEMA = new URL('../schema.graphql', import.meta.url);
@@ -48,14 +49,16 @@ async function createDomain({ settings, log, pool, accounts, signer }: DomainPar
   });
   return {
     register: createRegister({ accounts, hasher, commonPasswords }),
-    sessions: createSessions({
-      accounts,
-      sessions: createSessionStore(pool),
-      hasher,
-      issueAccessToken,
-      refreshTtlDays: settings.REFRESH_TOKEN_TTL_DAYS,
-      log,
-    }),
+    sessions: countLogins(
+      createSessions({
+        accounts,
+        sessions: createSessionStore(pool),
+        hasher,
+        issueAccessToken,
+        refreshTtlDays: settings.REFRESH_TOKEN_TTL_DAYS,
+        log,
+      }),
+    ),
     changePassword: createChangePassword({
       accounts,
       passwords: createPasswordStore(pool),
@@ -73,6 +76,8 @@ function serveJwks(publicJwks: SigningKeys['publicJwks']): Handler {
 /** Starts the users subgraph. @throws {ConfigError} when the signing keys cannot be used */
 export async function startUsers(settings: UsersSettings, log: Logger): Promise<RunningService> {
   const { signer, publicJwks } = await readSigningKeys(settings.SIGNING_KEYS_FILE);
+  const { mtimeMs: since } = await stat(settings.SIGNING_KEYS_FILE);
+  observeSigningKeys(() => ({ since, count: publicJwks.keys.length }));
   const pool = createPool({
     url: settings.DATABASE_URL,
     max: settings.DATABASE_POOL_MAX,

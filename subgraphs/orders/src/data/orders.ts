@@ -5,6 +5,7 @@ import { type Queryable, type Statement, statement } from '@holdfast/platform/da
 import { decodeCursor, encodeCursor } from '@holdfast/platform/pages';
 import { addJob } from '@holdfast/platform/queue';
 import pg from 'pg';
+import { countTransition, observeSettlement } from '../metrics.js';
 
 /** An order as the service handles it: amounts are decimal strings. */
 export type Order = Omit<OrderModel, 'unitPrice' | 'totalPrice'> & {
@@ -60,7 +61,7 @@ const insertPending: Statement<
 
 const settleGuarded: Statement<
   [id: string, outcome: OrderStatus, code: string | null, available: number | null],
-  { id: string }
+  { seconds: number }
 > = statement(
   'orders_settle',
   `WITH settled AS (
@@ -68,12 +69,13 @@ const settleGuarded: Statement<
         SET status = $2::orders.order_status, rejection_code = $3::orders.rejection_code, rejection_available = $4,
             version = version + 1, updated_at = now()
       WHERE id = $1 AND status = 'PENDING'
-     RETURNING id, version, status, updated_at
+     RETURNING id, version, status, created_at, updated_at
    ), event AS (
      INSERT INTO orders.order_events (order_id, version, status, created_at)
      SELECT id, version, status, updated_at FROM settled
    )
-   SELECT id, pg_notify('order_settled', id::text) FROM settled`,
+   SELECT extract(epoch FROM updated_at - created_at)::float8 AS seconds, pg_notify('order_settled', id::text)
+     FROM settled`,
 );
 
 const cancelGuarded: Statement<[id: string, userId: string, expectedVersion: number], Order> = statement(
@@ -153,7 +155,9 @@ export function createOrderTable(db: Queryable): OrderTable {
       const { key = null, hash = null } = idempotency ?? {};
       try {
         const [placed] = await insertPending(db, id, userId, productId, quantity, unitPrice, key, hash);
-        return placed ?? 'key used';
+        if (!placed) return 'key used';
+        countTransition(placed.status);
+        return placed;
       } catch (error) {
         if (namesUnknownProduct(error)) return 'no such product';
         throw error;
@@ -161,15 +165,22 @@ export function createOrderTable(db: Queryable): OrderTable {
     },
     settle: async (id, settlement) => {
       const rejected = settlement.outcome === 'REJECTED';
-      await settleGuarded(
+      const [settled] = await settleGuarded(
         db,
         id,
         settlement.outcome,
         rejected ? settlement.code : null,
         rejected ? settlement.available : null,
       );
+      if (!settled) return;
+      countTransition(settlement.outcome);
+      observeSettlement(settled.seconds);
     },
-    cancel: async (id, userId, expectedVersion) => (await cancelGuarded(db, id, userId, expectedVersion))[0],
+    cancel: async (id, userId, expectedVersion) => {
+      const [cancelled] = await cancelGuarded(db, id, userId, expectedVersion);
+      if (cancelled) countTransition(cancelled.status);
+      return cancelled;
+    },
     page: (userId, limit, after, status) => {
       if (status)
         return after

@@ -1,6 +1,7 @@
 // Cancelling: a compare-and-swap on the order's version, which sends the units back to the stock.
 import { isId } from '@holdfast/platform/pages';
 import type { Order, OrderTable } from '../data/orders.js';
+import { countConflict } from '../metrics.js';
 import type { OrderNotCancellable, OrderNotFound, OrderVersionConflict } from './problems.js';
 
 export type Cancelled = Order | OrderVersionConflict | OrderNotCancellable | OrderNotFound;
@@ -23,6 +24,7 @@ export async function cancelOrder(
     };
   }
   if (current.version !== expectedVersion) {
+    countConflict();
     return {
       __typename: 'OrderVersionConflict',
       code: 'VERSION_CONFLICT',

@@ -7,6 +7,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { NewOrder, Order, OrderTable } from '../data/orders.js';
 import type { Prices } from '../data/prices.js';
 import type { Settlements } from '../data/settlements.js';
+import { countReplay } from '../metrics.js';
 import type { IdempotencyKeyReused, OutOfStock, ProductNotFound } from './problems.js';
 import { type OrderRequest, orderRules } from './rules.js';
 
@@ -73,6 +74,7 @@ export function createPlaceOrder(orders: OrderTable, prices: Prices, settlements
     const before = await orders.byIdempotencyKey(userId, request.idempotencyKey);
     if (!before) return undefined;
     if (before.requestHash === null || !hashOf(request).equals(before.requestHash)) return keyReused();
+    countReplay();
     return outcomeOf(await settled(before, untilMs));
   }
 

@@ -2,6 +2,7 @@
 // which a crash could take the stock without the answer, or answer without the stock.
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
 import { addJob } from '@holdfast/platform/queue';
+import { countReservation } from '../metrics.js';
 import type { ProductCache } from './cache/product-cache.js';
 import { PRODUCT_COLUMNS, type Product } from './products.js';
 
@@ -19,10 +20,12 @@ const SETTLEMENT = `json_build_object(
  * product's row lock; the second then breaks the primary key, which undoes all of it, and is retried into "nothing".
  * Were the conflict ignored instead, the second's decrement would stay.
  */
-const reserve: Statement<[orderId: string, productId: string, quantity: number], { jobId: string } & Taken> =
-  statement(
-    'reservations_reserve',
-    `WITH product AS (
+const reserve: Statement<
+  [orderId: string, productId: string, quantity: number],
+  { jobId: string; live: boolean } & Taken
+> = statement(
+  'reservations_reserve',
+  `WITH product AS (
        SELECT id, stock, archived_at IS NULL AS live FROM products.products WHERE id = $2 FOR NO KEY UPDATE
      ), fresh AS (
        SELECT id, stock, live, live AND stock >= $3 AS held FROM product
@@ -37,9 +40,9 @@ const reserve: Statement<[orderId: string, productId: string, quantity: number],
        SELECT $1, id, $3, (CASE WHEN held THEN 'HELD' ELSE 'REFUSED' END)::products.reservation_status FROM fresh
        RETURNING order_id
      )
-     SELECT ${addJob('settle-order', SETTLEMENT)}, taken.*
+     SELECT ${addJob('settle-order', SETTLEMENT)}, fresh.live, taken.*
        FROM reservation CROSS JOIN fresh LEFT JOIN taken ON true`,
-  );
+);
 
 const exists: Statement<[orderId: string], { one: number }> = statement(
   'reservations_exists',
@@ -78,17 +81,31 @@ export function createReservations(db: Queryable, cache: ProductCache): Reservat
         if (!decided && (await exists(db, orderId)).length === 0) {
           throw new Error(`order ${orderId} names product ${productId}, which does not exist`);
         }
-        return decided && isProduct(decided) ? withoutJob(decided) : undefined;
+        if (decided) countReservation(outcomeOf(decided));
+        return decided && isProduct(decided) ? productOf(decided) : undefined;
       });
     },
     release: async (orderId, productId) => {
-      await cache.write(productId, async () => (await release(db, orderId))[0]);
+      await cache.write(productId, async () => {
+        const [released] = await release(db, orderId);
+        if (released) countReservation('released');
+        return released;
+      });
     },
   };
 }
 
 const isProduct = <Row extends Taken>(row: Row): row is Row & Product => row.id !== null;
 
-function withoutJob({ jobId: _, ...product }: Product & { readonly jobId: string }): Product {
+const outcomeOf = (decided: Taken & { readonly live: boolean }) => {
+  if (isProduct(decided)) return 'reserved';
+  return decided.live ? 'out_of_stock' : 'product_not_found';
+};
+
+function productOf({
+  jobId: _,
+  live: __,
+  ...product
+}: Product & { readonly jobId: string; readonly live: boolean }): Product {
   return product;
 }

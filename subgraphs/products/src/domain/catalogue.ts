@@ -2,6 +2,7 @@
 import { isId } from '@holdfast/platform/pages';
 import { check, type InvalidInput } from '@holdfast/platform/validation';
 import type { Product, ProductChange, ProductTable } from '../data/products.js';
+import { countConflict } from '../metrics.js';
 import { adjustRules, changeRules, MAX_STOCK, productRules } from './rules.js';
 
 export interface ProductNotFound {
@@ -69,7 +70,9 @@ export function createCatalogue(table: ProductTable): Catalogue {
   /** Says why a guarded write of `id` changed nothing. */
   async function refusal(id: string, expectedVersion: number): Promise<VersionConflict | ProductNotFound> {
     const current = await live(id);
-    return current ? conflict(expectedVersion, current) : notFound(id);
+    if (!current) return notFound(id);
+    countConflict();
+    return conflict(expectedVersion, current);
   }
 
   return {

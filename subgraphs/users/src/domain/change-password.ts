@@ -2,6 +2,7 @@
 import { check, type InvalidInput } from '@holdfast/platform/validation';
 import type { AccountStore } from '../data/accounts.js';
 import type { PasswordStore } from '../data/passwords.js';
+import { countConflict } from '../metrics.js';
 import { type OwnAccount, ownAccount } from './accounts.js';
 import type { PasswordHasher } from './password-hashing.js';
 import { type CommonPasswords, isTooLong } from './password-rules.js';
@@ -54,8 +55,8 @@ export function createChangePassword(dependencies: ChangePasswordDependencies): 
       nextHash: await hasher.hash(newPassword),
       keptTokenHash: refreshTokenHash(refreshToken ?? ''),
     });
-    return changed === undefined
-      ? WRONG_PASSWORD
-      : { __typename: 'PasswordChanged', user: ownAccount(changed) };
+    if (changed !== undefined) return { __typename: 'PasswordChanged', user: ownAccount(changed) };
+    countConflict();
+    return WRONG_PASSWORD;
   };
 }

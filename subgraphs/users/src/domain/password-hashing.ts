@@ -1,6 +1,7 @@
 // Passwords as argon2id hashes (RFC 9106) with OWASP's parameters: 19 MiB, two passes, one lane.
 import { randomBytes } from 'node:crypto';
 import { hash, verify } from '@node-rs/argon2';
+import { countRefusedHash, observeHashing } from '../metrics.js';
 import { createSemaphore, type SemaphoreOptions } from './semaphore.js';
 
 /** The package's default algorithm is argon2id; its enum of algorithms cannot be used with isolated modules. */
@@ -24,7 +25,9 @@ export const normalizePassword = (password: string): string => password.normaliz
 
 /** A hasher that works on a bounded number of passwords at once. */
 export async function createPasswordHasher(bounds: SemaphoreOptions): Promise<PasswordHasher> {
-  const { run } = createSemaphore(bounds);
+  const semaphore = createSemaphore({ ...bounds, onRefused: countRefusedHash });
+  observeHashing(semaphore);
+  const { run } = semaphore;
   const hashPassword = (password: string): Promise<string> => hash(normalizePassword(password), PARAMETERS);
   const nobodysHash = await hashPassword(randomBytes(32).toString('base64url'));
   return {

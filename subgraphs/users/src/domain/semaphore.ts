@@ -5,9 +5,13 @@ export interface SemaphoreOptions {
   readonly concurrency: number;
   /** How many may wait; 0 refuses whatever cannot start at once. */
   readonly maxWaiting: number;
+  /** Told of each piece of work that is refused. */
+  readonly onRefused?: () => void;
 }
 
 export interface Semaphore {
+  readonly running: number;
+  readonly waiting: number;
   /**
    * Runs `work` when its turn comes, first come, first served.
    * @throws {AppError} SERVICE_UNAVAILABLE at once, when too many wait already
@@ -17,7 +21,7 @@ export interface Semaphore {
 
 const RETRY_AFTER_S = 1;
 
-export function createSemaphore({ concurrency, maxWaiting }: SemaphoreOptions): Semaphore {
+export function createSemaphore({ concurrency, maxWaiting, onRefused }: SemaphoreOptions): Semaphore {
   const waiting: (() => void)[] = [];
   let running = 0;
 
@@ -27,6 +31,7 @@ export function createSemaphore({ concurrency, maxWaiting }: SemaphoreOptions): 
       return;
     }
     if (waiting.length >= maxWaiting) {
+      onRefused?.();
       throw new AppError(
         'SERVICE_UNAVAILABLE',
         'Too many passwords are being checked right now. Try again in a moment.',
@@ -46,6 +51,12 @@ export function createSemaphore({ concurrency, maxWaiting }: SemaphoreOptions): 
   }
 
   return {
+    get running() {
+      return running;
+    },
+    get waiting() {
+      return waiting.length;
+    },
     async run(work) {
       await enter();
       try {

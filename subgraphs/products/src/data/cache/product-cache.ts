@@ -16,6 +16,8 @@ const requests = new Counter({
   labelNames: ['kind', 'result'],
   registers: [registry],
 });
+for (const kind of ['product', 'page'])
+  for (const result of ['hit', 'miss', 'bypass']) requests.inc({ kind, result }, 0);
 
 export interface ProductCache {
   /** Products by id, archived ones included. `load` reads those that are not cached from the database, all at once. */

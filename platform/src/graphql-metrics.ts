@@ -1,0 +1,115 @@
+// How long operations and their root fields take. Names come from the schema and from the operations that the service
+// itself knows; an operation that a caller names is `other`.
+import type { ApolloServerPlugin } from '@apollo/server';
+import {
+  type GraphQLFieldResolver,
+  type GraphQLFormattedError,
+  type GraphQLSchema,
+  isObjectType,
+} from 'graphql';
+import { isDatabaseUnavailable } from './database.js';
+import { AppError } from './errors.js';
+import { DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.js';
+
+const operations = new Histogram({
+  name: 'graphql_operation_duration_seconds',
+  help: 'Operations; refused: the caller is to blame for an error, error: we are.',
+  labelNames: ['operation', 'type', 'outcome'],
+  buckets: DURATION_BUCKETS,
+  registers: [registry],
+});
+
+const rootFields = new Histogram({
+  name: 'graphql_root_field_duration_seconds',
+  help: 'Fields of Query and Mutation; problem: a foreseen one, as a member of the result, refused and error: thrown.',
+  labelNames: ['field', 'outcome'],
+  buckets: DURATION_BUCKETS,
+  registers: [registry],
+});
+
+const OTHER = 'other';
+const OUR_FAULTS: ReadonlySet<unknown> = new Set(['INTERNAL_SERVER_ERROR', 'SERVICE_UNAVAILABLE']);
+
+function outcomeOf(errors: readonly GraphQLFormattedError[] = []): 'ok' | 'refused' | 'error' {
+  if (errors.length === 0) return 'ok';
+  return errors.some(({ extensions }) => OUR_FAULTS.has(extensions?.['code'])) ? 'error' : 'refused';
+}
+
+/** A plugin that counts every operation, by its name when that is in `known`. */
+export function measureOperations(known: ReadonlySet<string>): ApolloServerPlugin {
+  return {
+    requestDidStart: async () => {
+      const startedAt = performance.now();
+      return {
+        willSendResponse: async ({ operationName, operation, response }) => {
+          if (response.body.kind !== 'single') return;
+          const labels = {
+            operation: operationName != null && known.has(operationName) ? operationName : OTHER,
+            type: operation?.operation ?? OTHER,
+            outcome: outcomeOf(response.body.singleResult.errors),
+          };
+          operations.observe(labels, secondsSince(startedAt));
+        },
+      };
+    },
+  };
+}
+
+type RootOutcome = 'ok' | 'problem' | 'refused' | 'error';
+
+/** A member of a union that says what is wrong has a code; data of these schemas has not. */
+const outcomeOfValue = (value: unknown): RootOutcome =>
+  typeof value === 'object' && value !== null && 'code' in value ? 'problem' : 'ok';
+
+const outcomeOfError = (error: unknown): RootOutcome =>
+  error instanceof AppError && !OUR_FAULTS.has(error.code) && !isDatabaseUnavailable(error)
+    ? 'refused'
+    : 'error';
+
+/** Of the entities of one call the worst. */
+function outcomeOfList(settled: readonly PromiseSettledResult<unknown>[]): RootOutcome {
+  const outcomes = settled.map((each) => (each.status === 'rejected' ? outcomeOfError(each.reason) : 'ok'));
+  return (
+    outcomes.find((outcome) => outcome === 'error') ?? outcomes.find((each) => each === 'refused') ?? 'ok'
+  );
+}
+
+type Resolver = GraphQLFieldResolver<unknown, unknown>;
+
+function measured(field: string, resolve: Resolver): Resolver {
+  const labels = {
+    ok: { field, outcome: 'ok' },
+    problem: { field, outcome: 'problem' },
+    refused: { field, outcome: 'refused' },
+    error: { field, outcome: 'error' },
+  };
+  return (source, args, context, info) => {
+    const startedAt = performance.now();
+    const done = (outcome: RootOutcome) => rootFields.observe(labels[outcome], secondsSince(startedAt));
+    try {
+      const result = resolve(source, args, context, info);
+      if (result instanceof Promise) {
+        result.then(
+          (value) => done(outcomeOfValue(value)),
+          (error: unknown) => done(outcomeOfError(error)),
+        );
+      } else if (Array.isArray(result)) {
+        // `_entities`, whose members are loaded each on its own.
+        void Promise.allSettled(result).then((settled) => done(outcomeOfList(settled)));
+      } else done(outcomeOfValue(result));
+      return result;
+    } catch (error) {
+      done(outcomeOfError(error));
+      throw error;
+    }
+  };
+}
+
+/** Wraps the resolvers of the root types, once; nothing is added to any other field. */
+export function measureRootFields(schema: GraphQLSchema): void {
+  for (const type of [schema.getQueryType(), schema.getMutationType()]) {
+    if (!isObjectType(type)) continue;
+    for (const field of Object.values(type.getFields()))
+      if (field.resolve) field.resolve = measured(field.name, field.resolve);
+  }
+}

@@ -1,0 +1,81 @@
+// What there is to do in the queue, and how the work goes. A service speaks of the tasks that it works on; all its
+// instances see the same table and so report the same numbers: take the max over them, not the sum.
+import type pg from 'pg';
+import { type Statement, statement } from './database.js';
+import type { Logger } from './log.js';
+import { Counter, DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.js';
+import { createScrapedGauges } from './scraped-gauges.js';
+
+const SAME = 'The same number from every instance: take max by (task).';
+
+const gauges = createScrapedGauges(
+  {
+    queue_jobs: `Jobs that wait or are under way. ${SAME}`,
+    queue_oldest_job_age_seconds: `Since the oldest of these was added; 0 without any. ${SAME}`,
+    queue_dead_jobs: `Jobs that were given up after their last attempt. ${SAME}`,
+  },
+  ['task'],
+);
+
+const durations = new Histogram({
+  name: 'queue_job_duration_seconds',
+  help: 'Runs of jobs; a run that fails is tried again.',
+  labelNames: ['task', 'outcome'],
+  buckets: DURATION_BUCKETS,
+  registers: [registry],
+});
+
+const retries = new Counter({
+  name: 'queue_job_retries_total',
+  help: 'Runs of jobs that had failed before.',
+  labelNames: ['task'],
+  registers: [registry],
+});
+
+interface TaskRow {
+  readonly task: string;
+  readonly jobs: number;
+  readonly oldest: number;
+  readonly dead: number;
+}
+
+const selectTasks: Statement<[tasks: readonly string[]], TaskRow> = statement(
+  'queue_gauges',
+  `SELECT task, count(id) FILTER (WHERE attempts < max_attempts OR locked_at IS NOT NULL)::int AS jobs,
+          coalesce(extract(epoch FROM now() - min(created_at)
+            FILTER (WHERE attempts < max_attempts OR locked_at IS NOT NULL)), 0)::float8 AS oldest,
+          count(id) FILTER (WHERE attempts >= max_attempts AND locked_at IS NULL)::int AS dead
+     FROM unnest($1::text[]) AS task LEFT JOIN graphile_worker.jobs ON task_identifier = task
+    GROUP BY task`,
+);
+
+/** Reports of `tasks` at every scrape, by a connection of `pool`. */
+export function observeQueue(pool: pg.Pool, tasks: readonly string[], log: Logger): void {
+  gauges.readBy(async () => {
+    const rows = await selectTasks(pool, tasks);
+    return rows.map(({ task, jobs, oldest, dead }) => ({
+      labels: { task },
+      values: { queue_jobs: jobs, queue_oldest_job_age_seconds: oldest, queue_dead_jobs: dead },
+    }));
+  }, log);
+}
+
+/** Measures the runs of `task`. Rejects as `run` does. */
+export function measureTask(task: string): (attempt: number, run: () => Promise<void>) => Promise<void> {
+  const ok = { task, outcome: 'ok' };
+  const error = { task, outcome: 'error' };
+  for (const labels of [ok, error]) durations.zero(labels);
+  const again = retries.labels(task);
+  again.inc(0);
+  return async (attempt, run) => {
+    if (attempt > 1) again.inc();
+    const startedAt = performance.now();
+    let outcome = error;
+    try {
+      await run();
+      outcome = ok;
+    } finally {
+      durations.observe(outcome, secondsSince(startedAt));
+    }
+  };
+}

@@ -1,0 +1,64 @@
+// Programs that the tests run and npm does not bring, such as redis-server: this makes sure that they are there.
+import { constants } from 'node:fs';
+import { access, rm, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { run, StepFailed, timed } from './steps.mjs';
+
+/** Asked by Debian's packages before they start a service; 101 is "no". */
+const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
+
+/** Installs Debian's package when `program` is missing and we may. Throws StepFailed, saying what to do. */
+export async function ensureProgram({ program, debianPackage, brewPackage = debianPackage }) {
+  if (await isInPath(program)) return;
+  const missing = (why = '') => {
+    const how =
+      process.platform === 'darwin'
+        ? `brew install ${brewPackage}`
+        : `apt-get install ${debianPackage}, or your system's package`;
+    return new StepFailed(`the tests need ${program} in PATH (${how})${why}`);
+  };
+  if (process.getuid?.() !== 0 || !(await isInPath('apt-get'))) throw missing();
+  try {
+    await timed(`installing ${debianPackage}`, () => install(debianPackage));
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error;
+    throw missing(`; installing it failed: ${error.message}`);
+  }
+  if (!(await isInPath(program))) throw missing();
+}
+
+async function install(debianPackage) {
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  await run('apt-get', ['update', '-q'], { env });
+  await withoutServices(() =>
+    run('apt-get', ['install', '-q', '-y', '--no-install-recommends', debianPackage], { env }),
+  );
+}
+
+/** A package must not start a server of its own: the tests start theirs. A policy that is there already stays. */
+async function withoutServices(work) {
+  const policy = await writeFile(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { flag: 'wx', mode: 0o755 }).then(
+    () => SERVICE_POLICY,
+    (error) => {
+      if (error.code !== 'EEXIST') throw error;
+    },
+  );
+  try {
+    await work();
+  } finally {
+    if (policy) await rm(policy);
+  }
+}
+
+async function isInPath(program) {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
+  const found = await Promise.all(
+    folders.map((folder) =>
+      access(join(folder, program), constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return found.includes(true);
+}

@@ -1,0 +1,56 @@
+// What the users service counts of its own.
+import { AppError } from '@holdfast/platform/errors';
+import { Counter, conflictCounter, labelledCounter, liveGauge, registry } from '@holdfast/platform/metrics';
+import type { Semaphore } from './domain/semaphore.js';
+import type { Sessions } from './domain/sessions.js';
+
+/** Counts a change of an account that came too late. */
+export const countConflict = conflictCounter('user');
+
+const showRunning = liveGauge('argon2_running', 'Passwords that are being hashed.');
+const showWaiting = liveGauge('argon2_waiting', 'Passwords that wait to be hashed.');
+const refused = new Counter({
+  name: 'argon2_refused_total',
+  help: 'Passwords that were not hashed because too many were waiting.',
+  registers: [registry],
+});
+export const countRefusedHash = (): void => refused.inc();
+
+/** Shows how busy `semaphore` is. */
+export function observeHashing(semaphore: Semaphore): void {
+  showRunning(() => semaphore.running);
+  showWaiting(() => semaphore.waiting);
+}
+
+const countLogin = labelledCounter({
+  name: 'logins_total',
+  help: 'Logins; refused: too many passwords were waiting to be hashed, error: the service could not tell.',
+  label: 'outcome',
+  values: ['ok', 'bad_credentials', 'refused', 'error'],
+});
+
+/** The same sessions, with every login counted. */
+export function countLogins(sessions: Sessions): Sessions {
+  return {
+    ...sessions,
+    async login(credentials) {
+      try {
+        const result = await sessions.login(credentials);
+        countLogin(result.__typename === 'Session' ? 'ok' : 'bad_credentials');
+        return result;
+      } catch (error) {
+        countLogin(error instanceof AppError ? 'refused' : 'error');
+        throw error;
+      }
+    },
+  };
+}
+
+const showKeyAge = liveGauge('signing_key_age_seconds', 'Since the key that signs was put in force.');
+const showKeyCount = liveGauge('signing_keys', 'Keys that are published, the one that signs among them.');
+
+/** Shows the keys in force; `since` is in ms since the epoch. */
+export function observeSigningKeys(read: () => { readonly since: number; readonly count: number }): void {
+  showKeyAge(() => (Date.now() - read().since) / 1_000);
+  showKeyCount(() => read().count);
+}

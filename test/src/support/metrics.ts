@@ -1,0 +1,72 @@
+// The metrics of a process, as Prometheus would read them.
+import { spawn } from 'node:child_process';
+import { eventually } from './client.js';
+
+/** A scrape: the value of every series, by its name and labels as they stand there. */
+export type Scrape = ReadonlyMap<string, number>;
+
+export async function scrapeText(url: string): Promise<string> {
+  const response = await fetch(url);
+  if (response.status !== 200) throw new Error(`${url} answered ${response.status}`);
+  return response.text();
+}
+
+export async function scrape(url: string): Promise<Scrape> {
+  const lines = (await scrapeText(url)).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => {
+      const end = line.lastIndexOf(' ');
+      return [line.slice(0, end), Number(line.slice(end + 1))];
+    }),
+  );
+}
+
+/** The sum of the series of `name` that have these labels, whatever else they have. 0 when there is none. */
+export function sumOf(metrics: Scrape, name: string, labels: Readonly<Record<string, string>> = {}): number {
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+  let sum = 0;
+  for (const [series, value] of metrics) {
+    const [, found, rest = ''] = /^(\w+)(?:\{(.*)\})?$/.exec(series) ?? [];
+    if (found === name && wanted.every((part) => rest.includes(part))) sum += value;
+  }
+  return sum;
+}
+
+/** What `promtool check metrics` says of a scrape; nothing when all is well. */
+export async function promtool(text: string): Promise<string> {
+  const child = spawn('promtool', ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
+  const code = new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  child.stdin.end(text);
+  return (await code) === 0 ? said : `${said}\nended with ${await code}`;
+}
+
+/** By how much a metric has grown, summed over the series that have these labels. */
+export type Grown = (name: string, labels?: Readonly<Record<string, string>>) => number;
+
+/**
+ * What grows while `work` runs, and after it until `done` is so: jobs follow later than their requests.
+ * @param url of a process's metrics
+ */
+export async function growth(
+  url: string,
+  work: () => Promise<unknown>,
+  done: (grown: Grown) => boolean = () => true,
+): Promise<Grown> {
+  const before = await scrape(url);
+  await work();
+  const grownBy =
+    (after: Scrape): Grown =>
+    (name, labels) =>
+      sumOf(after, name, labels) - sumOf(before, name, labels);
+  return grownBy(
+    await eventually(
+      () => scrape(url),
+      (after) => done(grownBy(after)),
+    ),
+  );
+}
