@@ -14,7 +14,11 @@ const OTHER = 'other';
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** Counts a request that was answered. @param startedAt as `performance.now()` had it */
-export function observeRequest({ method, trail }: HttpRequest, status: number, startedAt: number): void {
+export function observeRequest(
+  { method, trail }: Pick<HttpRequest, 'method' | 'trail'>,
+  status: number,
+  startedAt: number,
+): void {
   durations.observe(
     { route: trail.route ?? OTHER, method: METHODS.has(method) ? method : OTHER, status },
     secondsSince(startedAt),
