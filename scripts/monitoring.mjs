@@ -5,11 +5,13 @@ import { dirname, join } from 'node:path';
 import { DASHBOARDS } from './dashboards.mjs';
 import { ROOT } from './steps.mjs';
 
-const FOLDER = 'k8s/monitoring';
+const RULES = 'k8s/components/prometheus-grafana/rules.yaml';
+const RULE = 'k8s/components/monitoring/prometheus-rule.yaml';
+const DASHBOARD_FOLDER = 'k8s/components/dashboards';
 
-const files = new Map([[`${FOLDER}/prometheus-rule.yaml`, await prometheusRule()]]);
+const files = new Map([[RULE, await prometheusRule()]]);
 for (const [name, dashboard] of Object.entries(DASHBOARDS))
-  files.set(`${FOLDER}/dashboards/${name}.json`, `${JSON.stringify(dashboard, null, 2)}\n`);
+  files.set(`${DASHBOARD_FOLDER}/${name}.json`, `${JSON.stringify(dashboard, null, 2)}\n`);
 
 const stale = [];
 for (const [path, content] of files) {
@@ -26,12 +28,12 @@ if (process.argv.includes('--check') && stale.length > 0) {
 }
 
 async function prometheusRule() {
-  const rules = await readFile(join(ROOT, FOLDER, 'rules.yaml'), 'utf8');
+  const rules = await readFile(join(ROOT, RULES), 'utf8');
   const groups = rules
     .slice(rules.indexOf('groups:'))
     .replace(/^(?=.)/gm, '  ')
     .trimEnd();
-  return `# Made from rules.yaml by npm run monitoring.
+  return `# Made from ../prometheus-grafana/rules.yaml by npm run monitoring.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:

@@ -8,7 +8,7 @@ import { freePort } from '@holdfast/scripts/ports';
 import { ROOT } from '@holdfast/scripts/settings';
 import { eventually } from './client.js';
 
-export const RULES = join(ROOT, 'k8s/monitoring/rules.yaml');
+export const RULES = join(ROOT, 'k8s/components/prometheus-grafana/rules.yaml');
 
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>;
