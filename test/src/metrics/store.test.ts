@@ -208,6 +208,7 @@ describe('connections', () => {
     expect(grown('database_pool_wait_seconds_count', { pool })).toBeGreaterThanOrEqual(13);
     const after = await scrape(at('products'));
     expect(sumOf(after, 'database_pool_connections', { pool, state: 'idle' })).toBe(10);
+    expect(sumOf(after, 'database_pool_connections', { pool, state: 'busy' })).toBe(0);
     expect(sumOf(after, 'database_pool_waiting')).toBe(0);
   });
 
