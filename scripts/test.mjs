@@ -40,7 +40,10 @@ await runMain(async () => {
   });
   if (!long && rest.length === 0) {
     await step('lint and format', () => node([biome(), 'ci', '.'], { show: true }));
-    await step('drift', () => node(['scripts/compose.mjs', '--check'], { show: true }));
+    await step('drift', async () => {
+      await node(['scripts/compose.mjs', '--check'], { show: true });
+      await node(['scripts/monitoring.mjs', '--check'], { show: true });
+    });
   }
   const chosen = long ? [LONG_TESTS, ...rest] : rest;
   await step('tests', () =>

@@ -10,12 +10,12 @@ import { tracedCall } from './tracing.js';
 const gauge = new Gauge({
   name: 'redis_up',
   help: '1 while Redis answers, 0 while the process does without it.',
-  registers: [registry],
+  registers: [],
 });
 const failures = new Counter({
   name: 'redis_failures_total',
   help: 'Commands that failed or were not answered in time.',
-  registers: [registry],
+  registers: [],
 });
 
 /** Settings of a service that uses Redis when there is one. */
@@ -134,6 +134,8 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
     runId = undefined;
     turn(false);
   });
+  // Only here: a process that was given no Redis is not one that has lost it.
+  for (const metric of [gauge, failures]) registry.registerMetric(metric);
   gauge.set(0);
   client.connect().catch((error: unknown) => {
     lastError = error;

@@ -1,0 +1,63 @@
+// A real Prometheus over a running system: it finds every target, its rules yield, and an alert fires when it should.
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { Client, eventually } from '../support/client.js';
+import { type Prometheus, RULES, startPrometheus } from '../support/prometheus.js';
+import { type System, startSystem } from '../support/system.js';
+
+const SERVICES = ['gateway', 'users', 'products', 'orders'] as const;
+
+let system: System;
+let client: Client;
+let prometheus: Prometheus;
+
+beforeAll(async () => {
+  system = await startSystem();
+  client = await Client.of(system.url);
+  prometheus = await startPrometheus(
+    Object.fromEntries(SERVICES.map((service) => [service, new URL(system.opsUrl(service, '/')).host])),
+  );
+}, 60_000);
+afterAll(async () => {
+  await prometheus?.stop();
+  await system?.stop();
+});
+
+const jobsWith = async (expression: string): Promise<string[]> =>
+  (await prometheus.query(expression)).map(({ metric }) => metric['job'] ?? '').sort();
+
+it('finds all four services up', async () => {
+  const up = await eventually(
+    () => jobsWith('up == 1'),
+    (jobs) => jobs.length === SERVICES.length,
+  );
+  expect(up).toEqual([...SERVICES].sort());
+});
+
+it('gets a value for every recording rule', async () => {
+  const records = [...(await readFile(RULES, 'utf8')).matchAll(/record: (\S+)/g)].map(([, name]) => name);
+  expect(records.length).toBeGreaterThan(0);
+  const silent = await eventually(
+    async () => {
+      await client.rest('GET', '/products');
+      const values = await Promise.all(records.map((name) => prometheus.query(name ?? '')));
+      return records.filter((_, index) => !Number.isFinite(values[index]?.[0]?.value));
+    },
+    (names) => names.length === 0,
+    30_000,
+  );
+  expect(silent).toEqual([]);
+});
+
+it('fires no alert while all is well', async () => {
+  expect(await prometheus.query('ALERTS{alertstate="firing"}')).toEqual([]);
+});
+
+it('fires InstanceDown for products when it is stopped, and only that, until it is back', async () => {
+  const firing = () => prometheus.query('ALERTS{alertname="InstanceDown",alertstate="firing"}');
+  await system.kill('products');
+  const fired = await eventually(firing, (alerts) => alerts.length > 0, 30_000);
+  expect(fired.map(({ metric }) => [metric['job'], metric['severity']])).toEqual([['products', 'page']]);
+  await system.restart('products');
+  expect(await eventually(firing, (alerts) => alerts.length === 0, 30_000)).toEqual([]);
+});
