@@ -3,6 +3,7 @@ import { commonSettings, milliseconds, readSettings, tokenSettings } from '@hold
 import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
 import { graphLimitSettings } from './graph/graph-limits.js';
+import { corsOrigins } from './http/cors.js';
 import { rateLimits } from './limits/limits.js';
 
 /** The longest that a request may be given, ms. */
@@ -37,6 +38,8 @@ const settings = {
   /** The GraphQL explorer at /graphql, for browsers. */
   EXPLORER: toggle,
   INTROSPECTION: toggle,
+  /** The web sites whose scripts may call. */
+  CORS_ORIGINS: corsOrigins,
   ...graphLimitSettings,
   /** What differs from the table of limits, or `off`. */
   RATE_LIMITS: rateLimits,

@@ -16,6 +16,8 @@ import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { GatewaySettings } from './config.js';
 import { faultReply, GRAPHQL_PATH } from './fault-reply.js';
 import { boundedParsing, limitGraph } from './graph/graph-limits.js';
+import { forBrowsers } from './http/browser-headers.js';
+import { withExplorerPolicy } from './http/explorer-policy.js';
 import { indexPage } from './index-page.js';
 import type { LimitableGateway } from './limits/limited-gateway.js';
 import { createRateLimits } from './limits/rate-limits.js';
@@ -53,7 +55,8 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     {
       methods: ['GET', 'POST'],
       path: GRAPHQL_PATH,
-      handle: (request) => answerGraphQL(server, request, () => context(request)),
+      handle: async (request) =>
+        withExplorerPolicy(await answerGraphQL(server, request, () => context(request))),
     },
     { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
     { methods: ['GET', 'HEAD'], path: '/', handle: async (request) => indexPage(request) },
@@ -64,9 +67,9 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     // Faults have the header fields about limits as well.
     handler: async (request) => {
       const reply = await router(request).catch((error: unknown) => faultReply(error, request, log));
-      return limits.describe(request, reply);
+      return forBrowsers(settings, request, await limits.describe(request, reply));
     },
-    onFault: (error, request) => faultReply(error, request, log),
+    onFault: (error, request) => forBrowsers(settings, request, faultReply(error, request, log)),
     // A subgraph that is down is no reason to take the others' fields away as well.
     checks: { supergraph: () => supergraph.check(), keys: () => keys.answer() },
     close: async () => {
