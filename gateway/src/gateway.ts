@@ -21,6 +21,7 @@ import { withExplorerPolicy } from './http/explorer-policy.js';
 import { indexPage } from './index-page.js';
 import type { LimitableGateway } from './limits/limited-gateway.js';
 import { createRateLimits } from './limits/rate-limits.js';
+import { createOperations } from './operations/persisted.js';
 import { createPublishedKeys } from './published-keys.js';
 import { createExecute } from './rest/operation.js';
 import { restEntries } from './rest/rest.js';
@@ -38,6 +39,8 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     log,
   });
   const supergraph = createSupergraph({ file, dataSources, log });
+  const operations = createOperations(settings, settings.MAX_TOKENS, log);
+  supergraph.gateway.onSchemaLoadOrUpdate(({ apiSchema }) => operations.check(apiSchema));
   const redis = openRedis(settings, log);
   const limits = createRateLimits({
     table: settings.RATE_LIMITS,
@@ -56,7 +59,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
       methods: ['GET', 'POST'],
       path: GRAPHQL_PATH,
       handle: async (request) =>
-        withExplorerPolicy(await answerGraphQL(server, request, () => context(request))),
+        withExplorerPolicy(await answerGraphQL(server, request, () => context(request), operations.admit)),
     },
     { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
     { methods: ['GET', 'HEAD'], path: '/', handle: async (request) => indexPage(request) },
