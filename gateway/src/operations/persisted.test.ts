@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { readGatewaySettings } from '../config.js';
 import { type StubSystem, startStubSystem } from '../test/stub-system.js';
 import { manifestFile } from './manifest.js';
 
@@ -146,6 +147,20 @@ describe('the REST shim', () => {
 });
 
 describe('the manifest', () => {
+  it('is needed in persisted mode', () => {
+    const url = 'http://localhost';
+    const needed = {
+      USERS_URL: url,
+      PRODUCTS_URL: url,
+      ORDERS_URL: url,
+      JWKS_URL: url,
+      SUPERGRAPH_FILE: 'x',
+    };
+    expect(() =>
+      readGatewaySettings({ ...needed, PORT: '0', OPS_PORT: '0', OPERATIONS: 'persisted' }),
+    ).toThrow('PERSISTED_OPERATIONS_FILE: is required when OPERATIONS is persisted');
+  });
+
   const faultsOf = async (content: unknown) =>
     manifestFile.safeParse(await fileWith(content)).error?.issues.map(({ message }) => message);
 
