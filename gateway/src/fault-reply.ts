@@ -5,7 +5,7 @@ import type { HttpRequest, Reply } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import { GraphQLError } from 'graphql';
 import { maskedProblem, OperationFault, problemOf } from './rest/faults.js';
-import { type Problem, problemReply, statusOf } from './rest/problem.js';
+import { isProblemCode, type Problem, problemReply, statusOf } from './rest/problem.js';
 
 export const GRAPHQL_PATH = '/graphql';
 
@@ -24,9 +24,10 @@ export function faultReply(error: unknown, request: HttpRequest, log: Logger): R
 /** A request that GraphQL refuses before Apollo Server has seen it. */
 function refusal(error: GraphQLError, { trail }: HttpRequest): Reply {
   const shown = toPublicError(error.toJSON());
-  trail.code = String(shown.extensions?.['code']);
+  const code = shown.extensions?.['code'];
+  trail.code = String(code);
   return {
-    status: 400,
+    status: isProblemCode(code) ? statusOf(code) : 400,
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ errors: [shown] }),
   };

@@ -46,6 +46,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     table: settings.RATE_LIMITS,
     redis,
     trustedProxies: settings.TRUSTED_PROXIES,
+    graphqlPath: GRAPHQL_PATH,
   });
   const server = createServer(limits.limit(supergraph.gateway), settings, log);
   await server.start();
@@ -58,8 +59,13 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     {
       methods: ['GET', 'POST'],
       path: GRAPHQL_PATH,
-      handle: async (request) =>
-        withExplorerPolicy(await answerGraphQL(server, request, () => context(request), operations.admit)),
+      handle: async (request) => {
+        const contextValue = await context(request);
+        limits.admit(request);
+        return withExplorerPolicy(
+          await answerGraphQL(server, request, async () => contextValue, operations.admit),
+        );
+      },
     },
     { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
     { methods: ['GET', 'HEAD'], path: '/', handle: async (request) => indexPage(request) },
