@@ -15,9 +15,13 @@ import type { RunningService } from '@holdfast/platform/service';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { GatewaySettings } from './config.js';
 import { faultReply, GRAPHQL_PATH } from './fault-reply.js';
+import { boundedParsing, limitGraph } from './graph/graph-limits.js';
+import { forBrowsers } from './http/browser-headers.js';
+import { withExplorerPolicy } from './http/explorer-policy.js';
 import { indexPage } from './index-page.js';
 import type { LimitableGateway } from './limits/limited-gateway.js';
 import { createRateLimits } from './limits/rate-limits.js';
+import { createOperations } from './operations/persisted.js';
 import { createPublishedKeys } from './published-keys.js';
 import { createExecute } from './rest/operation.js';
 import { restEntries } from './rest/rest.js';
@@ -35,11 +39,14 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     log,
   });
   const supergraph = createSupergraph({ file, dataSources, log });
+  const operations = createOperations(settings, settings.MAX_TOKENS, log);
+  supergraph.gateway.onSchemaLoadOrUpdate(({ apiSchema }) => operations.check(apiSchema));
   const redis = openRedis(settings, log);
   const limits = createRateLimits({
     table: settings.RATE_LIMITS,
     redis,
     trustedProxies: settings.TRUSTED_PROXIES,
+    graphqlPath: GRAPHQL_PATH,
   });
   const server = createServer(limits.limit(supergraph.gateway), settings, log);
   await server.start();
@@ -52,7 +59,13 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     {
       methods: ['GET', 'POST'],
       path: GRAPHQL_PATH,
-      handle: (request) => answerGraphQL(server, request, () => context(request)),
+      handle: async (request) => {
+        const contextValue = await context(request);
+        limits.admit(request);
+        return withExplorerPolicy(
+          await answerGraphQL(server, request, async () => contextValue, operations.admit),
+        );
+      },
     },
     { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
     { methods: ['GET', 'HEAD'], path: '/', handle: async (request) => indexPage(request) },
@@ -63,9 +76,9 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     // Faults have the header fields about limits as well.
     handler: async (request) => {
       const reply = await router(request).catch((error: unknown) => faultReply(error, request, log));
-      return limits.describe(request, reply);
+      return forBrowsers(settings, request, await limits.describe(request, reply));
     },
-    onFault: (error, request) => faultReply(error, request, log),
+    onFault: (error, request) => forBrowsers(settings, request, faultReply(error, request, log)),
     // A subgraph that is down is no reason to take the others' fields away as well.
     checks: { supergraph: () => supergraph.check(), keys: () => keys.answer() },
     close: async () => {
@@ -90,7 +103,11 @@ function createServer(
   return createGraphQLServer<RequestContext>({
     gateway,
     introspection: settings.INTROSPECTION,
+    // "Did you mean …" would tell what introspection does not.
+    hideSchemaDetailsFromClientErrors: !settings.INTROSPECTION,
+    ...boundedParsing(settings),
     plugins: [
+      limitGraph(settings),
       settings.EXPLORER
         ? ApolloServerPluginLandingPageLocalDefault({ footer: false })
         : ApolloServerPluginLandingPageDisabled(),

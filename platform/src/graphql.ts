@@ -1,7 +1,7 @@
 // GraphQL over HTTP on Apollo Server, without a web framework between them. Gateway and subgraphs share it.
 
 import { isNativeError } from 'node:util/types';
-import { ApolloServer, type ApolloServerOptions, HeaderMap } from '@apollo/server';
+import { ApolloServer, type ApolloServerOptions, HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { isDatabaseUnavailable } from './database.js';
 import { AppError, toPublicError } from './errors.js';
@@ -149,21 +149,23 @@ export function parseJson(bytes: Buffer): unknown {
   }
 }
 
-/** Answers one GraphQL request over HTTP (the GraphQL-over-HTTP specification). */
+/**
+ * Answers one GraphQL request over HTTP (the GraphQL-over-HTTP specification).
+ * @param admit says what is run in its place, or throws, before anything of it is parsed as GraphQL
+ */
 export async function answerGraphQL<Context extends RequestContext>(
   server: ApolloServer<Context>,
   request: HttpRequest,
   context: () => Promise<Context>,
+  admit: (request: HTTPGraphQLRequest) => HTTPGraphQLRequest = (asked) => asked,
 ): Promise<Reply> {
-  const result = await server.executeHTTPGraphQLRequest({
-    httpGraphQLRequest: {
-      method: request.method,
-      headers: headerMap(request),
-      search: request.query === '' ? '' : `?${request.query}`,
-      body: await jsonBody(request),
-    },
-    context,
+  const httpGraphQLRequest = admit({
+    method: request.method,
+    headers: headerMap(request),
+    search: request.query === '' ? '' : `?${request.query}`,
+    body: await jsonBody(request),
   });
+  const result = await server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
   // Chunked bodies come of @defer only, which no schema here offers.
   const body = result.body.kind === 'complete' ? result.body.string : '';
   return { status: result.status ?? 200, headers: Object.fromEntries(result.headers), body };
