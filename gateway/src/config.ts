@@ -1,5 +1,11 @@
 // The settings of the gateway; the only reader of the environment.
-import { commonSettings, milliseconds, readSettings, tokenSettings } from '@holdfast/platform/config';
+import {
+  commonSettings,
+  milliseconds,
+  readSettings,
+  serviceTokenSettings,
+  tokenSettings,
+} from '@holdfast/platform/config';
 import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
 import { rateLimits } from './limits/limits.js';
@@ -17,6 +23,7 @@ const url = z.url({ protocol: /^https?$/ });
 const settings = {
   ...commonSettings,
   ...tokenSettings,
+  ...serviceTokenSettings,
   ...redisSettings,
   /** The composed schema; taken over anew whenever the file changes. */
   SUPERGRAPH_FILE: z.string().min(1),

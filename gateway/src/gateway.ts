@@ -12,6 +12,7 @@ import type { HttpRequest } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import type { RunningService } from '@holdfast/platform/service';
+import { createServiceTokens } from '@holdfast/platform/service-tokens';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { GatewaySettings } from './config.js';
 import { faultReply, GRAPHQL_PATH } from './fault-reply.js';
@@ -102,10 +103,17 @@ function createServer(
 function createDataSources(settings: GatewaySettings): Map<string, SubgraphDataSource> {
   const urls = { users: settings.USERS_URL, products: settings.PRODUCTS_URL, orders: settings.ORDERS_URL };
   const { SUBGRAPH_TIMEOUT_MS: timeoutMs, SUBGRAPH_CONNECTIONS: connections } = settings;
+  const serviceTokens = createServiceTokens({ name: 'gateway', secrets: settings.SERVICE_SECRET });
   return new Map(
     Object.entries(urls).map(([name, url]) => [
       name,
-      createSubgraphDataSource({ name, url, timeoutMs, connections }),
+      createSubgraphDataSource({
+        name,
+        url,
+        timeoutMs,
+        connections,
+        serviceToken: () => serviceTokens(name),
+      }),
     ]),
   );
 }

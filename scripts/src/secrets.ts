@@ -12,10 +12,13 @@ export type StackSecrets = {
   madePasswords: boolean;
   /** A private JWK set (RFC 7517) with one Ed25519 key. */
   signingKeysFile: string;
+  /** By which the services know each other. */
+  serviceSecret: string;
 };
 
 const PASSWORDS = 'role-passwords.json';
 const KEYS = 'keys.json';
+const SERVICE_SECRET = 'service-secret.json';
 
 /** Reads the secrets of `dataDir`, making those that are missing. */
 export async function openSecrets(dataDir: string): Promise<StackSecrets> {
@@ -24,13 +27,24 @@ export async function openSecrets(dataDir: string): Promise<StackSecrets> {
   const madePasswords = !existsSync(passwordsFile);
   if (madePasswords) await writeSecret(passwordsFile, makePasswords());
   if (!existsSync(signingKeysFile)) await writeSecret(signingKeysFile, { keys: [await makeSigningKey()] });
-  return { rolePasswords: JSON.parse(await readFile(passwordsFile, 'utf8')), signingKeysFile, madePasswords };
+  const serviceSecretFile = join(dataDir, SERVICE_SECRET);
+  if (!existsSync(serviceSecretFile)) await writeSecret(serviceSecretFile, randomSecret());
+  return {
+    rolePasswords: JSON.parse(await readFile(passwordsFile, 'utf8')),
+    serviceSecret: JSON.parse(await readFile(serviceSecretFile, 'utf8')),
+    signingKeysFile,
+    madePasswords,
+  };
 }
 
 /** Deletes the secrets of `dataDir`. */
 export async function removeSecrets(dataDir: string): Promise<void> {
-  await Promise.all([PASSWORDS, KEYS].map((name) => rm(join(dataDir, name), { force: true })));
+  await Promise.all(
+    [PASSWORDS, KEYS, SERVICE_SECRET].map((name) => rm(join(dataDir, name), { force: true })),
+  );
 }
+
+const randomSecret = (): string => randomBytes(32).toString('base64url');
 
 function makePasswords(): RolePasswords {
   const password = () => randomBytes(24).toString('base64url');

@@ -1,10 +1,17 @@
 // The settings of the users service; the only reader of the environment.
-import { commonSettings, databaseSettings, readSettings, tokenSettings } from '@holdfast/platform/config';
+import {
+  commonSettings,
+  databaseSettings,
+  readSettings,
+  serviceTokenSettings,
+  tokenSettings,
+} from '@holdfast/platform/config';
 import { z } from 'zod';
 
 const settings = {
   ...commonSettings,
   ...tokenSettings,
+  ...serviceTokenSettings,
   ...databaseSettings,
   /** A JSON file with a private JWK set (RFC 7517); its first key signs. */
   SIGNING_KEYS_FILE: z.string().min(1),

@@ -209,7 +209,11 @@ describe("another user's things", () => {
     ) => {
       const reply = await fetch(system.subgraphUrl(service), {
         method: 'POST',
-        headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+        headers: {
+          'content-type': 'application/json',
+          ...(await system.serviceHeaders(service)),
+          ...(token && { authorization: `Bearer ${token}` }),
+        },
         body: JSON.stringify({
           query: `query($r: [_Any!]!) { _entities(representations: $r) { ${selection} } }`,
           variables: { r: [representation] },
