@@ -77,6 +77,8 @@ export interface HttpServer {
 
 const MAX_BODY_BYTES = 1_000_000;
 const HEADER_TIMEOUT_MS = 10_000;
+/** How often connections that took too long are looked for: Node's 30 s would keep them for that much longer. */
+const CHECK_CONNECTIONS_MS = 2_000;
 /** Longer than the idle time of the clients' pools, so that a server never hangs up on a request on its way. */
 const KEEP_ALIVE_MS = 65_000;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -95,6 +97,14 @@ async function readBody(message: IncomingMessage, maxBytes: number): Promise<Buf
   const tooLarge = new HttpFault(413, `A body of at most ${maxBytes} bytes is expected.`, {
     connection: 'close',
   });
+  // Nothing is unpacked, so that what is counted is what is kept.
+  const encoding = message.headers['content-encoding']?.toLowerCase() ?? 'identity';
+  if (encoding !== 'identity') {
+    throw new HttpFault(415, 'A body without Content-Encoding is expected.', {
+      'accept-encoding': 'identity',
+      connection: 'close',
+    });
+  }
   if (Number(message.headers['content-length'] ?? 0) > maxBytes) throw tooLarge;
   const chunks: Buffer[] = [];
   let size = 0;
@@ -191,6 +201,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
       headersTimeout: HEADER_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
+      // A second Authorization is then no valid one, where Node would silently leave it out.
+      joinDuplicateHeaders: true,
       requestTimeout: options.timeoutMs + HEADER_TIMEOUT_MS,
     },
     (message, response) => {
