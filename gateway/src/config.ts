@@ -8,6 +8,7 @@ import {
 } from '@holdfast/platform/config';
 import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
+import { graphLimitSettings } from './graph/graph-limits.js';
 import { rateLimits } from './limits/limits.js';
 
 /** The longest that a request may be given, ms. */
@@ -43,6 +44,7 @@ const settings = {
   /** The GraphQL explorer at /graphql, for browsers. */
   EXPLORER: toggle,
   INTROSPECTION: toggle,
+  ...graphLimitSettings,
   /** What differs from the table of limits, or `off`. */
   RATE_LIMITS: rateLimits,
   /** How many proxies stand in front of the gateway, each of which appends to X-Forwarded-For. */

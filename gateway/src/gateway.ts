@@ -16,6 +16,7 @@ import { createServiceTokens } from '@holdfast/platform/service-tokens';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { GatewaySettings } from './config.js';
 import { faultReply, GRAPHQL_PATH } from './fault-reply.js';
+import { boundedParsing, limitGraph } from './graph/graph-limits.js';
 import { indexPage } from './index-page.js';
 import type { LimitableGateway } from './limits/limited-gateway.js';
 import { createRateLimits } from './limits/rate-limits.js';
@@ -91,7 +92,11 @@ function createServer(
   return createGraphQLServer<RequestContext>({
     gateway,
     introspection: settings.INTROSPECTION,
+    // "Did you mean …" would tell what introspection does not.
+    hideSchemaDetailsFromClientErrors: !settings.INTROSPECTION,
+    ...boundedParsing(settings),
     plugins: [
+      limitGraph(settings),
       settings.EXPLORER
         ? ApolloServerPluginLandingPageLocalDefault({ footer: false })
         : ApolloServerPluginLandingPageDisabled(),
