@@ -16,6 +16,7 @@ import { createServiceTokens } from '@holdfast/platform/service-tokens';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { GatewaySettings } from './config.js';
 import { faultReply, GRAPHQL_PATH } from './fault-reply.js';
+import { boundVariables } from './graph/bounded-variables.js';
 import { boundedParsing, limitGraph } from './graph/graph-limits.js';
 import { indexPage } from './index-page.js';
 import type { LimitableGateway } from './limits/limited-gateway.js';
@@ -43,7 +44,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     redis,
     trustedProxies: settings.TRUSTED_PROXIES,
   });
-  const server = createServer(limits.limit(supergraph.gateway), settings, log);
+  const server = createServer(boundVariables(limits.limit(supergraph.gateway)), settings, log);
   await server.start();
 
   const verify = createRemoteVerifier(settings);

@@ -75,7 +75,13 @@ export async function createSubgraph<Context extends RequestContext>(
       if (request.path === '/graphql') {
         return (
           (await refuse(request, { checkCaller, log })) ??
-          answerGraphQL(server, request, async () => context(await requestContext(request, verify)))
+          answerGraphQL(
+            server,
+            request,
+            async () => context(await requestContext(request, verify)),
+            // The gateway may ask for thousands of entities at once.
+            Number.POSITIVE_INFINITY,
+          )
         );
       }
       const route = routes[`${request.method} ${request.path}`];
