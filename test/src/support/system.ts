@@ -1,5 +1,5 @@
 // The whole system for a test: four processes on ports of their own, on a database of their own.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { createServiceTokens, SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
@@ -41,6 +41,8 @@ export interface System {
   readonly issuer: string;
   readonly audience: string;
   readonly databasePasswords: readonly string[];
+  /** The files in which the stack keeps its secrets. */
+  secretFiles(): Promise<string[]>;
   /** What the services sign their calls of each other with. */
   readonly serviceSecret: string;
   subgraphUrl(service: Subgraph): string;
@@ -98,6 +100,8 @@ export async function startSystem({ ownPostgres = false, env = {} }: SystemOptio
     issuer: ISSUER,
     audience: AUDIENCE,
     databasePasswords: Object.values(passwords),
+    secretFiles: async () =>
+      (await readdir(dataDir)).filter((name) => name.endsWith('.json')).map((name) => join(dataDir, name)),
     serviceSecret,
     serviceHeaders: async (service) => ({ [SERVICE_TOKEN_HEADER]: await serviceTokens(service) }),
     subgraphUrl: (service) => `${stack.urls[service]}/graphql`,
