@@ -4,6 +4,7 @@ import {
   commonSettings,
   milliseconds,
   readSettings,
+  serviceTokenSettings,
   tokenSettings,
 } from '@holdfast/platform/config';
 import { redisSettings } from '@holdfast/platform/redis';
@@ -26,6 +27,7 @@ const url = z.url({ protocol: /^https?$/ });
 const settings = {
   ...commonSettings,
   ...tokenSettings,
+  ...serviceTokenSettings,
   ...redisSettings,
   /** The composed schema; taken over anew whenever the file changes. */
   SUPERGRAPH_FILE: z.string().min(1),

@@ -12,9 +12,11 @@ import type { HttpRequest } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import type { RunningService } from '@holdfast/platform/service';
+import { createServiceTokens } from '@holdfast/platform/service-tokens';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { GatewaySettings } from './config.js';
 import { faultReply, GRAPHQL_PATH } from './fault-reply.js';
+import { boundVariables } from './graph/bounded-variables.js';
 import { boundedParsing, limitGraph } from './graph/graph-limits.js';
 import { forBrowsers } from './http/browser-headers.js';
 import { withExplorerPolicy } from './http/explorer-policy.js';
@@ -48,7 +50,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     trustedProxies: settings.TRUSTED_PROXIES,
     graphqlPath: GRAPHQL_PATH,
   });
-  const server = createServer(limits.limit(supergraph.gateway), settings, log);
+  const server = createServer(boundVariables(limits.limit(supergraph.gateway)), settings, log);
   await server.start();
 
   const verify = createRemoteVerifier(settings);
@@ -63,7 +65,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
         const contextValue = await context(request);
         limits.admit(request);
         return withExplorerPolicy(
-          await answerGraphQL(server, request, async () => contextValue, operations.admit),
+          await answerGraphQL(server, request, async () => contextValue, { admit: operations.admit }),
         );
       },
     },
@@ -119,10 +121,17 @@ function createServer(
 function createDataSources(settings: GatewaySettings): Map<string, SubgraphDataSource> {
   const urls = { users: settings.USERS_URL, products: settings.PRODUCTS_URL, orders: settings.ORDERS_URL };
   const { SUBGRAPH_TIMEOUT_MS: timeoutMs, SUBGRAPH_CONNECTIONS: connections } = settings;
+  const serviceTokens = createServiceTokens({ name: 'gateway', secrets: settings.SERVICE_SECRET });
   return new Map(
     Object.entries(urls).map(([name, url]) => [
       name,
-      createSubgraphDataSource({ name, url, timeoutMs, connections }),
+      createSubgraphDataSource({
+        name,
+        url,
+        timeoutMs,
+        connections,
+        serviceToken: () => serviceTokens(name),
+      }),
     ]),
   );
 }

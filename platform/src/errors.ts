@@ -61,6 +61,11 @@ function publicCode(code: unknown): string {
   return 'INTERNAL_SERVER_ERROR';
 }
 
+/** graphql-js repeats what came, however long it is. */
+const MAX_MESSAGE = 1_000;
+const short = (message: string): string =>
+  message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`;
+
 /** The reply's form of an error: known faults with what may be shown of them, anything else masked. */
 export function toPublicError(formatted: GraphQLFormattedError): GraphQLFormattedError {
   const code = publicCode(formatted.extensions?.['code']);
@@ -69,7 +74,8 @@ export function toPublicError(formatted: GraphQLFormattedError): GraphQLFormatte
     if (formatted.extensions?.[key] !== undefined) extensions[key] = formatted.extensions[key];
   }
   return {
-    message: code === 'INTERNAL_SERVER_ERROR' ? 'Something went wrong on our side.' : formatted.message,
+    message:
+      code === 'INTERNAL_SERVER_ERROR' ? 'Something went wrong on our side.' : short(formatted.message),
     ...(formatted.locations && { locations: formatted.locations }),
     ...(formatted.path && { path: formatted.path }),
     extensions,

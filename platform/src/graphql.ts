@@ -6,6 +6,7 @@ import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { isDatabaseUnavailable } from './database.js';
 import { AppError, toPublicError } from './errors.js';
 import { HttpFault, type HttpRequest, type Reply } from './http.js';
+import { parseJson } from './json.js';
 import type { Logger } from './log.js';
 import type { TokenVerifier } from './tokens.js';
 import type { Viewer } from './viewer.js';
@@ -128,7 +129,7 @@ function headerMap(request: HttpRequest): HeaderMap {
   return headers;
 }
 
-async function jsonBody(request: HttpRequest): Promise<unknown> {
+async function jsonBody(request: HttpRequest, maxValues?: number): Promise<unknown> {
   if (request.method !== 'POST') return undefined;
   const type = request.headers['content-type'] ?? '';
   if (!/^application\/(json|graphql-response\+json)\b/i.test(type)) {
@@ -137,33 +138,29 @@ async function jsonBody(request: HttpRequest): Promise<unknown> {
       `A body of type application/json is expected, ${type === '' ? 'none' : 'another type'} came.`,
     );
   }
-  return parseJson(await request.body());
+  return parseJson(await request.body(), maxValues);
 }
 
-/** @throws {HttpFault} 400 when the bytes are not JSON */
-export function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch {
-    throw new HttpFault(400, 'A body of well-formed JSON is expected.');
-  }
+/** How a request is taken in. */
+export interface Intake {
+  /** Says what is run in its place, or throws, before anything of it is parsed as GraphQL. */
+  readonly admit?: (request: HTTPGraphQLRequest) => HTTPGraphQLRequest;
+  /** How many values the JSON of its body may have, unless it comes from anybody. */
+  readonly maxValues?: number;
 }
 
-/**
- * Answers one GraphQL request over HTTP (the GraphQL-over-HTTP specification).
- * @param admit says what is run in its place, or throws, before anything of it is parsed as GraphQL
- */
+/** Answers one GraphQL request over HTTP (the GraphQL-over-HTTP specification). */
 export async function answerGraphQL<Context extends RequestContext>(
   server: ApolloServer<Context>,
   request: HttpRequest,
   context: () => Promise<Context>,
-  admit: (request: HTTPGraphQLRequest) => HTTPGraphQLRequest = (asked) => asked,
+  { admit = (asked) => asked, maxValues }: Intake = {},
 ): Promise<Reply> {
   const httpGraphQLRequest = admit({
     method: request.method,
     headers: headerMap(request),
     search: request.query === '' ? '' : `?${request.query}`,
-    body: await jsonBody(request),
+    body: await jsonBody(request, maxValues),
   });
   const result = await server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
   // Chunked bodies come of @defer only, which no schema here offers.

@@ -102,6 +102,14 @@ async function readBody(message: IncomingMessage, maxBytes: number): Promise<Buf
   const tooLarge = new HttpFault(413, `A body of at most ${maxBytes} bytes is expected.`, {
     connection: 'close',
   });
+  // Nothing is unpacked, so that what is counted is what is kept.
+  const encoding = message.headers['content-encoding']?.toLowerCase() ?? 'identity';
+  if (encoding !== 'identity') {
+    throw new HttpFault(415, 'A body without Content-Encoding is expected.', {
+      'accept-encoding': 'identity',
+      connection: 'close',
+    });
+  }
   if (Number(message.headers['content-length'] ?? 0) > maxBytes) throw tooLarge;
   const chunks: Buffer[] = [];
   let size = 0;
@@ -202,6 +210,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       headersTimeout: headerTimeoutMs,
       requestTimeout: options.timeoutMs + headerTimeoutMs,
       connectionsCheckingInterval: Math.min(SLOW_REQUEST_CHECK_MS, headerTimeoutMs),
+      // A second Authorization is then no valid one, where Node would silently leave it out.
+      joinDuplicateHeaders: true,
     },
     (message, response) => {
       serve(message, response, options).catch((error: unknown) => {

@@ -14,6 +14,7 @@ export type ServiceSettings = {
   /** URL of the database with each service's own role. */
   databaseUrls: Record<Service, string>;
   signingKeysFile: string;
+  serviceSecret: string;
   logLevel: string;
   /** For every process: REDIS_URL, RATE_LIMITS and the like. */
   passedThrough: Record<string, string>;
@@ -61,6 +62,7 @@ export function environmentOf(name: ProcessName, settings: ServiceSettings): Rec
     LOG_LEVEL: settings.logLevel,
     JWT_ISSUER: 'holdfast-local',
     JWT_AUDIENCE: 'holdfast',
+    SERVICE_SECRET: settings.serviceSecret,
     ...(name === 'gateway' && { CORS_ORIGINS: APOLLO_STUDIO }),
     ...settings.passedThrough,
     ...own(name, settings),

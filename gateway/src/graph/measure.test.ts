@@ -90,6 +90,7 @@ describe('introspection', () => {
 
 describe('the default limits', () => {
   const limits = readGatewaySettings({
+    SERVICE_SECRET: 'x'.repeat(32),
     PORT: '0',
     OPS_PORT: '0',
     SUPERGRAPH_FILE: 'x',
