@@ -18,9 +18,12 @@ import type { GatewaySettings } from './config.js';
 import { faultReply, GRAPHQL_PATH } from './fault-reply.js';
 import { boundVariables } from './graph/bounded-variables.js';
 import { boundedParsing, limitGraph } from './graph/graph-limits.js';
+import { forBrowsers } from './http/browser-headers.js';
+import { withExplorerPolicy } from './http/explorer-policy.js';
 import { indexPage } from './index-page.js';
 import type { LimitableGateway } from './limits/limited-gateway.js';
 import { createRateLimits } from './limits/rate-limits.js';
+import { createOperations } from './operations/persisted.js';
 import { createPublishedKeys } from './published-keys.js';
 import { createExecute } from './rest/operation.js';
 import { restEntries } from './rest/rest.js';
@@ -38,11 +41,14 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     log,
   });
   const supergraph = createSupergraph({ file, dataSources, log });
+  const operations = createOperations(settings, settings.MAX_TOKENS, log);
+  supergraph.gateway.onSchemaLoadOrUpdate(({ apiSchema }) => operations.check(apiSchema));
   const redis = openRedis(settings, log);
   const limits = createRateLimits({
     table: settings.RATE_LIMITS,
     redis,
     trustedProxies: settings.TRUSTED_PROXIES,
+    graphqlPath: GRAPHQL_PATH,
   });
   const server = createServer(boundVariables(limits.limit(supergraph.gateway)), settings, log);
   await server.start();
@@ -55,7 +61,13 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     {
       methods: ['GET', 'POST'],
       path: GRAPHQL_PATH,
-      handle: (request) => answerGraphQL(server, request, () => context(request)),
+      handle: async (request) => {
+        const contextValue = await context(request);
+        limits.admit(request);
+        return withExplorerPolicy(
+          await answerGraphQL(server, request, async () => contextValue, { admit: operations.admit }),
+        );
+      },
     },
     { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
     { methods: ['GET', 'HEAD'], path: '/', handle: async (request) => indexPage(request) },
@@ -66,9 +78,9 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     // Faults have the header fields about limits as well.
     handler: async (request) => {
       const reply = await router(request).catch((error: unknown) => faultReply(error, request, log));
-      return limits.describe(request, reply);
+      return forBrowsers(settings, request, await limits.describe(request, reply));
     },
-    onFault: (error, request) => faultReply(error, request, log),
+    onFault: (error, request) => forBrowsers(settings, request, faultReply(error, request, log)),
     // A subgraph that is down is no reason to take the others' fields away as well.
     checks: { supergraph: () => supergraph.check(), keys: () => keys.answer() },
     close: async () => {

@@ -44,7 +44,11 @@ const CLIENT_FAULTS = new Set([
   'OPERATION_RESOLUTION_FAILURE',
 ]);
 /** Codes that are part of a protocol with clients and so keep their names. */
-const PROTOCOL_CODES = new Set(['PERSISTED_QUERY_NOT_FOUND', 'PERSISTED_QUERY_NOT_SUPPORTED']);
+const PROTOCOL_CODES = new Set([
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+  'PERSISTED_QUERY_NOT_IN_LIST',
+]);
 /** What may be shown beside the code. Everything else (stack traces, service names, queries) stays inside. */
 const PUBLIC_DETAILS = ['errors', 'retryAfter', 'requestId', 'limit', 'actual'];
 

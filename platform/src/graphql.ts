@@ -1,7 +1,7 @@
 // GraphQL over HTTP on Apollo Server, without a web framework between them. Gateway and subgraphs share it.
 
 import { isNativeError } from 'node:util/types';
-import { ApolloServer, type ApolloServerOptions, HeaderMap } from '@apollo/server';
+import { ApolloServer, type ApolloServerOptions, HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { isDatabaseUnavailable } from './database.js';
 import { AppError, toPublicError } from './errors.js';
@@ -141,25 +141,28 @@ async function jsonBody(request: HttpRequest, maxValues?: number): Promise<unkno
   return parseJson(await request.body(), maxValues);
 }
 
-/**
- * Answers one GraphQL request over HTTP (the GraphQL-over-HTTP specification).
- * @param maxValues how many values the JSON of its body may have, unless it comes from anybody
- */
+/** What differs between who is answered. */
+export interface AnswerOptions {
+  /** Says what is run in a request's place, or throws, before anything of it is parsed as GraphQL. */
+  readonly admit?: (request: HTTPGraphQLRequest) => HTTPGraphQLRequest;
+  /** How many values the JSON of a body may have, when it does not come from just anybody. */
+  readonly maxValues?: number;
+}
+
+/** Answers one GraphQL request over HTTP (the GraphQL-over-HTTP specification). */
 export async function answerGraphQL<Context extends RequestContext>(
   server: ApolloServer<Context>,
   request: HttpRequest,
   context: () => Promise<Context>,
-  maxValues?: number,
+  { admit = (asked) => asked, maxValues }: AnswerOptions = {},
 ): Promise<Reply> {
-  const result = await server.executeHTTPGraphQLRequest({
-    httpGraphQLRequest: {
-      method: request.method,
-      headers: headerMap(request),
-      search: request.query === '' ? '' : `?${request.query}`,
-      body: await jsonBody(request, maxValues),
-    },
-    context,
+  const httpGraphQLRequest = admit({
+    method: request.method,
+    headers: headerMap(request),
+    search: request.query === '' ? '' : `?${request.query}`,
+    body: await jsonBody(request, maxValues),
   });
+  const result = await server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
   // Chunked bodies come of @defer only, which no schema here offers.
   const body = result.body.kind === 'complete' ? result.body.string : '';
   return { status: result.status ?? 200, headers: Object.fromEntries(result.headers), body };

@@ -80,7 +80,7 @@ export async function createSubgraph<Context extends RequestContext>(
             request,
             async () => context(await requestContext(request, verify)),
             // The gateway may ask for thousands of entities at once.
-            Number.POSITIVE_INFINITY,
+            { maxValues: Number.POSITIVE_INFINITY },
           )
         );
       }

@@ -1,13 +1,7 @@
 // Checks access tokens: JWTs by RFC 9068 (`typ: at+jwt`), algorithm, issuer, audience and type pinned.
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  errors,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  jwtVerify,
-} from 'jose';
+import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { remoteKeys } from './remote-keys.js';
 import { ANONYMOUS, type Role, type Viewer } from './viewer.js';
 
 export const TOKEN_ALGORITHM = 'EdDSA';
@@ -20,28 +14,6 @@ export interface TokenVerifierOptions {
   readonly audience: string;
   /** How long a good token is not checked again, ms; a key that is withdrawn counts no longer than this. */
   readonly cacheMs?: number;
-}
-
-/**
- * The public keys that the users service publishes (RFC 7517), asked for again after `maxAgeMs`. While they cannot be
- * had the last ones stay good, so that a users service which is down signs nobody out. An unknown `kid` asks again at
- * most every 10 s, so that forged ones cannot hammer it.
- */
-export function remoteKeys(url: string, maxAgeMs = 600_000): JWTVerifyGetKey {
-  const remote = createRemoteJWKSet(new URL(url), {
-    timeoutDuration: 3_000,
-    cooldownDuration: 10_000,
-    cacheMaxAge: maxAgeMs,
-  });
-  return async (header, token) => {
-    try {
-      return await remote(header, token);
-    } catch (error) {
-      const last = remote.jwks();
-      if (reasonOf(error) !== undefined || last === undefined) throw error;
-      return createLocalJWKSet(last)(header, token);
-    }
-  };
 }
 
 /** Says who the `Authorization` header stands for. */
@@ -77,7 +49,10 @@ function viewerOf(claims: JWTPayload): Viewer {
   return { kind: 'user', id: claims.sub, role: role satisfies Role };
 }
 
-/** A verifier that remembers good tokens. It never rejects. */
+/**
+ * A verifier that remembers good tokens, so that most requests cost no signature check: a key that is taken out of its
+ * set counts for up to `cacheMs` longer, though never past a token's expiry. It never rejects.
+ */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const cacheMs = options.cacheMs ?? 60_000;
   const verified = new LRUCache<string, { viewer: Viewer; expiresAt: number }>({

@@ -9,7 +9,8 @@ import type { EventLog } from './event-log.js';
 import { type EmbeddedPostgres, startPostgres } from './postgres.js';
 import { removeSecrets } from './secrets.js';
 
-const DATABASE = 'holdfast';
+/** The name of the system's database in an embedded server. */
+export const DATABASE = 'holdfast';
 
 export type DatabaseServer = {
   /** The administrator's URL of the system's database. */

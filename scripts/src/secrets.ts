@@ -20,21 +20,27 @@ const PASSWORDS = 'role-passwords.json';
 const KEYS = 'keys.json';
 const SERVICE_SECRET = 'service-secret.json';
 
+/** The file with the signing keys of `dataDir`. */
+export function signingKeysFile(dataDir: string): string {
+  return join(dataDir, KEYS);
+}
+
 /** Reads the secrets of `dataDir`, making those that are missing. */
 export async function openSecrets(dataDir: string): Promise<StackSecrets> {
   const passwordsFile = join(dataDir, PASSWORDS);
-  const signingKeysFile = join(dataDir, KEYS);
+  const keysFile = signingKeysFile(dataDir);
   const madePasswords = !existsSync(passwordsFile);
   if (madePasswords) await writeSecret(passwordsFile, makePasswords());
-  if (!existsSync(signingKeysFile)) await writeSecret(signingKeysFile, { keys: [await makeSigningKey()] });
+  if (!existsSync(keysFile)) await writeSecret(keysFile, { keys: [await makeSigningKey()] });
   const serviceSecretFile = join(dataDir, SERVICE_SECRET);
   if (!existsSync(serviceSecretFile)) await writeSecret(serviceSecretFile, randomSecret());
-  return {
-    rolePasswords: JSON.parse(await readFile(passwordsFile, 'utf8')),
-    serviceSecret: JSON.parse(await readFile(serviceSecretFile, 'utf8')),
-    signingKeysFile,
-    madePasswords,
-  };
+  const serviceSecret: string = JSON.parse(await readFile(serviceSecretFile, 'utf8'));
+  return { ...(await readSecrets(dataDir)), serviceSecret, signingKeysFile: keysFile, madePasswords };
+}
+
+/** The passwords that are kept in `dataDir`. */
+export async function readSecrets(dataDir: string): Promise<Pick<StackSecrets, 'rolePasswords'>> {
+  return { rolePasswords: JSON.parse(await readFile(join(dataDir, PASSWORDS), 'utf8')) };
 }
 
 /** Deletes the secrets of `dataDir`. */
@@ -54,7 +60,13 @@ function makePasswords(): RolePasswords {
 async function makeSigningKey(): Promise<Record<string, unknown>> {
   const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
   const key = await exportJWK(privateKey);
-  return { ...key, kid: await calculateJwkThumbprint(key), alg: 'EdDSA', use: 'sig' };
+  return {
+    ...key,
+    kid: await calculateJwkThumbprint(key),
+    alg: 'EdDSA',
+    use: 'sig',
+    iat: Math.floor(Date.now() / 1_000),
+  };
 }
 
 /** Whole or not at all: a start that is interrupted leaves no half of a secret. */

@@ -23,6 +23,8 @@ export type ServiceSettings = {
 const HOST = '127.0.0.1';
 const OFFSETS: Record<ProcessName, number> = { gateway: 0, users: 1, products: 2, orders: 3 };
 const OPS_OFFSET = 100;
+/** So that Apollo's own Explorer can be pointed at a local stack. */
+const APOLLO_STUDIO = 'https://studio.apollographql.com';
 
 /** The gateway at `port`, users, products and orders after it, each ops port 100 above. */
 export function portsFrom(port: number): Ports {
@@ -61,6 +63,7 @@ export function environmentOf(name: ProcessName, settings: ServiceSettings): Rec
     JWT_ISSUER: 'holdfast-local',
     JWT_AUDIENCE: 'holdfast',
     SERVICE_SECRET: settings.serviceSecret,
+    ...(name === 'gateway' && { CORS_ORIGINS: APOLLO_STUDIO }),
     ...settings.passedThrough,
     ...own(name, settings),
   };

@@ -17,7 +17,19 @@ export type LocalSettings = {
   passedThrough: Record<string, string>;
 };
 
-const PASSED_THROUGH = ['REDIS_URL', 'RATE_LIMITS', 'CATALOG_WRITERS'];
+const PASSED_THROUGH = [
+  'REDIS_URL',
+  'RATE_LIMITS',
+  'CATALOG_WRITERS',
+  'CORS_ORIGINS',
+  'OPERATIONS',
+  'PERSISTED_OPERATIONS_FILE',
+  'MAX_DEPTH',
+  'MAX_ALIASES',
+  'MAX_ROOT_FIELDS',
+  'MAX_TOKENS',
+  'MAX_COST',
+];
 const CHOICES: Record<string, string[]> = {
   LOG_LEVEL: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
   CATALOG_WRITERS: ['everyone', 'staff'],
@@ -53,7 +65,7 @@ export function readLocalSettings(args: string[], env: NodeJS.ProcessEnv): Local
   }
   if (faults.length > 0) throw new Error(faults.join('; '));
   return {
-    dataDir: resolve(ROOT, env['DATA_DIR'] || '.data'),
+    dataDir: readDataDir(env),
     port,
     databaseUrl,
     logLevel: env['LOG_LEVEL'] || 'info',
@@ -62,6 +74,11 @@ export function readLocalSettings(args: string[], env: NodeJS.ProcessEnv): Local
       PASSED_THROUGH.flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
     ),
   };
+}
+
+/** Where the local stack keeps its data. */
+export function readDataDir(env: NodeJS.ProcessEnv): string {
+  return resolve(ROOT, env['DATA_DIR'] || '.data');
 }
 
 function hasProtocol(text: string, protocol: RegExp): boolean {

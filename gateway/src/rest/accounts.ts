@@ -1,6 +1,7 @@
 // REST: accounts and sessions.
 import { changePassword } from './change-password.js';
 import { invalidInput } from './faults.js';
+import { logoutEverywhere } from './logout-everywhere.js';
 import { operation } from './operation.js';
 import { problem } from './problem.js';
 import { type Answer, done, JSON_BODY, type Refusal, type Route, route } from './route.js';
@@ -243,7 +244,15 @@ const profile = route({
   answer: ({ me }) =>
     me === null
       ? problem('UNAUTHENTICATED', 'The access token belongs to no account.')
-      : done(200, representation(me), { 'cache-control': 'private, no-cache' }),
+      : done(200, representation(me), NO_STORE),
 });
 
-export const accountRoutes: readonly Route[] = [register, login, refresh, logout, profile, changePassword];
+export const accountRoutes: readonly Route[] = [
+  register,
+  login,
+  refresh,
+  logout,
+  logoutEverywhere,
+  profile,
+  changePassword,
+];

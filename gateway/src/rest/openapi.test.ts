@@ -33,6 +33,7 @@ describe('the OpenAPI document', () => {
         'POST /login',
         'POST /token/refresh',
         'POST /logout',
+        'POST /logout/everywhere',
         'GET /profile',
         'PUT /profile/password',
         'GET /products',
@@ -45,6 +46,7 @@ describe('the OpenAPI document', () => {
         'GET /orders/{id}',
         'POST /orders',
         'POST /orders/{id}/cancel',
+        'POST /orders/{id}/advance',
       ].sort(),
     );
   });

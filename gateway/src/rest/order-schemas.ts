@@ -34,8 +34,8 @@ export interface DetailedOrder extends Order {
 /** The order as a member of a mutation's result. */
 export type OrderResult = { readonly __typename: 'Order' } & Order;
 
-/** Seen by the caller alone, and good only as long as nothing has changed. */
-export const PRIVATE_CACHE = { 'cache-control': 'private, no-cache' };
+/** Somebody's own: no cache keeps it, a browser's neither. */
+export const PRIVATE_CACHE = { 'cache-control': 'no-store' };
 
 export const headersOf = ({ version }: Order) => ({ etag: entityTag(version), ...PRIVATE_CACHE });
 
@@ -104,7 +104,20 @@ export const newOrder: NamedSchema = {
   ),
 };
 
-export const LIST_PARAMETERS: Readonly<Record<string, JsonSchema>> = { ...PAGE_PARAMETERS, status };
+const STEPS = ['SHIPPED', 'DELIVERED'] as const;
+
+/** What staff make of an order. */
+export const orderStep: NamedSchema = {
+  name: 'OrderStep',
+  schema: request({ status: { type: 'string', enum: STEPS, description: STEPS.join(' or ') } }, ['status']),
+};
+
+export const LIST_PARAMETERS: Readonly<Record<string, JsonSchema>> = {
+  ...PAGE_PARAMETERS,
+  status,
+  scope: { type: 'string', enum: ['own', 'all'], default: 'own', description: 'own, or, for staff, all' },
+  user_id: { ...uuid, description: 'the id of a user, with scope=all' },
+};
 
 export const IDEMPOTENCY_KEY: Header = {
   name: 'Idempotency-Key',

@@ -1,10 +1,10 @@
-// REST: the caller's own orders.
-import { cancel } from './cancel-order.js';
+// REST: orders, one by one.
 import { hasCurrent } from './entity-tag.js';
 import { invalidInput } from './faults.js';
 import { readIdempotencyKey } from './idempotency-key.js';
-import { nextPageLink } from './link.js';
+import { list } from './list-orders.js';
 import { operation } from './operation.js';
+import { advance, cancel } from './order-changes.js';
 import {
   DETAILED_ORDER_FIELDS,
   type DetailedOrder,
@@ -12,14 +12,11 @@ import {
   detailedRepresentation,
   headersOf,
   IDEMPOTENCY_KEY,
-  LIST_PARAMETERS,
   newOrder,
   ORDER_FIELDS,
-  type Order,
   type OrderResult,
   order,
   PREFER,
-  PRIVATE_CACHE,
   representation,
 } from './order-schemas.js';
 import { readWaitPreference } from './prefer.js';
@@ -37,56 +34,11 @@ import {
 } from './route.js';
 import { IF_NONE_MATCH } from './schema.js';
 
-interface OrderQuery {
-  readonly limit: number;
-  readonly cursor?: string;
-  readonly status?: string;
-}
-
-const list = route({
-  method: 'GET',
-  path: '/orders',
-  operationId: 'listOrders',
-  summary: "The caller's own orders, newest first, a page at a time",
-  tag: 'Orders',
-  secured: true,
-  query: LIST_PARAMETERS,
-  replies: { 200: { description: 'The page', content: { schema: order, list: true }, headers: ['Link'] } },
-  problems: [],
-  operation: operation<
-    {
-      readonly orders: {
-        readonly edges: readonly { readonly node: Order }[];
-        readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
-      };
-    },
-    { readonly first: number; readonly after?: string; readonly status?: string }
-  >(`query ListOrders($first: Int!, $after: String, $status: OrderStatus) {
-      orders(first: $first, after: $after, status: $status) {
-        edges { node { ${ORDER_FIELDS} } }
-        pageInfo { hasNextPage endCursor }
-      }
-    }`),
-  variables: ({ query }: { readonly query: OrderQuery }) => ({
-    first: query.limit,
-    after: query.cursor,
-    status: query.status,
-  }),
-  answer: ({ orders: { edges, pageInfo } }, { request }) => {
-    const more = pageInfo.hasNextPage && pageInfo.endCursor !== null;
-    return done(
-      200,
-      edges.map(({ node }) => representation(node)),
-      { ...PRIVATE_CACHE, ...(more && { link: nextPageLink('/orders', request.query, pageInfo.endCursor) }) },
-    );
-  },
-});
-
 const get = route({
   method: 'GET',
   path: '/orders/{id}',
   operationId: 'getOrder',
-  summary: "One of the caller's own orders, with its history",
+  summary: "One of the caller's own orders, for staff any, with its history",
   tag: 'Orders',
   secured: true,
   headers: [IF_NONE_MATCH],
@@ -193,4 +145,4 @@ const create = route({
     placed(result, readWaitPreference(headerOf(request, 'prefer'))?.applied),
 });
 
-export const orderRoutes: readonly Route[] = [list, get, create, cancel];
+export const orderRoutes: readonly Route[] = [list, get, create, cancel, advance];

@@ -20,6 +20,7 @@ export const PROBLEMS = {
   VERSION_CONFLICT: [409, 'Somebody else was first'],
   OUT_OF_STOCK: [409, 'Not enough in stock'],
   ORDER_NOT_CANCELLABLE: [409, 'The order cannot be cancelled'],
+  ORDER_NOT_ADVANCEABLE: [409, 'The order cannot take that step'],
   PRECONDITION_FAILED: [412, 'Somebody else was first'],
   CONTENT_TOO_LARGE: [413, 'The body is too large'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'Another media type is expected'],

@@ -109,6 +109,7 @@ describe('accounts', () => {
     expect((await call('POST', '/token/refresh', { body: { refresh_token: 'r' } })).body).toEqual(login.body);
     expect((await call('POST', '/token/refresh', { body: { refresh_token: 's' } })).status).toBe(401);
     expect((await call('POST', '/logout', { body: { refresh_token: 's' } })).status).toBe(204);
+    expect((await call('POST', '/logout/everywhere')).status).toBe(204);
     const wrong = await call('POST', '/login', { body: { username: 'ada', password: 'wrong' } });
     expect(wrong.body).toMatchObject({ status: 401, code: 'INVALID_CREDENTIALS' });
   });
@@ -162,7 +163,7 @@ describe('accounts', () => {
 describe('plain HTTP', () => {
   it.each([
     ['PUT', '/products', {}, 405, 'METHOD_NOT_ALLOWED'],
-    ['OPTIONS', '/products', {}, 405, 'METHOD_NOT_ALLOWED'],
+    ['PROPFIND', '/products', {}, 405, 'METHOD_NOT_ALLOWED'],
     ['GET', '/nowhere', {}, 404, 'NOT_FOUND'],
     ['GET', '/products/', {}, 404, 'PRODUCT_NOT_FOUND'],
     ['POST', '/login', { body: '{"username":' }, 400, 'MALFORMED_JSON'],

@@ -1,4 +1,4 @@
-// Writes over HTTP, with the subgraphs' schemas and a store in memory behind them.
+// Writes, and lists of orders, over HTTP, with the subgraphs' schemas and a store in memory behind them.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type CallOptions, callRest, type Headers } from '../test/rest-client.js';
 import { createStubStore, type StubProduct, USER_ID } from '../test/stub-store.js';
@@ -175,5 +175,51 @@ describe('ordering', () => {
     const late = await call('POST', path, { headers: { 'if-match': '*' } });
     expect(late.body).toMatchObject({ status: 409, code: 'ORDER_NOT_CANCELLABLE', current_version: 1 });
     expect((await call('POST', '/orders/x/cancel', { headers: { 'if-match': '*' } })).status).toBe(404);
+  });
+
+  it('advances at the current version only, to a status that can be reached', async () => {
+    const path = '/orders/0198c0de-0000-7000-8000-00000000000a/advance';
+    const advance = (headers: Headers, body: unknown = { status: 'SHIPPED' }) =>
+      call('POST', path, { headers, body });
+    expect((await advance({})).body).toMatchObject({ status: 428, code: 'PRECONDITION_REQUIRED' });
+    expect((await advance({ 'if-match': '"9"' })).body).toMatchObject({ status: 412, current_version: 1 });
+    const advanced = await advance({ 'if-match': '"1"' });
+    expect(advanced.body).toMatchObject({ status: 'SHIPPED', version: 2 });
+    expect(advanced.headers.get('etag')).toBe('"2"');
+    for (const body of [{ status: 'CANCELLED' }, {}, { status: 'SHIPPED', version: 1 }]) {
+      const field = 'version' in body ? 'version' : 'status';
+      const reply = await advance({ 'if-match': '"1"' }, body);
+      expect(reply.body).toMatchObject({ status: 400, errors: [{ field }] });
+    }
+    store.orderStatus = 'DELIVERED';
+    const late = await advance({ 'if-match': '*' });
+    expect(late.body).toMatchObject({ status: 409, code: 'ORDER_NOT_ADVANCEABLE', current_version: 1 });
+    expect(late.headers.get('etag')).toBe('"1"');
+  });
+});
+
+describe('listing', () => {
+  const list = async (query: string, role: 'CUSTOMER' | 'STAFF') =>
+    callRest(system.url, `Bearer ${await system.token(USER_ID, role)}`, 'GET', `/orders${query}`);
+
+  it("gives staff everybody's orders, filtered, and a Link that keeps the filter", async () => {
+    store.orderQueries.length = 0;
+    const reply = await list(`?scope=all&limit=5&status=SHIPPED&user_id=${USER_ID}`, 'STAFF');
+    expect(reply.body).toHaveLength(1);
+    expect(store.orderQueries).toEqual([{ first: 5, status: 'SHIPPED', userId: USER_ID }]);
+    expect(reply.headers.get('link')).toBe(
+      `</orders?scope=all&limit=5&status=SHIPPED&user_id=${USER_ID}&cursor=more>; rel="next"`,
+    );
+  });
+
+  it('refuses a customer, and a filter that would be ignored', async () => {
+    expect((await list('?scope=all', 'CUSTOMER')).body).toMatchObject({ status: 403, code: 'FORBIDDEN' });
+    expect((await list('?scope=own', 'CUSTOMER')).status).toBe(200);
+    for (const [query, field] of [
+      [`?user_id=${USER_ID}`, 'user_id'],
+      ['?scope=theirs', 'scope'],
+      ['?scope=all&status=LOST', 'status'],
+    ])
+      expect((await list(`${query}`, 'STAFF')).body).toMatchObject({ status: 400, errors: [{ field }] });
   });
 });

@@ -2,7 +2,7 @@
 import { AppError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { MoneyScalar } from '@holdfast/platform/money';
-import { requireUser } from '@holdfast/platform/viewer';
+import { requireStaff, requireUser } from '@holdfast/platform/viewer';
 import { z } from 'zod';
 import { NOW, type StubStore, USER_ID } from './stub-store.js';
 import type { Resolvers } from './stub-system.js';
@@ -25,6 +25,28 @@ function order(store: StubStore, version = 1) {
   };
 }
 
+/** The order with its new status if it is CONFIRMED and at the expected version; otherwise why not. */
+function changed(
+  store: StubStore,
+  args: unknown,
+  status: string,
+  refusal: { readonly __typename: string; readonly code: string },
+) {
+  const { expectedVersion } = z.object({ expectedVersion: z.int() }).parse(args);
+  const current = order(store);
+  if (expectedVersion !== current.version) {
+    return {
+      __typename: 'OrderVersionConflict',
+      code: 'VERSION_CONFLICT',
+      message: 'Somebody else was first.',
+      currentVersion: 1,
+      current,
+    };
+  }
+  if (store.orderStatus !== 'CONFIRMED') return { ...refusal, message: 'Too late.', current };
+  return { __typename: 'Order', ...current, status, version: 2 };
+}
+
 export function orderResolvers(store: StubStore): Resolvers {
   return {
     Money: MoneyScalar,
@@ -40,6 +62,12 @@ export function orderResolvers(store: StubStore): Resolvers {
           edges: [{ node, cursor: node.id }],
           pageInfo: { hasNextPage: false, hasPreviousPage: false },
         };
+      },
+      allOrders: (_: unknown, args: unknown, { viewer }: RequestContext) => {
+        requireStaff(viewer);
+        store.orderQueries.push(args);
+        const node = order(store);
+        return { edges: [{ node, cursor: node.id }], pageInfo: { hasNextPage: true, endCursor: 'more' } };
       },
     },
     Mutation: {
@@ -64,27 +92,18 @@ export function orderResolvers(store: StubStore): Resolvers {
       },
       cancelOrder: (_: unknown, args: unknown, { viewer }: RequestContext) => {
         requireUser(viewer);
-        const { expectedVersion } = z.object({ expectedVersion: z.int() }).parse(args);
-        const current = order(store);
-        if (expectedVersion !== current.version) {
-          const message = 'Somebody else was first.';
-          return {
-            __typename: 'OrderVersionConflict',
-            code: 'VERSION_CONFLICT',
-            message,
-            currentVersion: 1,
-            current,
-          };
-        }
-        if (store.orderStatus !== 'CONFIRMED') {
-          return {
-            __typename: 'OrderNotCancellable',
-            code: 'ORDER_NOT_CANCELLABLE',
-            message: 'Too late.',
-            current,
-          };
-        }
-        return { __typename: 'Order', ...current, status: 'CANCELLED', version: 2 };
+        return changed(store, args, 'CANCELLED', {
+          __typename: 'OrderNotCancellable',
+          code: 'ORDER_NOT_CANCELLABLE',
+        });
+      },
+      advanceOrder: (_: unknown, args: unknown, { viewer }: RequestContext) => {
+        requireUser(viewer);
+        const { status } = z.object({ status: z.string() }).parse(args);
+        return changed(store, args, status, {
+          __typename: 'OrderNotAdvanceable',
+          code: 'ORDER_NOT_ADVANCEABLE',
+        });
       },
     },
   };

@@ -20,6 +20,8 @@ export interface StubStore {
   readonly products: Map<string, StubProduct>;
   /** Every `createOrder` input that came. */
   readonly orderInputs: unknown[];
+  /** What every `allOrders` was asked for. */
+  readonly orderQueries: unknown[];
   /** The status of the next order. */
   orderStatus: string;
   /** How many writes somebody else gets in first. */
@@ -35,6 +37,7 @@ export function createStubStore(): StubStore {
   const store: StubStore = {
     products,
     orderInputs: [],
+    orderQueries: [],
     orderStatus: 'CONFIRMED',
     overtakes: 0,
     addProduct: (fields) => {

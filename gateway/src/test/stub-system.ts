@@ -9,6 +9,7 @@ import { createLogger } from '@holdfast/platform/log';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph, type SubgraphOptions } from '@holdfast/platform/subgraph';
 import { createTokenVerifier, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/tokens';
+import type { Role } from '@holdfast/platform/viewer';
 import { parse } from 'graphql';
 import { createLocalJWKSet, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { readGatewaySettings } from '../config.js';
@@ -46,7 +47,7 @@ export interface StubSystem {
   /** By what is checked; each throws when it fails. */
   readonly checks: Readonly<Record<string, () => unknown>>;
   /** An access token of the user. */
-  token(userId: string): Promise<string>;
+  token(userId: string, role?: Role): Promise<string>;
   /** Ends one subgraph: its connections are refused from now on. */
   stop(name: SubgraphName): Promise<void>;
   close(): Promise<void>;
@@ -62,8 +63,8 @@ export interface StubOptions {
 async function createKeys() {
   const { publicKey, privateKey } = await generateKeyPair(TOKEN_ALGORITHM);
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'one', alg: TOKEN_ALGORITHM, use: 'sig' }] };
-  const token = (userId: string) =>
-    new SignJWT({ role: 'CUSTOMER', jti: 'one' })
+  const token = (userId: string, role: Role = 'CUSTOMER') =>
+    new SignJWT({ role, jti: 'one' })
       .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid: 'one' })
       .setSubject(userId)
       .setIssuer(ISSUER)

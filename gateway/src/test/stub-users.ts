@@ -57,6 +57,7 @@ export function userResolvers(): Resolvers {
       refreshSession: (_: unknown, args: unknown) =>
         z.object({ refreshToken: z.string() }).parse(args).refreshToken === 'r' ? session : refused,
       logout: () => true,
+      logoutEverywhere: () => true,
       changePassword: (_: unknown, args: unknown) => {
         const { currentPassword, newPassword } = change.parse(args).input;
         if (newPassword === 'weak') return weak;

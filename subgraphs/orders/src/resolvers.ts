@@ -2,11 +2,12 @@
 import { AppError } from '@holdfast/platform/errors';
 import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/money';
 import { isId } from '@holdfast/platform/pages';
-import { maySee, requireUser } from '@holdfast/platform/viewer';
+import { maySee, requireStaff, requireUser } from '@holdfast/platform/viewer';
 import type { Context } from './context.js';
 import type { Order } from './data/orders.js';
+import { advanceOrder } from './domain/advance-order.js';
 import { cancelOrder } from './domain/cancel-order.js';
-import { listOrders } from './domain/list-orders.js';
+import { listAllOrders, listOrders } from './domain/list-orders.js';
 import type { Resolvers } from './generated/graphql.js';
 
 /** The order when the viewer may see it. Somebody else's looks like one that does not exist. */
@@ -29,12 +30,20 @@ export const resolvers: Resolvers = {
       return visibleOrder(id, context);
     },
     orders: (_, query, { viewer, orders }) => listOrders(orders, requireUser(viewer).id, query),
+    allOrders: (_, query, { viewer, orders }) => {
+      requireStaff(viewer);
+      return listAllOrders(orders, query);
+    },
   },
   Mutation: {
     createOrder: (_, { input }, { viewer, requestId, deadlineAt, placeOrder }) =>
       placeOrder(input, { userId: requireUser(viewer).id, requestId, deadlineAt }),
     cancelOrder: (_, { id, expectedVersion }, { viewer, orders }) =>
       cancelOrder(orders, id, expectedVersion, requireUser(viewer).id),
+    advanceOrder: (_, { id, expectedVersion, status }, { viewer, orders }) => {
+      requireStaff(viewer);
+      return advanceOrder(orders, id, expectedVersion, status);
+    },
   },
   Order: {
     __resolveReference: ({ id }, context) => {
@@ -56,4 +65,5 @@ export const resolvers: Resolvers = {
   },
   CreateOrderResult: { __resolveType: memberType },
   CancelOrderResult: { __resolveType: memberType },
+  AdvanceOrderResult: { __resolveType: memberType },
 };

@@ -4,6 +4,7 @@ import DataLoader from 'dataloader';
 import type { AccountStore } from './data/accounts.js';
 import type { Account, Register } from './domain/accounts.js';
 import type { ChangePassword } from './domain/change-password.js';
+import type { ChangeRole } from './domain/change-role.js';
 import type { Sessions } from './domain/sessions.js';
 
 /** What lives as long as the service. */
@@ -11,6 +12,9 @@ export interface Domain {
   readonly register: Register;
   readonly sessions: Sessions;
   readonly changePassword: ChangePassword;
+  readonly changeRole: ChangeRole;
+  /** By username or e-mail address; null where there is no such account. */
+  readonly findAccount: (name: string) => Promise<Account | null>;
 }
 
 export interface Context extends RequestContext, Domain {

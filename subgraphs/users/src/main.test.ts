@@ -105,6 +105,14 @@ describe('the users service', () => {
     expect(service.log()).toContain('ACCESS_TOKEN_TTL_S: ');
   });
 
+  it('refuses to look at its keys so seldom that it could sign with one that another instance has not seen', async () => {
+    const service = start({ ...settings(), KEY_LEAD_S: '9', KEYS_POLL_MS: '3001' });
+    expect(await service.ended).toBe(1);
+    expect(service.log()).toContain(
+      'KEYS_POLL_MS: a third of KEY_LEAD_S at most is expected, got 3001 ms of 9 s',
+    );
+  });
+
   it('logs one JSON line a request, a warning for a stolen token, and no secret', async () => {
     const service = start(settings());
     const { url, opsUrl } = await listening(service);

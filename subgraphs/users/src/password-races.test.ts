@@ -1,11 +1,11 @@
 // Changes of a password that race with one another and with logins.
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type pg from 'pg';
 import { startTestUsers, type TestUsers } from './testing.js';
 import {
   callsTo,
   kindOf,
+  meanwhile,
   NEXT_PASSWORD as NEXT,
   REFUSED_CHANGE as REFUSED,
   type Session,
@@ -61,6 +61,7 @@ describe('a change of the password that races', () => {
     const session = await login('login-first');
     const token = 'L'.repeat(43);
     const changed = await meanwhile(
+      users.pool,
       (client) =>
         client.query(
           `WITH owner AS (SELECT id FROM users.users WHERE id = $1 FOR SHARE), family AS (SELECT uuidv7() AS id)
@@ -77,37 +78,10 @@ describe('a change of the password that races', () => {
   it('with a login that comes second lets it wait and refuses it', async () => {
     const id = await open('login-second');
     const loggedIn = await meanwhile(
+      users.pool,
       (client) => client.query("UPDATE users.users SET password_hash = 'another' WHERE id = $1", [id]),
       () => kindOf(login('login-second')),
     );
     expect(loggedIn).toBe('InvalidCredentials');
   });
-
-  /** Starts `act` while what `first` did is not committed yet, and commits once `act` waits for it or is through. */
-  async function meanwhile<Result>(
-    first: (client: pg.PoolClient) => Promise<unknown>,
-    act: () => Promise<Result>,
-  ): Promise<Result> {
-    const client = await users.pool.connect();
-    try {
-      await client.query('BEGIN');
-      await first(client);
-      let isThrough = false;
-      const acting = act().finally(() => {
-        isThrough = true;
-      });
-      while (!isThrough && !(await somebodyWaits())) await new Promise((resolve) => setTimeout(resolve, 5));
-      await client.query('COMMIT');
-      return await acting;
-    } finally {
-      client.release(true);
-    }
-  }
-
-  async function somebodyWaits(): Promise<boolean> {
-    const { rowCount } = await users.pool.query(
-      `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    );
-    return rowCount !== 0;
-  }
 });

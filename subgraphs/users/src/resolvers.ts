@@ -1,7 +1,7 @@
 // The users subgraph's resolvers: they authorise and call one function of the domain.
 import { DateTimeScalar } from '@holdfast/platform/money';
 import { isId } from '@holdfast/platform/pages';
-import { maySee, requireUser, userOrNull } from '@holdfast/platform/viewer';
+import { maySee, requireStaff, requireUser, userOrNull } from '@holdfast/platform/viewer';
 import type { Resolvers } from './generated/graphql.js';
 
 export const resolvers = {
@@ -11,6 +11,10 @@ export const resolvers = {
     me: async (_, __, { viewer, accounts }) => {
       const user = userOrNull(viewer);
       return user && accounts.load(user.id);
+    },
+    userByName: (_, { name }, { viewer, findAccount }) => {
+      requireStaff(viewer);
+      return findAccount(name);
     },
   },
 
@@ -22,8 +26,13 @@ export const resolvers = {
       await sessions.logout(refreshToken);
       return true;
     },
+    logoutEverywhere: async (_, __, { viewer, sessions }) => {
+      await sessions.logoutEverywhere(requireUser(viewer).id);
+      return true;
+    },
     changePassword: (_, { input }, { viewer, changePassword }) =>
       changePassword(requireUser(viewer).id, input),
+    changeRole: (_, change, { viewer, changeRole }) => changeRole(requireStaff(viewer).id, change),
   },
 
   User: {

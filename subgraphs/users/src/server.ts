@@ -1,48 +1,49 @@
 // Puts the service together: keys, database, domain, and the HTTP side on top.
 import { readFile } from 'node:fs/promises';
-import { checkDatabase, createPool } from '@holdfast/platform/database';
+import { checkDatabase, createPool, createWorkerPool } from '@holdfast/platform/database';
 import type { Handler } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import type { RunningService } from '@holdfast/platform/service';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
 import { createTokenVerifier } from '@holdfast/platform/tokens';
-import { createLocalJWKSet } from 'jose';
 import type pg from 'pg';
 import type { UsersSettings } from './config.js';
 import { createContext, type Domain } from './context.js';
 import { type AccountStore, createAccountStore } from './data/accounts.js';
 import { createPasswordStore } from './data/passwords.js';
+import { createRoleStore } from './data/roles.js';
+import { createSessionSweep } from './data/session-sweep.js';
 import { createSessionStore } from './data/sessions.js';
 import { createAccessTokenIssuer } from './domain/access-tokens.js';
-import { createRegister } from './domain/accounts.js';
+import { createRegister, findByName } from './domain/accounts.js';
 import { createChangePassword } from './domain/change-password.js';
+import { createChangeRole } from './domain/change-role.js';
+import { type KeyRing, openKeyRing } from './domain/key-ring.js';
+import { publishedMaxAgeS } from './domain/key-schedule.js';
 import { createPasswordHasher } from './domain/password-hashing.js';
 import { readCommonPasswords } from './domain/password-rules.js';
+import { type SessionSweeper, startSessionSweeper } from './domain/session-sweeper.js';
 import { createSessions } from './domain/sessions.js';
-import { readSigningKeys, type SigningKeys } from './domain/signing-keys.js';
 import { resolvers } from './resolvers.js';
 
 const SCHEMA = new URL('../schema.graphql', import.meta.url);
-
-/** Verifiers may keep the keys for five minutes: a new key must be published that long before it signs. */
-const JWKS_HEADERS = { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=300' };
 
 interface DomainParts {
   readonly settings: UsersSettings;
   readonly log: Logger;
   readonly pool: pg.Pool;
   readonly accounts: AccountStore;
-  readonly signer: SigningKeys['signer'];
+  readonly keys: KeyRing;
 }
 
-async function createDomain({ settings, log, pool, accounts, signer }: DomainParts): Promise<Domain> {
+async function createDomain({ settings, log, pool, accounts, keys }: DomainParts): Promise<Domain> {
   const [commonPasswords, hasher] = await Promise.all([
     readCommonPasswords(),
     createPasswordHasher({ concurrency: settings.ARGON2_CONCURRENCY, maxWaiting: settings.ARGON2_QUEUE }),
   ]);
   const issueAccessToken = createAccessTokenIssuer({
-    signer,
+    signer: keys.signer,
     issuer: settings.JWT_ISSUER,
     audience: settings.JWT_AUDIENCE,
     ttlSeconds: settings.ACCESS_TOKEN_TTL_S,
@@ -63,17 +64,32 @@ async function createDomain({ settings, log, pool, accounts, signer }: DomainPar
       hasher,
       commonPasswords,
     }),
+    changeRole: createChangeRole(createRoleStore(pool)),
+    findAccount: async (name) => (await findByName(accounts, name))?.account ?? null,
   };
 }
 
-function serveJwks(publicJwks: SigningKeys['publicJwks']): Handler {
-  const body = JSON.stringify(publicJwks);
-  return async () => ({ status: 200, headers: JWKS_HEADERS, body });
+/** Sweeps over a connection of its own: it is no request's statement. */
+function startSweeping({ DATABASE_URL: url, SESSION_SWEEP_MS }: UsersSettings, log: Logger): SessionSweeper {
+  const pool = createWorkerPool({ url, max: 1, applicationName: 'users sweep', log });
+  const sweeper = startSessionSweeper({ sweep: createSessionSweep(pool), everyMs: SESSION_SWEEP_MS, log });
+  return { stop: () => sweeper.stop().then(() => pool.end()) };
+}
+
+/** Says how long verifiers may go by their copy: a new key must be published for longer than that before it signs. */
+function serveJwks(keys: KeyRing, leadS: number): Handler {
+  const headers = {
+    'content-type': 'application/jwk-set+json',
+    'cache-control': `public, max-age=${publishedMaxAgeS(leadS)}`,
+  };
+  return async () => ({ status: 200, headers, body: JSON.stringify(keys.publicJwks()) });
 }
 
 /** Starts the users subgraph. @throws {ConfigError} when the signing keys cannot be used */
 export async function startUsers(settings: UsersSettings, log: Logger): Promise<RunningService> {
-  const { signer, publicJwks } = await readSigningKeys(settings.SIGNING_KEYS_FILE);
+  const { KEY_LEAD_S: leadS, ACCESS_TOKEN_TTL_S: tokenTtlS, KEYS_POLL_MS: pollMs } = settings;
+  const times = { leadS, tokenTtlS };
+  const keys = await openKeyRing({ path: settings.SIGNING_KEYS_FILE, times, pollMs, log });
   const pool = createPool({
     url: settings.DATABASE_URL,
     max: settings.DATABASE_POOL_MAX,
@@ -81,26 +97,28 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     log,
   });
   const accounts = createAccountStore(pool);
-  const domain = await createDomain({ settings, log, pool, accounts, signer });
+  const domain = await createDomain({ settings, log, pool, accounts, keys });
   const subgraph = await createSubgraph({
     typeDefs: await readFile(SCHEMA, 'utf8'),
     resolvers,
     verify: createTokenVerifier({
-      keys: createLocalJWKSet(publicJwks),
+      keys: keys.verifierKeys,
       issuer: settings.JWT_ISSUER,
       audience: settings.JWT_AUDIENCE,
     }),
     checkCaller: createCallerCheck({ name: 'users', secrets: settings.SERVICE_SECRET }),
     context: (base) => createContext(base, domain, accounts),
-    routes: { 'GET /.well-known/jwks.json': serveJwks(publicJwks) },
+    routes: { 'GET /.well-known/jwks.json': serveJwks(keys, leadS) },
     log,
   });
+  const sweeper = startSweeping(settings, log);
   return {
     handler: subgraph.handler,
     onFault: subgraph.onFault,
     checks: { database: () => checkDatabase(pool) },
     close: async () => {
       await subgraph.close();
+      await Promise.all([sweeper.stop(), keys.close()]);
       await pool.end();
     },
   };

@@ -1,4 +1,5 @@
 // For tests of sessions and passwords: the calls of a client, each as short as it can be said.
+import type pg from 'pg';
 import type { TestUsers } from './testing.js';
 
 const REGISTER = 'mutation ($input: RegisterInput!) { register(input: $input) { ... on User { id } } }';
@@ -31,6 +32,36 @@ export interface Session {
 
 export const kindOf = async (reply: Promise<{ __typename: string }>): Promise<string> =>
   (await reply).__typename;
+
+/** Starts `act` while what `first` did is not committed yet, and commits once `act` waits for it or is through. */
+export async function meanwhile<Result>(
+  pool: pg.Pool,
+  first: (client: pg.PoolClient) => Promise<unknown>,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    await first(client);
+    let isThrough = false;
+    const acting = act().finally(() => {
+      isThrough = true;
+    });
+    while (!isThrough && !(await somebodyWaits(pool))) await new Promise((resolve) => setTimeout(resolve, 5));
+    await client.query('COMMIT');
+    return await acting;
+  } finally {
+    client.release(true);
+  }
+}
+
+/** Whether any statement waits for another's lock. */
+export async function somebodyWaits(pool: pg.Pool): Promise<boolean> {
+  const { rowCount } = await pool.query(
+    `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+  return rowCount !== 0;
+}
 
 /** The calls to a service that `users` gives once it has been started. */
 export function callsTo(users: () => TestUsers) {

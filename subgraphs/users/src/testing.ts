@@ -26,6 +26,8 @@ export interface TestUsers {
   readonly url: string;
   /** The first signs. */
   readonly keys: JWK[];
+  /** With the service's own role. */
+  readonly databaseUrl: string;
   /** As the database's administrator. */
   readonly pool: pg.Pool;
   graphql(query: string, variables?: object, authorization?: string): Promise<GraphQLReply>;
@@ -93,6 +95,7 @@ export async function startTestUsers(env: Readonly<Record<string, string>> = {})
   return {
     url,
     keys,
+    databaseUrl: database.urls.users,
     pool,
     graphql: (query, variables, authorization) => postGraphQL(url, query, variables, authorization),
     stop: async () => {

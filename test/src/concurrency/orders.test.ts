@@ -1,17 +1,21 @@
 // "No lost, doubled or oversold order, ever": racing buyers through the whole system.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.js';
+import { expectInvariants } from '../support/invariants.js';
 import { rounds, timeLimitMs } from '../support/long.js';
+import { staffAccount } from '../support/staff.js';
 import { type System, startSystem } from '../support/system.js';
 
 let system: System;
 let client: Client;
 let buyers: Account[];
+let staff: Account;
 
 beforeAll(async () => {
   system = await startSystem();
   client = await Client.of(system.url);
   buyers = await Promise.all(Array.from({ length: 4 }, () => client.account()));
+  staff = await staffAccount(system, client);
 });
 afterAll(() => system?.stop());
 
@@ -109,6 +113,41 @@ describe('orders under races', () => {
       );
     }
   });
+
+  it('lets one of the owner who cancels and the staff who ship win, and gives units back only if it is the owner', async () => {
+    let cancelled = 0;
+    const ROUNDS = 20;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const product = await client.product(buyer(0).token, { stock: 5 });
+      const placed = await client.rest('POST', '/orders', {
+        token: buyer(1).token,
+        body: { product_id: product.id, quantity: 3 },
+      });
+      expect(placed.status).toBe(201);
+      const headers = { 'if-match': `"${placed.body.version}"` };
+      const path = `/orders/${placed.body.id}`;
+      const replies = await Promise.all(
+        Array.from({ length: 8 }, (_, index) =>
+          (index + round) % 2 === 0
+            ? client.rest('POST', `${path}/advance`, {
+                token: staff.token,
+                headers,
+                body: { status: 'SHIPPED' },
+              })
+            : client.rest('POST', `${path}/cancel`, { token: buyer(1).token, headers }),
+        ),
+      );
+      expect(replies.map(({ status }) => status).sort()).toEqual([200, ...Array(7).fill(412)]);
+      const { status } = replies.find((reply) => reply.status === 200)?.body ?? {};
+      if (status === 'CANCELLED') cancelled += 1;
+      const [order] = await expectInvariants(system.adminUrl, new Map([[product.id, 5]]));
+      expect(order).toMatchObject({ status, statuses: ['PENDING', 'CONFIRMED', status] });
+      expect(await stockOf(product.id)).toBe(status === 'CANCELLED' ? 5 : 2);
+    }
+    // Both must have won now and then, or nothing was raced.
+    expect(cancelled).toBeGreaterThan(0);
+    expect(cancelled).toBeLessThan(ROUNDS);
+  }, 60_000);
 
   it('never lets relative stock changes get lost or go below zero', async () => {
     const product = await client.product(buyer(0).token, { stock: 20 });

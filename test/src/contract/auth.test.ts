@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, importJWK } from 'jose';
 import { type Account, Client } from '../support/client.js';
 import { createForge, forgeries } from '../support/forgeries.js';
+import { staffAccount } from '../support/staff.js';
 import { type System, startSystem } from '../support/system.js';
 
 let system: System;
@@ -21,12 +22,12 @@ afterAll(() => system?.stop());
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 const IF_MATCH = { 'if-match': '"1"' };
 const PRODUCT = { name: 'Not to be made', description: null, price: 1, stock: 1 };
-
 const PASSWORDS = { current_password: 'not looked at', new_password: 'a long enough password 7' };
 
 const REST_CALLS: [method: string, path: string, body?: unknown, headers?: Record<string, string>][] = [
   ['GET', '/profile'],
   ['PUT', '/profile/password', PASSWORDS],
+  ['POST', '/logout/everywhere'],
   ['POST', '/products', PRODUCT],
   ['PUT', `/products/${ID}`, PRODUCT, IF_MATCH],
   ['PATCH', `/products/${ID}`, { name: 'x' }, IF_MATCH],
@@ -36,11 +37,16 @@ const REST_CALLS: [method: string, path: string, body?: unknown, headers?: Recor
   ['POST', '/orders', { product_id: ID, quantity: 1 }],
   ['GET', `/orders/${ID}`],
   ['POST', `/orders/${ID}/cancel`, undefined, IF_MATCH],
+  ['GET', '/orders?scope=all'],
+  ['POST', `/orders/${ID}/advance`, { status: 'SHIPPED' }, IF_MATCH],
 ];
 
 const GRAPHQL_CALLS: Record<string, string> = {
   changePassword:
     'mutation { changePassword(input: { currentPassword: "x", newPassword: "y" }) { __typename } }',
+  logoutEverywhere: 'mutation { logoutEverywhere }',
+  changeRole: `mutation { changeRole(userId: "${ID}", expectedVersion: 1, role: STAFF) { __typename } }`,
+  userByName: 'query { userByName(name: "x") { id } }',
   order: `query { order(id: "${ID}") { id } }`,
   orders: 'query { orders { edges { node { id } } } }',
   createProduct: 'mutation { createProduct(input: { name: "x", price: 1, stock: 1 }) { __typename } }',
@@ -49,6 +55,8 @@ const GRAPHQL_CALLS: Record<string, string> = {
   adjustStock: `mutation { adjustStock(id: "${ID}", delta: 1) { __typename } }`,
   createOrder: `mutation { createOrder(input: { productId: "${ID}", quantity: 1 }) { __typename } }`,
   cancelOrder: `mutation { cancelOrder(id: "${ID}", expectedVersion: 1) { __typename } }`,
+  allOrders: 'query { allOrders { edges { node { id } } } }',
+  advanceOrder: `mutation { advanceOrder(id: "${ID}", expectedVersion: 1, status: SHIPPED) { __typename } }`,
 };
 
 describe('protected calls', () => {
@@ -87,8 +95,9 @@ describe('protected calls', () => {
     expect(
       (await client.rest('GET', '/profile', { token: await createForge(system, account)({}) })).status,
     ).toBe(200);
+    const staff = await staffAccount(system, client);
     for (const [method, path, body, headers = {}] of REST_CALLS.filter(([, path]) => path.includes(ID))) {
-      expect((await client.rest(method, path, { token: account.token, body, headers })).status).toBe(404);
+      expect((await client.rest(method, path, { token: staff.token, body, headers })).status).toBe(404);
     }
   });
 
@@ -103,8 +112,7 @@ describe('protected calls', () => {
     expect(errors).toEqual([
       expect.objectContaining({ path: ['me'], extensions: { code: 'UNAUTHENTICATED' } }),
     ]);
-    const anonymous = await client.graphql('{ me { id } }');
-    expect(anonymous).toMatchObject({ data: { me: null }, errors: [] });
+    expect(await client.graphql('{ me { id } }')).toMatchObject({ data: { me: null }, errors: [] });
   });
 });
 

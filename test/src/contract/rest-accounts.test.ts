@@ -111,6 +111,27 @@ describe('accounts', () => {
     expect((await refresh(other)).status).toBe(401);
   });
 
+  it('POST /logout/everywhere ends every session of the account and no other', async () => {
+    const sessionOf = async ({ username, password }: Account) => {
+      const { body } = await client.rest('POST', '/login', { body: { username, password } });
+      secretsUsed.add(body.token).add(body.refresh_token);
+      return body;
+    };
+    const refresh = (refresh_token: string) =>
+      client.rest('POST', '/token/refresh', { body: { refresh_token } });
+    const [owner, stranger] = [await client.account(), await client.account()];
+    const sessions = [await sessionOf(owner), await sessionOf(owner)];
+    const strangers = await sessionOf(stranger);
+    expectProblem(await client.rest('POST', '/logout/everywhere'), 401, 'UNAUTHENTICATED');
+    const ended = await client.rest('POST', '/logout/everywhere', { token: owner.token });
+    expect([ended.status, ended.text]).toEqual([204, '']);
+    for (const { refresh_token } of sessions)
+      expectProblem(await refresh(refresh_token), 401, 'INVALID_CREDENTIALS');
+    expect((await refresh(strangers.refresh_token)).status).toBe(200);
+    expect((await client.rest('POST', '/logout/everywhere', { token: owner.token })).status).toBe(204);
+    expect((await client.rest('GET', '/profile', { token: owner.token })).status).toBe(200);
+  });
+
   it('PUT /profile/password changes the password and ends the other sessions', async () => {
     const { username, password: current, token } = await client.account();
     const next = `another horse ${crypto.randomUUID()}`;

@@ -1,6 +1,7 @@
 // What requests cost in SQL statements, counted by the services themselves (`sql_statements_total`).
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.js';
+import { staffAccount } from '../support/staff.js';
 import { type System, startSystem } from '../support/system.js';
 
 const SERVICES = ['users', 'products', 'orders'] as const;
@@ -73,6 +74,23 @@ describe.each([
     expect(many).toEqual(few);
     // me, and the orders' users; the orders; their products.
     expect(many).toEqual({ users: 2, products: lookUp, orders: 1 });
+  });
+
+  it('do not grow with the number of orders that staff look at', async () => {
+    const staff = await staffAccount(system, client);
+    const query = `query($first: Int!) { allOrders(first: $first, status: CONFIRMED) {
+      edges { node { product { name } user { username } history { at } } } } }`;
+    const ask = async (first: number) => {
+      const { data, errors } = await client.graphql(query, { first }, staff.token);
+      expect(errors).toEqual([]);
+      expect(data.allOrders.edges).toHaveLength(first);
+      expect(data.allOrders.edges.at(-1).node).toMatchObject({ user: { username: account.username } });
+    };
+    await ordered(10);
+    const few = await costOf(() => ask(2));
+    const many = await costOf(() => ask(10));
+    expect(many).toEqual(few);
+    expect(many).toEqual({ users: 1, products: lookUp, orders: 2 });
   });
 
   it.each([

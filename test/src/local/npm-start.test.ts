@@ -102,4 +102,56 @@ describe('npm start', () => {
       /^npm start: another npm start \(process \d+\) runs on .*; stop it, or set DATA_DIR and PORT/m,
     );
   }, 30_000);
+
+  const run = async (script: string, args: string[], folder = dataDir) => {
+    const child = spawn('npm', ['run', '--silent', script, '--', ...args], {
+      cwd: ROOT,
+      env: { ...process.env, DATA_DIR: folder, DATABASE_URL: '' },
+    });
+    let said = '';
+    child.stdout.on('data', (text) => (said += text));
+    child.stderr.on('data', (text) => (said += text));
+    const [code] = await once(child, 'close');
+    return { code, said: said.trim() };
+  };
+
+  it('is found by users:promote, which makes an account staff', async () => {
+    expect(await run('users:promote', ['demo'])).toEqual({
+      code: 0,
+      said: 'demo is staff now; tokens say so from the next login or refresh on',
+    });
+    expect(await run('users:promote', ['demo'])).toEqual({ code: 0, said: 'demo is staff already' });
+    expect(await run('users:promote', ['nobody'])).toEqual({
+      code: 1,
+      said: 'promote: there is no account "nobody"',
+    });
+    const login = await fetch(`http://127.0.0.1:${port}/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ username: 'demo', password: 'demo-password-2026' }),
+    });
+    const { token } = JSON.parse(await login.text());
+    const profile = await fetch(`http://127.0.0.1:${port}/profile`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(JSON.parse(await profile.text())).toMatchObject({ username: 'demo', role: 'STAFF' });
+
+    const elsewhere = join(dataDir, 'nothing-here');
+    expect(await run('users:promote', ['demo'], elsewhere)).toEqual({
+      code: 1,
+      said: `users:promote: no npm start runs on ${elsewhere}; start it, or set DATA_DIR or DATABASE_URL`,
+    });
+  }, 60_000);
+
+  it('has its signing keys rotated by keys:rotate, without a restart', async () => {
+    const published = async (): Promise<unknown[]> =>
+      JSON.parse(await (await get('/.well-known/jwks.json')).text()).keys;
+    expect(await published()).toHaveLength(1);
+    const { code, said } = await run('keys:rotate', []);
+    expect([code, said.split('\n')]).toEqual([
+      0,
+      Array(3).fill(expect.stringMatching(/^(added )?[\w-]{43}/)),
+    ]);
+    await eventually(published, (keys) => keys.length === 2, 30_000);
+  }, 60_000);
 });

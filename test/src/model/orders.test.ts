@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { type Account, Client } from '../support/client.js';
 import { expectInvariants } from '../support/invariants.js';
 import { minutes, timeLimitMs } from '../support/long.js';
+import { staffAccount } from '../support/staff.js';
 import { type System, startSystem } from '../support/system.js';
 import { Shop } from './shop.js';
 
@@ -20,6 +21,14 @@ const operation = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('retry' as const), attempt: fc.nat({ max: 50 }) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('cancel' as const), order: fc.nat({ max: 50 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('advance' as const),
+      order: fc.nat({ max: 50 }),
+      status: fc.constantFrom('SHIPPED' as const, 'DELIVERED' as const),
+    }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -63,11 +72,13 @@ const RUNS = MINUTES === undefined ? 20 : 1_000_000;
 let system: System;
 let client: Client;
 let accounts: Account[];
+let staff: Account;
 
 beforeAll(async () => {
   system = await startSystem();
   client = await Client.of(system.url);
   accounts = await Promise.all(Array.from({ length: 3 }, () => client.account()));
+  staff = await staffAccount(system, client);
 });
 afterAll(() => system?.stop());
 
@@ -90,6 +101,8 @@ async function perform(shop: Shop, step: Operation): Promise<void> {
     }
     case 'cancel':
       return shop.cancel(step.order);
+    case 'advance':
+      return shop.advance(step.order, step.status, staff);
     case 'price':
       return shop.edit(shop.product(step.product), shop.account(step.user), {
         price: (step.cents / 100).toFixed(2),
@@ -114,8 +127,9 @@ async function play(waves: readonly (readonly Operation[])[]): Promise<void> {
   // One order for each key under which one was placed, and none that nobody asked for.
   const keys = new Set(shop.attempts.map(({ key }) => key));
   for (const { idempotency_key } of orders) expect(keys).toContain(idempotency_key);
-  const made = new Set(orders.map(({ id }) => id));
-  for (const { id } of shop.made) expect(made).toContain(id);
+  // Each is in the state that the last change left of which a reply told.
+  const states = new Map(orders.map(({ id, status, version }) => [id, { id, status, version }]));
+  for (const { id, status, version } of shop.made) expect(states.get(id)).toEqual({ id, status, version });
 }
 
 describe('the shop, against its model', () => {

@@ -18,6 +18,7 @@ interface Made {
   readonly id: string;
   readonly account: Account;
   version: number;
+  status: string;
 }
 
 interface Attempt {
@@ -45,7 +46,12 @@ const CREATE = `mutation($input: CreateOrderInput!) {
     __typename ... on Order { id version status quantity unitPrice totalPrice product { id } } ... on OutOfStock { available } } }`;
 const CANCEL = `mutation($id: ID!, $version: Int!) {
   cancelOrder(id: $id, expectedVersion: $version) {
-    __typename ... on Order { id status version } ... on OrderVersionConflict { currentVersion } } }`;
+    __typename ... on Order { status version } ... on OrderVersionConflict { currentVersion } } }`;
+const ADVANCE = `mutation($id: ID!, $version: Int!, $status: OrderStatus!) {
+  advanceOrder(id: $id, expectedVersion: $version, status: $status) {
+    __typename ... on Order { status version } ... on OrderVersionConflict { currentVersion } } }`;
+/** The status that an order must have for a change to the other. */
+const BEFORE = { CANCELLED: 'CONFIRMED', SHIPPED: 'CONFIRMED', DELIVERED: 'SHIPPED' } as const;
 
 const cents = (amount: string): number => Math.round(Number(amount) * 100);
 
@@ -104,14 +110,14 @@ export class Shop {
       return;
     }
     expect(outcome).toMatchObject({ __typename: 'Order', quantity, product: { id: product.id } });
-    expect(['CONFIRMED', 'CANCELLED']).toContain(outcome.status);
+    expect(['CONFIRMED', 'CANCELLED', 'SHIPPED', 'DELIVERED']).toContain(outcome.status);
     expect(cents(outcome.totalPrice)).toBe(cents(outcome.unitPrice) * quantity);
     this.#remember(attempt, outcome, startedAt);
   }
 
   #remember(
     { account, product, key }: Attempt,
-    order: { id: string; version: number; unitPrice: string },
+    order: { id: string; version: number; status: string; unitPrice: string },
     startedAt: number,
   ): void {
     const keyed = `${account.id} ${key}`;
@@ -121,7 +127,7 @@ export class Shop {
       return;
     }
     this.#orderOfKey.set(keyed, order.id);
-    this.made.push({ id: order.id, account, version: order.version });
+    this.made.push({ id: order.id, account, version: order.version, status: order.status });
     // A retry may be the first whose reply is seen of an order that an earlier attempt made.
     const firstTry = Math.min(startedAt, ...this.#startsOf(keyed));
     expect(pricesBetween(product, firstTry, Date.now())).toContain(order.unitPrice);
@@ -139,19 +145,28 @@ export class Shop {
 
   async cancel(index: number): Promise<void> {
     const order = this.made[index % Math.max(1, this.made.length)];
-    if (!order) return;
-    const { data, errors } = await this.#client.graphql(
-      CANCEL,
-      { id: order.id, version: order.version },
-      order.account.token,
-    );
+    if (order) await this.#change(order, 'CANCELLED', CANCEL, order.account);
+  }
+
+  async advance(index: number, status: 'SHIPPED' | 'DELIVERED', staff: Account): Promise<void> {
+    const order = this.made[index % Math.max(1, this.made.length)];
+    if (order) await this.#change(order, status, ADVANCE, staff);
+  }
+
+  /** Changes an order at the version that was seen last, and holds the reply to the status that it had there. */
+  async #change(order: Made, status: keyof typeof BEFORE, mutation: string, by: Account): Promise<void> {
+    const seen = { ...order };
+    const variables = { id: order.id, version: seen.version, ...(status !== 'CANCELLED' && { status }) };
+    const { data, errors } = await this.#client.graphql(mutation, variables, by.token);
     expect(errors).toEqual([]);
-    const outcome = data.cancelOrder;
-    if (outcome.__typename === 'Order') {
-      expect(outcome).toMatchObject({ status: 'CANCELLED', version: order.version + 1 });
-      order.version = outcome.version;
+    const { __typename, ...outcome } = status === 'CANCELLED' ? data.cancelOrder : data.advanceOrder;
+    if (__typename === 'OrderVersionConflict') {
+      expect(outcome.currentVersion).toBeGreaterThan(seen.version);
+    } else if (seen.status === BEFORE[status]) {
+      expect({ __typename, ...outcome }).toEqual({ __typename: 'Order', status, version: seen.version + 1 });
+      Object.assign(order, outcome);
     } else {
-      expect(['OrderVersionConflict', 'OrderNotCancellable']).toContain(outcome.__typename);
+      expect(__typename).toBe(status === 'CANCELLED' ? 'OrderNotCancellable' : 'OrderNotAdvanceable');
     }
   }
 

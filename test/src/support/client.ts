@@ -94,10 +94,15 @@ export class Client {
     });
     if (registered.status !== 201)
       throw new Error(`register answered ${registered.status}: ${registered.text}`);
-    const login = await this.rest('POST', '/login', { body: { username: name, password } });
+    return { id: registered.body.id, username: name, password, token: await this.signIn(name, password) };
+  }
+
+  /** An access token. */
+  async signIn(username: string, password: string): Promise<string> {
+    const login = await this.rest('POST', '/login', { body: { username, password } });
     if (login.status !== 200) throw new Error(`login answered ${login.status}: ${login.text}`);
     secretsUsed.add(login.body.token).add(login.body.refresh_token);
-    return { id: registered.body.id, username: name, password, token: login.body.token };
+    return login.body.token;
   }
 
   /** A new product, as REST shows it. */

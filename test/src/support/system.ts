@@ -38,6 +38,7 @@ export interface System {
   readonly url: string;
   readonly adminUrl: string;
   readonly signingKey: JWK;
+  readonly signingKeysFile: string;
   readonly issuer: string;
   readonly audience: string;
   readonly databasePasswords: readonly string[];
@@ -97,6 +98,7 @@ export async function startSystem({ ownPostgres = false, env = {} }: SystemOptio
     url: stack.urls.gateway,
     adminUrl: stack.database.adminUrl,
     signingKey: keys[0],
+    signingKeysFile: stack.signingKeysFile,
     issuer: ISSUER,
     audience: AUDIENCE,
     databasePasswords: Object.values(passwords),

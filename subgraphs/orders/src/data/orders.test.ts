@@ -1,46 +1,23 @@
 // The statements by which an order changes its status: once, whatever is repeated.
-
-import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { createLogger } from '@holdfast/platform/log';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import pg from 'pg';
-import { createOrderTable, type OrderTable } from './orders.js';
+import type pg from 'pg';
+import { createOrdersFixture, type OrdersFixture } from '../testing.js';
+import type { OrderTable } from './orders.js';
 import { listenForSettlements } from './settlements.js';
 
-let database: TestDatabase;
+let fixture: OrdersFixture;
 let admin: pg.Client;
-let pool: pg.Pool;
 let orders: OrderTable;
 let userId: string;
-let productId: string;
+let place: () => Promise<string>;
 
 beforeEach(async () => {
-  database = await createTestDatabase();
-  admin = new pg.Client({ connectionString: database.adminUrl });
-  await admin.connect();
-  pool = new pg.Pool({ connectionString: database.urls.orders });
-  pool.on('error', () => undefined);
-  orders = createOrderTable(pool);
-  const user = await admin.query(
-    `INSERT INTO users.users (username, email, password_hash) VALUES ('ann', 'ann@example.com', 'x') RETURNING id`,
-  );
-  const product = await admin.query(
-    `INSERT INTO products.products (name, price, stock) VALUES ('Kettle', 10, 5) RETURNING id`,
-  );
-  userId = user.rows[0].id;
-  productId = product.rows[0].id;
+  fixture = await createOrdersFixture();
+  ({ admin, orders, userId, place } = fixture);
 });
-afterEach(async () => {
-  await pool.end();
-  await admin.end();
-  await database.drop();
-});
+afterEach(() => fixture.close());
 
-const place = async (): Promise<string> => {
-  const id = crypto.randomUUID();
-  await orders.insert({ id, userId, productId, quantity: 2, unitPrice: '10.00', idempotency: undefined });
-  return id;
-};
 const statusOf = async (id: string): Promise<string | undefined> => (await orders.byIds([id]))[0]?.status;
 const jobs = async (name: string): Promise<number> =>
   (await admin.query('SELECT FROM graphile_worker.jobs WHERE task_identifier = $1', [name])).rowCount ?? 0;
@@ -85,7 +62,7 @@ describe('an order', () => {
 });
 
 describe('who waits for a settlement', () => {
-  const listen = () => listenForSettlements(database.urls.orders, createLogger('test', 'silent'));
+  const listen = () => listenForSettlements(fixture.database.urls.orders, createLogger('test', 'silent'));
   const listening = async (): Promise<void> => {
     for (let found = 0; found === 0; ) {
       const { rowCount } = await admin.query(

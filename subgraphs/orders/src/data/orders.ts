@@ -1,30 +1,22 @@
 // The rows of `orders.orders`. Each change of status is one statement: the guarded write, its line of history and the
 // job that follows, all or nothing.
-import type { Order as OrderModel, OrderStatus } from '@holdfast/database';
+import type { OrderStatus } from '@holdfast/database';
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
-import { decodeCursor, encodeCursor } from '@holdfast/platform/pages';
 import { addJob } from '@holdfast/platform/queue';
 import pg from 'pg';
+import { type OrderPageQuery, selectOrderPage } from './order-pages.js';
+import { ORDER_COLUMNS, type Order } from './order-row.js';
 
-/** An order as the service handles it: amounts are decimal strings. */
-export type Order = Omit<OrderModel, 'unitPrice' | 'totalPrice'> & {
-  readonly unitPrice: string;
-  readonly totalPrice: string;
-};
-
-const COLUMNS = `id, user_id AS "userId", product_id AS "productId", quantity, unit_price AS "unitPrice",
-  total_price AS "totalPrice", status, version, idempotency_key AS "idempotencyKey", request_hash AS "requestHash",
-  rejection_code AS "rejectionCode", rejection_available AS "rejectionAvailable",
-  created_at AS "createdAt", updated_at AS "updatedAt"`;
+export type { Order };
 
 const selectByIds: Statement<[ids: string[]], Order> = statement(
   'orders_by_ids',
-  `SELECT ${COLUMNS} FROM orders.orders WHERE id = ANY($1::uuid[])`,
+  `SELECT ${ORDER_COLUMNS} FROM orders.orders WHERE id = ANY($1::uuid[])`,
 );
 
 const selectByKey: Statement<[userId: string, key: string], Order> = statement(
   'orders_by_idempotency_key',
-  `SELECT ${COLUMNS} FROM orders.orders WHERE user_id = $1 AND idempotency_key = $2`,
+  `SELECT ${ORDER_COLUMNS} FROM orders.orders WHERE user_id = $1 AND idempotency_key = $2`,
 );
 
 /** No row when the user has used the key before. */
@@ -51,7 +43,7 @@ const insertPending: Statement<
      INSERT INTO orders.order_events (order_id, version, status, created_at)
      SELECT id, version, status, created_at FROM placed
    )
-   SELECT ${COLUMNS}, ${addJob(
+   SELECT ${ORDER_COLUMNS}, ${addJob(
      'reserve-stock',
      "json_build_object('orderId', id, 'productId', product_id, 'quantity', quantity)",
    )}
@@ -86,22 +78,30 @@ const cancelGuarded: Statement<[id: string, userId: string, expectedVersion: num
      INSERT INTO orders.order_events (order_id, version, status, created_at)
      SELECT id, version, status, updated_at FROM cancelled
    )
-   SELECT ${COLUMNS}, ${addJob('release-stock', "json_build_object('orderId', id, 'productId', product_id)")}
+   SELECT ${ORDER_COLUMNS}, ${addJob('release-stock', "json_build_object('orderId', id, 'productId', product_id)")}
      FROM cancelled`,
 );
 
-const FIRST_PAGE = 'user_id = $1';
-const BY_STATUS = 'status = $3::orders.order_status';
+/** A change of status that staff makes. */
+export type OrderStep =
+  | { readonly from: 'CONFIRMED'; readonly to: 'SHIPPED' }
+  | { readonly from: 'SHIPPED'; readonly to: 'DELIVERED' };
 
-const page = (name: string, where: string) =>
-  statement<[userId: string, limit: number, ...rest: string[]], Order>(
-    name,
-    `SELECT ${COLUMNS} FROM orders.orders WHERE ${where} ORDER BY id DESC LIMIT $2`,
-  );
-const firstPage = page('orders_page', FIRST_PAGE);
-const nextPage = page('orders_page_after', `${FIRST_PAGE} AND id < $3::uuid`);
-const firstPageByStatus = page('orders_page_status', `${FIRST_PAGE} AND ${BY_STATUS}`);
-const nextPageByStatus = page('orders_page_status_after', `${FIRST_PAGE} AND ${BY_STATUS} AND id < $4::uuid`);
+const advanceGuarded: Statement<
+  [id: string, expectedVersion: number, from: OrderStep['from'], to: OrderStep['to']],
+  Order
+> = statement(
+  'orders_advance',
+  `WITH advanced AS (
+     UPDATE orders.orders SET status = $4::orders.order_status, version = version + 1, updated_at = now()
+      WHERE id = $1 AND version = $2 AND status = $3::orders.order_status
+     RETURNING *
+   ), event AS (
+     INSERT INTO orders.order_events (order_id, version, status, created_at)
+     SELECT id, version, status, updated_at FROM advanced
+   )
+   SELECT ${ORDER_COLUMNS} FROM advanced`,
+);
 
 export interface NewOrder {
   readonly id: string;
@@ -130,14 +130,11 @@ export interface OrderTable {
   settle(id: string, settlement: Settlement): Promise<void>;
   /** Undefined when it is not this user's, not at that version or not CONFIRMED. Adds the `release-stock` job. */
   cancel(id: string, userId: string, expectedVersion: number): Promise<Order | undefined>;
-  /** Newest first: ids are UUIDv7. */
-  page(userId: string, limit: number, after?: string, status?: OrderStatus): Promise<Order[]>;
+  /** Undefined when it does not exist, is not at that version or not in the status that the step begins with. */
+  advance(id: string, expectedVersion: number, step: OrderStep): Promise<Order | undefined>;
+  /** Newest first. */
+  page(query: OrderPageQuery): Promise<Order[]>;
 }
-
-const LIST = 'orders';
-export const orderCursor = (order: Order): string => encodeCursor(LIST, [order.id]);
-/** The id after which a page begins. @throws {AppError} BAD_USER_INPUT when it is no cursor of a list of orders */
-export const orderSortKey = (cursor: string): string | undefined => decodeCursor(LIST, 1, cursor)[0];
 
 const namesUnknownProduct = (error: unknown): boolean =>
   error instanceof pg.DatabaseError &&
@@ -170,12 +167,8 @@ export function createOrderTable(db: Queryable): OrderTable {
       );
     },
     cancel: async (id, userId, expectedVersion) => (await cancelGuarded(db, id, userId, expectedVersion))[0],
-    page: (userId, limit, after, status) => {
-      if (status)
-        return after
-          ? nextPageByStatus(db, userId, limit, status, after)
-          : firstPageByStatus(db, userId, limit, status);
-      return after ? nextPage(db, userId, limit, after) : firstPage(db, userId, limit);
-    },
+    advance: async (id, expectedVersion, { from, to }) =>
+      (await advanceGuarded(db, id, expectedVersion, from, to))[0],
+    page: (query) => selectOrderPage(db, query),
   };
 }

@@ -1,7 +1,13 @@
 // Cancelling: a compare-and-swap on the order's version, which sends the units back to the stock.
 import { isId } from '@holdfast/platform/pages';
 import type { Order, OrderTable } from '../data/orders.js';
-import type { OrderNotCancellable, OrderNotFound, OrderVersionConflict } from './problems.js';
+import {
+  type OrderNotCancellable,
+  type OrderNotFound,
+  type OrderVersionConflict,
+  orderNotFound,
+  orderVersionConflict,
+} from './problems.js';
 
 export type Cancelled = Order | OrderVersionConflict | OrderNotCancellable | OrderNotFound;
 
@@ -15,22 +21,10 @@ export async function cancelOrder(
   const cancelled = isId(id) ? await orders.cancel(id, userId, expectedVersion) : undefined;
   if (cancelled) return cancelled;
   const [current] = isId(id) ? await orders.byIds([id]) : [];
-  if (current?.userId !== userId) {
-    return {
-      __typename: 'OrderNotFound',
-      code: 'ORDER_NOT_FOUND',
-      message: `There is no order ${JSON.stringify(id.slice(0, 64))}.`,
-    };
-  }
-  if (current.version !== expectedVersion) {
-    return {
-      __typename: 'OrderVersionConflict',
-      code: 'VERSION_CONFLICT',
-      message: `Version ${expectedVersion} was expected; the order is at version ${current.version} by now.`,
-      currentVersion: current.version,
-      current,
-    };
-  }
+  if (current?.userId !== userId) return orderNotFound(id);
+  if (current.version !== expectedVersion) return orderVersionConflict(expectedVersion, current);
+  // It has come to that version since the write was refused. Versions only grow, so that happens once.
+  if (current.status === 'CONFIRMED') return cancelOrder(orders, id, expectedVersion, userId);
   return {
     __typename: 'OrderNotCancellable',
     code: 'ORDER_NOT_CANCELLABLE',

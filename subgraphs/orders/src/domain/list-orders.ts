@@ -1,7 +1,8 @@
-// A user's orders, newest first, a page at a time.
+// Lists of orders, newest first, a page at a time: a user's own, or everybody's.
 import type { OrderStatus } from '@holdfast/database';
-import { type Connection, pageSize, toConnection } from '@holdfast/platform/pages';
-import { type Order, type OrderTable, orderCursor, orderSortKey } from '../data/orders.js';
+import { type Connection, isId, pageSize, toConnection } from '@holdfast/platform/pages';
+import { orderCursor, orderSortKey } from '../data/order-pages.js';
+import type { Order, OrderTable } from '../data/orders.js';
 
 export interface OrderListQuery {
   readonly first?: number | null | undefined;
@@ -10,17 +11,25 @@ export interface OrderListQuery {
 }
 
 /** @throws {AppError} BAD_USER_INPUT naming the argument that breaks a rule */
-export async function listOrders(
+export const listOrders = (
   orders: OrderTable,
   userId: string,
-  { first, after, status }: OrderListQuery,
+  query: OrderListQuery,
+): Promise<Connection<Order>> => listAllOrders(orders, { ...query, userId });
+
+/** Every user's, or those of `userId` when it is given. @throws {AppError} as `listOrders` */
+export async function listAllOrders(
+  orders: OrderTable,
+  { first, after, status, userId }: OrderListQuery & { readonly userId?: string | null | undefined },
 ): Promise<Connection<Order>> {
   const size = pageSize(first);
-  const rows = await orders.page(
-    userId,
-    size + 1,
-    after == null ? undefined : orderSortKey(after),
-    status ?? undefined,
-  );
+  const query = {
+    limit: size + 1,
+    after: after == null ? undefined : orderSortKey(after),
+    status: status ?? undefined,
+    userId: userId ?? undefined,
+  };
+  // What can be nobody's id has no orders.
+  const rows = query.userId === undefined || isId(query.userId) ? await orders.page(query) : [];
   return toConnection(rows, size, after, orderCursor);
 }

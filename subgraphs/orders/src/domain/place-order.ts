@@ -90,6 +90,11 @@ export function createPlaceOrder(orders: OrderTable, prices: Prices, settlements
       cancel();
       return placed;
     }
+    if (untilMs <= Date.now()) {
+      // Whoever does not wait is told what is certain: that the order was accepted.
+      cancel();
+      return placed;
+    }
     await woken;
     return settled((await orders.byIds([order.id]))[0] ?? placed, untilMs);
   }

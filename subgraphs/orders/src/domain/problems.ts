@@ -14,7 +14,24 @@ export type OrderNotFound = Problem<'OrderNotFound', 'ORDER_NOT_FOUND'>;
 export type OrderNotCancellable = Problem<'OrderNotCancellable', 'ORDER_NOT_CANCELLABLE'> & {
   readonly current: Order;
 };
+export type OrderNotAdvanceable = Problem<'OrderNotAdvanceable', 'ORDER_NOT_ADVANCEABLE'> & {
+  readonly current: Order;
+};
 export type OrderVersionConflict = Problem<'OrderVersionConflict', 'VERSION_CONFLICT'> & {
   readonly currentVersion: number;
   readonly current: Order;
 };
+
+export const orderNotFound = (id: string): OrderNotFound => ({
+  __typename: 'OrderNotFound',
+  code: 'ORDER_NOT_FOUND',
+  message: `There is no order ${JSON.stringify(id.slice(0, 64))}.`,
+});
+
+export const orderVersionConflict = (expectedVersion: number, current: Order): OrderVersionConflict => ({
+  __typename: 'OrderVersionConflict',
+  code: 'VERSION_CONFLICT',
+  message: `Version ${expectedVersion} was expected; the order is at version ${current.version} by now.`,
+  currentVersion: current.version,
+  current,
+});

@@ -1,7 +1,8 @@
 // Passwords in PostgreSQL: one takes another's place, and the sessions that were opened before end with it.
-import { type Queryable, statement } from '@holdfast/platform/database';
+import { statement } from '@holdfast/platform/database';
 import type pg from 'pg';
 import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.js';
+import { endSessions, inTransaction } from './transaction.js';
 
 export interface PasswordChange {
   readonly userId: string;
@@ -25,15 +26,6 @@ const replaceHash = statement<[userId: string, verifiedHash: string, nextHash: s
 RETURNING ${ACCOUNT_COLUMNS}`,
 );
 
-// A used token keeps nothing: whoever holds its successor may be the one whom the change is to lock out.
-const revokeOthers = statement<[userId: string, keptTokenHash: Uint8Array | null], never>(
-  'users_session_revoke_others',
-  `UPDATE users.sessions
-      SET revoked_at = now()
-    WHERE user_id = $1 AND id = family_id AND revoked_at IS NULL
-      AND id IS DISTINCT FROM (SELECT family_id FROM users.sessions WHERE token_hash = $2 AND used_at IS NULL)`,
-);
-
 /** The passwords of the database behind `pool`. */
 export function createPasswordStore(pool: pg.Pool): PasswordStore {
   return {
@@ -41,26 +33,8 @@ export function createPasswordStore(pool: pg.Pool): PasswordStore {
       // Two statements: a single one would not see the session of a login that it had to wait for.
       inTransaction(pool, async (transaction) => {
         const [account] = await replaceHash(transaction, userId, verifiedHash, nextHash);
-        if (account !== undefined) await revokeOthers(transaction, userId, keptTokenHash ?? null);
+        if (account !== undefined) await endSessions(transaction, userId, keptTokenHash);
         return account;
       }),
   };
-}
-
-async function inTransaction<Result>(
-  pool: pg.Pool,
-  work: (transaction: Queryable) => Promise<Result>,
-): Promise<Result> {
-  const client = await pool.connect();
-  try {
-    await client.query('BEGIN');
-    const result = await work(client);
-    await client.query('COMMIT');
-    client.release();
-    return result;
-  } catch (error) {
-    // The connection goes, and its transaction with it: one that is broken could not roll back.
-    client.release(true);
-    throw error;
-  }
 }

@@ -4,6 +4,7 @@
 import { statement } from '@holdfast/platform/database';
 import type pg from 'pg';
 import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.js';
+import { endSessions, inTransaction } from './transaction.js';
 
 /** A family and whose it is. */
 export interface FamilyRow {
@@ -13,34 +14,42 @@ export interface FamilyRow {
 
 export interface SessionStore {
   /**
-   * Starts a family with its first token; false, and no change, when the account's password is no longer the one that
-   * was verified.
+   * Starts a family with its first token and says whose it is, as the account is at that moment; undefined, and no
+   * change, when the account's password is no longer the one that was verified.
    */
-  open(userId: string, verifiedHash: string, tokenHash: Uint8Array, ttlDays: number): Promise<boolean>;
+  open(
+    userId: string,
+    verifiedHash: string,
+    tokenHash: Uint8Array,
+    ttlDays: number,
+  ): Promise<AccountRow | undefined>;
   /** Uses up a live token and puts the next one in its place; undefined, and no change, when it is not live. */
   rotate(tokenHash: Uint8Array, nextHash: Uint8Array, ttlDays: number): Promise<AccountRow | undefined>;
   /** Ends the family of a token that was used up before; undefined when it was not, or when the family had ended. */
   revokeReused(tokenHash: Uint8Array): Promise<FamilyRow | undefined>;
   /** Ends the family of a token, whatever state the token is in. */
   revoke(tokenHash: Uint8Array): Promise<void>;
+  /** Ends every family of the account, that of a login which is being committed too. */
+  revokeAll(userId: string): Promise<void>;
 }
 
-// FOR SHARE makes this and a change of the password wait for one another: either the change sees this family and ends
-// it, or this sees the new hash and starts none.
+// FOR SHARE makes this wait for a change of the account, and that for this: either the change sees this family and ends
+// it, or this sees the account as changed: with another hash it starts no family, another role is the one to tell.
 const open = statement<
   [userId: string, verifiedHash: string, tokenHash: Uint8Array, ttlDays: number],
-  { readonly id: string }
+  AccountRow
 >(
   'users_session_open',
-  `WITH family AS MATERIALIZED (
-     SELECT uuidv7() AS id, u.id AS user_id
+  `WITH owner AS MATERIALIZED (
+     SELECT ${ACCOUNT_COLUMNS}, uuidv7() AS family_id
        FROM users.users u
       WHERE u.id = $1 AND u.password_hash = $2
         FOR SHARE
+   ), family AS (
+     INSERT INTO users.sessions (id, family_id, user_id, token_hash, expires_at)
+     SELECT family_id, family_id, id, $3, now() + $4 * interval '1 day' FROM owner
    )
-   INSERT INTO users.sessions (id, family_id, user_id, token_hash, expires_at)
-   SELECT id, id, user_id, $3, now() + $4 * interval '1 day' FROM family
-RETURNING id`,
+   SELECT id, username, email, role, version, "createdAt", "updatedAt" FROM owner`,
 );
 
 const rotate = statement<[tokenHash: Uint8Array, nextHash: Uint8Array, ttlDays: number], AccountRow>(
@@ -77,15 +86,26 @@ const revoke = statement<[tokenHash: Uint8Array], never>(
       AND revoked_at IS NULL`,
 );
 
+// Not FOR UPDATE: a rotation, which holds what `endSessions` waits for, asks for a key share of this row.
+const lockAccount = statement<[userId: string], never>(
+  'users_account_lock',
+  'SELECT FROM users.users WHERE id = $1 FOR NO KEY UPDATE',
+);
+
 /** The sessions of the database behind `pool`. */
 export function createSessionStore(pool: pg.Pool): SessionStore {
   return {
     open: async (userId, verifiedHash, tokenHash, ttlDays) =>
-      (await open(pool, userId, verifiedHash, tokenHash, ttlDays)).length === 1,
+      (await open(pool, userId, verifiedHash, tokenHash, ttlDays))[0],
     rotate: async (tokenHash, nextHash, ttlDays) => (await rotate(pool, tokenHash, nextHash, ttlDays))[0],
     revokeReused: async (tokenHash) => (await revokeReused(pool, tokenHash))[0],
     revoke: async (tokenHash) => {
       await revoke(pool, tokenHash);
     },
+    revokeAll: (userId) =>
+      inTransaction(pool, async (transaction) => {
+        await lockAccount(transaction, userId);
+        await endSessions(transaction, userId);
+      }),
   };
 }

@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/tokens';
 import type { Role } from '@holdfast/platform/viewer';
 import { SignJWT } from 'jose';
-import type { SigningKeys } from './signing-keys.js';
+import type { Signer } from './key-ring.js';
 
 export interface AccessTokenOptions {
-  readonly signer: SigningKeys['signer'];
+  /** The key to sign with at this moment. */
+  readonly signer: () => Signer;
   readonly issuer: string;
   readonly audience: string;
   readonly ttlSeconds: number;
@@ -29,15 +30,16 @@ export function createAccessTokenIssuer(options: AccessTokenOptions): IssueAcces
   const { signer, issuer, audience, ttlSeconds, now = Date.now } = options;
   return async ({ id, role }) => {
     const issuedAt = Math.floor(now() / 1000);
+    const { kid, key } = signer();
     const token = await new SignJWT({ role })
-      .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid: signer.kid })
+      .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid })
       .setIssuer(issuer)
       .setAudience(audience)
       .setSubject(id)
       .setJti(randomUUID())
       .setIssuedAt(issuedAt)
       .setExpirationTime(issuedAt + ttlSeconds)
-      .sign(signer.key);
+      .sign(key);
     return { token, expiresIn: ttlSeconds };
   };
 }

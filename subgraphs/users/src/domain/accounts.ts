@@ -1,9 +1,9 @@
-// Accounts: opening one.
-import { came, check, type InvalidInput } from '@holdfast/platform/validation';
-import type { AccountRow, AccountStore } from '../data/accounts.js';
+// Accounts: opening one, and finding one by a name.
+import { came, check, type InvalidInput, isPlainText } from '@holdfast/platform/validation';
+import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts.js';
 import type { PasswordHasher } from './password-hashing.js';
 import type { CommonPasswords } from './password-rules.js';
-import { type Registration, registrationRules } from './registration-rules.js';
+import { normalizeEmail, type Registration, registrationRules } from './registration-rules.js';
 
 /** An account as the schema's `User`. */
 export interface Account extends AccountRow {
@@ -53,4 +53,17 @@ export function createRegister({ accounts, hasher, commonPasswords }: RegisterDe
     if (created === 'email') return emailTaken(email);
     return ownAccount(created);
   };
+}
+
+/** Longer than any username or address. */
+const MAX_NAME = 254;
+
+/** The account with that username or e-mail address, in any case. */
+export async function findByName(
+  accounts: Pick<AccountStore, 'byEmail' | 'byUsername'>,
+  name: string,
+): Promise<AccountWithHash | undefined> {
+  // PostgreSQL refuses U+0000 in a text; nobody's name has one.
+  if (name.length > MAX_NAME || !isPlainText(name)) return undefined;
+  return name.includes('@') ? accounts.byEmail(normalizeEmail(name)) : accounts.byUsername(name.trim());
 }

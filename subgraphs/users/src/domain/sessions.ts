@@ -1,14 +1,12 @@
 // Sessions: opened with a password, kept alive by refresh tokens that work once (RFC 9700, 4.14.2), ended by logout.
 import type { Logger } from '@holdfast/platform/log';
-import { isPlainText } from '@holdfast/platform/validation';
-import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts.js';
+import type { AccountRow, AccountStore } from '../data/accounts.js';
 import type { SessionStore } from '../data/sessions.js';
 import type { IssueAccessToken } from './access-tokens.js';
-import { type OwnAccount, ownAccount } from './accounts.js';
+import { findByName, type OwnAccount, ownAccount } from './accounts.js';
 import type { PasswordHasher } from './password-hashing.js';
 import { isTooLong } from './password-rules.js';
 import { createRefreshToken, refreshTokenHash } from './refresh-tokens.js';
-import { normalizeEmail } from './registration-rules.js';
 
 export interface OpenSession {
   readonly __typename: 'Session';
@@ -36,6 +34,8 @@ export interface Sessions {
   refresh(refreshToken: string): Promise<OpenSession | InvalidCredentials>;
   /** Ends the token's family, if there is one. */
   logout(refreshToken: string): Promise<void>;
+  /** Ends every session of the account; access tokens that are out stay good until they expire. */
+  logoutEverywhere(userId: string): Promise<void>;
 }
 
 export interface SessionDependencies {
@@ -60,15 +60,6 @@ const BAD_REFRESH_TOKEN = invalidCredentials(
   'A refresh token that is live and unused is expected. Log in again.',
 );
 
-/** Longer than any username or address. */
-const MAX_NAME = 254;
-
-async function findAccount(accounts: AccountStore, name: string): Promise<AccountWithHash | undefined> {
-  // PostgreSQL refuses U+0000 in a text; nobody's name has one.
-  if (name.length > MAX_NAME || !isPlainText(name)) return undefined;
-  return name.includes('@') ? accounts.byEmail(normalizeEmail(name)) : accounts.byUsername(name.trim());
-}
-
 async function sessionOf(
   issue: IssueAccessToken,
   row: AccountRow,
@@ -90,13 +81,12 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
   return {
     async login({ username, password }) {
       if (isTooLong(password)) return BAD_LOGIN;
-      const found = await findAccount(accounts, username);
+      const found = await findByName(accounts, username);
       const matches = await hasher.matches(password, found?.passwordHash);
       if (found === undefined || !matches) return BAD_LOGIN;
       const { token, hash } = createRefreshToken();
-      const isOpen = await sessions.open(found.account.id, found.passwordHash, hash, refreshTtlDays);
-      if (!isOpen) return BAD_LOGIN;
-      return sessionOf(issueAccessToken, found.account, token);
+      const account = await sessions.open(found.account.id, found.passwordHash, hash, refreshTtlDays);
+      return account === undefined ? BAD_LOGIN : sessionOf(issueAccessToken, account, token);
     },
 
     async refresh(refreshToken) {
@@ -114,5 +104,7 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
       const presented = refreshTokenHash(refreshToken);
       if (presented !== undefined) await sessions.revoke(presented);
     },
+
+    logoutEverywhere: (userId) => sessions.revokeAll(userId),
   };
 }

@@ -1,47 +1,59 @@
 // The file with the signing keys: what is published of it, and what is said of one that cannot be used.
 
 import { ConfigError } from '@holdfast/platform/config';
+import { createLogger } from '@holdfast/platform/log';
 import { createTokenVerifier } from '@holdfast/platform/tokens';
 import { describe, expect, it } from '@jest/globals';
 import { createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
 import { createKey, temporaryFile } from '../testing.js';
 import { createAccessTokenIssuer } from './access-tokens.js';
-import { readSigningKeys, type SigningKeys } from './signing-keys.js';
+import { type KeyRing, openKeyRing } from './key-ring.js';
 
-async function read(content: unknown): Promise<SigningKeys> {
+async function read(content: unknown): Promise<KeyRing> {
   const file = await temporaryFile(typeof content === 'string' ? content : JSON.stringify(content));
   try {
-    return await readSigningKeys(file.path);
+    return await open(file.path);
   } finally {
     await file.remove();
   }
 }
 
-const issuerOf = ({ signer }: SigningKeys, now?: () => number) =>
+async function open(path: string): Promise<KeyRing> {
+  const times = { leadS: 900, tokenTtlS: 900 };
+  const ring = await openKeyRing({ path, times, pollMs: 60_000, log: createLogger('users', 'silent') });
+  await ring.close();
+  return ring;
+}
+
+const issuerOf = ({ signer }: KeyRing, now?: () => number) =>
   createAccessTokenIssuer({ signer, issuer: 'us', audience: 'you', ttlSeconds: 900, ...(now && { now }) });
 
-const verifierOf = ({ publicJwks }: SigningKeys) =>
-  createTokenVerifier({ keys: createLocalJWKSet(publicJwks), issuer: 'us', audience: 'you' });
+const verifierOf = (ring: KeyRing) =>
+  createTokenVerifier({
+    keys: createLocalJWKSet({ keys: [...ring.publicJwks().keys] }),
+    issuer: 'us',
+    audience: 'you',
+  });
 
 const account = { id: 'an id', role: 'STAFF' } as const;
 
 describe('signing keys', () => {
   it('publish nothing but the public members, whatever else the file says of a key', async () => {
     const key = { ...(await createKey()), kid: 'mine', key_ops: ['sign'], note: 'the spare one' };
-    const { publicJwks } = await read({ keys: [key] });
+    const publicJwks = (await read({ keys: [key] })).publicJwks();
     expect(Object.keys(publicJwks.keys[0] ?? {}).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x']);
     expect(JSON.stringify(publicJwks)).not.toContain(key.d);
     expect(publicJwks.keys[0]?.kid).toMatch(/^[A-Za-z0-9_-]{43}$/);
   });
 
-  it('sign with the first, and verify with all, so that a key can be changed under live tokens', async () => {
+  it('without an age sign with the first and verify with all, so that a key can be changed under live tokens', async () => {
     const [old, next] = [await createKey(), await createKey()];
     const before = await read({ keys: [old] });
     const during = await read({ keys: [next, old] });
     const after = await read({ keys: [next] });
     const { token: oldToken } = await issuerOf(before)(account);
     const { token: nextToken } = await issuerOf(during)(account);
-    const kinds = async (keys: SigningKeys) =>
+    const kinds = async (keys: KeyRing) =>
       Promise.all(
         [oldToken, nextToken].map(async (token) => (await verifierOf(keys)(`Bearer ${token}`)).kind),
       );
@@ -71,7 +83,7 @@ describe('a file of keys that cannot be used', () => {
   };
 
   it('is named when it is not there', async () => {
-    await expect(readSigningKeys('/nowhere/keys.json')).rejects.toThrow(
+    await expect(open('/nowhere/keys.json')).rejects.toThrow(
       new ConfigError('SIGNING_KEYS_FILE: /nowhere/keys.json: cannot be read (ENOENT)'),
     );
   });
@@ -96,6 +108,9 @@ describe('a file of keys that cannot be used', () => {
     expect(await faultOf({ keys: [good, publicOnly] })).toBe(`SIGNING_KEYS_FILE: FILE: key 2: ${kind} d`);
     expect(await faultOf({ keys: [{ ...good, d: `${secret}!` }] })).toBe(
       `SIGNING_KEYS_FILE: FILE: key 1: ${kind} d`,
+    );
+    expect(await faultOf({ keys: [{ ...good, iat: 'yesterday' }] })).toBe(
+      `SIGNING_KEYS_FILE: FILE: key 1: ${kind} iat`,
     );
     expect(await faultOf({ keys: [secret] })).toBe(`SIGNING_KEYS_FILE: FILE: key 1: ${kind} the key itself`);
     const { privateKey } = await generateKeyPair('ES256', { extractable: true });

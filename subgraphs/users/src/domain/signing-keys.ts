@@ -1,5 +1,5 @@
 // The keys that sign access tokens: Ed25519 (RFC 8037), from a file with a private JWK set (RFC 7517).
-// The first signs, all verify, so that a key can be put in use and taken out without a token being refused.
+// Which of them signs and which verify at a moment is for `key-schedule` to say.
 import { readFile } from 'node:fs/promises';
 import { ConfigError } from '@holdfast/platform/config';
 import { TOKEN_ALGORITHM } from '@holdfast/platform/tokens';
@@ -17,9 +17,13 @@ export interface PublicKey {
   readonly use: 'sig';
 }
 
-export interface SigningKeys {
-  readonly signer: { readonly kid: string; readonly key: CryptoKey };
-  readonly publicJwks: { readonly keys: PublicKey[] };
+export interface SigningKey {
+  readonly published: PublicKey;
+  readonly key: CryptoKey;
+  /** When it was made, seconds since the epoch: the key's own member `iat`. */
+  readonly issuedAt: number | undefined;
+  /** As it stands in the file. */
+  readonly jwk: unknown;
 }
 
 /** 32 bytes in base64url. */
@@ -31,6 +35,7 @@ const privateKey = z.object({
   crv: z.literal('Ed25519'),
   x: z.string().regex(HALF),
   d: z.string().regex(HALF),
+  iat: z.number().int().min(0).max(8_640_000_000_000).optional(),
 });
 
 const privateJwks = z.object({ keys: z.array(z.unknown()).min(1) });
@@ -42,25 +47,21 @@ const fault = (path: string, message: string): ConfigError =>
   new ConfigError(`SIGNING_KEYS_FILE: ${path}: ${message}`);
 
 /**
- * Reads the signing keys.
+ * The signing keys in `text`, in its order; `path` is where it came from.
  * @throws {ConfigError} saying what is wrong with the file or which key cannot be used, never with key material
  */
-export async function readSigningKeys(path: string): Promise<SigningKeys> {
-  const jwks = privateJwks.safeParse(parse(path, await readText(path)));
+export async function parseSigningKeys(path: string, text: string): Promise<SigningKey[]> {
+  const jwks = privateJwks.safeParse(parse(path, text));
   if (!jwks.success) throw fault(path, 'expected {"keys": [...]} with one key at least');
   const keys = await Promise.all(jwks.data.keys.map((jwk, index) => readKey(path, index + 1, jwk)));
   const kids = keys.map(({ published }) => published.kid);
   const twice = kids.findIndex((kid, index) => kids.indexOf(kid) !== index);
   if (twice >= 0) throw fault(path, `key ${twice + 1} is in it twice`);
-  const [first] = keys;
-  if (first === undefined) throw fault(path, 'expected one key at least');
-  return {
-    signer: { kid: first.published.kid, key: first.key },
-    publicJwks: { keys: keys.map(({ published }) => published) },
-  };
+  return keys;
 }
 
-async function readText(path: string): Promise<string> {
+/** @throws {ConfigError} when the file cannot be read */
+export async function readSigningKeyFile(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
@@ -77,11 +78,7 @@ function parse(path: string, text: string): unknown {
   }
 }
 
-async function readKey(
-  path: string,
-  position: number,
-  jwk: unknown,
-): Promise<{ published: PublicKey; key: CryptoKey }> {
+async function readKey(path: string, position: number, jwk: unknown): Promise<SigningKey> {
   const parsed = privateKey.safeParse(jwk);
   if (!parsed.success) {
     const members = [
@@ -92,10 +89,10 @@ async function readKey(
       `key ${position}: expected a private Ed25519 key (kty OKP, crv Ed25519, x, d), at fault: ${members.join(', ')}`,
     );
   }
-  const { kty, crv, x } = parsed.data;
+  const { kty, crv, x, iat } = parsed.data;
   const kid = await calculateJwkThumbprint({ kty, crv, x }, 'sha256');
   const key = await importPair(path, position, parsed.data);
-  return { published: { kty, crv, x, kid, alg: TOKEN_ALGORITHM, use: 'sig' }, key };
+  return { published: { kty, crv, x, kid, alg: TOKEN_ALGORITHM, use: 'sig' }, key, issuedAt: iat, jwk };
 }
 
 /** The private half, once it has been seen to fit the public one: else every token would be refused everywhere. */
@@ -116,7 +113,7 @@ async function importPair(
   }
 }
 
-async function importKey(jwk: Omit<PrivateKey, 'd'> & { d?: string }): Promise<CryptoKey> {
+async function importKey(jwk: Omit<PrivateKey, 'd' | 'iat'> & { d?: string }): Promise<CryptoKey> {
   const key = await importJWK(jwk, TOKEN_ALGORITHM);
   if (key instanceof Uint8Array) throw new TypeError('an asymmetric key is expected, got a symmetric one');
   return key;

@@ -1,0 +1,13 @@
+// `npm run keys:rotate [-- --file FILE]`: puts a new signing key beside the old ones, in the file of the local stack
+// unless another is given.
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { signingKeysFile } from './secrets.js';
+import { readDataDir } from './settings.js';
+import { runCommand, runUsersProgram } from './users-program.js';
+
+await runCommand('keys:rotate', async () => {
+  const { values } = parseArgs({ options: { file: { type: 'string' } } });
+  const file = values.file === undefined ? signingKeysFile(readDataDir(process.env)) : resolve(values.file);
+  return runUsersProgram('rotate-keys.js', [file]);
+});

@@ -1,0 +1,105 @@
+// Pages of orders: complete, in order, and served by an index whatever the filter.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { createOrdersFixture, type OrdersFixture } from '../testing.js';
+import { type OrderPageQuery, selectOrderPage } from './order-pages.js';
+import type { Order } from './orders.js';
+
+const COUNT = 20_000;
+/** Of 400 users each has every 400th; every 500th is SHIPPED, the older half of the others DELIVERED. */
+const FILL = `WITH people AS (
+    INSERT INTO users.users (username, email, password_hash)
+    SELECT 'user-' || n, 'user-' || n || '@example.com', 'x' FROM generate_series(0, 399) AS n
+    RETURNING id, username
+  )
+  INSERT INTO orders.orders (user_id, product_id, quantity, unit_price, total_price, status)
+  SELECT people.id, $1, 1, 10, 10,
+         (CASE WHEN n % 500 = 0 THEN 'SHIPPED' WHEN n <= ${COUNT / 2} THEN 'DELIVERED' ELSE 'CONFIRMED' END)::orders.order_status
+    FROM generate_series(1, ${COUNT}) AS n JOIN people ON username = 'user-' || n % 400`;
+
+let fixture: OrdersFixture;
+let bob: string;
+
+beforeAll(async () => {
+  fixture = await createOrdersFixture();
+  const { admin, productId } = fixture;
+  await admin.query(FILL, [productId]);
+  const { rows } = await admin.query("SELECT id FROM users.users WHERE username = 'user-0'");
+  bob = rows[0].id;
+  await admin.query('VACUUM ANALYZE orders.orders');
+}, 30_000);
+afterAll(() => fixture?.close());
+
+type Filter = Omit<OrderPageQuery, 'limit' | 'after'>;
+const filters = (): [name: string, filter: Filter, total: number][] => [
+  ['everything', {}, COUNT],
+  ['a rare status', { status: 'SHIPPED' }, COUNT / 500],
+  ['a common status', { status: 'CONFIRMED' }, COUNT / 2 - COUNT / 1000],
+  ['a common status of old orders', { status: 'DELIVERED' }, COUNT / 2 - COUNT / 1000],
+  ['a user', { userId: bob }, COUNT / 400],
+  ['a user and a status', { userId: bob, status: 'SHIPPED' }, COUNT / 2000],
+  ['a status that none has', { status: 'REJECTED' }, 0],
+];
+
+/** Every page of the list from the newest to the oldest. */
+async function allPages(filter: Filter, limit: number): Promise<Order[]> {
+  const rows: Order[] = [];
+  for (;;) {
+    const page: Order[] = await fixture.orders.page({ ...filter, limit, after: rows.at(-1)?.id });
+    rows.push(...page);
+    if (page.length < limit) return rows;
+  }
+}
+
+describe('pages of orders', () => {
+  it('show each order that fits once, newest first', async () => {
+    for (const [name, filter, total] of filters()) {
+      const ids = (await allPages(filter, total > 1_000 ? 3_000 : 7)).map(({ id }) => id);
+      expect({ name, count: ids.length }).toEqual({ name, count: total });
+      expect(ids).toEqual([...new Set(ids)].sort().reverse());
+    }
+  });
+
+  it('show nothing but what the filter asks for', async () => {
+    for (const [, filter] of filters())
+      for (const order of await fixture.orders.page({ ...filter, limit: 100 }))
+        expect(order).toMatchObject(filter);
+  });
+
+  it('read a page’s worth of rows, from an index, wherever the page is', async () => {
+    const PAGE = 20;
+    for (const [name, filter] of filters()) {
+      const middle = (await fixture.orders.page({ ...filter, limit: 10 })).at(-1)?.id;
+      for (const after of [undefined, middle]) {
+        // The fifth time on, PostgreSQL may keep one plan for all parameters: that one must be good too.
+        const query = { ...filter, limit: PAGE, after };
+        expect({ name, ...(await costOf(query, 10)) }).toEqual({ name, whole: 0, many: false });
+      }
+    }
+  });
+});
+
+/** What `times` readings of a page cost on a connection of its own: scans of the whole table, too many rows of an index. */
+async function costOf(query: OrderPageQuery, times: number): Promise<{ whole: number; many: boolean }> {
+  const client = new pg.Client({ connectionString: fixture.database.urls.orders });
+  await client.connect();
+  try {
+    const before = await scans(client);
+    for (let time = 0; time < times; time += 1) await selectOrderPage(client, query);
+    const after = await scans(client);
+    return { whole: after.whole - before.whole, many: after.rows - before.rows > times * query.limit * 2 };
+  } finally {
+    await client.end();
+  }
+}
+
+async function scans(client: pg.Client): Promise<{ whole: number; rows: number }> {
+  await client.query('SELECT pg_stat_force_next_flush()');
+  await fixture.admin.query('SELECT pg_stat_clear_snapshot()');
+  const { rows } = await fixture.admin.query(
+    `SELECT seq_scan::int AS whole,
+            (SELECT sum(idx_tup_read)::int FROM pg_stat_user_indexes WHERE relid = t.relid) AS rows
+       FROM pg_stat_user_tables t WHERE relid = 'orders.orders'::regclass`,
+  );
+  return rows[0];
+}

@@ -1,0 +1,58 @@
+// For tests: the table of orders on a database of its own, with a user and a product to order.
+import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import pg from 'pg';
+import { createOrderTable, type OrderTable } from './data/orders.js';
+
+export interface OrdersFixture {
+  readonly database: TestDatabase;
+  /** With an administrator's rights. */
+  readonly admin: pg.Client;
+  readonly orders: OrderTable;
+  readonly userId: string;
+  readonly productId: string;
+  /** Places a PENDING order of two units and gives its id. */
+  place(): Promise<string>;
+  /** The same for an order that is CONFIRMED, and so at version 2. */
+  confirmed(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export async function createOrdersFixture(): Promise<OrdersFixture> {
+  const database = await createTestDatabase();
+  const admin = new pg.Client({ connectionString: database.adminUrl });
+  await admin.connect();
+  const pool = new pg.Pool({ connectionString: database.urls.orders });
+  pool.on('error', () => undefined);
+  const orders = createOrderTable(pool);
+  const user = await admin.query(
+    `INSERT INTO users.users (username, email, password_hash) VALUES ('ann', 'ann@example.com', 'x') RETURNING id`,
+  );
+  const product = await admin.query(
+    `INSERT INTO products.products (name, price, stock) VALUES ('Kettle', 10, 5) RETURNING id`,
+  );
+  const userId: string = user.rows[0].id;
+  const productId: string = product.rows[0].id;
+  const place = async (): Promise<string> => {
+    const id = crypto.randomUUID();
+    await orders.insert({ id, userId, productId, quantity: 2, unitPrice: '10.00', idempotency: undefined });
+    return id;
+  };
+  return {
+    database,
+    admin,
+    orders,
+    userId,
+    productId,
+    place,
+    confirmed: async () => {
+      const id = await place();
+      await orders.settle(id, { outcome: 'CONFIRMED' });
+      return id;
+    },
+    close: async () => {
+      await pool.end();
+      await admin.end();
+      await database.drop();
+    },
+  };
+}

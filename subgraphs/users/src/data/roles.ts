@@ -1,0 +1,95 @@
+// Roles in PostgreSQL. There is always a staff account, because changes of roles happen one after another.
+import { type Queryable, statement } from '@holdfast/platform/database';
+import type { Role } from '@holdfast/platform/viewer';
+import type pg from 'pg';
+import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.js';
+import { endSessions, inTransaction } from './transaction.js';
+
+export interface RoleChange {
+  /** Who asks; what counts is the role that this account has now, and not the one in its token. */
+  readonly callerId: string;
+  readonly userId: string;
+  readonly expectedVersion: number;
+  readonly role: Role;
+}
+
+/** The account as changed, or why it was not. */
+export type RoleOutcome =
+  | { readonly kind: 'changed'; readonly account: AccountRow }
+  | { readonly kind: 'caller is no staff' }
+  | { readonly kind: 'not found' }
+  | { readonly kind: 'stale'; readonly account: AccountRow }
+  | { readonly kind: 'last staff' };
+
+export interface RoleStore {
+  /** Takes an account's role from the expected version to the next; who is staff no more has no session any more. */
+  change(change: RoleChange): Promise<RoleOutcome>;
+  /** Makes the account staff, whoever asks; undefined, and no change, when it is already. */
+  promote(userId: string): Promise<AccountRow | undefined>;
+}
+
+// Until the end of the transaction. The statement that follows sees what the one before it in the queue has committed.
+const takeTurn = statement<[], never>(
+  'users_role_turn',
+  `SELECT pg_advisory_xact_lock(hashtext('users.users.role'))`,
+);
+
+const changeRole = statement<
+  [callerId: string, userId: string, expectedVersion: number, role: Role],
+  AccountRow & { readonly isDemoted: boolean }
+>(
+  'users_role_change',
+  `UPDATE users.users u
+      SET role = $4::users.role, version = u.version + 1, updated_at = now()
+    WHERE u.id = $2 AND u.version = $3
+      AND EXISTS (SELECT FROM users.users caller WHERE caller.id = $1 AND caller.role = 'STAFF')
+      AND ($4::users.role = 'STAFF'
+           OR EXISTS (SELECT FROM users.users other WHERE other.role = 'STAFF' AND other.id <> $2))
+RETURNING ${ACCOUNT_COLUMNS}, old.role = 'STAFF' AND new.role <> 'STAFF' AS "isDemoted"`,
+);
+
+const isStaff = statement<[id: string], AccountRow>(
+  'users_account_is_staff',
+  `SELECT ${ACCOUNT_COLUMNS} FROM users.users u WHERE u.id = $1 AND u.role = 'STAFF'`,
+);
+
+const selectAccount = statement<[id: string], AccountRow>(
+  'users_role_account',
+  `SELECT ${ACCOUNT_COLUMNS} FROM users.users u WHERE u.id = $1`,
+);
+
+const promote = statement<[id: string], AccountRow>(
+  'users_role_promote',
+  `UPDATE users.users u
+      SET role = 'STAFF', version = u.version + 1, updated_at = now()
+    WHERE u.id = $1 AND u.role <> 'STAFF'
+RETURNING ${ACCOUNT_COLUMNS}`,
+);
+
+/** Why the change did not happen. Roles stand still meanwhile, and versions only grow. */
+async function reasonAgainst(
+  transaction: Queryable,
+  { callerId, userId, expectedVersion }: RoleChange,
+): Promise<RoleOutcome> {
+  if ((await isStaff(transaction, callerId)).length === 0) return { kind: 'caller is no staff' };
+  const [account] = await selectAccount(transaction, userId);
+  if (account === undefined) return { kind: 'not found' };
+  return account.version === expectedVersion ? { kind: 'last staff' } : { kind: 'stale', account };
+}
+
+/** The roles of the database behind `pool`. */
+export function createRoleStore(pool: pg.Pool): RoleStore {
+  return {
+    change: (change) =>
+      inTransaction(pool, async (transaction) => {
+        const { callerId, userId, expectedVersion, role } = change;
+        await takeTurn(transaction);
+        const [changed] = await changeRole(transaction, callerId, userId, expectedVersion, role);
+        if (changed === undefined) return reasonAgainst(transaction, change);
+        const { isDemoted, ...account } = changed;
+        if (isDemoted) await endSessions(transaction, userId);
+        return { kind: 'changed', account };
+      }),
+    promote: async (userId) => (await promote(pool, userId))[0],
+  };
+}

@@ -1,0 +1,71 @@
+// Roles: staff makes others staff and customers, and never ends up without anybody.
+import { AppError } from '@holdfast/platform/errors';
+import { isId } from '@holdfast/platform/pages';
+import { came } from '@holdfast/platform/validation';
+import type { Role } from '@holdfast/platform/viewer';
+import type { AccountRow } from '../data/accounts.js';
+import type { RoleStore } from '../data/roles.js';
+import type { Account } from './accounts.js';
+
+type Problem<Name extends string, Code extends string> = {
+  readonly __typename: Name;
+  readonly code: Code;
+  readonly message: string;
+};
+
+export type RoleChanged =
+  | (Account & { readonly __typename: 'User' })
+  | (Problem<'UserVersionConflict', 'VERSION_CONFLICT'> & {
+      readonly currentVersion: number;
+      readonly current: Account;
+    })
+  | Problem<'UserNotFound', 'USER_NOT_FOUND'>
+  | Problem<'LastStaff', 'LAST_STAFF'>;
+
+/**
+ * Gives the account `userId` a role if it is at `expectedVersion`.
+ * @throws {AppError} FORBIDDEN when the caller has been staff and is not any more
+ */
+export type ChangeRole = (
+  callerId: string,
+  change: { readonly userId: string; readonly expectedVersion: number; readonly role: Role },
+) => Promise<RoleChanged>;
+
+const notFound = (userId: string): RoleChanged => ({
+  __typename: 'UserNotFound',
+  code: 'USER_NOT_FOUND',
+  message: `There is no user ${came(userId)}.`,
+});
+
+const stale = (expectedVersion: number, current: AccountRow): RoleChanged => ({
+  __typename: 'UserVersionConflict',
+  code: 'VERSION_CONFLICT',
+  message: `Version ${expectedVersion} was expected; the user is at version ${current.version} by now.`,
+  currentVersion: current.version,
+  current,
+});
+
+const LAST_STAFF: RoleChanged = {
+  __typename: 'LastStaff',
+  code: 'LAST_STAFF',
+  message: 'Another staff account is expected first: this is the last one.',
+};
+
+export function createChangeRole(roles: RoleStore): ChangeRole {
+  return async (callerId, { userId, expectedVersion, role }) => {
+    if (!isId(userId)) return notFound(userId);
+    const outcome = await roles.change({ callerId, userId, expectedVersion, role });
+    switch (outcome.kind) {
+      case 'changed':
+        return { __typename: 'User', ...outcome.account };
+      case 'caller is no staff':
+        throw new AppError('FORBIDDEN', 'This needs a staff account; yours is none any more.');
+      case 'not found':
+        return notFound(userId);
+      case 'stale':
+        return stale(expectedVersion, outcome.account);
+      case 'last staff':
+        return LAST_STAFF;
+    }
+  };
+}

@@ -1,0 +1,70 @@
+// Puts a new signing key beside the old ones in their file and takes the dead ones out, whole or not at all.
+import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { exportJWK, generateKeyPair } from 'jose';
+import { z } from 'zod';
+import { type KeyTimes, liveKeys, type ScheduledKey, scheduleKeys } from './key-schedule.js';
+import { parseSigningKeys, readSigningKeyFile, type SigningKey } from './signing-keys.js';
+
+export interface Rotation {
+  /** What is in the file now. */
+  readonly schedule: readonly ScheduledKey<SigningKey>[];
+  readonly added: string;
+  readonly dropped: readonly string[];
+}
+
+/**
+ * Rotates the keys of the file at `path` at `now`, ms. Of two at once, one is refused: the file's next version is
+ * created first, exclusively, and takes the file's place when it is complete.
+ * @throws {Error} with one line that says why not and has nothing of a key
+ */
+export async function rotateKeys(path: string, times: KeyTimes, now: number): Promise<Rotation> {
+  const file = await realpath(path).catch(() => path);
+  const unfinished = `${file}.next`;
+  const handle = await createExclusively(unfinished);
+  try {
+    const keys = await parseSigningKeys(file, await readSigningKeyFile(file));
+    const live = liveKeys(scheduleKeys(keys, times), now).map(({ key }) => key);
+    const issuedAt = Math.ceil(now / 1_000);
+    const next = [...live.map(({ jwk }) => jwk), await makeKey(issuedAt)];
+    const text = `${JSON.stringify({ keys: next }, null, 2)}\n`;
+    // By the rules that the service will read it by.
+    const rotated = await parseSigningKeys(file, text);
+    await writeLike(file, handle, text);
+    await rename(unfinished, file);
+    const kids = rotated.map(({ published }) => published.kid);
+    return {
+      schedule: scheduleKeys(rotated, times),
+      added: kids.at(-1) ?? '',
+      dropped: keys.map(({ published }) => published.kid).filter((kid) => !kids.includes(kid)),
+    };
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function createExclusively(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o600);
+  } catch (error) {
+    const code = z.object({ code: z.string() }).safeParse(error).data?.code;
+    if (code !== 'EEXIST') throw new Error(`${path} cannot be written (${code ?? 'unknown reason'})`);
+    throw new Error(`${path} is there: another rotation is under way, or one was killed; then delete it`);
+  }
+}
+
+/** The text, on the disk, with the owner of the file that it is to replace: root may rotate for somebody else. */
+async function writeLike(file: string, handle: FileHandle, text: string): Promise<void> {
+  const { uid, gid } = await stat(file);
+  await handle.chown(uid, gid);
+  await handle.writeFile(text);
+  await handle.sync();
+}
+
+async function makeKey(issuedAt: number): Promise<object> {
+  const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
+  const { kty, crv, x, d } = await exportJWK(privateKey);
+  return { kty, crv, x, d, use: 'sig', iat: issuedAt };
+}

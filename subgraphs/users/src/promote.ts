@@ -1,0 +1,35 @@
+// `node promote.js NAME`, with DATABASE_URL: makes the account of that username or e-mail address staff. This is how a
+// shop gets its first staff account. Doing it again changes nothing.
+import { createPool } from '@holdfast/platform/database';
+import { createLogger } from '@holdfast/platform/log';
+import { came } from '@holdfast/platform/validation';
+import { readPromoteSettings } from './config.js';
+import { createAccountStore } from './data/accounts.js';
+import { createRoleStore } from './data/roles.js';
+import { findByName } from './domain/accounts.js';
+
+async function promote([name, ...more]: string[]): Promise<string> {
+  if (name === undefined || more.length > 0)
+    throw new Error('expected one argument, a username or an address');
+  const { DATABASE_URL: url } = readPromoteSettings(process.env);
+  const log = createLogger('promote', 'silent');
+  const pool = createPool({ url, max: 1, applicationName: 'promote', log });
+  try {
+    const found = await findByName(createAccountStore(pool), name);
+    if (found === undefined) throw new Error(`there is no account ${came(name)}`);
+    const { id, username } = found.account;
+    const promoted = await createRoleStore(pool).promote(id);
+    return promoted === undefined
+      ? `${username} is staff already`
+      : `${username} is staff now; tokens say so from the next login or refresh on`;
+  } finally {
+    await pool.end();
+  }
+}
+
+try {
+  console.log(await promote(process.argv.slice(2)));
+} catch (error) {
+  console.error(`promote: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

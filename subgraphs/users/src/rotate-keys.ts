@@ -1,0 +1,34 @@
+// `node rotate-keys.js FILE`: adds a signing key to the file of SIGNING_KEYS_FILE, by the lead and the token's life that
+// the service has in its environment, and says when each key signs and ends. Nothing of a key is printed but its id.
+import { readKeyTimes } from './config.js';
+import { rotateKeys } from './domain/key-rotation.js';
+import type { ScheduledKey } from './domain/key-schedule.js';
+import type { SigningKey } from './domain/signing-keys.js';
+
+const at = (ms: number): string => new Date(ms).toISOString();
+
+function describe({ key, signsFrom, endsAt }: ScheduledKey<SigningKey>, now: number): string {
+  const signs = signsFrom > now ? `signs from ${at(signsFrom)}` : 'signs';
+  const ends = Number.isFinite(endsAt)
+    ? `until it is replaced, verifies until ${at(endsAt)}`
+    : 'until rotated';
+  return `${key.published.kid}  ${signs} ${ends}`;
+}
+
+async function rotate([file, ...more]: string[]): Promise<string[]> {
+  if (file === undefined || more.length > 0) throw new Error('expected one argument, the file with the keys');
+  const now = Date.now();
+  const { schedule, added, dropped } = await rotateKeys(file, readKeyTimes(process.env), now);
+  return [
+    `added ${added}`,
+    ...dropped.map((kid) => `dropped ${kid}: no token of it is good any more`),
+    ...schedule.map((key) => describe(key, now)),
+  ];
+}
+
+try {
+  for (const line of await rotate(process.argv.slice(2))) console.log(line);
+} catch (error) {
+  console.error(`rotate-keys: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

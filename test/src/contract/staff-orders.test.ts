@@ -1,0 +1,243 @@
+// What staff do with orders, by GraphQL and REST, and that nobody else can.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Account, Client } from '../support/client.js';
+import { expectProblem, fieldsOf } from '../support/problems.js';
+import { staffAccount } from '../support/staff.js';
+import { type System, startSystem } from '../support/system.js';
+
+let system: System;
+let client: Client;
+let owner: Account;
+let stranger: Account;
+let staff: Account;
+
+beforeAll(async () => {
+  system = await startSystem();
+  client = await Client.of(system.url);
+  [owner, stranger, staff] = await Promise.all([
+    client.account(),
+    client.account(),
+    staffAccount(system, client),
+  ]);
+});
+afterAll(() => system?.stop());
+
+const MISSING = '01890a5d-ac96-774b-bcce-b302099a8057';
+
+let orderId: string;
+const place = async (account: Account): Promise<string> => {
+  const product = await client.product(staff.token);
+  const { body } = await client.rest('POST', '/orders', {
+    token: account.token,
+    body: { product_id: product.id, quantity: 1 },
+  });
+  expect(body).toMatchObject({ status: 'CONFIRMED', version: 2 });
+  return body.id;
+};
+beforeEach(async () => {
+  orderId = await place(owner);
+});
+
+const statusOf = async (id: string): Promise<string> =>
+  (await client.rest('GET', `/orders/${id}`, { token: staff.token })).body.status;
+
+const ADVANCE = `mutation($id: ID!, $version: Int!, $status: OrderStatus!) {
+  advanceOrder(id: $id, expectedVersion: $version, status: $status) { __typename
+    ... on Order { id status version history { status version } user { username } }
+    ... on OrderVersionConflict { code currentVersion current { status } }
+    ... on OrderNotAdvanceable { code current { status version } } ... on OrderNotFound { code } } }`;
+const ALL = `query($first: Int, $after: String, $status: OrderStatus, $userId: ID) {
+  allOrders(first: $first, after: $after, status: $status, userId: $userId) {
+    edges { cursor node { id status user { id username } product { name } } }
+    pageInfo { hasNextPage hasPreviousPage endCursor } } }`;
+
+const REFUSED: [who: string, token: () => string | undefined, code: string, status: number][] = [
+  ['anonymous', () => undefined, 'UNAUTHENTICATED', 401],
+  ['a customer', () => stranger.token, 'FORBIDDEN', 403],
+  ['the owner of the order', () => owner.token, 'FORBIDDEN', 403],
+];
+
+describe('advanceOrder', () => {
+  const advance = async (version: number, status: string, id = orderId) => {
+    const { data, errors } = await client.graphql(ADVANCE, { id, version, status }, staff.token);
+    expect(errors).toEqual([]);
+    return data.advanceOrder;
+  };
+
+  it('ships, then delivers', async () => {
+    expect(await advance(2, 'SHIPPED')).toMatchObject({ __typename: 'Order', status: 'SHIPPED', version: 3 });
+    expect(await advance(3, 'DELIVERED')).toEqual({
+      __typename: 'Order',
+      id: orderId,
+      status: 'DELIVERED',
+      version: 4,
+      user: { username: owner.username },
+      history: [
+        { status: 'PENDING', version: 1 },
+        { status: 'CONFIRMED', version: 2 },
+        { status: 'SHIPPED', version: 3 },
+        { status: 'DELIVERED', version: 4 },
+      ],
+    });
+  });
+
+  it('says why not', async () => {
+    expect(await advance(1, 'SHIPPED')).toEqual({
+      __typename: 'OrderVersionConflict',
+      code: 'VERSION_CONFLICT',
+      currentVersion: 2,
+      current: { status: 'CONFIRMED' },
+    });
+    expect(await advance(2, 'DELIVERED')).toEqual({
+      __typename: 'OrderNotAdvanceable',
+      code: 'ORDER_NOT_ADVANCEABLE',
+      current: { status: 'CONFIRMED', version: 2 },
+    });
+    for (const id of [MISSING, 'nonsense'])
+      expect(await advance(1, 'SHIPPED', id)).toEqual({
+        __typename: 'OrderNotFound',
+        code: 'ORDER_NOT_FOUND',
+      });
+  });
+
+  it('refuses a status that staff do not give, and names the argument', async () => {
+    const variables = { id: orderId, version: 2, status: 'CANCELLED' };
+    const { data, errors } = await client.graphql(ADVANCE, variables, staff.token);
+    expect(data).toBeNull();
+    expect(errors[0]).toMatchObject({
+      message: 'status: expected SHIPPED or DELIVERED, got "CANCELLED"',
+      extensions: { code: 'BAD_USER_INPUT', errors: [{ field: 'status' }] },
+    });
+  });
+
+  it('takes the order out of its owner’s reach', async () => {
+    await advance(2, 'SHIPPED');
+    const cancelled = await client.rest('POST', `/orders/${orderId}/cancel`, {
+      token: owner.token,
+      headers: { 'if-match': '"3"' },
+    });
+    expectProblem(cancelled, 409, 'ORDER_NOT_CANCELLABLE');
+  });
+
+  it.each(REFUSED)('is refused to %s', async (_, token, code) => {
+    const { errors } = await client.graphql(ADVANCE, { id: orderId, version: 2, status: 'SHIPPED' }, token());
+    expect(errors[0]?.extensions.code).toBe(code);
+    expect(await statusOf(orderId)).toBe('CONFIRMED');
+  });
+});
+
+describe('POST /orders/{id}/advance', () => {
+  const advance = (headers: Record<string, string>, body: unknown, id = orderId, token = staff.token) =>
+    client.rest('POST', `/orders/${id}/advance`, { token, headers, body });
+
+  it('ships and delivers, with the new ETag', async () => {
+    const shipped = await advance({ 'if-match': '"2"' }, { status: 'SHIPPED' });
+    expect(shipped.status).toBe(200);
+    expect(shipped.headers.get('etag')).toBe('"3"');
+    expect(shipped.body).toMatchObject({ id: orderId, user_id: owner.id, status: 'SHIPPED', version: 3 });
+    const delivered = await advance({ 'if-match': '*' }, { status: 'DELIVERED' });
+    expect([delivered.status, delivered.headers.get('etag')]).toEqual([200, '"4"']);
+  });
+
+  it('answers 428, 412, 409, 404 and 400', async () => {
+    expectProblem(await advance({}, { status: 'SHIPPED' }), 428, 'PRECONDITION_REQUIRED');
+    const stale = await advance({ 'if-match': '"1"' }, { status: 'SHIPPED' });
+    expectProblem(stale, 412, 'PRECONDITION_FAILED');
+    expect([stale.headers.get('etag'), stale.body.current_version]).toEqual(['"2"', 2]);
+    const early = await advance({ 'if-match': '"2"' }, { status: 'DELIVERED' });
+    expectProblem(early, 409, 'ORDER_NOT_ADVANCEABLE');
+    expect(early.headers.get('etag')).toBe('"2"');
+    for (const tag of ['"1"', '*'])
+      expectProblem(
+        await advance({ 'if-match': tag }, { status: 'SHIPPED' }, MISSING),
+        404,
+        'ORDER_NOT_FOUND',
+      );
+    const wrong = await advance({ 'if-match': '"2"' }, { status: 'CONFIRMED' });
+    expectProblem(wrong, 400, 'INVALID_INPUT');
+    expect(fieldsOf(wrong.body)).toEqual(['status']);
+    expect(await statusOf(orderId)).toBe('CONFIRMED');
+  });
+
+  it.each(REFUSED)('is refused to %s', async (_, token, code, status) => {
+    const reply = await client.rest('POST', `/orders/${orderId}/advance`, {
+      token: token(),
+      headers: { 'if-match': '"2"' },
+      body: { status: 'SHIPPED' },
+    });
+    expectProblem(reply, status, code);
+    expect(await statusOf(orderId)).toBe('CONFIRMED');
+  });
+});
+
+describe('the orders of everybody', () => {
+  const all = async (variables: Record<string, unknown>) => {
+    const { data, errors } = await client.graphql(ALL, variables, staff.token);
+    expect(errors).toEqual([]);
+    return data.allOrders;
+  };
+  const rest = (query: string, token: string | undefined = staff.token) =>
+    client.rest('GET', `/orders${query}`, { token });
+
+  it('come newest first, page by page, with whose they are', async () => {
+    const theirs = await place(stranger);
+    const first = await all({ first: 1 });
+    expect(first.edges[0].node).toMatchObject({ id: theirs, user: { username: stranger.username } });
+    expect(first.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: false });
+    const second = await all({ first: 1, after: first.pageInfo.endCursor });
+    expect(second.edges[0].node).toMatchObject({
+      id: orderId,
+      user: { username: owner.username },
+      product: { name: 'A thing' },
+    });
+    expect(second.pageInfo.hasPreviousPage).toBe(true);
+  });
+
+  it('are filtered by status and by user', async () => {
+    const theirs = await place(stranger);
+    await client.graphql(ADVANCE, { id: theirs, version: 2, status: 'SHIPPED' }, staff.token);
+    const ids = async (variables: Record<string, unknown>) =>
+      (await all(variables)).edges.map(({ node }: { node: { id: string } }) => node.id);
+    expect(await ids({ first: 1, status: 'SHIPPED' })).toEqual([theirs]);
+    expect(await ids({ userId: stranger.id, status: 'SHIPPED' })).toContain(theirs);
+    expect(await ids({ userId: owner.id, first: 1 })).toEqual([orderId]);
+    expect(await ids({ userId: owner.id })).not.toContain(theirs);
+    for (const userId of [MISSING, 'nonsense']) expect(await ids({ userId })).toEqual([]);
+  });
+
+  it('are on REST with scope=all, by Link, with the same filters', async () => {
+    const theirs = await place(stranger);
+    const first = await rest('?scope=all&limit=1');
+    expect(first.body).toMatchObject([{ id: theirs, user_id: stranger.id }]);
+    const next = /^<\/orders(\?scope=all&limit=1&cursor=[^>]+)>; rel="next"$/.exec(
+      first.headers.get('link') ?? '',
+    )?.[1];
+    expect((await rest(String(next))).body).toMatchObject([{ id: orderId, user_id: owner.id }]);
+    const filtered = await rest(`?scope=all&status=CONFIRMED&user_id=${owner.id}`);
+    expect(filtered.body[0].id).toBe(orderId);
+    for (const order of filtered.body)
+      expect(order).toMatchObject({ user_id: owner.id, status: 'CONFIRMED' });
+    expect((await rest('')).body).toEqual([]);
+    expect((await rest('?scope=own', stranger.token)).body[0].id).toBe(theirs);
+  });
+
+  it('are asked for with parameters that mean something', async () => {
+    for (const [variables, field] of [
+      [{ first: 0 }, 'first'],
+      [{ after: 'nonsense' }, 'after'],
+    ] as const) {
+      const { data, errors } = await client.graphql(ALL, variables, staff.token);
+      expect(data).toEqual({ allOrders: null });
+      expect(errors[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', errors: [{ field }] });
+    }
+    const ignored = await rest(`?user_id=${owner.id}`);
+    expectProblem(ignored, 400, 'INVALID_INPUT');
+    expect(fieldsOf(ignored.body)).toEqual(['user_id']);
+  });
+
+  it.each(REFUSED)('are refused to %s', async (_, token, code, status) => {
+    const { data, errors } = await client.graphql(ALL, {}, token());
+    expect({ data, code: errors[0]?.extensions.code }).toEqual({ data: { allOrders: null }, code });
+    expectProblem(await client.rest('GET', '/orders?scope=all', { token: token() }), status, code);
+  });
+});

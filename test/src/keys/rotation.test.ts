@@ -1,0 +1,139 @@
+// The signing key is rotated under load, from the new key's first publication to the old one's end, and nobody is signed out.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { decodeJwt, decodeProtectedHeader, importJWK, SignJWT } from 'jose';
+import { Client, eventually, secretsUsed } from '../support/client.js';
+import { type System, startSystem } from '../support/system.js';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+/** So short that a rotation takes 6 + 6 + 6 s: the lead, a token's life, and what clocks may differ by. */
+const TIMES = { KEY_LEAD_S: '6', ACCESS_TOKEN_TTL_S: '6' };
+const CLIENTS = 4;
+/** How long before its end a client exchanges its token. */
+const REFRESH_BEFORE_MS = 3_000;
+
+let system: System;
+let client: Client;
+let productId: string;
+beforeAll(async () => {
+  system = await startSystem({ env: { ...TIMES, KEYS_POLL_MS: '500' } });
+  client = await Client.of(system.url);
+  const { token } = await client.account();
+  productId = (await client.product(token, { stock: 1_000_000 })).id;
+});
+afterAll(() => system?.stop());
+
+const publishedKids = async (): Promise<string[]> => {
+  const { keys } = JSON.parse(await (await fetch(`${system.url}/.well-known/jwks.json`)).text());
+  return keys.map(({ kid }: { kid: string }) => kid);
+};
+
+/** `npm run keys:rotate` on the system's file. */
+async function rotate(): Promise<string> {
+  const child = spawn('npm', ['run', '--silent', 'keys:rotate', '--', '--file', system.signingKeysFile], {
+    cwd: ROOT,
+    env: { ...process.env, ...TIMES },
+  });
+  let said = '';
+  child.stdout.on('data', (text) => (said += text));
+  child.stderr.on('data', (text) => (said += text));
+  expect({ code: (await once(child, 'close'))[0], said }).toMatchObject({ code: 0 });
+  return said;
+}
+
+interface Load {
+  calls: number;
+  readonly refused: unknown[];
+  /** Of every token that was used. */
+  readonly kids: Set<string>;
+}
+
+/** One client that is always signed in and never pauses for long, until `ended`. */
+async function useTheShop(load: Load, ended: AbortSignal): Promise<void> {
+  const { username, password } = await client.account();
+  const note = (call: string, status: number, answer: unknown) => {
+    load.calls += 1;
+    if (status >= 400) load.refused.push({ call, status, answer });
+  };
+  const open = async (path: string, body: object) => {
+    const reply = await client.rest('POST', path, { body });
+    note(path, reply.status, reply.body);
+    const session: { token: string; refresh_token: string } = reply.body;
+    secretsUsed.add(session.token).add(session.refresh_token);
+    load.kids.add(decodeProtectedHeader(session.token).kid ?? '');
+    return session;
+  };
+  let session = await open('/login', { username, password });
+  for (let round = 0; !ended.aborted; round += 1) {
+    if ((decodeJwt(session.token).exp ?? 0) * 1_000 - Date.now() < REFRESH_BEFORE_MS) {
+      const { refresh_token } = session;
+      session =
+        round % 5 === 0
+          ? await open('/login', { username, password })
+          : await open('/token/refresh', { refresh_token });
+    }
+    const { token } = session;
+    const profile = await client.rest('GET', '/profile', { token });
+    note('/profile', profile.status, profile.body);
+    const { data, errors } = await client.graphql(
+      '{ me { username orders(first: 1) { edges { cursor } } } }',
+      {},
+      token,
+    );
+    note('me', errors.length > 0 || data.me?.username !== username ? 400 : 200, errors);
+    const order = await client.rest('POST', '/orders', {
+      token,
+      body: { product_id: productId, quantity: 1 },
+    });
+    note('/orders', order.status, order.body);
+  }
+}
+
+it('a rotation signs nobody out, and afterwards the old key signs nobody in', async () => {
+  const [oldKid] = await publishedKids();
+  const load: Load = { calls: 0, refused: [], kids: new Set() };
+  const ended = new AbortController();
+  const clients = Promise.all(Array.from({ length: CLIENTS }, () => useTheShop(load, ended.signal)));
+  await eventually(
+    async () => load.calls,
+    (calls) => calls > CLIENTS * 4,
+  );
+
+  const said = await rotate();
+  expect(said).not.toContain(system.signingKey.d);
+  const both = await eventually(publishedKids, (kids) => kids.length === 2);
+  const newKid = both.find((kid) => kid !== oldKid);
+  expect(load.kids).toEqual(new Set([oldKid]));
+  await eventually(publishedKids, (kids) => kids.length === 1, 60_000);
+  const before = load.calls;
+  await eventually(
+    async () => load.calls,
+    (calls) => calls > before + CLIENTS * 4,
+  );
+  ended.abort();
+  await clients;
+
+  expect(load.refused).toEqual([]);
+  expect(load.kids).toEqual(new Set([oldKid, newKid]));
+  expect(await publishedKids()).toEqual([newKid]);
+
+  const { id } = await client.account();
+  const key = await importJWK(system.signingKey, 'EdDSA');
+  const ofOldKey = () =>
+    new SignJWT({ role: 'STAFF' })
+      .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: oldKid ?? '' })
+      .setIssuer(system.issuer)
+      .setAudience(system.audience)
+      .setSubject(id)
+      .setJti(crypto.randomUUID())
+      .setIssuedAt()
+      .setExpirationTime('5m')
+      .sign(key);
+  for (const path of ['/profile', '/orders'])
+    await eventually(
+      async () => (await client.rest('GET', path, { token: await ofOldKey() })).status,
+      (status) => status === 401,
+    );
+}, 120_000);
