@@ -141,11 +141,11 @@ async function jsonBody(request: HttpRequest, maxValues?: number): Promise<unkno
   return parseJson(await request.body(), maxValues);
 }
 
-/** How a request is taken in. */
-export interface Intake {
-  /** Says what is run in its place, or throws, before anything of it is parsed as GraphQL. */
+/** What differs between who is answered. */
+export interface AnswerOptions {
+  /** Says what is run in a request's place, or throws, before anything of it is parsed as GraphQL. */
   readonly admit?: (request: HTTPGraphQLRequest) => HTTPGraphQLRequest;
-  /** How many values the JSON of its body may have, unless it comes from anybody. */
+  /** How many values the JSON of a body may have, when it does not come from just anybody. */
   readonly maxValues?: number;
 }
 
@@ -154,7 +154,7 @@ export async function answerGraphQL<Context extends RequestContext>(
   server: ApolloServer<Context>,
   request: HttpRequest,
   context: () => Promise<Context>,
-  { admit = (asked) => asked, maxValues }: Intake = {},
+  { admit = (asked) => asked, maxValues }: AnswerOptions = {},
 ): Promise<Reply> {
   const httpGraphQLRequest = admit({
     method: request.method,

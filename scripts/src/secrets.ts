@@ -34,12 +34,8 @@ export async function openSecrets(dataDir: string): Promise<StackSecrets> {
   if (!existsSync(keysFile)) await writeSecret(keysFile, { keys: [await makeSigningKey()] });
   const serviceSecretFile = join(dataDir, SERVICE_SECRET);
   if (!existsSync(serviceSecretFile)) await writeSecret(serviceSecretFile, randomSecret());
-  return {
-    ...(await readSecrets(dataDir)),
-    serviceSecret: JSON.parse(await readFile(serviceSecretFile, 'utf8')),
-    signingKeysFile: keysFile,
-    madePasswords,
-  };
+  const serviceSecret: string = JSON.parse(await readFile(serviceSecretFile, 'utf8'));
+  return { ...(await readSecrets(dataDir)), serviceSecret, signingKeysFile: keysFile, madePasswords };
 }
 
 /** The passwords that are kept in `dataDir`. */

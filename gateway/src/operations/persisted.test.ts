@@ -155,6 +155,7 @@ describe('the manifest', () => {
       ORDERS_URL: url,
       JWKS_URL: url,
       SUPERGRAPH_FILE: 'x',
+      SERVICE_SECRET: 'x'.repeat(32),
     };
     expect(() =>
       readGatewaySettings({ ...needed, PORT: '0', OPS_PORT: '0', OPERATIONS: 'persisted' }),

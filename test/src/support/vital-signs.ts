@@ -1,5 +1,4 @@
 // Whether an attack has left a mark: every process must still be the same one, ready, and without a fault in its log.
-import { readFile } from 'node:fs/promises';
 import { expect } from '@jest/globals';
 import type { System } from './system.js';
 
@@ -24,10 +23,4 @@ export function vitalSigns(system: System): VitalSigns {
       expect(faults).toEqual([]);
     },
   };
-}
-
-/** What a process holds in memory, bytes. */
-export async function residentBytes(pid: number | undefined): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1_024;
 }
