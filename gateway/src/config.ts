@@ -1,8 +1,18 @@
 // The settings of the gateway; the only reader of the environment.
-import { commonSettings, milliseconds, readSettings, tokenSettings } from '@holdfast/platform/config';
+import {
+  ConfigError,
+  commonSettings,
+  milliseconds,
+  readSettings,
+  serviceTokenSettings,
+  tokenSettings,
+} from '@holdfast/platform/config';
 import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
+import { graphLimitSettings } from './graph/graph-limits.js';
+import { corsOrigins } from './http/cors.js';
 import { rateLimits } from './limits/limits.js';
+import { operationSettings } from './operations/persisted.js';
 
 /** The longest that a request may be given, ms. */
 const MAX_REQUEST_TIMEOUT_MS = 60_000;
@@ -17,6 +27,7 @@ const url = z.url({ protocol: /^https?$/ });
 const settings = {
   ...commonSettings,
   ...tokenSettings,
+  ...serviceTokenSettings,
   ...redisSettings,
   /** The composed schema; taken over anew whenever the file changes. */
   SUPERGRAPH_FILE: z.string().min(1),
@@ -36,6 +47,10 @@ const settings = {
   /** The GraphQL explorer at /graphql, for browsers. */
   EXPLORER: toggle,
   INTROSPECTION: toggle,
+  /** The web sites whose scripts may call. */
+  CORS_ORIGINS: corsOrigins,
+  ...graphLimitSettings,
+  ...operationSettings,
   /** What differs from the table of limits, or `off`. */
   RATE_LIMITS: rateLimits,
   /** How many proxies stand in front of the gateway, each of which appends to X-Forwarded-For. */
@@ -45,4 +60,11 @@ const settings = {
 export type GatewaySettings = Readonly<z.infer<z.ZodObject<typeof settings>>>;
 
 /** @throws {ConfigError} naming every setting that is missing or malformed */
-export const readGatewaySettings = (env: NodeJS.ProcessEnv): GatewaySettings => readSettings(settings, env);
+export function readGatewaySettings(env: NodeJS.ProcessEnv): GatewaySettings {
+  const read = readSettings(settings, env);
+  if (read.OPERATIONS === 'persisted' && read.PERSISTED_OPERATIONS_FILE === undefined)
+    throw new ConfigError(
+      'Settings cannot be used:\n  PERSISTED_OPERATIONS_FILE: is required when OPERATIONS is persisted',
+    );
+  return read;
+}

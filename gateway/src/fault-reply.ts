@@ -1,20 +1,36 @@
 // The reply to a request whose handler threw: a problem for REST, an error for GraphQL.
+
+import { toPublicError } from '@holdfast/platform/errors';
 import type { HttpRequest, Reply } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
+import { GraphQLError } from 'graphql';
 import { maskedProblem, OperationFault, problemOf } from './rest/faults.js';
-import { type Problem, problemReply, statusOf } from './rest/problem.js';
+import { isProblemCode, type Problem, problemReply, statusOf } from './rest/problem.js';
 
 export const GRAPHQL_PATH = '/graphql';
 
 /** What is foreseen is said, anything else is logged and masked. */
 export function faultReply(error: unknown, request: HttpRequest, log: Logger): Reply {
   const { requestId } = request;
+  if (error instanceof GraphQLError && request.path === GRAPHQL_PATH) return refusal(error, request);
   const problem = problemOf(error) ?? maskedProblem(requestId);
   // What is behind an operation's errors is in the log already.
   const isLogged = error instanceof OperationFault && error.errors.length > 0;
   if (statusOf(problem.code) >= 500 && !isLogged)
     log.error({ err: error, requestId, code: problem.code }, 'a request failed');
   return request.path === GRAPHQL_PATH ? graphqlFault(problem, request) : problemReply(problem, request);
+}
+
+/** A request that GraphQL refuses before Apollo Server has seen it. */
+function refusal(error: GraphQLError, { trail }: HttpRequest): Reply {
+  const shown = toPublicError(error.toJSON());
+  const code = shown.extensions?.['code'];
+  trail.code = String(code);
+  return {
+    status: isProblemCode(code) ? statusOf(code) : 400,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ errors: [shown] }),
+  };
 }
 
 /** The same problem in the words of GraphQL over HTTP. */

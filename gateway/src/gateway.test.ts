@@ -181,6 +181,44 @@ describe('GraphQL over HTTP', () => {
     ).toBe(400);
   });
 
+  it('runs one request at a time', async () => {
+    await start();
+    const reply = await fetch(`${system.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify([{ query: '{ me { name } }' }]),
+    });
+    expect(reply.status).toBe(400);
+    expect(await reply.json()).toEqual({
+      errors: [
+        { message: expect.stringContaining('batching disabled'), extensions: { code: 'BAD_USER_INPUT' } },
+      ],
+    });
+  });
+
+  it('runs nothing that a web page of anybody could have sent without asking first', async () => {
+    await start();
+    const query = '{ me { name } }';
+    const path = `${system.url}/graphql?${new URLSearchParams({ query })}`;
+    expect((await fetch(path)).status).toBe(400);
+    for (const name of ['apollo-require-preflight', 'x-apollo-operation-name'])
+      expect((await fetch(path, { headers: { [name]: 'yes' } })).status).toBe(200);
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      '',
+    ]) {
+      const body = new TextEncoder().encode(JSON.stringify({ query }));
+      const reply = await fetch(`${system.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': type },
+        body,
+      });
+      expect([type, reply.status]).toEqual([type, 415]);
+    }
+  });
+
   it('does not let the subgraphs be asked directly', async () => {
     await start();
     for (const query of ['{ _service { sdl } }', '{ _entities(representations: []) { __typename } }']) {

@@ -12,12 +12,18 @@ import type { HttpRequest } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import type { RunningService } from '@holdfast/platform/service';
+import { createServiceTokens } from '@holdfast/platform/service-tokens';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { GatewaySettings } from './config.js';
 import { faultReply, GRAPHQL_PATH } from './fault-reply.js';
+import { boundVariables } from './graph/bounded-variables.js';
+import { boundedParsing, limitGraph } from './graph/graph-limits.js';
+import { forBrowsers } from './http/browser-headers.js';
+import { withExplorerPolicy } from './http/explorer-policy.js';
 import { indexPage } from './index-page.js';
 import type { LimitableGateway } from './limits/limited-gateway.js';
 import { createRateLimits } from './limits/rate-limits.js';
+import { createOperations } from './operations/persisted.js';
 import { createPublishedKeys } from './published-keys.js';
 import { createExecute } from './rest/operation.js';
 import { REST_OPERATIONS, restEntries } from './rest/rest.js';
@@ -35,13 +41,21 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     log,
   });
   const supergraph = createSupergraph({ file, dataSources, log });
+  const operations = createOperations(settings, settings.MAX_TOKENS, log);
+  supergraph.gateway.onSchemaLoadOrUpdate(({ apiSchema }) => operations.check(apiSchema));
   const redis = openRedis(settings, log);
   const limits = createRateLimits({
     table: settings.RATE_LIMITS,
     redis,
     trustedProxies: settings.TRUSTED_PROXIES,
+    graphqlPath: GRAPHQL_PATH,
   });
-  const server = createServer(limits.limit(supergraph.gateway), settings, log);
+  const server = createServer({
+    gateway: boundVariables(limits.limit(supergraph.gateway)),
+    settings,
+    knownOperations: new Set([...REST_OPERATIONS, ...operations.names]),
+    log,
+  });
   await server.start();
 
   const verify = createRemoteVerifier(settings);
@@ -52,7 +66,13 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     {
       methods: ['GET', 'POST'],
       path: GRAPHQL_PATH,
-      handle: (request) => answerGraphQL(server, request, () => context(request)),
+      handle: async (request) => {
+        const contextValue = await context(request);
+        limits.admit(request);
+        return withExplorerPolicy(
+          await answerGraphQL(server, request, async () => contextValue, { admit: operations.admit }),
+        );
+      },
     },
     { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
     { methods: ['GET', 'HEAD'], path: '/', handle: async (request) => indexPage(request) },
@@ -63,9 +83,9 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     // Faults have the header fields about limits as well.
     handler: async (request) => {
       const reply = await router(request).catch((error: unknown) => faultReply(error, request, log));
-      return limits.describe(request, reply);
+      return forBrowsers(settings, request, await limits.describe(request, reply));
     },
-    onFault: (error, request) => faultReply(error, request, log),
+    onFault: (error, request) => forBrowsers(settings, request, faultReply(error, request, log)),
     // A subgraph that is down is no reason to take the others' fields away as well.
     checks: { supergraph: () => supergraph.check(), keys: () => keys.answer() },
     close: async () => {
@@ -82,16 +102,28 @@ function openRedis(settings: GatewaySettings, log: Logger): Redis | undefined {
   return url === undefined || RATE_LIMITS === 'off' ? undefined : createRedis({ url, timeoutMs, log });
 }
 
-function createServer(
-  gateway: LimitableGateway,
-  settings: GatewaySettings,
-  log: Logger,
-): ApolloServer<RequestContext> {
+interface ServerParts {
+  readonly gateway: LimitableGateway;
+  readonly settings: GatewaySettings;
+  readonly knownOperations: ReadonlySet<string>;
+  readonly log: Logger;
+}
+
+function createServer({
+  gateway,
+  settings,
+  knownOperations,
+  log,
+}: ServerParts): ApolloServer<RequestContext> {
   return createGraphQLServer<RequestContext>({
     gateway,
     introspection: settings.INTROSPECTION,
-    knownOperations: REST_OPERATIONS,
+    knownOperations,
+    // "Did you mean …" would tell what introspection does not.
+    hideSchemaDetailsFromClientErrors: !settings.INTROSPECTION,
+    ...boundedParsing(settings),
     plugins: [
+      limitGraph(settings),
       settings.EXPLORER
         ? ApolloServerPluginLandingPageLocalDefault({ footer: false })
         : ApolloServerPluginLandingPageDisabled(),
@@ -103,10 +135,17 @@ function createServer(
 function createDataSources(settings: GatewaySettings): Map<string, SubgraphDataSource> {
   const urls = { users: settings.USERS_URL, products: settings.PRODUCTS_URL, orders: settings.ORDERS_URL };
   const { SUBGRAPH_TIMEOUT_MS: timeoutMs, SUBGRAPH_CONNECTIONS: connections } = settings;
+  const serviceTokens = createServiceTokens({ name: 'gateway', secrets: settings.SERVICE_SECRET });
   return new Map(
     Object.entries(urls).map(([name, url]) => [
       name,
-      createSubgraphDataSource({ name, url, timeoutMs, connections }),
+      createSubgraphDataSource({
+        name,
+        url,
+        timeoutMs,
+        connections,
+        serviceToken: () => serviceTokens(name),
+      }),
     ]),
   );
 }

@@ -21,7 +21,10 @@ const isMethod = (method: string): method is RouterMethod => METHODS.some((known
 /** `/problems/:name(^[a-z]+$)` as `/problems/{name}`. */
 const templateOf = (path: string): string => path.replace(/:(\w+)(\([^)]*\))?/g, '{$1}');
 
-/** A handler that finds the entry. @throws {HttpFault} 404, or 405 with `Allow` when the path is there for others */
+/**
+ * A handler that finds the entry, and answers OPTIONS from the table. @throws {HttpFault} 404, or 405 with `Allow` when
+ * the path is there for others
+ */
 export function createRouter(entries: readonly RouterEntry[]): Handler {
   const tree = createTree();
   const byHandler = new Map<TreeHandler<HTTPVersion.V1>, RouterEntry & { readonly template: string }>();
@@ -45,6 +48,7 @@ export function createRouter(entries: readonly RouterEntry[]): Handler {
     if (allowed.length === 0)
       throw new HttpFault(404, 'There is nothing at this path; / says what there is.');
     const allow = allowed.join(', ');
+    if (method === 'OPTIONS') return { status: 204, headers: { allow: `${allow}, OPTIONS` } };
     throw new HttpFault(405, `${allow} is expected here, got ${method}.`, { allow });
   };
 }

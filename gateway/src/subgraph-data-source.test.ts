@@ -27,6 +27,7 @@ async function start(
     url: `http://127.0.0.1:${port}/graphql`,
     timeoutMs,
     connections: 2,
+    serviceToken: async () => 'Bearer test',
   });
 }
 afterEach(async () => {
@@ -70,6 +71,11 @@ it.each([
     'an error page',
     (_: IncomingMessage, response: ServerResponse) =>
       response.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad'),
+  ],
+  [
+    'a refused service token',
+    (_: IncomingMessage, response: ServerResponse) =>
+      json(response, 401, { errors: [{ message: 'no', extensions: { code: 'UNAUTHENTICATED' } }] }),
   ],
   [
     'no JSON',

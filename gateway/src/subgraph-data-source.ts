@@ -4,6 +4,7 @@ import type { GraphQLDataSource, GraphQLDataSourceProcessOptions } from '@apollo
 import { AppError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
+import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { traceHeaders } from '@holdfast/platform/tracing';
 import { GraphQLError, Kind, parse } from 'graphql';
 import { Pool } from 'undici';
@@ -20,6 +21,8 @@ export interface SubgraphDataSourceOptions {
   readonly url: string;
   readonly timeoutMs: number;
   readonly connections: number;
+  /** What `Service-Authorization` says to this subgraph. */
+  readonly serviceToken: () => Promise<string>;
 }
 
 export interface SubgraphDataSource extends GraphQLDataSource<RequestContext> {
@@ -55,7 +58,11 @@ export function createSubgraphDataSource(options: SubgraphDataSourceOptions): Su
       try {
         if (waitMs <= 0) throw new Late('the request had no time left');
         const body = JSON.stringify({ query, variables, operationName });
-        const reply = await send(pool, { path: pathname, headers: headersOf(context, waitMs), body }, waitMs);
+        const headers = {
+          ...headersOf(context, waitMs),
+          [SERVICE_TOKEN_HEADER]: await options.serviceToken(),
+        };
+        const reply = await send(pool, { path: pathname, headers, body }, waitMs);
         measure(reply.errors ? 'graphql_error' : 'ok', startedAt);
         return reply;
       } catch (cause) {
@@ -115,6 +122,8 @@ function parseReply(status: number, contentType: string | string[] | undefined, 
     new Error(`not a GraphQL reply: status ${status}, ${String(contentType)}, ${text.length} characters`, {
       cause,
     });
+  // Of the service token: what is wrong with a user's stands in a reply of 200.
+  if (status === 401) throw new Error('the subgraph refused the service token of this gateway');
   if (typeof contentType !== 'string' || !GRAPHQL_MEDIA_TYPE.test(contentType)) throw malformed();
   const reply = parseJson(text, malformed);
   if (!isRecord(reply)) throw malformed();

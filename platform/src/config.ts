@@ -33,6 +33,25 @@ export const tokenSettings = {
   JWT_AUDIENCE: z.string().min(1).default('holdfast'),
 };
 
+const SECRET_LENGTH = 32;
+
+/** Secrets, comma between them. A fault says which one is wrong and shows none. */
+const secrets = z.string().transform((text, context): readonly [string, ...string[]] => {
+  const [first = '', ...others] = text.split(',').map((secret) => secret.trim());
+  const short = [first, ...others].findIndex((secret) => secret.length < SECRET_LENGTH);
+  if (short >= 0) {
+    const message = `expected secrets of at least ${SECRET_LENGTH} characters, separated by commas; number ${short + 1} is shorter`;
+    context.addIssue({ code: 'custom', message });
+  }
+  return [first, ...others];
+});
+
+/** What a service needs to know the others, and to be known by them. */
+export const serviceTokenSettings = {
+  /** The first signs, all verify. */
+  SERVICE_SECRET: secrets,
+};
+
 /** What a service needs to reach PostgreSQL. */
 export const databaseSettings = {
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
@@ -52,7 +71,7 @@ export function readSettings<Shape extends z.ZodRawShape>(
   if (result.success) return Object.freeze(result.data);
   const faults = result.error.issues.map((issue) => {
     const name = issue.path.join('.');
-    return `${name}: ${env[name] === undefined ? 'is required' : issue.message}`;
+    return `${name}: ${present[name] === undefined ? 'is required' : issue.message}`;
   });
   throw new ConfigError(`Settings cannot be used:\n  ${faults.join('\n  ')}`);
 }

@@ -44,7 +44,11 @@ const CLIENT_FAULTS = new Set([
   'OPERATION_RESOLUTION_FAILURE',
 ]);
 /** Codes that are part of a protocol with clients and so keep their names. */
-const PROTOCOL_CODES = new Set(['PERSISTED_QUERY_NOT_FOUND', 'PERSISTED_QUERY_NOT_SUPPORTED']);
+const PROTOCOL_CODES = new Set([
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+  'PERSISTED_QUERY_NOT_IN_LIST',
+]);
 /** What may be shown beside the code. Everything else (stack traces, service names, queries) stays inside. */
 const PUBLIC_DETAILS = ['errors', 'retryAfter', 'requestId', 'limit', 'actual'];
 
@@ -57,6 +61,11 @@ function publicCode(code: unknown): string {
   return 'INTERNAL_SERVER_ERROR';
 }
 
+/** graphql-js repeats what came, however long it is. */
+const MAX_MESSAGE = 1_000;
+const short = (message: string): string =>
+  message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`;
+
 /** The reply's form of an error: known faults with what may be shown of them, anything else masked. */
 export function toPublicError(formatted: GraphQLFormattedError): GraphQLFormattedError {
   const code = publicCode(formatted.extensions?.['code']);
@@ -65,7 +74,8 @@ export function toPublicError(formatted: GraphQLFormattedError): GraphQLFormatte
     if (formatted.extensions?.[key] !== undefined) extensions[key] = formatted.extensions[key];
   }
   return {
-    message: code === 'INTERNAL_SERVER_ERROR' ? 'Something went wrong on our side.' : formatted.message,
+    message:
+      code === 'INTERNAL_SERVER_ERROR' ? 'Something went wrong on our side.' : short(formatted.message),
     ...(formatted.locations && { locations: formatted.locations }),
     ...(formatted.path && { path: formatted.path }),
     extensions,

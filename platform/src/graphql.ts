@@ -1,12 +1,13 @@
 // GraphQL over HTTP on Apollo Server, without a web framework between them. Gateway and subgraphs share it.
 
 import { isNativeError } from 'node:util/types';
-import { ApolloServer, type ApolloServerOptions, HeaderMap } from '@apollo/server';
+import { ApolloServer, type ApolloServerOptions, HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { isDatabaseUnavailable } from './database.js';
 import { AppError, toPublicError } from './errors.js';
 import { measureOperations } from './graphql-metrics.js';
 import { HttpFault, type HttpRequest, type Reply } from './http.js';
+import { parseJson } from './json.js';
 import type { Logger } from './log.js';
 import type { TokenVerifier } from './tokens.js';
 import type { Viewer } from './viewer.js';
@@ -132,7 +133,7 @@ function headerMap(request: HttpRequest): HeaderMap {
   return headers;
 }
 
-async function jsonBody(request: HttpRequest): Promise<unknown> {
+async function jsonBody(request: HttpRequest, maxValues?: number): Promise<unknown> {
   if (request.method !== 'POST') return undefined;
   const type = request.headers['content-type'] ?? '';
   if (!/^application\/(json|graphql-response\+json)\b/i.test(type)) {
@@ -141,16 +142,15 @@ async function jsonBody(request: HttpRequest): Promise<unknown> {
       `A body of type application/json is expected, ${type === '' ? 'none' : 'another type'} came.`,
     );
   }
-  return parseJson(await request.body());
+  return parseJson(await request.body(), maxValues);
 }
 
-/** @throws {HttpFault} 400 when the bytes are not JSON */
-export function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch {
-    throw new HttpFault(400, 'A body of well-formed JSON is expected.');
-  }
+/** What differs between who is answered. */
+export interface AnswerOptions {
+  /** Says what is run in a request's place, or throws, before anything of it is parsed as GraphQL. */
+  readonly admit?: (request: HTTPGraphQLRequest) => HTTPGraphQLRequest;
+  /** How many values the JSON of a body may have, when it does not come from just anybody. */
+  readonly maxValues?: number;
 }
 
 /** Answers one GraphQL request over HTTP (the GraphQL-over-HTTP specification). */
@@ -158,16 +158,15 @@ export async function answerGraphQL<Context extends RequestContext>(
   server: ApolloServer<Context>,
   request: HttpRequest,
   context: () => Promise<Context>,
+  { admit = (asked) => asked, maxValues }: AnswerOptions = {},
 ): Promise<Reply> {
-  const result = await server.executeHTTPGraphQLRequest({
-    httpGraphQLRequest: {
-      method: request.method,
-      headers: headerMap(request),
-      search: request.query === '' ? '' : `?${request.query}`,
-      body: await jsonBody(request),
-    },
-    context,
+  const httpGraphQLRequest = admit({
+    method: request.method,
+    headers: headerMap(request),
+    search: request.query === '' ? '' : `?${request.query}`,
+    body: await jsonBody(request, maxValues),
   });
+  const result = await server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
   // Chunked bodies come of @defer only, which no schema here offers.
   const body = result.body.kind === 'complete' ? result.body.string : '';
   return { status: result.status ?? 200, headers: Object.fromEntries(result.headers), body };

@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createHttpServer, type Handler, HttpFault, type HttpServer, requestIdOf } from './http.js';
 import { createLogger } from './log.js';
@@ -6,7 +7,11 @@ import { createLogger } from './log.js';
 let http: HttpServer | undefined;
 afterEach(() => http?.close());
 
-async function serve(handler: Handler, maxBodyBytes?: number): Promise<number> {
+async function serve(
+  handler: Handler,
+  maxBodyBytes?: number,
+  times: { timeoutMs?: number; headerTimeoutMs?: number } = {},
+): Promise<number> {
   http = createHttpServer({
     handler,
     onFault: (error) =>
@@ -15,6 +20,7 @@ async function serve(handler: Handler, maxBodyBytes?: number): Promise<number> {
         : { status: 500, body: 'masked' },
     log: createLogger('test', 'silent'),
     timeoutMs: 5_000,
+    ...times,
     ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
   });
   return http.listen(0, '127.0.0.1');
@@ -83,7 +89,86 @@ describe('the HTTP server', () => {
   });
 });
 
+/** Sends `text` over a socket of its own, and gives what came back once the server has closed it. */
+function raw(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let reply = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    socket.setEncoding('utf8').on('data', (part) => {
+      reply += part;
+    });
+    socket.on('close', () => resolve(reply)).on('error', reject);
+  });
+}
+
+describe('a client that takes its time', () => {
+  const times = { timeoutMs: 400, headerTimeoutMs: 400 };
+
+  it('in the body is told so, and its connection is closed', async () => {
+    const port = await serve(echo, undefined, times);
+    const slow = raw(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf');
+    expect(await slow).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n(.*\r\n)*Connection: close\r\n/);
+  });
+
+  it('in the header, or that says nothing at all, is cut off', async () => {
+    const port = await serve(echo, undefined, times);
+    expect(await raw(port, 'GET / HTTP/1.1\r\nHost')).toMatch(/^HTTP\/1\.1 408 /);
+    await raw(port, '');
+  });
+
+  it('does not keep others waiting, were it two hundred', async () => {
+    const port = await serve(echo);
+    const sockets = Array.from({ length: 200 }, (_, index) =>
+      connect(port, '127.0.0.1').on('connect', function (this: Socket) {
+        if (index % 2 === 0) this.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx');
+      }),
+    );
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    const startedAt = performance.now();
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    for (const socket of sockets) socket.on('error', () => undefined).destroy();
+  });
+});
+
+describe('a header', () => {
+  it('that is too long is 431', async () => {
+    const port = await serve(echo);
+    const reply = await raw(port, `GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`);
+    expect(reply).toMatch(/^HTTP\/1\.1 431 /);
+  });
+
+  it('of a reply says nothing about the server', async () => {
+    const port = await serve(echo);
+    const reply = await raw(port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    expect(reply).not.toMatch(/^(server|x-powered-by):/im);
+  });
+
+  it('that could be read in two ways is refused', async () => {
+    const port = await serve(echo);
+    for (const header of [
+      'Content-Length: 5\r\nTransfer-Encoding: chunked',
+      'Content-Length: 5\r\nContent-Length: 6',
+      'Transfer-Encoding: chunked, identity',
+      'X : y\r\nContent-Length: 0',
+    ]) {
+      const reply = await raw(port, `POST / HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n0\r\n\r\n`);
+      expect(reply).toMatch(/^HTTP\/1\.1 400 /);
+    }
+  });
+});
+
 describe('request ids', () => {
+  it('from outside are never sent back when they are not harmless', async () => {
+    const port = await serve(echo);
+    for (const id of ['<script>', 'a\tb', 'x'.repeat(65), '\u00e4', 'a b']) {
+      const text = `GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Request-Id: ${id}\r\n\r\n`;
+      const reply = await raw(port, text);
+      expect(reply).toMatch(/\r\nx-request-id: [0-9a-f-]{36}\r\n/i);
+      expect(reply).not.toContain(id);
+    }
+  });
+
   it('are taken over only when they are short and harmless', () => {
     expect(requestIdOf('my-id_1.2')).toBe('my-id_1.2');
     for (const id of [undefined, '', 'x'.repeat(65), 'a b', 'a\nb', '<script>', ['a', 'b']]) {

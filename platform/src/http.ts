@@ -68,6 +68,8 @@ export interface HttpServerOptions {
   readonly log: Logger;
   readonly timeoutMs: number;
   readonly maxBodyBytes?: number;
+  /** How long the header of a request may take to come; its body has `timeoutMs` more. */
+  readonly headerTimeoutMs?: number;
   /** Told of every reply; `startedAt` is as `performance.now()` had it. */
   readonly observe?: (request: HttpRequest, status: number, startedAt: number) => void;
 }
@@ -82,6 +84,11 @@ export interface HttpServer {
 
 const MAX_BODY_BYTES = 1_000_000;
 const HEADER_TIMEOUT_MS = 10_000;
+const MAX_HEADER_BYTES = 16_384;
+/** How often connections are looked at for requests that take too long to come; Node's own 30 s would triple 10 s. */
+const SLOW_REQUEST_CHECK_MS = 1_000;
+/** Below the open files that a process usually may have, so that what is open can still be answered. */
+const MAX_CONNECTIONS = 10_000;
 /** Longer than the idle time of the clients' pools, so that a server never hangs up on a request on its way. */
 const KEEP_ALIVE_MS = 65_000;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -100,6 +107,14 @@ async function readBody(message: IncomingMessage, maxBytes: number): Promise<Buf
   const tooLarge = new HttpFault(413, `A body of at most ${maxBytes} bytes is expected.`, {
     connection: 'close',
   });
+  // Nothing is unpacked, so that what is counted is what is kept.
+  const encoding = message.headers['content-encoding']?.toLowerCase() ?? 'identity';
+  if (encoding !== 'identity') {
+    throw new HttpFault(415, 'A body without Content-Encoding is expected.', {
+      'accept-encoding': 'identity',
+      connection: 'close',
+    });
+  }
   if (Number(message.headers['content-length'] ?? 0) > maxBytes) throw tooLarge;
   const chunks: Buffer[] = [];
   let size = 0;
@@ -193,11 +208,16 @@ function close(server: Server): Promise<void> {
 
 /** An HTTP server that runs `handler` for every request and always answers. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { headerTimeoutMs = HEADER_TIMEOUT_MS } = options;
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
-      headersTimeout: HEADER_TIMEOUT_MS,
-      requestTimeout: options.timeoutMs + HEADER_TIMEOUT_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: headerTimeoutMs,
+      requestTimeout: options.timeoutMs + headerTimeoutMs,
+      connectionsCheckingInterval: Math.min(SLOW_REQUEST_CHECK_MS, headerTimeoutMs),
+      // A second Authorization is then no valid one, where Node would silently leave it out.
+      joinDuplicateHeaders: true,
     },
     (message, response) => {
       serve(message, response, options).catch((error: unknown) => {
@@ -206,5 +226,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       });
     },
   );
+  server.maxConnections = MAX_CONNECTIONS;
   return { server, listen: (port, host) => listen(server, port, host), close: () => close(server) };
 }

@@ -11,6 +11,7 @@ import { answerGraphQL, createGraphQLServer, type RequestContext, requestContext
 import { measureRootFields } from './graphql-metrics.js';
 import { type Handler, HttpFault, type HttpRequest, type Reply } from './http.js';
 import type { Logger } from './log.js';
+import { type CallerCheck, SERVICE_TOKEN_HEADER } from './service-tokens.js';
 import type { TokenVerifier } from './tokens.js';
 
 export interface SubgraphOptions<Context extends RequestContext> {
@@ -18,6 +19,8 @@ export interface SubgraphOptions<Context extends RequestContext> {
   readonly typeDefs: string;
   readonly resolvers: NonNullable<GraphQLSchemaModule['resolvers']>;
   readonly verify: TokenVerifier;
+  /** Whoever it refuses gets nothing of the graph. */
+  readonly checkCaller: CallerCheck;
   /** Adds the service's loaders and domain to what every request has. */
   readonly context: (base: RequestContext) => Context;
   /** Other paths that are answered, by `METHOD /path`. */
@@ -42,11 +45,24 @@ const fault = (
   body: JSON.stringify({ errors: [{ message, extensions: { code } }] }),
 });
 
+/** The reply to whoever is no service of this system; undefined for those that are. */
+async function refuse(
+  request: HttpRequest,
+  { checkCaller, log }: Pick<SubgraphOptions<RequestContext>, 'checkCaller' | 'log'>,
+): Promise<Reply | undefined> {
+  const reason = await checkCaller(request.headers[SERVICE_TOKEN_HEADER]);
+  if (reason === undefined) return undefined;
+  request.trail.code = 'UNAUTHENTICATED';
+  log.warn({ requestId: request.requestId, reason }, 'a call was refused for its service token');
+  const message = 'Only services of this system are answered here: a service token for this one is expected.';
+  return fault(401, 'UNAUTHENTICATED', message, { 'www-authenticate': 'Bearer' });
+}
+
 /** Serves a subgraph. @throws when schema and resolvers do not fit each other */
 export async function createSubgraph<Context extends RequestContext>(
   options: SubgraphOptions<Context>,
 ): Promise<Subgraph> {
-  const { log, verify, context, routes = {} } = options;
+  const { log, verify, checkCaller, context, routes = {} } = options;
   const schema = buildSubgraphSchema([{ typeDefs: parse(options.typeDefs), resolvers: options.resolvers }]);
   measureRootFields(schema);
   const server = createGraphQLServer<Context>({
@@ -60,7 +76,16 @@ export async function createSubgraph<Context extends RequestContext>(
     handler: async (request) => {
       if (request.path === '/graphql') {
         request.trail.route = request.path;
-        return answerGraphQL(server, request, async () => context(await requestContext(request, verify)));
+        return (
+          (await refuse(request, { checkCaller, log })) ??
+          answerGraphQL(
+            server,
+            request,
+            async () => context(await requestContext(request, verify)),
+            // The gateway may ask for thousands of entities at once.
+            { maxValues: Number.POSITIVE_INFINITY },
+          )
+        );
       }
       const route = routes[`${request.method} ${request.path}`];
       if (route) request.trail.route = request.path;

@@ -12,10 +12,13 @@ export type StackSecrets = {
   madePasswords: boolean;
   /** A private JWK set (RFC 7517) with one Ed25519 key. */
   signingKeysFile: string;
+  /** By which the services know each other. */
+  serviceSecret: string;
 };
 
 const PASSWORDS = 'role-passwords.json';
 const KEYS = 'keys.json';
+const SERVICE_SECRET = 'service-secret.json';
 
 /** The file with the signing keys of `dataDir`. */
 export function signingKeysFile(dataDir: string): string {
@@ -29,7 +32,10 @@ export async function openSecrets(dataDir: string): Promise<StackSecrets> {
   const madePasswords = !existsSync(passwordsFile);
   if (madePasswords) await writeSecret(passwordsFile, makePasswords());
   if (!existsSync(keysFile)) await writeSecret(keysFile, { keys: [await makeSigningKey()] });
-  return { ...(await readSecrets(dataDir)), signingKeysFile: keysFile, madePasswords };
+  const serviceSecretFile = join(dataDir, SERVICE_SECRET);
+  if (!existsSync(serviceSecretFile)) await writeSecret(serviceSecretFile, randomSecret());
+  const serviceSecret: string = JSON.parse(await readFile(serviceSecretFile, 'utf8'));
+  return { ...(await readSecrets(dataDir)), serviceSecret, signingKeysFile: keysFile, madePasswords };
 }
 
 /** The passwords that are kept in `dataDir`. */
@@ -39,8 +45,12 @@ export async function readSecrets(dataDir: string): Promise<Pick<StackSecrets, '
 
 /** Deletes the secrets of `dataDir`. */
 export async function removeSecrets(dataDir: string): Promise<void> {
-  await Promise.all([PASSWORDS, KEYS].map((name) => rm(join(dataDir, name), { force: true })));
+  await Promise.all(
+    [PASSWORDS, KEYS, SERVICE_SECRET].map((name) => rm(join(dataDir, name), { force: true })),
+  );
 }
+
+const randomSecret = (): string => randomBytes(32).toString('base64url');
 
 function makePasswords(): RolePasswords {
   const password = () => randomBytes(24).toString('base64url');

@@ -14,6 +14,7 @@ export type ServiceSettings = {
   /** URL of the database with each service's own role. */
   databaseUrls: Record<Service, string>;
   signingKeysFile: string;
+  serviceSecret: string;
   logLevel: string;
   /** For every process: REDIS_URL, RATE_LIMITS and the like. */
   passedThrough: Record<string, string>;
@@ -22,6 +23,8 @@ export type ServiceSettings = {
 const HOST = '127.0.0.1';
 const OFFSETS: Record<ProcessName, number> = { gateway: 0, users: 1, products: 2, orders: 3 };
 const OPS_OFFSET = 100;
+/** So that Apollo's own Explorer can be pointed at a local stack. */
+const APOLLO_STUDIO = 'https://studio.apollographql.com';
 
 /** The gateway at `port`, users, products and orders after it, each ops port 100 above. */
 export function portsFrom(port: number): Ports {
@@ -59,6 +62,8 @@ export function environmentOf(name: ProcessName, settings: ServiceSettings): Rec
     LOG_LEVEL: settings.logLevel,
     JWT_ISSUER: 'holdfast-local',
     JWT_AUDIENCE: 'holdfast',
+    SERVICE_SECRET: settings.serviceSecret,
+    ...(name === 'gateway' && { CORS_ORIGINS: APOLLO_STUDIO }),
     ...settings.passedThrough,
     ...own(name, settings),
   };

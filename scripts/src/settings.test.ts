@@ -24,12 +24,19 @@ test('the other ports follow from the gateway’s', () => {
   expect(portFormula('orders', 'ops')).toBe('PORT + 103');
 });
 
-test('REDIS_URL, RATE_LIMITS and CATALOG_WRITERS are handed on, and nothing else', () => {
-  const env = { REDIS_URL: 'redis://r', RATE_LIMITS: 'off', CATALOG_WRITERS: 'staff', AWS_SECRET: 'x' };
+test('settings of the services are handed on, and nothing else', () => {
+  const env = {
+    REDIS_URL: 'redis://r',
+    RATE_LIMITS: 'off',
+    CATALOG_WRITERS: 'staff',
+    MAX_COST: '9',
+    AWS_SECRET: 'x',
+  };
   expect(readLocalSettings([], env).passedThrough).toEqual({
     REDIS_URL: 'redis://r',
     RATE_LIMITS: 'off',
     CATALOG_WRITERS: 'staff',
+    MAX_COST: '9',
   });
 });
 

@@ -17,7 +17,20 @@ export type LocalSettings = {
   passedThrough: Record<string, string>;
 };
 
-const PASSED_THROUGH = ['REDIS_URL', 'RATE_LIMITS', 'CATALOG_WRITERS', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
+const PASSED_THROUGH = [
+  'REDIS_URL',
+  'RATE_LIMITS',
+  'CATALOG_WRITERS',
+  'CORS_ORIGINS',
+  'OPERATIONS',
+  'PERSISTED_OPERATIONS_FILE',
+  'MAX_DEPTH',
+  'MAX_ALIASES',
+  'MAX_ROOT_FIELDS',
+  'MAX_TOKENS',
+  'MAX_COST',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+];
 const CHOICES: Record<string, string[]> = {
   LOG_LEVEL: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
   CATALOG_WRITERS: ['everyone', 'staff'],

@@ -55,6 +55,7 @@ export type Stack = {
   services: Record<ProcessName, ServiceProcess>;
   database: { adminUrl: string; urls: Record<Service, string>; embedded: EmbeddedPostgres | undefined };
   signingKeysFile: string;
+  serviceSecret: string;
   /**
    * Starts one more process of that name, with `environment` on top of the first one's, and waits until it is ready.
    * Nothing finds it but whoever is told.
@@ -80,7 +81,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     return (options.step ?? plain)(name, work);
   };
   await mkdir(options.dataDir, { recursive: true });
-  const { rolePasswords, signingKeysFile, madePasswords } = await openSecrets(options.dataDir);
+  const { rolePasswords, signingKeysFile, serviceSecret, madePasswords } = await openSecrets(options.dataDir);
   if (madePasswords && options.databaseUrl) await refuseToTakeRolesOver(options.databaseUrl, options.dataDir);
   const server = await step('starting PostgreSQL', () =>
     openDatabaseServer({ ...options, databaseUrl: options.databaseUrl }),
@@ -94,7 +95,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const urlOf = (service: Service) => serviceUrl(adminUrl, service, rolePasswords[service]);
     const urls = { users: urlOf('users'), products: urlOf('products'), orders: urlOf('orders') };
     if (options.seeded) await step('loading demo data', () => seed(urls));
-    const made = { server, urls, signingKeysFile, services };
+    const made = { server, urls, signingKeysFile, serviceSecret, services };
     await step('starting the services', () => startServices(options, made));
     return handles(options, made);
   } catch (error) {
@@ -108,6 +109,7 @@ type Made = {
   server: DatabaseServer;
   urls: Record<Service, string>;
   signingKeysFile: string;
+  serviceSecret: string;
   /** Every process, in the order of their start. */
   services: ServiceProcess[];
 };
@@ -132,6 +134,7 @@ function definitionOf(name: ProcessName, options: StackOptions, made: Made): Ser
     ports: options.ports,
     databaseUrls: made.urls,
     signingKeysFile: made.signingKeysFile,
+    serviceSecret: made.serviceSecret,
     logLevel: options.logLevel ?? 'info',
     passedThrough: options.passedThrough ?? {},
   };
@@ -158,7 +161,7 @@ async function startAnother(
 
 function handles(options: StackOptions, made: Made): Stack {
   const { ports } = options;
-  const { server, urls, signingKeysFile, services } = made;
+  const { server, urls, signingKeysFile, serviceSecret, services } = made;
   const named = (name: ProcessName): ServiceProcess => {
     const service = services.find((each) => each.name === name);
     if (service === undefined) throw new Error(`${name} was not started`);
@@ -170,6 +173,7 @@ function handles(options: StackOptions, made: Made): Stack {
     services: each(named),
     database: { adminUrl: server.adminUrl, urls, embedded: server.embedded },
     signingKeysFile,
+    serviceSecret,
     another: (name, environment = {}) => startAnother(name, environment, options, made),
     stop: (graceMs = GRACE_MS) => stopAll(services, server, graceMs),
   };

@@ -141,6 +141,36 @@ describe('a refused field', () => {
   });
 });
 
+describe('a request that cannot be executed', () => {
+  it('is counted, and after too many of them the caller is not heard at all for a while', async () => {
+    await start('invalid=3/1m');
+    for (const query of ['{', '{ nonsense }', `{ ${'a '.repeat(3_000)} }`])
+      expect((await ask(query)).status).toBe(400);
+    for (const query of ['{', '{ me }']) {
+      const refused = await ask(query);
+      expect(refused.status).toBe(429);
+      expect(refused.errors).toEqual([
+        {
+          message: expect.stringMatching(
+            /^At most 3 requests that cannot be executed are expected in 60 s; try again in \d+ s\.$/,
+          ),
+          extensions: { code: 'RATE_LIMITED', retryAfter: expect.any(Number) },
+        },
+      ]);
+      expect(refused.headers.get('ratelimit')).toMatch(/^"invalid";r=0;t=\d+$/);
+      expect(Number(refused.headers.get('retry-after'))).toBe(refused.errors[0].extensions.retryAfter);
+    }
+    expect((await ask('{ me }', {}, 'ada')).data).toEqual({ me: 'me' });
+    expect(asked).toEqual(['me']);
+  });
+
+  it('is none that was executed, whatever came of it', async () => {
+    await start('invalid=1/1m,address=1/1m');
+    for (const status of [200, 429, 429, 429]) expect((await ask('{ me }')).status).toBe(status);
+    expect((await ask('{ __typename }')).status).toBe(200);
+  });
+});
+
 describe('the header fields', () => {
   it('say the policy that was met and what is left of it, or of the one to be met next', async () => {
     await start('address=3/1m,user=9/1m,createOrder=2/1m');

@@ -42,6 +42,8 @@ export interface Decision {
 export interface Limiter {
   /** Counts the calls, and says which of them are too many. */
   decide(calls: readonly RootCall[], caller: Caller): Promise<Decision>;
+  /** Counts something that is no call, and says whether it was too much. */
+  hit(limit: Limit, caller: Caller): Promise<Count>;
   /** What is left to the caller, uncounted. */
   look(limit: Limit, caller: Caller): Promise<Count>;
 }
@@ -164,6 +166,10 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
           }),
         );
       }
+    },
+    hit: async (limit, caller) => {
+      const taken = await counters.take(keyOf(limit, identityOf(limit, caller, {})), 1, limit);
+      return { ...taken, limit, refused: taken.granted < 1 };
     },
     look: async (limit, caller) => {
       const taken = await counters.take(keyOf(limit, identityOf(limit, caller, {})), 0, limit);

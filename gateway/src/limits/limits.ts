@@ -1,8 +1,11 @@
 // The table of rate limits: which field may be asked for how often, and who is counted.
 import { z } from 'zod';
 
-/** `caller` is the signed-in user, or the address of one who is not; `account` is the name that a login is tried with. */
-export type Counted = 'address' | 'user' | 'caller' | 'account';
+/**
+ * `caller` is the signed-in user, or the address of one who is not; `account` is the name that a login is tried with;
+ * `invalid` is the caller of a GraphQL request of which nothing could be executed.
+ */
+export type Counted = 'address' | 'user' | 'caller' | 'account' | 'invalid';
 
 export interface Limit {
   /** Its name in the setting, in the reply's headers and in the metrics. */
@@ -26,6 +29,7 @@ export const DEFAULT_LIMITS = [
   { name: 'loginAccount', field: 'login', counts: 'account', max: 10, windowMs: MINUTE_MS },
   { name: 'refreshSession', field: 'refreshSession', counts: 'address', max: 30, windowMs: MINUTE_MS },
   { name: 'createOrder', field: 'createOrder', counts: 'caller', max: 60, windowMs: MINUTE_MS },
+  { name: 'invalid', counts: 'invalid', max: 120, windowMs: MINUTE_MS },
   { name: 'user', counts: 'user', max: 1_200, windowMs: MINUTE_MS },
   { name: 'address', counts: 'address', max: 600, windowMs: MINUTE_MS },
 ] as const satisfies LimitTable;

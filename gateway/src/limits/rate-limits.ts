@@ -4,6 +4,7 @@ import type { Redis } from '@holdfast/platform/redis';
 import { clientAddress } from './client-address.js';
 import { createCounters } from './counters.js';
 import { limitHeaders, tightest } from './headers.js';
+import { createInvalidRequests, tooManyInvalid } from './invalid-requests.js';
 import { type LimitableGateway, limitGateway } from './limited-gateway.js';
 import { type Caller, type Count, createLimiter } from './limiter.js';
 import { defaultLimits, type LimitTable } from './limits.js';
@@ -11,6 +12,8 @@ import { createProcessCounters } from './process-counters.js';
 import { createRedisCounters } from './redis-counters.js';
 
 export interface RateLimits {
+  /** @throws {AppError} RATE_LIMITED when the caller has sent too much that could not be executed */
+  admit(request: HttpRequest): void;
   /** The gateway, behind the limits. */
   limit(gateway: LimitableGateway): LimitableGateway;
   /** The reply with the header fields that say how much is left to its caller. */
@@ -22,9 +25,17 @@ export interface RateLimitsOptions {
   /** Without one, each process counts for itself. */
   readonly redis: Redis | undefined;
   readonly trustedProxies: number;
+  readonly graphqlPath: string;
 }
 
-const NO_LIMITS: RateLimits = { limit: (gateway) => gateway, describe: async (_, reply) => reply };
+const NO_LIMITS: RateLimits = {
+  admit: () => undefined,
+  limit: (gateway) => gateway,
+  describe: async (_, reply) => reply,
+};
+
+/** Bad requests, bodies that are too large or of another type. */
+const INVALID_STATUSES = new Set([400, 413, 415]);
 
 export function createRateLimits({ table, ...options }: RateLimitsOptions): RateLimits {
   return table === 'off' ? NO_LIMITS : limitsIn(table, options);
@@ -32,7 +43,7 @@ export function createRateLimits({ table, ...options }: RateLimitsOptions): Rate
 
 function limitsIn(
   table: LimitTable,
-  { redis, trustedProxies }: Omit<RateLimitsOptions, 'table'>,
+  { redis, trustedProxies, graphqlPath }: Omit<RateLimitsOptions, 'table'>,
 ): RateLimits {
   const counters = createCounters(redis && createRedisCounters(redis), createProcessCounters());
   const limiter = createLimiter(table, counters);
@@ -40,6 +51,7 @@ function limitsIn(
     address: clientAddress(request, trustedProxies),
     userId,
   });
+  const invalid = createInvalidRequests(table, limiter);
   /** By request: what its calls have met so far. */
   const met = new WeakMap<HttpRequest, Count[]>();
 
@@ -53,6 +65,12 @@ function limitsIn(
   }
 
   return {
+    admit: (request) => {
+      const count = invalid.blocked(callerOf(request, request.trail.userId));
+      if (count === undefined) return;
+      met.set(request, [count]);
+      throw tooManyInvalid(count);
+    },
     limit: (gateway) =>
       limitGateway(gateway, async (request, viewer, calls) => {
         const userId = viewer.kind === 'user' ? viewer.id : undefined;
@@ -62,6 +80,9 @@ function limitsIn(
       }),
     describe: async (request, reply) => {
       const counts = met.get(request) ?? [];
+      const isInvalid = counts.length === 0 && INVALID_STATUSES.has(reply.status);
+      if (isInvalid && request.path === graphqlPath)
+        await invalid.count(callerOf(request, request.trail.userId));
       const count = tightest(counts.length > 0 ? counts : await nextCounts(request));
       return count
         ? { ...reply, headers: { ...limitHeaders(count, reply.status), ...reply.headers } }

@@ -244,7 +244,7 @@ const profile = route({
   answer: ({ me }) =>
     me === null
       ? problem('UNAUTHENTICATED', 'The access token belongs to no account.')
-      : done(200, representation(me), { 'cache-control': 'private, no-cache' }),
+      : done(200, representation(me), NO_STORE),
 });
 
 export const accountRoutes: readonly Route[] = [

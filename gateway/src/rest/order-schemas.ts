@@ -34,8 +34,8 @@ export interface DetailedOrder extends Order {
 /** The order as a member of a mutation's result. */
 export type OrderResult = { readonly __typename: 'Order' } & Order;
 
-/** Seen by the caller alone, and good only as long as nothing has changed. */
-export const PRIVATE_CACHE = { 'cache-control': 'private, no-cache' };
+/** Somebody's own: no cache keeps it, a browser's neither. */
+export const PRIVATE_CACHE = { 'cache-control': 'no-store' };
 
 export const headersOf = ({ version }: Order) => ({ etag: entityTag(version), ...PRIVATE_CACHE });
 

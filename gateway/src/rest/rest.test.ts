@@ -163,7 +163,7 @@ describe('accounts', () => {
 describe('plain HTTP', () => {
   it.each([
     ['PUT', '/products', {}, 405, 'METHOD_NOT_ALLOWED'],
-    ['OPTIONS', '/products', {}, 405, 'METHOD_NOT_ALLOWED'],
+    ['PROPFIND', '/products', {}, 405, 'METHOD_NOT_ALLOWED'],
     ['GET', '/nowhere', {}, 404, 'NOT_FOUND'],
     ['GET', '/products/', {}, 404, 'PRODUCT_NOT_FOUND'],
     ['POST', '/login', { body: '{"username":' }, 400, 'MALFORMED_JSON'],

@@ -1,7 +1,8 @@
 // A route: a GraphQL operation, a mapping of the request to its variables, a mapping of its result to an answer, and
 // a description of all of it, which OpenAPI and the docs page are made from.
-import { parseJson, type RequestContext } from '@holdfast/platform/graphql';
+import type { RequestContext } from '@holdfast/platform/graphql';
 import { HttpFault, type HttpRequest } from '@holdfast/platform/http';
+import { parseJson } from '@holdfast/platform/json';
 import { requireUser } from '@holdfast/platform/viewer';
 import type { Execute, Operation } from './operation.js';
 import { type Problem, type ProblemCode, problem } from './problem.js';

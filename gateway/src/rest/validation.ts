@@ -65,6 +65,9 @@ export function queryReader<Query>(
   };
 }
 
+/** Enough to mend what is wrong. */
+const MAX_FIELDS = 20;
+
 /** One error a field, in the order of the fields. */
 function fieldErrors(
   schema: JsonSchema,
@@ -74,6 +77,7 @@ function fieldErrors(
 ): FieldError[] {
   const byField = new Map<string, FieldError>();
   for (const error of errors) {
+    if (byField.size === MAX_FIELDS) break;
     const found = fieldError(schema, error, whole, part);
     if (!byField.has(found.field)) byField.set(found.field, found);
   }

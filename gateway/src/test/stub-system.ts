@@ -6,6 +6,7 @@ import { composeServices } from '@apollo/composition';
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { createHttpServer, type HttpServer } from '@holdfast/platform/http';
 import { createLogger } from '@holdfast/platform/log';
+import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph, type SubgraphOptions } from '@holdfast/platform/subgraph';
 import { createTokenVerifier, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/tokens';
 import type { Role } from '@holdfast/platform/viewer';
@@ -16,6 +17,7 @@ import { startGateway } from '../gateway.js';
 
 const log = createLogger('test', 'silent');
 const ISSUER = 'test';
+const SERVICE_SECRET = 'known to the stubs and to the gateway';
 
 export const SUBGRAPHS = ['users', 'products', 'orders'] as const;
 export type SubgraphName = (typeof SUBGRAPHS)[number];
@@ -92,6 +94,7 @@ export async function startStubSystem({
       typeDefs: sdl[name],
       resolvers: resolvers[name] ?? {},
       verify,
+      checkCaller: createCallerCheck({ name, secrets: [SERVICE_SECRET] }),
       context: (base) => base,
       routes: { 'GET /jwks': async () => ({ status: 200, body: JSON.stringify(jwks) }) },
       log,
@@ -110,6 +113,7 @@ export async function startStubSystem({
       OPS_PORT: '0',
       JWT_ISSUER: ISSUER,
       JWT_AUDIENCE: ISSUER,
+      SERVICE_SECRET,
       SUPERGRAPH_FILE: supergraphFile,
       USERS_URL: `${urlOf('users')}/graphql`,
       PRODUCTS_URL: `${urlOf('products')}/graphql`,

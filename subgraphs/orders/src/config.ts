@@ -4,6 +4,7 @@ import {
   databaseSettings,
   milliseconds,
   readSettings,
+  serviceTokenSettings,
   tokenSettings,
 } from '@holdfast/platform/config';
 import { workerSettings } from '@holdfast/platform/queue';
@@ -13,6 +14,7 @@ const settings = {
   ...commonSettings,
   ...databaseSettings,
   ...tokenSettings,
+  ...serviceTokenSettings,
   ...workerSettings,
   JWKS_URL: z.url(),
   /** The products service's GraphQL endpoint: where prices are read. */

@@ -4,6 +4,7 @@ import { checkDatabase, createPool } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
 import { startWorker } from '@holdfast/platform/queue';
 import type { RunningService } from '@holdfast/platform/service';
+import { createCallerCheck, createServiceTokens } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { OrdersSettings } from './config.js';
@@ -22,13 +23,20 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
   const pool = createPool({ url, max, applicationName: 'orders', log });
   const orders = createOrderTable(pool);
   const readHistories = createHistoryReader(pool);
-  const prices = createPrices(settings.PRODUCTS_URL, settings.PRODUCTS_TIMEOUT_MS);
+  const self = { name: 'orders', secrets: settings.SERVICE_SECRET };
+  const serviceTokens = createServiceTokens(self);
+  const prices = createPrices({
+    url: settings.PRODUCTS_URL,
+    timeoutMs: settings.PRODUCTS_TIMEOUT_MS,
+    serviceToken: () => serviceTokens('products'),
+  });
   const settlements = listenForSettlements(url, log);
   const placeOrder = createPlaceOrder(orders, prices, settlements);
   const subgraph = await createSubgraph({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
     resolvers,
     verify: createRemoteVerifier(settings),
+    checkCaller: createCallerCheck(self),
     context: (base) => ({
       ...base,
       orders,

@@ -1,5 +1,11 @@
 // The settings of the products service.
-import { commonSettings, databaseSettings, readSettings, tokenSettings } from '@holdfast/platform/config';
+import {
+  commonSettings,
+  databaseSettings,
+  readSettings,
+  serviceTokenSettings,
+  tokenSettings,
+} from '@holdfast/platform/config';
 import { workerSettings } from '@holdfast/platform/queue';
 import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
@@ -8,6 +14,7 @@ const settings = {
   ...commonSettings,
   ...databaseSettings,
   ...tokenSettings,
+  ...serviceTokenSettings,
   ...workerSettings,
   ...redisSettings,
   JWKS_URL: z.url(),

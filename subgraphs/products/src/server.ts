@@ -4,6 +4,7 @@ import { checkDatabase, createPool } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
 import { startWorker } from '@holdfast/platform/queue';
 import type { RunningService } from '@holdfast/platform/service';
+import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { ProductsSettings } from './config.js';
@@ -25,6 +26,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
     resolvers,
     verify: createRemoteVerifier(settings),
+    checkCaller: createCallerCheck({ name: 'products', secrets: settings.SERVICE_SECRET }),
     context: (base) => ({
       ...base,
       table,

@@ -4,6 +4,7 @@ import {
   commonSettings,
   databaseSettings,
   readSettings,
+  serviceTokenSettings,
   tokenSettings,
 } from '@holdfast/platform/config';
 import { z } from 'zod';
@@ -18,6 +19,7 @@ const keyTimes = {
 const settings = {
   ...commonSettings,
   ...tokenSettings,
+  ...serviceTokenSettings,
   ...databaseSettings,
   ...keyTimes,
   /** A JSON file with a private JWK set (RFC 7517), which may change while the service runs. */

@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '@holdfast/database/testin
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JWK } from 'jose';
 import pg from 'pg';
-import { createKey, postGraphQL, temporaryFile } from './testing.js';
+import { createKey, postGraphQL, SERVICE_SECRET, temporaryFile } from './testing.js';
 
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 const SESSION = '... on Session { accessToken refreshToken } ... on Problem { code }';
@@ -62,6 +62,7 @@ const settings = () => ({
   HOST: '127.0.0.1',
   DATABASE_URL: database.urls.users,
   SIGNING_KEYS_FILE: file.path,
+  SERVICE_SECRET,
 });
 
 async function listening({ log, process: child }: Service): Promise<{ url: string; opsUrl: string }> {
@@ -98,7 +99,7 @@ describe('the users service', () => {
   it('says every setting that it lacks, and ends with 1', async () => {
     const service = start({ ACCESS_TOKEN_TTL_S: 'soon' });
     expect(await service.ended).toBe(1);
-    for (const name of ['PORT', 'OPS_PORT', 'DATABASE_URL', 'SIGNING_KEYS_FILE']) {
+    for (const name of ['PORT', 'OPS_PORT', 'DATABASE_URL', 'SIGNING_KEYS_FILE', 'SERVICE_SECRET']) {
       expect(service.log()).toContain(`${name}: is required`);
     }
     expect(service.log()).toContain('ACCESS_TOKEN_TTL_S: ');
@@ -177,6 +178,7 @@ describe('the users service', () => {
       first.refreshToken,
       second.accessToken,
       second.refreshToken,
+      SERVICE_SECRET,
     ];
     expect(hashes.split('\n')).toHaveLength(3);
     for (const secret of [...secrets, ...hashes.split('\n'), keys[0]?.d])

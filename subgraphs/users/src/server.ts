@@ -4,6 +4,7 @@ import { checkDatabase, createPool, createWorkerPool } from '@holdfast/platform/
 import type { Handler } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import type { RunningService } from '@holdfast/platform/service';
+import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
 import { createTokenVerifier } from '@holdfast/platform/tokens';
 import type pg from 'pg';
@@ -109,6 +110,7 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
       issuer: settings.JWT_ISSUER,
       audience: settings.JWT_AUDIENCE,
     }),
+    checkCaller: createCallerCheck({ name: 'users', secrets: settings.SERVICE_SECRET }),
     context: (base) => createContext(base, domain, accounts),
     routes: { 'GET /.well-known/jwks.json': serveJwks(keys, leadS) },
     log,

@@ -140,6 +140,7 @@ describe('a sweep of sessions', () => {
       await client.query('BEGIN');
       await client.query('UPDATE users.sessions SET revoked_at = now() WHERE id = $1', [id]);
       expect(await sweep(100)).toEqual({ families: 0, tokens: 0 });
+      await client.query('ROLLBACK');
     } finally {
       client.release(true);
     }

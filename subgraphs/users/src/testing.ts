@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createTestDatabase } from '@holdfast/database/testing';
 import { createHttpServer } from '@holdfast/platform/http';
 import { createLogger } from '@holdfast/platform/log';
+import { createServiceTokens, SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import pg from 'pg';
 import { z } from 'zod';
@@ -38,6 +39,9 @@ export async function createKey(): Promise<JWK> {
   return exportJWK(privateKey);
 }
 
+export const SERVICE_SECRET = 'known to the users service and its tests';
+const serviceTokens = createServiceTokens({ name: 'test', secrets: [SERVICE_SECRET] });
+
 /** Writes `content` to a file that is gone after `remove`. */
 export async function temporaryFile(content: string): Promise<{ path: string; remove(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-users-'));
@@ -55,7 +59,11 @@ export async function postGraphQL(
 ): Promise<GraphQLReply> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...(authorization && { authorization }) },
+    headers: {
+      'content-type': 'application/json',
+      [SERVICE_TOKEN_HEADER]: await serviceTokens('users'),
+      ...(authorization && { authorization }),
+    },
     body: JSON.stringify({ query, variables }),
   });
   return { status: response.status, ...body.parse(await response.json()) };
@@ -71,6 +79,7 @@ export async function startTestUsers(env: Readonly<Record<string, string>> = {})
     OPS_PORT: '0',
     DATABASE_URL: database.urls.users,
     SIGNING_KEYS_FILE: file.path,
+    SERVICE_SECRET,
     ...env,
   });
   const log = createLogger('users', 'silent');

@@ -48,7 +48,11 @@ afterAll(async () => {
 async function ask(url: string, query: string, variables: object) {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${account.token}` },
+    headers: {
+      'content-type': 'application/json',
+      authorization: `Bearer ${account.token}`,
+      ...(await system.serviceHeaders('products')),
+    },
     body: JSON.stringify({ query, variables }),
   });
   const { data, errors } = JSON.parse(await response.text());

@@ -237,7 +237,7 @@ describe('faults', () => {
     for (const url of [`${system.url}/graphql`, system.subgraphUrl('products')]) {
       const response = await fetch(url, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { 'content-type': 'application/json', ...(await system.serviceHeaders('products')) },
         body: JSON.stringify({ query, operationName }),
       });
       expect(response.status).toBe(400);

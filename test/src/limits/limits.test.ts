@@ -28,7 +28,9 @@ beforeAll(async () => {
   redis = createRedis({ url: server.url, timeoutMs: 2_000, log: createLogger('test', 'silent') });
   // A machine that is busy with these tests is not to be taken for a Redis that is away.
   const REDIS_TIMEOUT_MS = '5000';
-  system = await startSystem({ env: { REDIS_URL: server.url, REDIS_TIMEOUT_MS, RATE_LIMITS } });
+  system = await startSystem({
+    env: { REDIS_URL: server.url, REDIS_TIMEOUT_MS, RATE_LIMITS, MAX_ROOT_FIELDS: '25' },
+  });
   second = await system.another('gateway');
   behindProxy = await system.another('gateway', { TRUSTED_PROXIES: '1' });
   client = await Client.of(system.url);

@@ -1,7 +1,8 @@
 // The whole system for a test: four processes on ports of their own, on a database of their own.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { createServiceTokens, SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { createEventLog } from '@holdfast/scripts/event-log';
 import { type EmbeddedPostgres, removePostgres } from '@holdfast/scripts/postgres';
 import type { ProcessName } from '@holdfast/scripts/services';
@@ -30,6 +31,8 @@ export interface AnotherInstance {
   stop(): Promise<void>;
 }
 
+export type Subgraph = Exclude<ProcessName, 'gateway'>;
+
 export interface System {
   /** The gateway's. */
   readonly url: string;
@@ -39,7 +42,13 @@ export interface System {
   readonly issuer: string;
   readonly audience: string;
   readonly databasePasswords: readonly string[];
-  subgraphUrl(service: Exclude<ProcessName, 'gateway'>): string;
+  /** The files in which the stack keeps its secrets. */
+  secretFiles(): Promise<string[]>;
+  /** What the services sign their calls of each other with. */
+  readonly serviceSecret: string;
+  subgraphUrl(service: Subgraph): string;
+  /** The header field by which a service is known to `service`. */
+  serviceHeaders(service: Subgraph): Promise<Record<string, string>>;
   opsUrl(service: ProcessName, path: string): string;
   pid(service: ProcessName): number | undefined;
   /** Every line that the services and the supervisor have logged. */
@@ -80,6 +89,9 @@ export async function startSystem({ ownPostgres = false, env = {} }: SystemOptio
     passedThrough: { JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE, RATE_LIMITS: 'off', ...env },
   });
   const { keys } = JSON.parse(await readFile(stack.signingKeysFile, 'utf8'));
+  const { serviceSecret } = stack;
+  secretsUsed.add(serviceSecret);
+  const serviceTokens = createServiceTokens({ name: 'test', secrets: [serviceSecret] });
   const passwords = JSON.parse(await readFile(join(dataDir, 'role-passwords.json'), 'utf8'));
 
   return {
@@ -90,6 +102,10 @@ export async function startSystem({ ownPostgres = false, env = {} }: SystemOptio
     issuer: ISSUER,
     audience: AUDIENCE,
     databasePasswords: Object.values(passwords),
+    secretFiles: async () =>
+      (await readdir(dataDir)).filter((name) => name.endsWith('.json')).map((name) => join(dataDir, name)),
+    serviceSecret,
+    serviceHeaders: async (service) => ({ [SERVICE_TOKEN_HEADER]: await serviceTokens(service) }),
     subgraphUrl: (service) => `${stack.urls[service]}/graphql`,
     opsUrl: (service, path) => stack.opsUrls[service] + path,
     pid: (service) => stack.services[service].pid,

@@ -1,6 +1,7 @@
 // Asks the products service, over HTTP, what a product costs at this moment.
 import { AppError } from '@holdfast/platform/errors';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
+import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { tracedCall, traceHeaders } from '@holdfast/platform/tracing';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
@@ -26,8 +27,15 @@ const answer = z.object({
   data: z.object({ product: z.object({ price: z.string() }).nullable() }),
 });
 
+export interface PricesOptions {
+  readonly url: string;
+  readonly timeoutMs: number;
+  /** What `Service-Authorization` says to the products service. */
+  readonly serviceToken: () => Promise<string>;
+}
+
 /** A client of the products service at `url`, over kept connections. Never retries: the caller may. */
-export function createPrices(url: string, timeoutMs: number): Prices {
+export function createPrices({ url, timeoutMs, serviceToken }: PricesOptions): Prices {
   const agent = new Agent({ connections: 32, keepAliveTimeout: 30_000 });
 
   async function ask(productId: string, requestId: string, remainingMs: number): Promise<unknown> {
@@ -36,6 +44,7 @@ export function createPrices(url: string, timeoutMs: number): Prices {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
+        [SERVICE_TOKEN_HEADER]: await serviceToken(),
         ...traceHeaders(),
         [REQUEST_ID_HEADER]: requestId,
         [TIMEOUT_HEADER]: String(remainingMs),

@@ -1,0 +1,184 @@
+// What an operation asks for, measured: its depth, aliases, root fields and cost. One pass over the document, each
+// fragment once however often it is spread; only the sizes of lists wait for a request's variables.
+import {
+  type ArgumentNode,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLArgument,
+  type GraphQLField,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  getNamedType,
+  getNullableType,
+  isInterfaceType,
+  isListType,
+  isObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionNode,
+  type SelectionSetNode,
+} from 'graphql';
+import { fragmentsOf } from '../limits/root-fields.js';
+
+/** How many entries a list is taken to have when nothing says how many are wanted. */
+const UNSIZED_LIST = 5;
+/** Lists of a page: the page's field has said how long they are. */
+const PAGE_LISTS = new Set(['edges', 'nodes']);
+
+/** How often what is below a field is there: a number, or a variable's value. */
+type Size = number | { readonly variable: string; readonly otherwise: number };
+
+/** A selection set, with every fragment in it counted as often as it is spread. */
+interface Selection {
+  depth: number;
+  aliases: number;
+  /** Fields of this very level. */
+  fields: number;
+  /** The cost of what no variable has a say in. */
+  cost: number;
+  /** What costs `size` times its own cost. */
+  readonly parts: { readonly size: Size; readonly of: Selection }[];
+}
+
+export interface Measured {
+  readonly depth: number;
+  readonly aliases: number;
+  readonly rootFields: number;
+  /** Every field costs 1, times the sizes of the lists that it is in. */
+  cost(variables: Readonly<Record<string, unknown>>): number;
+}
+
+interface Scope {
+  readonly schema: GraphQLSchema;
+  readonly definitions: Readonly<Record<string, FragmentDefinitionNode>>;
+  /** By name; shared by all who spread it. */
+  readonly fragments: Map<string, Selection>;
+}
+
+/** Measures an operation of a document that is valid. Introspection has neither depth nor cost. */
+export function measure(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+): Measured {
+  const scope = { schema, definitions: fragmentsOf(document), fragments: new Map() };
+  const type = schema.getRootType(operation.operation) ?? undefined;
+  const root = selectionOf(operation.selectionSet, type, scope);
+  const { depth, aliases, fields: rootFields } = root;
+  if (root.parts.length === 0) return { depth, aliases, rootFields, cost: () => root.cost };
+  const defaults = variableDefaults(operation);
+  return {
+    depth,
+    aliases,
+    rootFields,
+    cost: (variables) => costOf(root, { ...defaults, ...variables }, new Map()),
+  };
+}
+
+const empty = (): Selection => ({ depth: 0, aliases: 0, fields: 0, cost: 0, parts: [] });
+
+function selectionOf(set: SelectionSetNode, type: GraphQLNamedType | undefined, scope: Scope): Selection {
+  const whole = empty();
+  for (const node of set.selections) {
+    if (node.kind === Kind.FIELD) addField(whole, node, type, scope);
+    else addFragment(whole, fragmentOf(node, type, scope));
+  }
+  return whole;
+}
+
+function fragmentOf(
+  node: Exclude<SelectionNode, FieldNode>,
+  type: GraphQLNamedType | undefined,
+  scope: Scope,
+): Selection {
+  const on = (name: string | undefined) => (name === undefined ? type : scope.schema.getType(name));
+  if (node.kind === Kind.INLINE_FRAGMENT)
+    return selectionOf(node.selectionSet, on(node.typeCondition?.name.value), scope);
+  const name = node.name.value;
+  const known = scope.fragments.get(name);
+  if (known) return known;
+  const definition = scope.definitions[name];
+  if (!definition) return empty();
+  const selection = selectionOf(definition.selectionSet, on(definition.typeCondition.name.value), scope);
+  scope.fragments.set(name, selection);
+  return selection;
+}
+
+function addFragment(whole: Selection, fragment: Selection): void {
+  whole.depth = Math.max(whole.depth, fragment.depth);
+  whole.aliases += fragment.aliases;
+  whole.fields += fragment.fields;
+  addCost(whole, 1, fragment);
+}
+
+function addField(whole: Selection, node: FieldNode, type: GraphQLNamedType | undefined, scope: Scope): void {
+  const name = node.name.value;
+  const isIntrospection = name.startsWith('__');
+  const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
+  const below = node.selectionSet
+    ? selectionOf(node.selectionSet, field && getNamedType(field.type), scope)
+    : empty();
+  whole.fields += 1;
+  whole.aliases += (node.alias ? 1 : 0) + below.aliases;
+  if (isIntrospection) return;
+  whole.depth = Math.max(whole.depth, 1 + below.depth);
+  whole.cost += 1;
+  addCost(whole, field ? sizeOf(node, field) : 1, below);
+}
+
+function addCost(whole: Selection, size: Size, of: Selection): void {
+  if (of.parts.length === 0 && typeof size === 'number') whole.cost += size * of.cost;
+  else whole.parts.push({ size, of });
+}
+
+function sizeOf({ name, arguments: given = [] }: FieldNode, field: GraphQLField<unknown, unknown>): Size {
+  const first = field.args.find((argument) => argument.name === 'first');
+  if (first)
+    return pageSize(
+      first,
+      given.find((argument) => argument.name.value === 'first'),
+    );
+  const isList = isListType(getNullableType(field.type)) && !PAGE_LISTS.has(name.value);
+  return isList ? UNSIZED_LIST : 1;
+}
+
+function pageSize({ defaultValue }: GraphQLArgument, given: ArgumentNode | undefined): Size {
+  const otherwise = typeof defaultValue === 'number' ? defaultValue : UNSIZED_LIST;
+  if (given?.value.kind === Kind.INT) return atLeastOne(Number(given.value.value));
+  if (given?.value.kind !== Kind.VARIABLE) return otherwise;
+  return { variable: given.value.name.value, otherwise };
+}
+
+/** A size that the subgraph will refuse must not make anything cheaper. */
+const atLeastOne = (size: number): number => Math.max(1, size);
+
+function variableDefaults({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, unknown> {
+  return Object.fromEntries(
+    variableDefinitions.flatMap(({ variable, defaultValue }) =>
+      defaultValue?.kind === Kind.INT ? [[variable.name.value, Number(defaultValue.value)]] : [],
+    ),
+  );
+}
+
+/** `known`: what a selection costs that is there several times, so that it is added up once. */
+function costOf(
+  selection: Selection,
+  variables: Readonly<Record<string, unknown>>,
+  known: Map<Selection, number>,
+): number {
+  const before = known.get(selection);
+  if (before !== undefined) return before;
+  const cost = selection.parts.reduce(
+    (sum, { size, of }) => sum + lengthOf(size, variables) * costOf(of, variables, known),
+    selection.cost,
+  );
+  known.set(selection, cost);
+  return cost;
+}
+
+function lengthOf(size: Size, variables: Readonly<Record<string, unknown>>): number {
+  if (typeof size === 'number') return size;
+  const value = variables[size.variable];
+  return typeof value === 'number' ? atLeastOne(value) : size.otherwise;
+}

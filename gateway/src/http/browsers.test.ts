@@ -1,0 +1,187 @@
+// What browsers are told: which sites may read a reply, what a page may load, and what is not to be kept.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type StubSystem, startStubSystem } from '../test/stub-system.js';
+
+const SHOP = 'https://shop.example.com';
+const resolvers = { users: { Query: { me: () => null } } };
+
+let system: StubSystem;
+let bare: StubSystem;
+beforeAll(async () => {
+  system = await startStubSystem({
+    resolvers,
+    settings: { CORS_ORIGINS: `${SHOP}, http://localhost:5173`, TRUSTED_PROXIES: '1' },
+  });
+  bare = await startStubSystem({ resolvers });
+});
+afterAll(async () => {
+  await system.close();
+  await bare.close();
+});
+
+const call = (path: string, init: RequestInit = {}, { url } = system) =>
+  fetch(url + path, { redirect: 'manual', ...init });
+const preflight = (path: string, origin: string, method = 'POST', from = system) =>
+  call(
+    path,
+    {
+      method: 'OPTIONS',
+      headers: {
+        origin,
+        'access-control-request-method': method,
+        'access-control-request-headers': 'content-type,authorization',
+      },
+    },
+    from,
+  );
+
+const corsOf = ({ headers }: Response) =>
+  Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control-')));
+
+describe('a preflight', () => {
+  it.each([
+    ['/graphql', 'GET, POST, OPTIONS'],
+    ['/products', 'GET, HEAD, POST, OPTIONS'],
+    ['/products/1', 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS'],
+    ['/orders', 'GET, HEAD, POST, OPTIONS'],
+    ['/orders/1/cancel', 'POST, OPTIONS'],
+    ['/login', 'POST, OPTIONS'],
+    ['/profile/password', 'PUT, OPTIONS'],
+  ])('of %s is answered with its methods', async (path, methods) => {
+    const reply = await preflight(path, SHOP);
+    expect(reply.status).toBe(204);
+    expect(reply.headers.get('vary')).toBe('Origin');
+    expect(corsOf(reply)).toEqual({
+      'access-control-allow-origin': SHOP,
+      'access-control-allow-methods': methods,
+      'access-control-allow-headers': expect.any(String),
+      'access-control-max-age': '7200',
+    });
+    const allowed = reply.headers.get('access-control-allow-headers')?.toLowerCase().split(', ');
+    for (const name of [
+      'authorization',
+      'content-type',
+      'if-match',
+      'if-none-match',
+      'idempotency-key',
+      'prefer',
+    ])
+      expect(allowed).toContain(name);
+    for (const name of ['apollographql-client-name', 'x-apollo-operation-name', 'apollo-require-preflight'])
+      expect(allowed).toContain(name);
+  });
+
+  it('allows nothing to an origin that is not listed, and nobody where none is', async () => {
+    for (const origin of [
+      'https://evil.example',
+      `${SHOP}.evil.example`,
+      SHOP.toUpperCase(),
+      'http://shop.example.com',
+      `${SHOP}:8443`,
+      'null',
+      '*',
+    ]) {
+      const reply = await preflight('/graphql', origin);
+      expect(reply.status).toBe(204);
+      expect(corsOf(reply)).toEqual({});
+      expect(reply.headers.get('vary')).toBe('Origin');
+    }
+    const reply = await preflight('/graphql', SHOP, 'POST', bare);
+    expect(corsOf(reply)).toEqual({});
+    expect(reply.headers.has('vary')).toBe(false);
+  });
+
+  it('of nothing is 404', async () => {
+    expect((await preflight('/nowhere', SHOP)).status).toBe(404);
+  });
+});
+
+describe('OPTIONS without an origin', () => {
+  it('says what there is', async () => {
+    const reply = await call('/orders', { method: 'OPTIONS' });
+    expect([reply.status, reply.headers.get('allow')]).toEqual([204, 'GET, HEAD, POST, OPTIONS']);
+    expect(corsOf(reply)).toEqual({});
+  });
+});
+
+describe('a reply', () => {
+  it('can be read by the sites that are listed, faults included, and never with credentials', async () => {
+    for (const path of ['/products/1', '/nowhere', '/profile', '/', '/graphql?query={me{id}}'])
+      for (const origin of [SHOP, 'http://localhost:5173']) {
+        const reply = await call(path, { headers: { origin, 'apollo-require-preflight': 'yes' } });
+        expect(corsOf(reply)).toEqual({
+          'access-control-allow-origin': origin,
+          'access-control-expose-headers': expect.stringMatching(
+            /ETag.*Link.*RateLimit.*Retry-After.*X-Request-Id/,
+          ),
+        });
+        expect(reply.headers.get('vary')).toMatch(/(^|, )Origin$/);
+      }
+    const other = await call('/products/1', { headers: { origin: 'https://evil.example' } });
+    expect(corsOf(other)).toEqual({});
+    expect((await call('/')).headers.get('vary')).toBe('accept, Origin');
+  });
+
+  it('has the header fields that browsers heed', async () => {
+    for (const path of [
+      '/products/1',
+      '/nowhere',
+      '/',
+      '/docs',
+      '/openapi.json',
+      '/graphql?query={me{id}}',
+    ]) {
+      const { headers } = await call(path, { headers: { accept: '*/*' } });
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('referrer-policy')).toBe('no-referrer');
+      expect(headers.get('cross-origin-resource-policy')).toBe('same-origin');
+      expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'.*frame-ancestors 'none'/);
+      expect(headers.has('server') || headers.has('x-powered-by')).toBe(false);
+    }
+  });
+
+  it('asks for HTTPS only when a trusted proxy says that it was used', async () => {
+    const hsts = async (proto: string, from = system) =>
+      (await call('/', { headers: { 'x-forwarded-proto': proto } }, from)).headers.get(
+        'strict-transport-security',
+      );
+    expect(await hsts('https')).toBe('max-age=31536000');
+    expect(await hsts('http')).toBeNull();
+    expect(await hsts('https, http')).toBeNull();
+    expect(await hsts('https', bare)).toBeNull();
+    expect((await call('/')).headers.has('strict-transport-security')).toBe(false);
+  });
+
+  it('with anything of a person in it is kept by no cache', async () => {
+    const headers = {
+      authorization: `Bearer ${await system.token('1')}`,
+      'content-type': 'application/json',
+    };
+    for (const [path, body] of [
+      ['/profile'],
+      ['/orders'],
+      ['/orders/1'],
+      ['/login', '{"username":"ada","password":"x"}'],
+      ['/token/refresh', '{"refresh_token":"x"}'],
+      ['/graphql', '{"query":"{ me { id } }"}'],
+    ] as const) {
+      const reply = await call(path, { headers, ...(body && { method: 'POST', body }) });
+      expect(`${path} ${reply.headers.get('cache-control')}`).toBe(`${path} no-store`);
+    }
+  });
+});
+
+describe('the explorer', () => {
+  it('may load what it says it loads, talk to this server, and be framed by nobody', async () => {
+    const reply = await call('/graphql', { headers: { accept: 'text/html' } });
+    const policy = reply.headers.get('content-security-policy') ?? '';
+    const page = await reply.text();
+    const nonce = /<script nonce="([0-9a-f]+)"/.exec(page)?.[1];
+    expect(policy).toContain(`script-src 'self' 'nonce-${nonce}' https://`);
+    expect(policy).toMatch(/frame-src [^;]*https:\/\/sandbox\.embed\.apollographql\.com/);
+    for (const directive of ["connect-src 'self'", "default-src 'none'", "frame-ancestors 'none'"])
+      expect(policy.split('; ')).toContain(directive);
+    const meta = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(page)?.[1] ?? 'none';
+    expect(policy).toContain(meta);
+  });
+});

@@ -1,0 +1,45 @@
+// Who sends GraphQL that cannot be executed, over and over, makes us parse and validate for nothing. Such requests are
+// counted when they have failed; from the one that was too many on, the caller's next are refused unread.
+import { AppError } from '@holdfast/platform/errors';
+import { LRUCache } from 'lru-cache';
+import { type Caller, type Count, type Limiter, secondsUntil } from './limiter.js';
+import type { LimitTable } from './limits.js';
+
+export interface InvalidRequests {
+  /** The count that keeps the caller out for now. Asks no store: good requests must not pay for bad ones. */
+  blocked(caller: Caller): Count | undefined;
+  count(caller: Caller): Promise<void>;
+}
+
+/** Callers that are kept out at a time; the oldest are let in again. */
+const MAX_CALLERS = 20_000;
+
+export function createInvalidRequests(table: LimitTable, limiter: Limiter): InvalidRequests {
+  const limit = table.find(({ counts }) => counts === 'invalid');
+  const until = new LRUCache<string, { readonly count: Count; readonly endsAt: number }>({
+    max: MAX_CALLERS,
+  });
+  const keyOf = ({ userId, address }: Caller) =>
+    userId === undefined ? `address ${address}` : `user ${userId}`;
+  return {
+    blocked: (caller) => {
+      const block = until.get(keyOf(caller));
+      const resetMs = block ? block.endsAt - Date.now() : 0;
+      return block && resetMs > 0 ? { ...block.count, resetMs } : undefined;
+    },
+    count: async (caller) => {
+      const count = limit && (await limiter.hit(limit, caller));
+      if (count && (count.refused || count.remaining === 0))
+        until.set(keyOf(caller), { count: { ...count, refused: true }, endsAt: Date.now() + count.resetMs });
+    },
+  };
+}
+
+export function tooManyInvalid({ limit: { max, windowMs }, resetMs }: Count): AppError {
+  const retryAfter = secondsUntil(resetMs);
+  return new AppError(
+    'RATE_LIMITED',
+    `At most ${max} requests that cannot be executed are expected in ${windowMs / 1_000} s; try again in ${retryAfter} s.`,
+    { details: { retryAfter } },
+  );
+}

@@ -1,0 +1,144 @@
+// What can be learnt by asking: a login does not tell whether there is such an account, neither by what it says nor by
+// how long it takes. A registration must say that a name is taken, and takes as long whatever it says.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Account, Client, type Reply, secretsUsed, uniqueName } from '../support/client.js';
+import { type System, startSystem } from '../support/system.js';
+
+const PAIRS = 200;
+/** Far from what a skipped hash would make of it, which is a factor of four at least. */
+const NOISE = 1.1;
+
+let system: System;
+let client: Client;
+let account: Account;
+
+beforeAll(async () => {
+  system = await startSystem();
+  client = await Client.of(system.url);
+  account = await client.account();
+});
+afterAll(() => system?.stop());
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+async function timed(call: () => Promise<Reply>, status: number): Promise<number> {
+  const startedAt = performance.now();
+  expect((await call()).status).toBe(status);
+  return performance.now() - startedAt;
+}
+
+interface Contender {
+  readonly status: number;
+  readonly call: () => Promise<Reply>;
+}
+
+/**
+ * The median over all pairs of how much longer `one` takes than `other`. The two of a pair run right after each other,
+ * by turns one or the other first, so that what else the machine does weighs on both.
+ */
+async function ratioOf(one: Contender, other: Contender): Promise<number> {
+  const ratios: number[] = [];
+  for (let pair = 0; pair < PAIRS; pair += 1) {
+    const order = pair % 2 === 0 ? [one, other] : [other, one];
+    const times = new Map<Contender, number>();
+    for (const each of order) times.set(each, await timed(each.call, each.status));
+    ratios.push((times.get(one) ?? Number.NaN) / (times.get(other) ?? Number.NaN));
+  }
+  return median(ratios);
+}
+
+const expectEqual = (ratio: number) => {
+  expect(ratio).toBeLessThan(NOISE);
+  expect(ratio).toBeGreaterThan(1 / NOISE);
+};
+
+const login = (username: string) =>
+  client.rest('POST', '/login', { body: { username, password: 'not the password 42' } });
+
+describe('a login that fails', () => {
+  it('says the same of a known name, an unknown one, an address and what can be neither', async () => {
+    const shapeOf = ({ status, body, headers }: Reply) => ({
+      status,
+      body: { ...body, request_id: 'ID' },
+      names: [...headers.keys()].sort(),
+    });
+    const known = shapeOf(await login(account.username));
+    expect(known).toMatchObject({ status: 401, body: { code: 'INVALID_CREDENTIALS' } });
+    const names = [
+      'nobody-at-all',
+      `${account.username}@example.com`,
+      'nobody@example.com',
+      'no name!',
+      'x'.repeat(300),
+    ];
+    for (const name of names) expect(shapeOf(await login(name))).toEqual(known);
+    const graphql = async (username: string) => {
+      const query =
+        'mutation($u: String!) { login(input: { username: $u, password: "wrong" }) { __typename ... on Problem { code message } } }';
+      return client.graphql(query, { u: username });
+    };
+    expect(await graphql('nobody-at-all')).toEqual(await graphql(account.username));
+  });
+
+  it.each<[string, () => string, () => string]>([
+    ['a known and an unknown username', () => account.username, () => uniqueName('nobody')],
+    [
+      'a known and an unknown address',
+      () => `${account.username}@example.com`,
+      () => `${uniqueName('nobody')}@example.com`,
+    ],
+  ])(
+    `takes as long for %s, over ${PAIRS} pairs`,
+    async (_, known, unknown) => {
+      expectEqual(
+        await ratioOf(
+          { status: 401, call: () => login(known()) },
+          { status: 401, call: () => login(unknown()) },
+        ),
+      );
+    },
+    180_000,
+  );
+});
+
+describe('a registration', () => {
+  const password = `correct horse ${crypto.randomUUID()}`;
+  secretsUsed.add(password);
+  const register = (username: string, email: string) =>
+    client.rest('POST', '/register', { body: { username, email, password } });
+  const free = () => uniqueName('free');
+  const taken = {
+    username: (): Contender => ({
+      status: 409,
+      call: () => register(account.username, `${free()}@example.com`),
+    }),
+    email: (): Contender => ({
+      status: 409,
+      call: () => register(free(), `${account.username}@example.com`),
+    }),
+  };
+
+  it('says which of the two is taken, and nothing about whose it is', async () => {
+    const username = await taken.username().call();
+    expect(username.body).toMatchObject({ code: 'USERNAME_TAKEN' });
+    const email = await taken.email().call();
+    expect(email.body).toMatchObject({ code: 'EMAIL_TAKEN' });
+    for (const { text } of [username, email]) expect(text).not.toContain(account.id);
+  });
+
+  it(`takes as long for a taken username as for a taken address, over ${PAIRS} pairs`, async () => {
+    expectEqual(await ratioOf(taken.username(), taken.email()));
+  }, 180_000);
+
+  it(`hashes before it looks, so that a taken name is not refused sooner, over ${PAIRS} pairs`, async () => {
+    const name = () => {
+      const username = free();
+      return register(username, `${username}@example.com`);
+    };
+    // A new account is a commit as well: it may take longer, but only by that.
+    const ratio = await ratioOf(taken.username(), { status: 201, call: name });
+    expect(ratio).toBeGreaterThan(0.6);
+    expect(ratio).toBeLessThan(1.4);
+  }, 180_000);
+});

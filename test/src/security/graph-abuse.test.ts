@@ -1,0 +1,148 @@
+// Operations that are small to send and large to answer. Each is refused before a subgraph is asked, and in no time.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Account, Client } from '../support/client.js';
+import { type AnotherInstance, type System, startSystem } from '../support/system.js';
+import { type VitalSigns, vitalSigns } from '../support/vital-signs.js';
+
+/** Far more than a refusal needs, and far less than any of these would take to be planned. */
+const SOON_MS = 3_000;
+
+let system: System;
+let closed: AnotherInstance;
+let account: Account;
+let vital: VitalSigns;
+
+beforeAll(async () => {
+  system = await startSystem();
+  closed = await system.another('gateway', { INTROSPECTION: 'off' });
+  const client = await Client.of(system.url);
+  account = await client.account();
+  await client.product(account.token);
+  vital = vitalSigns(system);
+}, 60_000);
+afterAll(async () => {
+  await vital?.expectUnharmed();
+  await system?.stop();
+});
+
+async function send(body: unknown, url = system.url) {
+  const startedAt = performance.now();
+  const reply = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${account.token}` },
+    body: JSON.stringify(body),
+  });
+  const text = await reply.text();
+  const { data, errors = [] } = JSON.parse(text);
+  const codes: string[] = errors.map(({ extensions }: { extensions: { code: string } }) => extensions.code);
+  return { data, codes, length: text.length, ms: performance.now() - startedAt };
+}
+
+const times = (count: number, part: (index: number) => string): string =>
+  Array.from({ length: count }, (_, index) => part(index)).join(' ');
+
+const deep = (levels: number): string =>
+  `{ orders { edges { node { ${'user { orders { edges { node { '.repeat(levels)}id${' } } } }'.repeat(levels)} } } } }`;
+
+/** Each fragment spreads the next one ten times: 10 to the power of `fragments` fields. */
+const bomb = (fragments: number): string =>
+  `{ ...f0 } ${times(fragments, (n) => `fragment f${n} on Query { ${times(10, (k) => `a${n}x${k}: __typename ...f${n + 1}`)} }`)} fragment f${fragments} on Query { me { id } }`;
+
+const directives = (count: number): string => `{ me { id ${'@include(if: true) '.repeat(count)} } }`;
+
+const TOO_COMPLEX: Record<string, string> = {
+  'a hundred levels': deep(25),
+  'levels through inline fragments': `{ orders { edges { node { ${'... on Order { user { ... on User { orders { edges { node { '.repeat(20)}id${' } } } } } }'.repeat(20)} } } } }`,
+  'a page of pages of pages':
+    '{ orders(first: 100) { edges { node { user { orders(first: 100) { edges { node { user { orders(first: 100) { edges { node { id } } } } } } } } } } } }',
+  '31 aliases': `{ ${times(31, (n) => `a${n}: me { id }`)} }`,
+  '10,000 aliases': `{ ${times(10_000, (n) => `a${n}: me { id }`)} }`,
+  '1,000 aliases below the root': `{ me { ${times(1_000, (n) => `a${n}: username`)} } }`,
+  '25 root fields without an alias': `{ ${times(7, () => 'me { id }')} ${times(25, (n) => `p${n}: products { edges { cursor } }`)} }`,
+  'a list of 100 asked 20 times': `{ ${times(20, (n) => `p${n}: products(first: 100) { edges { node { id name price stock version } } }`)} }`,
+  'a bomb of fragments': bomb(20),
+  'a flood of directives': directives(10_000),
+  'a document of 900 kB': `{ me { ${'id '.repeat(300_000)} } }`,
+};
+
+const REFUSED: Record<string, string> = {
+  'fragments in a circle': '{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }',
+  'a fragment in itself': '{ me { ...u } } fragment u on User { id ...u }',
+  'a directive that may come once, twice': '{ me @include(if: true) @include(if: true) { id } }',
+  'a directive that there is not': '{ me @nothing { id } }',
+  'fields that cannot be merged': `{ me { ${times(200, (n) => `a: ${n % 2 ? 'id' : 'username'}`)} } }`,
+  'a circle in introspection': `{ __schema { types { ${'fields { type { '.repeat(10)}name${' } }'.repeat(10)} } } }`,
+};
+
+describe('an operation that asks for too much', () => {
+  it.each(Object.entries(TOO_COMPLEX))('is QUERY_TOO_COMPLEX: %s', async (_, query) => {
+    const { data, codes, length, ms } = await send({ query });
+    expect([data ?? null, codes]).toEqual([null, ['QUERY_TOO_COMPLEX']]);
+    expect(length).toBeLessThan(2_000);
+    expect(ms).toBeLessThan(SOON_MS);
+  });
+
+  it('is still that when the sizes of its lists come in variables, or as defaults of those', async () => {
+    const nested = (head: string) =>
+      `${head} { orders(first: $n) { edges { node { user { orders(first: $n) { edges { node { user { orders(first: $n) { edges { node { id } } } } } } } } } } } }`;
+    const inVariables = await send({ query: nested('query($n: Int!)'), variables: { n: 100 } });
+    expect(inVariables.codes).toEqual(['QUERY_TOO_COMPLEX']);
+    expect((await send({ query: nested('query($n: Int = 100)') })).codes).toEqual(['QUERY_TOO_COMPLEX']);
+    // The same document is good when it asks for little: it was not remembered as a bad one.
+    expect((await send({ query: nested('query($n: Int!)'), variables: { n: 2 } })).codes).toEqual([]);
+  });
+
+  it.each(Object.entries(REFUSED))('is refused for what it is: %s', async (_, query) => {
+    const { data, codes, length, ms } = await send({ query });
+    expect(data ?? null).toBeNull();
+    expect(['BAD_USER_INPUT', 'QUERY_TOO_COMPLEX']).toContain(codes[0]);
+    expect(length).toBeLessThan(10_000);
+    expect(ms).toBeLessThan(SOON_MS);
+  });
+
+  it('reaches no subgraph', async () => {
+    const asked = () =>
+      system.logs().filter((line) => /"service":"(users|orders|products)".*"request"/.test(line)).length;
+    const before = asked();
+    await send({ query: TOO_COMPLEX['a page of pages of pages'] });
+    await send({ query: TOO_COMPLEX['31 aliases'] });
+    expect(asked()).toBe(before);
+  });
+});
+
+describe('a batch', () => {
+  it.each([
+    [[{ query: '{ __typename }' }, { query: '{ __typename }' }]],
+    [[]],
+    [[[]]],
+    ['{ __typename }'],
+    [null],
+    [1],
+  ])('of requests in one body is refused: %j', async (body) => {
+    const { data, codes } = await send(body);
+    expect([data ?? null, codes]).toEqual([null, ['BAD_USER_INPUT']]);
+  });
+});
+
+describe('introspection that is off', () => {
+  it.each([
+    '{ __schema { types { name } } }',
+    '{ __type(name: "User") { fields { name } } }',
+    '{ me { id } s: __schema { queryType { name } } }',
+  ])('answers nothing: %s', async (query) => {
+    expect((await send({ query })).codes).toEqual([]);
+    const { data, codes } = await send({ query }, closed.url);
+    expect([data ?? null, codes[0]]).toEqual([null, 'BAD_USER_INPUT']);
+  });
+
+  it('does not give names away in suggestions', async () => {
+    const { codes, length } = await send({ query: '{ prodcts { edges { cursor } } }' }, closed.url);
+    expect([codes, length < 500]).toEqual([['BAD_USER_INPUT'], true]);
+    const reply = await fetch(`${closed.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"query":"{ prodcts { edges { cursor } } }"}',
+    });
+    expect(await reply.text()).not.toContain('Did you mean');
+  });
+});

@@ -1,0 +1,85 @@
+// Forged access tokens, at every door. (Every protected call of GraphQL and REST is tried in contract/auth.test.ts.)
+import { createServer, type Server } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Account, Client } from '../support/client.js';
+import { forgeries } from '../support/forgeries.js';
+import { head, sendRaw, statusesIn } from '../support/raw-http.js';
+import { askSubgraph } from '../support/subgraph.js';
+import { type Subgraph, type System, startSystem } from '../support/system.js';
+import { type VitalSigns, vitalSigns } from '../support/vital-signs.js';
+
+let system: System;
+let client: Client;
+let account: Account;
+let vital: VitalSigns;
+let attacker: Server;
+let attackerUrl: string;
+const asked: string[] = [];
+
+beforeAll(async () => {
+  attacker = createServer(({ url }, response) => {
+    asked.push(url ?? '');
+    response.end('{"keys":[]}');
+  });
+  await new Promise<void>((resolve) => attacker.listen(0, '127.0.0.1', resolve));
+  const address = attacker.address();
+  attackerUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  system = await startSystem();
+  client = await Client.of(system.url);
+  account = await client.account();
+  vital = vitalSigns(system);
+});
+afterAll(async () => {
+  await vital?.expectUnharmed();
+  await system?.stop();
+  attacker.close();
+});
+
+const PROTECTED: Record<Subgraph, string> = {
+  users: '{ me { id } }',
+  products: 'mutation { adjustStock(id: "01890a5d-ac96-774b-bcce-b302099a8057", delta: 1) { __typename } }',
+  orders: '{ orders { edges { node { id } } } }',
+};
+
+describe('a forged access token', () => {
+  it('is refused by each subgraph itself, though a service presents it, and no address in it is asked', async () => {
+    const tokens = await forgeries(system, account, attackerUrl);
+    for (const service of ['users', 'products', 'orders'] as const) {
+      const good = await askSubgraph(system, service, { query: PROTECTED[service], token: account.token });
+      expect(good.errors).toEqual([]);
+      for (const [kind, token] of Object.entries(tokens)) {
+        if (token === undefined) continue;
+        const { errors } = await askSubgraph(system, service, { query: PROTECTED[service], token });
+        const codes = errors.map(({ extensions }) => extensions.code);
+        expect({ service, kind, codes }).toEqual({ service, kind, codes: ['UNAUTHENTICATED'] });
+      }
+    }
+    for (const token of Object.values(tokens)) {
+      expect((await client.rest('GET', '/profile', { token })).status).toBe(401);
+      const { data, errors } = await client.graphql('{ orders { edges { cursor } } }', {}, token);
+      expect([data.orders, errors[0]?.extensions.code]).toEqual([null, 'UNAUTHENTICATED']);
+    }
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('the Authorization header', () => {
+  const profile = (...lines: string[]) =>
+    sendRaw(system.url, [head('GET', '/profile', ...lines, 'Connection: close')]);
+
+  it('is refused when it comes twice, whichever of the two is good', async () => {
+    const good = `Authorization: Bearer ${account.token}`;
+    expect(statusesIn(await profile(good))).toEqual([200]);
+    expect(statusesIn(await profile(good, 'Authorization: Bearer garbled'))).toEqual([401]);
+    expect(statusesIn(await profile('Authorization: Bearer garbled', good))).toEqual([401]);
+    expect(statusesIn(await profile(good, good))).toEqual([401]);
+  });
+
+  it('is refused with 431 when it has 100 kB', async () => {
+    expect(statusesIn(await profile(`Authorization: Bearer ${'A'.repeat(100_000)}`))).toEqual([431]);
+  });
+
+  it.each(['Basic', 'Token', 'JWT', ''])('is refused with the scheme "%s"', async (scheme) => {
+    expect(statusesIn(await profile(`Authorization: ${scheme} ${account.token}`))).toEqual([401]);
+  });
+});

@@ -1,0 +1,26 @@
+// Whether an attack has left a mark: every process must still be the same one, ready, and without a fault in its log.
+import { expect } from '@jest/globals';
+import type { System } from './system.js';
+
+const PROCESSES = ['gateway', 'users', 'products', 'orders'] as const;
+
+export interface VitalSigns {
+  /** Fails unless the same processes run and are ready, and none has logged an error since. */
+  expectUnharmed(): Promise<void>;
+}
+
+export function vitalSigns(system: System): VitalSigns {
+  const pids = PROCESSES.map((name) => system.pid(name));
+  const seen = system.logs().length;
+  return {
+    expectUnharmed: async () => {
+      expect(PROCESSES.map((name) => system.pid(name))).toEqual(pids);
+      for (const name of PROCESSES) expect((await fetch(system.opsUrl(name, '/readyz'))).status).toBe(200);
+      const faults = system
+        .logs()
+        .slice(seen)
+        .filter((line) => /"level":"(error|fatal)"/.test(line));
+      expect(faults).toEqual([]);
+    },
+  };
+}
