@@ -1,5 +1,11 @@
 // The settings of the gateway; the only reader of the environment.
-import { commonSettings, milliseconds, readSettings, tokenSettings } from '@holdfast/platform/config';
+import {
+  commonSettings,
+  milliseconds,
+  readSettings,
+  subgraphCallSettings,
+  tokenSettings,
+} from '@holdfast/platform/config';
 import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
 import { rateLimits } from './limits/limits.js';
@@ -18,6 +24,7 @@ const settings = {
   ...commonSettings,
   ...tokenSettings,
   ...redisSettings,
+  ...subgraphCallSettings,
   /** The composed schema; taken over anew whenever the file changes. */
   SUPERGRAPH_FILE: z.string().min(1),
   /** Where each subgraph answers GraphQL. The supergraph file's own addresses are never used. */

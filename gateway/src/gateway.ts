@@ -102,10 +102,11 @@ function createServer(
 function createDataSources(settings: GatewaySettings): Map<string, SubgraphDataSource> {
   const urls = { users: settings.USERS_URL, products: settings.PRODUCTS_URL, orders: settings.ORDERS_URL };
   const { SUBGRAPH_TIMEOUT_MS: timeoutMs, SUBGRAPH_CONNECTIONS: connections } = settings;
+  const { SUBGRAPH_CONNECTION_MAX_AGE_MS: connectionMaxAgeMs } = settings;
   return new Map(
     Object.entries(urls).map(([name, url]) => [
       name,
-      createSubgraphDataSource({ name, url, timeoutMs, connections }),
+      createSubgraphDataSource({ name, url, timeoutMs, connections, connectionMaxAgeMs }),
     ]),
   );
 }

@@ -4,8 +4,9 @@ import type { GraphQLDataSource, GraphQLDataSourceProcessOptions } from '@apollo
 import { AppError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
+import { createHttpPool } from '@holdfast/platform/http-client';
 import { GraphQLError, Kind, parse } from 'graphql';
-import { Pool } from 'undici';
+import type { Pool } from 'undici';
 
 type SubgraphRequest = GraphQLDataSourceProcessOptions<RequestContext>;
 type SubgraphReply = Awaited<ReturnType<GraphQLDataSource['process']>>;
@@ -18,6 +19,7 @@ export interface SubgraphDataSourceOptions {
   readonly url: string;
   readonly timeoutMs: number;
   readonly connections: number;
+  readonly connectionMaxAgeMs: number;
 }
 
 export interface SubgraphDataSource extends GraphQLDataSource<RequestContext> {
@@ -25,7 +27,6 @@ export interface SubgraphDataSource extends GraphQLDataSource<RequestContext> {
   close(): Promise<void>;
 }
 
-const CONNECT_TIMEOUT_MS = 2_000;
 const GRAPHQL_MEDIA_TYPE = /^application\/(json|graphql-response\+json)\b/i;
 
 /**
@@ -35,11 +36,9 @@ const GRAPHQL_MEDIA_TYPE = /^application\/(json|graphql-response\+json)\b/i;
  */
 export function createSubgraphDataSource(options: SubgraphDataSourceOptions): SubgraphDataSource {
   const { name, timeoutMs } = options;
-  const { origin, pathname } = new URL(options.url);
-  const pool = new Pool(origin, {
-    connections: options.connections,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-  });
+  const { url, connections, connectionMaxAgeMs: maxAgeMs } = options;
+  const { pathname } = new URL(url);
+  const pool = createHttpPool({ url, connections, maxAgeMs });
 
   return {
     process: async (call) => {

@@ -4,6 +4,7 @@ import {
   databaseSettings,
   milliseconds,
   readSettings,
+  subgraphCallSettings,
   tokenSettings,
 } from '@holdfast/platform/config';
 import { workerSettings } from '@holdfast/platform/queue';
@@ -14,6 +15,7 @@ const settings = {
   ...databaseSettings,
   ...tokenSettings,
   ...workerSettings,
+  ...subgraphCallSettings,
   JWKS_URL: z.url(),
   /** The products service's GraphQL endpoint: where prices are read. */
   PRODUCTS_URL: z.url(),

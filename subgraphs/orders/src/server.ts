@@ -21,7 +21,11 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
   const pool = createPool({ url, max, applicationName: 'orders', log });
   const orders = createOrderTable(pool);
   const readHistories = createHistoryReader(pool);
-  const prices = createPrices(settings.PRODUCTS_URL, settings.PRODUCTS_TIMEOUT_MS);
+  const prices = createPrices(
+    settings.PRODUCTS_URL,
+    settings.PRODUCTS_TIMEOUT_MS,
+    settings.SUBGRAPH_CONNECTION_MAX_AGE_MS,
+  );
   const settlements = listenForSettlements(url, log);
   const placeOrder = createPlaceOrder(orders, prices, settlements);
   const subgraph = await createSubgraph({

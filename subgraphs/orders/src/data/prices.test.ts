@@ -19,7 +19,7 @@ async function pricesFrom(reply: unknown, status = 200): Promise<Prices> {
   await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', () => resolve()));
   const address = listening.address();
   const port = typeof address === 'object' && address ? address.port : 0;
-  prices = createPrices(`http://127.0.0.1:${port}/graphql`, 200);
+  prices = createPrices(`http://127.0.0.1:${port}/graphql`, 200, 30_000);
   return prices;
 }
 

@@ -1,7 +1,7 @@
 // Asks the products service, over HTTP, what a product costs at this moment.
 import { AppError } from '@holdfast/platform/errors';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
-import { Agent, request } from 'undici';
+import { createHttpPool } from '@holdfast/platform/http-client';
 import { z } from 'zod';
 
 export interface Prices {
@@ -16,6 +16,7 @@ export interface Prices {
   close(): Promise<void>;
 }
 
+const CONNECTIONS = 32;
 const QUERY = 'query PriceOfProduct($id: ID!) { product(id: $id) { price } }';
 
 /** Null without an error is "no such product"; beside one it only says that nobody can tell right now. */
@@ -25,12 +26,13 @@ const answer = z.object({
 });
 
 /** A client of the products service at `url`, over kept connections. Never retries: the caller may. */
-export function createPrices(url: string, timeoutMs: number): Prices {
-  const agent = new Agent({ connections: 32, keepAliveTimeout: 30_000 });
+export function createPrices(url: string, timeoutMs: number, connectionMaxAgeMs: number): Prices {
+  const pool = createHttpPool({ url, connections: CONNECTIONS, maxAgeMs: connectionMaxAgeMs });
+  const { pathname: path } = new URL(url);
 
   async function ask(productId: string, requestId: string, remainingMs: number): Promise<unknown> {
-    const { statusCode, body } = await request(url, {
-      dispatcher: agent,
+    const { statusCode, body } = await pool.request({
+      path,
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -58,6 +60,6 @@ export function createPrices(url: string, timeoutMs: number): Prices {
         });
       }
     },
-    close: () => agent.close(),
+    close: () => pool.close(),
   };
 }
