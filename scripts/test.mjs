@@ -1,14 +1,18 @@
-// `npm test`: sets up what is missing (a redis-server among it), then lint and format, drift of checked-in files, and every test. With a
+// `npm test`: sets up what is missing (programs of the system's among it), then lint and format, drift of checked-in files, and every test. With a
 // pattern, `npm test -- roles`, only the matching tests. `--long --minutes N`: the race, model and crash tests
 // for that long.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensureRedisServer } from './redis-server.mjs';
+import { ensureProgram } from './debian-programs.mjs';
 import { runMain, setUp } from './setup.mjs';
 import { node, ROOT, StepFailed } from './steps.mjs';
 
+const PROGRAMS = [
+  { program: 'redis-server', debianPackage: 'redis-server' },
+  { program: 'haproxy', debianPackage: 'haproxy' },
+];
 const LONG_TESTS = 'test/dist/(concurrency|faults|model)/';
 
 await runMain(async () => {
@@ -31,7 +35,7 @@ await runMain(async () => {
   };
 
   await step('set-up', async () => {
-    await ensureRedisServer();
+    for (const program of PROGRAMS) await ensureProgram(program);
     await setUp({ compose: false });
   });
   if (!long && rest.length === 0) {
