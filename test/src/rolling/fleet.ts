@@ -9,10 +9,17 @@ import { type LoadBalancer, startLoadBalancer } from '../support/load-balancer.j
 import { startRedis } from '../support/redis.js';
 import { type AnotherInstance, type System, startSystem } from '../support/system.js';
 
-/** Longer than the load balancer takes to see it, and than callers keep a connection that they do not use. */
-const DRAIN_DELAY_MS = 2_000;
+const SETTINGS = {
+  /** Longer than the load balancer takes to see it, and than callers keep a connection that they do not use. */
+  DRAIN_DELAY_MS: '2000',
+  QUEUE_LEASE_MS: '1500',
+  SUBGRAPH_CONNECTION_MAX_AGE_MS: '5000',
+  /** How slow an overloaded machine may be is not the question here. */
+  SUBGRAPH_TIMEOUT_MS: '10000',
+};
 
 type Lives = Pick<AnotherInstance, 'kill' | 'restart' | 'stop'>;
+type AllLives = Record<ProcessName, Lives[]>;
 
 export interface Fleet {
   /** The load balancer's, for the gateways. */
@@ -44,75 +51,95 @@ export async function startFleet(): Promise<Fleet> {
   await copyFile(join(ROOT, 'gateway/supergraph.graphql'), supergraphFile);
   const ports = await Promise.all(INSTANCES.map(() => freePorts()));
   const [redis, balancer] = await Promise.all([startRedis(), startLoadBalancer(ports)]);
-  const system = await startSystem({
-    ports: portsOf(ports, 0),
-    env: {
-      REDIS_URL: redis.url,
-      DRAIN_DELAY_MS: String(DRAIN_DELAY_MS),
-      QUEUE_LEASE_MS: '1500',
-      SUBGRAPH_CONNECTION_MAX_AGE_MS: '5000',
-      // How slow an overloaded machine may be is not the question here.
-      SUBGRAPH_TIMEOUT_MS: '10000',
-    },
-    environment: environmentOf(balancer, supergraphFile),
-  });
-  const first = (name: ProcessName): Lives => ({
-    kill: () => system.kill(name),
-    restart: () => system.restart(name),
-    stop: () => system.terminate(name),
-  });
-  const second = (name: ProcessName) => system.another(name, {}, { ports: portsOf(ports, 1)[name] });
-  const [users, products, orders, gateway] = await Promise.all(PROCESSES.map(second));
-  if (!users || !products || !orders || !gateway) throw new Error('a second instance is missing');
-  const lives: Record<ProcessName, Lives[]> = {
-    users: [first('users'), users],
-    products: [first('products'), products],
-    orders: [first('orders'), orders],
-    gateway: [first('gateway'), gateway],
+  let system: System | undefined;
+  const stop = async (): Promise<void> => {
+    await system?.stop();
+    await Promise.all([redis.stop(), balancer.stop()]);
+    await rm(folder, { recursive: true, force: true });
   };
-  for (const name of PROCESSES) for (const index of INSTANCES) await balancer.until(name, index, 'UP');
+  try {
+    system = await startSystem({
+      ports: portsOf(ports, 0),
+      env: { ...SETTINGS, REDIS_URL: redis.url },
+      environment: environmentOf(balancer, supergraphFile),
+    });
+    const lives = await startSeconds(system, ports);
+    for (const name of PROCESSES) for (const index of INSTANCES) await balancer.until(name, index, 'UP');
+    return {
+      url: balancer.urls.gateway,
+      gatewayUrls: ports.map(({ gateway }) => `http://127.0.0.1:${gateway.http}`),
+      folder,
+      supergraphFile,
+      system,
+      ...replacements({ system, balancer, ports, lives }),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
 
+/** Starts the second instance of each service. */
+async function startSeconds(system: System, ports: readonly Ports[]): Promise<AllLives> {
+  const both = async (name: ProcessName): Promise<Lives[]> => {
+    const first: Lives = {
+      kill: () => system.kill(name),
+      restart: () => system.restart(name),
+      stop: () => system.terminate(name),
+    };
+    return [first, await system.another(name, {}, { ports: portsOf(ports, 1)[name] })];
+  };
+  const [users, products, orders, gateway] = await Promise.all([
+    both('users'),
+    both('products'),
+    both('orders'),
+    both('gateway'),
+  ]);
+  return { users, products, orders, gateway };
+}
+
+interface Parts {
+  readonly system: System;
+  readonly balancer: LoadBalancer;
+  readonly ports: readonly Ports[];
+  readonly lives: AllLives;
+}
+
+function replacements({ system, balancer, ports, lives }: Parts) {
   const drains: Fleet['drains'] = { users: [], products: [], orders: [], gateway: [] };
   const one = (name: ProcessName, index: number): Lives => {
     const found = lives[name][index];
     if (!found) throw new Error(`there is no instance ${index} of ${name}`);
     return found;
   };
-  const drain = async (name: ProcessName, index: number) => {
+  async function drain(name: ProcessName, index: number): Promise<void> {
     const from = performance.now();
     await one(name, index).stop();
     drains[name].push((performance.now() - from) / 1_000);
     await balancer.until(name, index, 'DOWN');
-  };
+  }
+  async function start(name: ProcessName, index: number): Promise<void> {
+    await one(name, index).restart();
+    await balancer.until(name, index, 'UP');
+  }
 
   return {
-    url: balancer.urls.gateway,
-    gatewayUrls: ports.map(({ gateway }) => `http://127.0.0.1:${gateway.http}`),
-    folder,
-    supergraphFile,
-    system,
     drains,
-    roll: async (name, index) => {
+    roll: async (name: ProcessName, index: number) => {
       await drain(name, index);
-      await one(name, index).restart();
-      await balancer.until(name, index, 'UP');
+      await start(name, index);
     },
-    rollTo: async (name, index, entry) => {
+    rollTo: async (name: ProcessName, index: number, entry: string | undefined) => {
       await drain(name, index);
       const own = { ports: portsOf(ports, index)[name], ...(entry !== undefined && { entry }) };
       lives[name][index] = await system.another(name, {}, own);
       await balancer.until(name, index, 'UP');
     },
-    crash: async (name, index) => {
+    crash: async (name: ProcessName, index: number) => {
       await one(name, index).kill();
       await balancer.until(name, index, 'DOWN');
-      await one(name, index).restart();
-      await balancer.until(name, index, 'UP');
-    },
-    stop: async () => {
-      await system.stop();
-      await Promise.all([redis.stop(), balancer.stop()]);
-      await rm(folder, { recursive: true, force: true });
+      await start(name, index);
     },
   };
 }

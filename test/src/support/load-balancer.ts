@@ -2,12 +2,13 @@
 // that say they are ready, knows nothing of HTTP requests, and repeats nothing.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { freePort } from '@holdfast/scripts/ports';
+import { commandOf, isRunning } from '@holdfast/scripts/processes';
 import { type Ports, PROCESSES, type ProcessName } from '@holdfast/scripts/services';
 import { eventually } from './client.js';
 
@@ -43,25 +44,19 @@ defaults
 
 /** @param instances the ports of every instance of every service, the first of each first */
 export async function startLoadBalancer(instances: readonly Ports[]): Promise<LoadBalancer> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-balancer-'));
+  await sweepAbandoned();
+  const folder = await mkdtemp(join(tmpdir(), `holdfast-balancer-${process.pid}-`));
   const socket = join(folder, 'admin');
-  const ports = await Promise.all(PROCESSES.map(async (name) => ({ name, port: await freePort() })));
-  const services = ports.map(({ name, port }) =>
-    [
-      `listen ${name}`,
-      `  bind 127.0.0.1:${port}`,
-      ...instances.map((each, index) => {
-        const { http, ops } = each[name];
-        return `  server ${index} 127.0.0.1:${http} port ${ops}`;
-      }),
-    ].join('\n'),
-  );
-  const admin = `global\n  stats socket ${socket}`;
-  await writeFile(join(folder, 'haproxy.cfg'), `${[DEFAULTS, admin, ...services].join('\n')}\n`);
-  const child = await launch(join(folder, 'haproxy.cfg'), socket);
+  const ports = {
+    users: await freePort(),
+    products: await freePort(),
+    orders: await freePort(),
+    gateway: await freePort(),
+  };
+  await writeFile(join(folder, 'haproxy.cfg'), configuration(socket, ports, instances));
+  const child = await launch(folder, socket);
+  const urlOf = (name: ProcessName) => `http://127.0.0.1:${ports[name]}`;
 
-  const urlOf = (name: ProcessName) =>
-    `http://127.0.0.1:${ports.find((each) => each.name === name)?.port ?? 0}`;
   return {
     urls: {
       users: urlOf('users'),
@@ -88,13 +83,29 @@ export async function startLoadBalancer(instances: readonly Ports[]): Promise<Lo
   };
 }
 
+function configuration(
+  socket: string,
+  ports: Record<ProcessName, number>,
+  instances: readonly Ports[],
+): string {
+  const services = PROCESSES.flatMap((name) => [
+    `listen ${name}`,
+    `  bind 127.0.0.1:${ports[name]}`,
+    ...instances.map(
+      (each, index) => `  server ${index} 127.0.0.1:${each[name].http} port ${each[name].ops}`,
+    ),
+  ]);
+  return [DEFAULTS, 'global', `  stats socket ${socket}`, ...services, ''].join('\n');
+}
+
 /** The column of `show stat` that says UP or DOWN. */
 const STATUS = 17;
 
-async function launch(config: string, socket: string): Promise<ChildProcess> {
+async function launch(folder: string, socket: string): Promise<ChildProcess> {
   // Debian's haproxy is where only root looks. In the foreground, so that it ends with its child process.
   const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin` };
-  const child = spawn('haproxy', ['-db', '-f', config], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const args = ['-db', '-f', join(folder, 'haproxy.cfg'), '-p', join(folder, 'pid')];
+  const child = spawn('haproxy', args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let lastWords = '';
   child.stderr.on('data', (chunk) => {
     lastWords = `${lastWords}${chunk}`.slice(-2_000);
@@ -114,4 +125,16 @@ async function ask(path: string, command: string): Promise<string> {
   const connection = connect(path);
   connection.end(`${command}\n`);
   return text(connection);
+}
+
+/** Ends the load balancers of test runs that were killed, and removes their folders. */
+async function sweepAbandoned(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const owner = /^holdfast-balancer-(\d+)-/.exec(name)?.[1];
+    if (owner === undefined || (await isRunning(Number(owner)))) continue;
+    const folder = join(tmpdir(), name);
+    const pid = Number(await readFile(join(folder, 'pid'), 'utf8').catch(() => '0'));
+    if (pid > 0 && (await commandOf(pid)).includes('haproxy')) process.kill(pid, 'SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+  }
 }
