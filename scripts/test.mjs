@@ -1,4 +1,4 @@
-// `npm test`: sets up what is missing (redis-server and promtool among it), then lint and format, drift of checked-in
+// `npm test`: sets up what is missing (redis-server, promtool and haproxy among it), then lint and format, drift of checked-in
 // files, and every test. With a pattern, `npm test -- roles`, only the matching tests. `--long --minutes N`: the race,
 // model and crash tests for that long.
 
@@ -12,6 +12,7 @@ import { node, ROOT, StepFailed } from './steps.mjs';
 const PROGRAMS = [
   { program: 'redis-server', debianPackage: 'redis-server', brewPackage: 'redis' },
   { program: 'promtool', debianPackage: 'prometheus' },
+  { program: 'haproxy', debianPackage: 'haproxy' },
 ];
 const LONG_TESTS = 'test/dist/(concurrency|faults|model)/';
 

@@ -5,6 +5,7 @@ import {
   milliseconds,
   readSettings,
   serviceTokenSettings,
+  subgraphCallSettings,
   tokenSettings,
 } from '@holdfast/platform/config';
 import { redisSettings } from '@holdfast/platform/redis';
@@ -29,6 +30,7 @@ const settings = {
   ...tokenSettings,
   ...serviceTokenSettings,
   ...redisSettings,
+  ...subgraphCallSettings,
   /** The composed schema; taken over anew whenever the file changes. */
   SUPERGRAPH_FILE: z.string().min(1),
   /** Where each subgraph answers GraphQL. The supergraph file's own addresses are never used. */

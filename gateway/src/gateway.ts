@@ -135,6 +135,7 @@ function createServer({
 function createDataSources(settings: GatewaySettings): Map<string, SubgraphDataSource> {
   const urls = { users: settings.USERS_URL, products: settings.PRODUCTS_URL, orders: settings.ORDERS_URL };
   const { SUBGRAPH_TIMEOUT_MS: timeoutMs, SUBGRAPH_CONNECTIONS: connections } = settings;
+  const { SUBGRAPH_CONNECTION_MAX_AGE_MS: connectionMaxAgeMs } = settings;
   const serviceTokens = createServiceTokens({ name: 'gateway', secrets: settings.SERVICE_SECRET });
   return new Map(
     Object.entries(urls).map(([name, url]) => [
@@ -144,6 +145,7 @@ function createDataSources(settings: GatewaySettings): Map<string, SubgraphDataS
         url,
         timeoutMs,
         connections,
+        connectionMaxAgeMs,
         serviceToken: () => serviceTokens(name),
       }),
     ]),

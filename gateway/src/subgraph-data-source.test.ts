@@ -27,6 +27,7 @@ async function start(
     url: `http://127.0.0.1:${port}/graphql`,
     timeoutMs,
     connections: 2,
+    connectionMaxAgeMs: 30_000,
     serviceToken: async () => 'Bearer test',
   });
 }

@@ -4,10 +4,11 @@ import type { GraphQLDataSource, GraphQLDataSourceProcessOptions } from '@apollo
 import { AppError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
+import { createHttpPool } from '@holdfast/platform/http-client';
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { traceHeaders } from '@holdfast/platform/tracing';
 import { GraphQLError, Kind, parse } from 'graphql';
-import { Pool } from 'undici';
+import type { Pool } from 'undici';
 import { measureSubgraph } from './subgraph-metrics.js';
 
 type SubgraphRequest = GraphQLDataSourceProcessOptions<RequestContext>;
@@ -21,6 +22,7 @@ export interface SubgraphDataSourceOptions {
   readonly url: string;
   readonly timeoutMs: number;
   readonly connections: number;
+  readonly connectionMaxAgeMs: number;
   /** What `Service-Authorization` says to this subgraph. */
   readonly serviceToken: () => Promise<string>;
 }
@@ -30,7 +32,6 @@ export interface SubgraphDataSource extends GraphQLDataSource<RequestContext> {
   close(): Promise<void>;
 }
 
-const CONNECT_TIMEOUT_MS = 2_000;
 const GRAPHQL_MEDIA_TYPE = /^application\/(json|graphql-response\+json)\b/i;
 
 /**
@@ -40,11 +41,9 @@ const GRAPHQL_MEDIA_TYPE = /^application\/(json|graphql-response\+json)\b/i;
  */
 export function createSubgraphDataSource(options: SubgraphDataSourceOptions): SubgraphDataSource {
   const { name, timeoutMs } = options;
-  const { origin, pathname } = new URL(options.url);
-  const pool = new Pool(origin, {
-    connections: options.connections,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-  });
+  const { url, connections, connectionMaxAgeMs: maxAgeMs } = options;
+  const { pathname } = new URL(url);
+  const pool = createHttpPool({ url, connections, maxAgeMs });
   const measure = measureSubgraph(name);
 
   return {

@@ -20,11 +20,20 @@ export const commonSettings = {
   OPS_PORT: port,
   HOST: z.string().min(1).default('0.0.0.0'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  /** How long readiness says no before connections are closed, so that load balancers notice. */
+  /**
+   * How long readiness says no before connections are closed: longer than load balancers take to notice, and than
+   * clients keep a connection that they do not use.
+   */
   DRAIN_DELAY_MS: milliseconds(0, 20_000),
   ...tracingSettings,
   /** The commit that was built: shown in the metric build_info. */
   REVISION: z.string().max(64).default('unknown'),
+};
+
+/** What a service takes that calls a subgraph. */
+export const subgraphCallSettings = {
+  /** When a connection to a subgraph is opened anew, so that instances which are new get their share. */
+  SUBGRAPH_CONNECTION_MAX_AGE_MS: z.coerce.number().int().min(100).max(3_600_000).default(30_000),
 };
 
 /** What a service needs to check access tokens. */

@@ -87,6 +87,35 @@ describe('the HTTP server', () => {
     expect(await reply).toBe('done');
     await closed;
   });
+
+  it('asks callers to leave while it drains, and still serves who comes', async () => {
+    let finish = (): void => undefined;
+    const waiting = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    let begin = (): void => undefined;
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const port = await serve(async ({ path }) => {
+      if (path !== '/wait') return { status: 200, body: path };
+      begin();
+      await waiting;
+      return { status: 200, body: path };
+    });
+    const leaving = async (path: string) => {
+      const reply = await fetch(`http://127.0.0.1:${port}${path}`);
+      return [await reply.text(), reply.headers.get('connection')];
+    };
+    expect(await leaving('/before')).toEqual(['/before', 'keep-alive']);
+    const underWay = leaving('/wait');
+    await begun;
+    http?.drain();
+    finish();
+    expect(await underWay).toEqual(['/wait', 'close']);
+    for (const path of ['/idle-connection', '/new-connection'])
+      expect(await leaving(path)).toEqual([path, 'close']);
+  });
 });
 
 /** Sends `text` over a socket of its own, and gives what came back once the server has closed it. */

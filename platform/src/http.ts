@@ -78,6 +78,8 @@ export interface HttpServer {
   readonly server: Server;
   /** Resolves to the port, once it is open. */
   listen(port: number, host: string): Promise<number>;
+  /** From now on every reply asks its caller to leave the connection. New ones are still taken. */
+  drain(): void;
   /** Accepts nothing new, finishes what is under way, then resolves. */
   close(): Promise<void>;
 }
@@ -89,7 +91,7 @@ const MAX_HEADER_BYTES = 16_384;
 const SLOW_REQUEST_CHECK_MS = 1_000;
 /** Below the open files that a process usually may have, so that what is open can still be answered. */
 const MAX_CONNECTIONS = 10_000;
-/** Longer than the idle time of the clients' pools, so that a server never hangs up on a request on its way. */
+/** Longer than clients keep a connection that they do not use, so that a server never hangs up on a request on its way. */
 const KEEP_ALIVE_MS = 65_000;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
@@ -131,9 +133,10 @@ async function readBody(message: IncomingMessage, maxBytes: number): Promise<Buf
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
 }
 
-function send(response: ServerResponse, requestId: string, reply: Reply): void {
+function send(response: ServerResponse, requestId: string, reply: Reply, last: boolean): void {
   if (response.destroyed || response.headersSent) return;
   const headers: Record<string, string | number> = { ...reply.headers, [REQUEST_ID_HEADER]: requestId };
+  if (last) headers['connection'] = 'close';
   if (reply.body !== undefined) headers['content-length'] = Buffer.byteLength(reply.body);
   else if (reply.status !== 204 && reply.status !== 304) headers['content-length'] = 0;
   response.writeHead(reply.status, headers);
@@ -170,6 +173,7 @@ async function serve(
   message: IncomingMessage,
   response: ServerResponse,
   options: HttpServerOptions,
+  draining: () => boolean,
 ): Promise<void> {
   const startedAt = performance.now();
   const request = requestOf(message, options);
@@ -179,7 +183,7 @@ async function serve(
   } catch (error) {
     reply = options.onFault(error, request);
   }
-  send(response, request.requestId, reply);
+  send(response, request.requestId, reply, draining());
   options.observe?.(request, reply.status, startedAt);
   logRequest(options.log, request, reply, startedAt);
 }
@@ -200,7 +204,6 @@ function close(server: Server): Promise<void> {
     server.close(() => resolve());
     // Connections that are idle now would keep the server open; busy ones close after their reply.
     server.closeIdleConnections();
-    server.on('request', (_, response) => response.setHeader('connection', 'close'));
     const sweep = setInterval(() => server.closeIdleConnections(), 100);
     server.once('close', () => clearInterval(sweep));
   });
@@ -209,6 +212,10 @@ function close(server: Server): Promise<void> {
 /** An HTTP server that runs `handler` for every request and always answers. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { headerTimeoutMs = HEADER_TIMEOUT_MS } = options;
+  let draining = false;
+  const drain = (): void => {
+    draining = true;
+  };
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -220,12 +227,20 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       joinDuplicateHeaders: true,
     },
     (message, response) => {
-      serve(message, response, options).catch((error: unknown) => {
+      serve(message, response, options, () => draining).catch((error: unknown) => {
         options.log.error({ err: error }, 'a request could not be answered');
         response.destroy();
       });
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
-  return { server, listen: (port, host) => listen(server, port, host), close: () => close(server) };
+  return {
+    server,
+    listen: (port, host) => listen(server, port, host),
+    drain,
+    close: () => {
+      drain();
+      return close(server);
+    },
+  };
 }

@@ -68,6 +68,8 @@ async function serve<Settings extends LifecycleSettings>(
 
   return async () => {
     draining = true;
+    // Who is here leaves with the reply, while load balancers learn to send nobody; only then is the door closed.
+    http.drain();
     await pause(settings.DRAIN_DELAY_MS);
     // Requests first: one that waits for its order needs the worker. But a client that trickles its body must not cost
     // the jobs under way their time.

@@ -48,6 +48,16 @@ export type StackOptions = {
 /** One more process of a service, with the settings of the first on ports of its own. */
 export type Instance = { url: string; opsUrl: string; service: ServiceProcess };
 
+/** What one more process has of its own. */
+export type InstanceOptions = {
+  /** On top of the first one's. */
+  environment?: Record<string, string>;
+  /** Otherwise two that are free. */
+  ports?: Ports[ProcessName];
+  /** Another program than the first one's: the next version of the service. */
+  entry?: string;
+};
+
 export type Stack = {
   /** Where each process answers, without a path. */
   urls: Record<ProcessName, string>;
@@ -56,11 +66,8 @@ export type Stack = {
   database: { adminUrl: string; urls: Record<Service, string>; embedded: EmbeddedPostgres | undefined };
   signingKeysFile: string;
   serviceSecret: string;
-  /**
-   * Starts one more process of that name, with `environment` on top of the first one's, and waits until it is ready.
-   * Nothing finds it but whoever is told.
-   */
-  another(name: ProcessName, environment?: Record<string, string>): Promise<Instance>;
+  /** Starts one more process of that name and waits until it is ready. Nothing finds it but whoever is told. */
+  another(name: ProcessName, own?: InstanceOptions): Promise<Instance>;
   /** SIGTERM to every process, SIGKILL after `graceMs` (default 25 s), the database last. */
   stop(graceMs?: number): Promise<void>;
 };
@@ -148,13 +155,17 @@ function definitionOf(name: ProcessName, options: StackOptions, made: Made): Ser
 
 async function startAnother(
   name: ProcessName,
-  environment: Record<string, string>,
+  own: InstanceOptions,
   options: StackOptions,
   made: Made,
 ): Promise<Instance> {
-  const ports = { ...options.ports, [name]: { http: await freePort(), ops: await freePort() } };
+  const ports = {
+    ...options.ports,
+    [name]: own.ports ?? { http: await freePort(), ops: await freePort() },
+  };
   const definition = definitionOf(name, { ...options, ports }, made);
-  const service = addService({ ...definition, env: { ...definition.env, ...environment } }, options, made);
+  const env = { ...definition.env, ...own.environment };
+  const service = addService({ ...definition, env, entry: own.entry ?? definition.entry }, options, made);
   await service.start();
   return { url: httpUrl(ports, name), opsUrl: opsUrl(ports, name), service };
 }
@@ -174,7 +185,7 @@ function handles(options: StackOptions, made: Made): Stack {
     database: { adminUrl: server.adminUrl, urls, embedded: server.embedded },
     signingKeysFile,
     serviceSecret,
-    another: (name, environment = {}) => startAnother(name, environment, options, made),
+    another: (name, own = {}) => startAnother(name, own, options, made),
     stop: (graceMs = GRACE_MS) => stopAll(services, server, graceMs),
   };
 }

@@ -5,6 +5,7 @@ import {
   milliseconds,
   readSettings,
   serviceTokenSettings,
+  subgraphCallSettings,
   tokenSettings,
 } from '@holdfast/platform/config';
 import { workerSettings } from '@holdfast/platform/queue';
@@ -16,6 +17,7 @@ const settings = {
   ...tokenSettings,
   ...serviceTokenSettings,
   ...workerSettings,
+  ...subgraphCallSettings,
   JWKS_URL: z.url(),
   /** The products service's GraphQL endpoint: where prices are read. */
   PRODUCTS_URL: z.url(),

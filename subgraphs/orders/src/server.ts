@@ -28,6 +28,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
   const prices = createPrices({
     url: settings.PRODUCTS_URL,
     timeoutMs: settings.PRODUCTS_TIMEOUT_MS,
+    connectionMaxAgeMs: settings.SUBGRAPH_CONNECTION_MAX_AGE_MS,
     serviceToken: () => serviceTokens('products'),
   });
   const settlements = listenForSettlements(url, log);

@@ -5,8 +5,8 @@ import { basename, join } from 'node:path';
 import { createServiceTokens, SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { createEventLog } from '@holdfast/scripts/event-log';
 import { type EmbeddedPostgres, removePostgres } from '@holdfast/scripts/postgres';
-import type { ProcessName } from '@holdfast/scripts/services';
-import { freePorts, type Stack, startStack } from '@holdfast/scripts/stack';
+import type { Ports, ProcessName } from '@holdfast/scripts/services';
+import { freePorts, type InstanceOptions, type Stack, startStack } from '@holdfast/scripts/stack';
 import type { JWK } from 'jose';
 import { createTestDatabase, testServer } from '../setup/database.js';
 import { secretsUsed } from './client.js';
@@ -16,6 +16,10 @@ export interface SystemOptions {
   readonly ownPostgres?: boolean;
   /** Extra settings of every service. Limits are off unless they are set here. */
   readonly env?: Record<string, string>;
+  /** Extra settings of one service. */
+  readonly environment?: Partial<Record<ProcessName, Record<string, string>>>;
+  /** Otherwise some that are free. */
+  readonly ports?: Ports;
 }
 
 /** One more process of a service. */
@@ -60,7 +64,11 @@ export interface System {
   /** SIGTERM. Resolves when it has ended. */
   terminate(service: ProcessName): Promise<void>;
   /** Starts a second process of a service, on the same database and with the same settings but `env`. */
-  another(service: ProcessName, env?: Record<string, string>): Promise<AnotherInstance>;
+  another(
+    service: ProcessName,
+    env?: Record<string, string>,
+    own?: Omit<InstanceOptions, 'environment'>,
+  ): Promise<AnotherInstance>;
   killPostgres(): Promise<void>;
   restartPostgres(): Promise<void>;
   /** Ends everything, and fails when a secret that a test used stands in the log. */
@@ -72,7 +80,12 @@ const ISSUER = 'holdfast-test';
 const AUDIENCE = 'holdfast-test-clients';
 
 /** Starts the system and waits until it is ready. */
-export async function startSystem({ ownPostgres = false, env = {} }: SystemOptions = {}): Promise<System> {
+export async function startSystem({
+  ownPostgres = false,
+  env = {},
+  environment = {},
+  ports,
+}: SystemOptions = {}): Promise<System> {
   const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-system-'));
   const database = ownPostgres ? undefined : await createTestDatabase();
   // Roles belong to the whole server, so systems that share one must agree on the passwords.
@@ -81,12 +94,13 @@ export async function startSystem({ ownPostgres = false, env = {} }: SystemOptio
   const lines: string[] = [];
   const stack = await startStack({
     dataDir,
-    ports: await freePorts(),
+    ports: ports ?? (await freePorts()),
     log: createEventLog((line) => lines.push(line)),
     databaseUrl: database?.adminUrl,
     supervised: false,
     seeded: false,
     passedThrough: { JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE, RATE_LIMITS: 'off', ...env },
+    environment,
   });
   const { keys } = JSON.parse(await readFile(stack.signingKeysFile, 'utf8'));
   const { serviceSecret } = stack;
@@ -113,7 +127,8 @@ export async function startSystem({ ownPostgres = false, env = {} }: SystemOptio
     kill: (service) => stack.services[service].kill(),
     restart: (service) => stack.services[service].restart(),
     terminate: (service) => stack.services[service].stop(GRACE_MS),
-    another: (service, extra) => another(stack, service, extra),
+    another: (service, extra, own) =>
+      another(stack, service, { ...own, ...(extra && { environment: extra }) }),
     killPostgres: () => embedded(stack).kill(),
     restartPostgres: () => embedded(stack).restart(),
     stop: async () => {
@@ -131,12 +146,8 @@ export async function startSystem({ ownPostgres = false, env = {} }: SystemOptio
   };
 }
 
-async function another(
-  stack: Stack,
-  name: ProcessName,
-  env: Record<string, string> = {},
-): Promise<AnotherInstance> {
-  const { url, opsUrl, service } = await stack.another(name, env);
+async function another(stack: Stack, name: ProcessName, own: InstanceOptions): Promise<AnotherInstance> {
+  const { url, opsUrl, service } = await stack.another(name, own);
   return {
     url,
     opsUrl: (path) => opsUrl + path,

@@ -20,7 +20,12 @@ async function pricesFrom(reply: unknown, status = 200): Promise<Prices> {
   const address = listening.address();
   const port = typeof address === 'object' && address ? address.port : 0;
   const url = `http://127.0.0.1:${port}/graphql`;
-  prices = createPrices({ url, timeoutMs: 200, serviceToken: async () => 'Bearer test' });
+  prices = createPrices({
+    url,
+    timeoutMs: 200,
+    connectionMaxAgeMs: 30_000,
+    serviceToken: async () => 'Bearer test',
+  });
   return prices;
 }
 

@@ -1,9 +1,9 @@
 // Asks the products service, over HTTP, what a product costs at this moment.
 import { AppError } from '@holdfast/platform/errors';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
+import { createHttpPool } from '@holdfast/platform/http-client';
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { tracedCall, traceHeaders } from '@holdfast/platform/tracing';
-import { Agent, request } from 'undici';
 import { z } from 'zod';
 
 export interface Prices {
@@ -19,6 +19,7 @@ export interface Prices {
 }
 
 const SPAN = { 'peer.service': 'products' };
+const CONNECTIONS = 32;
 const QUERY = 'query PriceOfProduct($id: ID!) { product(id: $id) { price } }';
 
 /** Null without an error is "no such product"; beside one it only says that nobody can tell right now. */
@@ -30,17 +31,19 @@ const answer = z.object({
 export interface PricesOptions {
   readonly url: string;
   readonly timeoutMs: number;
+  readonly connectionMaxAgeMs: number;
   /** What `Service-Authorization` says to the products service. */
   readonly serviceToken: () => Promise<string>;
 }
 
 /** A client of the products service at `url`, over kept connections. Never retries: the caller may. */
-export function createPrices({ url, timeoutMs, serviceToken }: PricesOptions): Prices {
-  const agent = new Agent({ connections: 32, keepAliveTimeout: 30_000 });
+export function createPrices({ url, timeoutMs, connectionMaxAgeMs, serviceToken }: PricesOptions): Prices {
+  const pool = createHttpPool({ url, connections: CONNECTIONS, maxAgeMs: connectionMaxAgeMs });
+  const { pathname: path } = new URL(url);
 
   async function ask(productId: string, requestId: string, remainingMs: number): Promise<unknown> {
-    const { statusCode, body } = await request(url, {
-      dispatcher: agent,
+    const { statusCode, body } = await pool.request({
+      path,
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -72,6 +75,6 @@ export function createPrices({ url, timeoutMs, serviceToken }: PricesOptions): P
         });
       }
     },
-    close: () => agent.close(),
+    close: () => pool.close(),
   };
 }

@@ -1,8 +1,9 @@
-// The cache in Redis. Values are text: `<version>|<json>`, `L|<token>`, `F|` and the
+// The cache in Redis. Values are text: `<version>|<shape>|<json>`, `L|<token>`, `F|` and the
 // newest published product if any; pages `<generation>|<json>`.
+import { createHash } from 'node:crypto';
 import type { Redis } from '@holdfast/platform/redis';
 import { z } from 'zod';
-import type { Product } from '../products.js';
+import { PRODUCT_COLUMNS, type Product } from '../products.js';
 import {
   type CacheStore,
   type Entry,
@@ -79,6 +80,12 @@ const FILL_PAGE = `${WRITERS}
 if writing or generation ~= ARGV[1] then return end
 redis.call('SET', KEYS[3], generation .. '|' .. ARGV[3], 'PX', ARGV[2])`;
 
+/**
+ * Which columns a cached row has. While a change of the schema is rolled out, instances with other columns share the
+ * cache: they share its fences, but none takes a row of another shape.
+ */
+const SHAPE = createHash('sha256').update(PRODUCT_COLUMNS).digest('base64url').slice(0, 8);
+
 const texts = z.array(z.string().nullable());
 const pageReply = z.tuple([z.string()], z.string());
 
@@ -105,11 +112,14 @@ function parseEntry(text: string | null): Entry {
   const head = text.slice(0, bar);
   if (head === 'L') return { kind: 'lease', token: text.slice(bar + 1) };
   if (head === 'F') return { kind: 'fence' };
-  return { kind: 'product', product: parseProduct(text.slice(bar + 1)) };
+  const json = text.indexOf('|', bar + 1) + 1;
+  // As if it were being written: read from the database, and left as it is for those who know that shape.
+  if (text.slice(bar + 1, json - 1) !== SHAPE) return { kind: 'fence' };
+  return { kind: 'product', product: parseProduct(text.slice(json)) };
 }
 
 const textOf = (product: Product | undefined): string =>
-  product ? `${product.version}|${JSON.stringify(product)}` : '';
+  product ? `${product.version}|${SHAPE}|${JSON.stringify(product)}` : '';
 
 /**
  * The cache under a namespace of `redis`.
@@ -120,7 +130,7 @@ export function createRedisStore(redis: Redis, namespace: string, fenceTimeoutMs
   const generation = `${namespace}:generation`;
   const writers = `${namespace}:writers`;
   const keysOf = (id: string): string[] => [keyOf(id), `${keyOf(id)}:writers`, generation, writers];
-  const pageKey = (key: string): string => `${namespace}:page:${key}`;
+  const pageKey = (key: string): string => `${namespace}:page:${SHAPE}:${key}`;
   const script = (text: string, keys: string[], args: string[], timeoutMs?: number): Promise<unknown> =>
     redis.run((client) => client.eval(text, { keys, arguments: args }), timeoutMs);
 

@@ -1,0 +1,168 @@
+// Two instances of every service behind a load balancer: the smallest fleet that can be rolled without a gap.
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Ports, PROCESSES, type ProcessName } from '@holdfast/scripts/services';
+import { ROOT } from '@holdfast/scripts/settings';
+import { freePorts } from '@holdfast/scripts/stack';
+import { type LoadBalancer, startLoadBalancer } from '../support/load-balancer.js';
+import { startRedis } from '../support/redis.js';
+import { type AnotherInstance, type System, startSystem } from '../support/system.js';
+
+const SETTINGS = {
+  /** Longer than the load balancer takes to see it, and than callers keep a connection that they do not use. */
+  DRAIN_DELAY_MS: '2000',
+  QUEUE_LEASE_MS: '1500',
+  SUBGRAPH_CONNECTION_MAX_AGE_MS: '5000',
+  /** How slow an overloaded machine may be is not the question here. */
+  SUBGRAPH_TIMEOUT_MS: '10000',
+};
+
+type Lives = Pick<AnotherInstance, 'kill' | 'restart' | 'stop'>;
+type AllLives = Record<ProcessName, Lives[]>;
+
+export interface Fleet {
+  /** The load balancer's, for the gateways. */
+  readonly url: string;
+  /** Each gateway's own. */
+  readonly gatewayUrls: readonly string[];
+  readonly system: System;
+  /** Seconds from SIGTERM to the end of the process, one number a time. */
+  readonly drains: Record<ProcessName, number[]>;
+  /** SIGTERM, then a new process in its place; done when the load balancer has taken it in. */
+  roll(service: ProcessName, instance: number): Promise<void>;
+  /** The same with another program in its place, or with the one of before again. */
+  rollTo(service: ProcessName, instance: number, entry: string | undefined): Promise<void>;
+  /** SIGKILL, then a new process in its place. */
+  crash(service: ProcessName, instance: number): Promise<void>;
+  /** A folder of its own, for what a test makes. */
+  readonly folder: string;
+  /** The file that the gateways follow. */
+  readonly supergraphFile: string;
+  stop(): Promise<void>;
+}
+
+export const INSTANCES = [0, 1];
+
+/** Starts it and waits until every instance takes connections. */
+export async function startFleet(): Promise<Fleet> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-fleet-'));
+  const supergraphFile = join(folder, 'supergraph.graphql');
+  await copyFile(join(ROOT, 'gateway/supergraph.graphql'), supergraphFile);
+  const ports = await Promise.all(INSTANCES.map(() => freePorts()));
+  const [redis, balancer] = await Promise.all([startRedis(), startLoadBalancer(ports)]);
+  let system: System | undefined;
+  const stop = async (): Promise<void> => {
+    await system?.stop();
+    await Promise.all([redis.stop(), balancer.stop()]);
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    system = await startSystem({
+      ports: portsOf(ports, 0),
+      env: { ...SETTINGS, REDIS_URL: redis.url },
+      environment: environmentOf(balancer, supergraphFile),
+    });
+    const lives = await startSeconds(system, ports);
+    for (const name of PROCESSES) for (const index of INSTANCES) await balancer.until(name, index, 'UP');
+    return {
+      url: balancer.urls.gateway,
+      gatewayUrls: ports.map(({ gateway }) => `http://127.0.0.1:${gateway.http}`),
+      folder,
+      supergraphFile,
+      system,
+      ...replacements({ system, balancer, ports, lives }),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Starts the second instance of each service. */
+async function startSeconds(system: System, ports: readonly Ports[]): Promise<AllLives> {
+  const both = async (name: ProcessName): Promise<Lives[]> => {
+    const first: Lives = {
+      kill: () => system.kill(name),
+      restart: () => system.restart(name),
+      stop: () => system.terminate(name),
+    };
+    return [first, await system.another(name, {}, { ports: portsOf(ports, 1)[name] })];
+  };
+  const [users, products, orders, gateway] = await Promise.all([
+    both('users'),
+    both('products'),
+    both('orders'),
+    both('gateway'),
+  ]);
+  return { users, products, orders, gateway };
+}
+
+interface Parts {
+  readonly system: System;
+  readonly balancer: LoadBalancer;
+  readonly ports: readonly Ports[];
+  readonly lives: AllLives;
+}
+
+function replacements({ system, balancer, ports, lives }: Parts) {
+  const drains: Fleet['drains'] = { users: [], products: [], orders: [], gateway: [] };
+  const one = (name: ProcessName, index: number): Lives => {
+    const found = lives[name][index];
+    if (!found) throw new Error(`there is no instance ${index} of ${name}`);
+    return found;
+  };
+  async function drain(name: ProcessName, index: number): Promise<void> {
+    const from = performance.now();
+    await one(name, index).stop();
+    drains[name].push((performance.now() - from) / 1_000);
+    await balancer.until(name, index, 'DOWN');
+  }
+  async function start(name: ProcessName, index: number): Promise<void> {
+    await one(name, index).restart();
+    await balancer.until(name, index, 'UP');
+  }
+
+  return {
+    drains,
+    roll: async (name: ProcessName, index: number) => {
+      await drain(name, index);
+      await start(name, index);
+    },
+    rollTo: async (name: ProcessName, index: number, entry: string | undefined) => {
+      await drain(name, index);
+      const own = { ports: portsOf(ports, index)[name], ...(entry !== undefined && { entry }) };
+      lives[name][index] = await system.another(name, {}, own);
+      await balancer.until(name, index, 'UP');
+    },
+    crash: async (name: ProcessName, index: number) => {
+      await one(name, index).kill();
+      await balancer.until(name, index, 'DOWN');
+      await start(name, index);
+    },
+  };
+}
+
+function portsOf(ports: readonly Ports[], index: number): Ports {
+  const found = ports[index];
+  if (!found) throw new Error(`there are no ports for instance ${index}`);
+  return found;
+}
+
+/** Every service finds every other one behind the load balancer. */
+function environmentOf({ urls }: LoadBalancer, supergraphFile: string) {
+  const JWKS_URL = `${urls.users}/.well-known/jwks.json`;
+  const PRODUCTS_URL = `${urls.products}/graphql`;
+  return {
+    products: { JWKS_URL },
+    orders: { JWKS_URL, PRODUCTS_URL },
+    gateway: {
+      JWKS_URL,
+      PRODUCTS_URL,
+      USERS_URL: `${urls.users}/graphql`,
+      ORDERS_URL: `${urls.orders}/graphql`,
+      SUPERGRAPH_FILE: supergraphFile,
+    },
+  };
+}

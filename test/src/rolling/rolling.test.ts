@@ -1,0 +1,145 @@
+// What a deployment does to callers: instances are replaced, upgraded and killed under load, behind a load balancer.
+import { readFile, rename, writeFile } from 'node:fs/promises';
+
+import type { ProcessName } from '@holdfast/scripts/services';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Account, Client, eventually } from '../support/client.js';
+import { expectInvariants, inspect } from '../support/invariants.js';
+import { type Fleet, INSTANCES, startFleet } from './fleet.js';
+import { Load } from './load.js';
+import { ADD_COLUMN, DROP_COLUMN, makeNextProducts, SKU } from './next-products.js';
+
+const UNITS = 1_000_000;
+const REQUESTS = 5_000;
+/** What others depend on comes first. */
+const ORDER: ProcessName[] = ['users', 'products', 'orders', 'gateway'];
+
+let fleet: Fleet;
+let accounts: Account[];
+let goods: string[];
+let edited: string[];
+/** Neither bought nor edited: what was cached of it stays so. */
+let untouched: string;
+let load: Load;
+
+beforeAll(async () => {
+  fleet = await startFleet();
+  const client = await Client.of(fleet.url);
+  accounts = await Promise.all(Array.from({ length: 3 }, () => client.account()));
+  const make = async (stock: number) => (await client.product(accounts[0]?.token ?? '', { stock })).id;
+  goods = await Promise.all(Array.from({ length: 3 }, () => make(UNITS)));
+  edited = await Promise.all(Array.from({ length: 2 }, () => make(1)));
+  untouched = await make(1);
+}, 120_000);
+afterAll(() => fleet?.stop());
+
+const editsBefore = new Map<string, number>();
+beforeEach(() => {
+  load = new Load({ url: fleet.url, accounts, goods, edited });
+});
+afterEach(() => load.stop());
+
+/** Ends the load and checks that everything it was told is so. */
+async function expectAllIsWell(): Promise<void> {
+  await load.stop();
+  report();
+  const { adminUrl } = fleet.system;
+  const orders = await expectInvariants(adminUrl, new Map(goods.map((id) => [id, UNITS])));
+  const statuses = new Map(orders.map(({ id, status }) => [id, status]));
+  for (const id of load.told) expect(statuses.has(id)).toBe(true);
+  for (const id of load.cancelled) expect(statuses.get(id)).toBe('CANCELLED');
+  const versions = await inspect(adminUrl, async (client) =>
+    client.query('SELECT id, version FROM products.products WHERE id = ANY($1)', [edited]),
+  );
+  for (const { id, version } of versions.rows) {
+    const edits = (editsBefore.get(id) ?? 0) + (load.edits.get(id) ?? 0);
+    expect({ id, version }).toEqual({ id, version: 1 + edits });
+    editsBefore.set(id, edits);
+  }
+}
+
+/** TEST_REPORT=1 npm test -- rolling */
+function report(): void {
+  if (process.env['TEST_REPORT'] === undefined) return;
+  const { requests, placed, cancelled, failures, unrepaired } = load;
+  const seconds = Object.entries(fleet.drains).map(([name, all]) => {
+    return `${name} ${all.map((each) => each.toFixed(1)).join(' ')}`;
+  });
+  console.info(
+    `${requests} requests, ${placed} orders, ${cancelled.size} cancelled, ${failures.length} failures, ` +
+      `${unrepaired.length} not repaired; seconds to drain: ${seconds.join(', ')}\n` +
+      failures.map((failure) => JSON.stringify(failure)).join('\n'),
+  );
+}
+
+const sql = (statement: string) => inspect(fleet.system.adminUrl, (client) => client.query(statement));
+
+/** Puts another supergraph in the place of the gateways' file, in one step, and waits until both have taken it up. */
+async function publish(supergraph: string, answersSku: boolean): Promise<void> {
+  await writeFile(`${fleet.supergraphFile}.next`, supergraph);
+  await rename(`${fleet.supergraphFile}.next`, fleet.supergraphFile);
+  for (const url of fleet.gatewayUrls)
+    await eventually(
+      () => skusFrom(url),
+      (skus) => (skus !== undefined) === answersSku,
+    );
+}
+
+/** The new field of every product, both as an entity and in a list; undefined when there is no such field. */
+async function skusFrom(url: string): Promise<unknown[] | undefined> {
+  const query = '{ products(first: 100) { edges { node { id sku } } } product(id: "ID") { sku } }';
+  const reply = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: query.replace('ID', untouched) }),
+  });
+  const { data, errors } = JSON.parse(await reply.text());
+  if (errors) return undefined;
+  const nodes: { sku: unknown }[] = data.products.edges.map(({ node }: { node: unknown }) => node);
+  return [...nodes, data.product].map(({ sku }) => sku);
+}
+
+async function rollProductsTo(entry: string | undefined): Promise<void> {
+  for (const index of INSTANCES) await fleet.rollTo('products', index, entry);
+}
+
+describe('a fleet under load', () => {
+  it('restarts every instance in turn, and no request fails', async () => {
+    for (const service of ORDER) for (const index of INSTANCES) await fleet.roll(service, index);
+    await eventually(
+      async () => load.requests,
+      (requests) => requests >= REQUESTS,
+      120_000,
+    );
+    await expectAllIsWell();
+    expect(load.failures).toEqual([]);
+  }, 240_000);
+
+  it('takes a field in and out of the schema while old and new serve side by side', async () => {
+    const next = await makeNextProducts(fleet.folder);
+    const before = await readFile(fleet.supergraphFile, 'utf8');
+    expect((await fetch(`${fleet.url}/products/${untouched}`)).status).toBe(200);
+    // In: the database, the subgraph, the supergraph.
+    await sql(ADD_COLUMN);
+    await rollProductsTo(next.entry);
+    for (const url of fleet.gatewayUrls) expect(await skusFrom(url)).toBeUndefined();
+    await publish(next.supergraph, true);
+    // Nobody meets a row without the field, such as one that the version of before put into the cache.
+    for (const url of fleet.gatewayUrls) {
+      const products = [...goods, ...edited, untouched];
+      expect(await skusFrom(url)).toEqual([...products, untouched].map(() => SKU));
+    }
+    // Out: the same backwards.
+    await publish(before, false);
+    await rollProductsTo(undefined);
+    await sql(DROP_COLUMN);
+    await expectAllIsWell();
+    expect(load.failures).toEqual([]);
+  }, 240_000);
+
+  it('survives the death of every instance in turn: a retry makes good what failed', async () => {
+    for (const service of ORDER) for (const index of INSTANCES) await fleet.crash(service, index);
+    await expectAllIsWell();
+    expect(load.unrepaired).toEqual([]);
+  }, 240_000);
+});
