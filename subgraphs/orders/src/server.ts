@@ -22,7 +22,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
   const orders = createOrderTable(pool);
   const readHistories = createHistoryReader(pool);
   const prices = createPrices(settings.PRODUCTS_URL, settings.PRODUCTS_TIMEOUT_MS);
-  const settlements = listenForSettlements(url, log);
+  const settlements = listenForSettlements(settings.DATABASE_DIRECT_URL ?? url, log);
   const placeOrder = createPlaceOrder(orders, prices, settlements);
   const subgraph = await createSubgraph({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
