@@ -2,7 +2,7 @@
 import { commonSettings, databaseSettings, readSettings, tokenSettings } from '@holdfast/platform/config';
 import { z } from 'zod';
 
-const settings = {
+export const settings = {
   ...commonSettings,
   ...tokenSettings,
   ...databaseSettings,
