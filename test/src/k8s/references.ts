@@ -1,24 +1,10 @@
 // Whether objects find each other: selectors their pods, references the thing, the key and the port that they name.
 import { z } from 'zod';
-import {
-  containersOf,
-  type KubernetesObject,
-  nameOf,
-  ofKind,
-  selects,
-  type Workload,
-  workloadsOf,
-} from './objects.js';
+import { type KubernetesObject, nameOf, ofKind, selects, type Workload, workloadsOf } from './objects.js';
+import { brokenPodReferences, type KeysByName, type Known, lacking } from './pod-references.js';
 
 /** Names of Secrets that come from elsewhere, with their keys. */
-export type ExternalSecrets = ReadonlyMap<string, readonly string[]>;
-
-interface Known {
-  readonly secrets: ExternalSecrets;
-  readonly configMaps: ExternalSecrets;
-  readonly serviceAccounts: readonly string[];
-  readonly claims: readonly string[];
-}
+export type ExternalSecrets = KeysByName;
 
 const dataShape = z.looseObject({
   data: z.record(z.string(), z.unknown()).default({}),
@@ -45,7 +31,7 @@ export function brokenReferences(objects: readonly KubernetesObject[], external:
   const workloads = workloadsOf(objects);
   return [
     ...doubles(objects),
-    ...workloads.flatMap((workload) => ofPods(workload, known)),
+    ...workloads.flatMap((workload) => brokenPodReferences(workload, known)),
     ...ofServices(objects, workloads),
     ...ofRoutes(objects),
     ...ofTargets(objects, workloads),
@@ -61,78 +47,6 @@ function doubles(objects: readonly KubernetesObject[]): string[] {
     seen.add(id);
     return [];
   });
-}
-
-function lacking(
-  at: string,
-  what: string,
-  from: ExternalSecrets,
-  name: string,
-  keys: readonly string[],
-): string[] {
-  const present = from.get(name);
-  if (!present) return [`${at}: no ${what} ${name}`];
-  return keys.filter((key) => !present.includes(key)).map((key) => `${at}: ${what} ${name} has no ${key}`);
-}
-
-function ofPods(workload: Workload, known: Known): string[] {
-  const at = `${workload.kind} ${workload.name}`;
-  const { pod } = workload;
-  const account = pod.serviceAccountName;
-  const volumes = [...pod.volumes.map(({ name }) => name), ...workload.claims];
-  return [
-    ...(workload.selector !== undefined && !selects(workload.selector, workload.labels)
-      ? [`${at}: its selector does not take its own pods`]
-      : []),
-    ...(account && !known.serviceAccounts.includes(account) ? [`${at}: no ServiceAccount ${account}`] : []),
-    ...pod.volumes.flatMap(({ secret, configMap, persistentVolumeClaim: claim }) => [
-      ...(secret?.secretName && !secret.optional
-        ? lacking(
-            at,
-            'Secret',
-            known.secrets,
-            secret.secretName,
-            (secret.items ?? []).map(({ key }) => key),
-          )
-        : []),
-      ...(configMap?.name
-        ? lacking(
-            at,
-            'ConfigMap',
-            known.configMaps,
-            configMap.name,
-            (configMap.items ?? []).map(({ key }) => key),
-          )
-        : []),
-      ...(claim && !known.claims.includes(claim.claimName) ? [`${at}: no claim ${claim.claimName}`] : []),
-    ]),
-    ...containersOf(workload).flatMap((container) => [
-      ...container.envFrom.flatMap(({ configMapRef, secretRef }) => [
-        ...(configMapRef ? lacking(at, 'ConfigMap', known.configMaps, configMapRef.name, []) : []),
-        ...(secretRef ? lacking(at, 'Secret', known.secrets, secretRef.name, []) : []),
-      ]),
-      ...container.env.flatMap(({ valueFrom }) => [
-        ...(valueFrom?.secretKeyRef
-          ? lacking(at, 'Secret', known.secrets, valueFrom.secretKeyRef.name, [valueFrom.secretKeyRef.key])
-          : []),
-        ...(valueFrom?.configMapKeyRef
-          ? lacking(at, 'ConfigMap', known.configMaps, valueFrom.configMapKeyRef.name, [
-              valueFrom.configMapKeyRef.key,
-            ])
-          : []),
-      ]),
-      ...container.volumeMounts
-        .filter(({ name }) => !volumes.includes(name))
-        .map(({ name }) => `${at}: no volume ${name}`),
-      ...[container.startupProbe, container.livenessProbe, container.readinessProbe].flatMap((probe) => {
-        const port = probe?.httpGet?.port;
-        const found = container.ports.some(
-          ({ name, containerPort }) => name === port || containerPort === port,
-        );
-        return port === undefined || found ? [] : [`${at}: a probe asks port ${port}, which there is not`];
-      }),
-    ]),
-  ];
 }
 
 const serviceShape = z.looseObject({
