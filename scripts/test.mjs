@@ -1,10 +1,11 @@
-// `npm test`: sets up what is missing (redis-server, promtool and haproxy among it), then lint and format, drift of checked-in
-// files, and every test. With a pattern, `npm test -- roles`, only the matching tests. `--long --minutes N`: the race,
-// model and crash tests for that long.
+// `npm test`: sets up what is missing (redis-server, promtool, haproxy and a kustomize among it), then lint and format,
+// drift of checked-in files, and every test. With a pattern, `npm test -- roles`, only the matching tests. `--long
+// --minutes N`: the race, model and crash tests for that long.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ensureKustomize } from './kustomize.mjs';
 import { ensureProgram } from './programs.mjs';
 import { runMain, setUp } from './setup.mjs';
 import { node, ROOT, StepFailed } from './steps.mjs';
@@ -37,6 +38,7 @@ await runMain(async () => {
 
   await step('set-up', async () => {
     for (const program of PROGRAMS) await ensureProgram(program);
+    await ensureKustomize();
     await setUp({ compose: false });
   });
   if (!long && rest.length === 0) {

@@ -25,7 +25,7 @@ const toggle = z
 
 const url = z.url({ protocol: /^https?$/ });
 
-const settings = {
+export const settings = {
   ...commonSettings,
   ...tokenSettings,
   ...serviceTokenSettings,

@@ -91,7 +91,8 @@ function taskList(handlers: Readonly<Record<string, JobHandler>>, log: Logger): 
 
 /** Works on the named jobs until it is stopped. Survives a restart of the database. */
 export function startWorker({ settings, applicationName, handlers, gauges, log }: WorkerOptions): Worker {
-  const { DATABASE_URL: url, QUEUE_CONCURRENCY: concurrency, QUEUE_LEASE_MS: leaseMs } = settings;
+  const { QUEUE_CONCURRENCY: concurrency, QUEUE_LEASE_MS: leaseMs } = settings;
+  const url = settings.DATABASE_DIRECT_URL ?? settings.DATABASE_URL;
   const pool = createWorkerPool({ url, max: concurrency + EXTRA_CONNECTIONS, applicationName, log });
   const tasks = taskList(handlers(pool), log);
   const workers = keepWorking({ pool, tasks, concurrency, log });
@@ -128,6 +129,8 @@ export function startWorker({ settings, applicationName, handlers, gauges, log }
 
 /** Settings of a service that works on jobs. */
 export const workerSettings = {
+  /** The database without a pooler between: LISTEN needs a session of its own. DATABASE_URL when it is not given. */
+  DATABASE_DIRECT_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   QUEUE_CONCURRENCY: z.coerce.number().int().min(1).max(50).default(4),
   /** After so long a job whose worker has not finished counts as lost and is given to another. */
   QUEUE_LEASE_MS: z.coerce.number().int().min(1_000).max(600_000).default(15_000),
@@ -135,6 +138,7 @@ export const workerSettings = {
 
 interface WorkerSettings {
   readonly DATABASE_URL: string;
+  readonly DATABASE_DIRECT_URL?: string | undefined;
   readonly QUEUE_CONCURRENCY: number;
   readonly QUEUE_LEASE_MS: number;
 }

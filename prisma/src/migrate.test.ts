@@ -3,8 +3,9 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { readMigrations } from './history.js';
 import { migrate } from './migrate.js';
+import { databaseStatus } from './status.js';
 import { createTestDatabase, type TestDatabase, testServer } from './testing.js';
-import { SERVICES } from './urls.js';
+import { SERVICES, serviceRole } from './urls.js';
 
 let database: TestDatabase;
 
@@ -62,6 +63,29 @@ test('migrators of different databases of one server do not disturb each other o
     );
   } finally {
     await Promise.all(others.map((other) => other.drop()));
+  }
+});
+
+test('an owner of the database who is no superuser, and may create roles, can migrate it', async () => {
+  const owner = `owner_${process.pid}_${Date.now()}`;
+  // On a server of its own it would have made the services' roles itself, which gives the same right to them.
+  await rows(`CREATE ROLE ${owner} LOGIN CREATEROLE PASSWORD 'p'`);
+  try {
+    await rows(
+      `GRANT ${SERVICES.map(serviceRole).join(', ')} TO ${owner} WITH ADMIN OPTION, INHERIT FALSE, SET FALSE`,
+    );
+    const url = new URL(database.adminUrl);
+    await rows(`ALTER DATABASE ${url.pathname.slice(1)} OWNER TO ${owner}`);
+    url.username = owner;
+    url.password = 'p';
+    const { rolePasswords } = testServer();
+    const names = await migrate({ adminUrl: url.href, rolePasswords, log: () => undefined });
+    expect(names).toEqual(await migrationNames());
+    expect(await databaseStatus(database.urls.orders)).toEqual({ ready: true });
+  } finally {
+    await rows(`REASSIGN OWNED BY ${owner} TO CURRENT_USER`);
+    await rows(`DROP OWNED BY ${owner}`);
+    await rows(`DROP ROLE ${owner}`);
   }
 });
 

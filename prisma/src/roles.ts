@@ -27,12 +27,19 @@ const quote = pg.escapeIdentifier;
  * schemas of the services and of the queue, and an administrator's connection outside a transaction.
  */
 export async function grantRoles(client: pg.ClientBase, passwords: RolePasswords): Promise<void> {
-  for (const service of SERVICES) await ensureLogin(client, serviceRole(service), passwords[service]);
+  for (const service of SERVICES) {
+    await ensureLogin(client, serviceRole(service), passwords[service]);
+    await retryRace(() => boundStatements(client, serviceRole(service)));
+  }
   await client.query('BEGIN');
   try {
     await client.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
     for (const service of SERVICES) await client.query(ownSchemaGrants(service, serviceRole(service)));
     for (const service of QUEUE_SERVICES) await client.query(queueGrants(serviceRole(service)));
+    // What a service needs to tell whether the database is as new as itself: see status.ts.
+    await client.query(
+      `GRANT SELECT ON public._prisma_migrations TO ${SERVICES.map(serviceRole).join(', ')}`,
+    );
     await letThroughRowSecurity(client, QUEUE_SERVICES.map(serviceRole));
     await client.query('COMMIT');
   } catch (error) {
@@ -48,6 +55,11 @@ export async function ensureLogin(client: pg.ClientBase, role: string, password:
     const verb = rowCount === 0 ? 'CREATE' : 'ALTER';
     await client.query(`${verb} ROLE ${quote(role)} LOGIN PASSWORD ${pg.escapeLiteral(password)}`);
   });
+}
+
+/** The services ask for this on each connection, too; a pooler such as PgBouncer does not hand that on. */
+async function boundStatements(client: pg.ClientBase, role: string): Promise<void> {
+  await client.query(`ALTER ROLE ${quote(role)} SET statement_timeout = '10s'`);
 }
 
 /** Roles belong to the server, not to the database: a migrator of another database may be at the same ones. */

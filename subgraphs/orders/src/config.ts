@@ -11,7 +11,7 @@ import {
 import { workerSettings } from '@holdfast/platform/queue';
 import { z } from 'zod';
 
-const settings = {
+export const settings = {
   ...commonSettings,
   ...databaseSettings,
   ...tokenSettings,

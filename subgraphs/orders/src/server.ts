@@ -31,7 +31,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
     connectionMaxAgeMs: settings.SUBGRAPH_CONNECTION_MAX_AGE_MS,
     serviceToken: () => serviceTokens('products'),
   });
-  const settlements = listenForSettlements(url, log);
+  const settlements = listenForSettlements(settings.DATABASE_DIRECT_URL ?? url, log);
   const placeOrder = createPlaceOrder(orders, prices, settlements);
   const subgraph = await createSubgraph({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),

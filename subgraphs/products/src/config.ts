@@ -10,7 +10,7 @@ import { workerSettings } from '@holdfast/platform/queue';
 import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
 
-const settings = {
+export const settings = {
   ...commonSettings,
   ...databaseSettings,
   ...tokenSettings,

@@ -16,7 +16,7 @@ const keyTimes = {
   KEY_LEAD_S: z.coerce.number().int().min(3).max(604_800).default(900),
 };
 
-const settings = {
+export const settings = {
   ...commonSettings,
   ...tokenSettings,
   ...serviceTokenSettings,

@@ -45,6 +45,23 @@ const jobsLeft = async (): Promise<number> =>
     ?.count ?? -1;
 
 describe('a worker', () => {
+  it('works over DATABASE_DIRECT_URL when there is one, since a pooler between loses LISTEN', async () => {
+    const done: unknown[] = [];
+    const settings = {
+      DATABASE_URL: 'postgres://nobody@127.0.0.1:1/pooler',
+      DATABASE_DIRECT_URL: database.urls.products,
+      QUEUE_CONCURRENCY: 1,
+      QUEUE_LEASE_MS: 1_000,
+    };
+    const handlers = () => ({ 'do-it': async (payload: unknown) => void done.push(payload) });
+    workers.push(
+      startWorker({ settings, applicationName: 'test', handlers, log: createLogger('test', 'silent') }),
+    );
+    await addJob('do-it', { of: 'a direct connection' });
+    await eventually(jobsLeft, (count) => count === 0);
+    expect(done).toEqual([{ of: 'a direct connection' }]);
+  });
+
   it('gets a job that is added in a transaction once that is committed, and not when it is rolled back', async () => {
     const done: unknown[] = [];
     work(async (payload) => void done.push(payload));

@@ -1,0 +1,45 @@
+// The secrets that the local overlay's secretGenerator reads. What is there already is kept, so that running pods and the
+// database stay of one mind.
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SERVICES, serviceUrl } from '@holdfast/database';
+import { openSecrets } from './secrets.js';
+
+const LINE = /^(\w+)=(.*)$/gm;
+
+const secret = (): string => randomBytes(32).toString('base64url');
+
+/** Writes `file` unless it is there; gives the settings that are in it afterwards. */
+async function openEnv(file: string, settings: Record<string, string>): Promise<Record<string, string>> {
+  if (!existsSync(file)) {
+    const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+    await writeFile(file, lines.join(''), { mode: 0o600 });
+  }
+  const text = await readFile(file, 'utf8');
+  return Object.fromEntries([...text.matchAll(LINE)].map(([, name = '', value = '']) => [name, value]));
+}
+
+/** Makes what is missing in `folder`. */
+export async function makeSecrets(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const env = (name: string) => join(folder, `${name}.env`);
+  // The passwords of the roles and keys.json.
+  const { rolePasswords } = await openSecrets(folder);
+  const { POSTGRES_PASSWORD = '' } = await openEnv(env('postgres'), { POSTGRES_PASSWORD: secret() });
+  const adminUrl = `postgres://postgres:${POSTGRES_PASSWORD}@postgres:5432/holdfast`;
+  await openEnv(env('service'), { SERVICE_SECRET: secret() });
+  await openEnv(env('redis'), { REDIS_URL: 'redis://redis:6379' });
+  await openEnv(env('migrations'), {
+    DATABASE_URL: adminUrl,
+    USERS_DB_PASSWORD: rolePasswords.users,
+    PRODUCTS_DB_PASSWORD: rolePasswords.products,
+    ORDERS_DB_PASSWORD: rolePasswords.orders,
+  });
+  for (const service of SERVICES) {
+    const url = serviceUrl(adminUrl, service, rolePasswords[service]);
+    const direct: Record<string, string> = service === 'users' ? {} : { DATABASE_DIRECT_URL: url };
+    await openEnv(env(`${service}-database`), { DATABASE_URL: url, ...direct });
+  }
+}

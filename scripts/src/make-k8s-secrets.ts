@@ -1,0 +1,8 @@
+// `npm run k8s:secrets`: makes the secrets of the local overlay, for a cluster of one's own.
+import { join } from 'node:path';
+import { makeSecrets } from './k8s-secrets.js';
+import { ROOT } from './settings.js';
+
+const folder = join(ROOT, 'k8s/overlays/local/secrets');
+await makeSecrets(folder);
+console.log(`the secrets of the local overlay are in ${folder}`);

@@ -1,0 +1,18 @@
+// The Secrets that k8s/README.md tells people to make, as its table has them.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ROOT } from '@holdfast/scripts/settings';
+import type { ExternalSecrets } from './references.js';
+
+const ROW = /^\| `(holdfast-[\w-]+)` \| ([^|]+) \|/gm;
+const NAMES = /`([^`]+)`/g;
+
+export async function documentedSecrets(): Promise<ExternalSecrets> {
+  const text = await readFile(join(ROOT, 'k8s/README.md'), 'utf8');
+  return new Map(
+    [...text.matchAll(ROW)].map(([, name = '', keys = '']) => [
+      name,
+      [...keys.matchAll(NAMES)].map(([, key = '']) => key),
+    ]),
+  );
+}
