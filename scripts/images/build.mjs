@@ -44,7 +44,7 @@ async function build(buildah, base, labels, target) {
   const args = Object.entries({ BASE: base, ...runtime, ...labels }).map(
     ([name, value]) => `--build-arg=${name}=${value}`,
   );
-  const how = ['--isolation', 'chroot', '--layers', '--pull-never', '--file', 'Containerfile'];
+  const how = ['--isolation', 'chroot', '--layers', '--file', 'Containerfile'];
   const what = ['--target', target, '--tag', imageOf(target)];
   await buildah.run('bud', ...how, ...args, ...what, '.').catch((error) => {
     throw error instanceof StepFailed ? new StepFailed(`${imageOf(target)} was not built`) : error;
