@@ -1,6 +1,7 @@
 // The tests render k8s/ as a cluster would get it: this makes sure that there is a kustomize, alone or in kubectl.
 import { execFile } from 'node:child_process';
-import { run, StepFailed, timed } from './steps.mjs';
+import { installPackages } from './programs.mjs';
+import { StepFailed, timed } from './steps.mjs';
 
 const NEEDED_MAJOR = 5;
 
@@ -16,7 +17,7 @@ export async function ensureKustomize() {
 async function installed() {
   if (process.getuid?.() !== 0 || (await output('apt-get', ['--version'])) === '') throw missing();
   try {
-    await timed('installing kubectl', install);
+    await timed('installing kubectl', () => installPackages(['kubernetes-client']));
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
     throw missing(`; installing it failed: ${error.message}`);
@@ -24,12 +25,6 @@ async function installed() {
   const command = await usable();
   if (command === undefined) throw missing("; the kubectl of this system's packages is older");
   return command;
-}
-
-async function install() {
-  const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  await run('apt-get', ['update', '-q'], { env });
-  await run('apt-get', ['install', '-q', '-y', '--no-install-recommends', 'kubernetes-client'], { env });
 }
 
 /** The command that renders a folder, if there is one that is new enough. */

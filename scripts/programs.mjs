@@ -1,4 +1,5 @@
-// Programs that the tests run and npm does not bring, such as redis-server: this makes sure that they are there.
+// Programs of the system that tests and checks run and npm does not bring, such as redis-server: this makes sure that they
+// are there.
 import { constants } from 'node:fs';
 import { access, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
@@ -19,7 +20,7 @@ export async function ensureProgram({ program, debianPackage, brewPackage = debi
   };
   if (process.getuid?.() !== 0 || !(await isInPath('apt-get'))) throw missing();
   try {
-    await timed(`installing ${debianPackage}`, () => install(debianPackage));
+    await timed(`installing ${debianPackage}`, () => installPackages([debianPackage]));
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
     throw missing(`; installing it failed: ${error.message}`);
@@ -27,11 +28,12 @@ export async function ensureProgram({ program, debianPackage, brewPackage = debi
   if (!(await isInPath(program))) throw missing();
 }
 
-async function install(debianPackage) {
+/** Installs Debian's packages, and starts nothing. Throws StepFailed. */
+export async function installPackages(names) {
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
   await run('apt-get', ['update', '-q'], { env });
   await withoutServices(() =>
-    run('apt-get', ['install', '-q', '-y', '--no-install-recommends', debianPackage], { env }),
+    run('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...names], { env }),
   );
 }
 
@@ -50,7 +52,7 @@ async function withoutServices(work) {
   }
 }
 
-async function isInPath(program) {
+export async function isInPath(program) {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
   const found = await Promise.all(
     folders.map((folder) =>

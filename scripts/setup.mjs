@@ -7,14 +7,15 @@ import { pathToFileURL } from 'node:url';
 import { filesUnder, node, ROOT, run, StepFailed, timed, whenChanged } from './steps.mjs';
 
 const SUBGRAPHS = ['users', 'products', 'orders'].map((name) => `subgraphs/${name}`);
-const PROJECTS = ['platform', 'prisma', ...SUBGRAPHS, 'gateway', 'scripts', 'test'];
+const SERVICES = ['platform', 'prisma', ...SUBGRAPHS, 'gateway'];
+const PROJECTS = [...SERVICES, 'scripts', 'test'];
 const NEEDED_NODE = [20, 19];
 
 /**
  * Brings everything up to date. `compose: false` leaves gateway/supergraph.graphql as it is when it is there,
- * for those who check it. Throws StepFailed.
+ * for those who check it. `projects` are the ones to build. Throws StepFailed.
  */
-export async function setUp({ compose = true } = {}) {
+export async function setUp({ compose = true, projects = PROJECTS } = {}) {
   checkNode();
   if (!(await isInstalled())) await timed('installing packages', install);
   await whenChanged(
@@ -53,10 +54,10 @@ export async function setUp({ compose = true } = {}) {
   await whenChanged(
     {
       name: 'building',
-      inputs: [...PROJECTS, 'tsconfig.base.json', 'tsconfig.json', 'package-lock.json'],
-      outputs: PROJECTS.map((path) => `${path}/dist/.tsbuildinfo`),
+      inputs: [...projects, 'tsconfig.base.json', 'tsconfig.json', 'package-lock.json'],
+      outputs: projects.map((path) => `${path}/dist/.tsbuildinfo`),
     },
-    build,
+    () => build(projects),
   );
 }
 
@@ -121,9 +122,9 @@ async function generatePrismaClient() {
   await node(['node_modules/prisma/build/index.js', 'generate', '--schema=prisma/schema'], { env });
 }
 
-async function build() {
+async function build(projects) {
   await pruneDist();
-  await node(['node_modules/typescript/bin/tsc', '-b']);
+  await node(['node_modules/typescript/bin/tsc', '-b', ...projects]);
 }
 
 /** tsc leaves the output of a source that is gone, and Jest would still run it. */
@@ -140,4 +141,5 @@ async function pruneDist() {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
-  await runMain(setUp);
+  // `--services`: what an image is made of, without the tests and the local stack.
+  await runMain(() => setUp(process.argv.includes('--services') ? { projects: SERVICES } : {}));

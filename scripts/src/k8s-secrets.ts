@@ -26,10 +26,10 @@ export async function makeSecrets(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const env = (name: string) => join(folder, `${name}.env`);
   // The passwords of the roles and keys.json.
-  const { rolePasswords } = await openSecrets(folder);
+  const { rolePasswords, serviceSecret } = await openSecrets(folder);
   const { POSTGRES_PASSWORD = '' } = await openEnv(env('postgres'), { POSTGRES_PASSWORD: secret() });
   const adminUrl = `postgres://postgres:${POSTGRES_PASSWORD}@postgres:5432/holdfast`;
-  await openEnv(env('service'), { SERVICE_SECRET: secret() });
+  await openEnv(env('service'), { SERVICE_SECRET: serviceSecret });
   await openEnv(env('redis'), { REDIS_URL: 'redis://redis:6379' });
   await openEnv(env('migrations'), {
     DATABASE_URL: adminUrl,

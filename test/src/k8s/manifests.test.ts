@@ -9,7 +9,7 @@ import { brokenReferences, type ExternalSecrets } from './references.js';
 import { parseObjects, renderAll, VARIANTS, type Variant } from './render.js';
 import { createValidator, type Validator } from './schemas.js';
 import { hardeningFaults, imageFaults } from './security.js';
-import { arrived, settingFaults } from './settings.js';
+import { settingFaults } from './settings.js';
 
 let rendered: Record<Variant, KubernetesObject[]>;
 let validate: Validator;
@@ -57,10 +57,6 @@ describe.each(VARIANTS)('%s', (variant) => {
   test('runs images that the Containerfile builds, or that somebody publishes, of one version', async () => {
     expect(imageFaults(rendered[variant], await imageTargets())).toEqual([]);
   });
-});
-
-test('nothing is still waited for that the services know by now', () => {
-  expect(arrived()).toEqual([]);
 });
 
 test('the services take their settings anew when one changes', () => {

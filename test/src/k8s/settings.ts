@@ -23,13 +23,6 @@ const OTHERS: Record<string, readonly string[]> = {
   promote: ['DATABASE_URL'],
 };
 
-/** Given before the services know them. What they know goes from this list. */
-const COMING = ['SERVICE_SECRET', 'OPERATIONS', 'CORS_ORIGINS'];
-
-/** Which of them a service knows by now. */
-export const arrived = (): string[] =>
-  COMING.filter((name) => Object.values(SHAPES).some((shape) => shape[name] !== undefined));
-
 /** Given from a Secret whose content nobody knows here. */
 const SECRET = Symbol('secret');
 type Environment = Record<string, string | typeof SECRET>;
@@ -77,11 +70,17 @@ export function settingFaults(objects: readonly KubernetesObject[]): string[] {
 
 const unknown = (at: string, environment: Environment, names: readonly string[]): string[] =>
   Object.keys(environment)
-    .filter((name) => !names.includes(name) && !COMING.includes(name))
+    .filter((name) => !names.includes(name))
     .map((name) => `${at}: nobody knows ${name}`);
 
 const missing = (at: string, environment: Environment, names: readonly string[]): string[] =>
   names.filter((name) => environment[name] === undefined).map((name) => `${at}: ${name} is missing`);
+
+/** One line for each setting of `service` that is unknown, missing or of no use. */
+export const faultsOfService = (
+  service: ServiceName,
+  environment: Readonly<Record<string, string>>,
+): string[] => ofService(service, SHAPES[service], environment);
 
 function ofService(at: string, shape: z.ZodRawShape, environment: Environment): string[] {
   const names = Object.keys(shape);

@@ -1,0 +1,133 @@
+// What can be said of the images without building them; scripts/image-check builds them and tries them.
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PROCESSES, portsFrom } from '@holdfast/scripts/services';
+import { ROOT } from '@holdfast/scripts/settings';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  allInstructions,
+  type Containerfile,
+  type Instruction,
+  parseContainerfile,
+} from './containerfile.js';
+
+const TARGETS = [...PROCESSES, 'migrations'];
+
+let file: Containerfile;
+
+beforeAll(async () => {
+  file = parseContainerfile(await readFile(join(ROOT, 'Containerfile'), 'utf8'));
+});
+
+const instructions = (target: string, name: string): string[] =>
+  allInstructions(file, target)
+    .filter((instruction) => instruction.name === name)
+    .map(({ text }) => text);
+
+/** What the last of them says, in a stage or in those that it is built on: that is what holds in the image. */
+const last = (target: string, name: string): string => instructions(target, name).at(-1) ?? '';
+
+const copies = ({ name, text }: Instruction): string[] =>
+  name === 'COPY' && !text.startsWith('--from=') ? text.split(' ').slice(0, -1) : [];
+
+describe('the Containerfile', () => {
+  it('has a target for each process and one for the migrations', () => {
+    expect([...file.stages.keys()]).toEqual(expect.arrayContaining(TARGETS));
+  });
+
+  it('pins its base to one version of Node, which may be replaced', () => {
+    expect(file.args.get('NODE_VERSION')).toMatch(/^\d+\.\d+\.\d+$/);
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholder is the Containerfile's
+    expect(file.args.get('BASE')).toContain(':${NODE_VERSION}-');
+    for (const { from } of file.stages.values()) {
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are the Containerfile's
+      if (!file.stages.has(from)) expect(['${BASE}', '${RUNTIME_BASE}']).toContain(from);
+    }
+  });
+
+  it('copies only what is there, from this folder and from stages that it has', () => {
+    for (const stage of file.stages.values()) {
+      for (const source of stage.instructions.flatMap(copies))
+        expect([source, existsSync(join(ROOT, source))]).toEqual([source, true]);
+      for (const { name, text } of stage.instructions) {
+        const from = /^--from=(\S+)/.exec(text)?.[1];
+        if (name === 'COPY' && from !== undefined) expect([...file.stages.keys()]).toContain(from);
+      }
+    }
+  });
+
+  it('installs what package-lock.json says and runs no script of a package', () => {
+    const runs = [...file.stages.keys()].flatMap((name) => file.stages.get(name)?.instructions ?? []);
+    const installs = runs.filter(({ name, text }) => name === 'RUN' && /\bnpm (ci|install|i)\b/.test(text));
+    expect(installs.length).toBeGreaterThan(1);
+    for (const { text } of installs) {
+      expect(text).toMatch(/\bnpm ci\b|--package-lock-only --offline/);
+      expect(text).toContain('--ignore-scripts');
+    }
+  });
+
+  it('gives every target the packages of its own workspace, without those for development', () => {
+    for (const target of TARGETS) {
+      const workspace = target === 'migrations' ? 'database' : target;
+      const install = last(`${target}-packages`, 'RUN');
+      expect(install).toContain('--omit=dev');
+      expect(install).toContain(`-w @holdfast/${workspace} `);
+      const sources = instructions(target, 'COPY').filter((text) => text.includes('node_modules'));
+      expect(sources).toEqual([`--from=${target}-packages /app/node_modules node_modules`]);
+    }
+  });
+
+  it('runs every target as a user with a number, not root, and without a shell', () => {
+    for (const target of TARGETS) {
+      expect(last(target, 'USER')).toBe('10001:10001');
+      const command: unknown = JSON.parse(last(target, 'ENTRYPOINT'));
+      expect(command).toEqual(['node', target === 'migrations' ? 'dist/cli.js' : 'dist/main.js']);
+      expect(instructions(target, 'RUN')).toEqual([]);
+      expect(instructions(target, 'CMD')).toEqual([]);
+      expect(instructions(target, 'ENV').join(' ')).toContain('NODE_ENV=production');
+    }
+  });
+
+  it('sets the ports that the processes have everywhere', () => {
+    const ports = portsFrom(4000);
+    for (const name of PROCESSES) {
+      expect(instructions(name, 'ENV').join(' ')).toContain(
+        `PORT=${ports[name].http} OPS_PORT=${ports[name].ops}`,
+      );
+      expect(last(name, 'EXPOSE')).toBe(`${ports[name].http} ${ports[name].ops}`);
+    }
+  });
+
+  it('labels every image with its title, licence, version, revision and source', () => {
+    for (const target of TARGETS) {
+      const labels = last(target, 'LABEL');
+      expect(labels).toContain(`org.opencontainers.image.title="holdfast/${target}"`);
+      for (const name of ['licenses', 'version', 'revision', 'source'])
+        expect(labels).toContain(`org.opencontainers.image.${name}=`);
+    }
+  });
+});
+
+describe('the build context', () => {
+  it('is nothing but what is named, and never a secret, a test or what was built before', async () => {
+    const patterns = (await readFile(join(ROOT, '.dockerignore'), 'utf8'))
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
+    expect(patterns[0]).toBe('*');
+    const lastNamed = patterns.findLastIndex((pattern) => pattern.startsWith('!'));
+    // A later pattern wins: what is taken out must come after what is named.
+    const takenOut = patterns.slice(lastNamed + 1);
+    for (const pattern of ['node_modules', 'dist', 'generated', '*.test.ts', '.env*', '.data', '*keys.json'])
+      expect(takenOut).toContain(`**/${pattern}`);
+    const named = patterns.slice(1, lastNamed + 1).map((pattern) => pattern.slice(1));
+    expect(named.filter((path) => path.startsWith('.') || path.startsWith('*'))).toEqual([]);
+    const sources = [...file.stages.values()].flatMap((stage) => stage.instructions.flatMap(copies));
+    for (const source of sources) {
+      const [folder = ''] = source.split('/');
+      expect(named.some((path) => path === folder || path === source || path === `${folder}/*.mjs`)).toBe(
+        true,
+      );
+    }
+  });
+});

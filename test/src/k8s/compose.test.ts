@@ -1,0 +1,135 @@
+// compose.yaml, without Docker: everything that it names is there, and every setting is one that its service knows.
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { makeSecrets } from '@holdfast/scripts/k8s-secrets';
+import { ROOT } from '@holdfast/scripts/settings';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { SERVICE_NAMES } from './objects.js';
+import { faultsOfService } from './settings.js';
+
+const SECRETS = 'k8s/overlays/local/secrets/';
+const OURS = ['migrations', 'signing-keys', ...SERVICE_NAMES];
+
+const list = z.union([z.string(), z.array(z.string())]).transform((value) => [value].flat());
+const compose = z.strictObject({
+  name: z.string(),
+  services: z.record(
+    z.string(),
+    z.looseObject({
+      image: z.string(),
+      build: z.object({ context: z.string(), dockerfile: z.string(), target: z.string() }).optional(),
+      env_file: list.default([]),
+      environment: z.record(z.string(), z.string()).default({}),
+      volumes: z.array(z.string()).default([]),
+      configs: z.array(z.object({ source: z.string(), target: z.string() })).default([]),
+      secrets: z.array(z.string()).default([]),
+      depends_on: z
+        .union([z.array(z.string()), z.record(z.string(), z.unknown())])
+        .default([])
+        .transform((value) => (Array.isArray(value) ? value : Object.keys(value))),
+    }),
+  ),
+  secrets: z.record(z.string(), z.object({ file: z.string() })),
+  volumes: z.record(z.string(), z.unknown()),
+  configs: z.record(z.string(), z.object({ content: z.string() })),
+  'x-service': z.unknown(),
+  'x-tokens': z.unknown(),
+});
+
+const { services, secrets, volumes, configs } = compose.parse(
+  parse(readFileSync(join(ROOT, 'compose.yaml'), 'utf8'), { merge: true }),
+);
+const everyService = Object.entries(services);
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-compose-'));
+  await makeSecrets(folder);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Where a file is: the secrets are made on each machine. */
+const placeOf = (path: string): string =>
+  path.startsWith(SECRETS) ? join(folder, basename(path)) : join(ROOT, path);
+
+describe('compose.yaml', () => {
+  it('mounts and reads files that exist', () => {
+    const named = everyService.flatMap(([, { env_file, volumes: mounts, build }]) => [
+      ...env_file,
+      ...mounts.map((mount) => mount.split(':')[0] ?? '').filter((source) => source.startsWith('.')),
+      ...(build ? [build.dockerfile] : []),
+    ]);
+    const all = [...named, ...Object.values(secrets).map(({ file }) => file)];
+    expect(all.length).toBeGreaterThan(10);
+    expect(all.filter((path) => !existsSync(placeOf(path)))).toEqual([]);
+  });
+
+  it('names volumes, configs, secrets and services that it defines', () => {
+    for (const [name, service] of everyService) {
+      const mounted = service.volumes.map((mount) => mount.split(':')[0] ?? '');
+      const defined: [string[], object][] = [
+        [mounted.filter((source) => !source.startsWith('.')), volumes],
+        [service.configs.map(({ source }) => source), configs],
+        [service.secrets, secrets],
+        [service.depends_on, services],
+      ];
+      for (const [names, where] of defined)
+        expect([name, names.filter((one) => !(one in where))]).toEqual([name, []]);
+    }
+  });
+
+  it('pins every image: what it builds by a target of the Containerfile, the others by a version', async () => {
+    const containerfile = await readFile(join(ROOT, 'Containerfile'), 'utf8');
+    for (const [name, { image, build }] of everyService) {
+      if (build) expect(containerfile).toContain(` AS ${build.target}\n`);
+      const pinned = OURS.includes(name) ? /^holdfast\/\w+:compose$/ : /:v?\d+\.\d+(\.\d+)?(-\w+)?$/;
+      expect([name, pinned.test(image)]).toEqual([name, true]);
+    }
+  });
+
+  it('gives each of our services settings that it knows, and all that it needs', async () => {
+    for (const name of SERVICE_NAMES) {
+      const service = services[name];
+      const given: Record<string, string> = {};
+      for (const file of service?.env_file ?? [])
+        for (const line of (await readFile(placeOf(file), 'utf8')).trim().split('\n'))
+          given[line.slice(0, line.indexOf('='))] = line.slice(line.indexOf('=') + 1);
+      const defaults = { PORT: '4000', OPS_PORT: '4100', SUPERGRAPH_FILE: 'in the image' };
+      const image = name === 'gateway' ? defaults : { PORT: '4001', OPS_PORT: '4101' };
+      expect(faultsOfService(name, { ...image, ...given, ...service?.environment })).toEqual([]);
+    }
+  });
+
+  it('gives Grafana the dashboards, and Prometheus the rules and every service by its ops port', async () => {
+    expect(services['grafana']?.volumes[0]).toMatch(/^\.\/k8s\/components\/dashboards:/);
+    expect(
+      (await readdir(join(ROOT, 'k8s/components/dashboards'))).filter((file) => file.endsWith('.json')),
+    ).toHaveLength(3);
+    const jobs = z
+      .object({
+        scrape_configs: z.array(
+          z.object({
+            job_name: z.string(),
+            dns_sd_configs: z.array(z.object({ names: z.array(z.string()), port: z.number() })),
+          }),
+        ),
+      })
+      .parse(parse(configs['prometheus']?.content ?? ''));
+    const scraped = jobs.scrape_configs.map(({ job_name, dns_sd_configs }) => [
+      job_name,
+      dns_sd_configs[0]?.names[0],
+      dns_sd_configs[0]?.port,
+    ]);
+    expect(scraped).toEqual([
+      ['gateway', 'gateway', 4100],
+      ['users', 'users', 4101],
+      ['products', 'products', 4102],
+      ['orders', 'orders', 4103],
+    ]);
+  });
+});
