@@ -16,7 +16,7 @@ beforeAll(async () => {
   system = await startSystem({ env: { RATE_LIMITS } });
   proxied = await system.another('gateway', { TRUSTED_PROXIES: '1' });
   account = await (await Client.of(system.url)).account();
-});
+}, 60_000);
 afterAll(() => system?.stop());
 
 const post = async (body: unknown, address: string, url = proxied.url) => {

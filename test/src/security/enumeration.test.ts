@@ -16,7 +16,7 @@ beforeAll(async () => {
   system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
-});
+}, 60_000);
 afterAll(() => system?.stop());
 
 const median = (values: readonly number[]): number =>

@@ -18,7 +18,7 @@ beforeAll(async () => {
   client = await Client.of(system.url);
   account = await client.account();
   product = await client.product(account.token);
-});
+}, 60_000);
 beforeEach(() => {
   vital = vitalSigns(system);
 });

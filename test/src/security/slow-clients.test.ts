@@ -22,7 +22,7 @@ beforeAll(async () => {
   system = await startSystem();
   client = await Client.of(system.url);
   vital = vitalSigns(system);
-});
+}, 60_000);
 afterAll(async () => {
   await vital?.expectUnharmed();
   await system?.stop();

@@ -27,7 +27,7 @@ beforeAll(async () => {
   });
   expect(placed.status).toBe(201);
   order = placed.body;
-});
+}, 60_000);
 afterAll(() => system?.stop());
 
 /** A reply without what differs between any two: the ids of request and order, and the time. */

@@ -28,7 +28,7 @@ beforeAll(async () => {
   client = await Client.of(system.url);
   account = await client.account();
   vital = vitalSigns(system);
-});
+}, 60_000);
 afterAll(async () => {
   await vital?.expectUnharmed();
   await system?.stop();
