@@ -1,8 +1,9 @@
 // `npm run bench:capacity`: what a request costs in CPU, process by process, and so what a core of each can carry. CPU
-// time and not speed, because load and system share this machine.
+// time and not speed, because load and system share this machine. Then how long orders cannot be placed when PostgreSQL
+// is killed under load and started again.
 import { cpus } from 'node:os';
 import { Pool } from 'undici';
-import { Client } from '../support/client.js';
+import { Client, eventually } from '../support/client.js';
 import { inspect } from '../support/invariants.js';
 import { cpuMs } from '../support/process-usage.js';
 import { type System, startSystem } from '../support/system.js';
@@ -135,6 +136,20 @@ try {
   );
   console.log(row(['', ...SERVICES, 'PostgreSQL', 'per second', 'p50', 'p99']));
   for (const workload of workloads) await measure(system, pool, workload, token);
+
+  const place = () =>
+    client
+      .rest('POST', '/orders', { token, body: { product_id: id(0), quantity: 1 } })
+      .then(({ status }) => status);
+  const load = Promise.all(Array.from({ length: 500 }, () => place()));
+  await system.killPostgres();
+  const killedAt = performance.now();
+  await system.restartPostgres();
+  await eventually(place, (status) => status === 201, 60_000);
+  console.log(
+    `\nPostgreSQL killed under load: an order was confirmed ${((performance.now() - killedAt) / 1_000).toFixed(1)} s after that`,
+  );
+  await load;
 } finally {
   await pool.close();
   await system.stop();
