@@ -94,19 +94,22 @@ export async function runService<Settings extends LifecycleSettings>(
   };
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
+  // While it starts there is nothing to finish. It is said from the first moment on, because the kernel keeps a signal
+  // without a handler from process 1 of a container: the pod would serve on until it is killed.
+  let close = async (): Promise<void> => undefined;
+  onEnd((reason) => {
+    log.info({ reason }, 'draining');
+    setTimeout(() => process.exit(1), END_WITHIN_MS).unref();
+    close().then(() => {
+      log.info('ended');
+      process.exit(0);
+    }, fail);
+  });
   try {
     const settings = definition.readSettings(process.env);
     log = createLogger(definition.name, settings.LOG_LEVEL);
     takeOverConsole(log);
-    const close = await serve(definition, settings, log);
-    onEnd((reason) => {
-      log.info({ reason }, 'draining');
-      setTimeout(() => process.exit(1), END_WITHIN_MS).unref();
-      close().then(() => {
-        log.info('ended');
-        process.exit(0);
-      }, fail);
-    });
+    close = await serve(definition, settings, log);
   } catch (error) {
     fail(error);
   }

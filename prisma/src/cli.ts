@@ -62,6 +62,8 @@ async function run(args: readonly string[]): Promise<void> {
     throw new Error(`unknown argument ${args.join(' ')} (there are status and wait)`);
   const url = readUrl(process.env);
   if (command === 'status') return report(await databaseStatus(url));
+  // Process 1 of a container is not ended by a signal that it does not handle, and a pod that waits has nothing to finish.
+  process.once('SIGTERM', () => process.exit(143));
   return report(await waitForDatabase(url, WAIT_MS, (line) => console.log(`waiting: ${line}`)));
 }
 

@@ -1,5 +1,6 @@
 // What a starting service waits for, asked with the services' own roles and through the command line.
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
@@ -68,6 +69,18 @@ test('who waits is told why, once, and goes on as soon as the migrator is done',
   } finally {
     await empty.drop();
   }
+});
+
+test('`wait` ends when it is told to, by its own hand: process 1 of a container ends no other way', async () => {
+  const cli = fileURLToPath(new URL('./cli.js', import.meta.url));
+  const child = spawn(process.execPath, [cli, 'wait'], {
+    env: { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'close');
+  await once(child.stdout, 'data');
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([143, null]);
 });
 
 test('`status` ends with 0 or 1 and a clear line, and needs no password of another role', async () => {

@@ -26,8 +26,8 @@ await runMain(async () => {
   try {
     for (const target of TARGETS) containers[target] = await openContainer(buildah, imageOf(target));
     const files = await timed('looking into the images', () => look(containers, labels));
-    await runSystem(containers, folder);
-    await report(buildah, base, { files, seconds });
+    const memory = await runSystem(containers, folder, labels);
+    await report(buildah, base, { files, seconds, memory });
   } catch (error) {
     throw error instanceof AssertionError ? new StepFailed(`FAILED: ${error.message}`) : error;
   } finally {
@@ -45,7 +45,7 @@ async function look(containers, labels) {
   return files;
 }
 
-async function report(buildah, base, { files, seconds }) {
+async function report(buildah, base, { files, seconds, memory }) {
   const sizes = JSON.parse(await buildah.ask('images', '--json'));
   const sizeOf = (image) => sizes.find(({ names }) => names?.some((name) => name.startsWith(image)))?.size;
   console.log(`\n  built on ${base} (${sizeOf(base)})`);
@@ -53,7 +53,12 @@ async function report(buildah, base, { files, seconds }) {
     Object.fromEntries(
       TARGETS.map((target) => [
         `holdfast/${target}`,
-        { size: sizeOf(imageOf(target)), files: files[target], 'built in s': Math.round(seconds[target]) },
+        {
+          size: sizeOf(imageOf(target)),
+          files: files[target],
+          'built in s': Math.round(seconds[target]),
+          'most memory': memory[target],
+        },
       ]),
     ),
   );

@@ -1,5 +1,5 @@
-// Runs an image the way a cluster does, without a container engine: in a mount namespace, on its own root file system,
-// which is mounted read-only, as the image's user. The network is this machine's.
+// Runs an image the way a cluster does, without a container engine: as process 1 of a namespace of its own, on its own root
+// file system, which is mounted read-only, as the image's user. The network is this machine's.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -30,12 +30,13 @@ export async function openContainer(buildah, image) {
 
 /**
  * Starts its entry point, or `command`. `files` is a folder that it sees at FILES.
- * Gives { pid, lines, ended }: `ended` resolves to the exit code, or to the signal's name.
+ * Gives { pid(), lines, ended, kill(signal) }: `ended` resolves to the exit code, or to the signal's name.
  */
 export function startProcess({ root, config }, { env = {}, files = '', command = config.Entrypoint }) {
   const own = Object.fromEntries(config.Env.map((pair) => pair.split(/=(.*)/s).slice(0, 2)));
   const where = [root, files, config.WorkingDir, config.User];
-  const child = spawn('unshare', ['--mount', '--', 'sh', '-euc', ENTER, 'enter', ...where, ...command], {
+  const enter = ['--mount', '--pid', '--fork', '--kill-child', '--', 'sh', '-euc', ENTER, 'enter'];
+  const child = spawn('unshare', [...enter, ...where, ...command], {
     env: { ...own, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -43,10 +44,21 @@ export function startProcess({ root, config }, { env = {}, files = '', command =
   for (const stream of [child.stdout, child.stderr])
     createInterface({ input: stream }).on('line', (line) => lines.push(line));
   const ended = once(child, 'close').then(([code, signal]) => signal ?? code);
-  return { pid: child.pid, lines, ended, kill: (signal) => child.kill(signal) };
+  const pid = () => onlyChildOf(child.pid);
+  const kill = async (signal) => {
+    const inside = child.exitCode === null ? await pid() : undefined;
+    if (inside !== undefined) process.kill(inside, signal);
+  };
+  return { pid, lines, ended, kill };
 }
 
-/** Who the process is and whether its root can be written, as the kernel has it. */
+/** The process in the container, by its number outside; undefined when it has ended. */
+async function onlyChildOf(pid) {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return children === '' ? undefined : Number.parseInt(children, 10);
+}
+
+/** Who the process is, whether its root can be written and how much memory it has had, as the kernel has it. */
 export async function standing(pid) {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const mounts = await readFile(`/proc/${pid}/mountinfo`, 'utf8');
@@ -56,6 +68,8 @@ export async function standing(pid) {
     gids: /^Gid:\s+(.*)$/m.exec(status)?.[1]?.split(/\s+/) ?? [],
     groups: /^Groups:[ \t]*(.*)$/m.exec(status)?.[1]?.trim() ?? '',
     capabilities: /^CapEff:\s+(\w+)$/m.exec(status)?.[1] ?? '',
+    number: /^NSpid:.*\s(\d+)$/m.exec(status)?.[1],
+    mostMemory: `${Math.round(Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1]) / 1024)} MiB`,
     readOnly: root?.split(' ')[5]?.split(',').includes('ro') ?? false,
   };
 }

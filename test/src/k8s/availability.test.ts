@@ -135,19 +135,6 @@ describe.each(['local', 'production'] as const)('in %s', (variant) => {
       expect(container?.readinessProbe?.httpGet).toEqual({ path: '/readyz', port: 'ops' });
     },
   );
-
-  test('whoever calls a service calls it by its name and port', () => {
-    for (const service of SERVICE_NAMES) {
-      const urls = Object.values(plainSettings(rendered[variant], service)).filter((value) =>
-        /^http:/.test(value),
-      );
-      for (const url of urls) {
-        const { hostname, port } = new URL(url);
-        const called = SERVICE_NAMES.find((name) => name === hostname);
-        expect([url, called && plainSettings(rendered[variant], called)['PORT']]).toEqual([url, port]);
-      }
-    }
-  });
 });
 
 test('the ops port has what the probes and Prometheus ask for', async () => {

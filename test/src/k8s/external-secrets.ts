@@ -16,3 +16,9 @@ export async function documentedSecrets(): Promise<ExternalSecrets> {
     ]),
   );
 }
+
+/** The URLs that it tells people to put into them. */
+export async function documentedUrls(): Promise<string[]> {
+  const text = await readFile(join(ROOT, 'k8s/README.md'), 'utf8');
+  return [...text.matchAll(/`((?:postgres|redis):\/\/[^`]+)`/g)].map(([, url = '']) => url);
+}

@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROOT } from '@holdfast/scripts/settings';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { documentedSecrets } from './external-secrets.js';
+import { disagreements } from './agreements.js';
+import { documentedSecrets, documentedUrls } from './external-secrets.js';
+import { brokenNames } from './named-elsewhere.js';
 import { type KubernetesObject, ofKind, workloadsOf } from './objects.js';
 import { brokenReferences, type ExternalSecrets } from './references.js';
 import { parseObjects, renderAll, VARIANTS, type Variant } from './render.js';
@@ -31,9 +33,16 @@ describe.each(VARIANTS)('%s', (variant) => {
     expect(rendered[variant].flatMap(validate)).toEqual([]);
   });
 
-  test('names nothing that is not there, or in the list of Secrets to be made', () => {
+  test('names nothing that is not there, or in the list of Secrets to be made', async () => {
     const external = variant === 'local' ? new Map<string, string[]>() : documented;
     expect(brokenReferences(rendered[variant], external)).toEqual([]);
+    const urls = variant === 'local' ? [] : await documentedUrls();
+    expect(urls.length).toBe(variant === 'local' ? 0 : 3);
+    expect(brokenNames(rendered[variant], external, urls)).toEqual([]);
+  });
+
+  test('agrees in who calls whom, whose tokens count and who reads which file', () => {
+    expect(disagreements(rendered[variant])).toEqual([]);
   });
 
   test('gives every service the settings that it needs, and none that it does not know', () => {
@@ -67,12 +76,16 @@ test('the services take their settings anew when one changes', () => {
   }
 });
 
-test('the Job that promotes an account is one that the cluster takes, and finds what it needs', async () => {
-  const job = parseObjects(await readFile(join(ROOT, 'k8s/jobs/promote-staff.yaml'), 'utf8'));
-  const together = [...rendered.production, ...job];
-  expect(job.flatMap(validate)).toEqual([]);
-  expect(brokenReferences(together, documented)).toEqual([]);
-  expect(hardeningFaults(job)).toEqual([]);
-  expect(settingFaults(together)).toEqual([]);
-  expect(imageFaults(together, await imageTargets())).toEqual([]);
-});
+test.each(['local', 'production'] as const)(
+  'the Job that promotes an account is one that %s takes, and finds what it needs',
+  async (variant) => {
+    const job = parseObjects(await readFile(join(ROOT, 'k8s/jobs/promote-staff.yaml'), 'utf8'));
+    const together = [...rendered[variant], ...job];
+    const external = variant === 'local' ? new Map<string, string[]>() : documented;
+    expect(job.flatMap(validate)).toEqual([]);
+    expect(brokenReferences(together, external)).toEqual([]);
+    expect(hardeningFaults(job)).toEqual([]);
+    expect(settingFaults(together)).toEqual([]);
+    expect(imageFaults(together, await imageTargets())).toEqual([]);
+  },
+);

@@ -47,6 +47,12 @@ const OTHERS: Endpoint[] = [
     labels: { 'app.kubernetes.io/name': 'promote-staff', 'app.kubernetes.io/part-of': 'holdfast' },
     ports: [],
   },
+  {
+    name: 'acme-solver',
+    namespace: HOME,
+    labels: { 'acme.cert-manager.io/http01-solver': 'true' },
+    ports: [8089],
+  },
   { name: 'stranger', namespace: HOME, labels: { app: 'stranger' }, ports: [80] },
   { name: 'ingress', namespace: elsewhere('edge', 'ingress'), labels: { app: 'proxy' }, ports: [443] },
   {
@@ -81,6 +87,8 @@ const OTHERS: Endpoint[] = [
 /** Every connection of the design, as `from → to:port`; all of ours ask DNS, too. */
 const CALLS = [
   'ingress → gateway:4000',
+  // Of cert-manager, while a certificate is asked for.
+  'ingress → acme-solver:8089',
   'gateway → users:4001',
   'gateway → products:4002',
   'gateway → orders:4003',

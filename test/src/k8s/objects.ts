@@ -22,6 +22,7 @@ const source = z.looseObject({
   name: z.string().optional(),
   secretName: z.string().optional(),
   optional: z.boolean().optional(),
+  defaultMode: z.number().optional(),
   items: z.array(z.looseObject({ key: z.string() })).optional(),
 });
 

@@ -94,7 +94,9 @@ const routeShape = z.looseObject({
   spec: z.looseObject({
     parentRefs: z.array(z.looseObject({ name: z.string() })),
     rules: z.array(
-      z.looseObject({ backendRefs: z.array(z.looseObject({ name: z.string(), port: z.number() })) }),
+      z.looseObject({
+        backendRefs: z.array(z.looseObject({ name: z.string(), port: z.number() })).default([]),
+      }),
     ),
   }),
 });

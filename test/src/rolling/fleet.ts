@@ -14,8 +14,6 @@ const SETTINGS = {
   DRAIN_DELAY_MS: '2000',
   QUEUE_LEASE_MS: '1500',
   SUBGRAPH_CONNECTION_MAX_AGE_MS: '5000',
-  /** How slow an overloaded machine may be is not the question here. */
-  SUBGRAPH_TIMEOUT_MS: '10000',
 };
 
 type Lives = Pick<AnotherInstance, 'kill' | 'restart' | 'stop'>;

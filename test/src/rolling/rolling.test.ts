@@ -113,6 +113,11 @@ describe('a fleet under load', () => {
     );
     await expectAllIsWell();
     expect(load.failures).toEqual([]);
+    // Each by itself, and none because its time was over.
+    for (const seconds of Object.values(fleet.drains)) {
+      expect(seconds).toHaveLength(INSTANCES.length);
+      expect(Math.max(...seconds)).toBeLessThan(20);
+    }
   }, 240_000);
 
   it('takes a field in and out of the schema while old and new serve side by side', async () => {

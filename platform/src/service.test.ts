@@ -1,0 +1,31 @@
+// The life of a service as a process, where it ends before it has begun.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { expect, it } from '@jest/globals';
+
+/** A service that tells that it is starting, and waits for something that never comes. */
+const PROGRAM = `
+  import { runService } from ${JSON.stringify(new URL('./service.js', import.meta.url).href)};
+  setInterval(() => undefined, 60_000);
+  await runService({
+    name: 'waiting',
+    timeoutMs: 1_000,
+    readSettings: () => ({ PORT: 0, OPS_PORT: 0, HOST: '127.0.0.1', LOG_LEVEL: 'info', DRAIN_DELAY_MS: 60_000, REVISION: '' }),
+    start: (_, log) => new Promise(() => log.info('starting')),
+  });`;
+
+it('ends at once when it is told to while it starts, by its own hand', async () => {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', PROGRAM], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'close');
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(JSON.parse(line).msg);
+    if (lines.at(-1) === 'starting') child.kill('SIGTERM');
+  }
+  // By a handler and not by the signal: process 1 of a container is not ended by a signal that it does not handle.
+  expect(await ended).toEqual([0, null]);
+  expect(lines).toEqual(['starting', 'draining', 'ended']);
+}, 20_000);
