@@ -67,8 +67,11 @@ function tellOfLosses(exporter: OTLPTraceExporter, log: Logger): void {
   exporter.export = (spans, done) =>
     send(spans, (result) => {
       const fails = result.error !== undefined;
-      if (fails && !failing) log.warn({ err: result.error }, 'traces cannot be sent and are lost');
-      if (!fails && failing) log.info('traces are sent again');
+      // Not as part of whatever trace filled the batch.
+      context.with(ROOT_CONTEXT, () => {
+        if (fails && !failing) log.warn({ err: result.error }, 'traces cannot be sent and are lost');
+        if (!fails && failing) log.info('traces are sent again');
+      });
       failing = fails;
       done(result);
     });

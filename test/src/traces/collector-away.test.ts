@@ -48,6 +48,7 @@ it('says once that traces are lost', async () => {
   await client.account();
   await client.account();
   expect(lost()).toHaveLength(1);
+  expect(lost()[0]).not.toHaveProperty('trace_id');
 });
 
 it.each(['gateway', 'orders'] as const)('%s ends in its time, and as it should', async (service) => {

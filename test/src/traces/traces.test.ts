@@ -143,6 +143,15 @@ it('marks what failed by our fault, though GraphQL answers 200, and not what a c
   expect(failed?.failed).toBe(true);
 });
 
+it('records nothing of a request that its caller has not sampled', async () => {
+  const traceId = randomBytes(16).toString('hex');
+  const traceparent = `00-${traceId}-${randomBytes(8).toString('hex')}-00`;
+  const body = { product_id: productId, quantity: 1 };
+  await client.rest('POST', '/orders', { token: account.token, body, headers: { traceparent } });
+  await traceOf((headers) => client.rest('GET', '/products', { headers }), ['gateway GET /products']);
+  expect(receiver.spansOf(traceId)).toEqual([]);
+});
+
 it('keeps no more of a name than its beginning', async () => {
   const traceId = randomBytes(16).toString('hex');
   const headers = { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01` };
