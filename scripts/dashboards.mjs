@@ -131,24 +131,28 @@ const RUNTIME = [
     '{{pool}}',
   ]),
   panel('SQL statements', 'ops', [`sum by (job) (${rate('sql_statements_total')})`, '{{job}}']),
-  panel(
-    'Redis',
-    'short',
-    ['min by (job) (redis_up)', '{{job}} up'],
-    [`sum by (job) (${rate('redis_failures_total')})`, '{{job}} failures a second'],
-  ),
+  panel('Redis answers', 'short', ['min by (job) (redis_up)', '{{job}}']),
+  panel('Commands of Redis that failed', 'ops', [
+    `sum by (job) (${rate('redis_failures_total')})`,
+    '{{job}}',
+  ]),
   panel('Query plan cache', 'ops', [
     `sum by (result) (${rate('graphql_query_plan_cache_total')})`,
     '{{result}}',
   ]),
   panel(
-    'Logins and hashing of passwords',
+    'Logins',
     'ops',
-    [`sum by (outcome) (${rate('logins_total')})`, 'login {{outcome}}'],
-    ['sum(argon2_waiting)', 'waiting'],
-    [`sum(${rate('argon2_refused_total')})`, 'turned away'],
-    ['max(signing_key_age_seconds) / 86400', 'days of the signing key'],
+    [`sum by (outcome) (${rate('logins_total')})`, '{{outcome}}'],
+    [`sum(${rate('argon2_refused_total')})`, 'passwords turned away'],
   ),
+  panel(
+    'Hashing of passwords',
+    'short',
+    ['sum(argon2_running)', 'running'],
+    ['sum(argon2_waiting)', 'waiting'],
+  ),
+  panel('Age of the signing key', 's', ['max(signing_key_age_seconds)', 'key']),
 ];
 
 const dashboard = (uid, title, panels) => ({

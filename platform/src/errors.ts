@@ -13,6 +13,10 @@ const FAULT_CODES = [
 ] as const;
 export type FaultCode = (typeof FAULT_CODES)[number];
 
+/** Whether a code says that we are to blame, and not the caller. */
+export const isOurFault = (code: unknown): boolean =>
+  code === 'INTERNAL_SERVER_ERROR' || code === 'SERVICE_UNAVAILABLE';
+
 /** A fault whose message may be shown to the caller. The `cause` is for the log only. */
 export class AppError extends GraphQLError {
   override readonly name = 'AppError';

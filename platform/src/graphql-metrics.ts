@@ -8,7 +8,7 @@ import {
   isObjectType,
 } from 'graphql';
 import { isDatabaseUnavailable } from './database.js';
-import { AppError } from './errors.js';
+import { AppError, isOurFault } from './errors.js';
 import { DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.js';
 
 const operations = new Histogram({
@@ -28,11 +28,10 @@ const rootFields = new Histogram({
 });
 
 const OTHER = 'other';
-const OUR_FAULTS: ReadonlySet<unknown> = new Set(['INTERNAL_SERVER_ERROR', 'SERVICE_UNAVAILABLE']);
 
 function outcomeOf(errors: readonly GraphQLFormattedError[] = []): 'ok' | 'refused' | 'error' {
   if (errors.length === 0) return 'ok';
-  return errors.some(({ extensions }) => OUR_FAULTS.has(extensions?.['code'])) ? 'error' : 'refused';
+  return errors.some(({ extensions }) => isOurFault(extensions?.['code'])) ? 'error' : 'refused';
 }
 
 /** A plugin that counts every operation, by its name when that is in `known`. */
@@ -62,9 +61,7 @@ const outcomeOfValue = (value: unknown): RootOutcome =>
   typeof value === 'object' && value !== null && 'code' in value ? 'problem' : 'ok';
 
 const outcomeOfError = (error: unknown): RootOutcome =>
-  error instanceof AppError && !OUR_FAULTS.has(error.code) && !isDatabaseUnavailable(error)
-    ? 'refused'
-    : 'error';
+  error instanceof AppError && !isOurFault(error.code) && !isDatabaseUnavailable(error) ? 'refused' : 'error';
 
 /** Of the entities of one call the worst. */
 function outcomeOfList(settled: readonly PromiseSettledResult<unknown>[]): RootOutcome {

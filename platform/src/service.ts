@@ -49,7 +49,7 @@ async function serve<Settings extends LifecycleSettings>(
 ): Promise<() => Promise<void>> {
   let draining = false;
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = settings;
-  const stopTracing = endpoint ? await startTracing(definition.name, endpoint) : undefined;
+  const stopTracing = endpoint ? await startTracing(definition.name, endpoint, log) : undefined;
   announceBuild(definition.name, settings.REVISION);
   const service = await definition.start(settings, log);
   const { handler, onFault, checks } = service;

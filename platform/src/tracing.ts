@@ -14,7 +14,10 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import type { Logger } from 'pino';
 import { z } from 'zod';
+import { isOurFault } from './errors.js';
 import type { Handler, HttpRequest, Reply } from './http.js';
 
 /** The standard names of OpenTelemetry; the exporter reads the others (OTEL_TRACES_SAMPLER, …) itself. */
@@ -24,8 +27,17 @@ export const tracingSettings = {
 
 let tracer: Tracer | undefined;
 
+/** How long the end of a process waits for the collector, which may be away or hang. */
+const LAST_SPANS_MS = 2_000;
+/** Callers write the names of operations and paths, and spans wait in memory. */
+const MAX_ATTRIBUTE_LENGTH = 256;
+
 /** Sends spans to `endpoint` (OTLP over HTTP) from now on. Call what is returned to send the last ones and end. */
-export async function startTracing(service: string, endpoint: string): Promise<() => Promise<void>> {
+export async function startTracing(
+  service: string,
+  endpoint: string,
+  log: Logger,
+): Promise<() => Promise<void>> {
   const [{ BatchSpanProcessor, NodeTracerProvider }, { OTLPTraceExporter }, { resourceFromAttributes }] =
     await Promise.all([
       import('@opentelemetry/sdk-trace-node'),
@@ -33,13 +45,36 @@ export async function startTracing(service: string, endpoint: string): Promise<(
       import('@opentelemetry/resources'),
     ]);
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` });
+  tellOfLosses(exporter, log);
   const provider = new NodeTracerProvider({
     resource: resourceFromAttributes({ 'service.name': service, 'service.namespace': 'holdfast' }),
     spanProcessors: [new BatchSpanProcessor(exporter)],
+    spanLimits: { attributeValueLengthLimit: MAX_ATTRIBUTE_LENGTH },
   });
   provider.register();
   tracer = provider.getTracer('holdfast');
-  return () => provider.shutdown();
+  return () =>
+    Promise.race([
+      provider.shutdown().catch(() => undefined),
+      new Promise<void>((resolve) => setTimeout(resolve, LAST_SPANS_MS)),
+    ]);
+}
+
+/** Says when the collector begins to fail and when it is back; the exporter itself says nothing. */
+function tellOfLosses(exporter: OTLPTraceExporter, log: Logger): void {
+  const send = exporter.export.bind(exporter);
+  let failing = false;
+  exporter.export = (spans, done) =>
+    send(spans, (result) => {
+      const fails = result.error !== undefined;
+      // Not as part of whatever trace filled the batch.
+      context.with(ROOT_CONTEXT, () => {
+        if (fails && !failing) log.warn({ err: result.error }, 'traces cannot be sent and are lost');
+        if (!fails && failing) log.info('traces are sent again');
+      });
+      failing = fails;
+      done(result);
+    });
 }
 
 /** The active span's ids, for a log line; nothing outside of a trace. */
@@ -128,6 +163,7 @@ function described(reply: Reply, { method, trail }: HttpRequest, span: Span): Re
   if (trail.route !== undefined) span.updateName(`${method} ${trail.route}`);
   span.setAttribute('http.response.status_code', reply.status);
   if (trail.operation !== undefined) span.setAttribute('graphql.operation.name', trail.operation);
-  if (reply.status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+  // A reply in GraphQL has the status 200, whatever is wrong.
+  if (reply.status >= 500 || isOurFault(trail.code)) span.setStatus({ code: SpanStatusCode.ERROR });
   return reply;
 }

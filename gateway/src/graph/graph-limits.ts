@@ -3,7 +3,7 @@
 import type { ApolloServerOptions, ApolloServerPlugin } from '@apollo/server';
 import { AppError, toPublicError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql';
-import { Counter, registry } from '@holdfast/platform/metrics';
+import { labelledCounter } from '@holdfast/platform/metrics';
 import type { GraphQLFormattedError, OperationDefinitionNode } from 'graphql';
 import { z } from 'zod';
 import { type Measured, measure } from './measure.js';
@@ -25,11 +25,14 @@ export const graphLimitSettings = {
 
 export type GraphLimits = Readonly<z.infer<z.ZodObject<typeof graphLimitSettings>>>;
 
-const refusals = new Counter({
+const LIMITS = ['depth', 'aliases', 'root_fields', 'tokens', 'cost'] as const;
+type Limit = (typeof LIMITS)[number];
+
+const countRefusal = labelledCounter({
   name: 'graphql_limit_refusals_total',
   help: 'Operations that were not executed because they asked for too much, by the limit.',
-  labelNames: ['limit'],
-  registers: [registry],
+  label: 'limit',
+  values: LIMITS,
 });
 
 /** One error says what to mend; a hundred are work for us. */
@@ -43,8 +46,8 @@ export const boundedParsing = ({ MAX_TOKENS }: GraphLimits) =>
   }) satisfies Partial<ApolloServerOptions<RequestContext>>;
 
 /** @param actual what the operation asks for, or undefined when counting stopped at the limit */
-function tooMuch(name: string, what: string, allowed: number, actual: number | undefined): AppError {
-  refusals.inc({ limit: name });
+function tooMuch(name: Limit, what: string, allowed: number, actual: number | undefined): AppError {
+  countRefusal(name);
   // Fragments of fragments make numbers that JSON cannot say exactly.
   const counted = Math.min(actual ?? allowed + 1, Number.MAX_SAFE_INTEGER);
   const came = actual === undefined ? 'more' : counted;

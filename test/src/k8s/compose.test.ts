@@ -21,6 +21,8 @@ const compose = z.strictObject({
     z.string(),
     z.looseObject({
       image: z.string(),
+      pull_policy: z.string().optional(),
+      healthcheck: z.object({ test: z.array(z.string()) }).optional(),
       build: z.object({ context: z.string(), dockerfile: z.string(), target: z.string() }).optional(),
       env_file: list.default([]),
       environment: z.record(z.string(), z.string()).default({}),
@@ -89,6 +91,28 @@ describe('compose.yaml', () => {
       if (build) expect(containerfile).toContain(` AS ${build.target}\n`);
       const pinned = OURS.includes(name) ? /^holdfast\/\w+:compose$/ : /:v?\d+\.\d+(\.\d+)?(-\w+)?$/;
       expect([name, pinned.test(image)]).toEqual([name, true]);
+    }
+  });
+
+  it('asks no registry for what it builds: whoever has the name there could put anything in its place', () => {
+    for (const name of OURS) {
+      const { build, pull_policy } = services[name] ?? {};
+      expect([name, pull_policy]).toEqual([name, build ? 'build' : 'never']);
+    }
+  });
+
+  it('waits for the PostgreSQL that is there to stay, which listens on TCP', () => {
+    expect(services['postgres']?.healthcheck?.test).toContain('--host=127.0.0.1');
+  });
+
+  it('lets nobody sign in to Grafana, here and in the cluster', async () => {
+    const cluster = await readFile(join(ROOT, 'k8s/components/prometheus-grafana/grafana.yaml'), 'utf8');
+    for (const [setting, value] of [
+      ['GF_AUTH_DISABLE_LOGIN_FORM', 'true'],
+      ['GF_AUTH_BASIC_ENABLED', 'false'],
+    ] as const) {
+      expect(services['grafana']?.environment[setting]).toBe(value);
+      expect(cluster).toContain(`{ name: ${setting}, value: "${value}" }`);
     }
   });
 

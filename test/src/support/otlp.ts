@@ -10,6 +10,7 @@ export interface ReceivedSpan {
   /** Undefined for the root of a trace. */
   readonly parentSpanId: string | undefined;
   readonly attributes: Readonly<Record<string, unknown>>;
+  readonly failed: boolean;
 }
 
 export interface OtlpReceiver {
@@ -31,10 +32,14 @@ interface OtlpBody {
         spanId: string;
         parentSpanId?: string;
         attributes: OtlpAttribute[];
+        status: { code?: number };
       }[];
     }[];
   }[];
 }
+/** STATUS_CODE_ERROR. */
+const FAILED = 2;
+
 interface OtlpAttribute {
   readonly key: string;
   readonly value: Readonly<Record<string, unknown>>;
@@ -47,13 +52,14 @@ function spansOf(body: OtlpBody): ReceivedSpan[] {
   return body.resourceSpans.flatMap(({ resource, scopeSpans }) => {
     const service = String(attributesOf(resource.attributes)['service.name']);
     return scopeSpans.flatMap(({ spans }) =>
-      spans.map(({ name, traceId, spanId, parentSpanId, attributes }) => ({
+      spans.map(({ name, traceId, spanId, parentSpanId, attributes, status }) => ({
         service,
         name,
         traceId,
         spanId,
         parentSpanId: parentSpanId || undefined,
         attributes: attributesOf(attributes),
+        failed: status.code === FAILED,
       })),
     );
   });

@@ -114,17 +114,68 @@ it('writes the ids of trace and span into the log lines of every service and of 
   for (const { span_id } of seen) expect(span_id).toMatch(/^[0-9a-f]{16}$/);
 });
 
+it('tells the statements of a transaction apart', async () => {
+  const { token, password } = await client.account();
+  const input = { currentPassword: password, newPassword: `better horse ${randomBytes(9).toString('hex')}` };
+  secretsUsed.add(input.newPassword);
+  const changing = `gateway POST /graphql > ${FETCH} > users POST /graphql`;
+  const change = 'mutation ($input: ChangePasswordInput!) { changePassword(input: $input) { __typename } }';
+  await traceOf(
+    (headers) => client.graphql(change, { input }, token, headers),
+    [`${changing} > users sql users_password_replace`, `${changing} > users sql users_session_end_all`],
+  );
+});
+
+it('marks what failed by our fault, though GraphQL answers 200, and not what a caller did wrong', async () => {
+  const request = async (query: string, awaited: string) => {
+    const traceId = randomBytes(16).toString('hex');
+    const traceparent = `00-${traceId}-${randomBytes(8).toString('hex')}-01`;
+    await client.graphql(query, {}, account.token, { traceparent });
+    const find = async () => receiver.spansOf(traceId).find(({ name }) => name === awaited);
+    return eventually(find, (span) => span !== undefined, 5_000);
+  };
+  expect((await request('{ order(id: "x") { id } }', 'POST /graphql'))?.failed).toBe(false);
+  await system.kill('orders');
+  const failed = await request('{ orders { edges { cursor } } }', 'POST /graphql');
+  await system.restart('orders');
+  expect(failed?.service).toBe('gateway');
+  expect(failed?.attributes['http.response.status_code']).toBe(200);
+  expect(failed?.failed).toBe(true);
+});
+
+it('records nothing of a request that its caller has not sampled', async () => {
+  const traceId = randomBytes(16).toString('hex');
+  const traceparent = `00-${traceId}-${randomBytes(8).toString('hex')}-00`;
+  const body = { product_id: productId, quantity: 1 };
+  await client.rest('POST', '/orders', { token: account.token, body, headers: { traceparent } });
+  await traceOf((headers) => client.rest('GET', '/products', { headers }), ['gateway GET /products']);
+  expect(receiver.spansOf(traceId)).toEqual([]);
+});
+
+it('keeps no more of a name than its beginning', async () => {
+  const traceId = randomBytes(16).toString('hex');
+  const headers = { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01` };
+  const name = 'n'.repeat(50_000);
+  await client.graphql(`query ${name} { __typename }`, {}, undefined, headers);
+  const spans = await eventually(
+    async () => receiver.spansOf(traceId),
+    (seen) => seen.some((span) => span.name === 'POST /graphql'),
+    5_000,
+  );
+  const names = spans.map(({ attributes }) => attributes['graphql.operation.name'] ?? '');
+  expect(names).toContain(name.slice(0, 256));
+  expect(names).not.toContain(name);
+});
+
 it('sends nothing that a caller keeps secret', async () => {
   const login = { username: account.username, password: account.password };
-  await client.rest('POST', '/login', { body: login });
-  await client.graphql(
-    `mutation { login(input: { username: "${login.username}", password: "${login.password}" }) { __typename } }`,
-  );
-  const before = receiver.text().length;
-  await client.rest('GET', '/profile', { token: account.token });
-  await eventually(
-    async () => receiver.text().length,
-    (length) => length > before,
+  const atUsers = (route: string) => [`gateway ${route} > ${FETCH} > users POST /graphql`];
+  await traceOf((headers) => client.rest('POST', '/login', { body: login, headers }), atUsers('POST /login'));
+  const mutation = `mutation { login(input: { username: "${login.username}", password: "${login.password}" }) { __typename } }`;
+  await traceOf((headers) => client.graphql(mutation, {}, undefined, headers), atUsers('POST /graphql'));
+  await traceOf(
+    (headers) => client.rest('GET', '/profile', { token: account.token, headers }),
+    atUsers('GET /profile'),
   );
   for (const secret of secretsUsed) expect(receiver.text()).not.toContain(secret);
 });
