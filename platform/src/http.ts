@@ -11,7 +11,7 @@ import {
 import type { Logger } from './log.js';
 
 export const REQUEST_ID_HEADER = 'x-request-id';
-/** Milliseconds that the caller will still wait; between services only. */
+/** Milliseconds that the caller will still wait: believed by who is called by services only. */
 export const TIMEOUT_HEADER = 'x-request-timeout-ms';
 
 export interface HttpRequest {
@@ -67,6 +67,8 @@ export interface HttpServerOptions {
   readonly onFault: (error: unknown, request: HttpRequest) => Reply;
   readonly log: Logger;
   readonly timeoutMs: number;
+  /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: faults at will would be reported as ours. */
+  readonly isPublic?: boolean;
   readonly maxBodyBytes?: number;
   /** How long the header of a request may take to come; its body has `timeoutMs` more. */
   readonly headerTimeoutMs?: number;
@@ -145,7 +147,7 @@ function send(response: ServerResponse, requestId: string, reply: Reply, last: b
 
 function requestOf(
   message: IncomingMessage,
-  { timeoutMs, maxBodyBytes = MAX_BODY_BYTES }: HttpServerOptions,
+  { timeoutMs, isPublic = false, maxBodyBytes = MAX_BODY_BYTES }: HttpServerOptions,
 ): HttpRequest {
   const url = message.url ?? '/';
   const mark = url.indexOf('?');
@@ -156,7 +158,7 @@ function requestOf(
     headers: message.headers,
     remoteAddress: message.socket.remoteAddress ?? '',
     requestId: requestIdOf(message.headers[REQUEST_ID_HEADER]),
-    deadlineAt: deadlineOf(message.headers[TIMEOUT_HEADER], timeoutMs),
+    deadlineAt: deadlineOf(isPublic ? undefined : message.headers[TIMEOUT_HEADER], timeoutMs),
     trail: {},
     body: () => readBody(message, maxBodyBytes),
   };
@@ -234,6 +236,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
+  // Ends a connection on which nothing moves: its client does not read the reply. After a slow request was told so.
+  server.timeout = options.timeoutMs + headerTimeoutMs + 2 * SLOW_REQUEST_CHECK_MS;
   return {
     server,
     listen: (port, host) => listen(server, port, host),
