@@ -70,14 +70,17 @@ describe('what counts', () => {
     expect((await ask(query, { no: false })).data).toEqual({ me: null, d: null, e: null });
   });
 
-  it('is not __typename, nor introspection, nor what cannot be executed', async () => {
+  it('is introspection as well', async () => {
+    await start('address=2/1m');
+    const query = '{ __schema { queryType { name } } __type(name: "Query") { name } }';
+    expect((await ask(query)).data).toMatchObject({ __type: { name: 'Query' } });
+    expect(await ask(query)).toMatchObject({ status: 429, data: null });
+    expect((await ask('{ me }')).data).toEqual({ me: null });
+  });
+
+  it('is not __typename, nor what cannot be executed', async () => {
     await start('address=1/1m');
-    for (const query of [
-      '{ __typename __schema { queryType { name } } }',
-      '{ nonsense }',
-      '{',
-      '{ echo(text: 1) }',
-    ])
+    for (const query of ['{ __typename }', '{ nonsense }', '{', '{ echo(text: 1) }'])
       expect((await ask(query)).headers.get('ratelimit')).toMatch(/^"address";r=1;t=60$/);
     const wrong = await ask('query ($text: String) { echo(text: $text) }', { text: 1 });
     expect(wrong.errors[0].extensions.code).toBe('BAD_USER_INPUT');
