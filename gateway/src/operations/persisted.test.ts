@@ -166,7 +166,9 @@ describe('the manifest', () => {
     manifestFile.safeParse(await fileWith(content)).error?.issues.map(({ message }) => message);
 
   it('is read with all its operations', async () => {
-    expect(manifestFile.parse(await fileWith(manifest(entry('Me', ME))))).toEqual(new Map([[sha(ME), ME]]));
+    expect(manifestFile.parse(await fileWith(manifest(entry('Me', ME))))).toEqual(
+      new Map([[sha(ME), { name: 'Me', body: ME }]]),
+    );
   });
 
   it('is refused at the start with everything that is wrong with it', async () => {
