@@ -181,6 +181,12 @@ describe('a header', () => {
     expect(reply).toMatch(/^HTTP\/1\.1 431 /);
   });
 
+  it('counts, were it the two thousandth', async () => {
+    const port = await serve(async ({ headers }) => ({ status: 200, body: String(headers['x-last']) }));
+    const lines = `${'a:\r\n'.repeat(2_000)}X-Last: is here\r\nConnection: close\r\n`;
+    expect(await raw(port, `GET / HTTP/1.1\r\nHost: x\r\n${lines}\r\n`)).toMatch(/\r\n\r\nis here$/);
+  });
+
   it('of a reply says nothing about the server', async () => {
     const port = await serve(echo);
     const reply = await raw(port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');

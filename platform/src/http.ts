@@ -95,6 +95,8 @@ const SLOW_REQUEST_CHECK_MS = 1_000;
 const MAX_CONNECTIONS = 10_000;
 /** Longer than clients keep a connection that they do not use, so that a server never hangs up on a request on its way. */
 const KEEP_ALIVE_MS = 65_000;
+const LAST_REPLY = { connection: 'close' };
+const NOT_UNPACKED = { ...LAST_REPLY, 'accept-encoding': 'identity' };
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Takes over an id from outside only when it is short and harmless; otherwise makes one. */
@@ -108,16 +110,11 @@ function deadlineOf(header: string | string[] | undefined, timeoutMs: number): n
 }
 
 async function readBody(message: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const tooLarge = new HttpFault(413, `A body of at most ${maxBytes} bytes is expected.`, {
-    connection: 'close',
-  });
+  const tooLarge = new HttpFault(413, `A body of at most ${maxBytes} bytes is expected.`, LAST_REPLY);
   // Nothing is unpacked, so that what is counted is what is kept.
   const encoding = message.headers['content-encoding']?.toLowerCase() ?? 'identity';
   if (encoding !== 'identity') {
-    throw new HttpFault(415, 'A body without Content-Encoding is expected.', {
-      'accept-encoding': 'identity',
-      connection: 'close',
-    });
+    throw new HttpFault(415, 'A body without Content-Encoding is expected.', NOT_UNPACKED);
   }
   if (Number(message.headers['content-length'] ?? 0) > maxBytes) throw tooLarge;
   const chunks: Buffer[] = [];
@@ -130,7 +127,7 @@ async function readBody(message: IncomingMessage, maxBytes: number): Promise<Buf
     }
   } catch (error) {
     if (error === tooLarge) throw error;
-    throw new HttpFault(400, 'The body ended before it was whole.', { connection: 'close' });
+    throw new HttpFault(400, 'The body ended before it was whole.', LAST_REPLY);
   }
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
 }
@@ -236,6 +233,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
+  // Their size bounds them. Node would leave out those after the thousandth, and a proxy writes its own at the end.
+  server.maxHeadersCount = 0;
   // Ends a connection on which nothing moves: its client does not read the reply. After a slow request was told so.
   server.timeout = options.timeoutMs + headerTimeoutMs + 2 * SLOW_REQUEST_CHECK_MS;
   return {
