@@ -30,8 +30,13 @@ const start = async (RATE_LIMITS: string) => {
 };
 afterEach(() => system.close());
 
-async function ask(query: string, variables: Record<string, unknown> = {}, userId?: string) {
-  const reply = await fetch(`${system.url}/graphql`, {
+async function ask(
+  query: string,
+  variables: Record<string, unknown> = {},
+  userId?: string,
+  path = '/graphql',
+) {
+  const reply = await fetch(`${system.url}${path}`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -165,6 +170,15 @@ describe('a request that cannot be executed', () => {
     }
     expect((await ask('{ me }', {}, 'ada')).data).toEqual({ me: 'me' });
     expect(asked).toEqual(['me']);
+  });
+
+  it('counts under every spelling of the path', async () => {
+    await start('invalid=2/1m');
+    const spelt = () => ask('{ nonsense }', {}, undefined, '/%67raphql');
+    for (const status of [400, 400, 429]) expect((await spelt()).status).toBe(status);
+    expect((await ask('{ me }')).status).toBe(429);
+    const { errors } = await spelt();
+    expect(errors[0].extensions.code).toBe('RATE_LIMITED');
   });
 
   it('is none that was executed, whatever came of it', async () => {
