@@ -11,14 +11,16 @@ export const GRAPHQL_PATH = '/graphql';
 
 /** What is foreseen is said, anything else is logged and masked. */
 export function faultReply(error: unknown, request: HttpRequest, log: Logger): Reply {
-  const { requestId } = request;
-  if (error instanceof GraphQLError && request.path === GRAPHQL_PATH) return refusal(error, request);
+  const { requestId, path, trail } = request;
+  // By what answered, where anything did: paths have several spellings.
+  const isGraphQL = (trail.route ?? path) === GRAPHQL_PATH;
+  if (error instanceof GraphQLError && isGraphQL) return refusal(error, request);
   const problem = problemOf(error) ?? maskedProblem(requestId);
   // What is behind an operation's errors is in the log already.
   const isLogged = error instanceof OperationFault && error.errors.length > 0;
   if (statusOf(problem.code) >= 500 && !isLogged)
     log.error({ err: error, requestId, code: problem.code }, 'a request failed');
-  return request.path === GRAPHQL_PATH ? graphqlFault(problem, request) : problemReply(problem, request);
+  return isGraphQL ? graphqlFault(problem, request) : problemReply(problem, request);
 }
 
 /** A request that GraphQL refuses before Apollo Server has seen it. */

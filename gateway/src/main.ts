@@ -5,6 +5,7 @@ import { startGateway } from './gateway.js';
 
 await runService({
   name: 'gateway',
+  isPublic: true,
   timeoutMs: ({ REQUEST_TIMEOUT_MS }) => REQUEST_TIMEOUT_MS,
   readSettings: readGatewaySettings,
   start: startGateway,

@@ -10,7 +10,7 @@ afterEach(() => http?.close());
 async function serve(
   handler: Handler,
   maxBodyBytes?: number,
-  times: { timeoutMs?: number; headerTimeoutMs?: number } = {},
+  times: { timeoutMs?: number; headerTimeoutMs?: number; isPublic?: boolean } = {},
 ): Promise<number> {
   http = createHttpServer({
     handler,
@@ -145,6 +145,20 @@ describe('a client that takes its time', () => {
     await raw(port, '');
   });
 
+  it('and never reads its reply is cut off', async () => {
+    const port = await serve(async () => ({ status: 200, body: 'x'.repeat(50_000_000) }), undefined, times);
+    const open = () =>
+      new Promise<number>((resolve, reject) =>
+        http?.server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+      );
+    const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'));
+    socket.on('error', () => undefined).pause();
+    await once(socket, 'connect');
+    while ((await open()) === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    while ((await open()) > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.destroy();
+  }, 10_000);
+
   it('does not keep others waiting, were it two hundred', async () => {
     const port = await serve(echo);
     const sockets = Array.from({ length: 200 }, (_, index) =>
@@ -167,6 +181,12 @@ describe('a header', () => {
     expect(reply).toMatch(/^HTTP\/1\.1 431 /);
   });
 
+  it('counts, were it the two thousandth', async () => {
+    const port = await serve(async ({ headers }) => ({ status: 200, body: String(headers['x-last']) }));
+    const lines = `${'a:\r\n'.repeat(2_000)}X-Last: is here\r\nConnection: close\r\n`;
+    expect(await raw(port, `GET / HTTP/1.1\r\nHost: x\r\n${lines}\r\n`)).toMatch(/\r\n\r\nis here$/);
+  });
+
   it('of a reply says nothing about the server', async () => {
     const port = await serve(echo);
     const reply = await raw(port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
@@ -183,6 +203,25 @@ describe('a header', () => {
     ]) {
       const reply = await raw(port, `POST / HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n0\r\n\r\n`);
       expect(reply).toMatch(/^HTTP\/1\.1 400 /);
+    }
+  });
+});
+
+describe('the time that a caller says it has', () => {
+  it('is believed between services, and not where just anybody calls', async () => {
+    const remaining: Handler = async ({ deadlineAt }) => ({
+      status: 200,
+      body: String(deadlineAt - Date.now()),
+    });
+    for (const [isPublic, atMost, atLeast] of [
+      [false, 50, -1_000],
+      [true, 5_000, 3_000],
+    ] as const) {
+      const port = await serve(remaining, undefined, { isPublic });
+      const reply = await fetch(`http://127.0.0.1:${port}/`, { headers: { 'x-request-timeout-ms': '50' } });
+      const ms = Number(await reply.text());
+      expect([isPublic, ms <= atMost, ms > atLeast]).toEqual([isPublic, true, true]);
+      await http?.close();
     }
   });
 });

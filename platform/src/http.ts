@@ -11,7 +11,7 @@ import {
 import type { Logger } from './log.js';
 
 export const REQUEST_ID_HEADER = 'x-request-id';
-/** Milliseconds that the caller will still wait; between services only. */
+/** Milliseconds that the caller will still wait: believed by who is called by services only. */
 export const TIMEOUT_HEADER = 'x-request-timeout-ms';
 
 export interface HttpRequest {
@@ -67,6 +67,8 @@ export interface HttpServerOptions {
   readonly onFault: (error: unknown, request: HttpRequest) => Reply;
   readonly log: Logger;
   readonly timeoutMs: number;
+  /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: faults at will would be reported as ours. */
+  readonly isPublic?: boolean;
   readonly maxBodyBytes?: number;
   /** How long the header of a request may take to come; its body has `timeoutMs` more. */
   readonly headerTimeoutMs?: number;
@@ -93,6 +95,8 @@ const SLOW_REQUEST_CHECK_MS = 1_000;
 const MAX_CONNECTIONS = 10_000;
 /** Longer than clients keep a connection that they do not use, so that a server never hangs up on a request on its way. */
 const KEEP_ALIVE_MS = 65_000;
+const LAST_REPLY = { connection: 'close' };
+const NOT_UNPACKED = { ...LAST_REPLY, 'accept-encoding': 'identity' };
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Takes over an id from outside only when it is short and harmless; otherwise makes one. */
@@ -106,16 +110,11 @@ function deadlineOf(header: string | string[] | undefined, timeoutMs: number): n
 }
 
 async function readBody(message: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const tooLarge = new HttpFault(413, `A body of at most ${maxBytes} bytes is expected.`, {
-    connection: 'close',
-  });
+  const tooLarge = new HttpFault(413, `A body of at most ${maxBytes} bytes is expected.`, LAST_REPLY);
   // Nothing is unpacked, so that what is counted is what is kept.
   const encoding = message.headers['content-encoding']?.toLowerCase() ?? 'identity';
   if (encoding !== 'identity') {
-    throw new HttpFault(415, 'A body without Content-Encoding is expected.', {
-      'accept-encoding': 'identity',
-      connection: 'close',
-    });
+    throw new HttpFault(415, 'A body without Content-Encoding is expected.', NOT_UNPACKED);
   }
   if (Number(message.headers['content-length'] ?? 0) > maxBytes) throw tooLarge;
   const chunks: Buffer[] = [];
@@ -128,7 +127,7 @@ async function readBody(message: IncomingMessage, maxBytes: number): Promise<Buf
     }
   } catch (error) {
     if (error === tooLarge) throw error;
-    throw new HttpFault(400, 'The body ended before it was whole.', { connection: 'close' });
+    throw new HttpFault(400, 'The body ended before it was whole.', LAST_REPLY);
   }
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
 }
@@ -145,7 +144,7 @@ function send(response: ServerResponse, requestId: string, reply: Reply, last: b
 
 function requestOf(
   message: IncomingMessage,
-  { timeoutMs, maxBodyBytes = MAX_BODY_BYTES }: HttpServerOptions,
+  { timeoutMs, isPublic = false, maxBodyBytes = MAX_BODY_BYTES }: HttpServerOptions,
 ): HttpRequest {
   const url = message.url ?? '/';
   const mark = url.indexOf('?');
@@ -156,7 +155,7 @@ function requestOf(
     headers: message.headers,
     remoteAddress: message.socket.remoteAddress ?? '',
     requestId: requestIdOf(message.headers[REQUEST_ID_HEADER]),
-    deadlineAt: deadlineOf(message.headers[TIMEOUT_HEADER], timeoutMs),
+    deadlineAt: deadlineOf(isPublic ? undefined : message.headers[TIMEOUT_HEADER], timeoutMs),
     trail: {},
     body: () => readBody(message, maxBodyBytes),
   };
@@ -234,6 +233,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
+  // Their size bounds them. Node would leave out those after the thousandth, and a proxy writes its own at the end.
+  server.maxHeadersCount = 0;
+  // Ends a connection on which nothing moves: its client does not read the reply. After a slow request was told so.
+  server.timeout = options.timeoutMs + headerTimeoutMs + 2 * SLOW_REQUEST_CHECK_MS;
   return {
     server,
     listen: (port, host) => listen(server, port, host),

@@ -7,6 +7,17 @@ import { readGatewaySettings } from '../config.js';
 import { REST_ROUTES } from '../rest/rest.js';
 import { measure } from './measure.js';
 
+const limits = readGatewaySettings({
+  SERVICE_SECRET: 'x'.repeat(32),
+  PORT: '0',
+  OPS_PORT: '0',
+  SUPERGRAPH_FILE: 'x',
+  USERS_URL: 'http://x',
+  PRODUCTS_URL: 'http://x',
+  ORDERS_URL: 'http://x',
+  JWKS_URL: 'http://x',
+});
+
 let schema: GraphQLSchema;
 beforeAll(async () => {
   const supergraphSdl = await readFile(new URL('../../supergraph.graphql', import.meta.url), 'utf8');
@@ -74,32 +85,27 @@ describe('cost', () => {
 });
 
 describe('introspection', () => {
-  it('has aliases, and neither depth nor cost', () => {
+  it('has aliases and a cost, but no depth, and __typename is free', () => {
     const text = '{ __typename a: __schema { types { b: name fields { name } } } me { __typename } }';
-    expect(measured(text)).toEqual({ depth: 1, aliases: 2, rootFields: 3, cost: 1 });
-    expect(
-      measured(getIntrospectionQuery({ oneOf: true, specifiedByUrl: true, inputValueDeprecation: true })),
-    ).toEqual({
-      depth: 0,
-      aliases: 0,
-      rootFields: 1,
-      cost: 0,
-    });
+    expect(measured(text)).toEqual({ depth: 1, aliases: 2, rootFields: 3, cost: 1 + 1 + 1 + 3 * (2 + 3) });
+  });
+
+  it('costs half of the limit when a tool asks for everything, and more than it when that is asked for again and again', () => {
+    const all = { descriptions: true, schemaDescription: true, specifiedByUrl: true, oneOf: true };
+    const { depth, cost } = measured(
+      getIntrospectionQuery({ ...all, directiveIsRepeatable: true, inputValueDeprecation: true }),
+    );
+    expect([depth, cost < limits.MAX_COST * 0.6]).toEqual([0, true]);
+    const lists = Array.from(
+      { length: 30 },
+      (_, n) => `a${n}: types { fields { ...F } possibleTypes { fields { ...F } } }`,
+    );
+    const often = `{ __schema { ${lists.join(' ')} } } fragment F on __Field { name args { name type { name } } type { name } }`;
+    expect(measured(often).cost).toBeGreaterThan(limits.MAX_COST);
   });
 });
 
 describe('the default limits', () => {
-  const limits = readGatewaySettings({
-    SERVICE_SECRET: 'x'.repeat(32),
-    PORT: '0',
-    OPS_PORT: '0',
-    SUPERGRAPH_FILE: 'x',
-    USERS_URL: 'http://x',
-    PRODUCTS_URL: 'http://x',
-    ORDERS_URL: 'http://x',
-    JWKS_URL: 'http://x',
-  });
-
   it('are far above every operation of the REST shim and of the README', async () => {
     const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
     const session = /\{"query":\s*"([^"]+)"\}/.exec(readme)?.[1] ?? '';

@@ -12,17 +12,22 @@ import {
   getNamedType,
   getNullableType,
   isInterfaceType,
+  isIntrospectionType,
   isListType,
   isObjectType,
   Kind,
   type OperationDefinitionNode,
+  SchemaMetaFieldDef,
   type SelectionNode,
   type SelectionSetNode,
+  TypeMetaFieldDef,
 } from 'graphql';
 import { fragmentsOf } from '../limits/root-fields.js';
 
 /** How many entries a list is taken to have when nothing says how many are wanted. */
 const UNSIZED_LIST = 5;
+/** The same of introspection, of which tools ask everything once; several times over it is large and slow. */
+const INTROSPECTION_LIST = 3;
 /** Lists of a page: the page's field has said how long they are. */
 const PAGE_LISTS = new Set(['edges', 'nodes']);
 
@@ -56,7 +61,7 @@ interface Scope {
   readonly fragments: Map<string, Selection>;
 }
 
-/** Measures an operation of a document that is valid. Introspection has neither depth nor cost. */
+/** Measures an operation of a document that is valid. Introspection has no depth: graphql-js has a rule for that. */
 export function measure(
   schema: GraphQLSchema,
   document: DocumentNode,
@@ -114,25 +119,34 @@ function addFragment(whole: Selection, fragment: Selection): void {
 
 function addField(whole: Selection, node: FieldNode, type: GraphQLNamedType | undefined, scope: Scope): void {
   const name = node.name.value;
-  const isIntrospection = name.startsWith('__');
-  const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
+  const field =
+    metaField(name) ?? (isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined);
   const below = node.selectionSet
     ? selectionOf(node.selectionSet, field && getNamedType(field.type), scope)
     : empty();
   whole.fields += 1;
   whole.aliases += (node.alias ? 1 : 0) + below.aliases;
-  if (isIntrospection) return;
-  whole.depth = Math.max(whole.depth, 1 + below.depth);
+  if (name === '__typename') return;
+  const isIntrospection = type !== undefined && isIntrospectionType(type);
+  if (!metaField(name) && !isIntrospection) whole.depth = Math.max(whole.depth, 1 + below.depth);
   whole.cost += 1;
-  addCost(whole, field ? sizeOf(node, field) : 1, below);
+  addCost(whole, field ? sizeOf(node, field, isIntrospection) : 1, below);
 }
+
+/** The root field of introspection with that name. */
+export const metaField = (name: string): GraphQLField<unknown, unknown> | undefined =>
+  [SchemaMetaFieldDef, TypeMetaFieldDef].find((field) => field.name === name);
 
 function addCost(whole: Selection, size: Size, of: Selection): void {
   if (of.parts.length === 0 && typeof size === 'number') whole.cost += size * of.cost;
   else whole.parts.push({ size, of });
 }
 
-function sizeOf({ name, arguments: given = [] }: FieldNode, field: GraphQLField<unknown, unknown>): Size {
+function sizeOf(
+  { name, arguments: given = [] }: FieldNode,
+  field: GraphQLField<unknown, unknown>,
+  isIntrospection: boolean,
+): Size {
   const first = field.args.find((argument) => argument.name === 'first');
   if (first)
     return pageSize(
@@ -140,7 +154,8 @@ function sizeOf({ name, arguments: given = [] }: FieldNode, field: GraphQLField<
       given.find((argument) => argument.name.value === 'first'),
     );
   const isList = isListType(getNullableType(field.type)) && !PAGE_LISTS.has(name.value);
-  return isList ? UNSIZED_LIST : 1;
+  if (!isList) return 1;
+  return isIntrospection ? INTROSPECTION_LIST : UNSIZED_LIST;
 }
 
 function pageSize({ defaultValue }: GraphQLArgument, given: ArgumentNode | undefined): Size {

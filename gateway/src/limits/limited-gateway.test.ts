@@ -30,8 +30,13 @@ const start = async (RATE_LIMITS: string) => {
 };
 afterEach(() => system.close());
 
-async function ask(query: string, variables: Record<string, unknown> = {}, userId?: string) {
-  const reply = await fetch(`${system.url}/graphql`, {
+async function ask(
+  query: string,
+  variables: Record<string, unknown> = {},
+  userId?: string,
+  path = '/graphql',
+) {
+  const reply = await fetch(`${system.url}${path}`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -70,14 +75,17 @@ describe('what counts', () => {
     expect((await ask(query, { no: false })).data).toEqual({ me: null, d: null, e: null });
   });
 
-  it('is not __typename, nor introspection, nor what cannot be executed', async () => {
+  it('is introspection as well', async () => {
+    await start('address=2/1m');
+    const query = '{ __schema { queryType { name } } __type(name: "Query") { name } }';
+    expect((await ask(query)).data).toMatchObject({ __type: { name: 'Query' } });
+    expect(await ask(query)).toMatchObject({ status: 429, data: null });
+    expect((await ask('{ me }')).data).toEqual({ me: null });
+  });
+
+  it('is not __typename, nor what cannot be executed', async () => {
     await start('address=1/1m');
-    for (const query of [
-      '{ __typename __schema { queryType { name } } }',
-      '{ nonsense }',
-      '{',
-      '{ echo(text: 1) }',
-    ])
+    for (const query of ['{ __typename }', '{ nonsense }', '{', '{ echo(text: 1) }'])
       expect((await ask(query)).headers.get('ratelimit')).toMatch(/^"address";r=1;t=60$/);
     const wrong = await ask('query ($text: String) { echo(text: $text) }', { text: 1 });
     expect(wrong.errors[0].extensions.code).toBe('BAD_USER_INPUT');
@@ -162,6 +170,15 @@ describe('a request that cannot be executed', () => {
     }
     expect((await ask('{ me }', {}, 'ada')).data).toEqual({ me: 'me' });
     expect(asked).toEqual(['me']);
+  });
+
+  it('counts under every spelling of the path', async () => {
+    await start('invalid=2/1m');
+    const spelt = () => ask('{ nonsense }', {}, undefined, '/%67raphql');
+    for (const status of [400, 400, 429]) expect((await spelt()).status).toBe(status);
+    expect((await ask('{ me }')).status).toBe(429);
+    const { errors } = await spelt();
+    expect(errors[0].extensions.code).toBe('RATE_LIMITED');
   });
 
   it('is none that was executed, whatever came of it', async () => {

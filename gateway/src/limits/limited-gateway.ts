@@ -17,6 +17,7 @@ import {
   OperationTypeNode,
   print,
 } from 'graphql';
+import { metaField } from '../graph/measure.js';
 import type { Decision, Refusal, RootCall } from './limiter.js';
 import { fragmentsOf, onlyFields, type RootField, rootFieldsOf } from './root-fields.js';
 
@@ -71,11 +72,11 @@ interface Operation {
   readonly variables: Variables;
 }
 
-/** What counts of an operation. Introspection and `__typename` are answered by the gateway itself and are free. */
+/** What counts of an operation: introspection too, which is work for the gateway itself, and `__typename` not. */
 function callsOf(of: Operation, context: ExecutorContext): RootCall[] {
   const definitions = of.type.getFields();
   return of.fields.flatMap((field) => {
-    const definition = definitions[field.name];
+    const definition = definitions[field.name] ?? metaField(field.name);
     return definition ? [callOf(field, definition, of, context)] : [];
   });
 }

@@ -22,6 +22,7 @@ describe('the table', () => {
       ['loginAccount', 10, 60_000],
     ]);
     expect(quotas('', 'refreshSession')).toEqual([['refreshSession', 30, 60_000]]);
+    expect(quotas('', 'changePassword', true)).toEqual([['changePassword', 10, 60_000]]);
     expect(quotas('', 'createOrder', true)).toEqual([['createOrder', 60, 60_000]]);
     expect(quotas('', 'products', true)).toEqual([['user', 1_200, 60_000]]);
     expect(quotas('', 'products')).toEqual([['address', 600, 60_000]]);
@@ -49,7 +50,7 @@ describe('RATE_LIMITS', () => {
       faultsOf('login=0/1m,logn=5/1m,user=5 a minute,,address=5/25h,register=1/1m,register=2/1m'),
     ).toEqual([
       'login: expected 1 to 1000000 calls, got 0',
-      'there is no limit "logn"; there are register, login, loginAccount, refreshSession, createOrder, invalid, user, address',
+      'there is no limit "logn"; there are register, login, loginAccount, refreshSession, changePassword, createOrder, invalid, user, address',
       'expected <name>=<calls>/<window> such as login=10/1m, got "user=5 a minute"',
       'expected <name>=<calls>/<window> such as login=10/1m, got ""',
       'address: expected a window of 1ms to 24h, got 25h',

@@ -28,6 +28,7 @@ export const DEFAULT_LIMITS = [
   { name: 'login', field: 'login', counts: 'address', max: 10, windowMs: MINUTE_MS },
   { name: 'loginAccount', field: 'login', counts: 'account', max: 10, windowMs: MINUTE_MS },
   { name: 'refreshSession', field: 'refreshSession', counts: 'address', max: 30, windowMs: MINUTE_MS },
+  { name: 'changePassword', field: 'changePassword', counts: 'caller', max: 10, windowMs: MINUTE_MS },
   { name: 'createOrder', field: 'createOrder', counts: 'caller', max: 60, windowMs: MINUTE_MS },
   { name: 'invalid', counts: 'invalid', max: 120, windowMs: MINUTE_MS },
   { name: 'user', counts: 'user', max: 1_200, windowMs: MINUTE_MS },

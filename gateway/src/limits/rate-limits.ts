@@ -81,7 +81,8 @@ function limitsIn(
     describe: async (request, reply) => {
       const counts = met.get(request) ?? [];
       const isInvalid = counts.length === 0 && INVALID_STATUSES.has(reply.status);
-      if (isInvalid && request.path === graphqlPath)
+      // By what answered: paths have several spellings.
+      if (isInvalid && request.trail.route === graphqlPath)
         await invalid.count(callerOf(request, request.trail.userId));
       const count = tightest(counts.length > 0 ? counts : await nextCounts(request));
       return count

@@ -81,6 +81,13 @@ describe('login', () => {
     },
   );
 
+  it('is to be had under no name that limits of tries count for another', async () => {
+    await open('ike', 'ike@example.com', PASSWORD);
+    expect(await login('IKE')).toMatchObject({ __typename: 'Session' });
+    // PostgreSQL's lower() makes an i of it, and toLowerCase() two characters.
+    expect(await login('\u0130ke')).toEqual(REFUSED_LOGIN);
+  });
+
   it('issues an access token with the claims of RFC 9068 for fifteen minutes', async () => {
     const { accessToken } = await login('Ada');
     const claims = decodeJwt(accessToken);

@@ -123,6 +123,18 @@ describe('a header that comes back', () => {
   });
 });
 
+describe('the header by which services say how long they wait', () => {
+  it('is not believed of a client, which could make faults of ours with it', async () => {
+    for (const path of ['/products', '/profile']) {
+      const reply = await client.rest('GET', path, {
+        token: account.token,
+        headers: { 'x-request-timeout-ms': '0' },
+      });
+      expect([path, reply.status]).toEqual([path, 200]);
+    }
+  });
+});
+
 describe('a body', () => {
   /** White space after the JSON is part of the body. */
   const sized = (size: number) => LOGIN.padEnd(size);

@@ -65,5 +65,8 @@ export async function findByName(
 ): Promise<AccountWithHash | undefined> {
   // PostgreSQL refuses U+0000 in a text; nobody's name has one.
   if (name.length > MAX_NAME || !isPlainText(name)) return undefined;
-  return name.includes('@') ? accounts.byEmail(normalizeEmail(name)) : accounts.byUsername(name.trim());
+  // Folded here and not by PostgreSQL, to which İ is an i: limits of tries would count it for another name.
+  return name.includes('@')
+    ? accounts.byEmail(normalizeEmail(name))
+    : accounts.byUsername(name.trim().toLowerCase());
 }

@@ -51,6 +51,12 @@ describe('a rotation', () => {
     expect(await readdir(folder)).toEqual(['keys.json']);
   });
 
+  it('leaves the file to whoever could read it before', async () => {
+    await chmod(file, 0o640);
+    await rotateKeys(file, TIMES, NOW);
+    expect((await stat(file)).mode & 0o777).toBe(0o640);
+  });
+
   it('drops a key once it is over, and not before', async () => {
     await rotateKeys(file, TIMES, NOW);
     // Lead, life of a token, a minute for the clocks.

@@ -55,10 +55,11 @@ async function createExclusively(path: string): Promise<FileHandle> {
   }
 }
 
-/** The text, on the disk, with the owner of the file that it is to replace: root may rotate for somebody else. */
+/** The text, on the disk, with the owner and rights of the file that it is to replace: root may rotate for others. */
 async function writeLike(file: string, handle: FileHandle, text: string): Promise<void> {
-  const { uid, gid } = await stat(file);
+  const { uid, gid, mode } = await stat(file);
   await handle.chown(uid, gid);
+  await handle.chmod(mode & 0o777);
   await handle.writeFile(text);
   await handle.sync();
 }

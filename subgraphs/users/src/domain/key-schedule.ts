@@ -32,15 +32,13 @@ const marginS = ({ leadS }: KeyTimes): number => Math.min(MAX_CLOCK_DIFFERENCE_S
 export const publishedMaxAgeS = (leadS: number): number => Math.min(300, Math.floor(leadS / 3));
 
 /**
- * Keys of one age group begin and end together: those without an age are one, of which the first signs; every other
- * key is one by itself.
+ * Keys of one age begin and end together, and the first of them signs; those without an age are the oldest. Were each
+ * made in the same second one by itself, the one that signs would end when the next of them began: at once.
  */
 function generationsOf<Key extends AgedKey>(keys: readonly Key[]): Key[][] {
-  const ageless = keys.filter(({ issuedAt }) => issuedAt === undefined);
-  const aged = keys
-    .filter(({ issuedAt }) => issuedAt !== undefined)
-    .sort((one, other) => (one.issuedAt ?? 0) - (other.issuedAt ?? 0));
-  return [ageless, ...aged.map((key) => [key])].filter(({ length }) => length > 0);
+  const age = ({ issuedAt = -1 }: Key): number => issuedAt;
+  const ages = [...new Set(keys.map(age))].sort((one, other) => one - other);
+  return ages.map((each) => keys.filter((key) => age(key) === each));
 }
 
 /** The schedule of all keys, oldest first. The first generation has always signed: there was nothing before it. */
