@@ -111,6 +111,11 @@ test('all instances at once, while one more of each is rolled in, find room for 
   expect(clients.reduce((total, one) => total + one, 0)).toBeLessThan(parameters?.max_client_conn ?? 0);
 });
 
+/** What is done before SIGTERM. */
+const ended = z.looseObject({
+  lifecycle: z.object({ preStop: z.object({ sleep: z.object({ seconds: z.number() }) }) }),
+});
+
 describe.each(['local', 'production'] as const)('in %s', (variant) => {
   test.each(SERVICE_NAMES)('%s is given the time that it takes to end', (service) => {
     const { pod } = serviceOf(rendered[variant], service);
@@ -118,7 +123,9 @@ describe.each(['local', 'production'] as const)('in %s', (variant) => {
     expect(delay).toBeGreaterThanOrEqual(1_000);
     // It ends by itself within 25 s of SIGTERM, the delay included.
     expect(delay).toBeLessThan(25_000 / 2);
-    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(25);
+    const { lifecycle } = ended.parse(pod.containers[0]);
+    const budget = lifecycle.preStop.sleep.seconds + 25;
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(budget);
   });
 
   test.each(SERVICE_NAMES)(

@@ -139,21 +139,17 @@ describe('compose.yaml', () => {
         scrape_configs: z.array(
           z.object({
             job_name: z.string(),
-            dns_sd_configs: z.array(z.object({ names: z.array(z.string()), port: z.number() })),
+            static_configs: z.array(z.object({ targets: z.array(z.string()) })),
           }),
         ),
       })
       .parse(parse(configs['prometheus']?.content ?? ''));
-    const scraped = jobs.scrape_configs.map(({ job_name, dns_sd_configs }) => [
-      job_name,
-      dns_sd_configs[0]?.names[0],
-      dns_sd_configs[0]?.port,
-    ]);
+    const scraped = jobs.scrape_configs.map(({ job_name, static_configs }) => [job_name, static_configs]);
     expect(scraped).toEqual([
-      ['gateway', 'gateway', 4100],
-      ['users', 'users', 4101],
-      ['products', 'products', 4102],
-      ['orders', 'orders', 4103],
+      ['gateway', [{ targets: ['gateway:4100'] }]],
+      ['users', [{ targets: ['users:4101'] }]],
+      ['products', [{ targets: ['products:4102'] }]],
+      ['orders', [{ targets: ['orders:4103'] }]],
     ]);
   });
 });
