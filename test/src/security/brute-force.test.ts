@@ -67,6 +67,26 @@ describe('aliases', () => {
   });
 });
 
+describe('whoever has found an access token', () => {
+  it('cannot guess the password by changing it: ten tries a minute, aliases and REST among them', async () => {
+    const client = await Client.of(proxied.url);
+    const { token } = await client.account();
+    const change = (count: number) =>
+      `mutation { ${Array.from(
+        { length: count },
+        (_, n) =>
+          `c${n}: changePassword(input: { currentPassword: "guess ${n}", newPassword: "paper clip 97 zebra" }) { __typename }`,
+      ).join(' ')} }`;
+    expect((await client.graphql(change(11), {}, token)).errors[0]?.extensions.code).toBe('RATE_LIMITED');
+    // What was refused has used the tries up as well.
+    const body = { current_password: 'a guess', new_password: 'paper clip 97 zebra' };
+    expectProblem(await client.rest('PUT', '/profile/password', { token, body }), 429, 'RATE_LIMITED');
+    const other = await client.account();
+    const own = await client.rest('PUT', '/profile/password', { token: other.token, body });
+    expectProblem(own, 401, 'INVALID_CREDENTIALS');
+  });
+});
+
 describe('a list of requests in one body', () => {
   it('is refused, and none of them is executed', async () => {
     const list = Array.from({ length: 50 }, () => one);
