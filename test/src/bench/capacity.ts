@@ -2,9 +2,9 @@
 // time and not speed, because load and system share this machine. Then how long orders cannot be placed when PostgreSQL
 // is killed under load and started again.
 import { cpus } from 'node:os';
+import pg from 'pg';
 import { Pool } from 'undici';
 import { Client, eventually } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
 import { cpuMs } from '../support/process-usage.js';
 import { type System, startSystem } from '../support/system.js';
 
@@ -26,13 +26,13 @@ interface Workload {
 
 /** CPU milliseconds so far: of each service, and of all processes of PostgreSQL that serve or write for somebody. */
 async function cpuSoFar(system: System): Promise<number[]> {
-  const backends = await inspect(system.adminUrl, async (database) => {
-    const { rows } = await database.query<{ pid: number }>(
-      'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
-    );
-    return rows.map(({ pid }) => pid);
-  });
-  const postgres = await Promise.all(backends.map((pid) => cpuMs(pid).catch(() => 0)));
+  const database = new pg.Client(system.adminUrl);
+  await database.connect();
+  const { rows: backends } = await database.query<{ pid: number }>(
+    'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
+  );
+  await database.end();
+  const postgres = await Promise.all(backends.map(({ pid }) => cpuMs(pid).catch(() => 0)));
   return [
     ...(await Promise.all(SERVICES.map((service) => cpuMs(system.pid(service))))),
     postgres.reduce((sum, ms) => sum + ms, 0),
