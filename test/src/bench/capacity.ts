@@ -67,7 +67,7 @@ const at = (sorted: readonly number[], quantile: number): string =>
   (sorted[Math.floor(sorted.length * quantile)] ?? Number.NaN).toFixed(1);
 
 const row = (cells: readonly string[]): string =>
-  cells.map((cell, index) => (index === 0 ? cell.padEnd(26) : cell.padStart(10))).join('');
+  cells.map((cell, index) => (index === 0 ? cell.padEnd(26) : cell.padStart(12))).join('');
 
 async function measure(system: System, pool: Pool, workload: Workload, token: string): Promise<void> {
   // Warms up caches, plans and connections.
