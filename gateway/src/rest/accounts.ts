@@ -1,93 +1,20 @@
 // REST: accounts and sessions.
+import {
+  ACCOUNT_FIELDS,
+  type Account,
+  credentials,
+  refreshToken,
+  registration,
+  representation,
+  session,
+  user,
+} from './account-schemas.js';
 import { changePassword } from './change-password.js';
 import { invalidInput } from './faults.js';
 import { logoutEverywhere } from './logout-everywhere.js';
 import { operation } from './operation.js';
 import { problem } from './problem.js';
 import { type Answer, done, JSON_BODY, type Refusal, type Route, route } from './route.js';
-import { dateTime, type NamedSchema, record, request, uuid, version } from './schema.js';
-
-interface Account {
-  readonly id: string;
-  readonly username: string;
-  readonly email: string | null;
-  readonly role: string;
-  readonly version: number;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-}
-
-const ACCOUNT_FIELDS = 'id username email role version createdAt updatedAt';
-
-const representation = ({ createdAt, updatedAt, ...same }: Account) => ({
-  ...same,
-  created_at: createdAt,
-  updated_at: updatedAt,
-});
-
-const user: NamedSchema = {
-  name: 'User',
-  schema: record({
-    id: uuid,
-    username: { type: 'string', examples: ['ada'] },
-    email: { type: ['string', 'null'], format: 'email', examples: ['ada@example.com'] },
-    role: { type: 'string', enum: ['CUSTOMER', 'STAFF'] },
-    version,
-    created_at: dateTime,
-    updated_at: dateTime,
-  }),
-};
-
-const session: NamedSchema = {
-  name: 'Session',
-  schema: record({
-    token: { type: 'string', description: 'A JWT (RFC 9068) for `Authorization: Bearer`.' },
-    token_type: { type: 'string', enum: ['Bearer'] },
-    expires_in: { type: 'integer', minimum: 0, description: 'Seconds until the token expires.' },
-    refresh_token: { type: 'string', description: 'Good for one use at /token/refresh.' },
-  }),
-};
-
-const password = { type: 'string', format: 'password', writeOnly: true } as const;
-
-const registration: NamedSchema = {
-  name: 'Registration',
-  schema: request(
-    {
-      username: { type: 'string', description: '3 to 64 of letters, digits and _ . -', examples: ['ada'] },
-      email: {
-        type: 'string',
-        format: 'email',
-        description: 'an e-mail address',
-        examples: ['ada@example.com'],
-      },
-      password: {
-        ...password,
-        description: '12 to 128 characters, not the username and none of the most common ones',
-      },
-    },
-    ['username', 'email', 'password'],
-  ),
-};
-
-const credentials: NamedSchema = {
-  name: 'Credentials',
-  schema: request(
-    {
-      username: { type: 'string', description: 'the username or the e-mail address', examples: ['ada'] },
-      password: { ...password, description: 'the password' },
-    },
-    ['username', 'password'],
-  ),
-};
-
-const refreshToken: NamedSchema = {
-  name: 'RefreshToken',
-  schema: request(
-    { refresh_token: { type: 'string', writeOnly: true, description: 'the refresh token of a session' } },
-    ['refresh_token'],
-  ),
-};
 
 type RegisterResult =
   | ({ readonly __typename: 'User' } & Account)
