@@ -1,6 +1,6 @@
 // One JSON line an event. `npm start` makes them readable in a terminal.
 import { isNativeError } from 'node:util/types';
-import { type Logger, pino } from 'pino';
+import { type Logger, type LoggerOptions, pino } from 'pino';
 import { traceIds } from './tracing.js';
 
 export type { Logger };
@@ -42,9 +42,21 @@ function loggedError(error: unknown, depth = 0): LoggedError {
   };
 }
 
+/** One for all loggers of the process, so that their lines stand in the order in which they were written. */
+const output = pino.destination({ dest: 1 });
+const WRITE_WITHIN_MS = 1_000;
+
+/** Resolves when the line that was logged just now is out, or nobody has read it for a second: then the process may end. */
+export function lastLineWritten(): Promise<void> {
+  return new Promise((resolve) => {
+    output.once('drain', resolve);
+    setTimeout(resolve, WRITE_WITHIN_MS);
+  });
+}
+
 /** A logger whose lines carry the service's name. Values under keys that name secrets are left out at two depths. */
 export function createLogger(service: string, level = 'info'): Logger {
-  return pino({
+  const options: LoggerOptions = {
     level,
     base: { service },
     mixin: traceIds,
@@ -52,5 +64,6 @@ export function createLogger(service: string, level = 'info'): Logger {
     serializers: { err: (error: unknown) => loggedError(error) },
     formatters: { level: (label) => ({ level: label }) },
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
-  });
+  };
+  return pino(options, output);
 }

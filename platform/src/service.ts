@@ -3,7 +3,7 @@ import { format } from 'node:util';
 import { ConfigError } from './config.js';
 import { createHttpServer, type Handler, type HttpRequest, type Reply } from './http.js';
 import { observeRequest } from './http-metrics.js';
-import { createLogger, type Logger } from './log.js';
+import { createLogger, type Logger, lastLineWritten } from './log.js';
 import { announceBuild } from './metrics.js';
 import { createOpsServer, type ReadinessCheck } from './ops.js';
 import { startTracing, tracedHandler } from './tracing.js';
@@ -103,8 +103,9 @@ export async function runService<Settings extends LifecycleSettings>(
   onEnd((reason) => {
     log.info({ reason }, 'draining');
     setTimeout(() => process.exit(1), END_WITHIN_MS).unref();
-    close().then(() => {
+    close().then(async () => {
       log.info('ended');
+      if (log.isLevelEnabled('info')) await lastLineWritten();
       process.exit(0);
     }, fail);
   });
