@@ -57,7 +57,7 @@ async function report(buildah, base, { files, seconds, memory }) {
           size: sizeOf(imageOf(target)),
           files: files[target],
           'built in s': Math.round(seconds[target]),
-          'most memory': memory[target],
+          'most memory': memory[target] ?? '–',
         },
       ]),
     ),
