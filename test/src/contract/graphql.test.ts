@@ -245,10 +245,4 @@ describe('faults', () => {
       expect(errors[0].extensions.code).toBe('BAD_USER_INPUT');
     }
   });
-
-  it('keep the federation’s own fields out of reach', async () => {
-    for (const query of ['{ _service { sdl } }', '{ _entities(representations: []) { __typename } }']) {
-      expect((await client.graphql(query)).errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
-    }
-  });
 });

@@ -157,3 +157,10 @@ describe('introspection that is off', () => {
     expect(await reply.text()).not.toContain('Did you mean');
   });
 });
+
+describe('the federation’s own fields', () => {
+  it('are out of reach', async () => {
+    for (const query of ['{ _service { sdl } }', '{ _entities(representations: []) { __typename } }'])
+      expect((await send({ query })).codes).toEqual(['BAD_USER_INPUT']);
+  });
+});
