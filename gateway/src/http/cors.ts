@@ -48,7 +48,7 @@ const REPLY_HEADERS = [
   'WWW-Authenticate',
   'X-Request-Id',
 ].join(', ');
-/** Two hours: as long as any browser remembers it. */
+/** Two hours, which is as long as Chromium remembers it; others would longer. */
 const PREFLIGHT_MAX_AGE_S = '7200';
 
 const isPreflight = ({ method, headers }: HttpRequest): boolean =>
