@@ -2,6 +2,7 @@
 import type { ProcessName } from '@holdfast/scripts/services';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, uniqueName } from '../support/client.js';
+import { inspect } from '../support/invariants.js';
 import { growth, scrape, sumOf } from '../support/metrics.js';
 import { type System, startSystem } from '../support/system.js';
 
@@ -187,14 +188,31 @@ describe('the metrics of accounts', () => {
   });
 
   it('count a change of password that came too late', async () => {
-    const { token, password } = await client.account();
+    const { id, token, password } = await client.account();
     const change = () =>
       client.graphql(
         'mutation ($input: ChangePasswordInput!) { changePassword(input: $input) { __typename } }',
         { input: { currentPassword: password, newPassword: `better horse ${crypto.randomUUID()}` } },
         token,
       );
-    const grown = await growth(at('users'), () => Promise.all([change(), change()]));
+    const waiting = () =>
+      inspect(system.adminUrl, async (database) => {
+        const { rowCount } = await database.query(
+          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+        return rowCount;
+      });
+    const grown = await growth(at('users'), () =>
+      inspect(system.adminUrl, async (database) => {
+        // Both have found the password right before either may write.
+        await database.query('BEGIN');
+        await database.query('SELECT FROM users.users WHERE id = $1 FOR UPDATE', [id]);
+        const changes = Promise.all([change(), change()]);
+        await eventually(waiting, (sessions) => sessions === 2);
+        await database.query('COMMIT');
+        await changes;
+      }),
+    );
     expect(grown('compare_and_swap_conflicts_total', { entity: 'user' })).toBe(1);
   });
 });
