@@ -2,12 +2,14 @@
 // `node scripts/run.mjs prisma/dist/cli.js`.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { runMain, setUp } from './setup.mjs';
+import { ALL_PROJECTS, runMain, setUp } from './setup.mjs';
 import { ROOT } from './steps.mjs';
 
 await runMain(async () => {
-  await setUp();
-  const program = join(ROOT, process.argv[2] ?? '');
+  const name = process.argv[2] ?? '';
+  // The benchmarks are built with the tests.
+  await setUp(name.startsWith('test/') ? { projects: ALL_PROJECTS } : {});
+  const program = join(ROOT, name);
   process.argv.splice(1, 2, program);
   await import(pathToFileURL(program).href);
 });

@@ -8,14 +8,16 @@ import { filesUnder, node, ROOT, run, StepFailed, timed, whenChanged } from './s
 
 const SUBGRAPHS = ['users', 'products', 'orders'].map((name) => `subgraphs/${name}`);
 const SERVICES = ['platform', 'prisma', ...SUBGRAPHS, 'gateway'];
-const PROJECTS = [...SERVICES, 'scripts', 'test'];
+/** What `npm start` and the commands beside it run. */
+const SYSTEM = [...SERVICES, 'scripts'];
+export const ALL_PROJECTS = [...SYSTEM, 'test'];
 const NEEDED_NODE = [20, 19];
 
 /**
- * Brings everything up to date. `compose: false` leaves gateway/supergraph.graphql as it is when it is there,
- * for those who check it. `projects` are the ones to build. Throws StepFailed.
+ * Brings `projects` up to date, and what is generated for them. `compose: false` leaves gateway/supergraph.graphql as
+ * it is when it is there, for those who check it. `checkTypes: false` builds in spite of type errors. Throws StepFailed.
  */
-export async function setUp({ compose = true, projects = PROJECTS } = {}) {
+export async function setUp({ compose = true, projects = SYSTEM, checkTypes = true } = {}) {
   checkNode();
   if (!(await isInstalled())) await timed('installing packages', install);
   await whenChanged(
@@ -26,6 +28,20 @@ export async function setUp({ compose = true, projects = PROJECTS } = {}) {
     },
     generatePrismaClient,
   );
+  if (SUBGRAPHS.some((path) => projects.includes(path))) await generateFromSchemas(compose);
+  await whenChanged(
+    {
+      // One name for all: what was built last is what is there.
+      name: 'building',
+      inputs: [...projects, 'tsconfig.base.json', 'tsconfig.json', 'package-lock.json'],
+      outputs: projects.map((path) => `${path}/dist/.tsbuildinfo`),
+    },
+    () => build(projects, checkTypes),
+  );
+}
+
+/** The subgraphs' resolver types and, unless it is there and `compose` is false, the supergraph. */
+async function generateFromSchemas(compose) {
   const schemas = SUBGRAPHS.map((path) => `${path}/schema.graphql`);
   await whenChanged(
     {
@@ -41,23 +57,14 @@ export async function setUp({ compose = true, projects = PROJECTS } = {}) {
     () => node(['scripts/generate.mjs']),
   );
   const supergraph = 'gateway/supergraph.graphql';
-  if (compose || !existsSync(join(ROOT, supergraph))) {
-    await whenChanged(
-      {
-        name: 'composing the supergraph',
-        inputs: [...schemas, supergraph, 'scripts/compose.mjs'],
-        outputs: [supergraph],
-      },
-      () => node(['scripts/compose.mjs']),
-    );
-  }
+  if (!compose && existsSync(join(ROOT, supergraph))) return;
   await whenChanged(
     {
-      name: 'building',
-      inputs: [...projects, 'tsconfig.base.json', 'tsconfig.json', 'package-lock.json'],
-      outputs: projects.map((path) => `${path}/dist/.tsbuildinfo`),
+      name: 'composing the supergraph',
+      inputs: [...schemas, supergraph, 'scripts/compose.mjs'],
+      outputs: [supergraph],
     },
-    () => build(projects),
+    () => node(['scripts/compose.mjs']),
   );
 }
 
@@ -122,14 +129,16 @@ async function generatePrismaClient() {
   await node(['node_modules/prisma/build/index.js', 'generate', '--schema=prisma/schema'], { env });
 }
 
-async function build(projects) {
+/** Files that were built without checking their types are checked by the next build that does. */
+async function build(projects, checkTypes) {
   await pruneDist();
-  await node(['node_modules/typescript/bin/tsc', '-b', ...projects]);
+  const unchecked = checkTypes ? [] : ['--noCheck'];
+  await node(['node_modules/typescript/bin/tsc', '-b', ...unchecked, ...projects]);
 }
 
 /** tsc leaves the output of a source that is gone, and Jest would still run it. */
 async function pruneDist() {
-  for (const project of PROJECTS) {
+  for (const project of ALL_PROJECTS) {
     const dist = join(ROOT, project, 'dist');
     for (const file of await filesUnder(dist, new Set())) {
       const source = file.match(/^(.*)(\.d\.ts|\.js)(\.map)?$/)?.[1];
@@ -142,4 +151,4 @@ async function pruneDist() {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
   // `--services`: what an image is made of, without the tests and the local stack.
-  await runMain(() => setUp(process.argv.includes('--services') ? { projects: SERVICES } : {}));
+  await runMain(() => setUp({ projects: process.argv.includes('--services') ? SERVICES : ALL_PROJECTS }));

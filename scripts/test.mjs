@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureKustomize } from './kustomize.mjs';
 import { ensureProgram } from './programs.mjs';
-import { runMain, setUp } from './setup.mjs';
+import { ALL_PROJECTS, runMain, setUp } from './setup.mjs';
 import { node, ROOT, StepFailed } from './steps.mjs';
 
 const PROGRAMS = [
@@ -39,7 +39,7 @@ await runMain(async () => {
   await step('set-up', async () => {
     for (const program of PROGRAMS) await ensureProgram(program);
     await ensureKustomize();
-    await setUp({ compose: false });
+    await setUp({ compose: false, projects: ALL_PROJECTS });
   });
   if (!long && rest.length === 0) {
     await step('lint and format', () => node([biome(), 'ci', '.'], { show: true }));
