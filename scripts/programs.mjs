@@ -5,18 +5,24 @@ import { access, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { run, StepFailed, timed } from './steps.mjs';
 
+/** Where Debian has haproxy. The PATH of an ordinary user lacks these folders. */
+const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin'];
 /** Asked by Debian's packages before they start a service; 101 is "no". */
 const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
 
-/** Installs Debian's package when `program` is missing and we may. Throws StepFailed, saying what to do. */
+/**
+ * Makes sure that this process and those that it starts find `program` by its name: looks in PATH and in the system's
+ * folders, and installs Debian's package when there is none and we may. Throws StepFailed, saying what to do.
+ */
 export async function ensureProgram({ program, debianPackage, brewPackage = debianPackage }) {
+  searchSystemFolders();
   if (await isInPath(program)) return;
   const missing = (why = '') => {
     const how =
       process.platform === 'darwin'
         ? `brew install ${brewPackage}`
         : `apt-get install ${debianPackage}, or your system's package`;
-    return new StepFailed(`the tests need ${program} in PATH (${how})${why}`);
+    return new StepFailed(`${program} is needed and is not in PATH (${how})${why}`);
   };
   if (process.getuid?.() !== 0 || !(await isInPath('apt-get'))) throw missing();
   try {
@@ -27,6 +33,15 @@ export async function ensureProgram({ program, debianPackage, brewPackage = debi
   }
   if (!(await isInPath(program))) throw missing();
 }
+
+/** Adds the system's folders to the end of PATH, unless they are in it. */
+function searchSystemFolders() {
+  const folders = searchedFolders();
+  const missing = SYSTEM_FOLDERS.filter((folder) => !folders.includes(folder));
+  process.env.PATH = [...folders, ...missing].join(delimiter);
+}
+
+const searchedFolders = () => (process.env.PATH ?? '').split(delimiter).filter(Boolean);
 
 /** Installs Debian's packages, and starts nothing. Throws StepFailed. */
 export async function installPackages(names) {
@@ -53,9 +68,8 @@ async function withoutServices(work) {
 }
 
 export async function isInPath(program) {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
   const found = await Promise.all(
-    folders.map((folder) =>
+    searchedFolders().map((folder) =>
       access(join(folder, program), constants.X_OK).then(
         () => true,
         () => false,

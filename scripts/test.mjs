@@ -1,19 +1,19 @@
-// `npm test`: sets up what is missing (redis-server, promtool, haproxy and a kustomize among it), then lint and format,
-// drift of checked-in files, and every test. With a pattern, `npm test -- roles`, only the matching tests. `--long
-// --minutes N`: the race, model and crash tests for that long.
+// `npm test`: sets up what is missing (programs that the tests run among it), then lint and format, drift of checked-in
+// files, and every test. With a path or a pattern, `npm test -- roles`, only the matching tests. `--long --minutes N`: the
+// race, model and crash tests for that long.
 
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { ensureKustomize } from './kustomize.mjs';
-import { ensureProgram } from './programs.mjs';
+import { join, relative, resolve } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
 import { ALL_PROJECTS, runMain, setUp } from './setup.mjs';
 import { node, ROOT, StepFailed } from './steps.mjs';
+import { builtFrom, ensureProgramsFor } from './test-programs.mjs';
 
-const PROGRAMS = [
-  { program: 'redis-server', debianPackage: 'redis-server', brewPackage: 'redis' },
-  { program: 'promtool', debianPackage: 'prometheus' },
-  { program: 'haproxy', debianPackage: 'haproxy' },
+const JEST = [
+  '--experimental-vm-modules',
+  '--disable-warning=ExperimentalWarning',
+  'node_modules/jest/bin/jest.js',
 ];
 const LONG_TESTS = 'test/dist/(concurrency|faults|model)/';
 
@@ -36,10 +36,10 @@ await runMain(async () => {
     }
   };
 
+  const chosen = [...(long ? [LONG_TESTS] : []), ...rest.map(builtPath)];
   await step('set-up', async () => {
-    for (const program of PROGRAMS) await ensureProgram(program);
-    await ensureKustomize();
     await setUp({ compose: false, projects: ALL_PROJECTS });
+    await ensureProgramsFor(await testsChosenBy(chosen));
   });
   if (!long && rest.length === 0) {
     await step('lint and format', () => node([biome(), 'ci', '.'], { show: true }));
@@ -48,18 +48,8 @@ await runMain(async () => {
       await node(['scripts/monitoring.mjs', '--check'], { show: true });
     });
   }
-  const chosen = long ? [LONG_TESTS, ...rest] : rest;
-  await step('tests', () =>
-    node(
-      [
-        '--experimental-vm-modules',
-        '--disable-warning=ExperimentalWarning',
-        'node_modules/jest/bin/jest.js',
-        ...chosen,
-      ],
-      { show: true, env: long ? { LONG_MINUTES: String(minutes) } : {} },
-    ),
-  );
+  const env = long ? { LONG_MINUTES: String(minutes) } : {};
+  await step('tests', () => node([...JEST, ...chosen], { show: true, env }));
   console.log(`\nPASSED in ${secondsSince(started)}: ${done.join(', ')}`);
 });
 
@@ -83,6 +73,21 @@ function readArguments() {
     if (token.name === 'minutes' && !token.inlineValue) ours.add(token.index + 1);
   }
   return { long: values.long, minutes, rest: args.filter((_, index) => !ours.has(index)) };
+}
+
+/** Jest runs what tsc built. Who names a source, or a folder of sources, means that. */
+function builtPath(argument) {
+  const path = resolve(ROOT, argument);
+  return !argument.startsWith('-') && existsSync(path) ? builtFrom(relative(ROOT, path)) : argument;
+}
+
+/** The files of the tests that Jest would run with these arguments. Throws StepFailed. */
+async function testsChosenBy(chosen) {
+  const args = [...JEST, '--listTests', '--json', ...chosen];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT }).catch((error) => {
+    throw new StepFailed(error.stderr || error.message);
+  });
+  return JSON.parse(stdout);
 }
 
 function biome() {

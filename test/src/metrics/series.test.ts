@@ -3,7 +3,8 @@
 import { PROCESSES, type ProcessName } from '@holdfast/scripts/services';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, uniqueName } from '../support/client.js';
-import { promtool, scrape, scrapeText, sumOf } from '../support/metrics.js';
+import { scrape, scrapeText, sumOf } from '../support/metrics.js';
+import { promtool } from '../support/promtool.js';
 import { type System, startSystem } from '../support/system.js';
 
 const REVISION = '0123abc';
@@ -118,12 +119,14 @@ it('a thousand requests with names of their own make no series', async () => {
   for (const keys of before) expect(keys.length).toBeLessThan(MAX_SERIES);
 }, 60_000);
 
+const checkMetrics = (input: string) => promtool(['check', 'metrics'], { input });
+
 it.each(PROCESSES)('promtool finds nothing in the metrics of %s', async (name) => {
-  expect(await promtool(await scrapeText(at(name)))).toBe('');
+  expect(await checkMetrics(await scrapeText(at(name)))).toEqual({ code: 0, said: '' });
 });
 
 it('promtool would find something', async () => {
-  expect(await promtool('# TYPE things_total gauge\nthings_total 1\n')).toContain('things_total');
+  expect((await checkMetrics('# TYPE things_total gauge\nthings_total 1\n')).said).toContain('things_total');
 });
 
 it('without a database a scrape answers at once, without what stands in tables', async () => {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { ROOT } from '@holdfast/scripts/settings';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { scrapeText } from '../support/metrics.js';
-import { RULES } from '../support/prometheus.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
+import { RULES } from '../support/rules-file.js';
 import { type System, startSystem } from '../support/system.js';
 
 const SERVICES = ['gateway', 'users', 'products', 'orders'] as const;

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Client, eventually } from '../support/client.js';
-import { type Prometheus, RULES, startPrometheus } from '../support/prometheus.js';
+import { type Prometheus, startPrometheus } from '../support/prometheus.js';
+import { RULES } from '../support/rules-file.js';
 import { type System, startSystem } from '../support/system.js';
 
 const SERVICES = ['gateway', 'users', 'products', 'orders'] as const;

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { freePort } from '@holdfast/scripts/ports';
 import { commandOf, isRunning } from '@holdfast/scripts/processes';
@@ -102,10 +102,9 @@ function configuration(
 const STATUS = 17;
 
 async function launch(folder: string, socket: string): Promise<ChildProcess> {
-  // Debian's haproxy is where only root looks. In the foreground, so that it ends with its child process.
-  const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin` };
+  // In the foreground, so that it ends with its child process.
   const args = ['-db', '-f', join(folder, 'haproxy.cfg'), '-p', join(folder, 'pid')];
-  const child = spawn('haproxy', args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('haproxy', args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let lastWords = '';
   child.stderr.on('data', (chunk) => {
     lastWords = `${lastWords}${chunk}`.slice(-2_000);

@@ -1,5 +1,4 @@
 // The metrics of a process, as Prometheus would read them.
-import { spawn } from 'node:child_process';
 import { eventually } from './client.js';
 
 /** A scrape: the value of every series, by its name and labels as they stand there. */
@@ -30,19 +29,6 @@ export function sumOf(metrics: Scrape, name: string, labels: Readonly<Record<str
     if (found === name && wanted.every((part) => rest.includes(part))) sum += value;
   }
   return sum;
-}
-
-/** What `promtool check metrics` says of a scrape; nothing when all is well. */
-export async function promtool(text: string): Promise<string> {
-  const child = spawn('promtool', ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
-  const code = new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', resolve);
-  });
-  child.stdin.end(text);
-  return (await code) === 0 ? said : `${said}\nended with ${await code}`;
 }
 
 /** By how much a metric has grown, summed over the series that have these labels. */

@@ -5,10 +5,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@holdfast/scripts/ports';
-import { ROOT } from '@holdfast/scripts/settings';
 import { eventually } from './client.js';
-
-export const RULES = join(ROOT, 'k8s/components/prometheus-grafana/rules.yaml');
+import { RULES } from './rules-file.js';
 
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>;
