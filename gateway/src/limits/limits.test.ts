@@ -31,14 +31,35 @@ describe('the table', () => {
 
 describe('RATE_LIMITS', () => {
   it('changes what it names and leaves the rest', () => {
-    const setting = 'login=3/10s, user=7/250ms,createOrder=2/1h';
-    expect(quotas(setting, 'login')).toEqual([
-      ['login', 3, 10_000],
-      ['loginAccount', 10, 60_000],
-    ]);
+    const setting = 'refreshSession=3/10s, user=7/250ms,createOrder=2/1h';
+    expect(quotas(setting, 'refreshSession')).toEqual([['refreshSession', 3, 10_000]]);
+    expect(quotas(setting, 'login')).toEqual(quotas('', 'login'));
     expect(quotas(setting, 'me', true)).toEqual([['user', 7, 250]]);
     expect(quotas(setting, 'createOrder')).toEqual([['createOrder', 2, 3_600_000]]);
     expect(quotas(setting, 'register')).toEqual([['register', 5, 60_000]]);
+  });
+
+  it('changes by the name of a field every limit of that field, but for those named themselves', () => {
+    expect(quotas('login=20/1m', 'login')).toEqual([
+      ['login', 20, 60_000],
+      ['loginAccount', 20, 60_000],
+    ]);
+    for (const setting of ['login=20/1m,loginAccount=5/1h', 'loginAccount=5/1h,login=20/1m'])
+      expect(quotas(setting, 'login')).toEqual([
+        ['login', 20, 60_000],
+        ['loginAccount', 5, 3_600_000],
+      ]);
+    expect(quotas('loginAccount=5/1h', 'login')).toEqual([
+      ['login', 10, 60_000],
+      ['loginAccount', 5, 3_600_000],
+    ]);
+  });
+
+  it('gives a field that it names so many calls, however many limits the field has', () => {
+    const fields = new Set(DEFAULT_LIMITS.flatMap((limit) => ('field' in limit ? limit.field : [])));
+    for (const field of fields)
+      for (const [, max, windowMs] of quotas(`${field}=500/1h`, field, true))
+        expect([field, max, windowMs]).toEqual([field, 500, 3_600_000]);
   });
 
   it('switches them off', () => {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 /**
  * `caller` is the signed-in user, or the address of one who is not; `account` is the name that a login is tried with;
- * `invalid` is the caller of a GraphQL request of which nothing could be executed.
+ * `invalid` is the caller of a request that executed nothing: invalid, unauthenticated, not found, or for a page.
  */
 export type Counted = 'address' | 'user' | 'caller' | 'account' | 'invalid';
 
@@ -70,6 +70,15 @@ function readOverride(text: string): Override | string {
 }
 
 /**
+ * The quota of a limit after what differs from the table. The name of a field stands for all limits of that field, so
+ * that `login=20/1m` gives both an address and an account 20 tries; a limit's own name counts before that.
+ */
+function withOverrides(limit: Limit, overrides: ReadonlyMap<string, Override>): Limit {
+  const { max, windowMs } = overrides.get(limit.name) ?? overrides.get(limit.field ?? '') ?? limit;
+  return { ...limit, max, windowMs };
+}
+
+/**
  * The setting RATE_LIMITS: what differs from the table, as `register=5/1m,login=10/1m`, or `off`.
  * Its faults name every part that cannot be used.
  */
@@ -86,5 +95,5 @@ export const rateLimits = z
         context.addIssue({ code: 'custom', message: `${override.name} is there twice` });
       else overrides.set(override.name, override);
     }
-    return DEFAULT_LIMITS.map((limit) => ({ ...limit, ...overrides.get(limit.name) }));
+    return DEFAULT_LIMITS.map((limit) => withOverrides(limit, overrides));
   });
