@@ -8,7 +8,6 @@ import {
   type RequestContext,
   requestContext,
 } from '@holdfast/platform/graphql';
-import type { HttpRequest } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import type { RunningService } from '@holdfast/platform/service';
@@ -27,7 +26,7 @@ import { createOperations } from './operations/persisted.js';
 import { createPublishedKeys } from './published-keys.js';
 import { createExecute } from './rest/operation.js';
 import { REST_OPERATIONS, restEntries } from './rest/rest.js';
-import { createRouter } from './router.js';
+import { createRouter, type RouterEntry } from './router.js';
 import { createSubgraphDataSource, type SubgraphDataSource } from './subgraph-data-source.js';
 import { createSupergraph } from './supergraph.js';
 import { openSupergraphFile } from './supergraph-file.js';
@@ -48,7 +47,6 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     table: settings.RATE_LIMITS,
     redis,
     trustedProxies: settings.TRUSTED_PROXIES,
-    graphqlPath: GRAPHQL_PATH,
   });
   const server = createServer({
     gateway: boundVariables(limits.limit(supergraph.gateway)),
@@ -59,25 +57,25 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
   await server.start();
 
   const verify = createRemoteVerifier(settings);
-  /** Who asks, and until when: the same for GraphQL and REST. */
-  const context = (request: HttpRequest) => requestContext(request, verify);
   const keys = createPublishedKeys(settings.JWKS_URL);
-  const router = createRouter([
+  const entries: RouterEntry[] = [
     {
       methods: ['GET', 'POST'],
       path: GRAPHQL_PATH,
-      handle: async (request) => {
-        const contextValue = await context(request);
-        limits.admit(request);
-        return withExplorerPolicy(
+      handle: async (request, _, contextValue) =>
+        withExplorerPolicy(
           await answerGraphQL(server, request, async () => contextValue, { admit: operations.admit }),
-        );
-      },
+        ),
     },
     { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
     { methods: ['GET', 'HEAD'], path: '/', handle: async (request) => indexPage(request) },
-    ...restEntries({ execute: createExecute(server), context }),
-  ]);
+    ...restEntries(createExecute(server)),
+  ];
+  const router = createRouter(entries, async (request) => {
+    const context = await requestContext(request, verify);
+    limits.admit(request);
+    return context;
+  });
 
   return {
     // Faults have the header fields about limits as well.

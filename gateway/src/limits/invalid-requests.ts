@@ -1,5 +1,5 @@
-// Who sends GraphQL that cannot be executed, over and over, makes us parse and validate for nothing. Such requests are
-// counted when they have failed; from the one that was too many on, the caller's next are refused unread.
+// Requests that execute nothing are work all the same: they are read, parsed, checked and answered. They are counted when
+// they have been answered; from the one that was too many on, the caller's next are refused unread, at every path.
 import { AppError } from '@holdfast/platform/errors';
 import { LRUCache } from 'lru-cache';
 import { type Caller, type Count, type Limiter, secondsUntil } from './limiter.js';
@@ -39,7 +39,7 @@ export function tooManyInvalid({ limit: { max, windowMs }, resetMs }: Count): Ap
   const retryAfter = secondsUntil(resetMs);
   return new AppError(
     'RATE_LIMITED',
-    `At most ${max} requests that cannot be executed are expected in ${windowMs / 1_000} s; try again in ${retryAfter} s.`,
+    `At most ${max} requests that execute nothing are expected in ${windowMs / 1_000} s; try again in ${retryAfter} s.`,
     { details: { retryAfter } },
   );
 }

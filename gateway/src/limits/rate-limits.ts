@@ -12,7 +12,7 @@ import { createProcessCounters } from './process-counters.js';
 import { createRedisCounters } from './redis-counters.js';
 
 export interface RateLimits {
-  /** @throws {AppError} RATE_LIMITED when the caller has sent too much that could not be executed */
+  /** @throws {AppError} RATE_LIMITED when the caller has sent too many requests that executed nothing */
   admit(request: HttpRequest): void;
   /** The gateway, behind the limits. */
   limit(gateway: LimitableGateway): LimitableGateway;
@@ -25,7 +25,6 @@ export interface RateLimitsOptions {
   /** Without one, each process counts for itself. */
   readonly redis: Redis | undefined;
   readonly trustedProxies: number;
-  readonly graphqlPath: string;
 }
 
 const NO_LIMITS: RateLimits = {
@@ -34,8 +33,12 @@ const NO_LIMITS: RateLimits = {
   describe: async (_, reply) => reply,
 };
 
-/** Bad requests, bodies that are too large or of another type. */
-const INVALID_STATUSES = new Set([400, 413, 415]);
+/**
+ * Whether a request has executed nothing: what cannot be executed, a page, a path where nothing is. A fault of ours is not
+ * the caller's, and a preflight costs no more than a refusal does.
+ */
+const isInvalid = ({ method }: HttpRequest, { status }: Reply, counts: readonly Count[]): boolean =>
+  counts.length === 0 && status < 500 && method !== 'OPTIONS';
 
 export function createRateLimits({ table, ...options }: RateLimitsOptions): RateLimits {
   return table === 'off' ? NO_LIMITS : limitsIn(table, options);
@@ -43,7 +46,7 @@ export function createRateLimits({ table, ...options }: RateLimitsOptions): Rate
 
 function limitsIn(
   table: LimitTable,
-  { redis, trustedProxies, graphqlPath }: Omit<RateLimitsOptions, 'table'>,
+  { redis, trustedProxies }: Omit<RateLimitsOptions, 'table'>,
 ): RateLimits {
   const counters = createCounters(redis && createRedisCounters(redis), createProcessCounters());
   const limiter = createLimiter(table, counters);
@@ -80,10 +83,7 @@ function limitsIn(
       }),
     describe: async (request, reply) => {
       const counts = met.get(request) ?? [];
-      const isInvalid = counts.length === 0 && INVALID_STATUSES.has(reply.status);
-      // By what answered: paths have several spellings.
-      if (isInvalid && request.trail.route === graphqlPath)
-        await invalid.count(callerOf(request, request.trail.userId));
+      if (isInvalid(request, reply, counts)) await invalid.count(callerOf(request, request.trail.userId));
       const count = tightest(counts.length > 0 ? counts : await nextCounts(request));
       return count
         ? { ...reply, headers: { ...limitHeaders(count, reply.status), ...reply.headers } }

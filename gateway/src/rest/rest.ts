@@ -1,5 +1,4 @@
 // The REST shim: the route table behind the gateway's router.
-import type { RequestContext } from '@holdfast/platform/graphql';
 import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http';
 import type { RouterEntry } from '../router.js';
 import { accountRoutes } from './accounts.js';
@@ -18,11 +17,6 @@ export const REST_OPERATIONS: ReadonlySet<string> = new Set(
   REST_ROUTES.flatMap(({ operations }) => operations.map(({ name }) => name)),
 );
 
-export interface RestOptions {
-  readonly execute: Execute;
-  readonly context: (request: HttpRequest) => Promise<RequestContext>;
-}
-
 function replyOf(answer: Answer, request: HttpRequest): Reply {
   if (answer.kind === 'problem') return problemReply(answer, request);
   const { status, headers = {}, body } = answer;
@@ -30,15 +24,15 @@ function replyOf(answer: Answer, request: HttpRequest): Reply {
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }
 
-const entryOf = ({ description, run }: Route, { execute, context }: RestOptions): RouterEntry => ({
+const entryOf = ({ description, run }: Route, execute: Execute): RouterEntry => ({
   methods: description.method === 'GET' ? ['GET', 'HEAD'] : [description.method],
   path: description.path.replace('{id}', ':id'),
-  handle: async (request, { id = '' }) =>
-    replyOf(await run({ request, id, execute, context: await context(request) }), request),
+  handle: async (request, { id = '' }, context) =>
+    replyOf(await run({ request, id, execute, context }), request),
 });
 
 /** The calls of the REST contract, and the pages that document them. */
-export function restEntries(options: RestOptions): RouterEntry[] {
+export function restEntries(execute: Execute): RouterEntry[] {
   const openapi: Reply = {
     status: 200,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },
@@ -46,7 +40,7 @@ export function restEntries(options: RestOptions): RouterEntry[] {
   };
   const docs = docsPage(REST_ROUTES);
   return [
-    ...REST_ROUTES.map((route) => entryOf(route, options)),
+    ...REST_ROUTES.map((route) => entryOf(route, execute)),
     { methods: ['GET', 'HEAD'], path: '/openapi.json', handle: async () => openapi },
     { methods: ['GET', 'HEAD'], path: '/docs', handle: async () => docs },
     {
