@@ -75,10 +75,11 @@ function readArguments() {
   return { long: values.long, minutes, rest: args.filter((_, index) => !ours.has(index)) };
 }
 
-/** Jest runs what tsc built. Who names a source, or a folder of sources, means that. */
+/** Jest runs what tsc built. An argument that names a source, or a part of its path, means that. */
 function builtPath(argument) {
+  if (argument.startsWith('-')) return argument;
   const path = resolve(ROOT, argument);
-  return !argument.startsWith('-') && existsSync(path) ? builtFrom(relative(ROOT, path)) : argument;
+  return builtFrom(existsSync(path) ? relative(ROOT, path) : argument);
 }
 
 /** The files of the tests that Jest would run with these arguments. Throws StepFailed. */
