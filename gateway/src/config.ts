@@ -64,9 +64,12 @@ export type GatewaySettings = Readonly<z.infer<z.ZodObject<typeof settings>>>;
 /** @throws {ConfigError} naming every setting that is missing or malformed */
 export function readGatewaySettings(env: NodeJS.ProcessEnv): GatewaySettings {
   const read = readSettings(settings, env);
-  if (read.OPERATIONS === 'persisted' && read.PERSISTED_OPERATIONS_FILE === undefined)
+  const isListed = read.PERSISTED_OPERATIONS_FILE !== undefined;
+  if (isListed !== (read.OPERATIONS === 'persisted'))
     throw new ConfigError(
-      'Settings cannot be used:\n  PERSISTED_OPERATIONS_FILE: is required when OPERATIONS is persisted',
+      `Settings cannot be used:\n  PERSISTED_OPERATIONS_FILE: ${
+        isListed ? 'is used only' : 'is required'
+      } when OPERATIONS is persisted`,
     );
   return read;
 }

@@ -147,19 +147,28 @@ describe('the REST shim', () => {
 });
 
 describe('the manifest', () => {
-  it('is needed in persisted mode', () => {
+  it('is needed in persisted mode, and only there: given without it, it would not be used', async () => {
     const url = 'http://localhost';
-    const needed = {
-      USERS_URL: url,
-      PRODUCTS_URL: url,
-      ORDERS_URL: url,
-      JWKS_URL: url,
-      SUPERGRAPH_FILE: 'x',
-      SERVICE_SECRET: 'x'.repeat(32),
-    };
-    expect(() =>
-      readGatewaySettings({ ...needed, PORT: '0', OPS_PORT: '0', OPERATIONS: 'persisted' }),
-    ).toThrow('PERSISTED_OPERATIONS_FILE: is required when OPERATIONS is persisted');
+    const read = (settings: Record<string, string>) => () =>
+      readGatewaySettings({
+        PORT: '0',
+        OPS_PORT: '0',
+        USERS_URL: url,
+        PRODUCTS_URL: url,
+        ORDERS_URL: url,
+        JWKS_URL: url,
+        SUPERGRAPH_FILE: 'x',
+        SERVICE_SECRET: 'x'.repeat(32),
+        ...settings,
+      });
+    const PERSISTED_OPERATIONS_FILE = await fileWith(manifest(entry('Me', ME)));
+    expect(read({ OPERATIONS: 'persisted' })).toThrow(
+      'PERSISTED_OPERATIONS_FILE: is required when OPERATIONS is persisted',
+    );
+    expect(read({ PERSISTED_OPERATIONS_FILE })).toThrow(
+      'PERSISTED_OPERATIONS_FILE: is used only when OPERATIONS is persisted',
+    );
+    expect(read({ OPERATIONS: 'persisted', PERSISTED_OPERATIONS_FILE })).not.toThrow();
   });
 
   const faultsOf = async (content: unknown) =>
