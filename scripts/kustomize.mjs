@@ -6,12 +6,12 @@ import { StepFailed, timed } from './steps.mjs';
 const NEEDED_MAJOR = 5;
 
 /**
- * Finds a kustomize, or installs Debian's kubectl when there is none and we may, and tells the tests by HOLDFAST_KUSTOMIZE
+ * Finds a kustomize, or installs Debian's kubectl when there is none and we may, and tells the tests by HOLDFAST_TEST_KUSTOMIZE
  * how to call it. Throws StepFailed, saying what to do.
  */
 export async function ensureKustomize() {
   const command = (await usable()) ?? (await installed());
-  process.env.HOLDFAST_KUSTOMIZE = command;
+  process.env.HOLDFAST_TEST_KUSTOMIZE = command;
 }
 
 async function installed() {

@@ -20,7 +20,9 @@ const failures = new Counter({
 
 /** Settings of a service that uses Redis when there is one. */
 export const redisSettings = {
-  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/, error: 'expected a URL such as redis://user:password@host:6379' })
+    .optional(),
   /** How long a request waits for Redis before it does without. */
   REDIS_TIMEOUT_MS: milliseconds(100, 5_000),
 };

@@ -1,7 +1,7 @@
 // The four processes of the system: their ports, and the environment that each gets and no more.
 import { join } from 'node:path';
 import type { Service } from '@holdfast/database';
-import { ROOT } from './settings.js';
+import { ROOT } from './root.js';
 
 export const PROCESSES = ['users', 'products', 'orders', 'gateway'] as const;
 export type ProcessName = (typeof PROCESSES)[number];
@@ -46,28 +46,55 @@ export function opsUrl(ports: Ports, name: ProcessName): string {
   return `http://${HOST}:${ports[name].ops}`;
 }
 
+/** Where the code of a process is. */
+export function folderOf(name: ProcessName): string {
+  return join(ROOT, name === 'gateway' ? 'gateway' : `subgraphs/${name}`);
+}
+
 /** The program of a process. */
 export function entryOf(name: ProcessName): string {
-  return join(ROOT, name === 'gateway' ? 'gateway' : `subgraphs/${name}`, 'dist/main.js');
+  return join(folderOf(name), 'dist/main.js');
 }
 
 /** The whole environment of a process. */
 export function environmentOf(name: ProcessName, settings: ServiceSettings): Record<string, string> {
-  const { ports } = settings;
   return {
     PATH: process.env['PATH'] ?? '',
-    PORT: String(ports[name].http),
-    OPS_PORT: String(ports[name].ops),
-    HOST,
     LOG_LEVEL: settings.logLevel,
     JWT_ISSUER: 'holdfast-local',
     JWT_AUDIENCE: 'holdfast',
-    SERVICE_SECRET: settings.serviceSecret,
     ...(name === 'gateway' && { CORS_ORIGINS: APOLLO_STUDIO }),
     ...settings.passedThrough,
+    ...decided(name, settings),
+  };
+}
+
+/** The settings of the services that are not passed through, because `npm start` decides them. */
+export function decidedNames(): ReadonlySet<string> {
+  const anything: ServiceSettings = {
+    ports: portsFrom(0),
+    databaseUrls: { users: '', products: '', orders: '' },
+    signingKeysFile: '',
+    serviceSecret: '',
+    logLevel: '',
+    passedThrough: {},
+  };
+  return new Set(PROCESSES.flatMap((name) => Object.keys(decided(name, anything))));
+}
+
+function decided(name: ProcessName, settings: ServiceSettings): Record<string, string> {
+  const { http, ops } = settings.ports[name];
+  return {
+    PORT: String(http),
+    OPS_PORT: String(ops),
+    HOST,
+    SERVICE_SECRET: settings.serviceSecret,
     ...own(name, settings),
   };
 }
+
+/** There is no pooler on the way to PostgreSQL, and empty is not set. */
+const NO_POOLER = { DATABASE_DIRECT_URL: '' };
 
 function own(name: ProcessName, settings: ServiceSettings): Record<string, string> {
   const { ports, databaseUrls } = settings;
@@ -77,9 +104,14 @@ function own(name: ProcessName, settings: ServiceSettings): Record<string, strin
     case 'users':
       return { DATABASE_URL: databaseUrls.users, SIGNING_KEYS_FILE: settings.signingKeysFile };
     case 'products':
-      return { DATABASE_URL: databaseUrls.products, JWKS_URL };
+      return { DATABASE_URL: databaseUrls.products, ...NO_POOLER, JWKS_URL };
     case 'orders':
-      return { DATABASE_URL: databaseUrls.orders, JWKS_URL, PRODUCTS_URL: graphql('products') };
+      return {
+        DATABASE_URL: databaseUrls.orders,
+        ...NO_POOLER,
+        JWKS_URL,
+        PRODUCTS_URL: graphql('products'),
+      };
     case 'gateway':
       return {
         SUPERGRAPH_FILE: join(ROOT, 'gateway/supergraph.graphql'),

@@ -1,8 +1,10 @@
 // What `npm start` is told, by its arguments and the environment.
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { type KnownSettings, meantSetting } from './known-settings.js';
+import { ROOT } from './root.js';
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export { ROOT } from './root.js';
 
 export type LocalSettings = {
   dataDir: string;
@@ -17,71 +19,84 @@ export type LocalSettings = {
   passedThrough: Record<string, string>;
 };
 
-const PASSED_THROUGH = [
-  'REDIS_URL',
-  'RATE_LIMITS',
-  'CATALOG_WRITERS',
-  'CORS_ORIGINS',
-  'OPERATIONS',
-  'PERSISTED_OPERATIONS_FILE',
-  'MAX_DEPTH',
-  'MAX_ALIASES',
-  'MAX_ROOT_FIELDS',
-  'MAX_TOKENS',
-  'MAX_COST',
-  'OTEL_EXPORTER_OTLP_ENDPOINT',
-];
-const CHOICES: Record<string, string[]> = {
-  LOG_LEVEL: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
-  CATALOG_WRITERS: ['everyone', 'staff'],
-};
+/** Read here; the services get what follows from them. */
+const OWN = new Set(['PORT', 'DATABASE_URL', 'DATA_DIR', 'LOG_LEVEL']);
+/** OpenTelemetry's own names, which its library reads in the services. */
+const OPENTELEMETRY = /^OTEL_/;
+/** Names of npm, Node, PostgreSQL and our tests: never ours, however much they look like it. */
+const OF_OTHERS = /^(npm_|NODE_|PG|HOLDFAST_TEST_)/;
 /** The last ops port is 103 above the gateway's. */
 const HIGHEST_PORT = 65_535 - 103;
 
 /** Reads the settings; throws one error whose message names everything wrong with them. */
-export function readLocalSettings(args: string[], env: NodeJS.ProcessEnv): LocalSettings {
-  const faults: string[] = [];
-  const unknown = args.filter((argument) => argument !== '--reset');
-  if (unknown.length > 0) faults.push(`unknown argument ${unknown.join(' ')} (there is only --reset)`);
-
-  const port = Number(env['PORT'] || 4000);
-  if (!Number.isInteger(port) || port < 1 || port > HIGHEST_PORT) {
-    faults.push(`PORT is a number from 1 to ${HIGHEST_PORT}; got ${JSON.stringify(env['PORT'])}`);
-  }
-  const databaseUrl = env['DATABASE_URL'] || undefined;
-  if (databaseUrl !== undefined && !hasProtocol(databaseUrl, /^postgres(ql)?:$/)) {
-    faults.push('DATABASE_URL is no PostgreSQL URL (postgres://user:password@host:5432/database)');
-  }
-  const redisUrl = env['REDIS_URL'] || undefined;
-  if (redisUrl !== undefined && !hasProtocol(redisUrl, /^rediss?:$/))
-    faults.push('REDIS_URL is no Redis URL (redis://user:password@host:6379)');
+export function readLocalSettings(
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  known: KnownSettings,
+): LocalSettings {
+  const given = new Map(Object.entries(env).flatMap(([name, value]) => (value ? [[name, value]] : [])));
   const reset = args.includes('--reset');
-  if (reset && databaseUrl !== undefined) {
-    faults.push('--reset deletes the embedded database only; empty the one of DATABASE_URL yourself');
-  }
-  for (const [name, known] of Object.entries(CHOICES)) {
-    const given = env[name];
-    if (given && !known.includes(given))
-      faults.push(`${name} is one of ${known.join(', ')}; got ${JSON.stringify(given)}`);
-  }
+  const faults = [
+    ...argumentFaults(args),
+    ...ownFaults(given, reset),
+    ...[...given].flatMap(([name, value]) => settingFaults(name, value, known)),
+  ];
   if (faults.length > 0) throw new Error(faults.join('; '));
+  const isPassedThrough = (name: string) =>
+    !OWN.has(name) && (known.checks.has(name) || OPENTELEMETRY.test(name)) && !known.decided.has(name);
   return {
     dataDir: readDataDir(env),
-    port,
-    databaseUrl,
-    logLevel: env['LOG_LEVEL'] || 'info',
+    port: readPort(given),
+    databaseUrl: given.get('DATABASE_URL'),
+    logLevel: given.get('LOG_LEVEL') ?? 'info',
     reset,
-    passedThrough: Object.fromEntries(
-      PASSED_THROUGH.flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
-    ),
+    passedThrough: Object.fromEntries([...given].filter(([name]) => isPassedThrough(name))),
   };
 }
+
+function argumentFaults(args: string[]): string[] {
+  const unknown = args.filter((argument) => argument !== '--reset');
+  return unknown.length > 0 ? [`unknown argument ${unknown.join(' ')} (there is only --reset)`] : [];
+}
+
+const readPort = (given: ReadonlyMap<string, string>): number => Number(given.get('PORT') ?? 4000);
+
+/** What is wrong with the settings that are read here. */
+function ownFaults(given: ReadonlyMap<string, string>, reset: boolean): string[] {
+  const faults: string[] = [];
+  const port = readPort(given);
+  if (!Number.isInteger(port) || port < 1 || port > HIGHEST_PORT)
+    faults.push(`PORT is a number from 1 to ${HIGHEST_PORT}; got ${JSON.stringify(given.get('PORT'))}`);
+  const databaseUrl = given.get('DATABASE_URL');
+  if (databaseUrl !== undefined && !isPostgresUrl(databaseUrl))
+    faults.push('DATABASE_URL is no PostgreSQL URL (postgres://user:password@host:5432/database)');
+  if (reset && databaseUrl !== undefined)
+    faults.push('--reset deletes the embedded database only; empty the one of DATABASE_URL yourself');
+  return faults;
+}
+
+const isPostgresUrl = (text: string): boolean =>
+  URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol);
+
+/** What is wrong with one name of the environment and its value: a setting that would not be used, or cannot be. */
+function settingFaults(name: string, value: string, { checks, decided }: KnownSettings): string[] {
+  if (OWN.has(name) && name !== 'LOG_LEVEL') return [];
+  if (decided.has(name)) return isOfShell(name, value) ? [] : [`${name} is decided by npm start; unset it`];
+  const check = checks.get(name);
+  if (check) return check(value).map((fault) => `${name}: ${fault}`);
+  if (OF_OTHERS.test(name)) return [];
+  const givable = [...OWN, ...checks.keys()].filter((setting) => !decided.has(setting) || OWN.has(setting));
+  const meant = meantSetting(name, givable);
+  return meant === undefined
+    ? []
+    : [`${name} is no setting; did you mean ${meant}? Unset it if it is another program's`];
+}
+
+/** Some shells have the name of the machine in HOST. */
+const isOfShell = (name: string, value: string): boolean =>
+  name === 'HOST' && value.split('.', 1)[0] === hostname().split('.', 1)[0];
 
 /** Where the local stack keeps its data. */
 export function readDataDir(env: NodeJS.ProcessEnv): string {
   return resolve(ROOT, env['DATA_DIR'] || '.data');
-}
-
-function hasProtocol(text: string, protocol: RegExp): boolean {
-  return URL.canParse(text) && protocol.test(new URL(text).protocol);
 }

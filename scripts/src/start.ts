@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { postgresFolder } from './database-server.js';
 import { createEventLog, stdoutWriter } from './event-log.js';
+import { readKnownSettings } from './known-settings.js';
 import { isPortInUse } from './ports.js';
 import { removePostgres } from './postgres.js';
 import { LockHeldError, takeLock } from './process-lock.js';
@@ -18,7 +19,7 @@ class Interrupted extends Error {}
 const PARENT_CHECK_MS = 250;
 
 async function main(): Promise<void> {
-  const settings = readLocalSettings(process.argv.slice(2), process.env);
+  const settings = readLocalSettings(process.argv.slice(2), process.env, await readKnownSettings());
   const ports = portsFrom(settings.port);
   await mkdir(settings.dataDir, { recursive: true });
   const release = await takeDataDir(settings);

@@ -51,7 +51,7 @@ async function alter(folder: string, name: string, change: (text: string) => str
 }
 
 async function render(folder: string): Promise<KubernetesObject[]> {
-  const command = process.env['HOLDFAST_KUSTOMIZE'];
+  const command = process.env['HOLDFAST_TEST_KUSTOMIZE'];
   if (!command) throw new Error('no kustomize: run the tests with `npm test`, which looks for one');
   const [program = '', ...args] = command.split(' ');
   return parseObjects(await output(program, [...args, folder]));

@@ -44,7 +44,16 @@ async function start(): Promise<void> {
   output = '';
   npm = spawn('npm', ['start'], {
     cwd: ROOT,
-    env: { ...process.env, PORT: String(port), DATA_DIR: dataDir, DATABASE_URL: '', REDIS_URL: '' },
+    env: {
+      ...process.env,
+      PORT: String(port),
+      DATA_DIR: dataDir,
+      DATABASE_URL: '',
+      REDIS_URL: '',
+      EXPLORER: 'off',
+      // The tests ask for the published keys until they have changed.
+      RATE_LIMITS: 'invalid=100000/1m',
+    },
   });
   npm.stdout?.on('data', (text) => {
     output += text;
@@ -87,10 +96,19 @@ describe('npm start', () => {
     expect(JSON.parse(await (await get('/products?limit=100')).text())).toEqual(first);
   }, 180_000);
 
-  it('says in one line that another one runs', async () => {
+  it('gives its services the settings that they know', async () => {
+    const page = await fetch(`http://127.0.0.1:${port}/graphql`, { headers: { accept: 'text/html' } });
+    expect([page.status, page.headers.get('content-type')]).toEqual([
+      400,
+      expect.stringMatching(/^application\/json/),
+    ]);
+  });
+
+  /** What a second one says that does not start. */
+  async function refusal(env: Record<string, string>): Promise<string> {
     const second = spawn('npm', ['start'], {
       cwd: ROOT,
-      env: { ...process.env, PORT: String(port + 10), DATA_DIR: dataDir, DATABASE_URL: '' },
+      env: { ...process.env, PORT: String(port + 10), DATA_DIR: dataDir, DATABASE_URL: '', ...env },
     });
     let said = '';
     second.stderr?.on('data', (text) => {
@@ -98,9 +116,19 @@ describe('npm start', () => {
     });
     const [code] = await once(second, 'close');
     expect(code).not.toBe(0);
-    expect(said).toMatch(
+    return said;
+  }
+
+  it('says in one line that another one runs', async () => {
+    expect(await refusal({})).toMatch(
       /^npm start: another npm start \(process \d+\) runs on .*; stop it, or set DATA_DIR and PORT/m,
     );
+  }, 30_000);
+
+  it('says in one line which settings would not be used', async () => {
+    const said = (await refusal({ RATE_LIMIT: 'off', EXPLORER: 'no' })).trim().split('\n');
+    expect(said).toEqual([expect.stringMatching(/^npm start: .*EXPLORER: .*expected one of "on"\|"off"/)]);
+    expect(said[0]).toContain('RATE_LIMIT is no setting; did you mean RATE_LIMITS?');
   }, 30_000);
 
   const run = async (script: string, args: string[], folder = dataDir) => {

@@ -1,0 +1,49 @@
+// Which settings there are: `npm start`'s own, those that the services know from their own tables, and the names that are
+// none but look as if they were meant for us.
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { editDistance } from './edit-distance.js';
+import { decidedNames, folderOf, PROCESSES } from './services.js';
+
+export type KnownSettings = {
+  /** By the name of each setting that services take: what is wrong with a value, a line for each fault. */
+  checks: ReadonlyMap<string, (value: string) => string[]>;
+  /** What `npm start` decides for its services, such as their ports and secrets. */
+  decided: ReadonlySet<string>;
+};
+
+const configModule = z.object({ settings: z.record(z.string(), z.instanceof(z.ZodType)) });
+
+/** Reads the tables of the four services, which must have been built. */
+export async function readKnownSettings(): Promise<KnownSettings> {
+  const checks = new Map<string, (value: string) => string[]>();
+  for (const name of PROCESSES) {
+    const path = join(folderOf(name), 'dist/config.js');
+    const { settings } = configModule.parse(await import(pathToFileURL(path).href));
+    for (const [setting, type] of Object.entries(settings))
+      checks.set(setting, (value) => type.safeParse(value).error?.issues.map(({ message }) => message) ?? []);
+  }
+  return { checks, decided: decidedNames() };
+}
+
+/** Beginnings of names that are ours and hardly of any other program. REDIS_ is not: Kubernetes sets REDIS_PORT. */
+const OUR_BEGINNINGS =
+  /^(HOLDFAST_(?!TEST_)|MAX_|RATE_LIMIT|CORS_|JWT_|ARGON2_|SUBGRAPH_|SUPERGRAPH_|PERSISTED_|TRUSTED_PRO)/;
+/** One in so many letters may be wrong: PROT is PORT misspelt, but PATH is not. */
+const LETTERS_PER_MISTAKE = 4;
+
+/**
+ * The setting that an unknown name was probably meant to be, out of `settings`; undefined when the name does not look like
+ * ours: it neither begins as ours do nor differs from a setting by so few letters that it may be misspelt.
+ */
+export function meantSetting(name: string, settings: Iterable<string>): string | undefined {
+  let closest: { readonly setting: string; readonly distance: number } | undefined;
+  for (const setting of settings) {
+    const distance = editDistance(name.toUpperCase(), setting);
+    if (closest === undefined || distance < closest.distance) closest = { setting, distance };
+  }
+  if (closest === undefined) return undefined;
+  const isMisspelt = closest.distance <= Math.floor(closest.setting.length / LETTERS_PER_MISTAKE);
+  return isMisspelt || OUR_BEGINNINGS.test(name) ? closest.setting : undefined;
+}
