@@ -1,5 +1,6 @@
 // Faults: what is thrown. A foreseeable outcome of an operation is a return value instead (a union member).
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { cut } from './text.js';
 
 /** The codes that a caller can meet in `extensions.code`. */
 const FAULT_CODES = [
@@ -67,8 +68,6 @@ function publicCode(code: unknown): string {
 
 /** graphql-js repeats what came, however long it is. */
 const MAX_MESSAGE = 1_000;
-const short = (message: string): string =>
-  message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`;
 
 /** The reply's form of an error: known faults with what may be shown of them, anything else masked. */
 export function toPublicError(formatted: GraphQLFormattedError): GraphQLFormattedError {
@@ -79,7 +78,9 @@ export function toPublicError(formatted: GraphQLFormattedError): GraphQLFormatte
   }
   return {
     message:
-      code === 'INTERNAL_SERVER_ERROR' ? 'Something went wrong on our side.' : short(formatted.message),
+      code === 'INTERNAL_SERVER_ERROR'
+        ? 'Something went wrong on our side.'
+        : cut(formatted.message, MAX_MESSAGE),
     ...(formatted.locations && { locations: formatted.locations }),
     ...(formatted.path && { path: formatted.path }),
     extensions,

@@ -1,11 +1,19 @@
-// One JSON line an event. `npm start` makes them readable in a terminal.
+// One JSON line an event, of a bounded length. `npm start` makes them readable in a terminal.
 import { isNativeError } from 'node:util/types';
 import { type Logger, type LoggerOptions, pino } from 'pino';
+import { cut } from './text.js';
 import { traceIds } from './tracing.js';
 
 export type { Logger };
 
 const SECRET_KEYS = ['password', 'token', 'accessToken', 'refreshToken', 'authorization', 'passwordHash'];
+
+/**
+ * Callers write much of what is logged: paths, names, and what the messages of errors quote. A line with a megabyte of it
+ * would cost more than the request did, and log collectors drop lines that are too long.
+ */
+const MAX_TEXT = 1_000;
+const MAX_STACK = 2_000;
 
 interface LoggedError {
   readonly type: string;
@@ -24,7 +32,7 @@ const textOf = (error: Error, key: string): string | undefined => {
 /** An error of a subgraph's reply is a plain object with a message. */
 const messageOf = (thrown: unknown): string =>
   typeof thrown === 'object' && thrown !== null && 'message' in thrown
-    ? String(thrown.message)
+    ? cut(String(thrown.message), MAX_TEXT)
     : 'no error was thrown';
 
 /** Named members only: a database error's `detail` holds the whole row, a password hash among it. */
@@ -32,15 +40,23 @@ function loggedError(error: unknown, depth = 0): LoggedError {
   if (!isNativeError(error)) return { type: typeof error, message: messageOf(error) };
   const code = textOf(error, 'code');
   const constraint = textOf(error, 'constraint');
+  const message = cut(error.message, MAX_TEXT);
+  // A stack begins with the message.
+  const stack = error.stack?.replace(error.message, () => message);
   return {
     type: error.name,
-    message: error.message,
+    message,
     ...(code !== undefined && { code }),
     ...(constraint !== undefined && { constraint }),
-    ...(error.stack !== undefined && { stack: error.stack }),
+    ...(stack !== undefined && { stack: cut(stack, message.length + MAX_STACK) }),
     ...(error.cause !== undefined && depth < 3 && { cause: loggedError(error.cause, depth + 1) }),
   };
 }
+
+const cutText = (value: unknown): unknown => (typeof value === 'string' ? cut(value, MAX_TEXT) : value);
+
+const cutMembers = (members: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(members).map(([name, value]) => [name, cutText(value)]));
 
 /** One for all loggers of the process, so that their lines stand in the order in which they were written. */
 const output = pino.destination({ dest: 1 });
@@ -61,8 +77,8 @@ export function createLogger(service: string, level = 'info'): Logger {
     base: { service },
     mixin: traceIds,
     timestamp: pino.stdTimeFunctions.isoTime,
-    serializers: { err: (error: unknown) => loggedError(error) },
-    formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: (error: unknown) => loggedError(error), msg: cutText },
+    formatters: { level: (label) => ({ level: label }), log: cutMembers },
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
   };
   return pino(options, output);

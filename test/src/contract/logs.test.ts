@@ -69,6 +69,29 @@ async function useSecrets(): Promise<string[]> {
   return [...secretsUsed, ...hashes, system.signingKey.d ?? '', ...system.databasePasswords];
 }
 
+/** Texts of callers' choice, far longer than any that means something, wherever they can be put. */
+async function sendLongTexts(): Promise<void> {
+  const long = (length: number) => 'L'.repeat(length);
+  const headers = {
+    'user-agent': long(2_000),
+    'x-request-id': long(2_000),
+    'idempotency-key': long(2_000),
+    'apollographql-client-name': long(2_000),
+  };
+  const { token } = await client.account();
+  await fetch(`${system.url}/${long(4_000)}?${long(2_000)}`, { headers });
+  await client.rest('POST', '/orders', { token, headers, body: { product_id: long(9_000), quantity: 1 } });
+  await client.rest('POST', '/login', { body: { username: long(90_000), password: long(90_000) } });
+  await client.graphql(`query Q${long(90_000)} { me { id } }`, {}, token, headers);
+  await client.graphql(`query { ${long(90_000)}: me { id } }`, { [long(9_000)]: long(90_000) }, token);
+  await client.graphql(`{ product(id: "${long(90_000)}") { ${long(90_000)} } }`);
+  // Of what fails by our fault, the log says where and why.
+  await system.kill('products');
+  const failing = `query Q${long(90_000)} { ${long(90_000)}: products(first: 1) { edges { cursor } } }`;
+  expect((await client.graphql(failing, {}, token)).errors[0]?.extensions.code).toBe('SERVICE_UNAVAILABLE');
+  await system.restart('products');
+}
+
 describe('the log', () => {
   it('is one JSON line an event, with who, what, how it ended and how long it took', async () => {
     const account = await client.account();
@@ -93,6 +116,19 @@ describe('the log', () => {
       expect(line.ms).toBeGreaterThan(0);
       expect(new Date(line.time).getTime()).toBeGreaterThan(Date.now() - 60_000);
     }
+  });
+
+  it('has short lines, whatever callers send: of an operation’s name the first 100 characters', async () => {
+    const before = system.logs().length;
+    await sendLongTexts();
+    const added = await eventually(
+      async () => system.logs().slice(before),
+      (found) => found.some((line) => line.includes('a field failed')),
+    );
+    for (const line of added) expect(line.length).toBeLessThan(5_000);
+    const operations = added.map((line) => JSON.parse(line).operation ?? '');
+    expect(operations).toContain(`Q${'L'.repeat(98)}…`);
+    for (const operation of operations) expect(operation.length).toBeLessThanOrEqual(100);
   });
 
   it('holds none of the passwords, tokens, hashes and keys that were used', async () => {

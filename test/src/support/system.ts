@@ -71,11 +71,13 @@ export interface System {
   ): Promise<AnotherInstance>;
   killPostgres(): Promise<void>;
   restartPostgres(): Promise<void>;
-  /** Ends everything, and fails when a secret that a test used stands in the log. */
+  /** Ends everything, and fails when a secret that a test used stands in the log, or a line of it has no end. */
   stop(): Promise<void>;
 }
 
 const GRACE_MS = 25_000;
+/** An error with its causes, each with its stack, and signs that JSON has to escape. */
+const MAX_LOG_LINE = 30_000;
 const ISSUER = 'holdfast-test';
 const AUDIENCE = 'holdfast-test-clients';
 
@@ -142,6 +144,8 @@ export async function startSystem({
       if (logDir) await writeFile(join(logDir, `${basename(dataDir)}.log`), log);
       for (const secret of secretsUsed)
         if (log.includes(secret)) throw new Error('a secret that was used stands in the log');
+      const tooLong = lines.find((line) => line.length > MAX_LOG_LINE);
+      if (tooLong) throw new Error(`a line of the log is too long: ${tooLong.slice(0, 500)}`);
     },
   };
 }

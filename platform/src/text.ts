@@ -1,0 +1,5 @@
+// Texts that come from outside may be of any length.
+
+/** The text, or its beginning with an ellipsis: `max` characters at most. */
+export const cut = (text: string, max: number): string =>
+  text.length <= max ? text : `${text.slice(0, max - 1)}…`;
