@@ -108,6 +108,21 @@ describe('limits in the OpenAPI document', () => {
   });
 });
 
+describe('examples of placing an order', () => {
+  it('have an idempotency key, in the OpenAPI document and on the docs page', () => {
+    expect(document.paths['/orders'].post.parameters).toContainEqual(
+      expect.objectContaining({
+        name: 'Idempotency-Key',
+        schema: expect.objectContaining({ examples: [expect.stringMatching(/^[0-9a-f-]{36}$/)] }),
+      }),
+    );
+    const orders = (docsPage(REST_ROUTES).body ?? '')
+      .split('curl ')
+      .filter((text) => text.includes('/orders -H'));
+    expect(orders).toEqual([expect.stringContaining('-H "idempotency-key: ')]);
+  });
+});
+
 describe('the operations behind the routes', () => {
   it('are valid in the supergraph', async () => {
     const sdl = compose({

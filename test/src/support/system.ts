@@ -20,6 +20,8 @@ export interface SystemOptions {
   readonly environment?: Partial<Record<ProcessName, Record<string, string>>>;
   /** Otherwise some that are free. */
   readonly ports?: Ports;
+  /** With the demo accounts and the demo catalogue. */
+  readonly seeded?: boolean;
 }
 
 /** One more process of a service. */
@@ -87,6 +89,7 @@ export async function startSystem({
   env = {},
   environment = {},
   ports,
+  seeded = false,
 }: SystemOptions = {}): Promise<System> {
   const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-system-'));
   const database = ownPostgres ? undefined : await createTestDatabase();
@@ -100,7 +103,7 @@ export async function startSystem({
     log: createEventLog((line) => lines.push(line)),
     databaseUrl: database?.adminUrl,
     supervised: false,
-    seeded: false,
+    seeded,
     passedThrough: { JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE, RATE_LIMITS: 'off', ...env },
     environment,
   });
