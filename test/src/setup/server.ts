@@ -1,9 +1,6 @@
 // The server between global set-up and tear-down, and those of earlier runs that were killed.
-import { readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type EmbeddedPostgres, removePostgres } from '@holdfast/scripts/postgres';
-import { isRunning } from '@holdfast/scripts/processes';
+import { abandonedFolders } from '../support/abandoned.js';
 
 type KeptServer = { server: EmbeddedPostgres; dataDir: string };
 
@@ -22,8 +19,5 @@ export async function releaseServer(): Promise<void> {
 
 /** Removes the servers and data of test runs whose process is gone. */
 export async function sweepAbandonedServers(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
-    const pid = /^holdfast-test-(\d+)$/.exec(name)?.[1];
-    if (pid !== undefined && !(await isRunning(Number(pid)))) await removePostgres(join(tmpdir(), name));
-  }
+  for (const folder of await abandonedFolders('holdfast-test-')) await removePostgres(folder);
 }

@@ -2,14 +2,15 @@
 // that say they are ready, knows nothing of HTTP requests, and repeats nothing.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { freePort } from '@holdfast/scripts/ports';
-import { commandOf, isRunning } from '@holdfast/scripts/processes';
+import { commandOf } from '@holdfast/scripts/processes';
 import { type Ports, PROCESSES, type ProcessName } from '@holdfast/scripts/services';
+import { abandonedFolders } from './abandoned.js';
 import { eventually } from './client.js';
 
 export interface LoadBalancer {
@@ -128,10 +129,7 @@ async function ask(path: string, command: string): Promise<string> {
 
 /** Ends the load balancers of test runs that were killed, and removes their folders. */
 async function sweepAbandoned(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
-    const owner = /^holdfast-balancer-(\d+)-/.exec(name)?.[1];
-    if (owner === undefined || (await isRunning(Number(owner)))) continue;
-    const folder = join(tmpdir(), name);
+  for (const folder of await abandonedFolders('holdfast-balancer-')) {
     const pid = Number(await readFile(join(folder, 'pid'), 'utf8').catch(() => '0'));
     if (pid > 0 && (await commandOf(pid)).includes('haproxy')) process.kill(pid, 'SIGKILL');
     await rm(folder, { recursive: true, force: true });

@@ -1,12 +1,13 @@
 // A redis-server of a test's own, which it may kill, pause and start again. It keeps nothing on disk.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from '@holdfast/scripts/ports';
-import { commandOf, isRunning } from '@holdfast/scripts/processes';
+import { commandOf } from '@holdfast/scripts/processes';
+import { abandonedFolders } from './abandoned.js';
 
 export interface RedisServer {
   /** `redis://127.0.0.1:<port>`, the same after each restart. */
@@ -84,10 +85,7 @@ async function end(child: ChildProcess): Promise<void> {
 
 /** Ends the servers of test runs that were killed, and removes their folders. */
 async function sweepAbandoned(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
-    const owner = /^holdfast-redis-(\d+)-/.exec(name)?.[1];
-    if (owner === undefined || (await isRunning(Number(owner)))) continue;
-    const folder = join(tmpdir(), name);
+  for (const folder of await abandonedFolders('holdfast-redis-')) {
     const pid = Number(await readFile(join(folder, 'pid'), 'utf8').catch(() => '0'));
     if (pid > 0 && (await commandOf(pid)).includes('redis-server')) process.kill(pid, 'SIGKILL');
     await rm(folder, { recursive: true, force: true });

@@ -1,0 +1,43 @@
+// A test run clears away what killed runs have left, and nothing else.
+import { spawnSync } from 'node:child_process';
+import { chown, mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, it } from '@jest/globals';
+import { abandonedFolders } from '../support/abandoned.js';
+
+const PREFIX = `holdfast-abandoned-${process.pid}-`;
+/** Of a process that has just ended, and whose id is not given out again so soon. */
+const GONE = spawnSync(process.execPath, ['--version']).pid;
+const NOBODY = 65_534;
+
+let made: string[] = [];
+afterEach(async () => {
+  for (const folder of made) await rm(folder, { recursive: true });
+  made = [];
+});
+
+async function folderOf(name: string): Promise<string> {
+  const folder = join(tmpdir(), PREFIX + name);
+  await mkdir(folder);
+  made.push(folder);
+  return folder;
+}
+
+it('finds the folders of processes that are gone', async () => {
+  const plain = await folderOf(`${GONE}`);
+  const unique = await folderOf(`${GONE}-x7Yz`);
+  await folderOf(`${process.pid}`);
+  await folderOf(`${process.pid}-x7Yz`);
+  await folderOf('somebody');
+  expect((await abandonedFolders(PREFIX)).sort()).toEqual([plain, unique].sort());
+});
+
+// Only root can make a folder for another user.
+(process.getuid?.() === 0 ? it : it.skip)(
+  'leaves those of other users, which it may not remove',
+  async () => {
+    await chown(await folderOf(`${GONE}`), NOBODY, NOBODY);
+    expect(await abandonedFolders(PREFIX)).toEqual([]);
+  },
+);
