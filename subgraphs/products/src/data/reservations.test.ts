@@ -1,6 +1,7 @@
 // The statements on which "no oversold order" rests, each against another connection that is in its way.
 
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import type { Queryable } from '@holdfast/platform/database';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { NO_CACHE } from './cache/product-cache.js';
@@ -96,6 +97,19 @@ describe('reserving', () => {
       [order],
     );
     expect(rows[0].payload).toMatchObject({ outcome: 'REJECTED', code: 'OUT_OF_STOCK', available: 1 });
+  });
+
+  it('takes them after all when the stock is filled up before they are refused', async () => {
+    const order = crypto.randomUUID();
+    const filledUpBeforeRefusal: Queryable = {
+      query: async (config) => {
+        if (config.name === 'reservations_refuse')
+          await admin.query('UPDATE products.products SET stock = 10 WHERE id = $1', [productId]);
+        return second.query(config);
+      },
+    };
+    await createReservations(filledUpBeforeRefusal, NO_CACHE).reserve(order, productId, 6);
+    expect([await stock(), await statusOf(order), await settlements()]).toEqual([4, 'HELD', 1]);
   });
 
   it('refuses a product that was deleted, also while the job waited for it', async () => {
