@@ -73,11 +73,12 @@ const archiveGuarded: Statement<[id: string, expectedVersion: number], Product> 
 RETURNING ${PRODUCT_COLUMNS}`,
 );
 
+// Stock above the limit, which comes of cancelled orders, can be taken from like any other.
 const adjustGuarded: Statement<[id: string, delta: number, maxStock: number], Product> = statement(
   'products_adjust_stock',
   `UPDATE products.products
       SET stock = stock + $2, version = version + 1, updated_at = now()
-    WHERE id = $1 AND archived_at IS NULL AND stock::bigint + $2 BETWEEN 0 AND $3
+    WHERE id = $1 AND archived_at IS NULL AND stock::bigint + $2 BETWEEN 0 AND greatest($3, stock)
 RETURNING ${PRODUCT_COLUMNS}`,
 );
 
@@ -100,7 +101,7 @@ export interface ProductTable {
   ): Promise<Product | undefined>;
   /** Undefined when the guard did not hold. */
   archive(id: string, expectedVersion: number): Promise<Product | undefined>;
-  /** Undefined when there is no such product or the stock would leave 0 to `maxStock`. */
+  /** Undefined when there is no such product, or the stock would go below 0 or be raised above `maxStock`. */
   adjustStock(id: string, delta: number, maxStock: number): Promise<Product | undefined>;
 }
 

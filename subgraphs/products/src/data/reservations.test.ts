@@ -2,6 +2,7 @@
 
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import type { Queryable } from '@holdfast/platform/database';
+import { GiveWay } from '@holdfast/platform/give-way';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { NO_CACHE } from './cache/product-cache.js';
@@ -149,6 +150,20 @@ describe('releasing', () => {
       () => releaseStock(second, order),
     );
     expect(await stock()).toBe(5);
+  });
+});
+
+describe('a stock that has no room for the units of a cancelled order', () => {
+  it('leaves them with the order until it has', async () => {
+    const order = crypto.randomUUID();
+    await reserveStock(first, order, productId, 2);
+    const setStock = (units: number) => admin.query('UPDATE products.products SET stock = $1', [units]);
+    await setStock(2_147_483_646);
+    await expect(releaseStock(first, order)).rejects.toBeInstanceOf(GiveWay);
+    expect([await stock(), await statusOf(order)]).toEqual([2_147_483_646, 'HELD']);
+    await setStock(2_147_483_645);
+    await releaseStock(first, order);
+    expect([await stock(), await statusOf(order)]).toEqual([2_147_483_647, 'RELEASED']);
   });
 });
 

@@ -1,8 +1,10 @@
 // Stock held by orders. Each step is one statement that also adds the job that follows, so there is no moment at
 // which a crash could take the stock without the answer, or answer without the stock.
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
+import { GiveWay } from '@holdfast/platform/give-way';
 import { addJob } from '@holdfast/platform/queue';
 import { traceparent } from '@holdfast/platform/tracing';
+import pg from 'pg';
 import { countReservation } from '../metrics.js';
 import type { ProductCache } from './cache/product-cache.js';
 import { PRODUCT_COLUMNS, type Product } from './products.js';
@@ -82,13 +84,19 @@ const release: Statement<[orderId: string], Product> = statement(
 RETURNING ${PRODUCT_COLUMNS}`,
 );
 
+/** numeric_value_out_of_range: the sum is more than an integer can be. */
+const isOutOfRange = (error: unknown): boolean => error instanceof pg.DatabaseError && error.code === '22003';
+
 export interface Reservations {
   /**
    * Takes the units of an order from the stock, or refuses to, once; adds the `settle-order` job with the outcome.
    * @throws {Error} when there is no such product at all, which the foreign key of orders rules out
    */
   reserve(orderId: string, productId: string, quantity: number): Promise<void>;
-  /** Puts the units of an order back, once. */
+  /**
+   * Puts the units of an order back, once.
+   * @throws {GiveWay} when the stock has no room for them in its column; then nothing is changed
+   */
   release(orderId: string, productId: string): Promise<void>;
 }
 
@@ -126,7 +134,10 @@ export function createReservations(db: Queryable, cache: ProductCache): Reservat
     },
     release: async (orderId, productId) => {
       await cache.write(productId, async () => {
-        const [released] = await release(db, orderId);
+        const [released] = await release(db, orderId).catch((error: unknown) => {
+          if (!isOutOfRange(error)) throw error;
+          throw new GiveWay(`the stock of product ${productId} has no room for the units`, { cause: error });
+        });
         if (released) countReservation('released');
         return released;
       });
