@@ -82,9 +82,11 @@ const adjustGuarded: Statement<[id: string, delta: number, maxStock: number], Pr
 RETURNING ${PRODUCT_COLUMNS}`,
 );
 
-/** What the domain asks of the table. Archived products come from `byIds` only. */
+/** What the domain asks of the table. Pages show no archived products. */
 export interface ProductTable {
   byIds(ids: readonly string[]): Promise<Product[]>;
+  /** As PostgreSQL has them at this moment, past the cache: for what decides something. Archived ones included. */
+  stored(ids: readonly string[]): Promise<Product[]>;
   page(query: ProductPageQuery): Promise<Product[]>;
   insert(product: {
     name: string;
@@ -108,8 +110,10 @@ export interface ProductTable {
 /** The table over `pool`, read through `cache` and written around its fences. */
 export function createProductTable(pool: pg.Pool, cache: ProductCache): ProductTable {
   const prisma: PrismaClient = createPrismaClient(pool);
+  const stored: ProductTable['stored'] = (ids) => selectByIds(pool, [...ids]);
   return {
-    byIds: (ids) => cache.byIds(ids, (absent) => selectByIds(pool, [...absent])),
+    byIds: (ids) => cache.byIds(ids, stored),
+    stored,
     page: (query) => cache.page(pageKey(query), () => selectProductPage(pool, query)),
     insert: async (product) => {
       const id = uuidv7();

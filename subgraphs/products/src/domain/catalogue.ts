@@ -62,8 +62,9 @@ const idOf = (given: string): string | undefined => (isId(given) ? given.toLower
 
 /** The catalogue over its table. */
 export function createCatalogue(table: ProductTable): Catalogue {
+  /** As PostgreSQL has it: a cache could know less than the write that was refused. */
   async function live(id: string): Promise<Product | undefined> {
-    const [product] = await table.byIds([id]);
+    const [product] = await table.stored([id]);
     return product?.archivedAt === null ? product : undefined;
   }
 
