@@ -65,9 +65,15 @@ class WorkerPgPool extends MeasuredPool {
   }
 }
 
+export interface WorkerPoolOptions extends PoolOptions {
+  /** How long a statement waits for a lock; PgBouncer takes no connection that asks for it. Otherwise as for all else. */
+  readonly lockTimeoutMs?: number;
+}
+
 /** A pool for background work: not counted as a request's statements. */
-export function createWorkerPool(options: PoolOptions): pg.Pool {
-  return openPool(options, { statement_timeout: STATEMENT_TIMEOUT_MS }, WorkerPgPool);
+export function createWorkerPool({ lockTimeoutMs, ...options }: WorkerPoolOptions): pg.Pool {
+  const timeouts = { statement_timeout: STATEMENT_TIMEOUT_MS, lock_timeout: lockTimeoutMs };
+  return openPool(options, timeouts, WorkerPgPool);
 }
 
 /** One connection for the gauges of a scrape, which waits for nothing longer than a scrape may. */

@@ -2,6 +2,7 @@
 // instances see the same table and so report the same numbers: take the max over them, not the sum.
 import type pg from 'pg';
 import { type Statement, statement } from './database.js';
+import { givesWay } from './give-way.js';
 import type { Logger } from './log.js';
 import { Counter, DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.js';
 import { createScrapedGauges } from './scraped-gauges.js';
@@ -19,7 +20,7 @@ const gauges = createScrapedGauges(
 
 const durations = new Histogram({
   name: 'queue_job_duration_seconds',
-  help: 'Runs of jobs; a run that fails is tried again.',
+  help: 'Runs of jobs; a run that fails, or gives way to others because of a lock, is tried again.',
   labelNames: ['task', 'outcome'],
   buckets: DURATION_BUCKETS,
   registers: [registry],
@@ -64,7 +65,8 @@ export function observeQueue(pool: pg.Pool, tasks: readonly string[], log: Logge
 export function measureTask(task: string): (attempt: number, run: () => Promise<void>) => Promise<void> {
   const ok = { task, outcome: 'ok' };
   const error = { task, outcome: 'error' };
-  for (const labels of [ok, error]) durations.zero(labels);
+  const gaveWay = { task, outcome: 'gave_way' };
+  for (const labels of [ok, error, gaveWay]) durations.zero(labels);
   const again = retries.labels(task);
   again.inc(0);
   return async (attempt, run) => {
@@ -74,6 +76,9 @@ export function measureTask(task: string): (attempt: number, run: () => Promise<
     try {
       await run();
       outcome = ok;
+    } catch (failure) {
+      if (givesWay(failure)) outcome = gaveWay;
+      throw failure;
     } finally {
       durations.observe(outcome, secondsSince(startedAt));
     }

@@ -1,15 +1,20 @@
 // The message queue: graphile-worker, jobs in PostgreSQL. A job is added in the transaction whose work it follows,
 // and a handler is one transaction that also adds what follows, so a crash anywhere is a retry and never a loss.
-import type { TaskList } from 'graphile-worker';
+import type { Job, TaskList } from 'graphile-worker';
 import type pg from 'pg';
 import { z } from 'zod';
-import { createScrapePool, createWorkerPool, type Statement, statement } from './database.js';
+import { createScrapePool, createWorkerPool } from './database.js';
+import { GiveWay, givesWay, isLockConflict, LOCK_TIMEOUT_MS, putBack } from './give-way.js';
 import type { Logger } from './log.js';
 import { measureTask, observeQueue } from './queue-metrics.js';
+import { startSweeping } from './queue-sweep.js';
 import { tracedJob } from './tracing.js';
 import { keepWorking } from './worker-pool.js';
 
-/** Runs one job. Must be idempotent: a job is run at least once. Throwing means "try again later". */
+/**
+ * Runs one job. Must be idempotent: a job is run at least once. Throwing means "try again later"; after a `GiveWay`, or
+ * when a statement met a lock, that is in a moment and is not counted.
+ */
 export type JobHandler = (
   payload: unknown,
   job: { readonly id: string; readonly attempt: number },
@@ -45,32 +50,10 @@ const MAX_ATTEMPTS = 32_767;
 export const addJob = (name: string, payload: string, trace: string): string =>
   `(graphile_worker.add_job('${name}', (${payload} || jsonb_build_object('traceparent', ${trace}))::json, max_attempts => ${MAX_ATTEMPTS})).id AS "jobId"`;
 
-/**
- * Gives the jobs of lost workers out again: graphile-worker itself does so after four hours, and counts a lost worker
- * as a failed attempt, which it is not. What did fail is tried again before long, as what it waits for may be back.
- */
-const releaseLostJobs: Statement<[leaseMs: number, longestMs: number], { lost: number; dead: number }> =
-  statement(
-    'queue_release_lost_jobs',
-    `WITH lost AS (
-     UPDATE graphile_worker._private_jobs
-        SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)
-      WHERE locked_at < now() - $1 * interval '1 millisecond'
-     RETURNING id
-   ), hastened AS (
-     UPDATE graphile_worker._private_jobs SET run_at = now() + $2 * interval '1 millisecond'
-      WHERE locked_at IS NULL AND attempts > 0 AND run_at > now() + $2 * interval '1 millisecond'
-   )
-   SELECT (SELECT count(*)::int FROM lost) AS lost,
-          (SELECT count(*)::int FROM graphile_worker._private_jobs WHERE attempts >= max_attempts) AS dead`,
-  );
-
-/** The pause before a failed job is tried again grows up to this. */
-const LONGEST_BACK_OFF_MS = 30_000;
 /** Beside one a job: LISTEN and the sweep. */
 const EXTRA_CONNECTIONS = 2;
 
-function taskList(handlers: Readonly<Record<string, JobHandler>>, log: Logger): TaskList {
+function taskList(handlers: Readonly<Record<string, JobHandler>>, pool: pg.Pool, log: Logger): TaskList {
   return Object.fromEntries(
     Object.entries(handlers).map(([name, handle]) => {
       const measure = measureTask(name);
@@ -80,7 +63,9 @@ function taskList(handlers: Readonly<Record<string, JobHandler>>, log: Logger): 
           const { id, attempts: attempt } = job;
           const startedAt = performance.now();
           await tracedJob(name, payload, async () => {
-            await measure(attempt, () => handle(payload, { id, attempt }));
+            await measure(attempt, () => handle(payload, { id, attempt })).catch((error: unknown) =>
+              failOrGiveWay(error, pool, job, log),
+            );
             log.info({ job: name, jobId: id, attempt, ms: Math.round(performance.now() - startedAt) }, 'job');
           });
         },
@@ -89,30 +74,28 @@ function taskList(handlers: Readonly<Record<string, JobHandler>>, log: Logger): 
   );
 }
 
+/** Rejects in any case, because graphile-worker takes a job that does not for one that is done. */
+async function failOrGiveWay(error: unknown, pool: pg.Pool, job: Job, log: Logger): Promise<never> {
+  if (!givesWay(error)) throw error;
+  const reason = error instanceof Error ? error.message : String(error);
+  if (isLockConflict(error))
+    log.warn({ job: job.task_identifier, jobId: job.id, reason }, 'a job met a lock and gives way');
+  await putBack(pool, job, reason);
+  throw new GiveWay(reason, { cause: error });
+}
+
 /** Works on the named jobs until it is stopped. Survives a restart of the database. */
 export function startWorker({ settings, applicationName, handlers, gauges, log }: WorkerOptions): Worker {
   const { QUEUE_CONCURRENCY: concurrency, QUEUE_LEASE_MS: leaseMs } = settings;
   const url = settings.DATABASE_DIRECT_URL ?? settings.DATABASE_URL;
-  const pool = createWorkerPool({ url, max: concurrency + EXTRA_CONNECTIONS, applicationName, log });
-  const tasks = taskList(handlers(pool), log);
+  const max = concurrency + EXTRA_CONNECTIONS;
+  const pool = createWorkerPool({ url, max, applicationName, log, lockTimeoutMs: LOCK_TIMEOUT_MS });
+  const tasks = taskList(handlers(pool), pool, log);
   const workers = keepWorking({ pool, tasks, concurrency, log });
   const scrapePool = createScrapePool({ url, applicationName: `${applicationName}-metrics`, log });
   observeQueue(scrapePool, Object.keys(tasks), log);
   gauges?.(scrapePool);
-  const timer = setInterval(sweep, leaseMs / 2);
-  sweep();
-
-  function sweep(): void {
-    releaseLostJobs(pool, leaseMs, LONGEST_BACK_OFF_MS).then(
-      ([swept]) => {
-        if (swept && swept.lost > 0)
-          log.warn({ jobs: swept.lost }, 'jobs of a lost worker are given out again');
-        if (swept && swept.dead > 0)
-          log.error({ jobs: swept.dead }, 'jobs have been given up; see graphile_worker.jobs');
-      },
-      (error: unknown) => log.warn({ err: error }, 'lost jobs could not be looked for'),
-    );
-  }
+  const stopSweeping = startSweeping(pool, leaseMs, log);
 
   return {
     check: async () => {
@@ -120,7 +103,7 @@ export function startWorker({ settings, applicationName, handlers, gauges, log }
       await pool.query({ name: 'queue_check', text: 'SELECT 1 FROM graphile_worker.jobs LIMIT 1' });
     },
     stop: async () => {
-      clearInterval(timer);
+      stopSweeping();
       await workers.stop();
       await Promise.all([pool.end(), scrapePool.end()]);
     },

@@ -11,6 +11,7 @@ import {
   type WorkerPool,
 } from 'graphile-worker';
 import type pg from 'pg';
+import { GiveWay } from './give-way.js';
 import type { Logger } from './log.js';
 
 export interface WorkerPoolOptions {
@@ -40,7 +41,11 @@ const levelOf = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace'
 
 /** Works on `tasks` until it is stopped. */
 export function keepWorking({ pool, tasks, concurrency, log }: WorkerPoolOptions): KeptWorkerPool {
-  const logger = new WorkerLogger(() => (level, message) => log[levelOf[level]]({ queue: true }, message));
+  const logger = new WorkerLogger(
+    () => (level, message, meta) =>
+      // graphile-worker takes a job that gives way for one that failed.
+      log[meta?.['error'] instanceof GiveWay ? 'debug' : levelOf[level]]({ queue: true }, message),
+  );
   // Results are handed in as batches, because single ones that cannot be handed in reject where nobody listens.
   const preset = { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } };
   let current: WorkerPool;

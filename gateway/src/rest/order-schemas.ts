@@ -22,6 +22,7 @@ export interface Order {
   readonly unitPrice: string;
   readonly totalPrice: string;
   readonly status: string;
+  readonly rejection: { readonly code: string; readonly available: number } | null;
   readonly version: number;
   readonly createdAt: string;
   readonly updatedAt: string;
@@ -40,7 +41,7 @@ export const PRIVATE_CACHE = { 'cache-control': 'no-store' };
 export const headersOf = ({ version }: Order) => ({ etag: entityTag(version), ...PRIVATE_CACHE });
 
 export const ORDER_FIELDS =
-  'id user { id } product { id } quantity unitPrice totalPrice status version createdAt updatedAt';
+  'id user { id } product { id } quantity unitPrice totalPrice status rejection { code available } version createdAt updatedAt';
 export const DETAILED_ORDER_FIELDS = `${ORDER_FIELDS} history { status version at }`;
 
 /** An order as REST gives it: the table's columns, amounts as numbers. */
@@ -52,6 +53,7 @@ export const representation = (order: Order) => ({
   unit_price: Number(order.unitPrice),
   total_price: Number(order.totalPrice),
   status: order.status,
+  rejection: order.rejection,
   version: order.version,
   created_at: order.createdAt,
   updated_at: order.updatedAt,
@@ -66,6 +68,20 @@ export const detailedRepresentation = (order: DetailedOrder) => ({
 const STATUSES = ['PENDING', 'CONFIRMED', 'REJECTED', 'CANCELLED', 'SHIPPED', 'DELIVERED'] as const;
 const status: JsonSchema = { type: 'string', enum: STATUSES, description: `one of ${STATUSES.join(', ')}` };
 
+const REJECTION_CODES = ['OUT_OF_STOCK', 'PRODUCT_NOT_FOUND'] as const;
+const rejection: JsonSchema = {
+  ...record({
+    code: { type: 'string', enum: REJECTION_CODES },
+    available: {
+      type: 'integer',
+      minimum: 0,
+      description: 'Units that were left at that moment; 0 of a product that had left the catalogue.',
+    },
+  }),
+  type: ['object', 'null'],
+  description: 'Why the order was rejected; null for an order that was not.',
+};
+
 const members = {
   id: uuid,
   user_id: uuid,
@@ -74,6 +90,7 @@ const members = {
   unit_price: { ...amount, description: 'The price of one unit at the moment of ordering.' },
   total_price: amount,
   status,
+  rejection,
   version,
   created_at: dateTime,
   updated_at: dateTime,

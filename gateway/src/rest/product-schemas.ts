@@ -5,6 +5,7 @@ import {
   amount,
   dateTime,
   type JsonSchema,
+  MAX_INT,
   type NamedSchema,
   PAGE_PARAMETERS,
   readOnlyMembers,
@@ -107,6 +108,16 @@ const fields = {
   },
 } as const satisfies Readonly<Record<string, JsonSchema>>;
 
+/** A client may send back what it has read, and cancelled orders take the stock above the limit. */
+const changeable = {
+  ...fields,
+  stock: {
+    ...fields.stock,
+    maximum: MAX_INT,
+    description: 'a whole number of 0 to 1000000000, or what the stock is already',
+  },
+} as const satisfies Readonly<Record<string, JsonSchema>>;
+
 const basedOn: JsonSchema = {
   ...version,
   description: 'the version that the change was made from, a whole number',
@@ -119,7 +130,7 @@ export const newProduct: NamedSchema = {
 
 export const replacement: NamedSchema = {
   name: 'ProductReplacement',
-  schema: request({ ...fields, version: basedOn, ...readOnlyMembers }, [
+  schema: request({ ...changeable, version: basedOn, ...readOnlyMembers }, [
     'name',
     'description',
     'price',
@@ -129,7 +140,7 @@ export const replacement: NamedSchema = {
 
 export const change: NamedSchema = {
   name: 'ProductChange',
-  schema: request({ ...fields, version: basedOn, ...readOnlyMembers }, []),
+  schema: request({ ...changeable, version: basedOn, ...readOnlyMembers }, []),
 };
 
 const priceLimit = (which: string): JsonSchema => ({

@@ -18,6 +18,7 @@ function order(store: StubStore, version = 1) {
     unitPrice: '2.35',
     totalPrice: '4.70',
     status: store.orderStatus,
+    rejection: null,
     version,
     history: [{ status: 'PENDING', version: 1, at: NOW }],
     createdAt: NOW,

@@ -52,6 +52,8 @@ export const resolvers: Resolvers = {
     },
     user: ({ userId }) => ({ id: userId }),
     product: ({ productId }) => ({ id: productId }),
+    rejection: ({ rejectionCode: code, rejectionAvailable: available }) =>
+      code === null ? null : { code, available: available ?? 0 },
     history: ({ id }, _, { historyOf }) => historyOf.load(id),
   },
   OrderEvent: { at: ({ createdAt }) => createdAt },

@@ -2,20 +2,22 @@
 import type { JobHandler } from '@holdfast/platform/queue';
 import { z } from 'zod';
 import type { Reservations } from './data/reservations.js';
+import { createLockedProducts } from './locked-products.js';
 
 const reservation = z.object({ orderId: z.uuid(), productId: z.uuid(), quantity: z.int().positive() });
 const release = z.object({ orderId: z.uuid(), productId: z.uuid() });
 
-/** Handlers by job name. Each is one statement and can be run any number of times. */
+/** Handlers by job name. Each can be run any number of times. */
 export function stockJobs(reservations: Reservations): Record<'reserve-stock' | 'release-stock', JobHandler> {
+  const { unlessLocked } = createLockedProducts();
   return {
     'reserve-stock': async (payload) => {
       const { orderId, productId, quantity } = reservation.parse(payload);
-      await reservations.reserve(orderId, productId, quantity);
+      await unlessLocked(productId, () => reservations.reserve(orderId, productId, quantity));
     },
     'release-stock': async (payload) => {
       const { orderId, productId } = release.parse(payload);
-      await reservations.release(orderId, productId);
+      await unlessLocked(productId, () => reservations.release(orderId, productId));
     },
   };
 }

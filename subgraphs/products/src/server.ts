@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { checkDatabase, createPool } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
+import { wantsNoCache } from '@holdfast/platform/no-cache';
 import { startWorker } from '@holdfast/platform/queue';
 import type { RunningService } from '@holdfast/platform/service';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
@@ -32,7 +33,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
       table,
       catalogue,
       catalogWriters: settings.CATALOG_WRITERS,
-      products: createProductLoader(table),
+      products: createProductLoader(wantsNoCache(base.request) ? table.stored : table.byIds),
     }),
     log,
   });

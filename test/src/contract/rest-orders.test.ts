@@ -1,6 +1,6 @@
 // The REST contract: orders. The client holds every reply to /openapi.json besides.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
+import { type Account, Client, eventually } from '../support/client.js';
 import { expectProblem, fieldsOf } from '../support/problems.js';
 import { type System, startSystem } from '../support/system.js';
 
@@ -33,6 +33,7 @@ describe('orders', () => {
       unit_price: 2.35,
       total_price: 7.05,
       status: 'CONFIRMED',
+      rejection: null,
       version: 2,
     });
     const one = await client.rest('GET', `/orders/${reply.body.id}`, { token: account.token });
@@ -72,6 +73,25 @@ describe('orders', () => {
     const again = await place({ product_id: product.id, quantity: 2 }, headers);
     expect(again.status).toBe(409);
     expect(again.body.available).toBe(short.body.available);
+  });
+
+  it('shows why an order was rejected whenever it is read', async () => {
+    const product = await client.product(account.token, { stock: 1 });
+    const accepted = await place({ product_id: product.id, quantity: 2 }, { prefer: 'respond-async' });
+    expect(accepted.status).toBe(202);
+    expect(accepted.body).toMatchObject({ status: 'PENDING', rejection: null });
+    const read = () => client.rest('GET', accepted.headers.get('location') ?? '', { token: account.token });
+    const settled = await eventually(read, ({ body }) => body.status !== 'PENDING');
+    const rejected = { status: 'REJECTED', rejection: { code: 'OUT_OF_STOCK', available: 1 } };
+    expect(settled.body).toMatchObject(rejected);
+    const list = await client.rest('GET', '/orders?status=REJECTED&limit=1', { token: account.token });
+    expect(list.body).toMatchObject([{ id: accepted.body.id, ...rejected }]);
+    const { data } = await client.graphql(
+      'query($id: ID!) { order(id: $id) { status rejection { code available } } }',
+      { id: accepted.body.id },
+      account.token,
+    );
+    expect(data.order).toEqual(rejected);
   });
 
   it('honours Prefer', async () => {

@@ -1,9 +1,10 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createPrices, type Prices } from './prices.js';
 
 let server: Server | undefined;
 let prices: Prices | undefined;
+let headers: IncomingHttpHeaders | undefined;
 afterEach(async () => {
   await prices?.close();
   server?.close();
@@ -11,7 +12,8 @@ afterEach(async () => {
 
 /** Prices of a products service that gives this reply to everything; `undefined` is none at all. */
 async function pricesFrom(reply: unknown, status = 200): Promise<Prices> {
-  const listening = createServer((_, response) => {
+  const listening = createServer((request, response) => {
+    headers = request.headers;
     if (reply === undefined) return;
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(reply));
   });
@@ -34,6 +36,11 @@ const ask = (from: Prices) => from.priceOf('any', { requestId: 'test', deadlineA
 describe('the price of a product', () => {
   it('is what the products service says', async () => {
     expect(await ask(await pricesFrom({ data: { product: { price: '19.99' } } }))).toBe('19.99');
+  });
+
+  it('is asked for past every cache', async () => {
+    await ask(await pricesFrom({ data: { product: { price: '19.99' } } }));
+    expect(headers).toMatchObject({ 'cache-control': 'no-cache' });
   });
 
   it('is undefined when there is no such product', async () => {

@@ -1,7 +1,9 @@
-// Asks the products service, over HTTP, what a product costs at this moment.
+// Asks the products service, over HTTP, what a product costs at this moment. The price is PostgreSQL's and never a
+// cache's: a cached one may be older than what the customer was shown.
 import { AppError } from '@holdfast/platform/errors';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
 import { createHttpPool } from '@holdfast/platform/http-client';
+import { NO_CACHE_HEADERS } from '@holdfast/platform/no-cache';
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { tracedCall, traceHeaders } from '@holdfast/platform/tracing';
 import { z } from 'zod';
@@ -48,6 +50,7 @@ export function createPrices({ url, timeoutMs, connectionMaxAgeMs, serviceToken 
       headers: {
         'content-type': 'application/json',
         [SERVICE_TOKEN_HEADER]: await serviceToken(),
+        ...NO_CACHE_HEADERS,
         ...traceHeaders(),
         [REQUEST_ID_HEADER]: requestId,
         [TIMEOUT_HEADER]: String(remainingMs),

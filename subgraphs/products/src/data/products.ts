@@ -73,17 +73,20 @@ const archiveGuarded: Statement<[id: string, expectedVersion: number], Product> 
 RETURNING ${PRODUCT_COLUMNS}`,
 );
 
+// Stock above the limit, which comes of cancelled orders, can be taken from like any other.
 const adjustGuarded: Statement<[id: string, delta: number, maxStock: number], Product> = statement(
   'products_adjust_stock',
   `UPDATE products.products
       SET stock = stock + $2, version = version + 1, updated_at = now()
-    WHERE id = $1 AND archived_at IS NULL AND stock::bigint + $2 BETWEEN 0 AND $3
+    WHERE id = $1 AND archived_at IS NULL AND stock::bigint + $2 BETWEEN 0 AND greatest($3, stock)
 RETURNING ${PRODUCT_COLUMNS}`,
 );
 
-/** What the domain asks of the table. Archived products come from `byIds` only. */
+/** What the domain asks of the table. Pages show no archived products. */
 export interface ProductTable {
   byIds(ids: readonly string[]): Promise<Product[]>;
+  /** As PostgreSQL has them at this moment, past the cache: for what decides something. Archived ones included. */
+  stored(ids: readonly string[]): Promise<Product[]>;
   page(query: ProductPageQuery): Promise<Product[]>;
   insert(product: {
     name: string;
@@ -100,15 +103,17 @@ export interface ProductTable {
   ): Promise<Product | undefined>;
   /** Undefined when the guard did not hold. */
   archive(id: string, expectedVersion: number): Promise<Product | undefined>;
-  /** Undefined when there is no such product or the stock would leave 0 to `maxStock`. */
+  /** Undefined when there is no such product, or the stock would go below 0 or be raised above `maxStock`. */
   adjustStock(id: string, delta: number, maxStock: number): Promise<Product | undefined>;
 }
 
 /** The table over `pool`, read through `cache` and written around its fences. */
 export function createProductTable(pool: pg.Pool, cache: ProductCache): ProductTable {
   const prisma: PrismaClient = createPrismaClient(pool);
+  const stored: ProductTable['stored'] = (ids) => selectByIds(pool, [...ids]);
   return {
-    byIds: (ids) => cache.byIds(ids, (absent) => selectByIds(pool, [...absent])),
+    byIds: (ids) => cache.byIds(ids, stored),
+    stored,
     page: (query) => cache.page(pageKey(query), () => selectProductPage(pool, query)),
     insert: async (product) => {
       const id = uuidv7();

@@ -1,6 +1,8 @@
 // The statements on which "no oversold order" rests, each against another connection that is in its way.
 
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import type { Queryable } from '@holdfast/platform/database';
+import { GiveWay } from '@holdfast/platform/give-way';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { NO_CACHE } from './cache/product-cache.js';
@@ -98,6 +100,19 @@ describe('reserving', () => {
     expect(rows[0].payload).toMatchObject({ outcome: 'REJECTED', code: 'OUT_OF_STOCK', available: 1 });
   });
 
+  it('takes them after all when the stock is filled up before they are refused', async () => {
+    const order = crypto.randomUUID();
+    const filledUpBeforeRefusal: Queryable = {
+      query: async (config) => {
+        if (config.name === 'reservations_refuse')
+          await admin.query('UPDATE products.products SET stock = 10 WHERE id = $1', [productId]);
+        return second.query(config);
+      },
+    };
+    await createReservations(filledUpBeforeRefusal, NO_CACHE).reserve(order, productId, 6);
+    expect([await stock(), await statusOf(order), await settlements()]).toEqual([4, 'HELD', 1]);
+  });
+
   it('refuses a product that was deleted, also while the job waited for it', async () => {
     const order = crypto.randomUUID();
     await whileFirstHolds(
@@ -135,6 +150,20 @@ describe('releasing', () => {
       () => releaseStock(second, order),
     );
     expect(await stock()).toBe(5);
+  });
+});
+
+describe('a stock that has no room for the units of a cancelled order', () => {
+  it('leaves them with the order until it has', async () => {
+    const order = crypto.randomUUID();
+    await reserveStock(first, order, productId, 2);
+    const setStock = (units: number) => admin.query('UPDATE products.products SET stock = $1', [units]);
+    await setStock(2_147_483_646);
+    await expect(releaseStock(first, order)).rejects.toBeInstanceOf(GiveWay);
+    expect([await stock(), await statusOf(order)]).toEqual([2_147_483_646, 'HELD']);
+    await setStock(2_147_483_645);
+    await releaseStock(first, order);
+    expect([await stock(), await statusOf(order)]).toEqual([2_147_483_647, 'RELEASED']);
   });
 });
 

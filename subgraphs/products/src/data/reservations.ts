@@ -1,48 +1,69 @@
 // Stock held by orders. Each step is one statement that also adds the job that follows, so there is no moment at
 // which a crash could take the stock without the answer, or answer without the stock.
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
+import { GiveWay } from '@holdfast/platform/give-way';
 import { addJob } from '@holdfast/platform/queue';
 import { traceparent } from '@holdfast/platform/tracing';
+import pg from 'pg';
 import { countReservation } from '../metrics.js';
 import type { ProductCache } from './cache/product-cache.js';
 import { PRODUCT_COLUMNS, type Product } from './products.js';
 
-/** A product, or nothing but nulls where the stock was not touched. */
-type Taken = Product | { readonly id: null };
+/**
+ * Takes the units and adds the answer. The guard of the one UPDATE decides, so the product's row is locked once: an
+ * earlier SELECT … FOR NO KEY UPDATE of it made PostgreSQL break deadlocks beside the key-share locks that inserts of
+ * orders hold on the row.
+ *
+ * The reservation is keyed by the order, so a job that runs again changes nothing. Two runs at once wait for each other
+ * at the product's row; the second then breaks the primary key, which undoes all of it, and its retry changes nothing.
+ */
+const take: Statement<
+  [orderId: string, productId: string, quantity: number, trace: string | null],
+  { jobId: string } & Product
+> = statement(
+  'reservations_take',
+  `WITH taken AS (
+     UPDATE products.products
+        SET stock = stock - $3::int, version = version + 1, updated_at = now()
+      WHERE id = $2 AND archived_at IS NULL AND stock >= $3::int
+        AND NOT EXISTS (SELECT FROM products.reservations WHERE order_id = $1)
+     RETURNING ${PRODUCT_COLUMNS}
+   ), reservation AS (
+     INSERT INTO products.reservations (order_id, product_id, quantity, status)
+     SELECT $1, id, $3::int, 'HELD' FROM taken
+   )
+   SELECT ${addJob(
+     'settle-order',
+     "jsonb_build_object('orderId', $1::uuid, 'outcome', 'CONFIRMED')",
+     '$4::text',
+   )}, taken.*
+     FROM taken`,
+);
 
-const SETTLEMENT = `jsonb_build_object(
+const REFUSAL = `jsonb_build_object(
   'orderId', $1::uuid,
-  'outcome', CASE WHEN fresh.held THEN 'CONFIRMED' ELSE 'REJECTED' END,
-  'code', CASE WHEN fresh.held THEN NULL WHEN fresh.live THEN 'OUT_OF_STOCK' ELSE 'PRODUCT_NOT_FOUND' END,
-  'available', CASE WHEN fresh.held THEN NULL WHEN fresh.live THEN fresh.stock ELSE 0 END)`;
+  'outcome', 'REJECTED',
+  'code', CASE WHEN live THEN 'OUT_OF_STOCK' ELSE 'PRODUCT_NOT_FOUND' END,
+  'available', CASE WHEN live THEN stock ELSE 0 END)`;
 
 /**
- * Keyed by the order: a job that runs again finds the reservation and does nothing. Two that run at once wait for the
- * product's row lock; the second then breaks the primary key, which undoes all of it, and is retried into "nothing".
- * Were the conflict ignored instead, the second's decrement would stay.
+ * Refuses the units, once, if they cannot be taken, and adds the answer. A statement of its own because it must see
+ * what the sale that was faster has left: `take` saw the product as it was before it waited for that sale.
  */
-const reserve: Statement<
+const refuse: Statement<
   [orderId: string, productId: string, quantity: number, trace: string | null],
-  { jobId: string; live: boolean } & Taken
+  { jobId: string; live: boolean }
 > = statement(
-  'reservations_reserve',
+  'reservations_refuse',
   `WITH product AS (
-       SELECT id, stock, archived_at IS NULL AS live FROM products.products WHERE id = $2 FOR NO KEY UPDATE
-     ), fresh AS (
-       SELECT id, stock, live, live AND stock >= $3 AS held FROM product
-        WHERE NOT EXISTS (SELECT FROM products.reservations WHERE order_id = $1)
-     ), taken AS (
-       UPDATE products.products
-          SET stock = products.stock - $3, version = products.version + 1, updated_at = now()
-         FROM fresh WHERE products.id = fresh.id AND fresh.held
-       RETURNING ${PRODUCT_COLUMNS}
-     ), reservation AS (
-       INSERT INTO products.reservations (order_id, product_id, quantity, status)
-       SELECT $1, id, $3, (CASE WHEN held THEN 'HELD' ELSE 'REFUSED' END)::products.reservation_status FROM fresh
-       RETURNING order_id
-     )
-     SELECT ${addJob('settle-order', SETTLEMENT, '$4::text')}, fresh.live, taken.*
-       FROM reservation CROSS JOIN fresh LEFT JOIN taken ON true`,
+     SELECT id, stock, archived_at IS NULL AS live FROM products.products
+      WHERE id = $2 AND (archived_at IS NOT NULL OR stock < $3::int)
+        AND NOT EXISTS (SELECT FROM products.reservations WHERE order_id = $1)
+   ), reservation AS (
+     INSERT INTO products.reservations (order_id, product_id, quantity, status)
+     SELECT $1, id, $3::int, 'REFUSED' FROM product
+   )
+   SELECT ${addJob('settle-order', REFUSAL, '$4::text')}, live FROM product`,
 );
 
 const exists: Statement<[orderId: string], { one: number }> = statement(
@@ -63,50 +84,63 @@ const release: Statement<[orderId: string], Product> = statement(
 RETURNING ${PRODUCT_COLUMNS}`,
 );
 
+/** numeric_value_out_of_range: the sum is more than an integer can be. */
+const isOutOfRange = (error: unknown): boolean => error instanceof pg.DatabaseError && error.code === '22003';
+
 export interface Reservations {
   /**
    * Takes the units of an order from the stock, or refuses to, once; adds the `settle-order` job with the outcome.
    * @throws {Error} when there is no such product at all, which the foreign key of orders rules out
    */
   reserve(orderId: string, productId: string, quantity: number): Promise<void>;
-  /** Puts the units of an order back, once. */
+  /**
+   * Puts the units of an order back, once.
+   * @throws {GiveWay} when the stock has no room for them in its column; then nothing is changed
+   */
   release(orderId: string, productId: string): Promise<void>;
 }
 
+/** Each time the stock was filled up after the units could not be taken, and before they could be refused. */
+const MAX_ATTEMPTS = 3;
+
 /** Reservations through `db`. A change of stock is a write of the product, and so goes around the cache's fences. */
 export function createReservations(db: Queryable, cache: ProductCache): Reservations {
+  async function isTaken(orderId: string, productId: string, quantity: number): Promise<boolean> {
+    const product = await cache.write(productId, async () => {
+      const [taken] = await take(db, orderId, productId, quantity, traceparent());
+      if (!taken) return undefined;
+      const { jobId: _, ...written } = taken;
+      return written;
+    });
+    if (product) countReservation('reserved');
+    return product !== undefined;
+  }
+
+  async function isRefused(orderId: string, productId: string, quantity: number): Promise<boolean> {
+    const [refused] = await refuse(db, orderId, productId, quantity, traceparent());
+    if (refused) countReservation(refused.live ? 'out_of_stock' : 'product_not_found');
+    return refused !== undefined;
+  }
+
   return {
     reserve: async (orderId, productId, quantity) => {
-      await cache.write(productId, async () => {
-        const [decided] = await reserve(db, orderId, productId, quantity, traceparent());
-        if (!decided && (await exists(db, orderId)).length === 0) {
-          throw new Error(`order ${orderId} names product ${productId}, which does not exist`);
-        }
-        if (decided) countReservation(outcomeOf(decided));
-        return decided && isProduct(decided) ? productOf(decided) : undefined;
-      });
+      for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+        if (await isTaken(orderId, productId, quantity)) return;
+        if (await isRefused(orderId, productId, quantity)) return;
+        // An earlier run of the job has decided it.
+        if ((await exists(db, orderId)).length > 0) return;
+      }
+      throw new Error(`order ${orderId} cannot be decided: does product ${productId} exist?`);
     },
     release: async (orderId, productId) => {
       await cache.write(productId, async () => {
-        const [released] = await release(db, orderId);
+        const [released] = await release(db, orderId).catch((error: unknown) => {
+          if (!isOutOfRange(error)) throw error;
+          throw new GiveWay(`the stock of product ${productId} has no room for the units`, { cause: error });
+        });
         if (released) countReservation('released');
         return released;
       });
     },
   };
-}
-
-const isProduct = <Row extends Taken>(row: Row): row is Row & Product => row.id !== null;
-
-const outcomeOf = (decided: Taken & { readonly live: boolean }) => {
-  if (isProduct(decided)) return 'reserved';
-  return decided.live ? 'out_of_stock' : 'product_not_found';
-};
-
-function productOf({
-  jobId: _,
-  live: __,
-  ...product
-}: Product & { readonly jobId: string; readonly live: boolean }): Product {
-  return product;
 }

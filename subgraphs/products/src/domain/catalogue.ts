@@ -62,8 +62,9 @@ const idOf = (given: string): string | undefined => (isId(given) ? given.toLower
 
 /** The catalogue over its table. */
 export function createCatalogue(table: ProductTable): Catalogue {
+  /** As PostgreSQL has it: a cache could know less than the write that was refused. */
   async function live(id: string): Promise<Product | undefined> {
-    const [product] = await table.byIds([id]);
+    const [product] = await table.stored([id]);
     return product?.archivedAt === null ? product : undefined;
   }
 
@@ -75,6 +76,31 @@ export function createCatalogue(table: ProductTable): Catalogue {
     return conflict(expectedVersion, current);
   }
 
+  /**
+   * Updates a product by an input that breaks a rule, if what breaks it is what the product has already: a client may
+   * send back what a read gave it. Rules have become stricter since a value was written, and a cancelled order puts its
+   * units back whatever the stock is by then.
+   */
+  async function updateWithoutKept(
+    id: string | undefined,
+    expectedVersion: number,
+    input: unknown,
+    invalid: InvalidInput,
+  ): Promise<Product | VersionConflict | ProductNotFound | InvalidInput> {
+    const current = id === undefined ? undefined : await live(id);
+    if (current?.version !== expectedVersion) return invalid;
+    const { kept, remaining } = withoutKept(input, invalid, current);
+    if (kept === 0) return invalid;
+    if (Object.keys(remaining).length === 0) return current;
+    const checked = check(changeRules, remaining);
+    if (!checked.ok) return checked.invalid;
+    // At this very version, because it is the one that has the values that were left out.
+    return (
+      (await table.update(current.id, expectedVersion, true, checked.value)) ??
+      refusal(current.id, expectedVersion)
+    );
+  }
+
   return {
     create: async (input) => {
       const checked = check(productRules, input);
@@ -82,9 +108,9 @@ export function createCatalogue(table: ProductTable): Catalogue {
     },
 
     update: async (given, expectedVersion, exact, input) => {
-      const checked = check(changeRules, input);
-      if (!checked.ok) return checked.invalid;
       const id = idOf(given);
+      const checked = check(changeRules, input);
+      if (!checked.ok) return updateWithoutKept(id, expectedVersion, input, checked.invalid);
       if (!id) return notFound(given);
       const change: ProductChange = checked.value;
       const setsStock = change.stock !== undefined;
@@ -118,6 +144,21 @@ export function createCatalogue(table: ProductTable): Catalogue {
       };
     },
   };
+}
+
+/** The members of `input` without those that are invalid and are what the product has, and how many these are. */
+function withoutKept(
+  input: unknown,
+  invalid: InvalidInput,
+  current: Product,
+): { readonly kept: number; readonly remaining: Readonly<Record<string, unknown>> } {
+  const isKept = (name: string, value: unknown): boolean =>
+    (name === 'name' || name === 'description' || name === 'stock') &&
+    current[name] === value &&
+    invalid.errors.some(({ field }) => field === name);
+  const members = Object.entries(input ?? {});
+  const remaining = members.filter(([name, value]) => !isKept(name, value));
+  return { kept: members.length - remaining.length, remaining: Object.fromEntries(remaining) };
 }
 
 function tooMuch(stock: number, delta: number): InvalidInput {

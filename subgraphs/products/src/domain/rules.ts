@@ -6,6 +6,10 @@ import { z } from 'zod';
 const MAX_NAME = 200;
 const MAX_DESCRIPTION = 10_000;
 const MAX_PRICE = 99_999_999.99;
+/**
+ * What a client may raise the stock to. The column takes twice as much, which leaves room for the units of orders that
+ * are cancelled after it was raised.
+ */
 export const MAX_STOCK = 1_000_000_000;
 
 const got = (rule: string) => (issue: { input?: unknown }) => `expected ${rule}, got ${came(issue.input)}`;
