@@ -1,15 +1,17 @@
 // The REST contract: what HTTP itself says. The client holds every reply to /openapi.json besides.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Client } from '../support/client.js';
+import { type Account, Client } from '../support/client.js';
 import { expectProblem } from '../support/problems.js';
 import { type System, startSystem } from '../support/system.js';
 
 let system: System;
 let client: Client;
+let account: Account;
 
 beforeAll(async () => {
   system = await startSystem();
   client = await Client.of(system.url);
+  account = await client.account();
 });
 afterAll(() => system?.stop());
 
@@ -40,4 +42,29 @@ describe('HTTP', () => {
     const replaced = await client.rest('GET', '/products?limit=1', { headers: { 'x-request-id': 'a b"c' } });
     expect(replaced.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
+});
+
+it('a number in a query is a whole number as it is written, and comes once', async () => {
+  const { id } = await client.product(account.token);
+  await client.rest('POST', '/orders', { token: account.token, body: { product_id: id, quantity: 1 } });
+  for (const path of ['/products', '/orders'])
+    for (const limit of [
+      '0x10',
+      '1e1',
+      '%205',
+      '5%20',
+      '+5',
+      '%2B5',
+      '05',
+      '5.0',
+      '0',
+      '101',
+      '',
+      '5&limit=5',
+    ]) {
+      const reply = await client.rest('GET', `${path}?limit=${limit}`, { token: account.token });
+      expectProblem(reply, 400, 'INVALID_INPUT');
+      expect([limit, reply.body.errors[0].field]).toEqual([limit, 'limit']);
+    }
+  expect((await client.rest('GET', '/products?limit=%35')).status).toBe(200);
 });
