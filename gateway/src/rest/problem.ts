@@ -21,7 +21,7 @@ export const PROBLEMS = {
   OUT_OF_STOCK: [409, 'Not enough in stock'],
   ORDER_NOT_CANCELLABLE: [409, 'The order cannot be cancelled'],
   ORDER_NOT_ADVANCEABLE: [409, 'The order cannot take that step'],
-  PRECONDITION_FAILED: [412, 'Somebody else was first'],
+  PRECONDITION_FAILED: [412, 'A condition of the request does not hold'],
   CONTENT_TOO_LARGE: [413, 'The body is too large'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'Another media type is expected'],
   IDEMPOTENCY_KEY_REUSED: [422, 'The idempotency key was used for something else'],
