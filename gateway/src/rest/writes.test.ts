@@ -131,6 +131,20 @@ describe('changing a product', () => {
     expect((await remove('"2"')).status).toBe(204);
   });
 
+  it('without any field changes nothing, and still looks at the condition', async () => {
+    const patch = (headers: Headers, body: object = {}) =>
+      call('PATCH', `/products/${pot.id}`, { headers, body });
+    for (const body of [{}, { version: 1 }, { id: pot.id, created_at: 'then' }]) {
+      const reply = await patch({ 'if-match': '"1"' }, body);
+      expect([reply.status, reply.headers.get('etag'), reply.body.version]).toEqual([200, '"1"', 1]);
+    }
+    expect((await patch({ 'if-match': '*' })).status).toBe(200);
+    expect((await patch({ 'if-match': '"2"' })).status).toBe(412);
+    expect((await patch({ 'if-match': '*', 'if-none-match': '*' })).status).toBe(412);
+    expect((await patch({})).status).toBe(428);
+    expect(pot.version).toBe(1);
+  });
+
   it('with one tag is tried once', async () => {
     store.overtakes = 1;
     expect((await put({ 'if-match': '"1"' })).body).toMatchObject({ status: 412, current_version: 2 });

@@ -1,4 +1,4 @@
-// The REST contract: conditions of writes (RFC 9110, 13). The client holds every reply to
+// The REST contract: conditions of writes (RFC 9110, 13), and writes of nothing. The client holds every reply to
 // /openapi.json besides.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.js';
@@ -71,5 +71,49 @@ describe('If-None-Match on a write', () => {
     expectProblem(await cancel('*'), 412, 'PRECONDITION_FAILED');
     expectProblem(await cancel(`"${order.version}"`), 412, 'PRECONDITION_FAILED');
     expect((await cancel('"99"')).body.status).toBe('CANCELLED');
+  });
+});
+
+describe('a change of no field', () => {
+  const UPDATE = `mutation($id: ID!, $v: Int!, $exact: Boolean) {
+    updateProduct(id: $id, expectedVersion: $v, input: {}, exact: $exact) { __typename
+      ... on Product { version updatedAt } ... on VersionConflict { currentVersion } } }`;
+  const update = async (v: number, exact = false, of = id) =>
+    (await client.graphql(UPDATE, { id: of, v, exact }, account.token)).data.updateProduct;
+
+  it('is 200 and leaves everything as it was, the version and the time of the last change too', async () => {
+    const before = await shown();
+    for (const body of [{}, { version: 1 }, { id, created_at: before.created_at }])
+      for (const tag of ['"1"', '*']) {
+        const reply = await send('PATCH', path, { 'if-match': tag }, body);
+        expect([reply.status, reply.headers.get('etag'), reply.body]).toEqual([200, '"1"', before]);
+      }
+    expect(await update(1)).toEqual({ __typename: 'Product', version: 1, updatedAt: before.updated_at });
+    expect(await shown()).toEqual(before);
+  });
+
+  it('is held to its version, and to there being a product', async () => {
+    await send('PATCH', path, { 'if-match': '"1"' }, { name: 'New' });
+    expectProblem(await send('PATCH', path, { 'if-match': '"1"' }, {}), 412, 'PRECONDITION_FAILED');
+    expectProblem(await send('PATCH', path, {}, {}), 428, 'PRECONDITION_REQUIRED');
+    expect(await update(1)).toEqual({ __typename: 'VersionConflict', currentVersion: 2 });
+    expectProblem(
+      await send('PATCH', `/products/${MISSING}`, { 'if-match': '*' }, {}),
+      404,
+      'PRODUCT_NOT_FOUND',
+    );
+    expect((await update(1, false, MISSING)).__typename).toBe('ProductNotFound');
+    await send('DELETE', path, {});
+    expect((await send('PATCH', path, { 'if-match': '*' }, {})).status).toBe(404);
+    const anonymous = await client.rest('PATCH', path, { headers: { 'if-match': '*' }, body: {} });
+    expect(anonymous.status).toBe(401);
+  });
+
+  it('of a product that was sold meanwhile conflicts only when it is to be exact', async () => {
+    await send('POST', '/orders', {}, { product_id: id, quantity: 1 });
+    const { version } = await shown();
+    expect(version).toBe(2);
+    expect(await update(1)).toMatchObject({ __typename: 'Product', version: 2 });
+    expect(await update(1, true)).toEqual({ __typename: 'VersionConflict', currentVersion: 2 });
   });
 });

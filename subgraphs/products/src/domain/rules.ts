@@ -48,17 +48,13 @@ export const productRules = z.object({
   stock,
 });
 
-/** A change: at least one field; null removes the description and is refused elsewhere. */
-export const changeRules = z
-  .object({
-    name: name.optional(),
-    description: description.nullable().optional(),
-    price: price.optional(),
-    stock: stock.optional(),
-  })
-  .refine((change) => Object.values(change).some((value) => value !== undefined), {
-    error: 'expected at least one of name, description, price, stock; got none',
-  });
+/** A change of some fields, or of none; null removes the description and is refused elsewhere. */
+export const changeRules = z.object({
+  name: name.optional(),
+  description: description.nullable().optional(),
+  price: price.optional(),
+  stock: stock.optional(),
+});
 
 const deltaRule = `a whole number other than 0, at most ${MAX_STOCK} either way`;
 export const adjustRules = z.object({
