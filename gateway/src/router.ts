@@ -23,7 +23,7 @@ const templateOf = (path: string): string => path.replace(/:(\w+)(\([^)]*\))?/g,
 
 /**
  * A handler that finds the entry, and answers OPTIONS from the table. @throws {HttpFault} 404, or 405 with `Allow` when
- * the path is there for others
+ * the path is there for others, and the fault of a request that is not fit
  */
 export function createRouter(entries: readonly RouterEntry[]): Handler {
   const tree = createTree();
@@ -37,6 +37,7 @@ export function createRouter(entries: readonly RouterEntry[]): Handler {
   const find = (method: RouterMethod, path: string) => tree.find(method, path);
 
   return async (request) => {
+    if (request.fault) throw request.fault;
     const { method, path } = request;
     const found = isMethod(method) ? find(method, path) : null;
     const entry = found && byHandler.get(found.handler);

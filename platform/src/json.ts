@@ -1,6 +1,6 @@
 // JSON of a request body, refused before anything is built of it when it has more in it than a request can need:
 // deep nesting overflows the stack of whoever walks it, and a million members make every message about them long.
-import { HttpFault } from './http.js';
+import { MalformedBody } from './http-fault.js';
 
 const MAX_NESTING = 64;
 /** No call takes a list, and the largest of inputs has a dozen members. */
@@ -30,17 +30,16 @@ function isExcessive(bytes: Buffer, maxValues: number): boolean {
   return false;
 }
 
-/** @throws {HttpFault} 400 when the bytes are not JSON, or are more of it than `maxValues` or 64 levels */
+/** @throws {MalformedBody} 400 when the bytes are not JSON, or are more of it than `maxValues` or 64 levels */
 export function parseJson(bytes: Buffer, maxValues = MAX_VALUES): unknown {
   if (isExcessive(bytes, maxValues)) {
-    throw new HttpFault(
-      400,
+    throw new MalformedBody(
       `A body of JSON with at most ${maxValues} values, nested at most ${MAX_NESTING} deep, is expected.`,
     );
   }
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch {
-    throw new HttpFault(400, 'A body of well-formed JSON is expected.');
+    throw new MalformedBody('A body of well-formed JSON is expected.');
   }
 }

@@ -15,6 +15,7 @@ export const PROBLEMS = {
   PRODUCT_NOT_FOUND: [404, 'No such product'],
   ORDER_NOT_FOUND: [404, 'No such order'],
   METHOD_NOT_ALLOWED: [405, 'Another method is expected'],
+  REQUEST_TIMEOUT: [408, 'The request did not come in time'],
   USERNAME_TAKEN: [409, 'The username is taken'],
   EMAIL_TAKEN: [409, 'The e-mail address is taken'],
   VERSION_CONFLICT: [409, 'Somebody else was first'],
@@ -27,6 +28,7 @@ export const PROBLEMS = {
   IDEMPOTENCY_KEY_REUSED: [422, 'The idempotency key was used for something else'],
   PRECONDITION_REQUIRED: [428, 'The version to change is needed'],
   RATE_LIMITED: [429, 'Too many requests'],
+  HEADERS_TOO_LARGE: [431, 'The header fields are too large'],
   INTERNAL_SERVER_ERROR: [500, 'Something went wrong on our side'],
   SERVICE_UNAVAILABLE: [503, 'A service is not answering'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
