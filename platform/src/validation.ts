@@ -49,5 +49,8 @@ const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 /** Half of a character: not valid UTF-16, and not to be had in UTF-8. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
+/** Whether a text consists of whole characters. */
+export const isWellFormed = (text: string): boolean => !LONE_SURROGATE.test(text);
+
 /** Whether a text can be stored and shown: no control characters, no lone surrogates. */
-export const isPlainText = (text: string): boolean => !CONTROL.test(text) && !LONE_SURROGATE.test(text);
+export const isPlainText = (text: string): boolean => !CONTROL.test(text) && isWellFormed(text);

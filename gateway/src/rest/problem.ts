@@ -5,7 +5,7 @@ import type { FieldError } from '@holdfast/platform/validation';
 /** By code: the status and the words for people. The `type` of each is `/problems/<code in kebab case>`. */
 export const PROBLEMS = {
   BAD_USER_INPUT: [400, 'The request cannot be understood'],
-  MALFORMED_JSON: [400, 'The body is not JSON'],
+  MALFORMED_JSON: [400, 'The body is not JSON in UTF-8'],
   INVALID_INPUT: [400, 'Some fields break a rule'],
   QUERY_TOO_COMPLEX: [400, 'The request asks for too much'],
   UNAUTHENTICATED: [401, 'An access token is needed'],

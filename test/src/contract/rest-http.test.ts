@@ -178,3 +178,29 @@ describe('a request that cannot be read', () => {
       expect([call, statuses]).toEqual([call, expect.arrayContaining(['400', '408', '431'])]);
   });
 });
+
+it('/graphql takes application/json, and no type that only begins so', async () => {
+  const ask = async (type: string) => {
+    const reply = await fetch(`${system.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body: '{"query":"{ __typename }"}',
+    });
+    return reply.status;
+  };
+  for (const type of [
+    'application/json',
+    'Application/JSON ; charset=utf-8',
+    'application/graphql-response+json',
+  ])
+    expect([type, await ask(type)]).toEqual([type, 200]);
+  for (const type of [
+    'application/json-patch+json',
+    'application/json-seq',
+    'application/json.x',
+    'application/json/x',
+    'application/jsonp',
+    'text/plain',
+  ])
+    expect([type, await ask(type)]).toEqual([type, 415]);
+});
