@@ -41,7 +41,11 @@ describe('a body', () => {
         message: 'expected an amount of 0 to 99999999.99 with at most two decimals, got nothing',
       },
       { field: 'colour', message: 'expected one of name, description, price, stock, got an unknown member' },
-      { field: 'name', message: 'expected 1 to 200 characters, got ""' },
+      {
+        field: 'name',
+        message:
+          'expected 1 to 200 characters, some of them visible, no control characters or line breaks, got ""',
+      },
       { field: 'stock', message: 'expected a whole number of 0 to 1000000000, got 1.5' },
     ]);
   });

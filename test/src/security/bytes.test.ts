@@ -1,6 +1,7 @@
 // Bytes and texts: what comes is stored as it came, or it is refused. Nothing becomes U+FFFD on the way.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
+import { type Account, Client, uniqueName } from '../support/client.js';
+import { fieldsOf } from '../support/problems.js';
 import { head, sendRaw, statusesIn } from '../support/raw-http.js';
 import { type Subgraph, type System, startSystem } from '../support/system.js';
 import { type VitalSigns, vitalSigns } from '../support/vital-signs.js';
@@ -148,4 +149,92 @@ describe('a body', () => {
       expect(await ask(good, 'application/json-patch+json')).toBe(415);
     }
   });
+});
+
+const range = (first: number, last: number) =>
+  Array.from({ length: last - first + 1 }, (_, index) => String.fromCodePoint(first + index));
+
+describe('the texts of a product', () => {
+  const CREATE = `mutation($input: CreateProductInput!) {
+    createProduct(input: $input) { __typename ... on InvalidInput { errors { field message } } } }`;
+  /** The fields that are refused, by REST and by GraphQL alike. */
+  async function refused(texts: { name?: string; description?: string }): Promise<string[]> {
+    const input = { name: 'Pot', description: 'A pot.', price: '1', stock: 1, ...texts };
+    const { status, body } = await client.rest('POST', '/products', { token: account.token, body: input });
+    const { data } = await client.graphql(CREATE, { input }, account.token);
+    const fields = status === 201 ? [] : fieldsOf(body);
+    expect([input, fieldsOf({ errors: [], ...data.createProduct })]).toEqual([input, fields]);
+    return fields;
+  }
+
+  it('have no control characters; a description may have tabs and line breaks', async () => {
+    for (const character of [...range(0, 0x1f), ...range(0x7f, 0x9f), '\u2028', '\u2029']) {
+      const isAllowed = ['\t', '\n', '\r', '\u2028', '\u2029'].includes(character);
+      for (const text of [`a${character}b`, `ab${character}`])
+        expect([character, await refused({ name: text, description: text })]).toEqual([
+          character,
+          isAllowed ? ['name'] : ['description', 'name'],
+        ]);
+    }
+    expect(await refused({ description: 'One\r\n\ttwo\n' })).toEqual([]);
+  }, 60_000);
+
+  it('have a name of which something can be seen', async () => {
+    for (const name of [
+      ' ',
+      '\u00a0',
+      '\u200b',
+      '\u3164',
+      '\u2800',
+      '\u00ad',
+      '\u200d\ufe0f',
+      '\u034f',
+      '\u{e0041}',
+    ])
+      expect([name, await refused({ name })]).toEqual([name, ['name']]);
+    for (const name of ['\u200bTea', '👩‍🚀', 'e\u0301', '茶'])
+      expect([name, await refused({ name })]).toEqual([name, []]);
+  });
+
+  it('are counted in characters, as the message says', async () => {
+    expect(await refused({ name: '🧭'.repeat(200), description: '🧭'.repeat(10_000) })).toEqual([]);
+    expect(await refused({ name: '🧭'.repeat(201) })).toEqual(['name']);
+    expect(await refused({ description: '🧭'.repeat(10_001) })).toEqual(['description']);
+  });
+
+  it('are refused in a change as in a new product, with a message that says what was expected', async () => {
+    const reply = await client.rest('PATCH', productPath, {
+      token: account.token,
+      headers: { 'if-match': '*' },
+      body: { name: 'a\u0085b', description: 'a\u009bb' },
+    });
+    expect(reply.body.errors).toEqual([
+      {
+        field: 'name',
+        message:
+          'expected 1 to 200 characters, some of them visible, no control characters or line breaks, got "a\u0085b"',
+      },
+      {
+        field: 'description',
+        message:
+          'expected at most 10000 characters, no control characters but tabs and line breaks, got "a\u009bb"',
+      },
+    ]);
+  });
+});
+
+it('usernames and e-mail addresses have no control or invisible characters', async () => {
+  for (const character of ['\u0000', '\n', '\u0085', '\u009b', '\u2028', '\u200b', '\u3164']) {
+    const name = uniqueName('x');
+    for (const [field, body] of [
+      ['username', { username: `${name}${character}`, email: `${name}@example.com` }],
+      ['username', { username: `${character}${name}`, email: `${name}@example.com` }],
+      ['email', { username: name, email: `${name}${character}@example.com` }],
+      ['email', { username: name, email: `${name}@example.com${character}` }],
+    ] as const) {
+      const reply = await client.rest('POST', '/register', { body: { ...body, password: PASSWORD } });
+      expect([character, field, reply.status]).toEqual([character, field, 400]);
+      expect(fieldsOf(reply.body)).toEqual([field]);
+    }
+  }
 });
