@@ -8,6 +8,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { type ConnectionShare, shareConnections } from './connection-share.js';
 import type { AppError } from './errors.js';
 import type { HttpFault } from './http-fault.js';
 import { close, listen } from './listening.js';
@@ -68,6 +69,8 @@ export interface HttpServerOptions {
   /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: faults at will would be reported as ours. */
   readonly isPublic?: boolean;
   readonly maxBodyBytes?: number;
+  /** Without it one address may hold every connection. */
+  readonly connectionShare?: ConnectionShare | undefined;
   /** How long the header of a request may take to come; its body has `timeoutMs` more. */
   readonly headerTimeoutMs?: number;
   /** Told of every reply; `startedAt` is as `performance.now()` had it. */
@@ -92,7 +95,7 @@ const MAX_AUTHORIZATION_BYTES = MAX_HEADER_BYTES - 2_048;
 /** How often connections are looked at for requests that take too long to come; Node's own 30 s would triple 10 s. */
 const SLOW_REQUEST_CHECK_MS = 1_000;
 /** Below the open files that a process usually may have, so that what is open can still be answered. */
-const MAX_CONNECTIONS = 10_000;
+export const MAX_CONNECTIONS = 10_000;
 /** Longer than clients keep a connection that they do not use, so that a server never hangs up on a request on its way. */
 const KEEP_ALIVE_MS = 65_000;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -219,6 +222,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     draining = true;
   };
   const server = createBoundServer(options);
+  if (options.connectionShare) shareConnections(server, options.connectionShare);
   const begin = answerUnreadRequests(server, MAX_HEADER_BYTES, (fault) => refuseUnread(fault, options));
   server.on('request', (message, response) => {
     serve(message, response, begin(message, response), options, () => draining).catch((error: unknown) => {

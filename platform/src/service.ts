@@ -2,7 +2,7 @@
 import { format } from 'node:util';
 import { ConfigError } from './config.js';
 import { createHttpServer, type Handler, type HttpRequest, type Reply } from './http.js';
-import { observeRequest } from './http-metrics.js';
+import { countRefusedConnection, observeRequest } from './http-metrics.js';
 import { createLogger, type Logger, lastLineWritten } from './log.js';
 import { announceBuild } from './metrics.js';
 import { createOpsServer, type ReadinessCheck } from './ops.js';
@@ -34,6 +34,8 @@ export interface ServiceDefinition<Settings extends LifecycleSettings> {
   readonly timeoutMs: number | ((settings: Settings) => number);
   /** Whether just anybody calls, and not services alone. */
   readonly isPublic?: boolean;
+  /** How many connections one address may hold; any number when undefined. */
+  readonly maxConnectionsPerAddress?: (settings: Settings) => number | undefined;
   readonly readSettings: (env: NodeJS.ProcessEnv) => Settings;
   readonly start: (settings: Settings, log: Logger) => Promise<RunningService>;
 }
@@ -56,12 +58,15 @@ async function serve<Settings extends LifecycleSettings>(
   const service = await definition.start(settings, log);
   const { handler, onFault, checks } = service;
   const { timeoutMs, isPublic = false } = definition;
+  const maxPerAddress = definition.maxConnectionsPerAddress?.(settings);
   const http = createHttpServer({
     handler: tracedHandler(handler, onFault),
     onFault,
     log,
     timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : timeoutMs(settings),
     isPublic,
+    connectionShare:
+      maxPerAddress === undefined ? undefined : { maxPerAddress, onRefused: countRefusedConnection },
     observe: observeRequest,
   });
   const ops = createOpsServer({ log, checks, draining: () => draining });
