@@ -43,6 +43,8 @@ export interface ServiceDefinition<Settings extends LifecycleSettings> {
 /** A pod is killed 30 s after SIGTERM; what is not done by then is left to retries. */
 const END_WITHIN_MS = 25_000;
 const FINISH_REQUESTS_MS = 12_000;
+/** Between services: a call holds the body of a caller, and more. */
+const MAX_CALL_BYTES = 4_000_000;
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -65,6 +67,7 @@ async function serve<Settings extends LifecycleSettings>(
     log,
     timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : timeoutMs(settings),
     isPublic,
+    ...(!isPublic && { maxBodyBytes: MAX_CALL_BYTES }),
     connectionShare:
       maxPerAddress === undefined ? undefined : { maxPerAddress, onRefused: countRefusedConnection },
     observe: observeRequest,
