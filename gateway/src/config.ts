@@ -8,12 +8,16 @@ import {
   subgraphCallSettings,
   tokenSettings,
 } from '@holdfast/platform/config';
+import { MAX_CONNECTIONS } from '@holdfast/platform/http';
 import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
 import { graphLimitSettings } from './graph/graph-limits.js';
 import { corsOrigins } from './http/cors.js';
 import { rateLimits } from './limits/limits.js';
 import { operationSettings } from './operations/persisted.js';
+
+/** A tenth of all, so that a few clients cannot keep everyone else out. */
+const CONNECTIONS_PER_ADDRESS = 1_000;
 
 /** The longest that a request may be given, ms. */
 const MAX_REQUEST_TIMEOUT_MS = 60_000;
@@ -57,9 +61,16 @@ export const settings = {
   RATE_LIMITS: rateLimits,
   /** How many proxies stand in front of the gateway, each of which appends to X-Forwarded-For. */
   TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
+  /** How many connections one address may hold, a proxy's as well. Without the setting: see `connectionsPerAddress`. */
+  MAX_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(1).max(MAX_CONNECTIONS).optional(),
 };
 
 export type GatewaySettings = Readonly<z.infer<z.ZodObject<typeof settings>>>;
+
+/** Behind proxies every connection comes from one of them, and there is no bound unless one is set. */
+export const connectionsPerAddress = (settings: GatewaySettings): number | undefined =>
+  settings.MAX_CONNECTIONS_PER_ADDRESS ??
+  (settings.TRUSTED_PROXIES === 0 ? CONNECTIONS_PER_ADDRESS : undefined);
 
 /** @throws {ConfigError} naming every setting that is missing or malformed */
 export function readGatewaySettings(env: NodeJS.ProcessEnv): GatewaySettings {

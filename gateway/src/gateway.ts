@@ -72,8 +72,10 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     ...restEntries(createExecute(server)),
   ];
   const router = createRouter(entries, async (request) => {
-    const context = await requestContext(request, verify);
+    // A request that is not fit to be read has no caller but its address.
+    const context = request.fault ? undefined : await requestContext(request, verify);
     limits.admit(request);
+    if (context === undefined) throw request.fault;
     return context;
   });
 

@@ -52,8 +52,10 @@ export function createRouter(entries: readonly RouterEntry[], enter: Enter): Han
     }
     const allowed = METHODS.filter((other) => find(other, path) !== null);
     const allow = allowed.join(', ');
-    if (allowed.length > 0 && method === 'OPTIONS')
+    if (allowed.length > 0 && method === 'OPTIONS') {
+      if (request.fault) throw request.fault;
       return { status: 204, headers: { allow: `${allow}, OPTIONS` } };
+    }
     await enter(request);
     if (allowed.length === 0)
       throw new HttpFault(404, 'There is nothing at this path; / says what there is.');

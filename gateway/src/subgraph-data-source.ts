@@ -2,9 +2,10 @@
 // (Apollo's RemoteGraphQLDataSource does the same at five times the CPU; docs/decisions.md.)
 import type { GraphQLDataSource, GraphQLDataSourceProcessOptions } from '@apollo/gateway';
 import { AppError } from '@holdfast/platform/errors';
-import type { RequestContext } from '@holdfast/platform/graphql';
+import { GRAPHQL_MEDIA_TYPES, type RequestContext } from '@holdfast/platform/graphql';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
 import { createHttpPool } from '@holdfast/platform/http-client';
+import { isOfType } from '@holdfast/platform/media-type';
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { traceHeaders } from '@holdfast/platform/tracing';
 import { GraphQLError, Kind, parse } from 'graphql';
@@ -31,8 +32,6 @@ export interface SubgraphDataSource extends GraphQLDataSource<RequestContext> {
   /** Ends the pool, once what is under way was answered. */
   close(): Promise<void>;
 }
-
-const GRAPHQL_MEDIA_TYPE = /^application\/(json|graphql-response\+json)\b/i;
 
 /**
  * A data source that sends every operation exactly once: a mutation that was sent may have been carried out, whatever
@@ -123,7 +122,7 @@ function parseReply(status: number, contentType: string | string[] | undefined, 
     });
   // Of the service token: what is wrong with a user's stands in a reply of 200.
   if (status === 401) throw new Error('the subgraph refused the service token of this gateway');
-  if (typeof contentType !== 'string' || !GRAPHQL_MEDIA_TYPE.test(contentType)) throw malformed();
+  if (typeof contentType !== 'string' || !isOfType(contentType, GRAPHQL_MEDIA_TYPES)) throw malformed();
   const reply = parseJson(text, malformed);
   if (!isRecord(reply)) throw malformed();
   const { data, errors } = reply;

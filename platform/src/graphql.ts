@@ -6,9 +6,10 @@ import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { isDatabaseUnavailable } from './database.js';
 import { AppError, toPublicError } from './errors.js';
 import { measureOperations } from './graphql-metrics.js';
-import { HttpFault, type HttpRequest, type Reply } from './http.js';
+import type { HttpRequest, Reply } from './http.js';
 import { parseJson } from './json.js';
 import type { Logger } from './log.js';
+import { requireTextOfType } from './media-type.js';
 import { cut } from './text.js';
 import type { TokenVerifier } from './tokens.js';
 import type { Viewer } from './viewer.js';
@@ -138,16 +139,20 @@ function headerMap(request: HttpRequest): HeaderMap {
   return headers;
 }
 
+/** The media types of requests and replies (GraphQL over HTTP, 4), which gateway and subgraphs speak with each other. */
+export const GRAPHQL_MEDIA_TYPES = ['application/json', 'application/graphql-response+json'] as const;
+
 async function jsonBody(request: HttpRequest, maxValues?: number): Promise<unknown> {
   if (request.method !== 'POST') return undefined;
-  const type = request.headers['content-type'] ?? '';
-  if (!/^application\/(json|graphql-response\+json)\b/i.test(type)) {
-    throw new HttpFault(
-      415,
-      `A body of type application/json is expected, ${type === '' ? 'none' : 'another type'} came.`,
-    );
-  }
-  return parseJson(await request.body(), maxValues);
+  requireTextOfType(request.headers['content-type'], GRAPHQL_MEDIA_TYPES);
+  return parseJson(await request.body(), { ...(maxValues !== undefined && { maxValues }) });
+}
+
+/** The JSON in a query string, which Apollo Server reads by itself, is held to the rules of a body. */
+function checkQuery(search: string): void {
+  for (const [name, value] of new URLSearchParams(search))
+    if (value !== '' && (name === 'variables' || name === 'extensions'))
+      parseJson(Buffer.from(value), { what: `A parameter ${name}` });
 }
 
 /** What differs between who is answered. */
@@ -171,6 +176,7 @@ export async function answerGraphQL<Context extends RequestContext>(
     search: request.query === '' ? '' : `?${request.query}`,
     body: await jsonBody(request, maxValues),
   });
+  checkQuery(httpGraphQLRequest.search);
   const result = await server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
   // Chunked bodies come of @defer only, which no schema here offers.
   const body = result.body.kind === 'complete' ? result.body.string : '';

@@ -1,6 +1,6 @@
 // How long requests take, by the route's template and never by the path, which callers choose.
 import type { HttpRequest } from './http.js';
-import { DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.js';
+import { Counter, DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.js';
 
 const durations = new Histogram({
   name: 'http_request_duration_seconds',
@@ -9,6 +9,15 @@ const durations = new Histogram({
   buckets: DURATION_BUCKETS,
   registers: [registry],
 });
+
+const refusedConnections = new Counter({
+  name: 'http_refused_connections_total',
+  help: 'Connections that were reset because their address held too many.',
+  registers: [registry],
+});
+
+/** Counts a connection that was refused. */
+export const countRefusedConnection = (): void => refusedConnections.inc();
 
 const OTHER = 'other';
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createHttpServer, type Handler, HttpFault, type HttpServer, requestIdOf } from './http.js';
 import { createLogger } from './log.js';
+import { raw } from './testing-raw.js';
 
 let http: HttpServer | undefined;
 afterEach(() => http?.close());
@@ -118,25 +119,13 @@ describe('the HTTP server', () => {
   });
 });
 
-/** Sends `text` over a socket of its own, and gives what came back once the server has closed it. */
-function raw(port: number, text: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let reply = '';
-    const socket = connect(port, '127.0.0.1', () => socket.write(text));
-    socket.setEncoding('utf8').on('data', (part) => {
-      reply += part;
-    });
-    socket.on('close', () => resolve(reply)).on('error', reject);
-  });
-}
-
 describe('a client that takes its time', () => {
   const times = { timeoutMs: 400, headerTimeoutMs: 400 };
 
   it('in the body is told so, and its connection is closed', async () => {
     const port = await serve(echo, undefined, times);
     const slow = raw(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf');
-    expect(await slow).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n(.*\r\n)*Connection: close\r\n/);
+    expect(await slow).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n(.*\r\n)*connection: close\r\n/);
   });
 
   it('in the header, or that says nothing at all, is cut off', async () => {

@@ -8,8 +8,17 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { type ConnectionShare, shareConnections } from './connection-share.js';
+import type { AppError } from './errors.js';
+import type { HttpFault } from './http-fault.js';
+import { close, listen } from './listening.js';
 import type { Logger } from './log.js';
+import { readBody } from './request-body.js';
+import { requestFault } from './request-fault.js';
 import { cut } from './text.js';
+import { answerUnreadRequests, type RawReply } from './unread-requests.js';
+
+export { HttpFault, MalformedBody } from './http-fault.js';
 
 export const REQUEST_ID_HEADER = 'x-request-id';
 /** Milliseconds that the caller will still wait: believed by who is called by services only. */
@@ -29,7 +38,9 @@ export interface HttpRequest {
   readonly deadlineAt: number;
   /** What is learnt on the way and belongs in the log line. */
   readonly trail: Trail;
-  /** The whole body. @throws {HttpFault} 413, or 400 when it ends early */
+  /** Why it is refused, whatever it asks for. The handler throws it, so that the refusal counts as its other replies do. */
+  readonly fault: AppError | HttpFault | undefined;
+  /** The whole body. @throws {HttpFault} 413, 415 when it is packed, 400 when it ends early, 408 when it comes too late */
   body(): Promise<Buffer>;
 }
 
@@ -50,18 +61,6 @@ export interface Reply {
 
 export type Handler = (request: HttpRequest) => Promise<Reply>;
 
-/** A request that cannot be handed on to its handler; the message is for the caller. */
-export class HttpFault extends Error {
-  override readonly name = 'HttpFault';
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
-    super(message);
-    this.status = status;
-    this.headers = headers;
-  }
-}
-
 export interface HttpServerOptions {
   readonly handler: Handler;
   /** The reply to a request whose handler threw. */
@@ -71,6 +70,8 @@ export interface HttpServerOptions {
   /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: faults at will would be reported as ours. */
   readonly isPublic?: boolean;
   readonly maxBodyBytes?: number;
+  /** Without it one address may hold every connection. */
+  readonly connectionShare?: ConnectionShare | undefined;
   /** How long the header of a request may take to come; its body has `timeoutMs` more. */
   readonly headerTimeoutMs?: number;
   /** Told of every reply; `startedAt` is as `performance.now()` had it. */
@@ -90,14 +91,14 @@ export interface HttpServer {
 const MAX_BODY_BYTES = 1_000_000;
 const HEADER_TIMEOUT_MS = 10_000;
 const MAX_HEADER_BYTES = 16_384;
+/** The gateway hands it on to a subgraph with the same bound, beside fields of its own, which are shorter than the rest. */
+const MAX_AUTHORIZATION_BYTES = MAX_HEADER_BYTES - 2_048;
 /** How often connections are looked at for requests that take too long to come; Node's own 30 s would triple 10 s. */
 const SLOW_REQUEST_CHECK_MS = 1_000;
 /** Below the open files that a process usually may have, so that what is open can still be answered. */
-const MAX_CONNECTIONS = 10_000;
+export const MAX_CONNECTIONS = 10_000;
 /** Longer than clients keep a connection that they do not use, so that a server never hangs up on a request on its way. */
 const KEEP_ALIVE_MS = 65_000;
-const LAST_REPLY = { connection: 'close' };
-const NOT_UNPACKED = { ...LAST_REPLY, 'accept-encoding': 'identity' };
 /** The longest path that answers has some 60 characters. */
 const MAX_LOGGED_PATH = 200;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -112,29 +113,6 @@ function deadlineOf(header: string | string[] | undefined, timeoutMs: number): n
   return Date.now() + Math.min(asked, timeoutMs);
 }
 
-async function readBody(message: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const tooLarge = new HttpFault(413, `A body of at most ${maxBytes} bytes is expected.`, LAST_REPLY);
-  // Nothing is unpacked, so that what is counted is what is kept.
-  const encoding = message.headers['content-encoding']?.toLowerCase() ?? 'identity';
-  if (encoding !== 'identity') {
-    throw new HttpFault(415, 'A body without Content-Encoding is expected.', NOT_UNPACKED);
-  }
-  if (Number(message.headers['content-length'] ?? 0) > maxBytes) throw tooLarge;
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of message as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes) throw tooLarge;
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (error === tooLarge) throw error;
-    throw new HttpFault(400, 'The body ended before it was whole.', LAST_REPLY);
-  }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
-}
-
 function send(response: ServerResponse, requestId: string, reply: Reply, last: boolean): void {
   if (response.destroyed || response.headersSent) return;
   const headers: Record<string, string | number> = { ...reply.headers, [REQUEST_ID_HEADER]: requestId };
@@ -147,6 +125,7 @@ function send(response: ServerResponse, requestId: string, reply: Reply, last: b
 
 function requestOf(
   message: IncomingMessage,
+  cut: AbortSignal,
   { timeoutMs, isPublic = false, maxBodyBytes = MAX_BODY_BYTES }: HttpServerOptions,
 ): HttpRequest {
   const url = message.url ?? '/';
@@ -160,9 +139,24 @@ function requestOf(
     requestId: requestIdOf(message.headers[REQUEST_ID_HEADER]),
     deadlineAt: deadlineOf(isPublic ? undefined : message.headers[TIMEOUT_HEADER], timeoutMs),
     trail: {},
-    body: () => readBody(message, maxBodyBytes),
+    fault: requestFault(message, MAX_AUTHORIZATION_BYTES),
+    body: () => readBody(message, maxBodyBytes, cut),
   };
 }
+
+/** Stands for a request of which nothing is known. */
+const unreadRequest = (): HttpRequest => ({
+  method: '',
+  path: '',
+  query: '',
+  headers: {},
+  remoteAddress: '',
+  requestId: randomUUID(),
+  deadlineAt: Date.now(),
+  trail: {},
+  fault: undefined,
+  body: async () => Buffer.alloc(0),
+});
 
 function logRequest(log: Logger, request: HttpRequest, { status }: Reply, startedAt: number): void {
   const { requestId, method } = request;
@@ -172,75 +166,76 @@ function logRequest(log: Logger, request: HttpRequest, { status }: Reply, starte
   log.info({ requestId, method, path, operation, userId, status, code, ms, ...trace }, 'request');
 }
 
+/** The reply to a request that could not be read. */
+function refuseUnread(fault: HttpFault, options: HttpServerOptions): RawReply {
+  const startedAt = performance.now();
+  const request = unreadRequest();
+  const reply = options.onFault(fault, request);
+  options.observe?.(request, reply.status, startedAt);
+  logRequest(options.log, request, reply, startedAt);
+  const { status, headers, body = '' } = reply;
+  return { status, headers: { ...headers, [REQUEST_ID_HEADER]: request.requestId }, body };
+}
+
 async function serve(
   message: IncomingMessage,
   response: ServerResponse,
+  cut: AbortSignal,
   options: HttpServerOptions,
   draining: () => boolean,
 ): Promise<void> {
   const startedAt = performance.now();
-  const request = requestOf(message, options);
+  const request = requestOf(message, cut, options);
   let reply: Reply;
   try {
     reply = await options.handler(request);
   } catch (error) {
     reply = options.onFault(error, request);
   }
-  send(response, request.requestId, reply, draining());
+  // What follows an unfit request on its connection may have been meant as a part of it.
+  send(response, request.requestId, reply, draining() || request.fault !== undefined);
   options.observe?.(request, reply.status, startedAt);
   logRequest(options.log, request, reply, startedAt);
 }
 
-function listen(server: Server, port: number, host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : port);
-    });
+/** Node's server, with its bounds on time, size and number. */
+function createBoundServer({ timeoutMs, headerTimeoutMs = HEADER_TIMEOUT_MS }: HttpServerOptions): Server {
+  const server = createServer({
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: headerTimeoutMs,
+    requestTimeout: timeoutMs + headerTimeoutMs,
+    connectionsCheckingInterval: Math.min(SLOW_REQUEST_CHECK_MS, headerTimeoutMs),
+    // Of a field that comes twice Node would silently leave out one.
+    joinDuplicateHeaders: true,
+    // A request without a Host is refused like any other that is not fit, and not by Node.
+    requireHostHeader: false,
   });
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    // Connections that are idle now would keep the server open; busy ones close after their reply.
-    server.closeIdleConnections();
-    const sweep = setInterval(() => server.closeIdleConnections(), 100);
-    server.once('close', () => clearInterval(sweep));
-  });
+  server.maxConnections = MAX_CONNECTIONS;
+  // `maxHeaderSize` bounds the fields. Node would leave out those after the thousandth, and a proxy adds its own at the end.
+  server.maxHeadersCount = 0;
+  // Ends a connection on which nothing moves: its client does not read the reply. After a slow request was told so.
+  server.timeout = timeoutMs + headerTimeoutMs + 2 * SLOW_REQUEST_CHECK_MS;
+  return server;
 }
 
 /** An HTTP server that runs `handler` for every request and always answers. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { headerTimeoutMs = HEADER_TIMEOUT_MS } = options;
   let draining = false;
   const drain = (): void => {
     draining = true;
   };
-  const server = createServer(
-    {
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: headerTimeoutMs,
-      requestTimeout: options.timeoutMs + headerTimeoutMs,
-      connectionsCheckingInterval: Math.min(SLOW_REQUEST_CHECK_MS, headerTimeoutMs),
-      // A second Authorization is then no valid one, where Node would silently leave it out.
-      joinDuplicateHeaders: true,
-    },
-    (message, response) => {
-      serve(message, response, options, () => draining).catch((error: unknown) => {
-        options.log.error({ err: error }, 'a request could not be answered');
-        response.destroy();
-      });
-    },
-  );
-  server.maxConnections = MAX_CONNECTIONS;
-  // Their size bounds them. Node would leave out those after the thousandth, and a proxy writes its own at the end.
-  server.maxHeadersCount = 0;
-  // Ends a connection on which nothing moves: its client does not read the reply. After a slow request was told so.
-  server.timeout = options.timeoutMs + headerTimeoutMs + 2 * SLOW_REQUEST_CHECK_MS;
+  const server = createBoundServer(options);
+  if (options.connectionShare) shareConnections(server, options.connectionShare);
+  const begin = answerUnreadRequests(server, MAX_HEADER_BYTES, (fault) => refuseUnread(fault, options));
+  server.on('request', (message, response) => {
+    serve(message, response, begin(message, response), options, () => draining).catch((error: unknown) => {
+      options.log.error({ err: error }, 'a request could not be answered');
+      response.destroy();
+    });
+  });
+  // An expectation that the server does not know may be ignored (RFC 9110, 10.1.1); Node would answer it itself.
+  server.on('checkExpectation', (message, response) => server.emit('request', message, response));
   return {
     server,
     listen: (port, host) => listen(server, port, host),

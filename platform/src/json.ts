@@ -1,6 +1,8 @@
 // JSON of a request body, refused before anything is built of it when it has more in it than a request can need:
 // deep nesting overflows the stack of whoever walks it, and a million members make every message about them long.
-import { HttpFault } from './http.js';
+import { badInput } from './errors.js';
+import { MalformedBody } from './http-fault.js';
+import { isWellFormed } from './validation.js';
 
 const MAX_NESTING = 64;
 /** No call takes a list, and the largest of inputs has a dozen members. */
@@ -30,17 +32,49 @@ function isExcessive(bytes: Buffer, maxValues: number): boolean {
   return false;
 }
 
-/** @throws {HttpFault} 400 when the bytes are not JSON, or are more of it than `maxValues` or 64 levels */
-export function parseJson(bytes: Buffer, maxValues = MAX_VALUES): unknown {
+/** The escape of half a character may be in it. */
+const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
+
+/** A reviver of JSON.parse. */
+function refuseHalfCharacters(member: string, value: unknown): unknown {
+  if (isWellFormed(member) && (typeof value !== 'string' || isWellFormed(value))) return value;
+  throw badInput(member, 'expected whole characters, got half of a surrogate pair');
+}
+
+export interface JsonBounds {
+  readonly maxValues?: number;
+  /** What is read, as messages name it. */
+  readonly what?: string;
+}
+
+/**
+ * Reads JSON in UTF-8 (RFC 8259, 8.1). A byte order mark at the start is ignored, as the RFC allows. Halves of
+ * surrogate pairs, which JSON can escape and UTF-8 cannot write, are refused: all of them would be stored as U+FFFD.
+ * @throws {MalformedBody} 400 when the bytes are not UTF-8 or not JSON, or are more of it than `maxValues` or 64 levels
+ * @throws {AppError} BAD_USER_INPUT that names the member with half a character
+ */
+export function parseJson(
+  bytes: Buffer,
+  { maxValues = MAX_VALUES, what = 'A body' }: JsonBounds = {},
+): unknown {
   if (isExcessive(bytes, maxValues)) {
-    throw new HttpFault(
-      400,
-      `A body of JSON with at most ${maxValues} values, nested at most ${MAX_NESTING} deep, is expected.`,
+    throw new MalformedBody(
+      `${what} of JSON with at most ${maxValues} values, nested at most ${MAX_NESTING} deep, is expected.`,
     );
   }
+  const text = decode(bytes, what);
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    return JSON.parse(text, SURROGATE_ESCAPE.test(text) ? refuseHalfCharacters : undefined);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new MalformedBody(`${what} of well-formed JSON is expected.`);
+    throw error;
+  }
+}
+
+function decode(bytes: Buffer, what: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw new HttpFault(400, 'A body of well-formed JSON is expected.');
+    throw new MalformedBody(`${what} in UTF-8 is expected, got bytes that are not.`);
   }
 }

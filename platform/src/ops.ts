@@ -1,5 +1,5 @@
 // The ops port: liveness, readiness and metrics, apart from the port that callers use.
-import { createHttpServer, type HttpServer, type Reply } from './http.js';
+import { createHttpServer, HttpFault, type HttpServer, type Reply } from './http.js';
 import type { Logger } from './log.js';
 import { registry } from './metrics.js';
 
@@ -67,6 +67,7 @@ export function createOpsServer({ log, checks, draining }: OpsServerOptions): Ht
       return json(404, { status: 'not found' });
     },
     onFault: (error) => {
+      if (error instanceof HttpFault) return json(error.status, { status: error.message });
       log.error({ err: error }, 'the ops port failed');
       return json(500, { status: 'failed' });
     },

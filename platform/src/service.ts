@@ -2,7 +2,7 @@
 import { format } from 'node:util';
 import { ConfigError } from './config.js';
 import { createHttpServer, type Handler, type HttpRequest, type Reply } from './http.js';
-import { observeRequest } from './http-metrics.js';
+import { countRefusedConnection, observeRequest } from './http-metrics.js';
 import { createLogger, type Logger, lastLineWritten } from './log.js';
 import { announceBuild } from './metrics.js';
 import { createOpsServer, type ReadinessCheck } from './ops.js';
@@ -34,6 +34,8 @@ export interface ServiceDefinition<Settings extends LifecycleSettings> {
   readonly timeoutMs: number | ((settings: Settings) => number);
   /** Whether just anybody calls, and not services alone. */
   readonly isPublic?: boolean;
+  /** How many connections one address may hold; any number when undefined. */
+  readonly maxConnectionsPerAddress?: (settings: Settings) => number | undefined;
   readonly readSettings: (env: NodeJS.ProcessEnv) => Settings;
   readonly start: (settings: Settings, log: Logger) => Promise<RunningService>;
 }
@@ -41,6 +43,8 @@ export interface ServiceDefinition<Settings extends LifecycleSettings> {
 /** A pod is killed 30 s after SIGTERM; what is not done by then is left to retries. */
 const END_WITHIN_MS = 25_000;
 const FINISH_REQUESTS_MS = 12_000;
+/** Between services: a call holds the body of a caller, and more. */
+const MAX_CALL_BYTES = 4_000_000;
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -56,12 +60,16 @@ async function serve<Settings extends LifecycleSettings>(
   const service = await definition.start(settings, log);
   const { handler, onFault, checks } = service;
   const { timeoutMs, isPublic = false } = definition;
+  const maxPerAddress = definition.maxConnectionsPerAddress?.(settings);
   const http = createHttpServer({
     handler: tracedHandler(handler, onFault),
     onFault,
     log,
     timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : timeoutMs(settings),
     isPublic,
+    ...(!isPublic && { maxBodyBytes: MAX_CALL_BYTES }),
+    connectionShare:
+      maxPerAddress === undefined ? undefined : { maxPerAddress, onRefused: countRefusedConnection },
     observe: observeRequest,
   });
   const ops = createOpsServer({ log, checks, draining: () => draining });

@@ -6,7 +6,7 @@ import {
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLSchemaModule } from '@apollo/subgraph/dist/schema-helper/index.js';
 import { parse } from 'graphql';
-import type { FaultCode } from './errors.js';
+import { AppError, type FaultCode } from './errors.js';
 import { answerGraphQL, createGraphQLServer, type RequestContext, requestContext } from './graphql.js';
 import { measureRootFields } from './graphql-metrics.js';
 import { type Handler, HttpFault, type HttpRequest, type Reply } from './http.js';
@@ -74,6 +74,7 @@ export async function createSubgraph<Context extends RequestContext>(
 
   return {
     handler: async (request) => {
+      if (request.fault) throw request.fault;
       if (request.path === '/graphql') {
         request.trail.route = request.path;
         return (
@@ -96,6 +97,8 @@ export async function createSubgraph<Context extends RequestContext>(
     onFault: (error, { requestId }) => {
       if (error instanceof HttpFault)
         return fault(error.status, 'BAD_USER_INPUT', error.message, error.headers);
+      // Thrown before GraphQL looks at the request, and only about its form.
+      if (error instanceof AppError) return fault(400, error.code, error.message);
       log.error({ err: error, requestId }, 'a request failed');
       return fault(
         500,

@@ -3,6 +3,7 @@
 // between two of them in the gateway (plan, fetch) is told by @apollo/gateway itself.
 import {
   type Attributes,
+  type Context,
   context,
   defaultTextMapGetter,
   defaultTextMapSetter,
@@ -93,6 +94,13 @@ export function traceHeaders(): Record<string, string> {
 /** The active span as a `traceparent`, to go with a job; null outside of a trace. */
 export const traceparent = (): string | null => traceHeaders()['traceparent'] ?? null;
 
+/**
+ * The caller's trace, of its `traceparent` alone: ids and flags of a fixed length, which are checked and written anew.
+ * Its `tracestate` and `baggage` would be handed on as they came, to every service.
+ */
+const parentOf = (traceparent: unknown): Context =>
+  propagation.extract(ROOT_CONTEXT, { traceparent }, defaultTextMapGetter);
+
 async function inSpan<Result>(span: Span, work: () => Promise<Result>): Promise<Result> {
   try {
     return await context.with(trace.setSpan(context.active(), span), work);
@@ -123,7 +131,7 @@ export function tracedCall<Result>(
 export function tracedJob(name: string, payload: unknown, run: () => Promise<void>): Promise<void> {
   if (tracer === undefined) return run();
   const sent = z.object({ traceparent: z.string() }).safeParse(payload);
-  const parent = propagation.extract(ROOT_CONTEXT, sent.data ?? {}, defaultTextMapGetter);
+  const parent = parentOf(sent.data?.traceparent);
   const attributes = { 'messaging.system': 'graphile-worker', 'messaging.destination.name': name };
   const span = tracer.startSpan(`job ${name}`, { kind: SpanKind.CONSUMER, attributes }, parent);
   return context.with(parent, () => inSpan(span, run));
@@ -136,7 +144,7 @@ export function tracedHandler(
 ): Handler {
   return async (request) => {
     if (tracer === undefined) return handler(request);
-    const parent = propagation.extract(ROOT_CONTEXT, request.headers, defaultTextMapGetter);
+    const parent = parentOf(request.headers['traceparent']);
     const attributes = { 'http.request.method': request.method, 'url.path': request.path };
     const span = tracer.startSpan(request.method, { kind: SpanKind.SERVER, attributes }, parent);
     const { traceId, spanId } = span.spanContext();

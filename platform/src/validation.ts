@@ -42,12 +42,36 @@ export function came(value: unknown): string {
   return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
 }
 
-/** U+0000, which PostgreSQL cannot store, and the other control characters but tab and line ends. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
-
 /** Half of a character: not valid UTF-16, and not to be had in UTF-8. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** Whether a text can be stored and shown: no control characters, no lone surrogates. */
-export const isPlainText = (text: string): boolean => !CONTROL.test(text) && !LONE_SURROGATE.test(text);
+/** Whether a text consists of whole characters. */
+export const isWellFormed = (text: string): boolean => !LONE_SURROGATE.test(text);
+
+/** Whether PostgreSQL can compare a column with a text: no U+0000, and whole characters. */
+export const isStorable = (text: string): boolean => !text.includes('\0') && isWellFormed(text);
+
+/** Control characters (C0, DEL and C1), and the two separators that end a line without being one. */
+const NOT_IN_A_LINE = /[\p{Control}\u2028\u2029]/u;
+
+/** Whether a text is one line without control characters, in whole characters. */
+export const isPlainText = (text: string): boolean => !NOT_IN_A_LINE.test(text) && isWellFormed(text);
+
+const TABS_AND_LINE_BREAKS = /[\t\n\r\u2028\u2029]/g;
+
+/** Whether a text has no control characters but tabs and line breaks, in whole characters. */
+export const isMultilineText = (text: string): boolean => isPlainText(text.replace(TABS_AND_LINE_BREAKS, ''));
+
+/**
+ * What leaves no mark on a page: spaces, what Unicode calls ignorable (zero-width characters and fillers, variation
+ * selectors), formats, marks without a letter, noncharacters, and the few letters and symbols that are drawn blank
+ * (in Braille, in music, in hieroglyphs).
+ */
+const INVISIBLE =
+  /^[\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Control}\p{Format}\p{Mark}\p{Noncharacter_Code_Point}\u2800\u{1d159}\u{13441}\u{13442}]*$/u;
+
+/** Whether a reader sees anything of a text. */
+export const isVisible = (text: string): boolean => !INVISIBLE.test(text);
+
+/** The length in characters (code points), as PostgreSQL and JSON Schema count. */
+export const lengthOf = (text: string): number => text.replace(/[\u{10000}-\u{10ffff}]/gu, ' ').length;

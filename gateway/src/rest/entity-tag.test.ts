@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { entityTag, hasCurrent, parseTagCondition, readIfMatch } from './entity-tag.js';
+import { entityTag, hasCurrent, parseTagCondition, readIfMatch, readIfNoneMatch } from './entity-tag.js';
 
 describe('the entity tag of a version', () => {
   it('is the version in double quotes, strong', () => {
@@ -60,7 +60,9 @@ describe('If-None-Match', () => {
     for (const value of ['"8"', undefined, '"70"']) expect(hasCurrent(value, 7)).toBe(false);
   });
 
-  it('counts as absent when malformed', () => {
+  it('counts as absent when malformed on a read, and is refused on a write', () => {
     expect(hasCurrent('7', 7)).toBe(false);
+    expect(() => readIfNoneMatch('7')).toThrow('If-None-Match: expected * or entity tags in double quotes');
+    expect(readIfNoneMatch(undefined)).toBeUndefined();
   });
 });

@@ -34,6 +34,16 @@ export function parseTagCondition(value: string): TagCondition | undefined {
   }
 }
 
+/** @throws {AppError} BAD_USER_INPUT when the field is malformed */
+function readCondition(field: 'If-Match' | 'If-None-Match', value: string): TagCondition {
+  const condition = parseTagCondition(value);
+  if (condition !== undefined) return condition;
+  throw badInput(
+    field,
+    `expected * or entity tags in double quotes, as they came in ETag ("7"), got ${came(value)}`,
+  );
+}
+
 /**
  * The versions that `If-Match` accepts, by strong comparison (13.1.1): a weak tag, or one that is no version, is no
  * reason to refuse the request but never matches. `'any'` for `*`, undefined when the field is absent.
@@ -41,24 +51,28 @@ export function parseTagCondition(value: string): TagCondition | undefined {
  */
 export function readIfMatch(value: string | undefined): ReadonlySet<number> | 'any' | undefined {
   if (value === undefined) return undefined;
-  const condition = parseTagCondition(value);
-  if (condition === undefined) {
-    throw badInput(
-      'If-Match',
-      `expected * or entity tags in double quotes, as they came in ETag ("7"), got ${came(value)}`,
-    );
-  }
+  const condition = readCondition('If-Match', value);
   if (condition.kind === 'any') return 'any';
   const strong = condition.tags.filter(({ weak, opaque }) => !weak && VERSION.test(opaque));
   return new Set(strong.map(({ opaque }) => Number(opaque)).filter((version) => version <= MAX_INT));
 }
 
 /**
- * Whether `If-None-Match` says that the caller has this version already, by weak comparison (13.1.2). A malformed
- * field is taken for absent: the worst that comes of it is a whole reply.
+ * The condition of a write that it must not find any of these versions; undefined when the field is absent.
+ * @throws {AppError} BAD_USER_INPUT when the field is malformed
+ */
+export const readIfNoneMatch = (value: string | undefined): TagCondition | undefined =>
+  value === undefined ? undefined : readCondition('If-None-Match', value);
+
+/** Whether a condition of `If-None-Match` names the version, by weak comparison (13.1.2). `*` names all there are. */
+export const namesVersion = (condition: TagCondition, version: number): boolean =>
+  condition.kind === 'any' || condition.tags.some(({ opaque }) => opaque === String(version));
+
+/**
+ * Whether the `If-None-Match` of a read says that the caller has this version already. A malformed field is taken for
+ * absent: the worst that comes of it is a whole reply.
  */
 export function hasCurrent(ifNoneMatch: string | undefined, version: number): boolean {
   const condition = ifNoneMatch === undefined ? undefined : parseTagCondition(ifNoneMatch);
-  if (condition === undefined) return false;
-  return condition.kind === 'any' || condition.tags.some(({ opaque }) => opaque === String(version));
+  return condition !== undefined && namesVersion(condition, version);
 }

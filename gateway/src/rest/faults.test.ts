@@ -1,5 +1,5 @@
 import { AppError, badInput } from '@holdfast/platform/errors';
-import { HttpFault } from '@holdfast/platform/http';
+import { HttpFault, MalformedBody } from '@holdfast/platform/http';
 import { describe, expect, it } from '@jest/globals';
 import { OperationFault, problemOf, restName } from './faults.js';
 import { PROBLEMS } from './problem.js';
@@ -50,7 +50,13 @@ describe('the problem of a fault', () => {
       code: 'METHOD_NOT_ALLOWED',
       headers: { allow: 'GET' },
     });
-    expect(problemOf(new HttpFault(400, 'No JSON.'))).toMatchObject({ code: 'MALFORMED_JSON' });
+    for (const [fault, code] of [
+      [new MalformedBody('No JSON.'), 'MALFORMED_JSON'],
+      [new HttpFault(400, 'No request.'), 'BAD_USER_INPUT'],
+      [new HttpFault(408, 'Too slow.'), 'REQUEST_TIMEOUT'],
+      [new HttpFault(431, 'Too long.'), 'HEADERS_TOO_LARGE'],
+    ] satisfies [HttpFault, string][])
+      expect(problemOf(fault)).toMatchObject({ code, detail: fault.message });
   });
 
   it('is none for what nobody foresaw', () => {

@@ -1,6 +1,6 @@
 // From what was thrown to the problem that the caller is told. What nobody foresaw is masked.
 import { AppError } from '@holdfast/platform/errors';
-import { HttpFault } from '@holdfast/platform/http';
+import { HttpFault, MalformedBody } from '@holdfast/platform/http';
 import type { FieldError } from '@holdfast/platform/validation';
 import type { GraphQLFormattedError } from 'graphql';
 import { isProblemCode, type Problem, type ProblemCode, problem } from './problem.js';
@@ -60,19 +60,20 @@ function operationProblem({ message, extensions = {} }: GraphQLFormattedError): 
 }
 
 const CODE_OF_STATUS: Readonly<Record<number, ProblemCode>> = {
-  // Of the faults of plain HTTP, only a body that cannot be read is a 400.
-  400: 'MALFORMED_JSON',
   404: 'NOT_FOUND',
   405: 'METHOD_NOT_ALLOWED',
+  408: 'REQUEST_TIMEOUT',
   413: 'CONTENT_TOO_LARGE',
   415: 'UNSUPPORTED_MEDIA_TYPE',
+  431: 'HEADERS_TOO_LARGE',
 };
+
+const codeOf = (fault: HttpFault): ProblemCode =>
+  fault instanceof MalformedBody ? 'MALFORMED_JSON' : (CODE_OF_STATUS[fault.status] ?? 'BAD_USER_INPUT');
 
 /** The problem of a foreseen fault; undefined for any other, which is to be logged and masked. */
 export function problemOf(error: unknown): Problem | undefined {
-  if (error instanceof HttpFault) {
-    return problem(CODE_OF_STATUS[error.status] ?? 'BAD_USER_INPUT', error.message, {}, error.headers);
-  }
+  if (error instanceof HttpFault) return problem(codeOf(error), error.message, {}, error.headers);
   if (error instanceof OperationFault) return error.errors[0] && operationProblem(error.errors[0]);
   if (!(error instanceof AppError)) return undefined;
   // Thrown by the shim itself, about fields by their REST names.

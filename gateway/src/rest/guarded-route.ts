@@ -1,7 +1,8 @@
 // A write to an existing thing: a compare-and-swap whose expected version comes from `If-Match` (RFC 9110, 13.1.1) or
-// from the body. The subgraph's guarded update decides; a read before it only finds out which version to expect.
+// from the body, and which `If-None-Match` (13.1.2) can forbid. The subgraph's guarded update decides; a read before it
+// only finds out which version to expect.
 import type { HttpRequest } from '@holdfast/platform/http';
-import { entityTag, readIfMatch } from './entity-tag.js';
+import { entityTag, namesVersion, readIfMatch, readIfNoneMatch, type TagCondition } from './entity-tag.js';
 import type { Operation } from './operation.js';
 import { type Problem, problem } from './problem.js';
 import {
@@ -42,6 +43,7 @@ export interface GuardedRouteDefinition<Body, Variables, Data> extends RouteDesc
 /** What the request says of the version that it may change. */
 interface Condition {
   readonly ifMatch: ReadonlySet<number> | 'any' | undefined;
+  readonly ifNoneMatch: TagCondition | undefined;
   readonly bodyVersion: number | undefined;
 }
 
@@ -51,23 +53,38 @@ const MAX_ATTEMPTS = 10;
 const ifMatchAccepts = ({ ifMatch }: Condition, version: number): boolean =>
   ifMatch === undefined || ifMatch === 'any' || ifMatch.has(version);
 
+const ifNoneMatchForbids = ({ ifNoneMatch }: Condition, version: number): boolean =>
+  ifNoneMatch !== undefined && namesVersion(ifNoneMatch, version);
+
+const headersAccept = (condition: Condition, version: number): boolean =>
+  ifMatchAccepts(condition, version) && !ifNoneMatchForbids(condition, version);
+
 const accepts = (condition: Condition, version: number): boolean =>
-  ifMatchAccepts(condition, version) && (condition.bodyVersion ?? version) === version;
+  headersAccept(condition, version) && (condition.bodyVersion ?? version) === version;
 
 /** The one version that the condition leaves, if it leaves just one. */
-function onlyVersion({ ifMatch, bodyVersion }: Condition): number | undefined {
-  if (bodyVersion !== undefined) return bodyVersion;
-  return ifMatch instanceof Set && ifMatch.size === 1 ? [...ifMatch][0] : undefined;
+function onlyVersion(condition: Condition): number | undefined {
+  const { ifMatch, bodyVersion } = condition;
+  const [first, second] = ifMatch instanceof Set ? ifMatch : [];
+  const version = bodyVersion ?? (second === undefined ? first : undefined);
+  return version !== undefined && accepts(condition, version) ? version : undefined;
 }
 
 function stale(condition: Condition, currentVersion: number): Problem {
-  const code = ifMatchAccepts(condition, currentVersion) ? 'VERSION_CONFLICT' : 'PRECONDITION_FAILED';
-  const detail = `Somebody else was first: the current version is ${currentVersion}. Read it, then decide again.`;
+  const code = headersAccept(condition, currentVersion) ? 'VERSION_CONFLICT' : 'PRECONDITION_FAILED';
+  const isForbidden = ifMatchAccepts(condition, currentVersion) && code === 'PRECONDITION_FAILED';
+  const detail = isForbidden
+    ? `If-None-Match names the current version, which is ${currentVersion}. Nothing was changed.`
+    : `Somebody else was first: the current version is ${currentVersion}. Read it, then decide again.`;
   return problem(code, detail, { current_version: currentVersion }, { etag: entityTag(currentVersion) });
 }
 
 function readCondition(request: HttpRequest, bodyVersion: number | undefined): Condition {
-  const condition = { ifMatch: readIfMatch(headerOf(request, 'if-match')), bodyVersion };
+  const condition = {
+    ifMatch: readIfMatch(headerOf(request, 'if-match')),
+    ifNoneMatch: readIfNoneMatch(headerOf(request, 'if-none-match')),
+    bodyVersion,
+  };
   if (bodyVersion === undefined || ifMatchAccepts(condition, bodyVersion)) return condition;
   throw invalidFields([
     { field: 'version', message: `expected a version that If-Match names, got ${bodyVersion}` },
@@ -93,17 +110,20 @@ function missing(method: string): Problem {
 
 /** Tries the swap with the version that the condition leaves, and again while a conflict leaves another. */
 async function swap<Body, Variables extends Readonly<Record<string, unknown>>, Data>(
-  { current, operation, variables, answer, notFound }: GuardedRouteDefinition<Body, Variables, Data>,
+  definition: GuardedRouteDefinition<Body, Variables, Data>,
   call: Call<unknown, Body>,
   condition: Condition,
   { execute, context }: Invocation,
 ): Promise<Answer> {
+  const { current, operation, variables, answer, notFound } = definition;
   let expected = onlyVersion(condition);
   if (expected === undefined) {
     const found = (await execute(current, { id: call.id }, context)).current;
     if (found === null) return notFound(call.id);
     expected = found.version;
   }
+  // It has only an If-None-Match, which does not say what the change was made from.
+  if (isMissing(definition, condition) && accepts(condition, expected)) return missing(definition.method);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS && accepts(condition, expected); attempt += 1) {
     const outcome = answer(await execute(operation, variables(call, expected), context), call);
     if (outcome.kind !== 'conflict') return outcome;
@@ -114,8 +134,9 @@ async function swap<Body, Variables extends Readonly<Record<string, unknown>>, D
 
 /**
  * A route that changes what it names only while it is at a version that the caller accepts.
- * Answers 428 without a condition, 412 to a stale `If-Match` and 409 to a stale version in the body, the latter two
- * with the current ETag. `If-Match: *` is made good by trying again with the version of now, up to ten times.
+ * Answers 428 without a condition, 412 to a stale `If-Match` or an `If-None-Match` that names the current version, and
+ * 409 to a stale version in the body, the latter three with the current ETag. `If-Match: *` is made good by trying again
+ * with the version of now, up to ten times.
  */
 export function guardedRoute<Body, Variables extends Readonly<Record<string, unknown>>, Data>(
   definition: GuardedRouteDefinition<Body, Variables, Data>,
@@ -137,7 +158,8 @@ export function guardedRoute<Body, Variables extends Readonly<Record<string, unk
     run: async (invocation) => {
       const call = await readCall(invocation);
       const condition = readCondition(call.request, bodyVersion?.(call.body));
-      if (isMissing(definition, condition)) return missing(description.method);
+      if (isMissing(definition, condition) && condition.ifNoneMatch === undefined)
+        return missing(description.method);
       return swap(definition, call, condition, invocation);
     },
   };

@@ -108,7 +108,9 @@ export function problemsOf({ secured, body, problems }: RouteDescription): reado
     'BAD_USER_INPUT',
     'INVALID_INPUT',
     ...problems,
+    'REQUEST_TIMEOUT',
     'RATE_LIMITED',
+    'HEADERS_TOO_LARGE',
     'INTERNAL_SERVER_ERROR',
     'SERVICE_UNAVAILABLE',
   ];

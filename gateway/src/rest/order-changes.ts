@@ -12,7 +12,7 @@ import {
 } from './order-schemas.js';
 import { problem } from './problem.js';
 import { type Answer, done, JSON_BODY, notFound, type Refusal } from './route.js';
-import { IF_MATCH } from './schema.js';
+import { IF_MATCH, UNLESS_MATCH } from './schema.js';
 
 const orderNotFound = (id: string) => notFound('ORDER_NOT_FOUND', id);
 
@@ -77,7 +77,7 @@ export const cancel = guardedRoute({
   summary: 'Cancels a CONFIRMED order, if it is still at the version in `If-Match`, and puts its units back',
   tag: 'Orders',
   secured: true,
-  headers: [{ ...IF_MATCH, required: true }],
+  headers: [{ ...IF_MATCH, required: true }, UNLESS_MATCH],
   replies: CHANGE_REPLIES,
   problems: ['ORDER_NOT_CANCELLABLE', ...CHANGE_PROBLEMS],
   condition: 'required',
@@ -103,7 +103,7 @@ export const advance = guardedRoute({
     'For staff: ships a CONFIRMED order or delivers a SHIPPED one, if it is still at the version in `If-Match`',
   tag: 'Orders',
   secured: true,
-  headers: [{ ...IF_MATCH, required: true }],
+  headers: [{ ...IF_MATCH, required: true }, UNLESS_MATCH],
   body: { schema: orderStep, mediaTypes: JSON_BODY },
   replies: CHANGE_REPLIES,
   problems: ['FORBIDDEN', 'ORDER_NOT_ADVANCEABLE', ...CHANGE_PROBLEMS],

@@ -22,7 +22,7 @@ import {
   notFound,
   type Refusal,
 } from './route.js';
-import { IF_MATCH } from './schema.js';
+import { IF_MATCH, UNLESS_MATCH } from './schema.js';
 
 /** A changed product as it was read, with what the client wants otherwise. */
 type ProductChange = Partial<ProductBody> & { readonly version?: number };
@@ -96,7 +96,7 @@ export const put = guardedRoute({
   summary: 'Replaces a product, if it is still at the version in `If-Match` or in the body',
   tag: 'Products',
   secured: true,
-  headers: [IF_MATCH],
+  headers: [IF_MATCH, UNLESS_MATCH],
   body: { schema: replacement, mediaTypes: JSON_BODY },
   replies: WRITE_REPLIES,
   problems: WRITE_PROBLEMS,
@@ -116,7 +116,7 @@ export const patch = guardedRoute({
   summary: 'Changes some fields of a product, if it is still at the version in `If-Match`',
   tag: 'Products',
   secured: true,
-  headers: [{ ...IF_MATCH, required: true }],
+  headers: [{ ...IF_MATCH, required: true }, UNLESS_MATCH],
   body: { schema: change, mediaTypes: MERGE_PATCH_BODY },
   replies: WRITE_REPLIES,
   problems: WRITE_PROBLEMS,
@@ -138,7 +138,7 @@ export const remove = guardedRoute({
   summary: 'Takes a product out of the catalogue; its orders still show it',
   tag: 'Products',
   secured: true,
-  headers: [IF_MATCH],
+  headers: [IF_MATCH, UNLESS_MATCH],
   replies: { 204: { description: 'The product is gone from the catalogue' } },
   problems: ['FORBIDDEN', 'PRODUCT_NOT_FOUND', 'VERSION_CONFLICT', 'PRECONDITION_FAILED'],
   condition: 'optional',

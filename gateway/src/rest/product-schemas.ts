@@ -91,13 +91,13 @@ const fields = {
     type: 'string',
     minLength: 1,
     maxLength: 200,
-    description: '1 to 200 characters',
+    description: '1 to 200 characters, some of them visible, no control characters or line breaks',
     examples: ['Enamel coffee pot'],
   },
   description: {
     type: ['string', 'null'],
     maxLength: 10_000,
-    description: 'at most 10000 characters, or null',
+    description: 'at most 10000 characters, no control characters but tabs and line breaks, or null',
   },
   price,
   stock: {

@@ -57,7 +57,15 @@ describe('reading', () => {
     for (const id of ['0198c0de-7a11-7e57-8000-0000c0ffee01', 'x', '%00', '%F0%9F%8D%B5', 'a'.repeat(101)]) {
       expect((await call('GET', `/products/${id}`)).status).toBe(404);
     }
-    expect((await call('GET', '/products/%zz')).status).toBe(404);
+  });
+
+  it('answers 400 to a path or a query that is no percent-encoded UTF-8', async () => {
+    for (const escaped of ['%zz', '%', '%f', '%ff', '%c0%80', '%ed%a0%80']) {
+      const inPath = await call('GET', `/products/${escaped}`);
+      expect(inPath.body).toMatchObject({ status: 400, errors: [{ field: 'path' }] });
+      const inQuery = await call('GET', `/products?search=${escaped}`);
+      expect(inQuery.body).toMatchObject({ status: 400, errors: [{ field: 'query' }] });
+    }
   });
 
   it('goes from page to page by Link until the last', async () => {

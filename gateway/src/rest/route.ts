@@ -1,8 +1,9 @@
 // A route: a GraphQL operation, a mapping of the request to its variables, a mapping of its result to an answer, and
 // a description of all of it, which OpenAPI and the docs page are made from.
 import type { RequestContext } from '@holdfast/platform/graphql';
-import { HttpFault, type HttpRequest } from '@holdfast/platform/http';
+import type { HttpRequest } from '@holdfast/platform/http';
 import { parseJson } from '@holdfast/platform/json';
+import { requireTextOfType } from '@holdfast/platform/media-type';
 import { requireUser } from '@holdfast/platform/viewer';
 import type { Execute, Operation } from './operation.js';
 import { type Problem, type ProblemCode, problem } from './problem.js';
@@ -100,13 +101,8 @@ export function headerOf({ headers }: HttpRequest, name: string): string | undef
 }
 
 async function readBody({ mediaTypes }: BodyDescription, request: HttpRequest): Promise<unknown> {
-  const type = headerOf(request, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  if (!mediaTypes.includes(type)) {
-    const came = type === '' ? 'none' : JSON.stringify(type.slice(0, 60));
-    throw new HttpFault(415, `A body of type ${mediaTypes.join(' or ')} is expected, got ${came}.`, {
-      [request.method === 'PATCH' ? 'accept-patch' : 'accept']: mediaTypes.join(', '),
-    });
-  }
+  const { method, headers } = request;
+  requireTextOfType(headers['content-type'], mediaTypes, method === 'PATCH' ? 'accept-patch' : 'accept');
   return parseJson(await request.body());
 }
 

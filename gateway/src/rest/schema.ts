@@ -106,3 +106,13 @@ export const IF_NONE_MATCH: Header = {
   name: 'If-None-Match',
   schema: { type: 'string', description: 'The ETag of the version that the client has.', examples: ['"7"'] },
 };
+
+/** `If-None-Match` of a write. */
+export const UNLESS_MATCH: Header = {
+  name: 'If-None-Match',
+  schema: {
+    type: 'string',
+    description: 'ETags of versions at which nothing is to be changed, or `*` for every version.',
+    examples: ['*'],
+  },
+};

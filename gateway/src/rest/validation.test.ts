@@ -41,7 +41,11 @@ describe('a body', () => {
         message: 'expected an amount of 0 to 99999999.99 with at most two decimals, got nothing',
       },
       { field: 'colour', message: 'expected one of name, description, price, stock, got an unknown member' },
-      { field: 'name', message: 'expected 1 to 200 characters, got ""' },
+      {
+        field: 'name',
+        message:
+          'expected 1 to 200 characters, some of them visible, no control characters or line breaks, got ""',
+      },
       { field: 'stock', message: 'expected a whole number of 0 to 1000000000, got 1.5' },
     ]);
   });
@@ -103,7 +107,26 @@ describe('a query', () => {
     ['limit=1.5', 'limit'],
     ['limit=x', 'limit'],
     ['limit=5&limit=5', 'limit'],
+    ['limit=0x10', 'limit'],
+    ['limit=0b11', 'limit'],
+    ['limit=1e1', 'limit'],
+    ['limit=%205', 'limit'],
+    ['limit=5%0a', 'limit'],
+    ['limit=+5', 'limit'],
+    ['limit=%2B5', 'limit'],
+    ['limit=-5', 'limit'],
+    ['limit=05', 'limit'],
+    ['limit=5.0', 'limit'],
+    ['limit=1_0', 'limit'],
+    ['limit=%D9%A5', 'limit'],
+    ['limit=Infinity', 'limit'],
     ['in_stock=yes', 'in_stock'],
+    ['in_stock=1', 'in_stock'],
+    ['in_stock=TRUE', 'in_stock'],
+    ['in_stock=', 'in_stock'],
+    ['min_price=1e1', 'min_price'],
+    ['min_price=+1', 'min_price'],
+    ['max_price=0x1', 'max_price'],
     ['min_price=cheap', 'min_price'],
     ['max_price=1.999', 'max_price'],
     ['sort=sideways', 'sort'],
@@ -114,5 +137,11 @@ describe('a query', () => {
     ['toString=1', 'toString'],
   ])('%j is refused by name', (query, field) => {
     expect(errorsOf(() => read(query))).toEqual([{ field, message: expect.stringMatching(/^expected /) }]);
+  });
+
+  it('quotes a number that is not written as one as it came', () => {
+    expect(errorsOf(() => read('limit=0x10'))).toEqual([
+      { field: 'limit', message: 'expected a whole number of 1 to 100, got "0x10"' },
+    ]);
   });
 });

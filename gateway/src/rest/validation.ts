@@ -17,12 +17,10 @@ const formats = {
   money: { type: 'number', validate: (value: number) => parseMoney(value) !== undefined },
 } as const;
 
-const ajv = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true, formats });
-/** For query parameters, which come as text. */
-const coercingAjv = new Ajv2020({
+const ajv = new Ajv2020({
   allErrors: true,
   verbose: true,
-  coerceTypes: true,
+  allowUnionTypes: true,
   useDefaults: true,
   formats,
 });
@@ -42,6 +40,16 @@ export function bodyReader<Body>(schema: JsonSchema): Reader<Body> {
   };
 }
 
+/** A whole number in its one spelling. (`Number` and ajv's coercion would read ` 5`, `0x10` and `1e1` as well.) */
+const WHOLE_NUMBER = /^(0|-?[1-9]\d{0,14})$/;
+
+/** The text of a parameter as the type of its schema, if it is written as one; the schema's check refuses others. */
+function typed({ type }: JsonSchema, text: string): string | number | boolean {
+  if (type === 'integer' && WHOLE_NUMBER.test(text)) return Number(text);
+  if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
+  return text;
+}
+
 /**
  * A reader of query strings (without the question mark) into the types of their schemas. Parameters that are unknown
  * or come twice are refused: a filter that is silently ignored is a wrong answer.
@@ -50,17 +58,17 @@ export function queryReader<Query>(
   properties: Readonly<Record<string, JsonSchema>>,
 ): (query: string) => Query {
   const schema: JsonSchema = { type: 'object', properties, additionalProperties: false };
-  const fits = coercingAjv.compile<Query>(schema);
+  const fits = ajv.compile<Query>(schema);
   return (query) => {
     const values: Record<string, unknown> = Object.create(null);
     for (const [name, value] of new URLSearchParams(query)) {
       if (name in values)
         throw invalidFields([{ field: name, message: 'expected once, came more than once' }]);
-      values[name] = value;
+      values[name] = typed(properties[name] ?? {}, value);
     }
-    // ajv changes texts to numbers and booleans and adds defaults, in place; a copy with a prototype is what it knows how to look at.
-    const coerced: unknown = { ...values };
-    if (fits(coerced)) return coerced;
+    // ajv adds defaults in place; a copy with a prototype is what it knows how to look at.
+    const complete: unknown = { ...values };
+    if (fits(complete)) return complete;
     throw invalidFields(fieldErrors(schema, fits.errors ?? [], 'the query', 'parameter'));
   };
 }

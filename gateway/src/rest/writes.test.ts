@@ -90,6 +90,61 @@ describe('changing a product', () => {
     expect(reply.body.current_version).toBe(pot.version);
   });
 
+  it.each<[string, Headers, object, number]>([
+    ['*', {}, OF_A_POT, 412],
+    ['*', { 'if-match': '"5"' }, OF_A_POT, 412],
+    ['*', { 'if-match': '*' }, OF_A_POT, 412],
+    ['*', { 'if-match': '"4"' }, OF_A_POT, 412],
+    ['*', {}, { ...OF_A_POT, version: 5 }, 412],
+    ['*', {}, { ...OF_A_POT, version: 4 }, 412],
+    ['"5"', { 'if-match': '*' }, OF_A_POT, 412],
+    ['W/"5"', { 'if-match': '"5"' }, OF_A_POT, 412],
+    ['"4", "5"', {}, OF_A_POT, 412],
+    ['"4"', {}, OF_A_POT, 428],
+    ['"4"', { 'if-match': '"4"' }, OF_A_POT, 412],
+    ['"4"', {}, { ...OF_A_POT, version: 4 }, 409],
+    ['5', { 'if-match': '"5"' }, OF_A_POT, 400],
+  ])('is refused by If-None-Match %s at version 5, beside %j', async (tags, headers, body, status) => {
+    pot.version = 5;
+    const reply = await put({ ...headers, 'if-none-match': tags }, body);
+    expect(reply.body.status).toBe(status);
+    if (status === 412) {
+      expect(reply.body).toMatchObject({ code: 'PRECONDITION_FAILED', current_version: 5 });
+      expect(reply.headers.get('etag')).toBe('"5"');
+    }
+    expect(pot).toMatchObject({ name: 'Pot', version: 5 });
+  });
+
+  it('goes through when If-None-Match names other versions only', async () => {
+    pot.version = 5;
+    const reply = await put({ 'if-match': '"5"', 'if-none-match': '"4", "x"' });
+    expect([reply.status, reply.body.version]).toEqual([200, 6]);
+    const ofNothing = await call('PUT', '/products/x', { headers: { 'if-none-match': '*' }, body: OF_A_POT });
+    expect(ofNothing.body).toMatchObject({ status: 404, code: 'PRODUCT_NOT_FOUND' });
+  });
+
+  it('is forbidden by If-None-Match for a deletion as well', async () => {
+    const remove = (tags: string) =>
+      call('DELETE', `/products/${pot.id}`, { headers: { 'if-none-match': tags } });
+    expect([(await remove('*')).status, (await remove('"1"')).status]).toEqual([412, 412]);
+    expect(store.products.size).toBe(1);
+    expect((await remove('"2"')).status).toBe(204);
+  });
+
+  it('without any field changes nothing, and still looks at the condition', async () => {
+    const patch = (headers: Headers, body: object = {}) =>
+      call('PATCH', `/products/${pot.id}`, { headers, body });
+    for (const body of [{}, { version: 1 }, { id: pot.id, created_at: 'then' }]) {
+      const reply = await patch({ 'if-match': '"1"' }, body);
+      expect([reply.status, reply.headers.get('etag'), reply.body.version]).toEqual([200, '"1"', 1]);
+    }
+    expect((await patch({ 'if-match': '*' })).status).toBe(200);
+    expect((await patch({ 'if-match': '"2"' })).status).toBe(412);
+    expect((await patch({ 'if-match': '*', 'if-none-match': '*' })).status).toBe(412);
+    expect((await patch({})).status).toBe(428);
+    expect(pot.version).toBe(1);
+  });
+
   it('with one tag is tried once', async () => {
     store.overtakes = 1;
     expect((await put({ 'if-match': '"1"' })).body).toMatchObject({ status: 412, current_version: 2 });

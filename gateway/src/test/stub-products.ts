@@ -34,7 +34,7 @@ export function productResolvers(store: StubStore): Resolvers {
     ...product,
   });
 
-  function change(id: string, expectedVersion: number, apply: (product: StubProduct) => void) {
+  function change(id: string, expectedVersion: number, apply: (product: StubProduct) => boolean) {
     const product = store.products.get(id);
     if (!product) return notFound;
     if (store.overtakes > 0) {
@@ -51,7 +51,7 @@ export function productResolvers(store: StubStore): Resolvers {
         current: shown(product),
       };
     }
-    apply(product);
+    if (!apply(product)) return shown(product);
     product.version += 1;
     return shown(product);
   }
@@ -91,7 +91,10 @@ export function productResolvers(store: StubStore): Resolvers {
       updateProduct: (_: unknown, args: unknown) => {
         const { id, expectedVersion, exact, input } = updateArguments.parse(args);
         if (!exact) throw new Error('REST must be exact');
-        return change(id, expectedVersion, (product) => Object.assign(product, fieldsOf.parse(input)));
+        return change(id, expectedVersion, (product) => {
+          Object.assign(product, fieldsOf.parse(input));
+          return Object.keys(input).length > 0;
+        });
       },
       deleteProduct: (_: unknown, args: unknown) => {
         const { id, expectedVersion } = updateArguments.pick({ id: true, expectedVersion: true }).parse(args);

@@ -151,6 +151,12 @@ describe('a body', () => {
     ]);
   });
 
+  it('of 1,000,000 bytes is handed on to its subgraph, though that call is longer', async () => {
+    const around = JSON.stringify({ username: '', password: 'x' });
+    const body = JSON.stringify({ username: 'x'.repeat(1_000_000 - around.length), password: 'x' });
+    expect([body.length, (await client.rest('POST', '/login', { body })).status]).toEqual([1_000_000, 401]);
+  });
+
   it('that ends before it is whole is never acted upon', async () => {
     const registration = JSON.stringify({
       username: 'half-sent',

@@ -1,5 +1,6 @@
 // One trace a request: from the gateway through its plan, the subgraphs, SQL and Redis, and across the queue.
 import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, secretsUsed } from '../support/client.js';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp.js';
@@ -150,6 +151,34 @@ it('records nothing of a request that its caller has not sampled', async () => {
   await client.rest('POST', '/orders', { token: account.token, body, headers: { traceparent } });
   await traceOf((headers) => client.rest('GET', '/products', { headers }), ['gateway GET /products']);
   expect(receiver.spansOf(traceId)).toEqual([]);
+});
+
+it("hands on a stranger's traceparent only, to every service and job, and no tracestate or baggage", async () => {
+  const received: IncomingHttpHeaders[] = [];
+  const subgraph = createServer(({ headers }, response) => {
+    received.push(headers);
+    response.setHeader('content-type', 'application/json').end('{"data":{"products":null}}');
+  });
+  await new Promise<void>((resolve) => subgraph.listen(0, '127.0.0.1', resolve));
+  const address = subgraph.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  const gateway = await system.another('gateway', { PRODUCTS_URL: `http://127.0.0.1:${port}/graphql` });
+  const traceId = randomBytes(16).toString('hex');
+  const strange = { tracestate: 'vendor=strange-state', baggage: 'user=strange-baggage' };
+  const headers = { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01`, ...strange };
+  await fetch(`${gateway.url}/products`, { headers });
+  await gateway.stop();
+  subgraph.close();
+  expect(received.map(({ traceparent }) => traceparent?.slice(0, 35))).toEqual([`00-${traceId}`]);
+  expect(JSON.stringify(received)).not.toContain('strange');
+  const body = { product_id: productId, quantity: 1 };
+  await client.rest('POST', '/orders', { token: account.token, body, headers });
+  await eventually(
+    async () => receiver.spansOf(traceId).map(({ name }) => name),
+    (names) => names.includes('job settle-order'),
+    5_000,
+  );
+  expect(receiver.text()).not.toContain('strange');
 });
 
 it('keeps no more of a name than its beginning', async () => {

@@ -47,9 +47,13 @@ type UpdateParameters = [
 ];
 
 /**
- * Compare-and-swap. An edit that leaves the stock alone may be based on any version since the last edit of content,
- * because only sales lie between; `exact` demands the current one.
+ * An edit that leaves the stock alone may be based on any version since the last edit of content, because only sales
+ * lie between; `exact` ($3) demands the current one.
  */
+const GUARD = `id = $1 AND archived_at IS NULL
+      AND (version = $2 OR (NOT $3 AND content_version <= $2 AND $2 <= version))`;
+
+/** Compare-and-swap. */
 const updateGuarded: Statement<UpdateParameters, Product> = statement(
   'products_update',
   `UPDATE products.products
@@ -60,9 +64,14 @@ const updateGuarded: Statement<UpdateParameters, Product> = statement(
           version = version + 1,
           content_version = CASE WHEN $9 THEN version + 1 ELSE content_version END,
           updated_at = now()
-    WHERE id = $1 AND archived_at IS NULL
-      AND (version = $2 OR (NOT $3 AND content_version <= $2 AND $2 <= version))
+    WHERE ${GUARD}
 RETURNING ${PRODUCT_COLUMNS}`,
+);
+
+/** What an update finds that changes nothing. */
+const selectGuarded: Statement<[id: string, expectedVersion: number, exact: boolean], Product> = statement(
+  'products_guarded',
+  `SELECT ${PRODUCT_COLUMNS} FROM products.products WHERE ${GUARD}`,
 );
 
 const archiveGuarded: Statement<[id: string, expectedVersion: number], Product> = statement(
@@ -94,6 +103,8 @@ export interface ProductTable {
     price: string;
     stock: number;
   }): Promise<Product>;
+  /** The product, by the guard of `update` and past the cache; undefined when the guard did not hold. */
+  unchanged(id: string, expectedVersion: number, exact: boolean): Promise<Product | undefined>;
   /** Undefined when the guard did not hold: no such product, or another version. */
   update(
     id: string,
@@ -124,6 +135,8 @@ export function createProductTable(pool: pg.Pool, cache: ProductCache): ProductT
       if (!inserted) throw new Error(`product ${id} was not inserted`);
       return inserted;
     },
+    unchanged: async (id, expectedVersion, exact) =>
+      (await selectGuarded(pool, id, expectedVersion, exact))[0],
     update: (id, expectedVersion, exact, change) =>
       cache.write(
         id,

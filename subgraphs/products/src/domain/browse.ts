@@ -2,7 +2,7 @@
 import { badInput } from '@holdfast/platform/errors';
 import { parseMoney } from '@holdfast/platform/money';
 import { type Connection, pageSize, toConnection } from '@holdfast/platform/pages';
-import { came, check, isPlainText } from '@holdfast/platform/validation';
+import { came, check, isStorable } from '@holdfast/platform/validation';
 import {
   type ProductFilter,
   type ProductOrder,
@@ -30,8 +30,7 @@ function filterOf(filter: unknown): ProductFilter {
 function sortKeyOf(order: ProductOrder, after: string): string[] {
   const key = productSortKey(order, after);
   const [first = ''] = key;
-  const fits =
-    order === 'NAME_ASC' ? isPlainText(first) : key.length === 1 || parseMoney(first) !== undefined;
+  const fits = order === 'NAME_ASC' ? isStorable(first) : key.length === 1 || parseMoney(first) !== undefined;
   if (!fits) throw badInput('after', `expected the cursor that a page of this list gave, got ${came(after)}`);
   return key;
 }

@@ -113,10 +113,12 @@ export function createCatalogue(table: ProductTable): Catalogue {
       if (!checked.ok) return updateWithoutKept(id, expectedVersion, input, checked.invalid);
       if (!id) return notFound(given);
       const change: ProductChange = checked.value;
-      const setsStock = change.stock !== undefined;
-      return (
-        (await table.update(id, expectedVersion, exact || setsStock, change)) ?? refusal(id, expectedVersion)
-      );
+      const isEmpty = Object.values(change).every((value) => value === undefined);
+      const isExact = exact || change.stock !== undefined;
+      const product = isEmpty
+        ? await table.unchanged(id, expectedVersion, isExact)
+        : await table.update(id, expectedVersion, isExact, change);
+      return product ?? refusal(id, expectedVersion);
     },
 
     remove: async (given, expectedVersion) => {

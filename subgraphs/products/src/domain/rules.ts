@@ -1,6 +1,6 @@
-// What a product may be. The CHECK constraints of the table say the same once more.
+// What a product may be. The CHECK constraints of the table hold its amounts once more.
 import { parseMoney } from '@holdfast/platform/money';
-import { came, isPlainText } from '@holdfast/platform/validation';
+import { came, isMultilineText, isPlainText, isVisible, lengthOf } from '@holdfast/platform/validation';
 import { z } from 'zod';
 
 const MAX_NAME = 200;
@@ -14,19 +14,20 @@ export const MAX_STOCK = 1_000_000_000;
 
 const got = (rule: string) => (issue: { input?: unknown }) => `expected ${rule}, got ${came(issue.input)}`;
 
-const nameRule = `1 to ${MAX_NAME} characters, no control characters`;
+const nameRule = `1 to ${MAX_NAME} characters, some of them visible, no control characters or line breaks`;
 const name = z
   .string({ error: got(nameRule) })
+  // Before the ends are trimmed, or a line break there would pass.
+  .refine(isPlainText, { error: got(nameRule) })
   .trim()
-  .min(1, { error: got(nameRule) })
-  .max(MAX_NAME, { error: got(nameRule) })
-  .refine(isPlainText, { error: got(nameRule) });
+  .refine((text) => isVisible(text) && lengthOf(text) <= MAX_NAME, { error: got(nameRule) });
 
-const descriptionRule = `at most ${MAX_DESCRIPTION} characters, no control characters`;
+const descriptionRule = `at most ${MAX_DESCRIPTION} characters, no control characters but tabs and line breaks`;
 const description = z
   .string({ error: got(descriptionRule) })
-  .max(MAX_DESCRIPTION, { error: got(descriptionRule) })
-  .refine(isPlainText, { error: got(descriptionRule) });
+  .refine((text) => isMultilineText(text) && lengthOf(text) <= MAX_DESCRIPTION, {
+    error: got(descriptionRule),
+  });
 
 const priceRule = 'an amount of 0 to 99999999.99 with at most two decimals';
 const price = z
@@ -52,17 +53,13 @@ export const productRules = z.object({
   stock,
 });
 
-/** A change: at least one field; null removes the description and is refused elsewhere. */
-export const changeRules = z
-  .object({
-    name: name.optional(),
-    description: description.nullable().optional(),
-    price: price.optional(),
-    stock: stock.optional(),
-  })
-  .refine((change) => Object.values(change).some((value) => value !== undefined), {
-    error: 'expected at least one of name, description, price, stock; got none',
-  });
+/** A change of some fields, or of none; null removes the description and is refused elsewhere. */
+export const changeRules = z.object({
+  name: name.optional(),
+  description: description.nullable().optional(),
+  price: price.optional(),
+  stock: stock.optional(),
+});
 
 const deltaRule = `a whole number other than 0, at most ${MAX_STOCK} either way`;
 export const adjustRules = z.object({

@@ -1,5 +1,5 @@
 // Accounts: opening one, and finding one by a name.
-import { came, check, type InvalidInput, isPlainText } from '@holdfast/platform/validation';
+import { came, check, type InvalidInput, isStorable } from '@holdfast/platform/validation';
 import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts.js';
 import type { PasswordHasher } from './password-hashing.js';
 import type { CommonPasswords } from './password-rules.js';
@@ -64,7 +64,7 @@ export async function findByName(
   name: string,
 ): Promise<AccountWithHash | undefined> {
   // PostgreSQL refuses U+0000 in a text; nobody's name has one.
-  if (name.length > MAX_NAME || !isPlainText(name)) return undefined;
+  if (name.length > MAX_NAME || !isStorable(name)) return undefined;
   // Folded here and not by PostgreSQL, to which İ is an i: limits of tries would count it for another name.
   return name.includes('@')
     ? accounts.byEmail(normalizeEmail(name))

@@ -22,16 +22,19 @@ const username = z.string().regex(USERNAME, {
   error: ({ input }) => `expected 3 to 64 of letters, digits and _ . -, got ${came(input)}`,
 });
 
+const addressExpected = ({ input }: { input?: unknown }) =>
+  `expected an e-mail address such as ada@example.com, got ${came(input)}`;
+
 const email = z
   .string()
+  // Before the ends are trimmed, or a line break there would pass.
+  .refine(isPlainText, { abort: true, error: addressExpected })
   .overwrite(normalizeEmail)
   .max(MAX_EMAIL, {
     abort: true,
     error: ({ input }) => `expected at most ${MAX_EMAIL} characters, got ${String(input).length}`,
   })
-  .refine((address) => isPlainText(address) && z.regexes.email.test(address), {
-    error: ({ input }) => `expected an e-mail address such as ada@example.com, got ${came(input)}`,
-  });
+  .refine((address) => z.regexes.email.test(address), { error: addressExpected });
 
 /** By what an account is known. */
 export type Names = Pick<Registration, 'username' | 'email'>;

@@ -1,0 +1,70 @@
+// What makes a request unfit at every path: HTTP leaves it to the server to refuse these, and Node lets them pass.
+import type { IncomingMessage } from 'node:http';
+import { type AppError, badInput } from './errors.js';
+import { HttpFault } from './http-fault.js';
+
+/**
+ * Fields with one value by which something here is decided. Node joins those that come twice to one value that
+ * neither of them had. (Lists as `If-Match` and `Prefer` may come in several fields: RFC 9110, 5.3.)
+ */
+const SINGLE_FIELDS = [
+  'Access-Control-Request-Method',
+  'Authorization',
+  'Content-Type',
+  'Host',
+  'Idempotency-Key',
+  'Origin',
+  'Service-Authorization',
+  'X-Request-Timeout-Ms',
+];
+const SINGLE_FIELD_BY_KEY = new Map(SINGLE_FIELDS.map((name) => [name.toLowerCase(), name]));
+
+/** The first field that has one value and came more than once. */
+function repeatedField({ rawHeaders }: IncomingMessage): string | undefined {
+  const seen = new Set<string>();
+  // Names and values take turns.
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = SINGLE_FIELD_BY_KEY.get(rawHeaders[at]?.toLowerCase() ?? '');
+    if (name === undefined) continue;
+    if (seen.has(name)) return name;
+    seen.add(name);
+  }
+  return undefined;
+}
+
+/** Whether every % begins the escape of a byte, and the bytes are UTF-8 (RFC 3986, 2.5). */
+function isPercentEncoded(text: string): boolean {
+  if (!text.includes('%')) return true;
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Why the request is refused, whatever it asks for; undefined when it is fit.
+ * @param maxAuthorization in bytes: what is forwarded to another server must fit into that one's bounds
+ */
+export function requestFault(
+  message: IncomingMessage,
+  maxAuthorization: number,
+): AppError | HttpFault | undefined {
+  const { headers, httpVersion, url = '' } = message;
+  // RFC 9112, 3.2.
+  if (headers.host === undefined && httpVersion === '1.1')
+    return badInput('Host', 'expected the name of the server, got nothing');
+  const repeated = repeatedField(message);
+  if (repeated !== undefined) return badInput(repeated, 'expected one field, got more than one');
+  const { length } = headers.authorization ?? '';
+  if (length > maxAuthorization)
+    return new HttpFault(
+      431,
+      `Authorization of at most ${maxAuthorization} bytes is expected, got ${length}.`,
+    );
+  const mark = url.indexOf('?');
+  const [path, query] = mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)];
+  const faulty = !isPercentEncoded(path) ? 'path' : !isPercentEncoded(query) ? 'query' : undefined;
+  return faulty && badInput(faulty, 'expected percent-encoded UTF-8, with %25 for a percent sign');
+}
