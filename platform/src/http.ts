@@ -26,6 +26,8 @@ export interface HttpRequest {
   readonly requestId: string;
   /** When the answer is of no use any more, ms since the epoch. */
   readonly deadlineAt: number;
+  /** Whether the caller has closed the connection and will not read the reply. */
+  readonly isAbandoned: () => boolean;
   /** What is learnt on the way and belongs in the log line. */
   readonly trail: Trail;
   /** The whole body. @throws {HttpFault} 413, or 400 when it ends early */
@@ -156,6 +158,7 @@ function requestOf(
     remoteAddress: message.socket.remoteAddress ?? '',
     requestId: requestIdOf(message.headers[REQUEST_ID_HEADER]),
     deadlineAt: deadlineOf(isPublic ? undefined : message.headers[TIMEOUT_HEADER], timeoutMs),
+    isAbandoned: () => message.socket.destroyed,
     trail: {},
     body: () => readBody(message, maxBodyBytes),
   };
