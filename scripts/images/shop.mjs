@@ -7,7 +7,11 @@ export async function placeAnOrder(gateway) {
   const call = async (path, expected, body, token) => {
     const reply = await fetch(gateway + path, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+      headers: {
+        'content-type': 'application/json',
+        'idempotency-key': randomUUID(),
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
       body: JSON.stringify(body),
     });
     const text = await reply.text();

@@ -24,6 +24,7 @@ const PASSED_THROUGH = [
   'CORS_ORIGINS',
   'OPERATIONS',
   'PERSISTED_OPERATIONS_FILE',
+  'IDEMPOTENCY_KEY',
   'MAX_DEPTH',
   'MAX_ALIASES',
   'MAX_ROOT_FIELDS',
@@ -34,6 +35,7 @@ const PASSED_THROUGH = [
 const CHOICES: Record<string, string[]> = {
   LOG_LEVEL: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
   CATALOG_WRITERS: ['everyone', 'staff'],
+  IDEMPOTENCY_KEY: ['optional', 'required'],
 };
 /** The last ops port is 103 above the gateway's. */
 const HIGHEST_PORT = 65_535 - 103;

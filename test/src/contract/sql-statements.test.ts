@@ -105,7 +105,7 @@ describe.each([
       { users: 0, products: 1, orders: 0 },
     ],
     ['an edit', (id: string) => patch(id), { users: 0, products: 1, orders: 0 }],
-    ['an order', (id: string) => order(id), { users: 0, products: lookUp, orders: 2 }],
+    ['an order with a key', (id: string) => order(id), { users: 0, products: lookUp, orders: 3 }],
     [
       'a page of orders',
       () => client.rest('GET', '/orders', { token: account.token }),
