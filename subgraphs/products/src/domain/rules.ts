@@ -1,4 +1,5 @@
 // What a product may be. The CHECK constraints of the table say the same once more.
+import { idempotencyKey } from '@holdfast/platform/idempotency';
 import { parseMoney } from '@holdfast/platform/money';
 import { came, isPlainText } from '@holdfast/platform/validation';
 import { z } from 'zod';
@@ -46,6 +47,7 @@ export const productRules = z.object({
   description: description.nullish().transform((text) => text ?? null),
   price,
   stock,
+  idempotencyKey,
 });
 
 /** A change: at least one field; null removes the description and is refused elsewhere. */
@@ -67,6 +69,7 @@ export const adjustRules = z.object({
     .min(-MAX_STOCK, { error: got(deltaRule) })
     .max(MAX_STOCK, { error: got(deltaRule) })
     .refine((delta) => delta !== 0, { error: got(deltaRule) }),
+  idempotencyKey,
 });
 
 const searchRule = '1 to 200 characters, no control characters';
