@@ -24,6 +24,7 @@ import { type KeyRing, openKeyRing } from './domain/key-ring.js';
 import { publishedMaxAgeS } from './domain/key-schedule.js';
 import { createPasswordHasher } from './domain/password-hashing.js';
 import { readCommonPasswords } from './domain/password-rules.js';
+import { createSuccessors } from './domain/refresh-tokens.js';
 import { createSessions } from './domain/sessions.js';
 import { countLogins, observeSigningKeys } from './metrics.js';
 import { resolvers } from './resolvers.js';
@@ -57,6 +58,7 @@ async function createDomain({ settings, log, pool, accounts, keys }: DomainParts
         sessions: createSessionStore(pool),
         hasher,
         issueAccessToken,
+        successorsOf: createSuccessors(settings.SERVICE_SECRET),
         refreshTtlDays: settings.REFRESH_TOKEN_TTL_DAYS,
         log,
       }),
