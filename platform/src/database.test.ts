@@ -14,6 +14,7 @@ describe('isDatabaseUnavailable', () => {
     ['one of several refused connections', new AggregateError([withCode('ECONNREFUSED')])],
     ['a cause', new Error('outer', { cause: withCode('08006') })],
     ['a full pool', new Error('timeout exceeded when trying to connect')],
+    ['what Prisma makes of a connection that is refused after the deadline', withCode('SERVICE_UNAVAILABLE')],
     ['what Prisma makes of a server that recovers', fromAdapter('P2039', { originalCode: '57P03' })],
   ])('says so of %s', (_, error) => {
     expect(isDatabaseUnavailable(error)).toBe(true);

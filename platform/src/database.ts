@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { Logger } from './log.js';
 import { type Connected, MeasuredPool } from './measured-pool.js';
 import { sqlStatements } from './metrics.js';
+import { RequestPool } from './request-pool.js';
 import { tracedCall } from './tracing.js';
 
 export interface PoolOptions {
@@ -30,7 +31,7 @@ class CountingClient extends pg.Client {
 }
 
 /** Statements of ours are traced where they are named; Prisma's, which have no name, here. */
-class TracedPool extends MeasuredPool {
+class TracedPool extends RequestPool {
   override query = ((...args: Parameters<pg.Pool['query']>) => {
     const [config] = args as readonly unknown[];
     const isPrismas = typeof config === 'object' && config !== null && !('name' in config);
@@ -39,7 +40,10 @@ class TracedPool extends MeasuredPool {
   }) as pg.Pool['query'];
 }
 
-/** A pool for requests. Waiting for a connection and running a statement are bounded in time. */
+/**
+ * A pool for requests. Waiting for a connection and running a statement are bounded in time. Under a deadline that has
+ * passed (deadline.ts) a connection is refused as SERVICE_UNAVAILABLE.
+ */
 export function createPool(options: PoolOptions): pg.Pool {
   return openPool(options, { statement_timeout: STATEMENT_TIMEOUT_MS, Client: CountingClient }, TracedPool);
 }
@@ -136,9 +140,12 @@ export function statement<Params extends readonly unknown[], Row extends pg.Quer
     (await tracedCall(spanName, SQL, () => db.query<Row>({ name, text, values: [...params] }))).rows;
 }
 
-/** SQLSTATE classes and codes, and socket errors, that mean "the database cannot be reached right now". */
+/**
+ * SQLSTATE classes and codes, and socket errors, that mean "the database cannot be reached right now"; and the code that
+ * Prisma keeps of the error by which RequestPool refuses a connection.
+ */
 const UNAVAILABLE =
-  /^(08...|57P0[1-3]|57014|53300|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|P1001|P1002|P1008|P1017|P2024|P2037)$/;
+  /^(SERVICE_UNAVAILABLE|08...|57P0[1-3]|57014|53300|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|P1001|P1002|P1008|P1017|P2024|P2037)$/;
 const UNAVAILABLE_MESSAGES =
   /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Can't reach database server|Server has closed the connection|Cannot use a pool after/;
 

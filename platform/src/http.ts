@@ -36,6 +36,8 @@ export interface HttpRequest {
   readonly requestId: string;
   /** When the answer is of no use any more, ms since the epoch. */
   readonly deadlineAt: number;
+  /** Whether the caller has closed the connection and will not read the reply. */
+  readonly isAbandoned: () => boolean;
   /** What is learnt on the way and belongs in the log line. */
   readonly trail: Trail;
   /** Why it is refused, whatever it asks for. The handler throws it, so that the refusal counts as its other replies do. */
@@ -138,6 +140,7 @@ function requestOf(
     remoteAddress: message.socket.remoteAddress ?? '',
     requestId: requestIdOf(message.headers[REQUEST_ID_HEADER]),
     deadlineAt: deadlineOf(isPublic ? undefined : message.headers[TIMEOUT_HEADER], timeoutMs),
+    isAbandoned: () => message.socket.destroyed,
     trail: {},
     fault: requestFault(message, MAX_AUTHORIZATION_BYTES),
     body: () => readBody(message, maxBodyBytes, cut),
@@ -155,6 +158,7 @@ const unreadRequest = (): HttpRequest => ({
   deadlineAt: Date.now(),
   trail: {},
   fault: undefined,
+  isAbandoned: () => false,
   body: async () => Buffer.alloc(0),
 });
 

@@ -11,6 +11,7 @@ import { answerGraphQL, createGraphQLServer, type RequestContext, requestContext
 import { measureRootFields } from './graphql-metrics.js';
 import { type Handler, HttpFault, type HttpRequest, type Reply } from './http.js';
 import type { Logger } from './log.js';
+import { boundMutations } from './mutation-deadlines.js';
 import { type CallerCheck, SERVICE_TOKEN_HEADER } from './service-tokens.js';
 import type { TokenVerifier } from './tokens.js';
 
@@ -64,6 +65,7 @@ export async function createSubgraph<Context extends RequestContext>(
 ): Promise<Subgraph> {
   const { log, verify, checkCaller, context, routes = {} } = options;
   const schema = buildSubgraphSchema([{ typeDefs: parse(options.typeDefs), resolvers: options.resolvers }]);
+  boundMutations(schema);
   measureRootFields(schema);
   const server = createGraphQLServer<Context>({
     schema,

@@ -1,4 +1,5 @@
 // What the database refuses, whatever the code above it does.
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from './testing.js';
@@ -96,6 +97,20 @@ describe('products', () => {
     const row = { order_id: '01900000-0000-7000-8000-000000000000', product_id, quantity, status: 'HELD' };
     expect(await verdict('products.reservations', row)).toBe(expected);
   });
+});
+
+test('an idempotency key of a user is there once, and names a product', async () => {
+  const product_id = await insert('products.products', product);
+  const use = { user_id: randomUUID(), key: 'k', request_hash: Buffer.from('h'), product_id };
+  const table = 'products.idempotency_keys';
+  await insert(table, use);
+  await insert(table, { ...use, user_id: randomUUID() });
+  await client.query('SAVEPOINT before');
+  expect(await verdict(table, use)).toBe('idempotency_keys_pkey');
+  await client.query('ROLLBACK TO before');
+  await expect(client.query('DELETE FROM products.products')).rejects.toThrow(
+    'idempotency_keys_product_id_fkey',
+  );
 });
 
 describe('orders', () => {

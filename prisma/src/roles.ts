@@ -35,6 +35,7 @@ export async function grantRoles(client: pg.ClientBase, passwords: RolePasswords
   try {
     await client.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
     for (const service of SERVICES) await client.query(ownSchemaGrants(service, serviceRole(service)));
+    await client.query(withheldRights());
     for (const service of QUEUE_SERVICES) await client.query(queueGrants(serviceRole(service)));
     // What a service needs to tell whether the database is as new as itself: see status.ts.
     await client.query(
@@ -88,6 +89,11 @@ function ownSchemaGrants(schema: string, role: string): string {
     GRANT USAGE ON SCHEMA ${quote(schema)} TO ${quote(role)};
     GRANT ${rights} ON ALL TABLES IN SCHEMA ${quote(schema)} TO ${quote(role)};
     ALTER DEFAULT PRIVILEGES IN SCHEMA ${quote(schema)} GRANT ${rights} ON TABLES TO ${quote(role)};`;
+}
+
+/** What a service may not do to its own tables: a key is written with its effect, and then only read and swept. */
+function withheldRights(): string {
+  return `REVOKE UPDATE ON products.idempotency_keys FROM ${quote(serviceRole('products'))}`;
 }
 
 function queueGrants(role: string): string {

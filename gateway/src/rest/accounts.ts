@@ -11,10 +11,20 @@ import {
 } from './account-schemas.js';
 import { changePassword } from './change-password.js';
 import { invalidInput } from './faults.js';
+import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.js';
 import { logoutEverywhere } from './logout-everywhere.js';
 import { operation } from './operation.js';
 import { problem } from './problem.js';
-import { type Answer, done, JSON_BODY, type Refusal, type Route, route } from './route.js';
+import {
+  type Answer,
+  type Call,
+  done,
+  headerOf,
+  JSON_BODY,
+  type Refusal,
+  type Route,
+  route,
+} from './route.js';
 
 type RegisterResult =
   | ({ readonly __typename: 'User' } & Account)
@@ -126,15 +136,26 @@ const refresh = route({
   summary: 'Exchanges a refresh token for a new session. Each token works once',
   tag: 'Accounts',
   secured: false,
+  headers: [
+    idempotencyKeyHeader(
+      'The same token with the same key gives the same next refresh token, as long as that was not used; without a key, a token that is presented a second time ends its session.',
+    ),
+  ],
   body: { schema: refreshToken, mediaTypes: JSON_BODY },
   replies: { 200: { description: 'The new session', content: { schema: session } } },
   problems: ['INVALID_CREDENTIALS'],
-  operation: operation<{ readonly refreshSession: SessionResult }, { readonly refreshToken: string }>(
-    `mutation RefreshSession($refreshToken: String!) {
-      refreshSession(refreshToken: $refreshToken) { ${SESSION_FIELDS} }
+  operation: operation<
+    { readonly refreshSession: SessionResult },
+    { readonly refreshToken: string; readonly idempotencyKey: string | undefined }
+  >(
+    `mutation RefreshSession($refreshToken: String!, $idempotencyKey: String) {
+      refreshSession(refreshToken: $refreshToken, idempotencyKey: $idempotencyKey) { ${SESSION_FIELDS} }
     }`,
   ),
-  variables: ({ body }: { readonly body: RefreshBody }) => ({ refreshToken: body.refresh_token }),
+  variables: ({ body, request }: Call<unknown, RefreshBody>) => ({
+    refreshToken: body.refresh_token,
+    idempotencyKey: readIdempotencyKey(headerOf(request, 'idempotency-key')),
+  }),
   answer: (data) => opened(data.refreshSession),
 });
 

@@ -136,17 +136,6 @@ export const LIST_PARAMETERS: Readonly<Record<string, JsonSchema>> = {
   user_id: { ...uuid, description: 'the id of a user, with scope=all' },
 };
 
-export const IDEMPOTENCY_KEY: Header = {
-  name: 'Idempotency-Key',
-  schema: {
-    type: 'string',
-    minLength: 1,
-    description:
-      'The same key with the same body gives the same order, however often it is sent. 1 to 255 printable ASCII characters.',
-    examples: ['8e03978e-40d5-43dd-bc93-6894a57f9324'],
-  },
-};
-
 export const PREFER: Header = {
   name: 'Prefer',
   schema: {

@@ -1,7 +1,7 @@
 // REST: orders, one by one.
 import { hasCurrent } from './entity-tag.js';
 import { invalidInput } from './faults.js';
-import { readIdempotencyKey } from './idempotency-key.js';
+import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.js';
 import { list } from './list-orders.js';
 import { operation } from './operation.js';
 import { advance, cancel } from './order-changes.js';
@@ -11,7 +11,6 @@ import {
   detailedOrder,
   detailedRepresentation,
   headersOf,
-  IDEMPOTENCY_KEY,
   newOrder,
   ORDER_FIELDS,
   type OrderResult,
@@ -101,6 +100,10 @@ function placed(result: CreateOrderResult, applied: string | undefined): Answer 
     }
   }
 }
+
+const IDEMPOTENCY_KEY = idempotencyKeyHeader(
+  'The same key with the same body gives the same order, however often it is sent; without one, a call that is sent twice is two orders. A shop may require it (`IDEMPOTENCY_KEY=required`), and then a call without it is 400.',
+);
 
 const create = route({
   method: 'POST',

@@ -1,8 +1,10 @@
 // REST: the catalogue.
 import { entityTag, hasCurrent } from './entity-tag.js';
 import { invalidInput } from './faults.js';
+import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.js';
 import { nextPageLink } from './link.js';
 import { operation } from './operation.js';
+import { problem } from './problem.js';
 import { patch, put, remove } from './product-changes.js';
 import {
   INVALID_INPUT,
@@ -17,7 +19,7 @@ import {
   productAnswer,
   representation,
 } from './product-schemas.js';
-import { done, headerOf, JSON_BODY, notFound, type Route, route } from './route.js';
+import { type Call, done, headerOf, JSON_BODY, notFound, type Refusal, type Route, route } from './route.js';
 import { IF_NONE_MATCH } from './schema.js';
 
 interface ProductQuery {
@@ -108,6 +110,8 @@ const get = route({
   },
 });
 
+type CreateResult = ProductResult | Refusal<'IdempotencyKeyReused'> | InvalidInput;
+
 const create = route({
   method: 'POST',
   path: '/products',
@@ -115,22 +119,35 @@ const create = route({
   summary: 'Adds a product to the catalogue',
   tag: 'Products',
   secured: true,
+  headers: [
+    idempotencyKeyHeader('The same key with the same body creates one product, however often it is sent.'),
+  ],
   body: { schema: newProduct, mediaTypes: JSON_BODY },
   replies: {
-    201: { description: 'The product', content: { schema: product }, headers: ['ETag', 'Location'] },
+    201: {
+      description: 'The product; with an Idempotency-Key that was used before, that product as it is now',
+      content: { schema: product },
+      headers: ['ETag', 'Location'],
+    },
   },
-  problems: ['FORBIDDEN'],
+  problems: ['FORBIDDEN', 'IDEMPOTENCY_KEY_REUSED'],
   operation: operation<
-    { readonly createProduct: ProductResult | InvalidInput },
-    { readonly input: ProductBody }
+    { readonly createProduct: CreateResult },
+    { readonly input: ProductBody & { readonly idempotencyKey?: string } }
   >(
     `mutation CreateProduct($input: CreateProductInput!) {
-      createProduct(input: $input) { __typename ... on Product { ${PRODUCT_FIELDS} } ${INVALID_INPUT} }
+      createProduct(input: $input) {
+        __typename ... on Product { ${PRODUCT_FIELDS} } ... on IdempotencyKeyReused { message } ${INVALID_INPUT}
+      }
     }`,
   ),
-  variables: ({ body }: { readonly body: ProductBody }) => ({ input: body }),
+  variables: ({ body, request }: Call<unknown, ProductBody>) => ({
+    input: { ...body, idempotencyKey: readIdempotencyKey(headerOf(request, 'idempotency-key')) },
+  }),
   answer: ({ createProduct: result }) => {
     if (result.__typename === 'InvalidInput') return invalidInput(result.errors);
+    if (result.__typename === 'IdempotencyKeyReused')
+      return problem('IDEMPOTENCY_KEY_REUSED', result.message);
     return productAnswer(201, result, { location: `/products/${result.id}` });
   },
 });

@@ -18,6 +18,7 @@ let pot: StubProduct;
 beforeEach(() => {
   store.products.clear();
   store.orderInputs.length = 0;
+  store.productInputs.length = 0;
   store.orderStatus = 'CONFIRMED';
   store.overtakes = 0;
   pot = store.addProduct();
@@ -169,6 +170,23 @@ describe('changing a product', () => {
     expect(reply.body).toMatchObject({ description: null, price: 3, version: 1 });
     const invalid = await call('POST', '/products', { body: { ...OF_A_POT, name: 'invalid' } });
     expect(invalid.body).toMatchObject({ status: 400, code: 'INVALID_INPUT', errors: [{ field: 'name' }] });
+  });
+
+  it('makes one with a key, and says 422 when the key was used for something else', async () => {
+    const body = { name: 'Cup', price: 3, stock: 1 };
+    const made = await call('POST', '/products', { headers: { 'idempotency-key': '"abc"' }, body });
+    expect(made.status).toBe(201);
+    await call('POST', '/products', { body });
+    expect(store.productInputs).toEqual([
+      { name: 'Cup', price: '3.00', stock: 1, idempotencyKey: 'abc' },
+      { name: 'Cup', price: '3.00', stock: 1 },
+    ]);
+    const reused = await call('POST', '/products', { body: { ...body, name: 'reused' } });
+    expect(reused.body).toMatchObject({ status: 422, code: 'IDEMPOTENCY_KEY_REUSED' });
+    const headers = { 'idempotency-key': 'ä' };
+    const malformed = await call('POST', '/products', { headers, body });
+    expect(malformed.body).toMatchObject({ status: 400, errors: [{ field: 'Idempotency-Key' }] });
+    expect(store.productInputs).toHaveLength(3);
   });
 });
 

@@ -82,6 +82,11 @@ export function productResolvers(store: StubStore): Resolvers {
     Mutation: {
       createProduct: (_: unknown, args: unknown) => {
         const { input } = z.object({ input: fieldsOf }).parse(args);
+        store.productInputs.push(z.object({ input: z.unknown() }).parse(args).input);
+        if (input.name === 'reused') {
+          const code = 'IDEMPOTENCY_KEY_REUSED';
+          return { __typename: 'IdempotencyKeyReused', code, message: 'Used before.' };
+        }
         if (input.name === 'invalid') {
           const errors = [{ field: 'name', message: 'expected another name' }];
           return { __typename: 'InvalidInput', code: 'INVALID_INPUT', message: 'Please mend: name.', errors };

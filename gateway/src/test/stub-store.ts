@@ -20,6 +20,8 @@ export interface StubStore {
   readonly products: Map<string, StubProduct>;
   /** Every `createOrder` input that came. */
   readonly orderInputs: unknown[];
+  /** Every `createProduct` input that came. */
+  readonly productInputs: unknown[];
   /** What every `allOrders` was asked for. */
   readonly orderQueries: unknown[];
   /** The status of the next order. */
@@ -37,6 +39,7 @@ export function createStubStore(): StubStore {
   const store: StubStore = {
     products,
     orderInputs: [],
+    productInputs: [],
     orderQueries: [],
     orderStatus: 'CONFIRMED',
     overtakes: 0,

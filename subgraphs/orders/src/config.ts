@@ -22,6 +22,8 @@ export const settings = {
   /** The products service's GraphQL endpoint: where prices are read. */
   PRODUCTS_URL: z.url(),
   PRODUCTS_TIMEOUT_MS: milliseconds(3_000, 30_000),
+  /** Whether an order must carry an idempotency key. Without one, a double click is two orders. */
+  IDEMPOTENCY_KEY: z.enum(['optional', 'required']).default('optional'),
 };
 
 export const readOrdersSettings = (env: NodeJS.ProcessEnv) => readSettings(settings, env);

@@ -1,7 +1,7 @@
 // What the orders service counts of its own.
 import { type Statement, statement } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
-import { Counter, conflictCounter, Histogram, labelledCounter, registry } from '@holdfast/platform/metrics';
+import { conflictCounter, Histogram, labelledCounter, registry } from '@holdfast/platform/metrics';
 import { createScrapedGauges } from '@holdfast/platform/scraped-gauges';
 import type pg from 'pg';
 
@@ -23,13 +23,6 @@ const settlements = new Histogram({
   registers: [registry],
 });
 export const observeSettlement = (seconds: number): void => settlements.observe(Math.max(0, seconds));
-
-const replays = new Counter({
-  name: 'idempotent_replays_total',
-  help: 'Orders that were not placed again because their key had placed one before.',
-  registers: [registry],
-});
-export const countReplay = (): void => replays.inc();
 
 const SAME = 'The same number from every instance: take the max.';
 

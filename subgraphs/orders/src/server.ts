@@ -32,7 +32,8 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
     serviceToken: () => serviceTokens('products'),
   });
   const settlements = listenForSettlements(settings.DATABASE_DIRECT_URL ?? url, log);
-  const placeOrder = createPlaceOrder(orders, prices, settlements);
+  const isKeyRequired = settings.IDEMPOTENCY_KEY === 'required';
+  const placeOrder = createPlaceOrder({ orders, prices, settlements, isKeyRequired });
   const subgraph = await createSubgraph({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
     resolvers,

@@ -21,6 +21,10 @@ export const settings = {
   /** `on`: in Redis when REDIS_URL is given, in the process otherwise, which is right for one instance only. */
   CACHE: z.enum(['on', 'off']).default('on'),
   CACHE_MAX_BYTES: z.coerce.number().int().min(1_000_000).default(64_000_000),
+  /** How long a key that came with a new product or a change of stock is kept: a retry after that is a new request. */
+  IDEMPOTENCY_KEY_DAYS: z.coerce.number().int().min(1).max(3_650).default(90),
+  /** How often older keys are deleted, ms. */
+  IDEMPOTENCY_SWEEP_MS: z.coerce.number().int().min(100).max(86_400_000).default(3_600_000),
   /** Who may write the catalogue: any signed-in account, or staff only. */
   CATALOG_WRITERS: z.enum(['everyone', 'staff']).default('everyone'),
 };

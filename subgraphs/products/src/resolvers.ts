@@ -31,8 +31,8 @@ export const resolvers: Resolvers = {
   },
   Mutation: {
     createProduct: (_, { input }, context) => {
-      requireWriter(context);
-      return context.catalogue.create(input);
+      const { id: userId } = requireWriter(context);
+      return context.catalogue.create(userId, input);
     },
     updateProduct: (_, { id, expectedVersion, input, exact }, context) => {
       requireWriter(context);
@@ -42,9 +42,9 @@ export const resolvers: Resolvers = {
       requireWriter(context);
       return context.catalogue.remove(id, expectedVersion);
     },
-    adjustStock: (_, { id, delta }, context) => {
-      requireWriter(context);
-      return context.catalogue.adjustStock(id, delta);
+    adjustStock: (_, { id, ...change }, context) => {
+      const { id: userId } = requireWriter(context);
+      return context.catalogue.adjustStock(userId, id, change);
     },
   },
   Product: {

@@ -1,21 +1,32 @@
 // Puts the products service together.
 import { readFile } from 'node:fs/promises';
-import { checkDatabase, createPool } from '@holdfast/platform/database';
+import { checkDatabase, createPool, createWorkerPool } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
 import { wantsNoCache } from '@holdfast/platform/no-cache';
 import { startWorker } from '@holdfast/platform/queue';
 import type { RunningService } from '@holdfast/platform/service';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
+import { type Sweeper, startSweeper } from '@holdfast/platform/sweeper';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { ProductsSettings } from './config.js';
 import { createProductLoader } from './context.js';
 import { openProductCache } from './data/cache/open.js';
+import { sweepKeys } from './data/idempotency-keys.js';
 import { createProductTable } from './data/products.js';
 import { createReservations } from './data/reservations.js';
 import { createCatalogue } from './domain/catalogue.js';
 import { stockJobs } from './jobs.js';
 import { resolvers } from './resolvers.js';
+
+/** Sweeps over a connection of its own: it is no request's statement. */
+function startSweeping(settings: ProductsSettings, log: Logger): Sweeper {
+  const { DATABASE_URL: url, IDEMPOTENCY_KEY_DAYS: days, IDEMPOTENCY_SWEEP_MS: everyMs } = settings;
+  const pool = createWorkerPool({ url, max: 1, applicationName: 'products sweep', log });
+  const sweep = (max: number) => sweepKeys(pool, max, days);
+  const sweeper = startSweeper({ what: 'old idempotency keys', sweep, everyMs, log });
+  return { stop: () => sweeper.stop().then(() => pool.end()) };
+}
 
 export async function startProducts(settings: ProductsSettings, log: Logger): Promise<RunningService> {
   const { DATABASE_URL: url, DATABASE_POOL_MAX: max } = settings;
@@ -43,13 +54,14 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
     handlers: (db) => stockJobs(createReservations(db, cache)),
     log,
   });
+  const sweeper = startSweeping(settings, log);
 
   return {
     handler: subgraph.handler,
     onFault: subgraph.onFault,
     checks: { database: () => checkDatabase(pool), queue: () => worker.check() },
     close: async () => {
-      await worker.stop();
+      await Promise.all([worker.stop(), sweeper.stop()]);
       await subgraph.close();
       await Promise.all([pool.end(), closeCache()]);
     },

@@ -25,7 +25,7 @@ export function observeHashing(semaphore: Semaphore): void {
 
 const countLogin = labelledCounter({
   name: 'logins_total',
-  help: 'Logins; refused: too many passwords were waiting to be hashed, error: the service could not tell.',
+  help: 'Logins; refused: too many passwords were waiting, or the time was over; error: the service could not tell.',
   label: 'outcome',
   values: ['ok', 'bad_credentials', 'refused', 'error'],
 });

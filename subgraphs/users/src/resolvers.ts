@@ -21,7 +21,8 @@ export const resolvers = {
   Mutation: {
     register: (_, { input }, { register }) => register(input),
     login: (_, { input }, { sessions }) => sessions.login(input),
-    refreshSession: (_, { refreshToken }, { sessions }) => sessions.refresh(refreshToken),
+    refreshSession: (_, { refreshToken, idempotencyKey }, { sessions }) =>
+      sessions.refresh(refreshToken, idempotencyKey),
     logout: async (_, { refreshToken }, { sessions }) => {
       await sessions.logout(refreshToken);
       return true;

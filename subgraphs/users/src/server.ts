@@ -6,6 +6,7 @@ import type { Logger } from '@holdfast/platform/log';
 import type { RunningService } from '@holdfast/platform/service';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
+import { type Sweeper, startSweeper } from '@holdfast/platform/sweeper';
 import { createTokenVerifier } from '@holdfast/platform/tokens';
 import type pg from 'pg';
 import type { UsersSettings } from './config.js';
@@ -23,7 +24,7 @@ import { type KeyRing, openKeyRing } from './domain/key-ring.js';
 import { publishedMaxAgeS } from './domain/key-schedule.js';
 import { createPasswordHasher } from './domain/password-hashing.js';
 import { readCommonPasswords } from './domain/password-rules.js';
-import { type SessionSweeper, startSessionSweeper } from './domain/session-sweeper.js';
+import { createSuccessors } from './domain/refresh-tokens.js';
 import { createSessions } from './domain/sessions.js';
 import { countLogins, observeSigningKeys } from './metrics.js';
 import { resolvers } from './resolvers.js';
@@ -57,6 +58,7 @@ async function createDomain({ settings, log, pool, accounts, keys }: DomainParts
         sessions: createSessionStore(pool),
         hasher,
         issueAccessToken,
+        successorsOf: createSuccessors(settings.SERVICE_SECRET),
         refreshTtlDays: settings.REFRESH_TOKEN_TTL_DAYS,
         log,
       }),
@@ -73,9 +75,15 @@ async function createDomain({ settings, log, pool, accounts, keys }: DomainParts
 }
 
 /** Sweeps over a connection of its own: it is no request's statement. */
-function startSweeping({ DATABASE_URL: url, SESSION_SWEEP_MS }: UsersSettings, log: Logger): SessionSweeper {
+function startSweeping({ DATABASE_URL: url, SESSION_SWEEP_MS }: UsersSettings, log: Logger): Sweeper {
   const pool = createWorkerPool({ url, max: 1, applicationName: 'users sweep', log });
-  const sweeper = startSessionSweeper({ sweep: createSessionSweep(pool), everyMs: SESSION_SWEEP_MS, log });
+  const sweepSessions = createSessionSweep(pool);
+  const sweeper = startSweeper({
+    what: 'old sessions',
+    sweep: async (max) => (await sweepSessions(max)).families,
+    everyMs: SESSION_SWEEP_MS,
+    log,
+  });
   return { stop: () => sweeper.stop().then(() => pool.end()) };
 }
 

@@ -1,11 +1,9 @@
 // Old sessions are deleted, all of them, and no others: also by two at once, and beside a refresh.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createLogger } from '@holdfast/platform/log';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createSessionSweep, type SweepSessions } from './data/session-sweep.js';
 import { createSessionStore } from './data/sessions.js';
-import { startSessionSweeper } from './domain/session-sweeper.js';
 import { startTestUsers, type TestUsers } from './testing.js';
 import { callsTo } from './testing-calls.js';
 
@@ -149,27 +147,6 @@ describe('a sweep of sessions', () => {
 });
 
 describe('the sweeper', () => {
-  it('sweeps in batches until nothing is left, again after its pause, and not after its end', async () => {
-    const swept: number[] = [];
-    const answers = [100, 100, 3];
-    const sweeper = startSessionSweeper({
-      sweep: async (maxFamilies) => {
-        const families = answers.shift() ?? 0;
-        swept.push(families);
-        if (swept.length === 4) throw new Error('PostgreSQL is away');
-        return { families, tokens: maxFamilies };
-      },
-      everyMs: 20,
-      log: createLogger('users', 'silent'),
-    });
-    while (swept.length < 6) await new Promise((resolve) => setTimeout(resolve, 5));
-    await sweeper.stop();
-    expect(swept.slice(0, 5)).toEqual([100, 100, 3, 0, 0]);
-    const { length } = swept;
-    await new Promise((resolve) => setTimeout(resolve, 60));
-    expect(swept).toHaveLength(length);
-  });
-
   it('is at work in the service, every SESSION_SWEEP_MS', async () => {
     const sweeping = await startTestUsers({ SESSION_SWEEP_MS: '100' });
     try {

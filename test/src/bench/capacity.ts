@@ -20,6 +20,7 @@ interface Workload {
     readonly method: 'GET' | 'POST';
     readonly path: string;
     readonly body?: string;
+    readonly headers?: Readonly<Record<string, string>>;
   };
   readonly status: number;
 }
@@ -45,12 +46,12 @@ async function run(pool: Pool, workload: Workload, token: string): Promise<numbe
   const caller = async () => {
     while (started < workload.requests) {
       started += 1;
-      const { method, path, body } = workload.request(started);
+      const { method, path, body, headers } = workload.request(started);
       const startedAt = performance.now();
       const reply = await pool.request({
         method,
         path,
-        headers: { ...JSON_TYPE, authorization: `Bearer ${token}` },
+        headers: { ...JSON_TYPE, authorization: `Bearer ${token}`, ...headers },
         ...(body !== undefined && { body }),
       });
       const text = await reply.body.text();
@@ -102,6 +103,7 @@ try {
         method: 'POST',
         path: '/orders',
         body: JSON.stringify({ product_id: id(count), quantity: 1 }),
+        headers: { 'idempotency-key': crypto.randomUUID() },
       }),
       status: 201,
     },

@@ -105,8 +105,8 @@ describe.each([
       { users: 0, products: 1, orders: 0 },
     ],
     ['an edit', (id: string) => patch(id), { users: 0, products: 1, orders: 0 }],
-    // Its price is read from the database in any case.
-    ['an order', (id: string) => order(id), { users: 0, products: 1, orders: 2 }],
+    ['an order with a key', (id: string) => order(id), { users: 0, products: 1, orders: 3 }],
+    ['a new product with a key', () => create(), { users: 0, products: 1, orders: 0 }],
     [
       'a page of orders',
       () => client.rest('GET', '/orders', { token: account.token }),
@@ -132,6 +132,8 @@ describe.each([
       headers: { 'if-match': '"1"' },
       body: { name: 'Renamed' },
     });
+  const create = () =>
+    client.rest('POST', '/products', { token: account.token, body: { name: 'New', price: 1, stock: 1 } });
   const order = (id: string) =>
     client.rest('POST', '/orders', { token: account.token, body: { product_id: id, quantity: 1 } });
 });

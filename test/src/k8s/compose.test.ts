@@ -129,6 +129,10 @@ describe('compose.yaml', () => {
     }
   });
 
+  it('takes no order without a key: sent twice, it would be two', () => {
+    expect(services['orders']?.environment['IDEMPOTENCY_KEY']).toBe('required');
+  });
+
   it('gives Grafana the dashboards, and Prometheus the rules and every service by its ops port', async () => {
     expect(services['grafana']?.volumes[0]).toMatch(/^\.\/k8s\/components\/dashboards:/);
     expect(

@@ -11,7 +11,7 @@ import { brokenReferences, type ExternalSecrets } from './references.js';
 import { parseObjects, renderAll, VARIANTS, type Variant } from './render.js';
 import { createValidator, type Validator } from './schemas.js';
 import { hardeningFaults, imageFaults } from './security.js';
-import { settingFaults } from './settings.js';
+import { plainSettings, settingFaults } from './settings.js';
 
 let rendered: Record<Variant, KubernetesObject[]>;
 let validate: Validator;
@@ -47,6 +47,10 @@ describe.each(VARIANTS)('%s', (variant) => {
 
   test('gives every service the settings that it needs, and none that it does not know', () => {
     expect(settingFaults(rendered[variant])).toEqual([]);
+  });
+
+  test('takes no order without a key: sent twice, it would be two', () => {
+    expect(plainSettings(rendered[variant], 'orders')).toMatchObject({ IDEMPOTENCY_KEY: 'required' });
   });
 
   test('gives no container more than it needs', () => {

@@ -61,8 +61,10 @@ it.each(zeros)('%s: %s stands at 0 for each %s from the start', async (name, met
 
 it('counters and gauges without labels stand at 0 from the start', async () => {
   expect((await scrape(at('users'))).get('argon2_refused_total')).toBe(0);
+  for (const name of ['users', 'products', 'orders'] as const)
+    expect([name, (await scrape(at(name))).get('idempotent_replays_total')]).toEqual([name, 0]);
   const orders = await scrape(at('orders'));
-  for (const name of ['idempotent_replays_total', 'orders_pending', 'orders_oldest_pending_seconds'])
+  for (const name of ['orders_pending', 'orders_oldest_pending_seconds'])
     expect([name, orders.get(name)]).toEqual([name, 0]);
 });
 

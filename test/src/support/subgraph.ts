@@ -7,12 +7,13 @@ export interface SubgraphCall {
   readonly variables?: object;
   /** The end user's access token. */
   readonly token?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export async function askSubgraph(
   system: System,
   service: Subgraph,
-  { query, variables = {}, token }: SubgraphCall,
+  { query, variables = {}, token, headers = {} }: SubgraphCall,
 ): Promise<GraphQLReply> {
   const response = await fetch(system.subgraphUrl(service), {
     method: 'POST',
@@ -20,6 +21,7 @@ export async function askSubgraph(
       'content-type': 'application/json',
       ...(await system.serviceHeaders(service)),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...headers,
     },
     body: JSON.stringify({ query, variables }),
   });

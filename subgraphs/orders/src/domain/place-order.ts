@@ -1,14 +1,20 @@
 // Placing an order: the price of this moment, then the order and its job in one statement, then the wait for what
 // becomes of it. A retry with the same key finds the order that the first try made, whatever happened to its reply.
-import { createHash } from 'node:crypto';
+import { badInput } from '@holdfast/platform/errors';
+import {
+  countReplay,
+  type IdempotencyKeyReused,
+  keyFault,
+  keyReused,
+  requestHash,
+} from '@holdfast/platform/idempotency';
 import { isId } from '@holdfast/platform/pages';
 import { check, type InvalidInput } from '@holdfast/platform/validation';
 import { v7 as uuidv7 } from 'uuid';
 import type { NewOrder, Order, OrderTable } from '../data/orders.js';
 import type { Prices } from '../data/prices.js';
 import type { Settlements } from '../data/settlements.js';
-import { countReplay } from '../metrics.js';
-import type { IdempotencyKeyReused, OutOfStock, ProductNotFound } from './problems.js';
+import type { OutOfStock, ProductNotFound } from './problems.js';
 import { type OrderRequest, orderRules } from './rules.js';
 
 export type Placed = Order | OutOfStock | ProductNotFound | IdempotencyKeyReused | InvalidInput;
@@ -27,9 +33,7 @@ export type PlaceOrder = (input: unknown, call: Call) => Promise<Placed>;
 const ANSWER_MS = 500;
 
 const hashOf = ({ productId, quantity }: OrderRequest): Buffer =>
-  createHash('sha256')
-    .update(JSON.stringify([productId.toLowerCase(), quantity]))
-    .digest();
+  requestHash([productId.toLowerCase(), quantity]);
 
 const noSuchProduct = (productId: string): ProductNotFound => ({
   __typename: 'ProductNotFound',
@@ -37,12 +41,7 @@ const noSuchProduct = (productId: string): ProductNotFound => ({
   message: `There is no product ${JSON.stringify(productId.slice(0, 64))}.`,
 });
 
-const keyReused = (): IdempotencyKeyReused => ({
-  __typename: 'IdempotencyKeyReused',
-  code: 'IDEMPOTENCY_KEY_REUSED',
-  message:
-    'This idempotency key was used before with another product or quantity. Use a new key for a new order.',
-});
+const KEY_REUSED = keyReused('another product or quantity');
 
 /** What the caller is told of an order: the order itself, or why it was rejected. */
 function outcomeOf(order: Order): Placed {
@@ -53,7 +52,17 @@ function outcomeOf(order: Order): Placed {
   return { __typename: 'OutOfStock', code: 'OUT_OF_STOCK', message, available };
 }
 
-export function createPlaceOrder(orders: OrderTable, prices: Prices, settlements: Settlements): PlaceOrder {
+export interface PlaceOrderDependencies {
+  readonly orders: OrderTable;
+  readonly prices: Prices;
+  readonly settlements: Settlements;
+  /** Whether an order without a key is refused as BAD_USER_INPUT: sent twice, it would be two orders. */
+  readonly isKeyRequired: boolean;
+}
+
+export function createPlaceOrder(dependencies: PlaceOrderDependencies): PlaceOrder {
+  const { orders, prices, settlements, isKeyRequired } = dependencies;
+
   /** The order as it is once it is settled, or at `untilMs`. */
   async function settled(order: Order, untilMs: number): Promise<Order> {
     let current = order;
@@ -73,7 +82,7 @@ export function createPlaceOrder(orders: OrderTable, prices: Prices, settlements
     if (request.idempotencyKey === undefined) return undefined;
     const before = await orders.byIdempotencyKey(userId, request.idempotencyKey);
     if (!before) return undefined;
-    if (before.requestHash === null || !hashOf(request).equals(before.requestHash)) return keyReused();
+    if (before.requestHash === null || !hashOf(request).equals(before.requestHash)) return KEY_REUSED;
     countReplay();
     return outcomeOf(await settled(before, untilMs));
   }
@@ -106,6 +115,7 @@ export function createPlaceOrder(orders: OrderTable, prices: Prices, settlements
     if (!checked.ok) return checked.invalid;
     const request = checked.value;
     const { productId, quantity, idempotencyKey: key } = request;
+    if (isKeyRequired && key === undefined) throw badInput('idempotencyKey', keyFault(undefined));
     if (!isId(productId)) return noSuchProduct(productId);
     const untilMs = Math.min(Date.now() + request.waitMs, deadlineAt - ANSWER_MS);
     const replayed = await replay(userId, request, untilMs);
@@ -120,7 +130,7 @@ export function createPlaceOrder(orders: OrderTable, prices: Prices, settlements
     );
     if (placed === 'no such product') return noSuchProduct(productId);
     // Another request with the same key was faster: its order is the answer.
-    if (placed === 'key used') return (await replay(userId, request, untilMs)) ?? keyReused();
+    if (placed === 'key used') return (await replay(userId, request, untilMs)) ?? KEY_REUSED;
     return outcomeOf(placed);
   };
 }

@@ -10,7 +10,6 @@ interface Problem<Name extends string, Code extends string> {
 
 export type OutOfStock = Problem<'OutOfStock', 'OUT_OF_STOCK'> & { readonly available: number };
 export type ProductNotFound = Problem<'ProductNotFound', 'PRODUCT_NOT_FOUND'>;
-export type IdempotencyKeyReused = Problem<'IdempotencyKeyReused', 'IDEMPOTENCY_KEY_REUSED'>;
 export type OrderNotFound = Problem<'OrderNotFound', 'ORDER_NOT_FOUND'>;
 export type OrderNotCancellable = Problem<'OrderNotCancellable', 'ORDER_NOT_CANCELLABLE'> & {
   readonly current: Order;

@@ -1,4 +1,5 @@
 // What an order may ask for.
+import { idempotencyKey } from '@holdfast/platform/idempotency';
 import { came } from '@holdfast/platform/validation';
 import { z } from 'zod';
 
@@ -9,7 +10,6 @@ const got = (rule: string) => (issue: { input?: unknown }) => `expected ${rule},
 
 const quantityRule = `a whole number of 1 to ${MAX_QUANTITY}`;
 const waitRule = `a whole number of 0 to ${MAX_WAIT_MS} ms`;
-const keyRule = '1 to 255 printable ASCII characters';
 
 export const orderRules = z.object({
   productId: z.string(),
@@ -17,11 +17,7 @@ export const orderRules = z.object({
     .int()
     .min(1, { error: got(quantityRule) })
     .max(MAX_QUANTITY, { error: got(quantityRule) }),
-  idempotencyKey: z
-    .string()
-    .regex(/^[\x20-\x7e]{1,255}$/, { error: got(keyRule) })
-    .nullish()
-    .transform((key) => key ?? undefined),
+  idempotencyKey,
   waitMs: z
     .int()
     .min(0, { error: got(waitRule) })

@@ -1,9 +1,10 @@
 // The rows of `products.products`. What decides about a write is in the WHERE of one statement; its row is the answer.
-import { createPrismaClient, type PrismaClient, type Product as ProductModel } from '@holdfast/database';
+import type { Product as ProductModel } from '@holdfast/database';
 import { type Statement, statement } from '@holdfast/platform/database';
 import type pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import type { ProductCache } from './cache/product-cache.js';
+import { type Idempotency, isKeyUsed } from './idempotency-keys.js';
 import { type ProductPageQuery, pageKey, selectProductPage } from './product-pages.js';
 
 /** A product as the service handles it: the price is a decimal string. */
@@ -33,6 +34,33 @@ const selectByIds: Statement<[ids: string[]], Product> = statement(
   'products_by_ids',
   `SELECT ${PRODUCT_COLUMNS} FROM products.products WHERE id = ANY($1::uuid[])`,
 );
+
+type KeyParameters = [userId: string | null, key: string | null, hash: Buffer | null];
+
+/** No row when the user has used the key before: whoever creates at the same time with it waits for the first. */
+const insertOnce: Statement<
+  [id: string, name: string, description: string | null, price: string, stock: number, ...KeyParameters],
+  Product
+> = statement(
+  'products_insert',
+  `WITH first_use AS (
+     INSERT INTO products.idempotency_keys (user_id, key, request_hash, product_id)
+     SELECT $6::uuid, $7::text, $8::bytea, $1::uuid WHERE $7 IS NOT NULL
+     ON CONFLICT (user_id, key) DO NOTHING
+     RETURNING product_id
+   )
+   INSERT INTO products.products (id, name, description, price, stock)
+   SELECT $1, $2, $3, $4::numeric, $5::int WHERE $7 IS NULL OR EXISTS (SELECT FROM first_use)
+RETURNING ${PRODUCT_COLUMNS}`,
+);
+
+const selectByKey: Statement<[userId: string, key: string], Product & { readonly requestHash: Buffer }> =
+  statement(
+    'products_by_idempotency_key',
+    `SELECT used.request_hash AS "requestHash", ${PRODUCT_COLUMNS}
+       FROM products.idempotency_keys used JOIN products.products ON products.id = used.product_id
+      WHERE used.user_id = $1 AND used.key = $2`,
+  );
 
 type UpdateParameters = [
   id: string,
@@ -82,14 +110,27 @@ const archiveGuarded: Statement<[id: string, expectedVersion: number], Product> 
 RETURNING ${PRODUCT_COLUMNS}`,
 );
 
-// Stock above the limit, which comes of cancelled orders, can be taken from like any other.
-const adjustGuarded: Statement<[id: string, delta: number, maxStock: number], Product> = statement(
-  'products_adjust_stock',
-  `UPDATE products.products
-      SET stock = stock + $2, version = version + 1, updated_at = now()
-    WHERE id = $1 AND archived_at IS NULL AND stock::bigint + $2 BETWEEN 0 AND greatest($3, stock)
-RETURNING ${PRODUCT_COLUMNS}`,
-);
+/**
+ * Stock above the limit, which comes of cancelled orders, can be taken from like any other.
+ *
+ * The guards come first and the key after them, because a change that they refuse leaves the key unused. Of two that
+ * carry one key at once, the second waits for the row, then breaks the primary key of the keys, which undoes its change.
+ */
+const adjustOnce: Statement<[id: string, delta: number, maxStock: number, ...KeyParameters], Product> =
+  statement(
+    'products_adjust_stock',
+    `WITH adjusted AS (
+       UPDATE products.products
+          SET stock = stock + $2, version = version + 1, updated_at = now()
+        WHERE id = $1 AND archived_at IS NULL AND stock::bigint + $2 BETWEEN 0 AND greatest($3, stock)
+          AND NOT EXISTS (SELECT FROM products.idempotency_keys WHERE user_id = $4::uuid AND key = $5::text)
+       RETURNING ${PRODUCT_COLUMNS}
+     ), key_use AS (
+       INSERT INTO products.idempotency_keys (user_id, key, request_hash, product_id)
+       SELECT $4, $5, $6::bytea, id FROM adjusted WHERE $5 IS NOT NULL
+     )
+     SELECT * FROM adjusted`,
+  );
 
 /** What the domain asks of the table. Pages show no archived products. */
 export interface ProductTable {
@@ -97,12 +138,10 @@ export interface ProductTable {
   /** As PostgreSQL has them at this moment, past the cache: for what decides something. Archived ones included. */
   stored(ids: readonly string[]): Promise<Product[]>;
   page(query: ProductPageQuery): Promise<Product[]>;
-  insert(product: {
-    name: string;
-    description: string | null;
-    price: string;
-    stock: number;
-  }): Promise<Product>;
+  /** Undefined when the key was used before. */
+  insert(product: NewProduct, idempotency: Idempotency | undefined): Promise<Product | undefined>;
+  /** What was done under the user's key, from the database and not from the cache. */
+  byKey(userId: string, key: string): Promise<KeyUse | undefined>;
   /** The product, by the guard of `update` and past the cache; undefined when the guard did not hold. */
   unchanged(id: string, expectedVersion: number, exact: boolean): Promise<Product | undefined>;
   /** Undefined when the guard did not hold: no such product, or another version. */
@@ -114,26 +153,47 @@ export interface ProductTable {
   ): Promise<Product | undefined>;
   /** Undefined when the guard did not hold. */
   archive(id: string, expectedVersion: number): Promise<Product | undefined>;
-  /** Undefined when there is no such product, or the stock would go below 0 or be raised above `maxStock`. */
-  adjustStock(id: string, delta: number, maxStock: number): Promise<Product | undefined>;
+  /** Undefined when there is no such product, the stock would go below 0 or be raised above `maxStock`, or the key was used before. */
+  adjustStock(
+    id: string,
+    delta: number,
+    maxStock: number,
+    idempotency: Idempotency | undefined,
+  ): Promise<Product | undefined>;
 }
+
+/** The hash of the first request that came with a key, and the product as it is now. */
+export interface KeyUse {
+  readonly requestHash: Buffer;
+  readonly product: Product;
+}
+
+const keyParameters = ({ userId, key, hash }: Partial<Idempotency> = {}): KeyParameters => [
+  userId ?? null,
+  key ?? null,
+  hash ?? null,
+];
 
 /** The table over `pool`, read through `cache` and written around its fences. */
 export function createProductTable(pool: pg.Pool, cache: ProductCache): ProductTable {
-  const prisma: PrismaClient = createPrismaClient(pool);
   const stored: ProductTable['stored'] = (ids) => selectByIds(pool, [...ids]);
   return {
     byIds: (ids) => cache.byIds(ids, stored),
     stored,
     page: (query) => cache.page(pageKey(query), () => selectProductPage(pool, query)),
-    insert: async (product) => {
+    insert: ({ name, description, price, stock }, idempotency) => {
       const id = uuidv7();
-      const inserted = await cache.write(id, async () => {
-        const row = await prisma.product.create({ data: { ...product, id } });
-        return { ...row, price: row.price.toFixed(2) };
-      });
-      if (!inserted) throw new Error(`product ${id} was not inserted`);
-      return inserted;
+      const key = keyParameters(idempotency);
+      return cache.write(
+        id,
+        async () => (await insertOnce(pool, id, name, description, price, stock, ...key))[0],
+      );
+    },
+    byKey: async (userId, key) => {
+      const [use] = await selectByKey(pool, userId, key);
+      if (!use) return undefined;
+      const { requestHash, ...product } = use;
+      return { requestHash, product };
     },
     unchanged: async (id, expectedVersion, exact) =>
       (await selectGuarded(pool, id, expectedVersion, exact))[0],
@@ -144,8 +204,15 @@ export function createProductTable(pool: pg.Pool, cache: ProductCache): ProductT
       ),
     archive: (id, expectedVersion) =>
       cache.write(id, async () => (await archiveGuarded(pool, id, expectedVersion))[0]),
-    adjustStock: (id, delta, maxStock) =>
-      cache.write(id, async () => (await adjustGuarded(pool, id, delta, maxStock))[0]),
+    adjustStock: (id, delta, maxStock, idempotency) =>
+      cache.write(id, async () => {
+        try {
+          return (await adjustOnce(pool, id, delta, maxStock, ...keyParameters(idempotency)))[0];
+        } catch (error) {
+          if (isKeyUsed(error)) return undefined;
+          throw error;
+        }
+      }),
   };
 }
 

@@ -174,7 +174,7 @@ describe('a product that was deleted', () => {
       const table = createProductTable(pool, NO_CACHE);
       await table.archive(productId, 1);
       expect(await table.update(productId, 2, true, { name: 'Back again' })).toBeUndefined();
-      expect(await table.adjustStock(productId, 1, 100)).toBeUndefined();
+      expect(await table.adjustStock(productId, 1, 100, undefined)).toBeUndefined();
       expect(await table.archive(productId, 2)).toBeFalsy();
       expect((await table.byIds([productId]))[0]).toMatchObject({ name: 'Kettle', stock: 5, version: 2 });
     } finally {

@@ -1,6 +1,14 @@
-// The catalogue: what may be written, and what comes of a write. Every write is a compare-and-swap.
+// The catalogue: what may be written, and what comes of a write. A write of something that exists is a compare-and-swap;
+// what has no version to be compared with, a new product and a relative change of stock, is done once for each key.
+import {
+  countReplay,
+  type IdempotencyKeyReused,
+  keyReused,
+  requestHash,
+} from '@holdfast/platform/idempotency';
 import { isId } from '@holdfast/platform/pages';
 import { check, type InvalidInput } from '@holdfast/platform/validation';
+import type { Idempotency } from '../data/idempotency-keys.js';
 import type { Product, ProductChange, ProductTable } from '../data/products.js';
 import { countConflict } from '../metrics.js';
 import { adjustRules, changeRules, MAX_STOCK, productRules } from './rules.js';
@@ -31,8 +39,11 @@ export interface ProductDeleted {
   readonly id: string;
 }
 
+export type Created = Product | IdempotencyKeyReused | InvalidInput;
+export type Adjusted = Product | OutOfStock | ProductNotFound | IdempotencyKeyReused | InvalidInput;
+
 export interface Catalogue {
-  create(input: unknown): Promise<Product | InvalidInput>;
+  create(userId: string, input: unknown): Promise<Created>;
   update(
     id: string,
     expectedVersion: number,
@@ -40,7 +51,7 @@ export interface Catalogue {
     input: unknown,
   ): Promise<Product | VersionConflict | ProductNotFound | InvalidInput>;
   remove(id: string, expectedVersion: number): Promise<ProductDeleted | VersionConflict | ProductNotFound>;
-  adjustStock(id: string, delta: number): Promise<Product | OutOfStock | ProductNotFound | InvalidInput>;
+  adjustStock(userId: string, id: string, change: unknown): Promise<Adjusted>;
 }
 
 const notFound = (id: string): ProductNotFound => ({
@@ -59,6 +70,15 @@ const conflict = (expectedVersion: number, current: Product): VersionConflict =>
 
 /** An id as it is stored: UUIDs are compared without case. */
 const idOf = (given: string): string | undefined => (isId(given) ? given.toLowerCase() : undefined);
+
+const KEY_REUSED = keyReused('another operation or input');
+
+/** A key with what it stands for; undefined without one. */
+const idempotencyOf = (
+  userId: string,
+  key: string | undefined,
+  request: readonly (string | number | null)[],
+): Idempotency | undefined => (key === undefined ? undefined : { userId, key, hash: requestHash(request) });
 
 /** The catalogue over its table. */
 export function createCatalogue(table: ProductTable): Catalogue {
@@ -101,10 +121,44 @@ export function createCatalogue(table: ProductTable): Catalogue {
     );
   }
 
+  /** Says why a change of the stock of `id` by `delta` was not made. */
+  async function adjustRefusal(
+    id: string,
+    delta: number,
+  ): Promise<OutOfStock | ProductNotFound | InvalidInput> {
+    const current = await live(id);
+    if (!current) return notFound(id);
+    if (delta > 0) return tooMuch(current.stock, delta);
+    return {
+      __typename: 'OutOfStock',
+      code: 'OUT_OF_STOCK',
+      message: `${-delta} units cannot be taken: ${current.stock} are there.`,
+      available: current.stock,
+    };
+  }
+
+  /** The answer to a key that was used before; undefined when it was not. */
+  async function replay(
+    idempotency: Idempotency | undefined,
+  ): Promise<Product | IdempotencyKeyReused | undefined> {
+    const use = idempotency && (await table.byKey(idempotency.userId, idempotency.key));
+    if (!use) return undefined;
+    if (!use.requestHash.equals(idempotency.hash)) return KEY_REUSED;
+    countReplay();
+    return use.product;
+  }
+
   return {
-    create: async (input) => {
+    create: async (userId, input) => {
       const checked = check(productRules, input);
-      return checked.ok ? table.insert(checked.value) : checked.invalid;
+      if (!checked.ok) return checked.invalid;
+      const { idempotencyKey, ...product } = checked.value;
+      const { name, description, price, stock } = product;
+      const request = ['createProduct', name, description, price, stock];
+      const idempotency = idempotencyOf(userId, idempotencyKey, request);
+      const outcome = (await table.insert(product, idempotency)) ?? (await replay(idempotency));
+      if (!outcome) throw new Error('a product was not inserted, and its key was not used before');
+      return outcome;
     },
 
     update: async (given, expectedVersion, exact, input) => {
@@ -128,22 +182,18 @@ export function createCatalogue(table: ProductTable): Catalogue {
       return refusal(id, expectedVersion);
     },
 
-    adjustStock: async (given, delta) => {
+    adjustStock: async (userId, given, change) => {
       const id = idOf(given);
       if (!id) return notFound(given);
-      const checked = check(adjustRules, { delta });
+      const checked = check(adjustRules, change);
       if (!checked.ok) return checked.invalid;
-      const adjusted = await table.adjustStock(id, delta, MAX_STOCK);
-      if (adjusted) return adjusted;
-      const current = await live(id);
-      if (!current) return notFound(id);
-      if (delta > 0) return tooMuch(current.stock, delta);
-      return {
-        __typename: 'OutOfStock',
-        code: 'OUT_OF_STOCK',
-        message: `${-delta} units cannot be taken: ${current.stock} are there.`,
-        available: current.stock,
-      };
+      const { delta, idempotencyKey } = checked.value;
+      const idempotency = idempotencyOf(userId, idempotencyKey, ['adjustStock', id, delta]);
+      return (
+        (await table.adjustStock(id, delta, MAX_STOCK, idempotency)) ??
+        (await replay(idempotency)) ??
+        adjustRefusal(id, delta)
+      );
     },
   };
 }

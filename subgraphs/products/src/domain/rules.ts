@@ -1,4 +1,5 @@
 // What a product may be. The CHECK constraints of the table hold its amounts once more.
+import { idempotencyKey } from '@holdfast/platform/idempotency';
 import { parseMoney } from '@holdfast/platform/money';
 import { came, isMultilineText, isPlainText, isVisible, lengthOf } from '@holdfast/platform/validation';
 import { z } from 'zod';
@@ -51,6 +52,7 @@ export const productRules = z.object({
   description: description.nullish().transform((text) => text ?? null),
   price,
   stock,
+  idempotencyKey,
 });
 
 /** A change of some fields, or of none; null removes the description and is refused elsewhere. */
@@ -68,6 +70,7 @@ export const adjustRules = z.object({
     .min(-MAX_STOCK, { error: got(deltaRule) })
     .max(MAX_STOCK, { error: got(deltaRule) })
     .refine((delta) => delta !== 0, { error: got(deltaRule) }),
+  idempotencyKey,
 });
 
 const searchRule = '1 to 200 characters, no control characters';

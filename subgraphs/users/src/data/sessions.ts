@@ -25,6 +25,8 @@ export interface SessionStore {
   ): Promise<AccountRow | undefined>;
   /** Uses up a live token and puts the next one in its place; undefined, and no change, when it is not live. */
   rotate(tokenHash: Uint8Array, nextHash: Uint8Array, ttlDays: number): Promise<AccountRow | undefined>;
+  /** Whose the session is, if the token was used up before and the next one is live and has that hash. */
+  unusedSuccessor(tokenHash: Uint8Array, nextHash: Uint8Array): Promise<AccountRow | undefined>;
   /** Ends the family of a token that was used up before; undefined when it was not, or when the family had ended. */
   revokeReused(tokenHash: Uint8Array): Promise<FamilyRow | undefined>;
   /** Ends the family of a token, whatever state the token is in. */
@@ -69,6 +71,17 @@ const rotate = statement<[tokenHash: Uint8Array, nextHash: Uint8Array, ttlDays: 
    SELECT ${ACCOUNT_COLUMNS} FROM users.users u JOIN issued ON issued.user_id = u.id`,
 );
 
+const unusedSuccessor = statement<[tokenHash: Uint8Array, nextHash: Uint8Array], AccountRow>(
+  'users_session_unused_successor',
+  `SELECT ${ACCOUNT_COLUMNS}
+     FROM users.sessions used
+     JOIN users.sessions head ON head.id = used.family_id AND head.revoked_at IS NULL
+     JOIN users.sessions next ON next.family_id = used.family_id AND next.token_hash = $2
+      AND next.used_at IS NULL AND next.expires_at > now()
+     JOIN users.users u ON u.id = used.user_id
+    WHERE used.token_hash = $1 AND used.used_at IS NOT NULL`,
+);
+
 const revokeReused = statement<[tokenHash: Uint8Array], FamilyRow>(
   'users_session_revoke_reused',
   `UPDATE users.sessions
@@ -98,6 +111,7 @@ export function createSessionStore(pool: pg.Pool): SessionStore {
     open: async (userId, verifiedHash, tokenHash, ttlDays) =>
       (await open(pool, userId, verifiedHash, tokenHash, ttlDays))[0],
     rotate: async (tokenHash, nextHash, ttlDays) => (await rotate(pool, tokenHash, nextHash, ttlDays))[0],
+    unusedSuccessor: async (tokenHash, nextHash) => (await unusedSuccessor(pool, tokenHash, nextHash))[0],
     revokeReused: async (tokenHash) => (await revokeReused(pool, tokenHash))[0],
     revoke: async (tokenHash) => {
       await revoke(pool, tokenHash);

@@ -1,5 +1,5 @@
 // Refresh tokens: opaque random text. The database knows their hashes only, so a copy of it opens no session.
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 
 const TOKEN_BYTES = 32;
 /** 32 bytes in base64url. */
@@ -14,9 +14,29 @@ export interface RefreshToken {
 /** 256 random bits need no slow hash: there is nothing to guess. */
 const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest();
 
-export function createRefreshToken(): RefreshToken {
-  const token = randomBytes(TOKEN_BYTES).toString('base64url');
+const refreshToken = (bytes: Buffer): RefreshToken => {
+  const token = bytes.toString('base64url');
   return { token, hash: hashOf(token) };
+};
+
+export const createRefreshToken = (): RefreshToken => refreshToken(randomBytes(TOKEN_BYTES));
+
+/** The tokens that may follow `token` in a refresh with `key`: the first is issued, all are known again. */
+export type SuccessorsOf = (token: string, key: string) => readonly [RefreshToken, ...RefreshToken[]];
+
+/**
+ * Derives the next token instead of drawing it, so that a refresh that is sent again with its key can be given the same
+ * answer although only hashes are stored. Without a secret, a stolen token and a guessed key would make its successor.
+ * @param secrets the first is used; the others count for what was issued before it
+ */
+export function createSuccessors([first, ...others]: readonly [string, ...string[]]): SuccessorsOf {
+  const derive = (secret: string, token: string, key: string): RefreshToken =>
+    refreshToken(
+      createHmac('sha256', secret)
+        .update(JSON.stringify(['refresh', token, key]))
+        .digest(),
+    );
+  return (token, key) => [derive(first, token, key), ...others.map((secret) => derive(secret, token, key))];
 }
 
 /** The hash by which a token that came is looked up; undefined when it cannot be one. */

@@ -1,5 +1,6 @@
 // Bounds on costly work: how much runs, how much waits, and who is turned away.
 
+import { withDeadline } from '@holdfast/platform/deadline';
 import { AppError } from '@holdfast/platform/errors';
 import { describe, expect, it } from '@jest/globals';
 import { createSemaphore } from './semaphore.js';
@@ -53,6 +54,24 @@ describe('a semaphore', () => {
     await settle();
     end(1);
     expect(await Promise.all([first, second])).toEqual([0, 1]);
+  });
+
+  it('does not begin what was given up while it waited, and goes on with the next', async () => {
+    const { work, end, started } = controllable();
+    const semaphore = createSemaphore({ concurrency: 1, maxWaiting: 2 });
+    const first = semaphore.run(work);
+    let isAbandoned = false;
+    const deadline = { deadlineAt: Number.POSITIVE_INFINITY, isAbandoned: () => isAbandoned };
+    const givenUp = withDeadline(deadline, () => semaphore.run(work));
+    const patient = semaphore.run(work);
+    await settle();
+    isAbandoned = true;
+    end(0);
+    await expect(givenUp).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    await settle();
+    expect(started()).toBe(2);
+    end(1);
+    expect(await Promise.all([first, patient])).toEqual([0, 1]);
   });
 
   it('gives the place of failed work back', async () => {

@@ -1,4 +1,5 @@
 // Lets a bounded number of costly pieces of work run at once and a bounded number wait for their turn.
+import { checkDeadline } from '@holdfast/platform/deadline';
 import { AppError } from '@holdfast/platform/errors';
 
 export interface SemaphoreOptions {
@@ -14,7 +15,7 @@ export interface Semaphore {
   readonly waiting: number;
   /**
    * Runs `work` when its turn comes, first come, first served.
-   * @throws {AppError} SERVICE_UNAVAILABLE at once, when too many wait already
+   * @throws {AppError} SERVICE_UNAVAILABLE at once, when too many wait already, and when its turn comes after the deadline
    */
   run<Result>(work: () => Promise<Result>): Promise<Result>;
 }
@@ -60,6 +61,7 @@ export function createSemaphore({ concurrency, maxWaiting, onRefused }: Semaphor
     async run(work) {
       await enter();
       try {
+        checkDeadline();
         return await work();
       } finally {
         leave();

@@ -1,4 +1,6 @@
 // Sessions: opened with a password, kept alive by refresh tokens that work once (RFC 9700, 4.14.2), ended by logout.
+import { badInput } from '@holdfast/platform/errors';
+import { countReplay, idempotencyKey, keyFault } from '@holdfast/platform/idempotency';
 import type { Logger } from '@holdfast/platform/log';
 import type { AccountRow, AccountStore } from '../data/accounts.js';
 import type { SessionStore } from '../data/sessions.js';
@@ -6,7 +8,7 @@ import type { IssueAccessToken } from './access-tokens.js';
 import { findByName, type OwnAccount, ownAccount } from './accounts.js';
 import type { PasswordHasher } from './password-hashing.js';
 import { isTooLong } from './password-rules.js';
-import { createRefreshToken, refreshTokenHash } from './refresh-tokens.js';
+import { createRefreshToken, refreshTokenHash, type SuccessorsOf } from './refresh-tokens.js';
 
 export interface OpenSession {
   readonly __typename: 'Session';
@@ -30,8 +32,12 @@ export interface Sessions {
     readonly username: string;
     readonly password: string;
   }): Promise<OpenSession | InvalidCredentials>;
-  /** A token that was used before ends its family: either its owner or the one who presents it has stolen it. */
-  refresh(refreshToken: string): Promise<OpenSession | InvalidCredentials>;
+  /**
+   * A token that was used before ends its family: either its owner or the one who presents it has stolen it. Unless it
+   * comes with the key of its first use, and its successor is unused: then the reply was lost, and is given again.
+   * @throws {AppError} BAD_USER_INPUT when the key is malformed
+   */
+  refresh(refreshToken: string, key?: string | null): Promise<OpenSession | InvalidCredentials>;
   /** Ends the token's family, if there is one. */
   logout(refreshToken: string): Promise<void>;
   /** Ends every session of the account; access tokens that are out stay good until they expire. */
@@ -43,6 +49,7 @@ export interface SessionDependencies {
   readonly sessions: SessionStore;
   readonly hasher: PasswordHasher;
   readonly issueAccessToken: IssueAccessToken;
+  readonly successorsOf: SuccessorsOf;
   readonly refreshTtlDays: number;
   readonly log: Logger;
 }
@@ -76,8 +83,15 @@ async function sessionOf(
   };
 }
 
+function readKey(given: string | null | undefined): string | undefined {
+  const key = idempotencyKey.safeParse(given);
+  if (!key.success) throw badInput('idempotencyKey', keyFault(given));
+  return key.data;
+}
+
 export function createSessions(dependencies: SessionDependencies): Sessions {
-  const { accounts, sessions, hasher, issueAccessToken, refreshTtlDays, log } = dependencies;
+  const { accounts, sessions, hasher, issueAccessToken, successorsOf, refreshTtlDays, log } = dependencies;
+
   return {
     async login({ username, password }) {
       if (isTooLong(password)) return BAD_LOGIN;
@@ -89,12 +103,20 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
       return account === undefined ? BAD_LOGIN : sessionOf(issueAccessToken, account, token);
     },
 
-    async refresh(refreshToken) {
+    async refresh(refreshToken, givenKey) {
+      const key = readKey(givenKey);
       const presented = refreshTokenHash(refreshToken);
       if (presented === undefined) return BAD_REFRESH_TOKEN;
-      const next = createRefreshToken();
+      const successors = key === undefined ? undefined : successorsOf(refreshToken, key);
+      const next = successors?.[0] ?? createRefreshToken();
       const row = await sessions.rotate(presented, next.hash, refreshTtlDays);
       if (row !== undefined) return sessionOf(issueAccessToken, row, next.token);
+      for (const { token, hash } of successors ?? []) {
+        const again = await sessions.unusedSuccessor(presented, hash);
+        if (again === undefined) continue;
+        countReplay();
+        return sessionOf(issueAccessToken, again, token);
+      }
       const revoked = await sessions.revokeReused(presented);
       if (revoked) log.warn(revoked, 'a refresh token was presented a second time: its session is ended');
       return BAD_REFRESH_TOKEN;

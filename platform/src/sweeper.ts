@@ -1,0 +1,51 @@
+// Deletes what has become old, in batches, again and again for as long as a service runs.
+import type { Logger } from './log.js';
+
+export interface Sweeper {
+  /** Resolves once nothing of it runs any more. */
+  stop(): Promise<void>;
+}
+
+export interface SweeperOptions {
+  /** What is deleted, for the log: "old sessions". */
+  readonly what: string;
+  /** Deletes at most `max`, and says how many it deleted. Instances may run it at the same time. */
+  readonly sweep: (max: number) => Promise<number>;
+  readonly everyMs: number;
+  readonly log: Logger;
+  /** From 0 to 1: at which part of the first `everyMs` it begins, so that instances begin apart. */
+  readonly random?: () => number;
+}
+
+/** Bounds what one statement deletes. */
+const AT_ONCE = 100;
+
+export function startSweeper({ what, sweep, everyMs, log, random = Math.random }: SweeperOptions): Sweeper {
+  let isStopping = false;
+  let running = Promise.resolve();
+
+  async function sweepAll(): Promise<void> {
+    let count = 0;
+    for (let swept = AT_ONCE; swept === AT_ONCE && !isStopping; count += swept) swept = await sweep(AT_ONCE);
+    if (count > 0) log.info({ count }, `${what} are deleted`);
+  }
+
+  const next = (ms: number): NodeJS.Timeout =>
+    setTimeout(() => {
+      running = sweepAll()
+        // The next sweep finds what this one left.
+        .catch((error: unknown) => log.warn({ err: error }, `${what} could not be deleted`))
+        .then(() => {
+          if (!isStopping) timer = next(everyMs);
+        });
+    }, ms).unref();
+  let timer = next(random() * everyMs);
+
+  return {
+    stop: async () => {
+      isStopping = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,182 @@
+// What a caller has given up is not done later: a mutation that waits for a connection past its deadline writes nothing.
+import { TIMEOUT_HEADER } from '@holdfast/platform/http';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { type Account, Client, eventually, uniqueName } from '../support/client.js';
+import { inspect } from '../support/invariants.js';
+import { scrape, sumOf } from '../support/metrics.js';
+import { askSubgraph } from '../support/subgraph.js';
+import { type Subgraph, type System, startSystem } from '../support/system.js';
+
+/** Long enough for a request to come as far as the pool on a busy machine. */
+const TIMEOUT_MS = 2_000;
+
+let system: System;
+let client: Client;
+let account: Account;
+
+beforeAll(async () => {
+  system = await startSystem({ env: { DATABASE_POOL_MAX: '1' } });
+  client = await Client.of(system.url);
+  account = await client.account();
+});
+afterAll(() => system?.stop());
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const rowsOf = (sql: string, parameters: unknown[]): Promise<Record<string, unknown>[]> =>
+  inspect(system.adminUrl, async (admin) => (await admin.query(sql, parameters)).rows);
+
+async function confirmedOrder(): Promise<string> {
+  const { id } = await client.product(account.token);
+  const placed = await client.rest('POST', '/orders', {
+    token: account.token,
+    body: { product_id: id, quantity: 1 },
+  });
+  expect(placed.body.status).toBe('CONFIRMED');
+  return placed.body.id;
+}
+
+interface Mutation {
+  readonly query: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+interface Case {
+  readonly service: Subgraph;
+  /** A row, and a mutation that waits for it with the only connection of the service. */
+  readonly occupy: () => Promise<{ readonly table: string; readonly id: string } & Mutation>;
+  /** A mutation that waits for the connection, and what is in the database when it was not done. */
+  readonly wait: () => Promise<
+    Mutation & { readonly look: () => Promise<unknown>; readonly undone: unknown }
+  >;
+}
+
+const CANCEL = 'mutation($id: ID!) { cancelOrder(id: $id, expectedVersion: 2) { __typename } }';
+const CREATE = 'mutation($input: CreateProductInput!) { createProduct(input: $input) { __typename } }';
+
+const productNamed = (name: string) => ({
+  query: CREATE,
+  variables: { input: { name, price: '1.00', stock: 1 } },
+  look: () => rowsOf('SELECT name FROM products.products WHERE name = $1', [name]),
+  undone: [],
+});
+
+const cases: Case[] = [
+  {
+    service: 'products',
+    occupy: async () => {
+      const { id } = await client.product(account.token);
+      const query = 'mutation($id: ID!) { adjustStock(id: $id, delta: 1) { __typename } }';
+      return { table: 'products.products', id, query, variables: { id } };
+    },
+    wait: async () => productNamed(uniqueName('late')),
+  },
+  {
+    service: 'orders',
+    occupy: async () => {
+      const id = await confirmedOrder();
+      return { table: 'orders.orders', id, query: CANCEL, variables: { id } };
+    },
+    wait: async () => {
+      const id = await confirmedOrder();
+      const look = () => rowsOf('SELECT status FROM orders.orders WHERE id = $1', [id]);
+      return { query: CANCEL, variables: { id }, look, undone: [{ status: 'CONFIRMED' }] };
+    },
+  },
+  {
+    service: 'users',
+    occupy: async () => ({
+      table: 'users.users',
+      id: account.id,
+      query: 'mutation { logoutEverywhere }',
+      variables: {},
+    }),
+    wait: async () => {
+      const username = uniqueName('late');
+      return {
+        query: 'mutation($input: RegisterInput!) { register(input: $input) { __typename } }',
+        variables: { input: { username, email: `${username}@example.com`, password: 'a password for late' } },
+        look: () => rowsOf('SELECT username FROM users.users WHERE username = $1', [username]),
+        undone: [],
+      };
+    },
+  },
+];
+
+/** Resolves once a request waits for the connection of a service. */
+const oneWaits = (service: Subgraph): Promise<unknown> =>
+  eventually(
+    () => scrape(system.opsUrl(service, '/metrics')),
+    (metrics) => sumOf(metrics, 'database_pool_waiting', { pool: service }) > 0,
+  );
+
+/** Has the only connection of a service wait for a row. Returns how to let it go; the mutation then ends, too. */
+async function occupy({ service, occupy: prepare }: Case): Promise<() => Promise<void>> {
+  const { table, id, query, variables } = await prepare();
+  const holder = new pg.Client({ connectionString: system.adminUrl });
+  await holder.connect();
+  await holder.query('BEGIN');
+  await holder.query(`SELECT FROM ${table} WHERE id = $1 FOR UPDATE`, [id]);
+  const blocked = askSubgraph(system, service, { query, variables, token: account.token });
+  await eventually(
+    () =>
+      rowsOf(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`,
+        [service],
+      ),
+    (rows) => rows.length === 1,
+  );
+  return async () => {
+    await holder.end();
+    const { errors } = await blocked;
+    expect(errors).toEqual([]);
+  };
+}
+
+describe.each(cases)('a mutation of $service that waits for a connection', (each) => {
+  const { service, wait } = each;
+
+  it('past the time that its caller gave it is refused and writes nothing', async () => {
+    const { query, variables, look, undone } = await wait();
+    const release = await occupy(each);
+    const headers = { [TIMEOUT_HEADER]: String(TIMEOUT_MS) };
+    const late = askSubgraph(system, service, { query, variables, token: account.token, headers });
+    await oneWaits(service);
+    await pause(TIMEOUT_MS);
+    await release();
+    const { errors } = await late;
+    expect(errors).toMatchObject([{ extensions: { code: 'SERVICE_UNAVAILABLE' } }]);
+    expect(await look()).toEqual(undone);
+  });
+
+  it('with time left is done once it has one', async () => {
+    const { query, variables, look, undone } = await wait();
+    const release = await occupy(each);
+    const patient = askSubgraph(system, service, { query, variables, token: account.token });
+    await oneWaits(service);
+    await release();
+    expect((await patient).errors).toEqual([]);
+    expect(await look()).not.toEqual(undone);
+  });
+});
+
+describe('a call that the gateway has answered with 503', () => {
+  it('is not carried out afterwards', async () => {
+    const [products] = cases;
+    if (products === undefined) throw new Error('there are no cases');
+    const hasty = await system.another('gateway', { REQUEST_TIMEOUT_MS: String(TIMEOUT_MS) });
+    const hastyClient = await Client.of(hasty.url);
+    const release = await occupy(products);
+    const name = uniqueName('given-up');
+    const reply = await hastyClient.rest('POST', '/products', {
+      token: account.token,
+      body: { name, price: 1, stock: 1 },
+    });
+    expect(reply.status).toBe(503);
+    await release();
+    // Connections are given out in the order in which they were asked for: what waited before this is through.
+    await client.product(account.token);
+    expect(await productNamed(name).look()).toEqual([]);
+  });
+});
