@@ -65,10 +65,13 @@ function publicCode(code: unknown): string {
   return 'INTERNAL_SERVER_ERROR';
 }
 
-/** graphql-js repeats what came, however long it is. */
+/** graphql-js repeats what came, however long it is, and says what was expected after it. */
 const MAX_MESSAGE = 1_000;
+const LAST_WORDS = 300;
 const short = (message: string): string =>
-  message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`;
+  message.length <= MAX_MESSAGE
+    ? message
+    : `${message.slice(0, MAX_MESSAGE - LAST_WORDS - 1)}…${message.slice(-LAST_WORDS)}`;
 
 /** The reply's form of an error: known faults with what may be shown of them, anything else masked. */
 export function toPublicError(formatted: GraphQLFormattedError): GraphQLFormattedError {
