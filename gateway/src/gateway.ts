@@ -19,6 +19,7 @@ import { faultReply, GRAPHQL_PATH } from './fault-reply.js';
 import { checkVariables } from './graph/check-variables.js';
 import { type ExecutingGateway, wrapExecutor } from './graph/executor.js';
 import { boundedParsing, limitGraph } from './graph/graph-limits.js';
+import { answerIntrospection } from './graph/introspection.js';
 import { nameArguments } from './graph/name-arguments.js';
 import { forBrowsers } from './http/browser-headers.js';
 import { withExplorerPolicy } from './http/explorer-policy.js';
@@ -53,7 +54,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
   });
   const server = createServer({
     gateway: wrapExecutor(supergraph.gateway, (executor) =>
-      checkVariables(limits.limit(executor), { suggestions: settings.INTROSPECTION }),
+      checkVariables(limits.limit(answerIntrospection(executor)), { suggestions: settings.INTROSPECTION }),
     ),
     settings,
     knownOperations: new Set([...REST_OPERATIONS, ...operations.names]),
