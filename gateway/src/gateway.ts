@@ -15,12 +15,14 @@ import { createServiceTokens } from '@holdfast/platform/service-tokens';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { GatewaySettings } from './config.js';
 import { faultReply, GRAPHQL_PATH } from './fault-reply.js';
-import { boundVariables } from './graph/bounded-variables.js';
+import { checkVariables } from './graph/check-variables.js';
+import { type ExecutingGateway, wrapExecutor } from './graph/executor.js';
 import { boundedParsing, limitGraph } from './graph/graph-limits.js';
+import { answerIntrospection } from './graph/introspection.js';
+import { nameArguments } from './graph/name-arguments.js';
 import { forBrowsers } from './http/browser-headers.js';
 import { withExplorerPolicy } from './http/explorer-policy.js';
 import { indexPage } from './index-page.js';
-import type { LimitableGateway } from './limits/limited-gateway.js';
 import { createRateLimits } from './limits/rate-limits.js';
 import { createOperations } from './operations/persisted.js';
 import { createPublishedKeys } from './published-keys.js';
@@ -49,7 +51,9 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     trustedProxies: settings.TRUSTED_PROXIES,
   });
   const server = createServer({
-    gateway: boundVariables(limits.limit(supergraph.gateway)),
+    gateway: wrapExecutor(supergraph.gateway, (executor) =>
+      checkVariables(limits.limit(answerIntrospection(executor)), { suggestions: settings.INTROSPECTION }),
+    ),
     settings,
     knownOperations: new Set([...REST_OPERATIONS, ...operations.names]),
     log,
@@ -103,7 +107,7 @@ function openRedis(settings: GatewaySettings, log: Logger): Redis | undefined {
 }
 
 interface ServerParts {
-  readonly gateway: LimitableGateway;
+  readonly gateway: ExecutingGateway;
   readonly settings: GatewaySettings;
   readonly knownOperations: ReadonlySet<string>;
   readonly log: Logger;
@@ -123,6 +127,7 @@ function createServer({
     hideSchemaDetailsFromClientErrors: !settings.INTROSPECTION,
     ...boundedParsing(settings),
     plugins: [
+      nameArguments(),
       limitGraph(settings),
       settings.EXPLORER
         ? ApolloServerPluginLandingPageLocalDefault({ footer: false })

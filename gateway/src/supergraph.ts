@@ -1,6 +1,7 @@
 // The federated graph: Apollo's gateway over the supergraph file, which it follows without a restart.
 import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway';
 import type { Logger } from '@holdfast/platform/log';
+import { checkScalars } from './graph/check-scalars.js';
 import { createQueryPlanCache } from './query-plan-cache.js';
 import type { SupergraphFile } from './supergraph-file.js';
 
@@ -52,7 +53,11 @@ export function createSupergraph({ file, dataSources, log }: SupergraphOptions):
       return { supergraphSdl, cleanup: async () => file.close() };
     },
   });
-  gateway.onSchemaLoadOrUpdate(() => {
+  // The first of the listeners, so that the others get a schema that checks its scalars.
+  gateway.onSchemaLoadOrUpdate(({ apiSchema }) => {
+    const scalars = checkScalars(apiSchema);
+    if (scalars.length > 0)
+      log.error({ scalars }, 'the supergraph has scalars that this gateway cannot check');
     loaded = true;
   });
 

@@ -1,6 +1,5 @@
 // Faults: what is thrown. A foreseeable outcome of an operation is a return value instead (a union member).
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
-import { cut } from './text.js';
 
 /** The codes that a caller can meet in `extensions.code`. */
 const FAULT_CODES = [
@@ -66,8 +65,13 @@ function publicCode(code: unknown): string {
   return 'INTERNAL_SERVER_ERROR';
 }
 
-/** graphql-js repeats what came, however long it is. */
+/** graphql-js repeats what came, however long it is, and says what was expected after it. */
 const MAX_MESSAGE = 1_000;
+const LAST_WORDS = 300;
+const short = (message: string): string =>
+  message.length <= MAX_MESSAGE
+    ? message
+    : `${message.slice(0, MAX_MESSAGE - LAST_WORDS - 1)}…${message.slice(-LAST_WORDS)}`;
 
 /** The reply's form of an error: known faults with what may be shown of them, anything else masked. */
 export function toPublicError(formatted: GraphQLFormattedError): GraphQLFormattedError {
@@ -80,7 +84,7 @@ export function toPublicError(formatted: GraphQLFormattedError): GraphQLFormatte
     message:
       code === 'INTERNAL_SERVER_ERROR'
         ? 'Something went wrong on our side.'
-        : cut(formatted.message, MAX_MESSAGE),
+        : short(formatted.message),
     ...(formatted.locations && { locations: formatted.locations }),
     ...(formatted.path && { path: formatted.path }),
     extensions,

@@ -36,10 +36,16 @@ export function check<Value>(schema: z.ZodType<Value>, input: unknown): Checked<
   return { ok: false, invalid: invalidInput([...errors.values()]) };
 }
 
+const MAX_EXCERPT = 60;
+/** A text that may be long, short enough for a message. */
+export const excerpt = (text: string): string =>
+  text.length <= MAX_EXCERPT ? text : `${text.slice(0, MAX_EXCERPT - 3)}…`;
+
 /** How a value that came is named in a message: short, quoted. Never for secrets. */
 export function came(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
+  // JSON has no infinity, which is what a number such as 1e400 is read as.
+  if (typeof value === 'number') return String(value);
+  return excerpt(JSON.stringify(value) ?? 'nothing');
 }
 
 /** Half of a character: not valid UTF-16, and not to be had in UTF-8. */

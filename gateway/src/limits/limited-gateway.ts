@@ -1,9 +1,6 @@
 // The gateway's executor behind the limits: root fields that are too many are taken out before anything is planned or
 // any subgraph is asked. GraphQL and REST both execute here, and so share the counts.
-import { createHash } from 'node:crypto';
-import type { ApolloServerOptionsWithGateway } from '@apollo/server';
 import { AppError } from '@holdfast/platform/errors';
-import type { RequestContext } from '@holdfast/platform/graphql';
 import type { HttpRequest } from '@holdfast/platform/http';
 import type { Viewer } from '@holdfast/platform/viewer';
 import {
@@ -12,57 +9,39 @@ import {
   type GraphQLField,
   type GraphQLObjectType,
   getArgumentValues,
-  getVariableValues,
   isNonNullType,
   OperationTypeNode,
-  print,
 } from 'graphql';
+import {
+  type CheckedExecution,
+  type CheckedExecutor,
+  type ExecutionResult,
+  inOrder,
+  partOf,
+  type Variables,
+} from '../graph/executor.js';
 import { metaField } from '../graph/measure.js';
 import type { Decision, Refusal, RootCall } from './limiter.js';
-import { fragmentsOf, onlyFields, type RootField, rootFieldsOf } from './root-fields.js';
-
-/** What Apollo Server takes for a gateway. */
-export type LimitableGateway = ApolloServerOptionsWithGateway<RequestContext>['gateway'];
-type Executor = NonNullable<Awaited<ReturnType<LimitableGateway['load']>>['executor']>;
-type ExecutorContext = Parameters<Executor>[0];
-type Result = Awaited<ReturnType<Executor>>;
+import { fragmentsOf, type RootField, rootFieldsOf } from './root-fields.js';
 
 /** Decides about the calls of a request, whoever it is from. */
 export type Decide = (request: HttpRequest, viewer: Viewer, calls: readonly RootCall[]) => Promise<Decision>;
 
-/** A gateway that executes nothing that `decide` refuses. */
-export function limitGateway(gateway: LimitableGateway, decide: Decide): LimitableGateway {
-  return {
-    load: async (options) => {
-      const { executor } = await gateway.load(options);
-      return { executor: executor && ((context) => executeLimited(executor, decide, context)) };
-    },
-    onSchemaLoadOrUpdate: (callback) => gateway.onSchemaLoadOrUpdate(callback),
-    stop: () => gateway.stop(),
+/** Executes nothing that `decide` refuses. */
+export function limitExecutor(next: CheckedExecutor, decide: Decide): CheckedExecutor {
+  return async (execution) => {
+    const { schema, operation, document, coerced: variables } = execution;
+    const fragments = fragmentsOf(document);
+    const fields = rootFieldsOf(operation, fragments, variables);
+    const type = schema.getRootType(operation.operation);
+    if (!type) return next(execution);
+    const calls = callsOf({ type, fields, fragments, variables }, execution);
+    const request: HttpRequest = execution.context['request'];
+    const viewer: Viewer = execution.context['viewer'];
+    const { refusals } = await decide(request, viewer, calls);
+    if (refusals.size === 0) return next(execution);
+    return executeRest({ fields, calls, refusals }, next, execution);
   };
-}
-
-type Variables = Record<string, unknown>;
-
-async function executeLimited(executor: Executor, decide: Decide, context: ExecutorContext): Promise<Result> {
-  const { schema, operation, document } = context;
-  const variables = getVariableValues(
-    schema,
-    operation.variableDefinitions ?? [],
-    context.request.variables ?? {},
-  );
-  // The executor refuses it in its own words, and asks no subgraph.
-  if (variables.coerced === undefined) return executor(context);
-  const fragments = fragmentsOf(document);
-  const fields = rootFieldsOf(operation, fragments, variables.coerced);
-  const type = schema.getRootType(operation.operation);
-  if (!type) return executor(context);
-  const calls = callsOf({ type, fields, fragments, variables: variables.coerced }, context);
-  const request: HttpRequest = context.context['request'];
-  const viewer: Viewer = context.context['viewer'];
-  const { refusals } = await decide(request, viewer, calls);
-  if (refusals.size === 0) return executor(context);
-  return executeRest({ fields, calls, refusals }, executor, context);
 }
 
 interface Operation {
@@ -73,11 +52,11 @@ interface Operation {
 }
 
 /** What counts of an operation: introspection too, which is work for the gateway itself, and `__typename` not. */
-function callsOf(of: Operation, context: ExecutorContext): RootCall[] {
+function callsOf(of: Operation, execution: CheckedExecution): RootCall[] {
   const definitions = of.type.getFields();
   return of.fields.flatMap((field) => {
     const definition = definitions[field.name] ?? metaField(field.name);
-    return definition ? [callOf(field, definition, of, context)] : [];
+    return definition ? [callOf(field, definition, of, execution)] : [];
   });
 }
 
@@ -86,7 +65,7 @@ function callOf(
   { responseName, name, nodes }: RootField,
   definition: GraphQLField<unknown, unknown>,
   { type, fragments, variables }: Operation,
-  { schema, operation }: ExecutorContext,
+  { schema, operation }: CheckedExecution,
 ): RootCall {
   const [node] = nodes;
   return {
@@ -117,17 +96,20 @@ interface Decided {
  * Executes what was not refused. Nothing is executed when the caller would not see it: a refused field that cannot be
  * null makes the whole `data` null. And a mutation is executed whole or not at all.
  */
-async function executeRest(decided: Decided, executor: Executor, context: ExecutorContext): Promise<Result> {
-  const { fields, calls, refusals } = decided;
+async function executeRest(
+  { fields, calls, refusals }: Decided,
+  next: CheckedExecutor,
+  execution: CheckedExecution,
+): Promise<ExecutionResult> {
   const isRefused = ({ responseName }: { responseName: string }) => refusals.has(responseName);
   const isWhole =
-    context.operation.operation === OperationTypeNode.MUTATION ||
+    execution.operation.operation === OperationTypeNode.MUTATION ||
     calls.some((call) => isRefused(call) && isNonNullType(call.info.returnType));
   const isAnythingLeft = !isWhole && !calls.every(isRefused);
   const errors = [...refusals].map(([name, refusal]) => errorOf(name, refusal, isAnythingLeft));
   if (isWhole) return { data: null, errors };
   const rest = fields.filter((field) => !isRefused(field));
-  const result: Result = rest.length > 0 ? await executor(reduced(context, rest)) : { data: {} };
+  const result: ExecutionResult = rest.length > 0 ? await next(partOf(execution, rest)) : { data: {} };
   const { data } = result;
   return {
     ...result,
@@ -135,21 +117,6 @@ async function executeRest(decided: Decided, executor: Executor, context: Execut
     errors: [...(result.errors ?? []), ...errors],
   };
 }
-
-function reduced(context: ExecutorContext, fields: readonly RootField[]): ExecutorContext {
-  const operation = onlyFields(context.operation, fields);
-  const definitions = context.document.definitions.map((definition) =>
-    definition === context.operation ? operation : definition,
-  );
-  const document = { ...context.document, definitions };
-  const source = print(document);
-  // The gateway keeps query plans by this hash: another operation needs another.
-  const queryHash = createHash('sha256').update(source).digest('hex');
-  return { ...context, document, operation, source, queryHash };
-}
-
-const inOrder = (fields: readonly RootField[], data: Readonly<Record<string, unknown>>) =>
-  Object.fromEntries(fields.map(({ responseName }) => [responseName, data[responseName] ?? null]));
 
 /** With something left the reply is partial data, and so 200; with nothing it is 429. */
 function errorOf(

@@ -1,11 +1,12 @@
 // The limits of the gateway: on what is executed, and in the header fields of every reply.
 import type { HttpRequest, Reply } from '@holdfast/platform/http';
 import type { Redis } from '@holdfast/platform/redis';
+import type { CheckedExecutor } from '../graph/executor.js';
 import { clientAddress } from './client-address.js';
 import { createCounters } from './counters.js';
 import { limitHeaders, tightest } from './headers.js';
 import { createInvalidRequests, tooManyInvalid } from './invalid-requests.js';
-import { type LimitableGateway, limitGateway } from './limited-gateway.js';
+import { limitExecutor } from './limited-gateway.js';
 import { type Caller, type Count, createLimiter } from './limiter.js';
 import { defaultLimits, type LimitTable } from './limits.js';
 import { createProcessCounters } from './process-counters.js';
@@ -14,8 +15,8 @@ import { createRedisCounters } from './redis-counters.js';
 export interface RateLimits {
   /** @throws {AppError} RATE_LIMITED when the caller has sent too many requests that executed nothing */
   admit(request: HttpRequest): void;
-  /** The gateway, behind the limits. */
-  limit(gateway: LimitableGateway): LimitableGateway;
+  /** The executor, behind the limits. */
+  limit(next: CheckedExecutor): CheckedExecutor;
   /** The reply with the header fields that say how much is left to its caller. */
   describe(request: HttpRequest, reply: Reply): Promise<Reply>;
 }
@@ -29,7 +30,7 @@ export interface RateLimitsOptions {
 
 const NO_LIMITS: RateLimits = {
   admit: () => undefined,
-  limit: (gateway) => gateway,
+  limit: (next) => next,
   describe: async (_, reply) => reply,
 };
 
@@ -74,8 +75,8 @@ function limitsIn(
       met.set(request, [count]);
       throw tooManyInvalid(count);
     },
-    limit: (gateway) =>
-      limitGateway(gateway, async (request, viewer, calls) => {
+    limit: (next) =>
+      limitExecutor(next, async (request, viewer, calls) => {
         const userId = viewer.kind === 'user' ? viewer.id : undefined;
         const decision = await limiter.decide(calls, callerOf(request, userId));
         met.set(request, [...(met.get(request) ?? []), ...decision.counts]);

@@ -66,7 +66,8 @@ export function rootFieldsOf(
   );
 }
 
-function isIncluded(
+/** What `@skip` and `@include` say. @throws {GraphQLError} when a variable of theirs is null */
+export function isIncluded(
   node: { readonly directives?: readonly (DirectiveNode | ConstDirectiveNode)[] },
   variables: Variables,
 ): boolean {

@@ -1,7 +1,7 @@
 // For tests: the orders subgraph in memory.
 import { AppError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql';
-import { MoneyScalar } from '@holdfast/platform/money';
+import { MoneyScalar } from '@holdfast/platform/scalars';
 import { requireStaff, requireUser } from '@holdfast/platform/viewer';
 import { z } from 'zod';
 import { NOW, type StubStore, USER_ID } from './stub-store.js';

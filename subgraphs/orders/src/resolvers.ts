@@ -1,7 +1,7 @@
 // Authorise, call one domain function, return.
 import { AppError } from '@holdfast/platform/errors';
-import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/money';
 import { isId } from '@holdfast/platform/pages';
+import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/scalars';
 import { maySee, requireStaff, requireUser } from '@holdfast/platform/viewer';
 import type { Context } from './context.js';
 import type { Order } from './data/orders.js';

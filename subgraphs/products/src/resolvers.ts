@@ -1,6 +1,6 @@
 // Authorise, call one domain function, return.
-import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/money';
 import { isId } from '@holdfast/platform/pages';
+import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/scalars';
 import { requireStaff, requireUser, type User } from '@holdfast/platform/viewer';
 import type { Context } from './context.js';
 import type { Product } from './data/products.js';

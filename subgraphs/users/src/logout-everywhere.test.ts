@@ -17,7 +17,10 @@ const everywhere = (session?: Session) =>
 describe('logoutEverywhere', () => {
   it('is refused to whoever is not signed in', async () => {
     const { data, errors } = await everywhere();
-    expect([data, errors.map(({ extensions }) => extensions.code)]).toEqual([null, ['UNAUTHENTICATED']]);
+    expect([data, errors.map(({ extensions }) => extensions.code)]).toEqual([
+      { logoutEverywhere: null },
+      ['UNAUTHENTICATED'],
+    ]);
   });
 
   it('ends every session of the caller, refreshed ones too, and nobody else’s', async () => {

@@ -1,6 +1,6 @@
 // The users subgraph's resolvers: they authorise and call one function of the domain.
-import { DateTimeScalar } from '@holdfast/platform/money';
 import { isId } from '@holdfast/platform/pages';
+import { DateTimeScalar } from '@holdfast/platform/scalars';
 import { maySee, requireStaff, requireUser, userOrNull } from '@holdfast/platform/viewer';
 import type { Resolvers } from './generated/graphql.js';
 

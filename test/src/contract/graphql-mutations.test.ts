@@ -1,0 +1,144 @@
+// Mutations of several fields in several services: one that is refused as a whole has done nothing, and one that did
+// something says so.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Account, Client } from '../support/client.js';
+import { inspect } from '../support/invariants.js';
+import { staffAccount } from '../support/staff.js';
+import { type System, startSystem } from '../support/system.js';
+
+let system: System;
+let client: Client;
+let account: Account;
+let staff: Account;
+let productId: string;
+
+beforeAll(async () => {
+  system = await startSystem({ environment: { products: { CATALOG_WRITERS: 'staff' } } });
+  client = await Client.of(system.url);
+  [account, staff] = await Promise.all([client.account(), staffAccount(system, client)]);
+  productId = (await client.product(staff.token, { stock: 1_000 })).id;
+});
+afterAll(() => system?.stop());
+
+const rows = () =>
+  inspect(system.adminUrl, async (admin) => {
+    const counts = await admin.query(`SELECT (SELECT count(*) FROM orders.orders) AS orders,
+      (SELECT count(*) FROM products.products) AS products, (SELECT sum(version) FROM users.users) AS users`);
+    return counts.rows[0];
+  });
+
+const order = () => `createOrder(input: { productId: "${productId}", quantity: 1 }) {
+  __typename ... on Order { id status } }`;
+const REFUSED_ROLE = 'changeRole(userId: "x", expectedVersion: 1, role: STAFF) { __typename }';
+const REFUSED_PRODUCT = 'createProduct(input: { name: "Lamp", price: 1, stock: 1 }) { __typename }';
+const placed = { __typename: 'Order', id: expect.any(String), status: 'CONFIRMED' };
+
+describe('a field that fails', () => {
+  it.each([
+    [
+      'after',
+      () => `mutation { a: ${order()} changeRole: ${REFUSED_ROLE} }`,
+      { a: placed, changeRole: null },
+    ],
+    [
+      'before',
+      () => `mutation { changeRole: ${REFUSED_ROLE} a: ${order()} }`,
+      { changeRole: null, a: placed },
+    ],
+  ])('%s an order leaves the order in the reply', async (_, text, expected) => {
+    const { status, data, errors } = await client.graphql(text(), {}, account.token);
+    expect(status).toBe(200);
+    expect(data).toEqual(expected);
+    expect(errors).toEqual([
+      {
+        message: expect.any(String),
+        path: ['changeRole'],
+        extensions: { code: 'FORBIDDEN' },
+      },
+    ]);
+    const { body } = await client.rest('GET', `/orders/${data.a.id}`, { token: account.token });
+    expect(body).toMatchObject({ id: data.a.id, status: 'CONFIRMED' });
+  });
+
+  it('of each service leaves those of all services in the reply', async () => {
+    const { data, errors } = await client.graphql(
+      `mutation { ${REFUSED_ROLE} logout(refreshToken: "none") a: ${order()} ${REFUSED_PRODUCT}
+        advanceOrder(id: "x", expectedVersion: 1, status: SHIPPED) { __typename } b: ${order()} }`,
+      {},
+      account.token,
+    );
+    expect(data).toEqual({
+      changeRole: null,
+      logout: true,
+      a: placed,
+      createProduct: null,
+      advanceOrder: null,
+      b: placed,
+    });
+    expect(errors.map(({ path, extensions }) => [path, extensions.code])).toEqual([
+      [['changeRole'], 'FORBIDDEN'],
+      [['createProduct'], 'FORBIDDEN'],
+      [['advanceOrder'], 'FORBIDDEN'],
+    ]);
+  });
+
+  it('because its service is down leaves what the others did in the reply', async () => {
+    await system.kill('products');
+    try {
+      const { data, errors } = await client.graphql(
+        `mutation { logout(refreshToken: "none") ${REFUSED_PRODUCT} changeRole: ${REFUSED_ROLE} }`,
+        {},
+        staff.token,
+      );
+      expect(data).toEqual({
+        logout: true,
+        createProduct: null,
+        changeRole: { __typename: 'UserNotFound' },
+      });
+      expect(errors).toMatchObject([
+        { path: ['createProduct'], extensions: { code: 'SERVICE_UNAVAILABLE' } },
+      ]);
+    } finally {
+      await system.restart('products');
+    }
+  });
+});
+
+describe('a mutation with a value that cannot be', () => {
+  const price = (text: string) =>
+    `createProduct(input: { name: "Lamp", price: ${text}, stock: 1 }) { __typename }`;
+
+  it.each([
+    ['a literal', () => `mutation { ${order()} ${price('"1,99"')} }`, {}],
+    ['a literal that is no finite number', () => `mutation { ${order()} ${price('1e400')} }`, {}],
+    ['a literal with a variable in it', () => `mutation($n: Int) { ${order()} ${price('[$n]')} }`, { n: 1 }],
+    ['a default', () => `mutation($p: Money! = "1,99") { ${order()} ${price('$p')} }`, {}],
+    ['a variable', () => `mutation($p: Money!) { ${order()} ${price('$p')} }`, { p: '1,99' }],
+    [
+      'a member of a variable',
+      () => `mutation($i: CreateProductInput!) { ${order()} createProduct(input: $i) { __typename } }`,
+      { i: { name: 'Lamp', price: true, stock: 1 } },
+    ],
+    [
+      'null in place of a default',
+      () => `mutation($p: Money = 1) { ${order()} ${price('$p')} }`,
+      { p: null },
+    ],
+    [
+      'null in place of the default of another service’s field',
+      () =>
+        `mutation($q: Int = 1) { ${REFUSED_ROLE} createOrder(input: { productId: "x", quantity: $q }) { __typename } }`,
+      { q: null },
+    ],
+  ])('has executed nothing: %s', async (_, text, variables: Record<string, unknown>) => {
+    const before = await rows();
+    const { status, data, errors } = await client.graphql(text(), variables, staff.token);
+    const codes = new Set(errors.map(({ extensions }) => extensions.code));
+    expect({ status, data: data ?? null, codes }).toEqual({
+      status: 400,
+      data: null,
+      codes: new Set(['BAD_USER_INPUT']),
+    });
+    expect(await rows()).toEqual(before);
+  });
+});
