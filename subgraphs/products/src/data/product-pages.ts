@@ -58,12 +58,16 @@ const FILTERS: Record<keyof ProductFilter, (parameter: string) => string> = {
 };
 const FILTER_NAMES = ['search', 'minPrice', 'maxPrice', 'inStock'] as const satisfies (keyof ProductFilter)[];
 
+/** The list that a cursor belongs to. Names had another order before `natural`, in which a cursor stood elsewhere. */
+const listOf = (order: ProductOrder): string =>
+  order === 'NAME_ASC' ? 'products:NAME_ASC:natural' : `products:${order}`;
+
 export const productCursor = (order: ProductOrder, product: Product): string =>
-  encodeCursor(`products:${order}`, ORDERS[order].keyOf(product));
+  encodeCursor(listOf(order), ORDERS[order].keyOf(product));
 
 /** @throws {AppError} BAD_USER_INPUT when the cursor is not one of this list in this order */
 export const productSortKey = (order: ProductOrder, cursor: string): string[] =>
-  decodeCursor(`products:${order}`, ORDERS[order].columns.length, cursor);
+  decodeCursor(listOf(order), ORDERS[order].columns.length, cursor);
 
 function statementOf({ order, after, filter, limit }: ProductPageQuery): pg.QueryConfig {
   const { columns, types, direction } = ORDERS[order];
