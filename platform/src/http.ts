@@ -8,6 +8,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { CallerGone } from './errors.js';
 import type { Logger } from './log.js';
 
 export const REQUEST_ID_HEADER = 'x-request-id';
@@ -28,6 +29,8 @@ export interface HttpRequest {
   readonly deadlineAt: number;
   /** What is learnt on the way and belongs in the log line. */
   readonly trail: Trail;
+  /** Aborted with CallerGone when the connection ends before the reply. */
+  readonly signal: AbortSignal;
   /** The whole body. @throws {HttpFault} 413, or 400 when it ends early */
   body(): Promise<Buffer>;
 }
@@ -142,8 +145,20 @@ function send(response: ServerResponse, requestId: string, reply: Reply, last: b
   response.end(response.req.method === 'HEAD' ? undefined : reply.body);
 }
 
+/** What nginx writes for a reply whose caller had gone; it is logged and counted, never sent. */
+const CALLER_GONE_STATUS = 499;
+
+function untilReplied(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableEnded) gone.abort(new CallerGone('the caller closed its connection'));
+  });
+  return gone.signal;
+}
+
 function requestOf(
   message: IncomingMessage,
+  signal: AbortSignal,
   { timeoutMs, isPublic = false, maxBodyBytes = MAX_BODY_BYTES }: HttpServerOptions,
 ): HttpRequest {
   const url = message.url ?? '/';
@@ -157,11 +172,12 @@ function requestOf(
     requestId: requestIdOf(message.headers[REQUEST_ID_HEADER]),
     deadlineAt: deadlineOf(isPublic ? undefined : message.headers[TIMEOUT_HEADER], timeoutMs),
     trail: {},
+    signal,
     body: () => readBody(message, maxBodyBytes),
   };
 }
 
-function logRequest(log: Logger, request: HttpRequest, { status }: Reply, startedAt: number): void {
+function logRequest(log: Logger, request: HttpRequest, status: number, startedAt: number): void {
   const { requestId, method, path } = request;
   const { operation, userId, code, trace } = request.trail;
   const ms = Math.round((performance.now() - startedAt) * 10) / 10;
@@ -175,16 +191,17 @@ async function serve(
   draining: () => boolean,
 ): Promise<void> {
   const startedAt = performance.now();
-  const request = requestOf(message, options);
+  const request = requestOf(message, untilReplied(response), options);
   let reply: Reply;
   try {
     reply = await options.handler(request);
   } catch (error) {
     reply = options.onFault(error, request);
   }
+  const status = request.signal.aborted ? CALLER_GONE_STATUS : reply.status;
   send(response, request.requestId, reply, draining());
-  options.observe?.(request, reply.status, startedAt);
-  logRequest(options.log, request, reply, startedAt);
+  options.observe?.(request, status, startedAt);
+  logRequest(options.log, request, status, startedAt);
 }
 
 function listen(server: Server, port: number, host: string): Promise<number> {

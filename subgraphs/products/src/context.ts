@@ -13,9 +13,12 @@ export interface Context extends RequestContext {
 }
 
 /** Loads products by id, in one statement for all that are asked for in the same turn. */
-export function createProductLoader(table: ProductTable): DataLoader<string, Product | null> {
+export function createProductLoader(
+  table: ProductTable,
+  caller: AbortSignal,
+): DataLoader<string, Product | null> {
   return new DataLoader(async (ids) => {
-    const rows = new Map((await table.byIds(ids)).map((product) => [product.id, product]));
+    const rows = new Map((await table.byIds(ids, caller)).map((product) => [product.id, product]));
     return ids.map((id) => rows.get(id) ?? null);
   });
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { checkDatabase, createPool } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
 import { startWorker } from '@holdfast/platform/queue';
+import { createReads } from '@holdfast/platform/reads';
 import type { RunningService } from '@holdfast/platform/service';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
@@ -20,7 +21,8 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   const { DATABASE_URL: url, DATABASE_POOL_MAX: max } = settings;
   const pool = createPool({ url, max, applicationName: 'products', log });
   const { cache, close: closeCache } = openProductCache(settings, log);
-  const table = createProductTable(pool, cache);
+  const reads = createReads(pool, settings.READ_TIMEOUT_MS);
+  const table = createProductTable(pool, cache, reads);
   const catalogue = createCatalogue(table);
   const subgraph = await createSubgraph({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
@@ -32,7 +34,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
       table,
       catalogue,
       catalogWriters: settings.CATALOG_WRITERS,
-      products: createProductLoader(table),
+      products: createProductLoader(table, base.request.signal),
     }),
     log,
   });

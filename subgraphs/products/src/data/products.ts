@@ -1,6 +1,7 @@
 // The rows of `products.products`. What decides about a write is in the WHERE of one statement; its row is the answer.
 import { createPrismaClient, type PrismaClient, type Product as ProductModel } from '@holdfast/database';
 import { type Statement, statement } from '@holdfast/platform/database';
+import type { Reads } from '@holdfast/platform/reads';
 import type pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import type { ProductCache } from './cache/product-cache.js';
@@ -81,10 +82,10 @@ const adjustGuarded: Statement<[id: string, delta: number, maxStock: number], Pr
 RETURNING ${PRODUCT_COLUMNS}`,
 );
 
-/** What the domain asks of the table. Archived products come from `byIds` only. */
+/** What the domain asks of the table. Archived products come from `byIds` only. A read ends when its `caller` is gone. */
 export interface ProductTable {
-  byIds(ids: readonly string[]): Promise<Product[]>;
-  page(query: ProductPageQuery): Promise<Product[]>;
+  byIds(ids: readonly string[], caller?: AbortSignal): Promise<Product[]>;
+  page(query: ProductPageQuery, caller: AbortSignal): Promise<Product[]>;
   insert(product: {
     name: string;
     description: string | null;
@@ -104,12 +105,13 @@ export interface ProductTable {
   adjustStock(id: string, delta: number, maxStock: number): Promise<Product | undefined>;
 }
 
-/** The table over `pool`, read through `cache` and written around its fences. */
-export function createProductTable(pool: pg.Pool, cache: ProductCache): ProductTable {
+/** The table over `pool`, read through `cache` (what that lacks by `reads`) and written around its fences. */
+export function createProductTable(pool: pg.Pool, cache: ProductCache, reads: Reads): ProductTable {
   const prisma: PrismaClient = createPrismaClient(pool);
   return {
-    byIds: (ids) => cache.byIds(ids, (absent) => selectByIds(pool, [...absent])),
-    page: (query) => cache.page(pageKey(query), () => selectProductPage(pool, query)),
+    byIds: (ids, caller = new AbortController().signal) =>
+      cache.byIds(ids, (absent) => selectByIds(reads(caller), [...absent])),
+    page: (query, caller) => cache.page(pageKey(query), () => selectProductPage(reads(caller), query)),
     insert: async (product) => {
       const id = uuidv7();
       const inserted = await cache.write(id, async () => {
