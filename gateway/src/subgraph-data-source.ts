@@ -1,7 +1,7 @@
 // Calls one subgraph: posts the operation over a keep-alive pool and parses the reply, nothing else.
 // (Apollo's RemoteGraphQLDataSource does the same at five times the CPU; docs/decisions.md.)
 import type { GraphQLDataSource, GraphQLDataSourceProcessOptions } from '@apollo/gateway';
-import { AppError } from '@holdfast/platform/errors';
+import { AppError, CallerGone } from '@holdfast/platform/errors';
 import { GRAPHQL_MEDIA_TYPES, type RequestContext } from '@holdfast/platform/graphql';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
 import { createHttpPool } from '@holdfast/platform/http-client';
@@ -10,7 +10,7 @@ import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { traceHeaders } from '@holdfast/platform/tracing';
 import { GraphQLError, Kind, parse } from 'graphql';
 import type { Pool } from 'undici';
-import { measureSubgraph } from './subgraph-metrics.js';
+import { measureSubgraph, type SubgraphOutcome } from './subgraph-metrics.js';
 
 type SubgraphRequest = GraphQLDataSourceProcessOptions<RequestContext>;
 type SubgraphReply = Awaited<ReturnType<GraphQLDataSource['process']>>;
@@ -51,7 +51,8 @@ export function createSubgraphDataSource(options: SubgraphDataSourceOptions): Su
       const context = contextOf(call);
       const startedAt = performance.now();
       // A mutation may have to wait, as one that orders does; a query that takes long keeps the rest of a reply waiting.
-      const longestMs = query?.startsWith('mutation') ? Number.POSITIVE_INFINITY : timeoutMs;
+      const isMutation = query?.startsWith('mutation') ?? false;
+      const longestMs = isMutation ? Number.POSITIVE_INFINITY : timeoutMs;
       const waitMs = Math.min(longestMs, (context?.deadlineAt ?? Date.now() + timeoutMs) - Date.now());
       try {
         if (waitMs <= 0) throw new Late('the request had no time left');
@@ -60,11 +61,13 @@ export function createSubgraphDataSource(options: SubgraphDataSourceOptions): Su
           ...headersOf(context, waitMs),
           [SERVICE_TOKEN_HEADER]: await options.serviceToken(),
         };
-        const reply = await send(pool, { path: pathname, headers, body }, waitMs);
+        // A mutation that was sent is waited for, so that its outcome is known to the log and to what follows it.
+        const caller = isMutation ? undefined : context?.request.signal;
+        const reply = await send(pool, { path: pathname, headers, body }, waitMs, caller);
         measure(reply.errors ? 'graphql_error' : 'ok', startedAt);
         return reply;
       } catch (cause) {
-        measure(cause instanceof Late ? 'timeout' : 'unavailable', startedAt);
+        measure(outcomeOf(cause), startedAt);
         throw unavailable(name, cause, call);
       }
     },
@@ -81,14 +84,29 @@ interface Post {
   readonly body: string;
 }
 
-async function send(pool: Pool, post: Post, waitMs: number): Promise<SubgraphReply> {
+function outcomeOf(cause: unknown): SubgraphOutcome {
+  if (cause instanceof CallerGone) return 'abandoned';
+  return cause instanceof Late ? 'timeout' : 'unavailable';
+}
+
+/** @param caller whose going ends the call, and with it the subgraph's work */
+async function send(
+  pool: Pool,
+  post: Post,
+  waitMs: number,
+  caller: AbortSignal | undefined,
+): Promise<SubgraphReply> {
+  caller?.throwIfAborted();
   const abort = new AbortController();
+  const leave = () => abort.abort(caller?.reason);
+  caller?.addEventListener('abort', leave, { once: true });
   const timer = setTimeout(() => abort.abort(new Late(`no reply within ${waitMs} ms`)), waitMs);
   try {
     const reply = await pool.request({ ...post, method: 'POST', signal: abort.signal });
     return parseReply(reply.statusCode, reply.headers['content-type'], await reply.body.text());
   } finally {
     clearTimeout(timer);
+    caller?.removeEventListener('abort', leave);
   }
 }
 

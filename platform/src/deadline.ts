@@ -6,8 +6,8 @@ import { AppError } from './errors.js';
 export interface Deadline {
   /** ms since the epoch */
   readonly deadlineAt: number;
-  /** Whether the caller has closed its connection, as it does when its own time is over. */
-  readonly isAbandoned: () => boolean;
+  /** Aborted when the caller has closed its connection, as it does when its own time is over. */
+  readonly signal: AbortSignal;
 }
 
 const deadlines = new AsyncLocalStorage<Deadline>();
@@ -19,8 +19,8 @@ export const withDeadline = <Result>(deadline: Deadline, work: () => Result): Re
 /** The deadline of the work that is under way; undefined outside of a mutation, as in a job. */
 export const currentDeadline = (): Deadline | undefined => deadlines.getStore();
 
-export const isOver = ({ deadlineAt, isAbandoned }: Deadline): boolean =>
-  Date.now() >= deadlineAt || isAbandoned();
+export const isOver = ({ deadlineAt, signal }: Deadline): boolean =>
+  Date.now() >= deadlineAt || signal.aborted;
 
 /** Says nothing of what the same request may have done before. */
 export const tooLate = (): AppError =>

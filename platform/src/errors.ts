@@ -33,6 +33,18 @@ export class AppError extends GraphQLError {
   }
 }
 
+/** A reply is of no use any more: its caller has closed the connection. */
+export class CallerGone extends Error {
+  override readonly name = 'CallerGone';
+}
+
+/** Whether something failed only because its caller is gone, so that nothing is wrong here. */
+export function isAbandoned(error: unknown): boolean {
+  if (error instanceof CallerGone) return true;
+  if (!(error instanceof Error)) return false;
+  return isAbandoned(error.cause) || (error instanceof GraphQLError && isAbandoned(error.originalError));
+}
+
 /** An argument that breaks a rule; `field` is its name, `message` says what was expected and what came. */
 export function badInput(field: string, message: string): AppError {
   return new AppError('BAD_USER_INPUT', `${field}: ${message}`, {
@@ -82,9 +94,7 @@ export function toPublicError(formatted: GraphQLFormattedError): GraphQLFormatte
   }
   return {
     message:
-      code === 'INTERNAL_SERVER_ERROR'
-        ? 'Something went wrong on our side.'
-        : short(formatted.message),
+      code === 'INTERNAL_SERVER_ERROR' ? 'Something went wrong on our side.' : short(formatted.message),
     ...(formatted.locations && { locations: formatted.locations }),
     ...(formatted.path && { path: formatted.path }),
     extensions,

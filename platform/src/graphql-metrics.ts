@@ -8,12 +8,12 @@ import {
   isObjectType,
 } from 'graphql';
 import { isDatabaseUnavailable } from './database.js';
-import { AppError, isOurFault } from './errors.js';
+import { AppError, isAbandoned, isOurFault } from './errors.js';
 import { DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.js';
 
 const operations = new Histogram({
   name: 'graphql_operation_duration_seconds',
-  help: 'Operations; refused: the caller is to blame for an error, error: we are.',
+  help: 'Operations; refused: the caller is to blame for an error, error: we are, abandoned: the caller left before.',
   labelNames: ['operation', 'type', 'outcome'],
   buckets: DURATION_BUCKETS,
   registers: [registry],
@@ -21,7 +21,7 @@ const operations = new Histogram({
 
 const rootFields = new Histogram({
   name: 'graphql_root_field_duration_seconds',
-  help: 'Fields of Query and Mutation; problem: a foreseen one, as a member of the result, refused and error: thrown.',
+  help: 'Fields of Query and Mutation; problem: a foreseen one, as a member of the result, refused and error: thrown, abandoned: the caller left before.',
   labelNames: ['field', 'outcome'],
   buckets: DURATION_BUCKETS,
   registers: [registry],
@@ -29,8 +29,12 @@ const rootFields = new Histogram({
 
 const OTHER = 'other';
 
-function outcomeOf(errors: readonly GraphQLFormattedError[] = []): 'ok' | 'refused' | 'error' {
+function outcomeOf(
+  errors: readonly GraphQLFormattedError[] = [],
+  thrown: readonly unknown[] = [],
+): 'ok' | 'refused' | 'error' | 'abandoned' {
   if (errors.length === 0) return 'ok';
+  if (thrown.some(isAbandoned)) return 'abandoned';
   return errors.some(({ extensions }) => isOurFault(extensions?.['code'])) ? 'error' : 'refused';
 }
 
@@ -40,12 +44,12 @@ export function measureOperations(known: ReadonlySet<string>): ApolloServerPlugi
     requestDidStart: async () => {
       const startedAt = performance.now();
       return {
-        willSendResponse: async ({ operationName, operation, response }) => {
+        willSendResponse: async ({ operationName, operation, response, errors }) => {
           if (response.body.kind !== 'single') return;
           const labels = {
             operation: operationName != null && known.has(operationName) ? operationName : OTHER,
             type: operation?.operation ?? OTHER,
-            outcome: outcomeOf(response.body.singleResult.errors),
+            outcome: outcomeOf(response.body.singleResult.errors, errors),
           };
           operations.observe(labels, secondsSince(startedAt));
         },
@@ -54,21 +58,25 @@ export function measureOperations(known: ReadonlySet<string>): ApolloServerPlugi
   };
 }
 
-type RootOutcome = 'ok' | 'problem' | 'refused' | 'error';
+type RootOutcome = 'ok' | 'problem' | 'refused' | 'error' | 'abandoned';
 
 /** A member of a union that says what is wrong has a code; data of these schemas has not. */
 const outcomeOfValue = (value: unknown): RootOutcome =>
   typeof value === 'object' && value !== null && 'code' in value ? 'problem' : 'ok';
 
-const outcomeOfError = (error: unknown): RootOutcome =>
-  error instanceof AppError && !isOurFault(error.code) && !isDatabaseUnavailable(error) ? 'refused' : 'error';
+const outcomeOfError = (error: unknown): RootOutcome => {
+  if (isAbandoned(error)) return 'abandoned';
+  return error instanceof AppError && !isOurFault(error.code) && !isDatabaseUnavailable(error)
+    ? 'refused'
+    : 'error';
+};
+
+const WORST_FIRST = ['error', 'abandoned', 'refused'] as const satisfies RootOutcome[];
 
 /** Of the entities of one call the worst. */
 function outcomeOfList(settled: readonly PromiseSettledResult<unknown>[]): RootOutcome {
   const outcomes = settled.map((each) => (each.status === 'rejected' ? outcomeOfError(each.reason) : 'ok'));
-  return (
-    outcomes.find((outcome) => outcome === 'error') ?? outcomes.find((each) => each === 'refused') ?? 'ok'
-  );
+  return WORST_FIRST.find((outcome) => outcomes.includes(outcome)) ?? 'ok';
 }
 
 type Resolver = GraphQLFieldResolver<unknown, unknown>;
@@ -79,6 +87,7 @@ function measured(field: string, resolve: Resolver): Resolver {
     problem: { field, outcome: 'problem' },
     refused: { field, outcome: 'refused' },
     error: { field, outcome: 'error' },
+    abandoned: { field, outcome: 'abandoned' },
   };
   return (source, args, context, info) => {
     const startedAt = performance.now();

@@ -4,7 +4,7 @@ import { isNativeError } from 'node:util/types';
 import { ApolloServer, type ApolloServerOptions, HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { isDatabaseUnavailable } from './database.js';
-import { AppError, toPublicError } from './errors.js';
+import { AppError, isAbandoned, toPublicError } from './errors.js';
 import { measureOperations } from './graphql-metrics.js';
 import type { HttpRequest, Reply } from './http.js';
 import { parseJson } from './json.js';
@@ -125,7 +125,7 @@ function logFaults(
     if (code !== 'INTERNAL_SERVER_ERROR' && code !== 'SERVICE_UNAVAILABLE') return;
     const original = innermost(error);
     // A plain object is the error of a subgraph, which has logged it, with its cause and this request's id.
-    if (!isNativeError(original)) return;
+    if (!isNativeError(original) || isAbandoned(original)) return;
     const err = original instanceof Error ? (original.cause ?? original) : original;
     log.error({ err, requestId, field: error.path?.join('.'), code }, 'a field failed');
   });

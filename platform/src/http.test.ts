@@ -68,19 +68,19 @@ describe('the HTTP server', () => {
   });
 
   it('tells its handler when the caller has hung up', async () => {
-    let isAbandoned: (() => boolean) | undefined;
+    let signal: AbortSignal | undefined;
     const port = await serve(async (request) => {
-      ({ isAbandoned } = request);
-      while (!request.isAbandoned()) await new Promise((resolve) => setTimeout(resolve, 5));
+      ({ signal } = request);
+      while (!request.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5));
       return { status: 200 };
     });
     const hangUp = new AbortController();
     const call = fetch(`http://127.0.0.1:${port}/`, { signal: hangUp.signal });
-    while (isAbandoned === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(isAbandoned()).toBe(false);
+    while (signal === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(signal.aborted).toBe(false);
     hangUp.abort();
     await expect(call).rejects.toThrow('aborted');
-    while (!isAbandoned()) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5));
   });
 
   it('finishes what is under way when it is closed, and takes nothing new', async () => {

@@ -9,7 +9,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { type ConnectionShare, shareConnections } from './connection-share.js';
-import type { AppError } from './errors.js';
+import { type AppError, CallerGone } from './errors.js';
 import type { HttpFault } from './http-fault.js';
 import { close, listen } from './listening.js';
 import type { Logger } from './log.js';
@@ -36,10 +36,10 @@ export interface HttpRequest {
   readonly requestId: string;
   /** When the answer is of no use any more, ms since the epoch. */
   readonly deadlineAt: number;
-  /** Whether the caller has closed the connection and will not read the reply. */
-  readonly isAbandoned: () => boolean;
   /** What is learnt on the way and belongs in the log line. */
   readonly trail: Trail;
+  /** Aborted with CallerGone when the connection ends before the reply. */
+  readonly signal: AbortSignal;
   /** Why it is refused, whatever it asks for. The handler throws it, so that the refusal counts as its other replies do. */
   readonly fault: AppError | HttpFault | undefined;
   /** The whole body. @throws {HttpFault} 413, 415 when it is packed, 400 when it ends early, 408 when it comes too late */
@@ -125,9 +125,21 @@ function send(response: ServerResponse, requestId: string, reply: Reply, last: b
   response.end(response.req.method === 'HEAD' ? undefined : reply.body);
 }
 
+/** What nginx writes for a reply whose caller had gone; it is logged and counted, never sent. */
+const CALLER_GONE_STATUS = 499;
+
+function untilReplied(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableEnded) gone.abort(new CallerGone('the caller closed its connection'));
+  });
+  return gone.signal;
+}
+
 function requestOf(
   message: IncomingMessage,
   cut: AbortSignal,
+  signal: AbortSignal,
   { timeoutMs, isPublic = false, maxBodyBytes = MAX_BODY_BYTES }: HttpServerOptions,
 ): HttpRequest {
   const url = message.url ?? '/';
@@ -140,8 +152,8 @@ function requestOf(
     remoteAddress: message.socket.remoteAddress ?? '',
     requestId: requestIdOf(message.headers[REQUEST_ID_HEADER]),
     deadlineAt: deadlineOf(isPublic ? undefined : message.headers[TIMEOUT_HEADER], timeoutMs),
-    isAbandoned: () => message.socket.destroyed,
     trail: {},
+    signal,
     fault: requestFault(message, MAX_AUTHORIZATION_BYTES),
     body: () => readBody(message, maxBodyBytes, cut),
   };
@@ -158,11 +170,11 @@ const unreadRequest = (): HttpRequest => ({
   deadlineAt: Date.now(),
   trail: {},
   fault: undefined,
-  isAbandoned: () => false,
+  signal: new AbortController().signal,
   body: async () => Buffer.alloc(0),
 });
 
-function logRequest(log: Logger, request: HttpRequest, { status }: Reply, startedAt: number): void {
+function logRequest(log: Logger, request: HttpRequest, status: number, startedAt: number): void {
   const { requestId, method } = request;
   const path = cut(request.path, MAX_LOGGED_PATH);
   const { operation, userId, code, trace } = request.trail;
@@ -176,7 +188,7 @@ function refuseUnread(fault: HttpFault, options: HttpServerOptions): RawReply {
   const request = unreadRequest();
   const reply = options.onFault(fault, request);
   options.observe?.(request, reply.status, startedAt);
-  logRequest(options.log, request, reply, startedAt);
+  logRequest(options.log, request, reply.status, startedAt);
   const { status, headers, body = '' } = reply;
   return { status, headers: { ...headers, [REQUEST_ID_HEADER]: request.requestId }, body };
 }
@@ -189,17 +201,18 @@ async function serve(
   draining: () => boolean,
 ): Promise<void> {
   const startedAt = performance.now();
-  const request = requestOf(message, cut, options);
+  const request = requestOf(message, cut, untilReplied(response), options);
   let reply: Reply;
   try {
     reply = await options.handler(request);
   } catch (error) {
     reply = options.onFault(error, request);
   }
+  const status = request.signal.aborted ? CALLER_GONE_STATUS : reply.status;
   // What follows an unfit request on its connection may have been meant as a part of it.
   send(response, request.requestId, reply, draining() || request.fault !== undefined);
-  options.observe?.(request, reply.status, startedAt);
-  logRequest(options.log, request, reply, startedAt);
+  options.observe?.(request, status, startedAt);
+  logRequest(options.log, request, status, startedAt);
 }
 
 /** Node's server, with its bounds on time, size and number. */

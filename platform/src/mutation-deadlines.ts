@@ -8,7 +8,7 @@ type Resolver = GraphQLFieldResolver<unknown, RequestContext>;
 const bounded =
   (resolve: Resolver): Resolver =>
   (source, args, context, info) =>
-    withDeadline({ deadlineAt: context.deadlineAt, isAbandoned: context.request.isAbandoned }, () => {
+    withDeadline({ deadlineAt: context.deadlineAt, signal: context.request.signal }, () => {
       checkDeadline();
       return resolve(source, args, context, info);
     });

@@ -166,12 +166,13 @@ async function answer(
   }
 }
 
-function described(reply: Reply, { method, trail }: HttpRequest, span: Span): Reply {
+function described(reply: Reply, { method, trail, signal }: HttpRequest, span: Span): Reply {
   // By the route's template: a name for each path would be one for each product.
   if (trail.route !== undefined) span.updateName(`${method} ${trail.route}`);
   span.setAttribute('http.response.status_code', reply.status);
   if (trail.operation !== undefined) span.setAttribute('graphql.operation.name', trail.operation);
   // A reply in GraphQL has the status 200, whatever is wrong.
-  if (reply.status >= 500 || isOurFault(trail.code)) span.setStatus({ code: SpanStatusCode.ERROR });
+  const failed = reply.status >= 500 || isOurFault(trail.code);
+  if (failed && !signal.aborted) span.setStatus({ code: SpanStatusCode.ERROR });
   return reply;
 }

@@ -88,6 +88,7 @@ function ownSchemaGrants(schema: string, role: string): string {
     REVOKE ALL ON SCHEMA ${quote(schema)} FROM PUBLIC;
     GRANT USAGE ON SCHEMA ${quote(schema)} TO ${quote(role)};
     GRANT ${rights} ON ALL TABLES IN SCHEMA ${quote(schema)} TO ${quote(role)};
+    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${quote(schema)} TO ${quote(role)};
     ALTER DEFAULT PRIVILEGES IN SCHEMA ${quote(schema)} GRANT ${rights} ON TABLES TO ${quote(role)};`;
 }
 

@@ -156,7 +156,8 @@ export const LIST_PARAMETERS: Readonly<Record<string, JsonSchema>> = {
     type: 'string',
     minLength: 1,
     maxLength: 200,
-    description: '1 to 200 characters to be found in name or description',
+    description:
+      '1 to 200 characters: words, "phrases" and -exclusions to look for in name and description, at most 8',
   },
   min_price: priceLimit('the lowest'),
   max_price: priceLimit('the highest'),

@@ -18,6 +18,8 @@ export const settings = {
   ...workerSettings,
   ...redisSettings,
   JWKS_URL: z.url(),
+  /** The longest that reading the catalogue may take in PostgreSQL: well below the gateway's SUBGRAPH_TIMEOUT_MS. */
+  READ_TIMEOUT_MS: z.coerce.number().int().min(100).max(10_000).default(2_000),
   /** `on`: in Redis when REDIS_URL is given, in the process otherwise, which is right for one instance only. */
   CACHE: z.enum(['on', 'off']).default('on'),
   CACHE_MAX_BYTES: z.coerce.number().int().min(1_000_000).default(64_000_000),

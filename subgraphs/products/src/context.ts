@@ -12,10 +12,13 @@ export interface Context extends RequestContext {
   readonly table: ProductTable;
 }
 
-/** Loads products by id, at once those that are asked for in the same turn. */
-export function createProductLoader(byIds: ProductTable['byIds']): DataLoader<string, Product | null> {
+/** Loads products by id, at once those that are asked for in the same turn; a read ends when its `caller` is gone. */
+export function createProductLoader(
+  byIds: ProductTable['byIds'],
+  caller: AbortSignal,
+): DataLoader<string, Product | null> {
   return new DataLoader(async (ids) => {
-    const rows = new Map((await byIds(ids)).map((product) => [product.id, product]));
+    const rows = new Map((await byIds(ids, caller)).map((product) => [product.id, product]));
     return ids.map((id) => rows.get(id) ?? null);
   });
 }

@@ -26,8 +26,8 @@ export const resolvers: Resolvers = {
       const product = await load(id, context);
       return product?.archivedAt === null ? product : null;
     },
-    products: (_, { first, after, filter, sort }, { table }) =>
-      browse(table, { first, after, filter, order: sort }),
+    products: (_, { first, after, filter, sort }, { table, request }) =>
+      browse(table, { first, after, filter, order: sort }, request.signal),
   },
   Mutation: {
     createProduct: (_, { input }, context) => {

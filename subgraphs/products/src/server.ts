@@ -4,6 +4,7 @@ import { checkDatabase, createPool, createWorkerPool } from '@holdfast/platform/
 import type { Logger } from '@holdfast/platform/log';
 import { wantsNoCache } from '@holdfast/platform/no-cache';
 import { startWorker } from '@holdfast/platform/queue';
+import { createReads } from '@holdfast/platform/reads';
 import type { RunningService } from '@holdfast/platform/service';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
@@ -32,7 +33,8 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   const { DATABASE_URL: url, DATABASE_POOL_MAX: max } = settings;
   const pool = createPool({ url, max, applicationName: 'products', log });
   const { cache, close: closeCache } = openProductCache(settings, log);
-  const table = createProductTable(pool, cache);
+  const reads = createReads(pool, settings.READ_TIMEOUT_MS);
+  const table = createProductTable(pool, cache, reads);
   const catalogue = createCatalogue(table);
   const subgraph = await createSubgraph({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
@@ -44,7 +46,10 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
       table,
       catalogue,
       catalogWriters: settings.CATALOG_WRITERS,
-      products: createProductLoader(wantsNoCache(base.request) ? table.stored : table.byIds),
+      products: createProductLoader(
+        wantsNoCache(base.request) ? table.stored : table.byIds,
+        base.request.signal,
+      ),
     }),
     log,
   });

@@ -1,14 +1,16 @@
 // Pages of the catalogue: keyset pagination over an index for every order, one prepared statement for each shape of
 // question (order, whether it goes on after a cursor, which filters), so that each has a plan of its own.
 import { createHash } from 'node:crypto';
+import type { Queryable } from '@holdfast/platform/database';
 import { decodeCursor, encodeCursor } from '@holdfast/platform/pages';
 import type pg from 'pg';
+import { type SearchTerms, searchStatement } from './product-search.js';
 import { PRODUCT_COLUMNS, type Product } from './products.js';
 
 export type ProductOrder = 'NEWEST' | 'OLDEST' | 'PRICE_ASC' | 'PRICE_DESC' | 'NAME_ASC';
 
 export interface ProductFilter {
-  readonly search?: string | undefined;
+  readonly search?: SearchTerms | undefined;
   readonly minPrice?: string | undefined;
   readonly maxPrice?: string | undefined;
   readonly inStock?: boolean | undefined;
@@ -49,44 +51,65 @@ const ORDERS: Record<
   },
 };
 
-const FILTERS: Record<keyof ProductFilter, (parameter: string) => string> = {
-  search: (p) =>
-    `to_tsvector('simple', name || ' ' || coalesce(description, '')) @@ websearch_to_tsquery('simple', ${p})`,
-  minPrice: (p) => `price >= ${p}::numeric`,
-  maxPrice: (p) => `price <= ${p}::numeric`,
-  inStock: (p) => `(stock > 0) = ${p}::boolean`,
-};
 const FILTER_NAMES = ['search', 'minPrice', 'maxPrice', 'inStock'] as const satisfies (keyof ProductFilter)[];
 
+/** The list that a cursor belongs to. Names had another order before `natural`, in which a cursor stood elsewhere. */
+const listOf = (order: ProductOrder): string =>
+  order === 'NAME_ASC' ? 'products:NAME_ASC:natural' : `products:${order}`;
+
 export const productCursor = (order: ProductOrder, product: Product): string =>
-  encodeCursor(`products:${order}`, ORDERS[order].keyOf(product));
+  encodeCursor(listOf(order), ORDERS[order].keyOf(product));
 
 /** @throws {AppError} BAD_USER_INPUT when the cursor is not one of this list in this order */
 export const productSortKey = (order: ProductOrder, cursor: string): string[] =>
-  decodeCursor(`products:${order}`, ORDERS[order].columns.length, cursor);
+  decodeCursor(listOf(order), ORDERS[order].columns.length, cursor);
 
-function statementOf({ order, after, filter, limit }: ProductPageQuery): pg.QueryConfig {
+type Parameter = (value: unknown) => string;
+
+function boundsOf({ minPrice, maxPrice }: ProductFilter, parameter: Parameter): string[] {
+  const bounds: string[] = [];
+  if (minPrice !== undefined) bounds.push(`price >= ${parameter(minPrice)}::numeric`);
+  if (maxPrice !== undefined) bounds.push(`price <= ${parameter(maxPrice)}::numeric`);
+  return bounds;
+}
+
+const queryOf = ({ words, phrases, excluded }: SearchTerms, parameter: Parameter): string =>
+  `products.search_query(${[words, phrases, excluded].map((terms) => `${parameter(terms)}::text[]`).join(', ')})`;
+
+/** The statement that reads a page. */
+export function productPageStatement({ order, after, filter, limit }: ProductPageQuery): pg.QueryConfig {
   const { columns, types, direction } = ORDERS[order];
   const values: unknown[] = [limit];
-  const parameter = (value: unknown): string => `$${values.push(value)}`;
-  const where = ['archived_at IS NULL'];
+  const parameter: Parameter = (value) => `$${values.push(value)}`;
+  const orderBy = (table?: string) =>
+    columns.map((column) => `${table ? `${table}.` : ''}${column} ${direction}`).join(', ');
+  const place = ['archived_at IS NULL'];
+  const filters: string[] = [];
   if (after) {
     const key = after.map((part, index) => `${parameter(part)}::${types[index]}`);
-    where.push(`(${columns.join(', ')}) ${direction === 'ASC' ? '>' : '<'} (${key.join(', ')})`);
+    place.push(`(${columns.join(', ')}) ${direction === 'ASC' ? '>' : '<'} (${key.join(', ')})`);
   }
-  const filters = FILTER_NAMES.filter((name) => filter[name] !== undefined);
-  for (const name of filters) where.push(FILTERS[name](parameter(filter[name])));
-  return {
-    name: ['products_page', order, after ? 'after' : 'first', ...filters].join('_'),
-    text: `SELECT ${PRODUCT_COLUMNS} FROM products.products WHERE ${where.join(' AND ')}
-           ORDER BY ${columns.map((column) => `${column} ${direction}`).join(', ')} LIMIT $1`,
-    values,
-  };
+  // Bounds of the price are a place on the list by price, and elsewhere a filter.
+  (columns[0] === 'price' ? place : filters).push(...boundsOf(filter, parameter));
+  if (filter.inStock !== undefined) filters.push(`(stock > 0) = ${parameter(filter.inStock)}::boolean`);
+  const text =
+    filter.search === undefined
+      ? `SELECT ${PRODUCT_COLUMNS} FROM products.products
+          WHERE ${[...place, ...filters].join(' AND ')} ORDER BY ${orderBy()} LIMIT $1`
+      : searchStatement({
+          columns: PRODUCT_COLUMNS,
+          query: queryOf(filter.search, parameter),
+          place,
+          filters,
+          orderBy,
+        });
+  const filtered = FILTER_NAMES.filter((name) => filter[name] !== undefined);
+  return { name: ['products_page', order, after ? 'after' : 'first', ...filtered].join('_'), text, values };
 }
 
 /** At most `limit` products in their order. */
-export async function selectProductPage(pool: pg.Pool, query: ProductPageQuery): Promise<Product[]> {
-  return (await pool.query<Product>(statementOf(query))).rows;
+export async function selectProductPage(db: Queryable, query: ProductPageQuery): Promise<Product[]> {
+  return (await db.query<Product>(productPageStatement(query))).rows;
 }
 
 /** The same for the same question, and short: what a client searches for may be long. */

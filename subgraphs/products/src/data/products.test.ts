@@ -2,6 +2,7 @@
 // in its way.
 import { randomUUID } from 'node:crypto';
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import { createReads } from '@holdfast/platform/reads';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { NO_CACHE } from './cache/product-cache.js';
@@ -21,7 +22,7 @@ let second: Connection;
 
 function connection(): Connection {
   const pool = new pg.Pool({ connectionString: database.urls.products, max: 1 });
-  return { pool, table: createProductTable(pool, NO_CACHE) };
+  return { pool, table: createProductTable(pool, NO_CACHE, createReads(pool, 2_000)) };
 }
 
 beforeEach(async () => {

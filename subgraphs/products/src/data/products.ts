@@ -1,6 +1,7 @@
 // The rows of `products.products`. What decides about a write is in the WHERE of one statement; its row is the answer.
 import type { Product as ProductModel } from '@holdfast/database';
 import { type Statement, statement } from '@holdfast/platform/database';
+import type { Reads } from '@holdfast/platform/reads';
 import type pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import type { ProductCache } from './cache/product-cache.js';
@@ -132,12 +133,12 @@ const adjustOnce: Statement<[id: string, delta: number, maxStock: number, ...Key
      SELECT * FROM adjusted`,
   );
 
-/** What the domain asks of the table. Pages show no archived products. */
+/** What the domain asks of the table. Pages show no archived products. A read ends when its `caller` is gone. */
 export interface ProductTable {
-  byIds(ids: readonly string[]): Promise<Product[]>;
+  byIds(ids: readonly string[], caller?: AbortSignal): Promise<Product[]>;
   /** As PostgreSQL has them at this moment, past the cache: for what decides something. Archived ones included. */
-  stored(ids: readonly string[]): Promise<Product[]>;
-  page(query: ProductPageQuery): Promise<Product[]>;
+  stored(ids: readonly string[], caller?: AbortSignal): Promise<Product[]>;
+  page(query: ProductPageQuery, caller: AbortSignal): Promise<Product[]>;
   /** Undefined when the key was used before. */
   insert(product: NewProduct, idempotency: Idempotency | undefined): Promise<Product | undefined>;
   /** What was done under the user's key, from the database and not from the cache. */
@@ -174,13 +175,14 @@ const keyParameters = ({ userId, key, hash }: Partial<Idempotency> = {}): KeyPar
   hash ?? null,
 ];
 
-/** The table over `pool`, read through `cache` and written around its fences. */
-export function createProductTable(pool: pg.Pool, cache: ProductCache): ProductTable {
-  const stored: ProductTable['stored'] = (ids) => selectByIds(pool, [...ids]);
+/** The table over `pool`, read through `cache` (what that lacks by `reads`) and written around its fences. */
+export function createProductTable(pool: pg.Pool, cache: ProductCache, reads: Reads): ProductTable {
+  const stored: ProductTable['stored'] = (ids, caller = new AbortController().signal) =>
+    selectByIds(reads(caller), [...ids]);
   return {
-    byIds: (ids) => cache.byIds(ids, stored),
+    byIds: (ids, caller) => cache.byIds(ids, (absent) => stored(absent, caller)),
     stored,
-    page: (query) => cache.page(pageKey(query), () => selectProductPage(pool, query)),
+    page: (query, caller) => cache.page(pageKey(query), () => selectProductPage(reads(caller), query)),
     insert: ({ name, description, price, stock }, idempotency) => {
       const id = uuidv7();
       const key = keyParameters(idempotency);

@@ -42,14 +42,16 @@ function sortKeyOf(order: ProductOrder, after: string): string[] {
 export async function browse(
   table: ProductTable,
   { first, after, filter, order }: BrowseQuery,
+  caller: AbortSignal,
 ): Promise<Connection<Product>> {
   const size = pageSize(first);
   const by = order ?? 'NEWEST';
-  const rows = await table.page({
+  const query = {
     order: by,
     after: after == null ? undefined : sortKeyOf(by, after),
     filter: filterOf(filter),
     limit: size + 1,
-  });
+  };
+  const rows = await table.page(query, caller);
   return toConnection(rows, size, after, (product) => productCursor(by, product));
 }

@@ -3,6 +3,7 @@ import { idempotencyKey } from '@holdfast/platform/idempotency';
 import { parseMoney } from '@holdfast/platform/money';
 import { came, isMultilineText, isPlainText, isVisible, lengthOf } from '@holdfast/platform/validation';
 import { z } from 'zod';
+import { searchRule } from './search.js';
 
 const MAX_NAME = 200;
 const MAX_DESCRIPTION = 10_000;
@@ -73,17 +74,9 @@ export const adjustRules = z.object({
   idempotencyKey,
 });
 
-const searchRule = '1 to 200 characters, no control characters';
 /** What a list may be narrowed by. */
 export const filterRules = z.object({
-  search: z
-    .string()
-    .trim()
-    .min(1, { error: got(searchRule) })
-    .max(200, { error: got(searchRule) })
-    .refine(isPlainText, { error: got(searchRule) })
-    .nullish()
-    .transform((value) => value ?? undefined),
+  search: searchRule.nullish().transform((value) => value ?? undefined),
   minPrice: z
     .string()
     .nullish()

@@ -60,12 +60,12 @@ describe('a semaphore', () => {
     const { work, end, started } = controllable();
     const semaphore = createSemaphore({ concurrency: 1, maxWaiting: 2 });
     const first = semaphore.run(work);
-    let isAbandoned = false;
-    const deadline = { deadlineAt: Number.POSITIVE_INFINITY, isAbandoned: () => isAbandoned };
+    const caller = new AbortController();
+    const deadline = { deadlineAt: Number.POSITIVE_INFINITY, signal: caller.signal };
     const givenUp = withDeadline(deadline, () => semaphore.run(work));
     const patient = semaphore.run(work);
     await settle();
-    isAbandoned = true;
+    caller.abort();
     end(0);
     await expect(givenUp).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
     await settle();

@@ -1,3 +1,4 @@
+import { AppError, CallerGone } from '@holdfast/platform/errors';
 import { describe, expect, it } from '@jest/globals';
 import type { Product } from '../products.js';
 import { createMemoryStore } from './memory-store.js';
@@ -48,6 +49,19 @@ describe('the product cache', () => {
     expect(await Promise.all(reads)).toEqual(reads.map(() => 3));
     expect(await read()).toBe(3);
     expect(queries).toHaveLength(1);
+  });
+
+  it('lets who joined a query ask for itself when the caller of that one has left', async () => {
+    const { cache } = setUp();
+    let leave: (error: Error) => void = () => undefined;
+    const left = cache.byIds([ID], () => new Promise((_, reject) => (leave = reject)));
+    await turns();
+    const stayed = cache.byIds([ID], async () => [product(3)]);
+    await turns();
+    const cause = new CallerGone('test');
+    leave(new AppError('SERVICE_UNAVAILABLE', 'cancelled', { cause }));
+    await expect(left).rejects.toThrow('cancelled');
+    expect(await stayed).toEqual([expect.objectContaining({ version: 3 })]);
   });
 
   it('does not let a reader join a query that began before a write', async () => {

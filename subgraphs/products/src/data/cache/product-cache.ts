@@ -6,6 +6,7 @@
 // from before a commit until its result is there, readers go to the database, and what a slow reader brings back from
 // before the commit is not let in. (Leases: Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013.)
 import { randomUUID } from 'node:crypto';
+import { isAbandoned } from '@holdfast/platform/errors';
 import { Counter, registry } from '@holdfast/platform/metrics';
 import type { Product } from '../products.js';
 import type { CacheStore, Entry } from './store.js';
@@ -55,12 +56,25 @@ interface Sorted {
   readonly other: string[];
 }
 
-async function joinAll(joined: Sorted['joined']): Promise<Product[]> {
-  const products = await Promise.all(joined.map(async ([id, loaded]) => (await loaded).get(id)));
-  return products.filter((product) => product !== undefined);
-}
-
 type Load = (ids: readonly string[]) => Promise<Product[]>;
+
+/** What others are loading. A load whose caller has left is made good by one of our own. */
+async function joinAll(joined: Sorted['joined'], load: Load): Promise<Product[]> {
+  const left: string[] = [];
+  const products = await Promise.all(
+    joined.map(async ([id, loaded]) => {
+      try {
+        return (await loaded).get(id);
+      } catch (error) {
+        if (!isAbandoned(error)) throw error;
+        left.push(id);
+        return undefined;
+      }
+    }),
+  );
+  const loaded = left.length > 0 ? await load(left) : [];
+  return [...products.filter((product) => product !== undefined), ...loaded];
+}
 
 export function createProductCache({ store, storeForWrite, suspend }: ProductCacheOptions): ProductCache {
   /** Loads under way, by the token of their lease. */
@@ -115,7 +129,7 @@ export function createProductCache({ store, storeForWrite, suspend }: ProductCac
       const products = await loaded;
       // Nobody waits for this: a lease that is not filled runs out.
       if (leased.length > 0) cache.fill(leased, token, products).catch(() => undefined);
-      return [...found, ...products.values(), ...(await joinAll(joined))];
+      return [...found, ...products.values(), ...(await joinAll(joined, load))];
     } finally {
       loading.delete(token);
     }
@@ -133,7 +147,7 @@ export function createProductCache({ store, storeForWrite, suspend }: ProductCac
     requests.inc({ kind: 'product', result: 'miss' }, ids.length - found.length);
     if (absent.length > 0) found.push(...(await loadMissing(cache, absent, other, load)));
     else if (other.length > 0) found.push(...(await load(other)));
-    return [...found, ...(await joinAll(joined))];
+    return [...found, ...(await joinAll(joined, load))];
   }
 
   async function page(key: string, load: () => Promise<Product[]>): Promise<Product[]> {

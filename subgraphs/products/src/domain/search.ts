@@ -1,0 +1,59 @@
+// What a person types to find products, taken apart: words, "phrases in quotes", and both with a `-` for what must not
+// be there. There are no other operators. What is left becomes a query of PostgreSQL by parameters (product-search.ts).
+import { came, isPlainText } from '@holdfast/platform/validation';
+import { z } from 'zod';
+import type { SearchTerms } from '../data/product-search.js';
+
+const MAX_LENGTH = 200;
+const MAX_TERMS = 8;
+const MAX_TERM_LENGTH = 64;
+
+/** An optional sign, then a phrase (the last quote may be missing) or a word. */
+const TERM = /(?<sign>-?)(?:"(?<phrase>[^"]*)(?:"|$)|(?<word>[^\s"]+))/gu;
+/** Phones and word processors write these for `"`. */
+const CURLY_QUOTES = /[\u201c-\u201f\u00ab\u00bb]/gu;
+/** A term without any, as the `&` of "salt & pepper", is passed over. */
+const SEARCHABLE = /[\p{L}\p{N}]/u;
+
+interface Term {
+  readonly kind: keyof SearchTerms;
+  readonly text: string;
+}
+
+function termsOf(text: string): Term[] {
+  return [...text.replace(CURLY_QUOTES, '"').matchAll(TERM)]
+    .map(({ groups: { sign, phrase, word = '' } = {} }): Term => {
+      if (sign) return { kind: 'excluded', text: phrase ?? word };
+      return phrase === undefined ? { kind: 'words', text: word } : { kind: 'phrases', text: phrase };
+    })
+    .filter((term) => SEARCHABLE.test(term.text));
+}
+
+/** Why the terms cannot be searched for; undefined when they can. */
+function faultOf(terms: readonly Term[], text: string): string | undefined {
+  const long = terms.find((term) => term.text.length > MAX_TERM_LENGTH);
+  if (long)
+    return `expected words and phrases of at most ${MAX_TERM_LENGTH} characters, got ${came(long.text)}`;
+  if (terms.length > MAX_TERMS) return `expected at most ${MAX_TERMS} words and phrases, got ${terms.length}`;
+  if (terms.some(({ kind }) => kind !== 'excluded')) return undefined;
+  return `expected at least one word or phrase to look for, got ${came(text)}`;
+}
+
+const lengthRule = `expected 1 to ${MAX_LENGTH} characters, no control characters`;
+const lengthFault = (issue: { input?: unknown }) => `${lengthRule}, got ${came(issue.input)}`;
+
+/** The rule of the argument `search`: a text in, its terms out. */
+export const searchRule = z
+  .string({ error: lengthFault })
+  .trim()
+  .min(1, { error: lengthFault })
+  .max(MAX_LENGTH, { error: lengthFault })
+  .refine(isPlainText, { error: lengthFault })
+  .transform((text, context): SearchTerms => {
+    const terms = termsOf(text);
+    const message = faultOf(terms, text);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+    const textsOf = (kind: Term['kind']) =>
+      terms.filter((term) => term.kind === kind).map((term) => term.text);
+    return { words: textsOf('words'), phrases: textsOf('phrases'), excluded: textsOf('excluded') };
+  });

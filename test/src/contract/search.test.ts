@@ -1,0 +1,117 @@
+// Searching the catalogue, through both doors.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Account, Client } from '../support/client.js';
+import { expectProblem, fieldsOf } from '../support/problems.js';
+import { type System, startSystem } from '../support/system.js';
+
+let system: System;
+let client: Client;
+let account: Account;
+
+beforeAll(async () => {
+  system = await startSystem();
+  client = await Client.of(system.url);
+  account = await client.account();
+  for (const [name, description] of Object.entries(CATALOGUE))
+    await client.product(account.token, { name, description });
+});
+afterAll(() => system?.stop());
+
+const CATALOGUE: Record<string, string> = {
+  Kettle: 'Boils 1.7 litres. Brushed steel.',
+  'Red enamel kettle': 'For the stove; not for induction.',
+  'Café au lait bowl': 'Stoneware, dishwasher-proof.',
+  'Cafe\u0301tière': 'Glass (borosilicate) & steel.',
+  'T-Shirt ÅNGSTRÖM': 'Cotton/linen, size XL.',
+  Wasserkocher: 'Für 水壶 und чайник: ﬁne Qualität.',
+};
+
+const namesBy = async (query: Record<string, string>): Promise<string[]> => {
+  const { status, body } = await client.rest(
+    'GET',
+    `/products?${new URLSearchParams({ limit: '100', sort: 'oldest', ...query })}`,
+  );
+  expect({ query, status }).toEqual({ query, status: 200 });
+  return body.map(({ name }: { name: string }) => name);
+};
+
+describe('a search finds', () => {
+  const [kettle = '', red = '', bowl = '', press = '', shirt = '', kocher = ''] = Object.keys(CATALOGUE);
+
+  it.each([
+    ['words in any order', 'kettle red', [red]],
+    ['the beginning of a word', 'kett', [kettle, red]],
+    ['the beginnings of several words', 'kett boil', [kettle]],
+    ['nothing else in the middle of a word', 'ettle', []],
+    ['words of the description', 'stoneware', [bowl]],
+    ['words whatever their case', 'KETTLE RED', [red]],
+    ['accents without accents', 'cafe', [bowl, press]],
+    ['accents in one Unicode form', 'Café', [bowl, press]],
+    ['accents in the other', 'Cafe\u0301', [bowl, press]],
+    ['accents by other accents', 'cäfetiere', [press]],
+    ['ligatures', 'fine qualitat', [kocher]],
+    ['other scripts', 'ЧАЙ', [kocher]],
+    ['the beginning of what is written without spaces', '水', [kocher]],
+    ['words on both sides of punctuation', 'linen', [shirt]],
+    ['words with punctuation', 't-shirt', [shirt]],
+    ['the beginning of such a word', 't-shi', [shirt]],
+    ['a letter or two as a whole word only', 'xl', [shirt]],
+    ['not those as a beginning', 'ke', []],
+    ['numbers', '1.7', [kettle]],
+    ['a phrase', '"enamel kettle"', [red]],
+    ['not its words in another order', '"kettle enamel"', []],
+    ['only whole words of a phrase', '"enamel kett"', []],
+    ['a phrase in other quotes', '“enamel kettle”', [red]],
+    ['a phrase without its last quote', '"enamel kettle', [red]],
+    ['no product with an excluded word', 'kettle -red', [kettle]],
+    ['no product with an excluded phrase', 'kettle -"brushed steel"', [red]],
+    ['products with a word that an excluded one only begins', 'kettle -indu', [kettle, red]],
+    ['what has words besides signs', 'glass & steel', [press]],
+    ['what has words that are operators elsewhere', "red | kettle:* ! ( ' \\", [red]],
+  ])('%s: %s', async (_, search, names) => {
+    expect(await namesBy({ search })).toEqual(names);
+  });
+
+  it('what was renamed by its new name only', async () => {
+    const { id } = await client.product(account.token, { name: 'Saucepan' });
+    await client.rest('PATCH', `/products/${id}`, {
+      token: account.token,
+      headers: { 'if-match': '"1"' },
+      body: { name: 'Frying pan' },
+    });
+    expect(await namesBy({ search: 'saucepan' })).toEqual([]);
+    expect(await namesBy({ search: 'frying' })).toEqual(['Frying pan']);
+  });
+});
+
+describe('a search is refused by name', () => {
+  const asked = (search: string) =>
+    client.graphql('query($search: String) { products(filter: { search: $search }) { edges { cursor } } }', {
+      search,
+    });
+
+  it.each([
+    ['of nothing but exclusions', '-the -x1', 'at least one word or phrase to look for, got "-the -x1"'],
+    ['of an excluded phrase', '-"red kettle"', 'at least one word or phrase'],
+    ['of an empty phrase', '""', 'at least one word or phrase'],
+    ['of signs', '!!! & *', 'at least one word or phrase'],
+    ['of too many words', 'a b c d e f g h i', 'at most 8 words and phrases, got 9'],
+    [
+      'of too many words, exclusions included',
+      'a -b -c -d -e -f -g -h -i',
+      'at most 8 words and phrases, got 9',
+    ],
+    ['of a word that is too long', 'x'.repeat(65), 'words and phrases of at most 64 characters, got "xxx'],
+    ['that is too long', 'word '.repeat(41), '1 to 200 characters, no control characters'],
+    ['of a control character', 'a\u0007b', '1 to 200 characters, no control characters'],
+    ['of spaces', '   ', '1 to 200 characters'],
+  ])('%s', async (_, search, message) => {
+    const rest = await client.rest('GET', `/products?${new URLSearchParams({ search })}`);
+    expectProblem(rest, 400, 'INVALID_INPUT');
+    expect(fieldsOf(rest.body)).toEqual(['search']);
+    const { data, errors } = await asked(search);
+    expect(data).toEqual({ products: null });
+    expect(errors[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', errors: [{ field: 'search' }] });
+    expect(errors[0]?.message).toContain(message);
+  });
+});
