@@ -6,8 +6,8 @@ import { StepFailed, timed } from './steps.mjs';
 const NEEDED_MAJOR = 5;
 
 /**
- * Finds a kustomize, or installs Debian's kubectl when there is none and we may, and tells the tests by HOLDFAST_TEST_KUSTOMIZE
- * how to call it. Throws StepFailed, saying what to do.
+ * Finds a kustomize, or installs Debian's kubectl when there is none and we may, and tells the tests how to call it, by
+ * HOLDFAST_TEST_KUSTOMIZE. Throws StepFailed, saying what to do.
  */
 export async function ensureKustomize() {
   const command = (await usable()) ?? (await installed());

@@ -1,4 +1,4 @@
-// What a line of the log is, whatever is logged.
+// What a line of the log is: bounded, and still readable.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';

@@ -14,7 +14,7 @@ export function welcome(stack: Stack, settings: LocalSettings): string {
   return `
 Holdfast is ready.
 
-  GraphQL and explorer  ${gateway}/graphql
+  ${graphqlLabel(settings)}  ${gateway}/graphql
   REST                  ${gateway}/products   (contract: ${gateway}/openapi.json)
   subgraphs             ${(['users', 'products', 'orders'] as const).map((name) => localhost(stack.urls[name])).join('  ')}
   health and metrics    ${localhost(stack.opsUrls.gateway)}/readyz  /metrics
@@ -30,6 +30,9 @@ Log in, and look at the catalogue:
 Ctrl-C stops it. npm start -- --reset begins anew.
 `;
 }
+
+const graphqlLabel = ({ passedThrough }: LocalSettings): string =>
+  passedThrough['EXPLORER'] === 'off' ? 'GraphQL             ' : 'GraphQL and explorer';
 
 function localhost(url: string): string {
   return url.replace('127.0.0.1', 'localhost');

@@ -118,7 +118,7 @@ describe('the log', () => {
     }
   });
 
-  it('has short lines, whatever callers send: of an operation’s name the first 100 characters', async () => {
+  it('has short lines for long texts of callers: of an operation’s name the first 100 characters', async () => {
     const before = system.logs().length;
     await sendLongTexts();
     const added = await eventually(

@@ -9,7 +9,8 @@ import { abandonedFolders } from '../support/abandoned.js';
 const PREFIX = `holdfast-abandoned-${process.pid}-`;
 /** Of a process that has just ended, and whose id is not given out again so soon. */
 const GONE = spawnSync(process.execPath, ['--version']).pid;
-const NOBODY = 65_534;
+/** The id of the user `nobody`. */
+const OTHER_USER = 65_534;
 
 let made: string[] = [];
 afterEach(async () => {
@@ -29,7 +30,7 @@ it('finds the folders of processes that are gone', async () => {
   const unique = await folderOf(`${GONE}-x7Yz`);
   await folderOf(`${process.pid}`);
   await folderOf(`${process.pid}-x7Yz`);
-  await folderOf('somebody');
+  await folderOf('other');
   expect((await abandonedFolders(PREFIX)).sort()).toEqual([plain, unique].sort());
 });
 
@@ -37,7 +38,7 @@ it('finds the folders of processes that are gone', async () => {
 (process.getuid?.() === 0 ? it : it.skip)(
   'leaves those of other users, which it may not remove',
   async () => {
-    await chown(await folderOf(`${GONE}`), NOBODY, NOBODY);
+    await chown(await folderOf(`${GONE}`), OTHER_USER, OTHER_USER);
     expect(await abandonedFolders(PREFIX)).toEqual([]);
   },
 );

@@ -6,7 +6,7 @@ import { isRunning } from '@holdfast/scripts/processes';
 
 /**
  * The folders of this user whose names are `prefix`, the id of a process that is gone, and perhaps more. Those of other
- * users are left to them: nobody but root could remove them.
+ * users are left to them, because only root could remove them.
  */
 export async function abandonedFolders(prefix: string): Promise<string[]> {
   const folders: string[] = [];
