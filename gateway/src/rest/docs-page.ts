@@ -103,7 +103,7 @@ Lists are arrays with a <code>Link</code> to the next page; faults are <code>app
   -d '{"username": "ada", "password": "…"}' | jq -r .token)
 curl -i localhost:4000/profile -H "authorization: Bearer $TOKEN"
 curl -i localhost:4000/orders -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
-  -H 'idempotency-key: 8e03978e-40d5-43dd-bc93-6894a57f9324' -d '{"product_id": "…", "quantity": 1}'</pre>
+  -H "idempotency-key: $(uuidgen)" -d '{"product_id": "…", "quantity": 1}'</pre>
 <p>Send an <code>Idempotency-Key</code> of your own making with a new order or product: the call can then be sent again
 when its reply was lost, and happens once.</p>
 ${sections.join('')}
