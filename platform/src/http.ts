@@ -37,7 +37,7 @@ export interface HttpRequest {
   readonly deadlineAt: number;
   /** What is learnt on the way and belongs in the log line. */
   readonly trail: Trail;
-  /** Why it is refused, whatever it asks for. The handler throws it, so that the refusal counts as its other replies do. */
+  /** Why it is refused at every path. The handler throws it, so that the refusal counts as its other replies do. */
   readonly fault: AppError | HttpFault | undefined;
   /** The whole body. @throws {HttpFault} 413, 415 when it is packed, 400 when it ends early, 408 when it comes too late */
   body(): Promise<Buffer>;
