@@ -40,7 +40,7 @@ export interface HttpRequest {
   readonly trail: Trail;
   /** Aborted with CallerGone when the connection ends before the reply. */
   readonly signal: AbortSignal;
-  /** Why it is refused, whatever it asks for. The handler throws it, so that the refusal counts as its other replies do. */
+  /** Why it is refused at every path. The handler throws it, so that the refusal counts as its other replies do. */
   readonly fault: AppError | HttpFault | undefined;
   /** The whole body. @throws {HttpFault} 413, 415 when it is packed, 400 when it ends early, 408 when it comes too late */
   body(): Promise<Buffer>;

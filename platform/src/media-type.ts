@@ -32,7 +32,7 @@ function parseMediaType(value: string): MediaType | undefined {
 /** The registered name, and the one that is often written instead. */
 const UTF_8: ReadonlySet<string> = new Set(['utf-8', 'utf8']);
 
-/** Whether a Content-Type is one of `accepted` (lower case), whatever its parameters. */
+/** Whether a Content-Type is one of `accepted` (lower case), with any parameters. */
 export const isOfType = (contentType: string, accepted: readonly string[]): boolean =>
   accepted.includes(parseMediaType(contentType)?.type ?? '');
 

@@ -44,7 +44,7 @@ function isPercentEncoded(text: string): boolean {
 }
 
 /**
- * Why the request is refused, whatever it asks for; undefined when it is fit.
+ * Why the request is refused at every path; undefined when it is fit.
  * @param maxAuthorization in bytes: what is forwarded to another server must fit into that one's bounds
  */
 export function requestFault(

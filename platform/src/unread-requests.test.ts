@@ -49,7 +49,7 @@ it.each<[string, string, RegExp]>([
   ['a space before the colon', 'GET / HTTP/1.1\r\nHost : x\r\n\r\n', /^400 .*well-formed request/],
   ['another protocol', 'EHLO example.com\r\n\r\n', /^400 /],
   ['another version', 'GET / HTTP/3.0\r\nHost: x\r\n\r\n', /^400 /],
-  ['a method that nobody knows', 'BREW / HTTP/1.1\r\nHost: x\r\n\r\n', /^400 /],
+  ['an unknown method', 'BREW / HTTP/1.1\r\nHost: x\r\n\r\n', /^400 /],
 ])('%s is answered in words, and ends the connection', async (_, text, expected) => {
   const port = await serve(echo);
   const reply = await raw(port, text);

@@ -75,7 +75,7 @@ function stale(condition: Condition, currentVersion: number): Problem {
   const isForbidden = ifMatchAccepts(condition, currentVersion) && code === 'PRECONDITION_FAILED';
   const detail = isForbidden
     ? `If-None-Match names the current version, which is ${currentVersion}. Nothing was changed.`
-    : `Somebody else was first: the current version is ${currentVersion}. Read it, then decide again.`;
+    : `The version was changed in the meantime: it is ${currentVersion} now. Read it, then decide again.`;
   return problem(code, detail, { current_version: currentVersion }, { etag: entityTag(currentVersion) });
 }
 
