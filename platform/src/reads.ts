@@ -21,10 +21,8 @@ const CANCEL_AGAIN_MS = 500;
  */
 export function createReads(pool: pg.Pool, timeoutMs: number): Reads {
   return (caller) => ({
-    query: <Row extends pg.QueryResultRow>(config: pg.QueryConfig) => {
-      const late = new Error(`${config.name ?? 'a statement'} was cancelled after ${timeoutMs} ms`);
-      return within(caller, timeoutMs, late, (ended) => read<Row>(pool, config, ended));
-    },
+    query: <Row extends pg.QueryResultRow>(config: pg.QueryConfig) =>
+      within(caller, timeoutMs, config.name ?? 'a statement', (ended) => read<Row>(pool, config, ended)),
   });
 }
 
@@ -37,11 +35,12 @@ const unavailable = (cause: unknown): AppError =>
 async function within<Result>(
   caller: AbortSignal,
   timeoutMs: number,
-  late: Error,
+  name: string,
   work: (ended: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const ended = new AbortController();
-  const timer = setTimeout(() => ended.abort(unavailable(late)), timeoutMs);
+  const late = () => ended.abort(unavailable(new Error(`${name} was cancelled after ${timeoutMs} ms`)));
+  const timer = setTimeout(late, timeoutMs);
   const leave = () => ended.abort(unavailable(caller.reason));
   caller.addEventListener('abort', leave, { once: true });
   if (caller.aborted) leave();

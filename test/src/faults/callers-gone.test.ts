@@ -1,5 +1,5 @@
-// A caller that closes its connection: reads that it caused end in PostgreSQL, writes do not. And reads that nobody
-// broke off end by themselves, before the gateway gives up.
+// A caller that closes its connection: reads that it caused end in PostgreSQL, writes do not. A read
+// whose caller stays ends by itself, before the gateway gives up.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually } from '../support/client.js';
