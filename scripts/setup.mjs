@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { unlessAbsent } from './src/error-code.js';
 import { filesUnder, node, ROOT, run, StepFailed, timed, whenChanged } from './steps.mjs';
 
 const SUBGRAPHS = ['users', 'products', 'orders'].map((name) => `subgraphs/${name}`);
@@ -15,20 +16,21 @@ const NEEDED_NODE = [20, 19];
 
 /**
  * Brings `projects` up to date, and what is generated for them. `compose: false` leaves gateway/supergraph.graphql as
- * it is when it is there, for those who check it. `checkTypes: false` builds in spite of type errors. Throws StepFailed.
+ * it is when it is there, for those who check it. `checkTypes: false` builds in spite of type errors. Throws StepFailed, or
+ * the reason of `signal`, which ends what is under way.
  */
-export async function setUp({ compose = true, projects = SYSTEM, checkTypes = true } = {}) {
+export async function setUp({ compose = true, projects = SYSTEM, checkTypes = true, signal } = {}) {
   checkNode();
-  if (!(await isInstalled())) await timed('installing packages', install);
+  if (!(await isInstalled())) await timed('installing packages', () => install(signal));
   await whenChanged(
     {
       name: 'generating the Prisma client',
       inputs: ['prisma/schema', 'package-lock.json'],
       outputs: ['prisma/src/generated/client.ts'],
     },
-    generatePrismaClient,
+    () => generatePrismaClient(signal),
   );
-  if (SUBGRAPHS.some((path) => projects.includes(path))) await generateFromSchemas(compose);
+  if (SUBGRAPHS.some((path) => projects.includes(path))) await generateFromSchemas(compose, signal);
   await whenChanged(
     {
       // One name for all: what was built last is what is there.
@@ -36,12 +38,12 @@ export async function setUp({ compose = true, projects = SYSTEM, checkTypes = tr
       inputs: [...projects, 'tsconfig.base.json', 'tsconfig.json', 'package-lock.json'],
       outputs: projects.map((path) => `${path}/dist/.tsbuildinfo`),
     },
-    () => build(projects, checkTypes),
+    () => build(projects, checkTypes, signal),
   );
 }
 
 /** The subgraphs' resolver types and, unless it is there and `compose` is false, the supergraph. */
-async function generateFromSchemas(compose) {
+async function generateFromSchemas(compose, signal) {
   const schemas = SUBGRAPHS.map((path) => `${path}/schema.graphql`);
   await whenChanged(
     {
@@ -54,7 +56,7 @@ async function generateFromSchemas(compose) {
       ],
       outputs: SUBGRAPHS.map((path) => `${path}/src/generated/graphql.ts`),
     },
-    () => node(['scripts/generate.mjs']),
+    () => node(['scripts/generate.mjs'], { signal }),
   );
   const supergraph = 'gateway/supergraph.graphql';
   if (!compose && existsSync(join(ROOT, supergraph))) return;
@@ -64,7 +66,7 @@ async function generateFromSchemas(compose) {
       inputs: [...schemas, supergraph, 'scripts/compose.mjs'],
       outputs: [supergraph],
     },
-    () => node(['scripts/compose.mjs']),
+    () => node(['scripts/compose.mjs'], { signal }),
   );
 }
 
@@ -90,26 +92,41 @@ function checkNode() {
 
 /** Whether node_modules holds what package-lock.json says. npm keeps a list of what it installed. */
 async function isInstalled() {
-  const read = async (path) => JSON.parse(await readFile(join(ROOT, path), 'utf8')).packages;
-  const installed = await read('node_modules/.package-lock.json').catch(() => undefined);
+  const read = (path) => readFile(join(ROOT, path), 'utf8');
+  const list = await read('node_modules/.package-lock.json').catch(unlessAbsent);
+  const installed = list === undefined ? undefined : packagesIn(list);
   if (installed === undefined) return false;
-  const wanted = Object.entries(await read('package-lock.json'));
+  const wanted = Object.entries(JSON.parse(await read('package-lock.json')).packages);
   return wanted.every(
     ([path, { version, link, optional }]) =>
       !path.includes('node_modules/') || link || optional || installed[path]?.version === version,
   );
 }
 
-async function install() {
+/** What a list of npm names; undefined when npm did not get to its end. */
+function packagesIn(list) {
+  try {
+    return JSON.parse(list).packages;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
+}
+
+async function install(signal) {
   const options = ['--no-audit', '--no-fund'];
   try {
-    await npm(['ci', ...options], { quiet: true });
+    await npm(['ci', ...options], { quiet: true, signal });
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
+    if (!/code EUSAGE/.test(error.output)) {
+      console.error(`\n${error.output.trimEnd()}`);
+      throw error;
+    }
     // npm leaves out of the lock file the optional packages of other platforms that its registry does not have,
     // and then `npm ci` calls the file out of date. `npm install` takes the same versions from it.
     console.log('\n  npm ci refused package-lock.json; installing what it says with npm install');
-    await npm(['install', '--no-save', ...options]);
+    await npm(['install', '--no-save', ...options], { signal });
   }
 }
 
@@ -119,32 +136,34 @@ function npm(args, options) {
   return cli === undefined ? run('npm', args, options) : node([cli, ...args], options);
 }
 
-async function generatePrismaClient() {
+async function generatePrismaClient(signal) {
   const env = {
     // The CLI wants a schema engine to exist, downloads one otherwise, and never runs it to generate.
     PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
     PRISMA_HIDE_UPDATE_MESSAGE: '1',
     CHECKPOINT_DISABLE: '1',
   };
-  await node(['node_modules/prisma/build/index.js', 'generate', '--schema=prisma/schema'], { env });
+  const program = 'node_modules/prisma/build/index.js';
+  await node([program, 'generate', '--schema=prisma/schema'], { env, signal });
 }
 
 /** Files that were built without checking their types are checked by the next build that does. */
-async function build(projects, checkTypes) {
+async function build(projects, checkTypes, signal) {
   await pruneDist();
   const unchecked = checkTypes ? [] : ['--noCheck'];
-  await node(['node_modules/typescript/bin/tsc', '-b', ...unchecked, ...projects]);
+  await node(['node_modules/typescript/bin/tsc', '-b', ...unchecked, ...projects], { signal });
 }
 
 /** tsc leaves the output of a source that is gone, and Jest would still run it. */
 async function pruneDist() {
   for (const project of ALL_PROJECTS) {
+    const files = await filesUnder(join(ROOT, project, 'src'), new Set());
+    const sources = new Set(files.map((path) => path.replace(/\.[jt]s$/, '')));
     const dist = join(ROOT, project, 'dist');
     for (const file of await filesUnder(dist, new Set())) {
-      const source = file.match(/^(.*)(\.d\.ts|\.js)(\.map)?$/)?.[1];
-      if (source === undefined) continue;
-      const path = join(ROOT, project, 'src', relative(dist, source));
-      if (!existsSync(`${path}.ts`)) await rm(file);
+      const output = file.match(/^(.*)(\.d\.ts|\.js)(\.map)?$/)?.[1];
+      if (output === undefined) continue;
+      if (!sources.has(join(ROOT, project, 'src', relative(dist, output)))) await rm(file);
     }
   }
 }

@@ -1,7 +1,49 @@
-// `npm start`: sets up what is missing, then runs the whole system (src/start.ts).
-import { runMain, setUp } from './setup.mjs';
+// `npm start`: takes the data directory, sets up what is missing, then runs the whole system (src/start.ts) until Ctrl-C.
+// At whatever step it is interrupted or killed, nothing that it started goes on.
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { ROOT } from './files.mjs';
+import { setUp } from './setup.mjs';
+import { LockHeldError, takeLock } from './src/process-lock.js';
+import { Interrupted, stopSignal } from './src/stop-signal.js';
+import { StepFailed } from './steps.mjs';
 
-await runMain(async () => {
-  await setUp();
-  await import('./dist/start.js');
-});
+// Absolute from here on, so that what is started uses the folder that is locked.
+const dataDir = resolve(ROOT, process.env.DATA_DIR || '.data');
+process.env.DATA_DIR = dataDir;
+
+async function main() {
+  const signal = await stopSignal();
+  const release = await takeDataDir();
+  try {
+    await setUp({ signal });
+    const { start } = await import('./dist/start.js');
+    await start(signal);
+  } finally {
+    await release();
+  }
+}
+
+async function takeDataDir() {
+  try {
+    await mkdir(dataDir, { recursive: true });
+    return await takeLock(join(dataDir, 'lock'));
+  } catch (error) {
+    const why =
+      error instanceof LockHeldError
+        ? `another npm start (process ${error.pid}) runs on ${dataDir}; stop it, or set DATA_DIR and PORT to something else`
+        : `${dataDir} cannot be used: ${error.message}`;
+    throw new Error(why, { cause: error });
+  }
+}
+
+function report(error) {
+  if (error instanceof Interrupted) return 0;
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(error instanceof StepFailed ? message : `npm start: ${message}`);
+  return 1;
+}
+
+const status = await main().then(() => 0, report);
+// What is left holds nothing, such as keep-alive sockets of the readiness checks.
+process.exit(status);

@@ -1,17 +1,23 @@
 // Long steps with their name and seconds on the screen, and steps that are skipped while their inputs stay.
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { filesUnder, ROOT } from './files.mjs';
+import { unlessAbsent } from './src/error-code.js';
+import { spawnGuarded } from './src/guarded-process.js';
 
-export const ROOT = fileURLToPath(new URL('..', import.meta.url)).replace(/[/\\]$/, '');
+export { filesUnder, ROOT };
+
 const STAMPS = join(ROOT, 'node_modules/.cache/holdfast');
-const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'generated']);
 
-/** A step that failed; everything that is to be said has been said. */
-export class StepFailed extends Error {}
+/** A step that failed; everything that is to be said has been said. `output` is what its program wrote. */
+export class StepFailed extends Error {
+  constructor(message, output = '') {
+    super(message);
+    this.output = output;
+  }
+}
 
 /** Runs `work`, showing `name` and the seconds it took. */
 export async function timed(name, work) {
@@ -25,7 +31,8 @@ export async function timed(name, work) {
     console.log(`${live ? '\r' : ''}  ${name}: ${seconds()}   `);
     return result;
   } catch (error) {
-    console.log(`${live ? '\r' : ''}  ${name}: failed after ${seconds()}`);
+    const how = error instanceof StepFailed ? 'failed' : 'ended';
+    console.log(`${live ? '\r' : ''}  ${name}: ${how} after ${seconds()}`);
     throw error;
   } finally {
     clearInterval(ticking);
@@ -33,27 +40,23 @@ export async function timed(name, work) {
 }
 
 /**
- * Runs a program in the root folder. Its output is kept back and shown when it fails, or shown as it comes with
- * `show`, or never with `quiet`. Throws StepFailed.
+ * Runs a program in the root folder. It ends with this process, and when `signal` is aborted. Its output is kept back and
+ * shown when it fails, or shown as it comes with `show`, or never with `quiet`. Throws StepFailed, or the reason of `signal`.
  */
-export async function run(command, args, { env = {}, show = false, quiet = false } = {}) {
-  const child = spawn(command, args, {
-    cwd: ROOT,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
-  });
+export async function run(command, args, { env = {}, show = false, quiet = false, signal } = {}) {
+  signal?.throwIfAborted();
+  const program = spawnGuarded(command, args, { cwd: ROOT, env: { ...process.env, ...env }, show });
+  signal?.addEventListener('abort', program.end);
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
-  const code = await new Promise((resolve) => {
-    child.on('error', (error) => {
-      output += error.message;
-      resolve(1);
-    });
-    child.on('close', (status, signal) => resolve(status ?? signal));
-  });
-  if (code === 0) return;
+  for (const stream of program.output) stream.on('data', (chunk) => (output += chunk));
+  const exit = await program.ended;
+  signal?.removeEventListener('abort', program.end);
+  signal?.throwIfAborted();
+  if (exit.code === 0) return;
+  output += exit.failure ?? '';
   if (output !== '' && !quiet) console.error(`\n${output.trimEnd()}`);
-  throw new StepFailed(`${command.split('/').at(-1)} ${args.join(' ')} ended with ${code}`);
+  const how = exit.failure === undefined ? `ended with ${exit.code ?? exit.signal}` : 'could not be started';
+  throw new StepFailed(`${command.split('/').at(-1)} ${args.join(' ')} ${how}`, output);
 }
 
 /** The same for a script or a program of node_modules, by this Node. */
@@ -66,8 +69,10 @@ export const node = (args, options) => run(process.execPath, args, options);
 export async function whenChanged({ name, inputs, outputs }, work) {
   const stamp = join(STAMPS, name.replaceAll(' ', '-'));
   const digest = await digestOf(inputs);
-  const known = await readFile(stamp, 'utf8').catch(() => '');
+  const known = await readFile(stamp, 'utf8').catch(unlessAbsent);
   if (known === digest && outputs.every((path) => existsSync(join(ROOT, path)))) return false;
+  // Should it be interrupted, its outputs are of no inputs.
+  await rm(stamp, { force: true });
   await timed(name, work);
   await mkdir(dirname(stamp), { recursive: true });
   // Of the inputs as they are after the step: it may have written some of them.
@@ -82,18 +87,4 @@ async function digestOf(inputs) {
       hash.update(`${relative(ROOT, file)}\n`).update(await readFile(file));
   }
   return hash.digest('hex');
-}
-
-/** `path` itself, or the files in the folder `path`; none when there is no such thing. */
-export async function filesUnder(path, skipped = SKIPPED_FOLDERS) {
-  const entries = await readdir(path, { withFileTypes: true }).catch((error) => error.code);
-  if (entries === 'ENOTDIR') return [path];
-  if (typeof entries === 'string') return [];
-  const nested = entries
-    .filter((entry) => !(entry.isDirectory() && skipped.has(entry.name)))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((entry) =>
-      entry.isDirectory() ? filesUnder(join(path, entry.name), skipped) : [join(path, entry.name)],
-    );
-  return (await Promise.all(nested)).flat();
 }

@@ -2,7 +2,7 @@
 // compilers that Prisma's client brings for databases other than PostgreSQL. It is more than half of an installation.
 import { rm } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
-import { filesUnder, ROOT } from './steps.mjs';
+import { filesUnder, ROOT } from './files.mjs';
 
 const UNREAD = [/\.d\.[cm]?ts$/, /\.(js|[cm]js|d\.[cm]?ts)\.map$/];
 const OTHER_DATABASES = /^query_compiler_\w+_bg\.(cockroachdb|mysql|sqlite|sqlserver)\./;

@@ -141,15 +141,32 @@ export function statement<Params extends readonly unknown[], Row extends pg.Quer
 }
 
 /**
- * SQLSTATE classes and codes, and socket errors, that mean "the database cannot be reached right now"; and the code that
- * Prisma keeps of the error by which RequestPool refuses a connection.
+ * Codes that mean "the database cannot serve this right now": SQLSTATE classes and codes (PostgreSQL's appendix A), socket
+ * errors, Prisma's own codes. A statement that met one of them has changed nothing, or its fate is unknown.
  */
-const UNAVAILABLE =
-  /^(SERVICE_UNAVAILABLE|08...|57P0[1-3]|57014|53300|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|P1001|P1002|P1008|P1017|P2024|P2037)$/;
+const UNAVAILABLE = new RegExp(
+  `^(${[
+    // What Prisma keeps of the error by which RequestPool refuses a connection.
+    'SERVICE_UNAVAILABLE',
+    // Connection exceptions; too many connections, a full disk, too little memory.
+    '08...|53...',
+    // The server shuts down, crashed, recovers, or is a standby since a failover.
+    '57P0[1-3]|25006',
+    // A limit of time was met: of a statement, a lock, a transaction, a session.
+    '57014|55P03|25P0[34]|57P05',
+    // PostgreSQL rolled the transaction back for the sake of another: serialization failure, deadlock.
+    '40001|40P01',
+    // The disk or the file system fails.
+    '58000|58030',
+    'ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENETDOWN|ENOTFOUND|EAI_AGAIN',
+    'P1001|P1002|P1008|P1017|P2024|P2034|P2037',
+  ].join('|')})$`,
+);
+/** Errors of pg and pg-pool that have no code. */
 const UNAVAILABLE_MESSAGES =
-  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Can't reach database server|Server has closed the connection|Cannot use a pool after/;
+  /Connection terminated|Query read timeout|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Can't reach database server|Server has closed the connection|Cannot use a pool after|Unable to start a transaction in the given time/;
 
-/** Whether an error of pg or Prisma says that the database cannot be reached, so that trying again later makes sense. */
+/** Whether an error of pg or Prisma says that the database cannot serve right now, so that trying again later makes sense. */
 export function isDatabaseUnavailable(error: unknown, depth = 0): boolean {
   if (!isNativeError(error) || depth > 4) return false;
   const code = 'code' in error ? error.code : undefined;

@@ -5,9 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { databaseUrl, SERVICES, serviceRole } from '@holdfast/database';
 import pg from 'pg';
 import { createBackoff } from './backoff.js';
+import { errorCode } from './error-code.js';
 import type { EventLog } from './event-log.js';
+import { freePort } from './ports.js';
 import { type EmbeddedPostgres, startPostgres } from './postgres.js';
-import { removeSecrets } from './secrets.js';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const RECOVERY_POLL_MS = 1_000;
+/** In tries. */
+const REPORT_EVERY = 10;
 
 /** The name of the system's database in an embedded server. */
 export const DATABASE = 'holdfast';
@@ -26,6 +32,9 @@ export type DatabaseOptions = {
   log: EventLog;
   supervised: boolean;
   durable?: boolean;
+  /** Ports that others are about to listen on. */
+  takenPorts?: ReadonlySet<number>;
+  signal?: AbortSignal;
 };
 
 /** The folder of the embedded cluster in a data directory. */
@@ -41,8 +50,10 @@ export async function openDatabaseServer(options: DatabaseOptions): Promise<Data
   }
   const embedded = await startPostgres({
     dataDir: postgresFolder(options.dataDir),
+    port: await freePort(options.takenPorts),
     durable: options.durable ?? true,
     onLog: (line) => log.line('postgres', line),
+    signal: options.signal,
   });
   try {
     await ensureDatabase(embedded.adminUrl);
@@ -62,26 +73,59 @@ export async function openDatabaseServer(options: DatabaseOptions): Promise<Data
 }
 
 /**
- * Roles belong to the whole server: setting passwords that were just made would lock out whoever uses them now.
+ * Waits while the server of `url` says that it cannot take connections yet (57P03), as it does for all of its recovery after
+ * a crash. Throws with one line when it cannot be used, or the reason of `signal`.
+ */
+export async function waitForServer(url: string, log: EventLog, signal?: AbortSignal): Promise<void> {
+  const startedAt = Date.now();
+  for (let tries = 0; ; tries += 1) {
+    signal?.throwIfAborted();
+    const error = await connectionError(url);
+    if (error === undefined) return;
+    const message = error instanceof Error ? error.message : String(error);
+    if (errorCode(error) !== '57P03')
+      throw new Error(`the server of DATABASE_URL cannot be used: ${message}`, { cause: error });
+    if (tries % REPORT_EVERY === 0) {
+      const seconds = Math.round((Date.now() - startedAt) / 1000);
+      log.event('info', `the server of DATABASE_URL says: ${message}; waiting for it since ${seconds} s`);
+    }
+    await sleep(RECOVERY_POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Why no connection can be made; undefined when one can. */
+async function connectionError(url: string): Promise<unknown> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  // A connection that breaks fails the call in flight, too.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return undefined;
+  } catch (error) {
+    return error;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/**
+ * Roles belong to the whole server: setting new passwords would lock out the services that use them now.
  * Throws when the server of `databaseUrl` has the services' roles already.
  */
 export async function refuseToTakeRolesOver(databaseUrl: string, dataDir: string): Promise<void> {
-  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  });
+  await client.connect();
   try {
-    await client.connect();
     const { rowCount } = await client.query('SELECT FROM pg_roles WHERE rolname = ANY($1)', [
       SERVICES.map(serviceRole),
     ]);
     if (rowCount === 0) return;
-  } catch (error) {
-    throw new Error(
-      `the server of DATABASE_URL cannot be used: ${error instanceof Error ? error.message : error}`,
-      { cause: error },
-    );
   } finally {
-    await client.end().catch(() => undefined);
+    await client.end();
   }
-  await removeSecrets(dataDir);
   throw new Error(
     `the server of DATABASE_URL has the services' roles, with passwords that ${dataDir} does not know; set DATA_DIR to the one that does, or drop the roles`,
   );
@@ -123,9 +167,9 @@ function superviseServer(server: EmbeddedPostgres, log: EventLog): { end(): Prom
       if (ending.signal.aborted) return;
       backoff.started();
       // When this fails, `exited` is still the promise of the last run: the next round waits longer.
-      await server
-        .restart()
-        .catch((error: Error) => log.event('error', error.message, { process: 'postgres' }));
+      await server.restart(ending.signal).catch((error: Error) => {
+        if (!ending.signal.aborted) log.event('error', error.message, { process: 'postgres' });
+      });
     }
   })();
   return {

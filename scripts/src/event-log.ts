@@ -45,7 +45,12 @@ export function stdoutWriter(): (line: string) => void {
 
 /** PostgreSQL says its level first, `LOG:  …`; of what it does in good health nobody wants to read. */
 function postgresLevel(text: string): Level {
-  if (/interrupted|not properly shut down|recovery|stopping the PostgreSQL server/.test(text)) return 'info';
+  if (
+    /interrupted|not properly shut down|recovery|redo in progress|syncing data directory|stopping the PostgreSQL server/.test(
+      text,
+    )
+  )
+    return 'info';
   if (/^(LOG|INFO|NOTICE|HINT|DETAIL|DEBUG\d?):/.test(text)) return 'debug';
   return text.startsWith('WARNING:') ? 'warn' : 'error';
 }

@@ -1,24 +1,36 @@
 // The secrets that the local overlay's secretGenerator reads. What is there already is kept, so that running pods and the
 // database stay of one mind.
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SERVICES, serviceUrl } from '@holdfast/database';
+import { readIfPresent, writeDurably } from './files.js';
 import { openSecrets } from './secrets.js';
 
 const LINE = /^(\w+)=(.*)$/gm;
 
 const secret = (): string => randomBytes(32).toString('base64url');
 
-/** Writes `file` unless it is there; gives the settings that are in it afterwards. */
+/**
+ * Writes `file` unless it is there; gives the settings that are in it afterwards. Throws when it is there and lacks one: what
+ * was made from the file is in use.
+ */
 async function openEnv(file: string, settings: Record<string, string>): Promise<Record<string, string>> {
-  if (!existsSync(file)) {
+  const text = await readIfPresent(file);
+  if (text === undefined) {
     const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
-    await writeFile(file, lines.join(''), { mode: 0o600 });
+    await writeDurably(file, lines.join(''));
+    return settings;
   }
-  const text = await readFile(file, 'utf8');
-  return Object.fromEntries([...text.matchAll(LINE)].map(([, name = '', value = '']) => [name, value]));
+  const found = Object.fromEntries(
+    [...text.matchAll(LINE)].map(([, name = '', value = '']) => [name, value]),
+  );
+  const missing = Object.keys(settings).filter((name) => !found[name]);
+  if (missing.length > 0)
+    throw new Error(
+      `${file} has no ${missing.join(', ')}; mend or restore it, or delete it: then a new one is made`,
+    );
+  return found;
 }
 
 /** Makes what is missing in `folder`. */

@@ -1,11 +1,10 @@
 // How to reach the stack that `npm start` runs on a data directory, for the commands beside it.
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { serviceUrl } from '@holdfast/database';
 import { DATABASE, postgresFolder } from './database-server.js';
+import { readIfPresent } from './files.js';
 import { lockOwner } from './process-lock.js';
-import { readSecrets } from './secrets.js';
+import { readRolePasswords } from './secrets.js';
 
 /** The users service's URL of the database. Throws with one line when there is no server running. */
 export async function usersDatabaseUrl(dataDir: string): Promise<string> {
@@ -18,14 +17,13 @@ export async function usersDatabaseUrl(dataDir: string): Promise<string> {
       `the npm start on ${dataDir} has no PostgreSQL of its own running; set DATABASE_URL to the database that it uses`,
     );
   }
-  const { rolePasswords } = await readSecrets(dataDir);
-  return serviceUrl(`postgres://127.0.0.1:${port}/${DATABASE}`, 'users', rolePasswords.users);
+  const { users } = await readRolePasswords(dataDir);
+  return serviceUrl(`postgres://127.0.0.1:${port}/${DATABASE}`, 'users', users);
 }
 
 /** From line 4 of postmaster.pid, which a server leaves behind only when it was killed. */
 async function serverPort(dataDir: string): Promise<number | undefined> {
-  const file = join(postgresFolder(dataDir), 'cluster', 'postmaster.pid');
-  if (!existsSync(file)) return undefined;
-  const port = Number((await readFile(file, 'utf8')).split('\n')[3]);
+  const text = await readIfPresent(join(postgresFolder(dataDir), 'cluster', 'postmaster.pid'));
+  const port = Number(text?.split('\n')[3]);
   return Number.isInteger(port) && port > 0 ? port : undefined;
 }

@@ -10,23 +10,41 @@ import { errorCode } from './error-code.js';
 const LOWEST = 10_240;
 const HIGHEST = 32_767;
 
-/** A port that was free on 127.0.0.1 a moment ago, chosen at random so that processes that ask at once differ. */
-export async function freePort(): Promise<number> {
+/** The ports that browsers and Node's fetch refuse to call: https://fetch.spec.whatwg.org/#port-blocking, "bad ports". */
+export const BLOCKED_PORTS: ReadonlySet<number> = new Set([
+  0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
+  109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515,
+  526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049,
+  3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+]);
+
+/** Why a service cannot have a port. */
+export type PortFault = 'in use' | 'blocked' | 'reserved';
+
+/**
+ * A port that was free on 127.0.0.1 a moment ago, chosen at random so that processes that ask at once differ; none of
+ * `taken`.
+ */
+export async function freePort(taken: ReadonlySet<number> = new Set()): Promise<number> {
   for (;;) {
     const port = randomInt(LOWEST, HIGHEST + 1);
-    if (!(await isPortInUse(port, '127.0.0.1'))) return port;
+    if (!taken.has(port) && (await portFault(port, '127.0.0.1')) === undefined) return port;
   }
 }
 
-/** Whether somebody listens on `port` of `host`. */
-export async function isPortInUse(port: number, host: string): Promise<boolean> {
+/** Why a server cannot listen on `port` of `host` and be called there; undefined when it can. */
+export async function portFault(port: number, host: string): Promise<PortFault | undefined> {
+  if (BLOCKED_PORTS.has(port)) return 'blocked';
   const server = createServer();
   try {
     server.listen(port, host);
     await once(server, 'listening');
-    return false;
+    return undefined;
   } catch (error) {
-    if (errorCode(error) === 'EADDRINUSE') return true;
+    const code = errorCode(error);
+    if (code === 'EADDRINUSE') return 'in use';
+    // The system keeps the lowest ports for root.
+    if (code === 'EACCES') return 'reserved';
     throw error;
   } finally {
     server.close();

@@ -4,6 +4,7 @@ import { chmod, readFile, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from './error-code.js';
+import { readIfPresent } from './files.js';
 
 /** `root` is the package's folder; `version` that of the package, e.g. "18.4.0-beta.17". */
 export type PostgresBinaries = { root: string; version: string; postgres: string; initdb: string };
@@ -46,8 +47,8 @@ function noBinaries(name: string, cause?: unknown): Error {
 }
 
 async function linkLibraries(root: string): Promise<void> {
-  const list = await readFile(join(root, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]');
-  const links: { source: string; target: string }[] = JSON.parse(list);
+  const list = await readIfPresent(join(root, 'native', 'pg-symlinks.json'));
+  const links: { source: string; target: string }[] = JSON.parse(list ?? '[]');
   for (const { source, target } of links) {
     await symlink(basename(source), join(root, target)).catch((error: unknown) => {
       if (errorCode(error) !== 'EEXIST') throw error;

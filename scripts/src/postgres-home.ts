@@ -1,166 +1,181 @@
-// Where an embedded cluster lives and as whom it runs. PostgreSQL refuses to run as root, so root starts it as
-// another account, which often cannot reach a clone under /root: then data and binaries go where it can.
+// Where an embedded cluster lives. The account that PostgreSQL runs as when root starts it often cannot reach a clone under
+// /root: then data and binaries go where it can, and the data directory keeps a link to the data.
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   chmod,
   cp,
   lstat,
   mkdir,
-  readFile,
+  mkdtemp,
+  readdir,
   readlink,
   realpath,
   rename,
   rm,
-  stat,
+  rmdir,
   symlink,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { errorCode, unlessAbsent } from './error-code.js';
+import { flushFolder, isFolder, isPresent } from './files.js';
+import { type Account, canEnter, canRun, chooseAccount, chownTo } from './postgres-account.js';
 import { binariesIn, findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
+import { findCluster } from './postgres-cluster.js';
 
 const run = promisify(execFile);
+const SHARED_FOLDERS = ['/var/lib/holdfast', join(tmpdir(), `holdfast-${process.getuid?.() ?? 0}`)];
 
-export type Account = { uid: number; gid: number };
-
-/**
- * `folder` holds the cluster and its lock: the data directory itself, or the place it was moved to, in which
- * case `link` is the symbolic link to it that the data directory keeps. No `account` means our own.
- */
+/** A cluster that can be started: where it is, with which binaries, as whom; no `account` means as this process. */
 export type PostgresHome = {
   account: Account | undefined;
   binaries: PostgresBinaries;
-  folder: string;
   cluster: string;
-  link: string | undefined;
 };
 
-/** Settles where the cluster of `dataDir` lives, or will live. Creates folders, not the cluster. */
-export async function openPostgresHome(dataDir: string): Promise<PostgresHome> {
-  const binaries = await findPostgresBinaries();
-  await mkdir(dataDir, { recursive: true });
-  const own = join(await realpath(dataDir), 'cluster');
-  const account = await chooseAccount(own);
-  const local = { account, binaries, folder: dirname(own), cluster: own, link: undefined };
-  if (account === undefined) return local;
+/** A folder, or a link to one. */
+const clusterIn = (dataDir: string): string => join(dataDir, 'cluster');
 
-  const shared = await sharedFolder(account);
-  const usable = (await canRun(binaries, account)) ? binaries : await copyBinaries(binaries, shared);
-  if (!(await isSymlink(own)) && (await canEnter(dirname(own), account)))
-    return { ...local, binaries: usable };
-  const folder = await movedFolder(own, shared);
-  return { account, binaries: usable, folder, cluster: join(folder, 'cluster'), link: own };
+/**
+ * What the names of clusters that are being made begin with; no start takes one of them for a cluster. Each start has its
+ * own, because what a killed start was running may take a moment to end.
+ */
+const UNFINISHED = 'cluster.new';
+
+/** The home of the cluster of `dataDir`; undefined when there is none. Throws when there is something else. */
+export async function findHome(dataDir: string): Promise<PostgresHome | undefined> {
+  const found = await findCluster(clusterIn(await realpath(dataDir)));
+  if (found === undefined) return undefined;
+  const binaries = await findPostgresBinaries();
+  const account = await chooseAccount(found.owner);
+  const cluster = found.path;
+  if (account === undefined) return { account, binaries, cluster };
+  if (!(await canEnter(dirname(cluster), account)))
+    throw new Error(
+      `${cluster} belongs to uid ${account.uid}, who cannot reach it; give that user the right to enter the folders above it`,
+    );
+  return { account, binaries: await usableBinaries(binaries, account), cluster };
 }
 
-/** Deletes everything that belongs to the cluster of `dataDir`, moved parts included. It must not run. */
-export async function removePostgresHome(dataDir: string): Promise<void> {
-  const own = join(resolve(dataDir), 'cluster');
-  if (await isSymlink(own)) await rm(dirname(await readlink(own)), { recursive: true, force: true });
+/**
+ * Makes the cluster of `dataDir`, which has none: `fill` makes it in an empty folder, and only what is complete gets the
+ * cluster's name.
+ */
+export async function createHome(
+  dataDir: string,
+  fill: (home: PostgresHome) => Promise<void>,
+): Promise<PostgresHome> {
+  const folder = await realpath(dataDir);
+  await removeUnfinished(folder);
+  const binaries = await findPostgresBinaries();
+  const account = await chooseAccount(undefined);
+  const usable = account === undefined ? binaries : await usableBinaries(binaries, account);
+  const unfinished = join(folder, `${UNFINISHED}-${randomBytes(4).toString('hex')}`);
+  const target = await folderFor(unfinished, account);
+  await mkdir(target, { mode: 0o700 });
+  await chownTo(account, target);
+  await fill({ account, binaries: usable, cluster: target });
+
+  const cluster = clusterIn(folder);
+  // What is there is an empty folder at most: rmdir removes no other.
+  await rmdir(cluster).catch(unlessAbsent);
+  await rename(unfinished, cluster);
+  await flushFolder(folder);
+  return { account, binaries: usable, cluster: await realpath(cluster) };
+}
+
+/** The folder of the cluster of `dataDir`, whatever is in it; undefined when there is none. */
+export async function clusterFolder(dataDir: string): Promise<string | undefined> {
+  const path = clusterIn(dataDir);
+  return (await isFolder(path)) ? realpath(path) : undefined;
+}
+
+/** Gives us back the rights to read and delete what is ours. */
+export async function makeAccessible(dataDir: string): Promise<void> {
+  const give = (path: string) =>
+    // What belongs to another user stays as it is; reading or deleting it says so.
+    run('chmod', ['-R', 'u+rwX', path]).catch(() => undefined);
+  await give(dataDir);
+  const cluster = await clusterFolder(dataDir);
+  if (cluster !== undefined) await give(cluster);
+}
+
+/** Deletes everything that belongs to the cluster of `dataDir`, be it recognisable or not. It must not run. */
+export async function removeHome(dataDir: string): Promise<void> {
+  await removeUnfinished(dataDir);
+  await removeLinked(clusterIn(dataDir));
   await rm(dataDir, { recursive: true, force: true });
 }
 
-/** Makes `path` belong to whom the server runs as. */
-export async function chownTo(account: Account | undefined, path: string): Promise<void> {
-  if (account !== undefined) await run('chown', ['-R', `${account.uid}:${account.gid}`, path]);
-}
-
-/** Root gets the owner of a cluster that is there already, else `postgres`, else `nobody`. */
-async function chooseAccount(cluster: string): Promise<Account | undefined> {
-  const owner = await stat(cluster).catch(() => undefined);
-  const mine = process.getuid?.();
-  if (mine !== 0) {
-    if (owner === undefined || owner.uid === mine) return undefined;
-    throw new Error(
-      `${cluster} belongs to another user (uid ${owner.uid}); start as that user or as root, or set DATA_DIR to a folder of your own`,
-    );
-  }
-  if (owner !== undefined && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
-  const account = (await accountNamed('postgres')) ?? (await accountNamed('nobody'));
-  if (account === undefined) {
-    throw new Error(
-      'PostgreSQL does not run as root, and there is no user "postgres" or "nobody"; start as an ordinary user',
-    );
-  }
-  return account;
-}
-
-async function accountNamed(name: string): Promise<Account | undefined> {
-  try {
-    const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
-    return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
-  } catch {
-    return undefined; // `id` exits 1: no such user.
+/** What interrupted starts have left. It has never been a database. */
+async function removeUnfinished(dataDir: string): Promise<void> {
+  for (const name of await readdir(dataDir)) {
+    if (!name.startsWith(UNFINISHED)) continue;
+    await removeLinked(join(dataDir, name));
+    await rm(join(dataDir, name), { recursive: true, force: true });
   }
 }
 
-async function canRun(binaries: PostgresBinaries, account: Account): Promise<boolean> {
-  return run(binaries.postgres, ['--version'], { ...account, cwd: '/' }).then(
-    () => true,
-    () => false,
-  );
+/** Deletes the folder that `path` is a link to, and what we made around it; nothing when it is no link. */
+async function removeLinked(path: string): Promise<void> {
+  const entry = await lstat(path).catch(unlessAbsent);
+  if (!entry?.isSymbolicLink()) return;
+  const target = resolve(dirname(path), await readlink(path));
+  await rm(target, { recursive: true, force: true });
+  if (SHARED_FOLDERS.includes(dirname(dirname(target))))
+    await rm(dirname(target), { recursive: true, force: true });
 }
 
-async function canEnter(folder: string, account: Account): Promise<boolean> {
-  return run('/bin/sh', ['-c', 'cd "$0"', folder], { ...account, cwd: '/' }).then(
-    () => true,
-    () => false,
-  );
+/** Where a new cluster is to be made: at `path`, or where `account` can reach it, with a link at `path`. */
+async function folderFor(path: string, account: Account | undefined): Promise<string> {
+  if (account === undefined || (await canEnter(dirname(path), account))) return path;
+  // A new folder each time, so that a data directory that was moved away keeps its data.
+  const moved = await mkdtemp(join(await sharedFolder(account), 'data-'));
+  await chmod(moved, 0o755);
+  const target = join(moved, 'cluster');
+  await symlink(target, path);
+  return target;
+}
+
+async function usableBinaries(binaries: PostgresBinaries, account: Account): Promise<PostgresBinaries> {
+  if (await canRun(binaries, account)) return binaries;
+  return copyBinaries(binaries, await sharedFolder(account));
 }
 
 /** A folder of ours that `account` can reach. */
 async function sharedFolder(account: Account): Promise<string> {
-  const candidates = ['/var/lib/holdfast', join(tmpdir(), `holdfast-${process.getuid?.() ?? 0}`)];
-  for (const folder of candidates) {
+  for (const folder of SHARED_FOLDERS) {
+    // One that cannot be made, on a read-only file system say, is not found then.
     await mkdir(folder, { mode: 0o755 }).catch(() => undefined);
-    const found = await lstat(folder).catch(() => undefined);
-    // In a world-writable place somebody else may have been there first, with a folder or a link of theirs.
+    const found = await lstat(folder).catch(unlessAbsent);
+    // In a world-writable place another user may have been there first, with a folder or a link of theirs.
     if (found === undefined || !found.isDirectory() || found.uid !== process.getuid?.()) continue;
     await chmod(folder, 0o755);
     if (await canEnter(folder, account)) return folder;
   }
   throw new Error(
-    `found no place that the PostgreSQL user (uid ${account.uid}) can reach; tried ${candidates.join(', ')}`,
+    `found no place that the PostgreSQL user (uid ${account.uid}) can reach; tried ${SHARED_FOLDERS.join(', ')}`,
   );
 }
 
 async function copyBinaries(from: PostgresBinaries, shared: string): Promise<PostgresBinaries> {
   const target = join(shared, `postgresql-${from.version}-${process.platform}-${process.arch}`);
   const copied = binariesIn(target, from.version);
-  if (await stat(copied.postgres).catch(() => undefined)) return copied;
+  if (await isPresent(copied.postgres)) return copied;
   const unfinished = `${target}.${process.pid}`;
-  await cp(join(from.root, 'native'), join(unfinished, 'native'), {
-    recursive: true,
-    verbatimSymlinks: true,
-  });
-  await run('chmod', ['-R', 'a+rX', unfinished]);
-  // Another start may have finished the same copy meanwhile: either will do.
-  await rename(unfinished, target).catch(() => rm(unfinished, { recursive: true, force: true }));
+  try {
+    await cp(join(from.root, 'native'), join(unfinished, 'native'), {
+      recursive: true,
+      verbatimSymlinks: true,
+    });
+    await run('chmod', ['-R', 'a+rX', unfinished]);
+    await rename(unfinished, target);
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true });
+    // Another start has finished the same copy in the meantime.
+    if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;
+  }
   return copied;
-}
-
-async function movedFolder(link: string, shared: string): Promise<string> {
-  const folder = (await isSymlink(link))
-    ? dirname(await readlink(link))
-    : join(shared, createHash('sha256').update(link).digest('hex').slice(0, 16));
-  await mkdir(folder, { recursive: true, mode: 0o755 });
-  await chmod(folder, 0o755);
-  return folder;
-}
-
-/** Leaves in the data directory the link that `home` says; without it a moved cluster counts as deleted. */
-export async function linkHome(home: PostgresHome): Promise<void> {
-  if (home.link !== undefined && !(await isSymlink(home.link))) await symlink(home.cluster, home.link);
-}
-
-/** Whether `home` has a finished cluster that its data directory knows of. */
-export async function hasCluster(home: PostgresHome): Promise<boolean> {
-  const version = await readFile(join(home.link ?? home.cluster, 'PG_VERSION'), 'utf8').catch(
-    () => undefined,
-  );
-  return version !== undefined;
-}
-
-async function isSymlink(path: string): Promise<boolean> {
-  return (await lstat(path).catch(() => undefined))?.isSymbolicLink() ?? false;
 }

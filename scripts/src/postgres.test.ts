@@ -1,6 +1,6 @@
 // The embedded server: it survives being killed, and says in one line what is wrong.
 
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { freePort } from './ports.js';
 import { type EmbeddedPostgres, removePostgres, startPostgres } from './postgres.js';
-import { childrenOf, isRunning } from './processes.js';
+import { childrenOf, isRunning, waitUntilGone } from './processes.js';
 
 let folder: string;
 let dataDir: string;
@@ -62,7 +62,7 @@ test('what is committed survives stop, kill and restart', async () => {
   expect(await started((server) => query(server, 'SELECT i FROM kept ORDER BY i'))).toEqual([0, 1, 2]);
 });
 
-test('it takes nobody without the password, which is in a file of the owner only', async () => {
+test('it takes no connection without the password, which is in a file of the owner only', async () => {
   await started(async (server) => {
     const url = new URL(server.adminUrl);
     url.password = 'wrong';
@@ -82,7 +82,8 @@ test('a second server on the same data is refused with one line', async () => {
   });
 });
 
-test('a server that a killed process left running is stopped first', async () => {
+/** A process that has a server, and the server's pid. */
+async function startElsewhere(): Promise<{ starter: ChildProcess; pid: number }> {
   const script = join(folder, 'starter.mjs');
   const module = new URL('./postgres.js', import.meta.url).href;
   await writeFile(
@@ -91,7 +92,25 @@ test('a server that a killed process left running is stopped first', async () =>
      process.send((await startPostgres({ dataDir: ${JSON.stringify(dataDir)} })).pid);`,
   );
   const starter = fork(script, [], { execArgv: [] });
-  const [orphan] = await once(starter, 'message');
+  const [pid] = await once(starter, 'message');
+  return { starter, pid };
+}
+
+test('a server ends in order with the process that started it, when that is killed', async () => {
+  const { starter, pid } = await startElsewhere();
+  const backends = await childrenOf(pid);
+  starter.kill('SIGKILL');
+  expect(await waitUntilGone([pid, ...backends], 20_000)).toBe(true);
+
+  const lines: string[] = [];
+  const server = await startPostgres({ dataDir, onLog: (line) => lines.push(line) });
+  await server.stop();
+  expect(lines.join('\n')).not.toMatch(/was interrupted|not properly shut down/);
+});
+
+test('a server that was left running all the same is stopped first', async () => {
+  const { starter, pid: orphan } = await startElsewhere();
+  for (const guard of await childrenOf(starter.pid ?? 0)) process.kill(guard, 'SIGKILL');
   starter.kill('SIGKILL');
   await once(starter, 'exit');
   expect(await isRunning(orphan)).toBe(true);

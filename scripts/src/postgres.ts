@@ -2,30 +2,16 @@
 // used: it cannot kill or restart a server, needs a user named postgres when root runs it, keeps no reason of
 // a failed start, and knows nothing of a server that an earlier, killed process left behind.
 
-import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { errorCode } from './error-code.js';
+import { mkdir, realpath, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { refuseFullDisk } from './disk-space.js';
+import { isFolder } from './files.js';
 import { freePort } from './ports.js';
-import {
-  chownTo,
-  hasCluster,
-  linkHome,
-  openPostgresHome,
-  type PostgresHome,
-  removePostgresHome,
-} from './postgres-home.js';
-import { launchPostmaster, type PostgresExit, type Postmaster, readPidFile } from './postmaster.js';
+import { clusterFolder, findHome, makeAccessible, removeHome } from './postgres-home.js';
+import { createCluster, readPassword, SUPERUSER } from './postgres-initdb.js';
+import { killWithChildren, shutDown, stopOrphan } from './postgres-shutdown.js';
+import { launchPostmaster, type PostgresExit, type Postmaster } from './postmaster.js';
 import { LockHeldError, takeLock } from './process-lock.js';
-import { childrenOf, commandOf, isRunning, waitUntilGone } from './processes.js';
-
-const run = promisify(execFile);
-const SUPERUSER = 'postgres';
-const FAST_SHUTDOWN_MS = 20_000;
-const CHILDREN_GONE_MS = 5_000;
 
 export type PostgresOptions = {
   /** Created when it does not exist; holds the cluster, its lock and the superuser's password. */
@@ -36,12 +22,16 @@ export type PostgresOptions = {
   onLog?: (line: string) => void;
   /** Default true. False gives up fsync, for tests in which nothing crashes. */
   durable?: boolean;
+  /** Aborting it while the server starts ends what has been started and makes the start throw. */
+  signal?: AbortSignal | undefined;
 };
 
 export type EmbeddedPostgres = {
   /** The superuser's URL of the database `postgres`. */
   readonly adminUrl: string;
   readonly port: number;
+  /** Where its cluster is. */
+  readonly folder: string;
   /** Of the postmaster that runs, or ran last. */
   readonly pid: number;
   /** Settles when the present postmaster ends, for whatever reason; a restart brings a new promise. */
@@ -51,23 +41,29 @@ export type EmbeddedPostgres = {
   /** SIGKILLs the postmaster and waits until its children are gone. The data directory stays taken. */
   kill(): Promise<void>;
   /** Starts again on the same port, after a fast shutdown if it still runs. */
-  restart(): Promise<void>;
+  restart(signal?: AbortSignal): Promise<void>;
 };
 
 /** Starts a server on `dataDir`, creating the cluster on the first call. Throws with one line that says why not. */
 export async function startPostgres(options: PostgresOptions): Promise<EmbeddedPostgres> {
-  const onLog = options.onLog ?? (() => undefined);
-  const durable = options.durable ?? true;
-  const home = await openPostgresHome(options.dataDir);
-  const release = await takeHome(home);
+  const { dataDir, durable = true, signal, onLog = () => undefined } = options;
+  await mkdir(dataDir, { recursive: true });
+  const locks = createLocks();
+  await locks.take(await realpath(dataDir));
   try {
-    await stopOrphan(home, onLog);
-    const password = await openCluster(home, options.dataDir, durable);
+    await refuseFullDisk(dataDir);
+    const home = (await findHome(dataDir)) ?? (await createCluster(dataDir, durable, signal));
+    await locks.take(dirname(home.cluster));
+    await refuseFullDisk(home.cluster);
+    await stopOrphan(home.cluster, onLog);
+    const password = await readPassword(dataDir);
     const port = options.port ?? (await freePort());
-    const launch = () => launchPostmaster({ home, port, durable, onLog });
-    return runningServer({ first: await launch(), launch, port, password, release });
+    const launch = (until?: AbortSignal) => launchPostmaster({ home, port, durable, onLog }, until);
+    const folder = home.cluster;
+    const first = await launch(signal);
+    return runningServer({ first, launch, port, folder, password, release: locks.release });
   } catch (error) {
-    await release();
+    await locks.release();
     throw error;
   }
 }
@@ -77,29 +73,36 @@ export async function removePostgres(
   dataDir: string,
   onLog: (line: string) => void = () => undefined,
 ): Promise<void> {
-  if (!existsSync(dataDir)) return;
-  const home = await openPostgresHome(dataDir);
-  const release = await takeHome(home);
-  await stopOrphan(home, onLog);
-  await release();
-  await removePostgresHome(dataDir);
+  if (!(await isFolder(dataDir))) return rm(dataDir, { force: true });
+  await makeAccessible(dataDir);
+  const locks = createLocks();
+  try {
+    await locks.take(await realpath(dataDir));
+    const cluster = await clusterFolder(dataDir);
+    if (cluster !== undefined) {
+      await locks.take(dirname(cluster));
+      await stopOrphan(cluster, onLog);
+    }
+  } finally {
+    await locks.release();
+  }
+  await removeHome(dataDir);
 }
 
 function runningServer(given: {
   first: Postmaster;
-  launch: () => Promise<Postmaster>;
+  launch: (signal?: AbortSignal) => Promise<Postmaster>;
   port: number;
+  folder: string;
   password: string;
   release: () => Promise<void>;
 }): EmbeddedPostgres {
   const { launch, port } = given;
   let current = given.first;
-  // Nobody may be left behind when this process ends without having called stop().
-  const onExit = () => current.process.kill('SIGINT');
-  process.once('exit', onExit);
   return {
     adminUrl: `postgres://${SUPERUSER}:${given.password}@127.0.0.1:${port}/postgres`,
     port,
+    folder: given.folder,
     get pid() {
       return current.pid;
     },
@@ -107,7 +110,6 @@ function runningServer(given: {
       return current.exited;
     },
     async stop() {
-      process.off('exit', onExit);
       await shutDown(current.pid);
       await current.exited;
       await given.release();
@@ -116,131 +118,31 @@ function runningServer(given: {
       await killWithChildren(current.pid);
       await current.exited;
     },
-    async restart() {
+    async restart(signal) {
       await shutDown(current.pid);
       await current.exited;
-      current = await launch();
+      current = await launch(signal);
     },
   };
 }
 
-async function takeHome(home: PostgresHome): Promise<() => Promise<void>> {
-  try {
-    return await takeLock(join(home.folder, 'lock'));
-  } catch (error) {
-    if (!(error instanceof LockHeldError)) throw error;
-    throw new Error(`the PostgreSQL data in ${home.folder} is in use by process ${error.pid}`, {
-      cause: error,
-    });
-  }
-}
-
-/** A server whose owner was killed still runs on the cluster: end it properly. A stale pid file is no server. */
-async function stopOrphan(home: PostgresHome, onLog: (line: string) => void): Promise<void> {
-  const file = await readPidFile(home);
-  if (file === undefined || !(await isRunning(file.pid))) return;
-  if ((await commandOf(file.pid)).includes(home.cluster)) {
-    onLog(`LOG:  stopping the PostgreSQL server that a killed process left running (pid ${file.pid})`);
-    await shutDown(file.pid);
-  } else {
-    // The pid has since gone to another program, which PostgreSQL could take for a server. Shared memory still
-    // guards the cluster against a server that is really there.
-    await rm(join(home.cluster, 'postmaster.pid'), { force: true });
-  }
-}
-
-async function shutDown(pid: number): Promise<void> {
-  const children = await childrenOf(pid);
-  signal(pid, 'SIGINT');
-  if (await waitUntilGone([pid], FAST_SHUTDOWN_MS)) return;
-  signal(pid, 'SIGQUIT');
-  if (!(await waitUntilGone([pid, ...children], CHILDREN_GONE_MS))) await killWithChildren(pid);
-}
-
-async function killWithChildren(pid: number): Promise<void> {
-  const children = await childrenOf(pid);
-  signal(pid, 'SIGKILL');
-  if (await waitUntilGone([pid, ...children], CHILDREN_GONE_MS)) return;
-  // A backend in the middle of a long statement does not notice that its postmaster is gone.
-  for (const child of children) signal(child, 'SIGKILL');
-  await waitUntilGone(children, CHILDREN_GONE_MS);
-}
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch (error) {
-    if (errorCode(error) !== 'ESRCH') throw error;
-  }
-}
-
-/** Makes the cluster when there is none. Returns the superuser's password. */
-async function openCluster(home: PostgresHome, dataDir: string, durable: boolean): Promise<string> {
-  const passwordFile = join(dataDir, 'password');
-  if (!(await hasCluster(home))) return createCluster(home, passwordFile, durable);
-  const password = await readFile(passwordFile, 'utf8').catch(() => '');
-  if (password === '') {
-    throw new Error(
-      `${passwordFile} is missing, and the database is useless without it; start with --reset to begin anew`,
-    );
-  }
-  return password.trim();
-}
-
-async function createCluster(home: PostgresHome, passwordFile: string, durable: boolean): Promise<string> {
-  const password = randomBytes(24).toString('base64url');
-  const unfinished = `${home.cluster}.new`;
-  const forInitdb = join(home.folder, 'initdb-password');
-  await Promise.all([home.cluster, unfinished].map((path) => rm(path, { recursive: true, force: true })));
-  await mkdir(unfinished, { mode: 0o700 });
-  try {
-    await writeFile(forInitdb, `${password}\n`, { mode: 0o600 });
-    await chownTo(home.account, unfinished);
-    await chownTo(home.account, forInitdb);
-    await initialise(home, unfinished, forInitdb, durable);
-  } finally {
-    await rm(forInitdb, { force: true });
-  }
-  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
-  // Renamed only when complete: an interrupted initdb is no cluster.
-  await rename(unfinished, home.cluster);
-  await linkHome(home);
-  return password;
-}
-
-async function initialise(
-  home: PostgresHome,
-  target: string,
-  pwfile: string,
-  durable: boolean,
-): Promise<void> {
-  const args = [
-    `--pgdata=${target}`,
-    `--username=${SUPERUSER}`,
-    `--pwfile=${pwfile}`,
-    '--auth=scram-sha-256',
-    '--encoding=UTF8',
-    // The same order and case rules on every machine, whatever locales it has.
-    '--locale=C',
-    '--locale-provider=builtin',
-    '--builtin-locale=C.UTF-8',
-    '--no-instructions',
-    ...(durable ? [] : ['--no-sync']),
-  ];
-  try {
-    await run(home.binaries.initdb, args, {
-      ...home.account,
-      cwd: '/',
-      env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
-    });
-  } catch (cause) {
-    const stderr =
-      typeof cause === 'object' && cause !== null && 'stderr' in cause ? String(cause.stderr).trim() : '';
-    const reason =
-      stderr
-        .split('\n')
-        .filter((line) => /error|fatal/i.test(line))
-        .at(-1) ?? stderr;
-    throw new Error(`initdb failed in ${target}: ${reason || String(cause)}`, { cause });
-  }
+/** The locks of the data directory and, when its cluster is a link, of the folder that it is in: others may link to it. */
+function createLocks() {
+  const releases = new Map<string, () => Promise<void>>();
+  return {
+    async take(folder: string): Promise<void> {
+      if (releases.has(folder)) return;
+      try {
+        releases.set(folder, await takeLock(join(folder, 'lock')));
+      } catch (error) {
+        if (!(error instanceof LockHeldError)) throw error;
+        throw new Error(`the PostgreSQL data in ${folder} is in use by process ${error.pid}`, {
+          cause: error,
+        });
+      }
+    },
+    async release(): Promise<void> {
+      for (const release of releases.values()) await release();
+    },
+  };
 }

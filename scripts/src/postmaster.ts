@@ -1,79 +1,113 @@
 // One run of a PostgreSQL server on a cluster that exists: from spawn to exit, and the reason when it ends.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readIfPresent } from './files.js';
+import { type GuardedProcess, spawnGuarded } from './guarded-process.js';
 import type { PostgresHome } from './postgres-home.js';
+import { ENDING } from './postgres-shutdown.js';
 
 const POLL_MS = 20;
-// Crash recovery of a big cluster takes its time; `starting` is reported in the meantime.
-const READY_TIMEOUT_MS = 60_000;
+/** How long a server may say nothing of itself. */
+const SILENCE_MS = 60_000;
+/** How often a start that takes long is reported. */
+const REPORT_MS = 10_000;
 
 /** How a server ended; `reason` is its own words, '' when it had none. */
 export type PostgresExit = { code: number | null; signal: NodeJS.Signals | null; reason: string };
 
-export type Postmaster = { pid: number; process: ChildProcess; exited: Promise<PostgresExit> };
+export type Postmaster = { pid: number; exited: Promise<PostgresExit> };
 
 export type PostmasterOptions = {
   home: PostgresHome;
   port: number;
   durable: boolean;
   onLog: (line: string) => void;
+  /** How long the server may be silent, and how often a long start is reported. */
+  silenceMs?: number;
+  reportMs?: number;
 };
 
-/** Starts a server and waits until it takes connections. Throws with the server's own reason. */
-export async function launchPostmaster(options: PostmasterOptions): Promise<Postmaster> {
+/**
+ * Starts a server and waits until it takes connections, however long it recovers. Throws with the server's own reason, or
+ * the reason of `signal`; then no server is left. The server ends with this process, whatever ends it.
+ */
+export async function launchPostmaster(
+  options: PostmasterOptions,
+  signal?: AbortSignal,
+): Promise<Postmaster> {
   const { home } = options;
-  const child = spawn(home.binaries.postgres, serverArguments(options), {
-    ...home.account,
+  const server = spawnGuarded(home.binaries.postgres, serverArguments(options), {
+    account: home.account,
+    ending: ENDING,
     cwd: home.cluster,
-    // Its own process group: Ctrl-C in a terminal must not stop it before those who use it.
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC' },
   });
   const reasons: string[] = [];
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    if (/^(FATAL|PANIC|ERROR|HINT):|error while loading|could not /.test(line)) reasons.push(line);
-    options.onLog(line);
-  });
-  const exited = once(child, 'close').then(
-    ([code, signal]): PostgresExit => ({ code, signal, reason: reasons.slice(-3).join('; ') }),
-    (error: Error): PostgresExit => ({ code: null, signal: null, reason: error.message }),
+  for (const stream of server.output) {
+    createInterface({ input: stream }).on('line', (line) => {
+      if (/^(FATAL|PANIC|ERROR|HINT):|error while loading|could not /.test(line)) reasons.push(line);
+      options.onLog(line);
+    });
+  }
+  const exited = server.ended.then(
+    ({ code, signal, failure }): PostgresExit => ({
+      code,
+      signal,
+      reason: failure ?? reasons.slice(-3).join('; '),
+    }),
   );
-  const pid = child.pid;
-  if (pid === undefined) throw new Error(`PostgreSQL did not start: ${(await exited).reason}`);
-  await ready(home, pid, exited);
-  reasons.length = 0;
-  return { pid, process: child, exited };
+  try {
+    const pid = await ready(server, exited, options, signal);
+    reasons.length = 0;
+    return { pid, exited };
+  } catch (error) {
+    server.end();
+    await exited;
+    throw error;
+  }
 }
 
 /** `postmaster.pid` as the server writes it; undefined when there is none. */
-export async function readPidFile(home: PostgresHome): Promise<{ pid: number; status: string } | undefined> {
-  const text = await readFile(join(home.cluster, 'postmaster.pid'), 'utf8').catch(() => undefined);
-  const lines = text?.split('\n') ?? [];
-  return lines[0] === undefined ? undefined : { pid: Number(lines[0]), status: lines[7]?.trim() ?? '' };
+export async function readPidFile(cluster: string): Promise<{ pid: number; status: string } | undefined> {
+  const lines = (await readIfPresent(join(cluster, 'postmaster.pid')))?.split('\n');
+  return lines && { pid: Number(lines[0]), status: lines[7]?.trim() ?? '' };
 }
 
-/** Waits as pg_ctl does: line 8 of postmaster.pid says `ready`. */
-async function ready(home: PostgresHome, pid: number, exited: Promise<PostgresExit>): Promise<void> {
+/**
+ * The server's pid, once it takes connections. Waits as pg_ctl does: line 8 of postmaster.pid says `ready`. While it says
+ * `starting`, the server recovers from a crash, which takes as long as it takes: a server that is killed for being slow
+ * would begin again.
+ */
+async function ready(
+  server: GuardedProcess,
+  exited: Promise<PostgresExit>,
+  { home, onLog, silenceMs = SILENCE_MS, reportMs = REPORT_MS }: PostmasterOptions,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const pid = await server.pid;
   let exit: PostgresExit | undefined;
   void exited.then((value) => {
     exit = value;
   });
-  const deadline = Date.now() + READY_TIMEOUT_MS;
+  const startedAt = Date.now();
+  let heardAt = startedAt;
+  let reportedAt = startedAt;
   for (;;) {
-    const file = await readPidFile(home);
-    if (file?.pid === pid && file.status === 'ready') return;
-    if (exit !== undefined) {
+    signal?.throwIfAborted();
+    const file = await readPidFile(home.cluster);
+    const status = file?.pid === pid ? file?.status : undefined;
+    if (pid !== undefined && status === 'ready') return pid;
+    if (exit !== undefined)
       throw new Error(`PostgreSQL did not start: ${exit.reason || `exit code ${exit.code ?? exit.signal}`}`);
-    }
-    if (Date.now() > deadline) {
-      process.kill(pid, 'SIGQUIT');
-      throw new Error(
-        `PostgreSQL was not ready after ${READY_TIMEOUT_MS / 1000} s (status ${file?.status || 'unknown'})`,
+    const now = Date.now();
+    if (status === 'starting') heardAt = now;
+    if (now - heardAt > silenceMs)
+      throw new Error(`PostgreSQL was not ready after ${silenceMs / 1000} s (status ${status || 'unknown'})`);
+    if (now - reportedAt >= reportMs) {
+      reportedAt = now;
+      onLog(
+        `LOG:  PostgreSQL has been starting for ${Math.round((now - startedAt) / 1000)} s (recovery after a crash); waiting for it`,
       );
     }
     await sleep(POLL_MS);

@@ -1,52 +1,117 @@
 // The secrets of a local stack, made on the first start and kept in its data directory for its owner only.
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Service } from '@holdfast/database';
 import type { RolePasswords } from '@holdfast/database/roles';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
+import { writeDurably } from './files.js';
+import { readSecretFile, type SecretFile } from './secret-file.js';
 
 export type StackSecrets = {
   rolePasswords: RolePasswords;
-  /** Whether the passwords were made just now. */
-  madePasswords: boolean;
   /** A private JWK set (RFC 7517) with one Ed25519 key. */
   signingKeysFile: string;
   /** By which the services know each other. */
   serviceSecret: string;
 };
 
-const PASSWORDS = 'role-passwords.json';
-const KEYS = 'keys.json';
-const SERVICE_SECRET = 'service-secret.json';
+const ROLE_PASSWORDS: SecretFile<RolePasswords> = {
+  name: 'role-passwords.json',
+  expected: 'a password for users, products and orders each',
+  parse: (content) => {
+    const [users, products, orders] = [
+      passwordIn(content, 'users'),
+      passwordIn(content, 'products'),
+      passwordIn(content, 'orders'),
+    ];
+    return users && products && orders ? { users, products, orders } : undefined;
+  },
+  withoutIt: 'the roles of the database get new passwords',
+};
+
+const SIGNING_KEYS: SecretFile<object> = {
+  name: 'keys.json',
+  // The users service looks into each key.
+  expected: '{"keys": [...]} with one key at least',
+  parse: (content) => (hasKeys(content) ? content : undefined),
+  withoutIt: 'a new key is made, and everyone has to log in again',
+};
+
+const SERVICE_SECRET_LENGTH = 32;
+
+const SERVICE_SECRET: SecretFile<string> = {
+  name: 'service-secret.json',
+  expected: `a string of ${SERVICE_SECRET_LENGTH} characters at least`,
+  parse: (content) =>
+    typeof content === 'string' && content.length >= SERVICE_SECRET_LENGTH ? content : undefined,
+  withoutIt: 'a new one is made',
+};
 
 /** The file with the signing keys of `dataDir`. */
 export function signingKeysFile(dataDir: string): string {
-  return join(dataDir, KEYS);
+  return join(dataDir, SIGNING_KEYS.name);
 }
 
-/** Reads the secrets of `dataDir`, making those that are missing. */
+/** Whether `dataDir` has passwords of the database's roles; `openSecrets` makes them otherwise. Throws as it does. */
+export async function hasRolePasswords(dataDir: string): Promise<boolean> {
+  return (await readSecretFile(dataDir, ROLE_PASSWORDS)) !== undefined;
+}
+
+/**
+ * Reads the secrets of `dataDir`, making those that are missing.
+ * Throws with one line that names a file which is there and cannot be used.
+ */
 export async function openSecrets(dataDir: string): Promise<StackSecrets> {
-  const passwordsFile = join(dataDir, PASSWORDS);
-  const keysFile = signingKeysFile(dataDir);
-  const madePasswords = !existsSync(passwordsFile);
-  if (madePasswords) await writeSecret(passwordsFile, makePasswords());
-  if (!existsSync(keysFile)) await writeSecret(keysFile, { keys: [await makeSigningKey()] });
-  const serviceSecretFile = join(dataDir, SERVICE_SECRET);
-  if (!existsSync(serviceSecretFile)) await writeSecret(serviceSecretFile, randomSecret());
-  const serviceSecret: string = JSON.parse(await readFile(serviceSecretFile, 'utf8'));
-  return { ...(await readSecrets(dataDir)), serviceSecret, signingKeysFile: keysFile, madePasswords };
+  // All are read before one is made.
+  const [passwords, keys, secret] = [
+    await readSecretFile(dataDir, ROLE_PASSWORDS),
+    await readSecretFile(dataDir, SIGNING_KEYS),
+    await readSecretFile(dataDir, SERVICE_SECRET),
+  ];
+  if (keys === undefined) await write(dataDir, SIGNING_KEYS, { keys: [await makeSigningKey()] });
+  return {
+    rolePasswords: passwords ?? (await write(dataDir, ROLE_PASSWORDS, makePasswords())),
+    serviceSecret: secret ?? (await write(dataDir, SERVICE_SECRET, randomSecret())),
+    signingKeysFile: signingKeysFile(dataDir),
+  };
 }
 
-/** The passwords that are kept in `dataDir`. */
-export async function readSecrets(dataDir: string): Promise<Pick<StackSecrets, 'rolePasswords'>> {
-  return { rolePasswords: JSON.parse(await readFile(join(dataDir, PASSWORDS), 'utf8')) };
+/** The passwords that are kept in `dataDir`. Throws with one line when there are none, or they cannot be read. */
+export async function readRolePasswords(dataDir: string): Promise<RolePasswords> {
+  const passwords = await readSecretFile(dataDir, ROLE_PASSWORDS);
+  if (passwords === undefined) throw new Error(`${join(dataDir, ROLE_PASSWORDS.name)} is missing`);
+  return passwords;
 }
 
 /** Deletes the secrets of `dataDir`. */
 export async function removeSecrets(dataDir: string): Promise<void> {
-  await Promise.all(
-    [PASSWORDS, KEYS, SERVICE_SECRET].map((name) => rm(join(dataDir, name), { force: true })),
+  const names = [ROLE_PASSWORDS.name, SIGNING_KEYS.name, SERVICE_SECRET.name];
+  await Promise.all(names.map((name) => rm(join(dataDir, name), { recursive: true, force: true })));
+}
+
+async function write<Content>(
+  dataDir: string,
+  file: SecretFile<Content>,
+  content: Content,
+): Promise<Content> {
+  await writeDurably(join(dataDir, file.name), `${JSON.stringify(content, null, 2)}\n`);
+  return content;
+}
+
+function passwordIn(content: unknown, service: Service): string | undefined {
+  if (typeof content !== 'object' || content === null) return undefined;
+  const password: unknown = Object.entries(content).find(([key]) => key === service)?.[1];
+  return typeof password === 'string' && password !== '' ? password : undefined;
+}
+
+function hasKeys(content: unknown): content is { keys: unknown[] } {
+  return (
+    typeof content === 'object' &&
+    content !== null &&
+    'keys' in content &&
+    Array.isArray(content.keys) &&
+    content.keys.length > 0
   );
 }
 
@@ -67,11 +132,4 @@ async function makeSigningKey(): Promise<Record<string, unknown>> {
     use: 'sig',
     iat: Math.floor(Date.now() / 1_000),
   };
-}
-
-/** Whole or not at all: a start that is interrupted leaves no half of a secret. */
-async function writeSecret(path: string, content: unknown): Promise<void> {
-  const unfinished = `${path}.${process.pid}`;
-  await writeFile(unfinished, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
-  await rename(unfinished, path);
 }

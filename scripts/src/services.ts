@@ -20,7 +20,8 @@ export type ServiceSettings = {
   passedThrough: Record<string, string>;
 };
 
-const HOST = '127.0.0.1';
+/** Where the processes listen. */
+export const HOST = '127.0.0.1';
 const OFFSETS: Record<ProcessName, number> = { gateway: 0, users: 1, products: 2, orders: 3 };
 const OPS_OFFSET = 100;
 /** So that Apollo's own Explorer can be pointed at a local stack. */
@@ -30,6 +31,11 @@ const APOLLO_STUDIO = 'https://studio.apollographql.com';
 export function portsFrom(port: number): Ports {
   const at = (name: ProcessName) => ({ http: port + OFFSETS[name], ops: port + OFFSETS[name] + OPS_OFFSET });
   return { users: at('users'), products: at('products'), orders: at('orders'), gateway: at('gateway') };
+}
+
+/** Every port of a stack. */
+export function allPorts(ports: Ports): Set<number> {
+  return new Set(Object.values(ports).flatMap(({ http, ops }) => [http, ops]));
 }
 
 /** How a port follows from PORT, for people: `PORT + 1`. */

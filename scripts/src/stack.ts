@@ -3,14 +3,21 @@
 import { mkdir } from 'node:fs/promises';
 import { type Service, serviceUrl } from '@holdfast/database';
 import { migrate } from '@holdfast/database/migrate';
-import { type DatabaseServer, openDatabaseServer, refuseToTakeRolesOver } from './database-server.js';
+import {
+  type DatabaseServer,
+  openDatabaseServer,
+  refuseToTakeRolesOver,
+  waitForServer,
+} from './database-server.js';
+import { refuseFullDisk } from './disk-space.js';
 import type { EventLog } from './event-log.js';
 import { freePort } from './ports.js';
 import type { EmbeddedPostgres } from './postgres.js';
-import { openSecrets } from './secrets.js';
+import { hasRolePasswords, openSecrets } from './secrets.js';
 import { seed } from './seed.js';
 import { createService, type ServiceDefinition, type ServiceProcess } from './service-process.js';
 import {
+  allPorts,
   entryOf,
   environmentOf,
   httpUrl,
@@ -76,23 +83,34 @@ const GRACE_MS = 25_000;
 
 /** Eight ports that were free a moment ago. */
 export async function freePorts(): Promise<Ports> {
-  const pair = async () => ({ http: await freePort(), ops: await freePort() });
+  const taken = new Set<number>();
+  const another = async () => {
+    const port = await freePort(taken);
+    taken.add(port);
+    return port;
+  };
+  const pair = async () => ({ http: await another(), ops: await another() });
   return { users: await pair(), products: await pair(), orders: await pair(), gateway: await pair() };
 }
 
 /** Starts everything and waits until it is ready. Throws with one line, having stopped what it had started. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const plain: NonNullable<StackOptions['step']> = (_name, work) => work();
-  const step: typeof plain = (name, work) => {
-    options.signal?.throwIfAborted();
-    return (options.step ?? plain)(name, work);
-  };
+  const namedStep = options.step ?? plain;
+  const { signal } = options;
+  signal?.throwIfAborted();
   await mkdir(options.dataDir, { recursive: true });
-  const { rolePasswords, signingKeysFile, serviceSecret, madePasswords } = await openSecrets(options.dataDir);
-  if (madePasswords && options.databaseUrl) await refuseToTakeRolesOver(options.databaseUrl, options.dataDir);
-  const server = await step('starting PostgreSQL', () =>
-    openDatabaseServer({ ...options, databaseUrl: options.databaseUrl }),
+  const isNew = !(await hasRolePasswords(options.dataDir));
+  if (options.databaseUrl !== undefined) {
+    await waitForServer(options.databaseUrl, options.log, signal);
+    if (isNew) await refuseToTakeRolesOver(options.databaseUrl, options.dataDir);
+  }
+  const { rolePasswords, signingKeysFile, serviceSecret } = await openSecrets(options.dataDir);
+  const server = await namedStep('starting PostgreSQL', () =>
+    openDatabaseServer({ ...options, databaseUrl: options.databaseUrl, takenPorts: allPorts(options.ports) }),
   );
+  // What is interrupted here ends with the server that it uses.
+  const step: typeof plain = (name, work) => namedStep(name, () => unlessAborted(signal, work));
   const services: ServiceProcess[] = [];
   try {
     const { adminUrl } = server;
@@ -104,6 +122,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     if (options.seeded) await step('loading demo data', () => seed(urls));
     const made = { server, urls, signingKeysFile, serviceSecret, services };
     await step('starting the services', () => startServices(options, made));
+    // What was written since the server started may have taken the last of it.
+    if (server.embedded !== undefined) await refuseFullDisk(server.embedded.folder);
     return handles(options, made);
   } catch (error) {
     await stopAll(services, server, GRACE_MS);
@@ -124,10 +144,20 @@ type Made = {
 /** Adds the processes to `services` before they start, so that a failure of one leaves none behind. */
 async function startServices(options: StackOptions, made: Made): Promise<void> {
   for (const name of PROCESSES) addService(definitionOf(name, options, made), options, made);
+  await Promise.all(made.services.map((service) => service.start()));
+}
+
+/** What `work` gives; rejects at once when `signal` is aborted. */
+async function unlessAborted<Result>(
+  signal: AbortSignal | undefined,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  if (signal === undefined) return work();
+  signal.throwIfAborted();
   const aborted = new Promise<never>((_, reject) => {
-    options.signal?.addEventListener('abort', () => reject(options.signal?.reason));
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
-  await Promise.race([aborted, Promise.all(made.services.map((service) => service.start()))]);
+  return Promise.race([work(), aborted]);
 }
 
 function addService(definition: ServiceDefinition, { log, supervised }: StackOptions, { services }: Made) {

@@ -1,61 +1,24 @@
-// `npm start`: the whole system on this machine until Ctrl-C. Imported by scripts/start.mjs once everything is
-// built; runs on import.
-import { mkdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+// `npm start` once everything is built: the whole system on this machine until it is told to stop. Called by
+// scripts/start.mjs, which holds the lock of the data directory.
+import { relative } from 'node:path';
 import { postgresFolder } from './database-server.js';
 import { createEventLog, stdoutWriter } from './event-log.js';
 import { readKnownSettings } from './known-settings.js';
-import { isPortInUse } from './ports.js';
+import { checkPorts } from './port-check.js';
 import { removePostgres } from './postgres.js';
-import { LockHeldError, takeLock } from './process-lock.js';
 import { removeSecrets } from './secrets.js';
-import { type Ports, PROCESSES, portFormula, portsFrom } from './services.js';
+import { type Ports, PROCESSES, portsFrom } from './services.js';
 import { type LocalSettings, readLocalSettings } from './settings.js';
 import { type Stack, startStack } from './stack.js';
 import { welcome } from './welcome.js';
 
-class Interrupted extends Error {}
-
-const PARENT_CHECK_MS = 250;
-
-async function main(): Promise<void> {
+/** Runs the system until `signal` is aborted. Throws with one line, or the reason of `signal` when it was not ready yet. */
+export async function start(signal: AbortSignal): Promise<void> {
   const settings = readLocalSettings(process.argv.slice(2), process.env, await readKnownSettings());
   const ports = portsFrom(settings.port);
-  await mkdir(settings.dataDir, { recursive: true });
-  const release = await takeDataDir(settings);
-  try {
-    await checkPorts(ports);
-    if (settings.reset) await reset(settings);
-    await runUntilSignal(settings, ports);
-  } finally {
-    await release();
-  }
-}
-
-async function takeDataDir({ dataDir }: LocalSettings): Promise<() => Promise<void>> {
-  try {
-    return await takeLock(join(dataDir, 'lock'));
-  } catch (error) {
-    if (!(error instanceof LockHeldError)) throw error;
-    throw new Error(
-      `another npm start (process ${error.pid}) runs on ${dataDir}; stop it, or set DATA_DIR and PORT to something else`,
-      { cause: error },
-    );
-  }
-}
-
-async function checkPorts(ports: Ports): Promise<void> {
-  const taken: string[] = [];
-  for (const name of PROCESSES) {
-    for (const kind of ['http', 'ops'] as const) {
-      const port = ports[name][kind];
-      if (!(await isPortInUse(port, '127.0.0.1'))) continue;
-      taken.push(`${port} (${name}${kind === 'ops' ? "'s ops port" : ''}, ${portFormula(name, kind)})`);
-    }
-  }
-  if (taken.length === 0) return;
-  const what = taken.length === 1 ? `port ${taken[0]} is in use` : `ports ${taken.join(', ')} are in use`;
-  throw new Error(`${what}; set PORT to start elsewhere`);
+  await checkPorts(ports);
+  if (settings.reset) await reset(settings);
+  await runUntil(signal, settings, ports);
 }
 
 async function reset({ dataDir }: LocalSettings): Promise<void> {
@@ -64,11 +27,8 @@ async function reset({ dataDir }: LocalSettings): Promise<void> {
   console.log(`  deleted the data in ${relative(process.cwd(), dataDir) || dataDir}`);
 }
 
-async function runUntilSignal(settings: LocalSettings, ports: Ports): Promise<void> {
+async function runUntil(signal: AbortSignal, settings: LocalSettings, ports: Ports): Promise<void> {
   const log = createEventLog(stdoutWriter(), /^(debug|trace)$/.test(settings.logLevel));
-  const starting = new AbortController();
-  const signalled = nextSignal();
-  void signalled.then((signal) => starting.abort(new Interrupted(signal)));
   const stack = await startStack({
     dataDir: settings.dataDir,
     ports,
@@ -79,23 +39,20 @@ async function runUntilSignal(settings: LocalSettings, ports: Ports): Promise<vo
     logLevel: settings.logLevel,
     passedThrough: settings.passedThrough,
     step: timed,
-    signal: starting.signal,
+    signal,
   });
   console.log(welcome(stack, settings));
   log.event('info', 'ready', { pid: process.pid });
-  log.event('info', `${await signalled}: stopping`);
+  await aborted(signal);
+  log.event('info', `${signal.reason instanceof Error ? signal.reason.message : signal.reason}: stopping`);
   await stopNow(stack);
   log.event('info', 'stopped');
 }
 
-/** The first SIGINT, SIGTERM or SIGHUP, or the end of the npm that started this: npm does not hand on a SIGTERM. */
-function nextSignal(): Promise<string> {
+function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    // Not `once`: a second one must not kill us while we stop the others.
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => resolve(name));
-    if (process.env['npm_lifecycle_event'] === undefined) return;
-    const parent = process.ppid;
-    setInterval(() => process.ppid !== parent && resolve('npm is gone'), PARENT_CHECK_MS).unref();
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve());
   });
 }
 
@@ -114,14 +71,4 @@ async function timed<Result>(name: string, work: () => Promise<Result>): Promise
   const result = await work();
   console.log(`  ${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
   return result;
-}
-
-try {
-  await main();
-  // Whatever is left holds nothing; keep-alive sockets of the readiness checks among it.
-  process.exit(0);
-} catch (error) {
-  if (error instanceof Interrupted) process.exit(0);
-  console.error(`npm start: ${error instanceof Error ? error.message : String(error)}`);
-  process.exit(1);
 }

@@ -1,9 +1,9 @@
 // Puts a new signing key beside the old ones in their file and takes the dead ones out, whole or not at all.
-import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { exportJWK, generateKeyPair } from 'jose';
 import { z } from 'zod';
 import { type KeyTimes, liveKeys, type ScheduledKey, scheduleKeys } from './key-schedule.js';
-import { parseSigningKeys, readSigningKeyFile, type SigningKey } from './signing-keys.js';
+import { findSigningKeyFile, parseSigningKeys, readSigningKeyFile, type SigningKey } from './signing-keys.js';
 
 export interface Rotation {
   /** What is in the file now. */
@@ -18,7 +18,7 @@ export interface Rotation {
  * @throws {Error} with one line that says why not and has nothing of a key
  */
 export async function rotateKeys(path: string, times: KeyTimes, now: number): Promise<Rotation> {
-  const file = await realpath(path).catch(() => path);
+  const file = await findSigningKeyFile(path);
   const unfinished = `${file}.next`;
   const handle = await createExclusively(unfinished);
   try {

@@ -1,6 +1,6 @@
 // The keys that sign access tokens: Ed25519 (RFC 8037), from a file with a private JWK set (RFC 7517).
 // Which of them signs and which verify at a moment is for `key-schedule` to say.
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { ConfigError } from '@holdfast/platform/config';
 import { TOKEN_ALGORITHM } from '@holdfast/platform/tokens';
 import { CompactSign, type CryptoKey, calculateJwkThumbprint, compactVerify, importJWK } from 'jose';
@@ -62,12 +62,24 @@ export async function parseSigningKeys(path: string, text: string): Promise<Sign
 
 /** @throws {ConfigError} when the file cannot be read */
 export async function readSigningKeyFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const { data } = z.object({ code: z.string() }).safeParse(error);
-    throw fault(path, `cannot be read (${data?.code ?? 'unknown reason'})`);
-  }
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+}
+
+/**
+ * Of a link, the file that it leads to: a writer puts the next version in its place and leaves the link.
+ * @throws {ConfigError} when there is none
+ */
+export async function findSigningKeyFile(path: string): Promise<string> {
+  return realpath(path).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+}
+
+function unreadable(path: string, error: unknown): ConfigError {
+  const { data } = z.object({ code: z.string() }).safeParse(error);
+  return fault(path, `cannot be read (${data?.code ?? 'unknown reason'})`);
 }
 
 function parse(path: string, text: string): unknown {

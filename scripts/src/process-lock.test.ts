@@ -1,0 +1,69 @@
+// The lock of a data directory: one holder, whatever a killed one left behind.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { LockHeldError, lockOwner, takeLock } from './process-lock.js';
+
+const STARTERS = 8;
+
+let folder: string;
+let path: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-lock-'));
+  path = join(folder, 'lock');
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+test('it is held until it is given back', async () => {
+  const release = await takeLock(path);
+  expect(await lockOwner(path)).toBe(process.pid);
+  await expect(takeLock(path)).rejects.toThrow(LockHeldError);
+  await release();
+  expect(await lockOwner(path)).toBeUndefined();
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test.each([
+  ['of a process that is gone', '999999999 12345\n'],
+  ['of another process that had our pid', `${process.pid} 1\n`],
+  ['that is empty', ''],
+])('a lock %s is taken over', async (_, left) => {
+  await writeFile(path, left);
+  const release = await takeLock(path);
+  expect(await lockOwner(path)).toBe(process.pid);
+  await release();
+});
+
+test('a lock that cannot be read is an error, and stays', async () => {
+  await mkdir(path);
+  await expect(takeLock(path)).rejects.toThrow('EISDIR');
+  await expect(lockOwner(path)).rejects.toThrow('EISDIR');
+  expect(await readdir(folder)).toEqual(['lock']);
+});
+
+test('of several that find a stale lock at once, one takes it', async () => {
+  const script = join(folder, 'starter.mjs');
+  const module = new URL('./process-lock.js', import.meta.url).href;
+  await writeFile(
+    script,
+    `import { takeLock } from ${JSON.stringify(module)};
+     process.on('message', () => takeLock(${JSON.stringify(path)}).then(() => process.send('taken'), (error) => process.send(error.name)));
+     process.send('here');`,
+  );
+  await writeFile(path, '999999999 12345\n');
+  const starters = Array.from({ length: STARTERS }, () => fork(script, [], { execArgv: [] }));
+  await Promise.all(starters.map((starter) => once(starter, 'message')));
+  const answers = starters.map((starter) => once(starter, 'message'));
+  for (const starter of starters) starter.send('go');
+  const said = (await Promise.all(answers)).flat().sort();
+  const holder = Number.parseInt(await readFile(path, 'utf8'), 10);
+  for (const starter of starters) starter.kill('SIGKILL');
+  expect(said).toEqual([...Array(STARTERS - 1).fill('LockHeldError'), 'taken']);
+  expect(starters.map(({ pid }) => pid)).toContain(holder);
+}, 60_000);

@@ -1,0 +1,166 @@
+// `npm start` that is interrupted or killed, at each of its steps: nothing that it started goes on, and the next one works.
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { isPresent } from '@holdfast/scripts/files';
+import { removePostgres } from '@holdfast/scripts/postgres';
+import { isRunning, waitUntilGone } from '@holdfast/scripts/processes';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '../support/client.js';
+import { descendantsOf, freeBasePort, type Npm, pressCtrlC, ROOT, startNpm } from './npm.js';
+
+const GONE_MS = 30_000;
+const STEP_MS = 120_000;
+
+const WAYS = ['Ctrl-C', 'kill -9 of npm', 'kill -9 of npm start'] as const;
+type Way = (typeof WAYS)[number];
+
+let folder: string;
+let dataDir: string;
+let port: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-interrupted-'));
+  port = String(await freeBasePort());
+});
+beforeEach(() => {
+  dataDir = join(folder, 'data');
+});
+afterAll(async () => {
+  await removePostgres(join(folder, 'data', 'postgres'));
+  await rm(folder, { recursive: true });
+});
+
+const startPid = async (): Promise<number> =>
+  Number.parseInt(await readFile(join(dataDir, 'lock'), 'utf8'), 10);
+
+/** Waits for a step, ends `npm start` in that way, and expects that nothing of it is left. */
+async function interrupt(npm: Npm, way: Way, isAtStep: () => Promise<boolean>): Promise<void> {
+  let isThere = false;
+  const look = async () => {
+    isThere ||= await isAtStep();
+    return isThere || npm.hasEnded();
+  };
+  await eventually(look, (isOver) => isOver, STEP_MS);
+  if (!isThere) throw new Error(`npm start ended before it got there:\n${npm.output()}`);
+
+  const started = await descendantsOf(npm.pid);
+  expect(started).toContain(await startPid());
+  if (way === 'Ctrl-C') pressCtrlC(npm);
+  else if (way === 'kill -9 of npm') process.kill(npm.pid, 'SIGKILL');
+  else process.kill(await startPid(), 'SIGKILL');
+  await npm.ended;
+  await waitUntilGone(started, GONE_MS);
+  const left = await Promise.all(started.map(async (pid) => ((await isRunning(pid)) ? [pid] : [])));
+  expect(left.flat()).toEqual([]);
+}
+
+/** The steps before anything is built, in a small repository with programs in their place that never end. */
+describe('while it sets up', () => {
+  const HANGS = `
+    import { writeFileSync } from 'node:fs';
+    // As npm, which takes the first Ctrl-C for nothing.
+    process.on('SIGINT', () => undefined);
+    writeFileSync(process.env.ARRIVED, '');
+    setInterval(() => undefined, 1_000);`;
+  const STEPS = {
+    install: 'slow/install.mjs',
+    generate: 'node_modules/prisma/build/index.js',
+    build: 'node_modules/typescript/bin/tsc',
+  } as const;
+  const PROGRAMS = [...Object.values(STEPS), 'scripts/generate.mjs', 'scripts/compose.mjs'];
+
+  let repository: string;
+
+  async function write(path: string, text: string): Promise<void> {
+    await mkdir(join(repository, dirname(path)), { recursive: true });
+    await writeFile(join(repository, path), text);
+  }
+
+  async function makeRepository(hanging: string): Promise<void> {
+    repository = await mkdtemp(join(folder, 'repository-'));
+    dataDir = join(repository, '.data');
+    await mkdir(join(repository, 'scripts/src'), { recursive: true });
+    for (const path of ['scripts', 'scripts/src'])
+      for (const name of await readdir(join(ROOT, path)))
+        if (/\.m?js$/.test(name)) await copyFile(join(ROOT, path, name), join(repository, path, name));
+    const small = { name: 'small', version: '1.0.0', type: 'module', dependencies: { slow: 'file:slow' } };
+    const slow = { version: '1.0.0', type: 'module', scripts: { install: 'node install.mjs' } };
+    await write('package.json', JSON.stringify({ ...small, scripts: { start: 'node scripts/start.mjs' } }));
+    await write('slow/package.json', JSON.stringify({ name: 'slow', ...slow }));
+    const packages = {
+      '': small,
+      slow: { version: '1.0.0', hasInstallScript: true },
+      'node_modules/slow': { resolved: 'slow', link: true },
+    };
+    await write('package-lock.json', JSON.stringify({ ...small, lockfileVersion: 3, packages }));
+    if (hanging !== STEPS.install)
+      await write('node_modules/.package-lock.json', JSON.stringify({ packages: {} }));
+    for (const program of PROGRAMS) await write(program, program === hanging ? HANGS : '');
+  }
+
+  async function interruptAt(way: Way): Promise<void> {
+    const arrived = join(repository, 'arrived');
+    const npm = await startNpm({ DATA_DIR: dataDir, PORT: port, ARRIVED: arrived }, repository);
+    await interrupt(npm, way, () => isPresent(arrived));
+    await rm(arrived);
+  }
+
+  it.each(WAYS)(
+    '%s ends it while it installs packages, and the next one gets as far',
+    async (way) => {
+      await makeRepository(STEPS.install);
+      await interruptAt(way);
+      await interruptAt(way);
+    },
+    STEP_MS,
+  );
+
+  it.each([STEPS.generate, STEPS.build])(
+    'Ctrl-C or a kill -9 ends it while it runs %s',
+    async (program) => {
+      await makeRepository(program);
+      for (const way of WAYS) await interruptAt(way);
+    },
+    STEP_MS,
+  );
+});
+
+describe('once it is built', () => {
+  const startHere = () => startNpm({ DATA_DIR: dataDir, PORT: port });
+
+  const isMakingTheDatabase = async (): Promise<boolean> => {
+    const postgres = join(dataDir, 'postgres');
+    if (!(await isPresent(postgres))) return false;
+    const unfinished = (await readdir(postgres)).find((name) => name.startsWith('cluster.new'));
+    return unfinished !== undefined && isPresent(join(postgres, unfinished, 'base'));
+  };
+
+  it.each(WAYS)(
+    '%s ends it while it makes the database',
+    async (way) => {
+      await interrupt(await startHere(), way, isMakingTheDatabase);
+      expect(await isPresent(join(dataDir, 'postgres', 'cluster'))).toBe(false);
+    },
+    STEP_MS,
+  );
+
+  it.each(WAYS)(
+    '%s ends it while it starts the services',
+    async (way) => {
+      const npm = await startHere();
+      await interrupt(npm, way, async () => npm.output().includes('loading demo data'));
+      expect(npm.output()).not.toContain('"msg":"ready"');
+    },
+    STEP_MS,
+  );
+
+  it.each(WAYS)(
+    '%s ends it when it is ready',
+    async (way) => {
+      const npm = await startHere();
+      await interrupt(npm, way, async () => npm.output().includes('"msg":"ready"'));
+    },
+    STEP_MS,
+  );
+});
