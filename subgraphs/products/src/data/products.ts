@@ -1,7 +1,6 @@
 // The rows of `products.products`. What decides about a write is in the WHERE of one statement; its row is the answer.
 import { createPrismaClient, type PrismaClient, type Product as ProductModel } from '@holdfast/database';
-import { type Statement, statement } from '@holdfast/platform/database';
-import type pg from 'pg';
+import { type RequestPools, type Statement, statement } from '@holdfast/platform/database';
 import { v7 as uuidv7 } from 'uuid';
 import type { ProductCache } from './cache/product-cache.js';
 import { type ProductPageQuery, pageKey, selectProductPage } from './product-pages.js';
@@ -82,6 +81,8 @@ const adjustGuarded: Statement<[id: string, delta: number, maxStock: number], Pr
 RETURNING ${PRODUCT_COLUMNS}`,
 );
 
+type Pools = Pick<RequestPools, 'reads' | 'writes'>;
+
 /** What the domain asks of the table. Pages show no archived products. */
 export interface ProductTable {
   byIds(ids: readonly string[]): Promise<Product[]>;
@@ -107,14 +108,14 @@ export interface ProductTable {
   adjustStock(id: string, delta: number, maxStock: number): Promise<Product | undefined>;
 }
 
-/** The table over `pool`, read through `cache` and written around its fences. */
-export function createProductTable(pool: pg.Pool, cache: ProductCache): ProductTable {
-  const prisma: PrismaClient = createPrismaClient(pool);
-  const stored: ProductTable['stored'] = (ids) => selectByIds(pool, [...ids]);
+/** The table over `pools`, read through `cache` and written around its fences. */
+export function createProductTable({ reads, writes }: Pools, cache: ProductCache): ProductTable {
+  const prisma: PrismaClient = createPrismaClient(writes);
+  const stored: ProductTable['stored'] = (ids) => selectByIds(reads, [...ids]);
   return {
     byIds: (ids) => cache.byIds(ids, stored),
     stored,
-    page: (query) => cache.page(pageKey(query), () => selectProductPage(pool, query)),
+    page: (query) => cache.page(pageKey(query), () => selectProductPage(reads, query)),
     insert: async (product) => {
       const id = uuidv7();
       const inserted = await cache.write(id, async () => {
@@ -127,12 +128,12 @@ export function createProductTable(pool: pg.Pool, cache: ProductCache): ProductT
     update: (id, expectedVersion, exact, change) =>
       cache.write(
         id,
-        async () => (await updateGuarded(pool, ...updateParameters(id, expectedVersion, exact, change)))[0],
+        async () => (await updateGuarded(writes, ...updateParameters(id, expectedVersion, exact, change)))[0],
       ),
     archive: (id, expectedVersion) =>
-      cache.write(id, async () => (await archiveGuarded(pool, id, expectedVersion))[0]),
+      cache.write(id, async () => (await archiveGuarded(writes, id, expectedVersion))[0]),
     adjustStock: (id, delta, maxStock) =>
-      cache.write(id, async () => (await adjustGuarded(pool, id, delta, maxStock))[0]),
+      cache.write(id, async () => (await adjustGuarded(writes, id, delta, maxStock))[0]),
   };
 }
 

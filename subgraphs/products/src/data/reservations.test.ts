@@ -171,7 +171,7 @@ describe('a product that was deleted', () => {
   it('is changed by nobody', async () => {
     const pool = new pg.Pool({ connectionString: database.urls.products });
     try {
-      const table = createProductTable(pool, NO_CACHE);
+      const table = createProductTable({ reads: pool, writes: pool }, NO_CACHE);
       await table.archive(productId, 1);
       expect(await table.update(productId, 2, true, { name: 'Back again' })).toBeUndefined();
       expect(await table.adjustStock(productId, 1, 100)).toBeUndefined();
