@@ -64,6 +64,7 @@ export const serviceTokenSettings = {
 /** What a service needs to reach PostgreSQL. */
 export const databaseSettings = {
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  /** For requests: half of them for reads, half for writes. */
   DATABASE_POOL_MAX: z.coerce.number().int().min(1).max(100).default(10),
 };
 

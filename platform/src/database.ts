@@ -1,12 +1,14 @@
-// Connections to PostgreSQL: one bounded pool a service, named prepared statements for the hot paths.
+// Connections to PostgreSQL: bounded pools, for reads and for writes, and named prepared statements for the hot paths.
 import { isNativeError } from 'node:util/types';
 import pg from 'pg';
 import { z } from 'zod';
 import type { Logger } from './log.js';
 import { type Connected, MeasuredPool } from './measured-pool.js';
 import { sqlStatements } from './metrics.js';
+import { PatientClient } from './patient-client.js';
 import { RequestPool } from './request-pool.js';
 import { tracedCall } from './tracing.js';
+import { createInquiry, Unanswered } from './unanswered.js';
 
 export interface PoolOptions {
   readonly url: string;
@@ -22,12 +24,11 @@ const SQL = { 'db.system.name': 'postgresql' };
 const SCRAPE_TIMEOUT_MS = 1_000;
 
 /** Counts what is sent, so that tests and dashboards can tell the number of statements of a request. */
-class CountingClient extends pg.Client {
-  // pg's overloads of `query` cannot be spelled by a subclass; the wrapper passes its arguments through untouched.
-  override query = ((...args: Parameters<pg.Client['query']>) => {
+class CountingClient extends PatientClient {
+  protected override sending(): void {
     sqlStatements.inc();
-    return super.query(...args);
-  }) as pg.Client['query'];
+    super.sending();
+  }
 }
 
 /** Statements of ours are traced where they are named; Prisma's, which have no name, here. */
@@ -40,12 +41,39 @@ class TracedPool extends RequestPool {
   }) as pg.Pool['query'];
 }
 
+const REQUESTS = { statement_timeout: STATEMENT_TIMEOUT_MS, Client: CountingClient };
+
 /**
- * A pool for requests. Waiting for a connection and running a statement are bounded in time. Under a deadline that has
- * passed (deadline.ts) a connection is refused as SERVICE_UNAVAILABLE.
+ * A pool for requests that write. Waiting for a connection and for a statement are bounded in time. Under a deadline that
+ * has passed (deadline.ts) a connection is refused as SERVICE_UNAVAILABLE.
  */
 export function createPool(options: PoolOptions): pg.Pool {
-  return openPool(options, { statement_timeout: STATEMENT_TIMEOUT_MS, Client: CountingClient }, TracedPool);
+  return keepUnanswered(openPool(options, REQUESTS, TracedPool), options);
+}
+
+/** The connections of a service for requests. */
+export interface RequestPools {
+  readonly reads: pg.Pool;
+  readonly writes: pg.Pool;
+  end(): Promise<void>;
+}
+
+/** Half of `max` for writes, at least one each: while commits hang and keep all of those, reads go on. */
+export function createRequestPools(options: PoolOptions): RequestPools {
+  const most = Math.max(1, Math.floor(options.max / 2));
+  const reads = openPool({ ...options, max: Math.max(1, options.max - most) }, REQUESTS, TracedPool);
+  const writes = createPool({
+    ...options,
+    max: most,
+    applicationName: `${options.applicationName}-writes`,
+  });
+  return {
+    reads,
+    writes,
+    end: async () => {
+      await Promise.all([reads.end(), writes.end()]);
+    },
+  };
 }
 
 /** Rejects when the database does not answer. */
@@ -62,7 +90,7 @@ class WorkerPgPool extends MeasuredPool {
       connected(error, client, (broken) => {
         if (released) return;
         released = true;
-        release(broken);
+        release?.(broken);
       });
     });
     return undefined;
@@ -76,8 +104,19 @@ export interface WorkerPoolOptions extends PoolOptions {
 
 /** A pool for background work: not counted as a request's statements. */
 export function createWorkerPool({ lockTimeoutMs, ...options }: WorkerPoolOptions): pg.Pool {
-  const timeouts = { statement_timeout: STATEMENT_TIMEOUT_MS, lock_timeout: lockTimeoutMs };
-  return openPool(options, timeouts, WorkerPgPool);
+  const work = {
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: lockTimeoutMs,
+    Client: PatientClient,
+  };
+  return keepUnanswered(openPool(options, work, WorkerPgPool), options);
+}
+
+/** A statement that changes something may hang in its commit, which nothing bounds in time. */
+function keepUnanswered(pool: MeasuredPool, { url, applicationName, log }: PoolOptions): pg.Pool {
+  const inquiry = createInquiry({ connectionString: url, application_name: `${applicationName}-inquiry` });
+  pool.keepBy(new Unanswered(pool, inquiry, log));
+  return pool;
 }
 
 /** One connection for the gauges of a scrape, which waits for nothing longer than a scrape may. */
@@ -90,11 +129,11 @@ export function createScrapePool(options: Omit<PoolOptions, 'max'>): pg.Pool {
   return openPool({ ...options, max: 1 }, timeouts, pg.Pool);
 }
 
-function openPool(
+function openPool<Pool extends pg.Pool>(
   options: PoolOptions,
-  extra: pg.PoolConfig & { Client?: typeof pg.Client },
-  Pool: typeof pg.Pool = MeasuredPool,
-): pg.Pool {
+  extra: pg.PoolConfig,
+  Pool: new (config: pg.PoolConfig) => Pool,
+): Pool {
   const pool = new Pool({
     connectionString: options.url,
     max: options.max,

@@ -1,20 +1,23 @@
 // A pool of connections that says how many are in use and how long its users wait for one.
 import pg from 'pg';
 import { Gauge, Histogram, registry, secondsSince } from './metrics.js';
+import { PatientClient } from './patient-client.js';
+import type { Unanswered } from './unanswered.js';
 
 /** Those that are open, by application name: a service has one for each purpose. */
-const pools = new Map<string, pg.Pool>();
+const pools = new Map<string, MeasuredPool>();
 
 new Gauge({
   name: 'database_pool_connections',
-  help: 'Connections that are open, busy or idle.',
+  help: 'Connections that are open: busy, idle, or kept because a statement is not answered.',
   labelNames: ['pool', 'state'],
   registers: [registry],
   collect() {
     this.reset();
-    for (const [pool, { totalCount, idleCount }] of pools) {
+    for (const [pool, { totalCount, idleCount, unansweredCount }] of pools) {
       this.set({ pool, state: 'busy' }, totalCount - idleCount);
       this.set({ pool, state: 'idle' }, idleCount);
+      this.set({ pool, state: 'unanswered' }, unansweredCount);
     }
   },
 });
@@ -41,16 +44,36 @@ const waits = new Histogram({
 export type Connected = (
   error: Error | undefined,
   client: pg.PoolClient | undefined,
-  release: (broken?: unknown) => void,
+  /** Undefined, like the client, after some errors. */
+  release: ((broken?: unknown) => void) | undefined,
 ) => void;
+
+const isWaiting = (client: unknown): client is PatientClient =>
+  client instanceof PatientClient && client.isWaiting;
 
 export class MeasuredPool extends pg.Pool {
   readonly #labels: { readonly pool: string };
+  #unanswered: Unanswered | undefined;
 
   constructor(config: pg.PoolConfig) {
     super(config);
     this.#labels = { pool: config.application_name ?? 'unnamed' };
     pools.set(this.#labels.pool, this);
+    this.on('release', (error: Error | boolean | undefined, client) => {
+      // What PostgreSQL said of the statement is its answer.
+      if (!error || error instanceof pg.DatabaseError || !isWaiting(client)) return;
+      if (this.#unanswered) this.#unanswered.keep(client, error);
+      else client.giveUp();
+    });
+  }
+
+  /** Has `unanswered` keep the connections that are given back without an answer; otherwise they are closed at once. */
+  keepBy(unanswered: Unanswered): void {
+    this.#unanswered = unanswered;
+  }
+
+  get unansweredCount(): number {
+    return this.#unanswered?.count ?? 0;
   }
 
   override connect(): Promise<pg.PoolClient>;
@@ -61,7 +84,7 @@ export class MeasuredPool extends pg.Pool {
     if (!connected) {
       const connecting = super.connect();
       connecting.then(observe, observe);
-      return connecting;
+      return connecting.then(tellUnanswered);
     }
     super.connect((error, client, release) => {
       observe();
@@ -74,8 +97,17 @@ export class MeasuredPool extends pg.Pool {
   override end(callback: () => void): void;
   override end(callback?: () => void): Promise<void> | undefined {
     if (pools.get(this.#labels.pool) === this) pools.delete(this.#labels.pool);
-    if (!callback) return super.end();
+    const kept = this.#unanswered?.end();
+    if (!callback) return Promise.all([super.end(), kept]).then(() => undefined);
     super.end(callback);
     return undefined;
   }
+}
+
+/** graphile-worker gives a connection back as good whatever became of its statement: the next user would wait behind it. */
+function tellUnanswered(client: pg.PoolClient): pg.PoolClient {
+  const { release } = client;
+  client.release = (error) =>
+    release(error || (isWaiting(client) ? new Error('a statement is not answered') : undefined));
+  return client;
 }

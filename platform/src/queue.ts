@@ -100,7 +100,8 @@ export function startWorker({ settings, applicationName, handlers, gauges, log }
   return {
     check: async () => {
       workers.check();
-      await pool.query({ name: 'queue_check', text: 'SELECT 1 FROM graphile_worker.jobs LIMIT 1' });
+      // Not over the worker's own, all of which may wait for commits that hang, while the service goes on reading.
+      await scrapePool.query({ name: 'queue_check', text: 'SELECT 1 FROM graphile_worker.jobs LIMIT 1' });
     },
     stop: async () => {
       stopSweeping();

@@ -10,7 +10,7 @@ import {
   Logger as WorkerLogger,
   type WorkerPool,
 } from 'graphile-worker';
-import type pg from 'pg';
+import pg from 'pg';
 import { GiveWay } from './give-way.js';
 import type { Logger } from './log.js';
 
@@ -22,7 +22,7 @@ export interface WorkerPoolOptions {
 }
 
 export interface KeptWorkerPool {
-  /** @throws when no job could have been fetched for longer than any job may take */
+  /** @throws when nothing was heard of the workers for longer than any job may take */
   check(): void;
   /** Takes no more jobs and finishes those under way, if that can be done in time. */
   stop(): Promise<void>;
@@ -52,7 +52,7 @@ export function keepWorking({ pool, tasks, concurrency, log }: WorkerPoolOptions
   let restart: NodeJS.Timeout | undefined;
   let stopping = false;
   let restartMs = RESTART_MS;
-  let lastFetchAt = Date.now();
+  let lastSignAt = performance.now();
 
   function run(): void {
     const events: WorkerEvents = new EventEmitter();
@@ -61,7 +61,7 @@ export function keepWorking({ pool, tasks, concurrency, log }: WorkerPoolOptions
     const fetched = (): void => {
       failures = 0;
       restartMs = RESTART_MS;
-      lastFetchAt = Date.now();
+      lastSignAt = performance.now();
     };
     const again = (error?: unknown): void => {
       if (over || stopping) return;
@@ -73,6 +73,8 @@ export function keepWorking({ pool, tasks, concurrency, log }: WorkerPoolOptions
     events.on('worker:getJob:empty', fetched);
     events.on('job:start', fetched);
     events.on('worker:getJob:error', ({ error }) => {
+      // A database that does not answer is none of the worker's faults: it fetches again when there are answers.
+      if (!(error instanceof pg.DatabaseError)) lastSignAt = performance.now();
       failures += 1;
       if (failures < FAILURES * concurrency || over) return;
       again(error);
@@ -91,7 +93,7 @@ export function keepWorking({ pool, tasks, concurrency, log }: WorkerPoolOptions
   run();
   return {
     check: () => {
-      if (Date.now() - lastFetchAt > SILENT_MS) throw new Error('the worker fetches no jobs');
+      if (performance.now() - lastSignAt > SILENT_MS) throw new Error('the worker fetches no jobs');
     },
     stop: async () => {
       stopping = true;

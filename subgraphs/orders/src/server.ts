@@ -1,6 +1,6 @@
 // Puts the orders service together.
 import { readFile } from 'node:fs/promises';
-import { checkDatabase, createPool } from '@holdfast/platform/database';
+import { checkDatabase, createRequestPools } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
 import { startWorker } from '@holdfast/platform/queue';
 import type { RunningService } from '@holdfast/platform/service';
@@ -20,9 +20,9 @@ import { resolvers } from './resolvers.js';
 
 export async function startOrders(settings: OrdersSettings, log: Logger): Promise<RunningService> {
   const { DATABASE_URL: url, DATABASE_POOL_MAX: max } = settings;
-  const pool = createPool({ url, max, applicationName: 'orders', log });
-  const orders = createOrderTable(pool);
-  const readHistories = createHistoryReader(pool);
+  const pools = createRequestPools({ url, max, applicationName: 'orders', log });
+  const orders = createOrderTable(pools.writes, pools.reads);
+  const readHistories = createHistoryReader(pools.reads);
   const self = { name: 'orders', secrets: settings.SERVICE_SECRET };
   const serviceTokens = createServiceTokens(self);
   const prices = createPrices({
@@ -59,11 +59,11 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
   return {
     handler: subgraph.handler,
     onFault: subgraph.onFault,
-    checks: { database: () => checkDatabase(pool), queue: () => worker.check() },
+    checks: { database: () => checkDatabase(pools.reads), queue: () => worker.check() },
     close: async () => {
       await worker.stop();
       await Promise.all([subgraph.close(), settlements.close(), prices.close()]);
-      await pool.end();
+      await pools.end();
     },
   };
 }

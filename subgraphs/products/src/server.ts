@@ -1,6 +1,6 @@
 // Puts the products service together.
 import { readFile } from 'node:fs/promises';
-import { checkDatabase, createPool, createWorkerPool } from '@holdfast/platform/database';
+import { checkDatabase, createRequestPools, createWorkerPool } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
 import { wantsNoCache } from '@holdfast/platform/no-cache';
 import { startWorker } from '@holdfast/platform/queue';
@@ -31,10 +31,10 @@ function startSweeping(settings: ProductsSettings, log: Logger): Sweeper {
 
 export async function startProducts(settings: ProductsSettings, log: Logger): Promise<RunningService> {
   const { DATABASE_URL: url, DATABASE_POOL_MAX: max } = settings;
-  const pool = createPool({ url, max, applicationName: 'products', log });
+  const pools = createRequestPools({ url, max, applicationName: 'products', log });
   const { cache, close: closeCache } = openProductCache(settings, log);
-  const reads = createReads(pool, settings.READ_TIMEOUT_MS);
-  const table = createProductTable(pool, cache, reads);
+  const reads = createReads(pools.reads, settings.READ_TIMEOUT_MS);
+  const table = createProductTable(pools.writes, cache, reads);
   const catalogue = createCatalogue(table);
   const subgraph = await createSubgraph({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
@@ -64,11 +64,11 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   return {
     handler: subgraph.handler,
     onFault: subgraph.onFault,
-    checks: { database: () => checkDatabase(pool), queue: () => worker.check() },
+    checks: { database: () => checkDatabase(pools.reads), queue: () => worker.check() },
     close: async () => {
       await Promise.all([worker.stop(), sweeper.stop()]);
       await subgraph.close();
-      await Promise.all([pool.end(), closeCache()]);
+      await Promise.all([pools.end(), closeCache()]);
     },
   };
 }

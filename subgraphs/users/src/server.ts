@@ -1,6 +1,6 @@
 // Puts the service together: keys, database, domain, and the HTTP side on top.
 import { readFile } from 'node:fs/promises';
-import { checkDatabase, createPool, createWorkerPool } from '@holdfast/platform/database';
+import { checkDatabase, createRequestPools, createWorkerPool } from '@holdfast/platform/database';
 import type { Handler } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import type { RunningService } from '@holdfast/platform/service';
@@ -102,14 +102,14 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
   const times = { leadS, tokenTtlS };
   const keys = await openKeyRing({ path: settings.SIGNING_KEYS_FILE, times, pollMs, log });
   observeSigningKeys(keys);
-  const pool = createPool({
+  const pools = createRequestPools({
     url: settings.DATABASE_URL,
     max: settings.DATABASE_POOL_MAX,
     applicationName: 'users',
     log,
   });
-  const accounts = createAccountStore(pool);
-  const domain = await createDomain({ settings, log, pool, accounts, keys });
+  const accounts = createAccountStore(pools.writes, pools.reads);
+  const domain = await createDomain({ settings, log, pool: pools.writes, accounts, keys });
   const subgraph = await createSubgraph({
     typeDefs: await readFile(SCHEMA, 'utf8'),
     resolvers,
@@ -127,11 +127,11 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
   return {
     handler: subgraph.handler,
     onFault: subgraph.onFault,
-    checks: { database: () => checkDatabase(pool) },
+    checks: { database: () => checkDatabase(pools.reads) },
     close: async () => {
       await subgraph.close();
       await Promise.all([sweeper.stop(), keys.close()]);
-      await pool.end();
+      await pools.end();
     },
   };
 }

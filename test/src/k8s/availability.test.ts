@@ -87,8 +87,8 @@ const pooler = z.looseObject({
   }),
 });
 
-/** Beside one a job: LISTEN of the queue, its sweep, what metrics read; for orders LISTEN for settlements. */
-const DIRECT = { products: 3, orders: 4 };
+/** Beside one a job: LISTEN of the queue, its sweep, metrics, an inquiry; for orders LISTEN for settlements. */
+const DIRECT = { products: 4, orders: 5 };
 const RESERVED = 20;
 
 test('all instances at once, while one more of each is rolled in, find room for their connections', () => {

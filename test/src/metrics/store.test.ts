@@ -189,7 +189,7 @@ describe('the queue', () => {
 
 describe('connections', () => {
   it('are shown busy and idle, with who waits and for how long', async () => {
-    const pool = 'products';
+    const pool = 'products-writes';
     const { id } = await client.product(account.token);
     const grown = await growth(at('products'), async () => {
       const edits: Promise<unknown>[] = [];
@@ -198,16 +198,16 @@ describe('connections', () => {
         for (let count = 0; count < 13; count += 1) edits.push(client.graphql(adjust, {}, account.token));
         const held = await eventually(
           () => scrape(at('products')),
-          (metrics) => sumOf(metrics, 'database_pool_waiting', { pool }) === 3,
+          (metrics) => sumOf(metrics, 'database_pool_waiting', { pool }) === 8,
         );
-        expect(sumOf(held, 'database_pool_connections', { pool, state: 'busy' })).toBe(10);
+        expect(sumOf(held, 'database_pool_connections', { pool, state: 'busy' })).toBe(5);
         expect(sumOf(held, 'database_pool_connections', { pool, state: 'idle' })).toBe(0);
       });
       await Promise.all(edits);
     });
     expect(grown('database_pool_wait_seconds_count', { pool })).toBeGreaterThanOrEqual(13);
     const after = await scrape(at('products'));
-    expect(sumOf(after, 'database_pool_connections', { pool, state: 'idle' })).toBe(10);
+    expect(sumOf(after, 'database_pool_connections', { pool, state: 'idle' })).toBe(5);
     expect(sumOf(after, 'database_pool_connections', { pool, state: 'busy' })).toBe(0);
     expect(sumOf(after, 'database_pool_waiting')).toBe(0);
   });

@@ -153,11 +153,11 @@ const namesUnknownProduct = (error: unknown): boolean =>
   error.code === '23503' &&
   error.constraint === 'orders_product_id_fkey';
 
-/** The table over `db`. */
-export function createOrderTable(db: Queryable): OrderTable {
+/** The table over `db`, read over `reads`. */
+export function createOrderTable(db: Queryable, reads: Queryable = db): OrderTable {
   return {
-    byIds: (ids) => selectByIds(db, [...ids]),
-    byIdempotencyKey: async (userId, key) => (await selectByKey(db, userId, key))[0],
+    byIds: (ids) => selectByIds(reads, [...ids]),
+    byIdempotencyKey: async (userId, key) => (await selectByKey(reads, userId, key))[0],
     insert: async ({ id, userId, productId, quantity, unitPrice, idempotency }) => {
       const { key = null, hash = null } = idempotency ?? {};
       try {
@@ -203,6 +203,6 @@ export function createOrderTable(db: Queryable): OrderTable {
       if (advanced) countTransition(advanced.status);
       return advanced;
     },
-    page: (query) => selectOrderPage(db, query),
+    page: (query) => selectOrderPage(reads, query),
   };
 }

@@ -24,7 +24,7 @@ async function pricesFrom(reply: unknown, status = 200): Promise<Prices> {
   const url = `http://127.0.0.1:${port}/graphql`;
   prices = createPrices({
     url,
-    timeoutMs: 200,
+    timeoutMs: 2_000,
     connectionMaxAgeMs: 30_000,
     serviceToken: async () => 'Bearer test',
   });

@@ -34,7 +34,7 @@ async function withTables<T>(count: number, race: (tables: OrderTable[]) => Prom
   );
   await Promise.all(clients.map((client) => client.connect()));
   try {
-    return await race(clients.map(createOrderTable));
+    return await race(clients.map((client) => createOrderTable(client)));
   } finally {
     await Promise.all(clients.map((client) => client.end()));
   }

@@ -175,8 +175,8 @@ const keyParameters = ({ userId, key, hash }: Partial<Idempotency> = {}): KeyPar
   hash ?? null,
 ];
 
-/** The table over `pool`, read through `cache` (what that lacks by `reads`) and written around its fences. */
-export function createProductTable(pool: pg.Pool, cache: ProductCache, reads: Reads): ProductTable {
+/** The table over `writes`, read through `cache` (what that lacks by `reads`) and written around its fences. */
+export function createProductTable(writes: pg.Pool, cache: ProductCache, reads: Reads): ProductTable {
   const stored: ProductTable['stored'] = (ids, caller = new AbortController().signal) =>
     selectByIds(reads(caller), [...ids]);
   return {
@@ -188,28 +188,28 @@ export function createProductTable(pool: pg.Pool, cache: ProductCache, reads: Re
       const key = keyParameters(idempotency);
       return cache.write(
         id,
-        async () => (await insertOnce(pool, id, name, description, price, stock, ...key))[0],
+        async () => (await insertOnce(writes, id, name, description, price, stock, ...key))[0],
       );
     },
     byKey: async (userId, key) => {
-      const [use] = await selectByKey(pool, userId, key);
+      const [use] = await selectByKey(writes, userId, key);
       if (!use) return undefined;
       const { requestHash, ...product } = use;
       return { requestHash, product };
     },
     unchanged: async (id, expectedVersion, exact) =>
-      (await selectGuarded(pool, id, expectedVersion, exact))[0],
+      (await selectGuarded(writes, id, expectedVersion, exact))[0],
     update: (id, expectedVersion, exact, change) =>
       cache.write(
         id,
-        async () => (await updateGuarded(pool, ...updateParameters(id, expectedVersion, exact, change)))[0],
+        async () => (await updateGuarded(writes, ...updateParameters(id, expectedVersion, exact, change)))[0],
       ),
     archive: (id, expectedVersion) =>
-      cache.write(id, async () => (await archiveGuarded(pool, id, expectedVersion))[0]),
+      cache.write(id, async () => (await archiveGuarded(writes, id, expectedVersion))[0]),
     adjustStock: (id, delta, maxStock, idempotency) =>
       cache.write(id, async () => {
         try {
-          return (await adjustOnce(pool, id, delta, maxStock, ...keyParameters(idempotency)))[0];
+          return (await adjustOnce(writes, id, delta, maxStock, ...keyParameters(idempotency)))[0];
         } catch (error) {
           if (isKeyUsed(error)) return undefined;
           throw error;

@@ -78,9 +78,9 @@ function withHash(row: RowWithHash | undefined): AccountWithHash | undefined {
   return { account, passwordHash };
 }
 
-/** The accounts of the database behind `pool`. */
-export function createAccountStore(pool: pg.Pool): AccountStore {
-  const prisma = createPrismaClient(pool);
+/** The accounts of the database behind `db`, read over `reads`. */
+export function createAccountStore(db: pg.Pool, reads: pg.Pool = db): AccountStore {
+  const prisma = createPrismaClient(db);
   return {
     async create(account) {
       try {
@@ -92,11 +92,11 @@ export function createAccountStore(pool: pg.Pool): AccountStore {
       }
     },
     async byIds(ids) {
-      const rows = new Map((await selectByIds(pool, ids)).map((row) => [row.id, row]));
+      const rows = new Map((await selectByIds(reads, ids)).map((row) => [row.id, row]));
       return ids.map((id) => rows.get(id) ?? null);
     },
-    byId: async (id) => withHash((await selectById(pool, id))[0]),
-    byUsername: async (username) => withHash((await selectByUsername(pool, username))[0]),
-    byEmail: async (email) => withHash((await selectByEmail(pool, email))[0]),
+    byId: async (id) => withHash((await selectById(reads, id))[0]),
+    byUsername: async (username) => withHash((await selectByUsername(reads, username))[0]),
+    byEmail: async (email) => withHash((await selectByEmail(reads, email))[0]),
   };
 }

@@ -2,12 +2,14 @@
 import { createWorkerPool } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
 import { createRedis } from '@holdfast/platform/redis';
+import type pg from 'pg';
 import type { ProductsSettings } from '../../config.js';
 import { followCacheControl } from './control.js';
 import { createMemoryStore } from './memory-store.js';
 import { createProductCache, NO_CACHE, type ProductCache } from './product-cache.js';
 import { createRedisStore } from './redis-store.js';
 import type { CacheStore } from './store.js';
+import { watchWrites } from './write-watch.js';
 
 export interface OpenCache {
   readonly cache: ProductCache;
@@ -26,21 +28,38 @@ export function openProductCache(settings: ProductsSettings, log: Logger): OpenC
     return { cache: NO_CACHE, close: nothing };
   }
   if (settings.REDIS_URL !== undefined) return openRedisCache(settings, settings.REDIS_URL, log);
+  return openMemoryCache(settings, log);
+}
+
+/** A pool that asks PostgreSQL what the cache needs to know. */
+const openPool = ({ DATABASE_URL: url }: ProductsSettings, log: Logger): pg.Pool =>
+  createWorkerPool({ url, max: 2, applicationName: 'products-cache', log });
+
+function openMemoryCache(settings: ProductsSettings, log: Logger): OpenCache {
   log.info({ cache: 'process' }, 'products are cached in the process, which is right for one instance');
   const store = createMemoryStore(settings.CACHE_MAX_BYTES);
+  const pool = openPool(settings, log);
+  const watch = watchWrites(pool, log);
   const cache = createProductCache({
-    store: () => store,
+    store: () => (watch.isQuiet() ? store : undefined),
     storeForWrite: async () => store,
     suspend: nothing,
   });
-  return { cache, close: nothing };
+  return {
+    cache,
+    close: async () => {
+      await watch.close();
+      await pool.end();
+    },
+  };
 }
 
 function openRedisCache(settings: ProductsSettings, redisUrl: string, log: Logger): OpenCache {
-  const { DATABASE_URL, REDIS_TIMEOUT_MS: timeoutMs } = settings;
+  const { REDIS_TIMEOUT_MS: timeoutMs } = settings;
   log.info({ cache: 'redis' }, 'products are cached in Redis');
   const redis = createRedis({ url: redisUrl, timeoutMs, log });
-  const pool = createWorkerPool({ url: DATABASE_URL, max: 2, applicationName: 'products-cache', log });
+  const pool = openPool(settings, log);
+  const watch = watchWrites(pool, log);
   const control = followCacheControl(pool, () => (redis.up ? redis.runId : undefined), log);
 
   let current: { epoch: number; store: CacheStore } | undefined;
@@ -51,7 +70,7 @@ function openRedisCache(settings: ProductsSettings, redisUrl: string, log: Logge
     return current.store;
   }
   const cache = createProductCache({
-    store: () => storeOf(control.usableEpoch()),
+    store: () => (watch.isQuiet() ? storeOf(control.usableEpoch()) : undefined),
     storeForWrite: async () => {
       if (!control.isSuspended()) await redis.untilUp(FENCE_TIMEOUT_MS);
       return storeOf(await control.epochForWrite());
@@ -61,7 +80,7 @@ function openRedisCache(settings: ProductsSettings, redisUrl: string, log: Logge
   return {
     cache,
     close: async () => {
-      await control.close();
+      await Promise.all([control.close(), watch.close()]);
       await Promise.all([redis.close(), pool.end()]);
     },
   };

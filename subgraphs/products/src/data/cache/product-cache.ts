@@ -6,10 +6,12 @@
 // from before a commit until its result is there, readers go to the database, and what a slow reader brings back from
 // before the commit is not let in. (Leases: Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013.)
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isAbandoned } from '@holdfast/platform/errors';
 import { Counter, registry } from '@holdfast/platform/metrics';
+import { answerTo, isUndone } from '@holdfast/platform/unanswered';
 import type { Product } from '../products.js';
-import type { CacheStore, Entry } from './store.js';
+import { type CacheStore, type Entry, FENCE_TTL_MS } from './store.js';
 
 const requests = new Counter({
   name: 'cache_requests_total',
@@ -37,6 +39,9 @@ export interface ProductCacheOptions {
   /** Makes sure that no instance uses the cache while a write that cannot be fenced is made. */
   readonly suspend: () => Promise<void>;
 }
+
+/** While a statement is not answered. */
+const FENCE_RENEWED_MS = FENCE_TTL_MS / 3;
 
 const succeeds = (work: Promise<void>): Promise<boolean> =>
   work.then(
@@ -74,6 +79,19 @@ async function joinAll(joined: Sorted['joined'], load: Load): Promise<Product[]>
   );
   const loaded = left.length > 0 ? await load(left) : [];
   return [...products.filter((product) => product !== undefined), ...loaded];
+}
+
+/**
+ * Takes the fence of a write that failed away, once it is known what became of it. When that is never told, because the
+ * connection was lost, the fence runs out, and a write that outlives it is watched for (write-watch.ts).
+ */
+async function endFence(cache: CacheStore, id: string, token: string, error: unknown): Promise<void> {
+  const answered = isUndone(error) ? Promise.resolve() : answerTo(error);
+  if (!answered) return;
+  const isOver = answered.then(() => true);
+  while (!(await Promise.race([isOver, sleep(FENCE_RENEWED_MS, false, { ref: false })])))
+    await succeeds(cache.fence(id, token));
+  await succeeds(cache.publish(id, token, undefined));
 }
 
 export function createProductCache({ store, storeForWrite, suspend }: ProductCacheOptions): ProductCache {
@@ -171,9 +189,11 @@ export function createProductCache({ store, storeForWrite, suspend }: ProductCac
       await suspend();
       return work();
     }
-    // When it fails, whether it was committed is not known: the fence stays until it must have been.
-    const product = await work();
-    await cache.publish(id, token, product).catch(() => undefined);
+    const product = await work().catch((error: unknown) => {
+      void endFence(cache, id, token, error);
+      throw error;
+    });
+    await succeeds(cache.publish(id, token, product));
     return product;
   }
 

@@ -40,7 +40,7 @@ export const PRODUCT_TTL_MS = 300_000;
 export const PAGE_TTL_MS = 60_000;
 /** A reader that has not filled its lease by now is gone. */
 export const LEASE_TTL_MS = 5_000;
-/** Longer than any write may take: a writer whose fate is unknown has committed by then, or never will. */
+/** Longer than an ordinary write takes. The fence of one that hangs is renewed, or the cache not used (write-watch.ts). */
 export const FENCE_TTL_MS = 30_000;
 
 /** Spreads expiries by up to a fifth, so that what was filled together is not missed together. */

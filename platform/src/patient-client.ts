@@ -1,0 +1,66 @@
+// A connection to PostgreSQL that is not closed while a statement of it has no answer. A commit may hang for as long as
+// a standby is away, whatever its timeouts say, and goes on hanging when its client has hung up.
+import { Socket } from 'node:net';
+import pg from 'pg';
+
+export class PatientClient extends pg.Client {
+  readonly #socket: Socket;
+  #isWaiting = false;
+
+  constructor(config?: pg.ClientConfig) {
+    const socket = new Socket();
+    super({ ...config, stream: () => socket });
+    this.#socket = socket;
+    this.connection.on('readyForQuery', () => {
+      this.#isWaiting = false;
+    });
+    this.once('end', () => {
+      this.#isWaiting = false;
+    });
+    // What is said on a connection that is broken is heard by nobody.
+    this.on('error', () => this.giveUp());
+  }
+
+  // pg's overloads of `query` cannot be spelled by a subclass; the wrapper passes its arguments through untouched.
+  override query = ((...args: Parameters<pg.Client['query']>) => {
+    this.sending();
+    return super.query(...args);
+  }) as pg.Client['query'];
+
+  /** Called before each statement is sent. */
+  protected sending(): void {
+    this.#isWaiting = true;
+  }
+
+  /** Whether a statement was sent that PostgreSQL has not answered. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
+  }
+
+  /** Resolves once the statement is answered, or the connection is gone. */
+  answered(): Promise<void> {
+    if (!this.#isWaiting) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.connection.once('readyForQuery', () => resolve());
+      this.once('end', () => resolve());
+    });
+  }
+
+  /**
+   * Closes the connection without waiting for the answer. By a reset: after an ordinary close the kernel would go on
+   * sending the statement, and after a partition of the network PostgreSQL might get it minutes later.
+   */
+  giveUp(): void {
+    this.#isWaiting = false;
+    this.#socket.resetAndDestroy();
+  }
+
+  override end(): Promise<void>;
+  override end(callback: (error: Error) => void): void;
+  override end(callback?: (error: Error) => void): Promise<void> | undefined {
+    const answered = this.answered();
+    if (!callback) return answered.then(() => super.end());
+    void answered.then(() => super.end(callback));
+    return undefined;
+  }
+}

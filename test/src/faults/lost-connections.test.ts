@@ -1,0 +1,92 @@
+// Connections on which nothing is heard any more: a node was lost, a firewall forgot. Each takes the place of another in
+// its pool until PostgreSQL, asked anew, says that it is at no such statement.
+import { createPool } from '@holdfast/platform/database';
+import { createLogger } from '@holdfast/platform/log';
+import { answerTo, isUndone } from '@holdfast/platform/unanswered';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type pg from 'pg';
+import { createTestDatabase, type TestDatabase } from '../setup/database.js';
+import { eventually } from '../support/client.js';
+import { type StallingProxy, startStallingProxy } from '../support/stalling-proxy.js';
+
+const MAX = 2;
+const NO_ANSWER = 'Query read timeout';
+
+let database: TestDatabase;
+let proxy: StallingProxy;
+let pool: pg.Pool;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  proxy = await startStallingProxy(database.urls.products);
+  const log = createLogger('test', 'silent');
+  pool = createPool({ url: proxy.url, max: MAX, applicationName: 'test', log });
+});
+afterEach(async () => {
+  await pool.end();
+  await proxy.close();
+  await database.drop();
+});
+
+const failure = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+describe('a pool whose connections were lost', () => {
+  it('has its places back once PostgreSQL says that it is at none of their statements', async () => {
+    await Promise.all(Array.from({ length: MAX }, () => pool.query('SELECT 1')));
+    proxy.stall(false);
+    const lost = await Promise.all(Array.from({ length: MAX }, () => failure(pool.query('SELECT 1'))));
+    expect(lost).toMatchObject(lost.map(() => ({ message: NO_ANSWER })));
+    expect(pool.options.max).toBe(0);
+    // New connections work, but there is no place for one: what is known of the lost ones is that they may hang.
+    await Promise.all(lost.map((error) => answerTo(error)));
+    expect(pool.options.max).toBe(MAX);
+    expect((await pool.query('SELECT 2 AS two')).rows).toEqual([{ two: 2 }]);
+  }, 60_000);
+
+  it('has them back when the answers come after all', async () => {
+    await pool.query('SELECT 1');
+    proxy.stall(true);
+    const error = await failure(pool.query('SELECT 1'));
+    expect(error).toMatchObject({ message: NO_ANSWER });
+    expect(pool.options.max).toBe(MAX - 1);
+    proxy.resume();
+    await answerTo(error);
+    await eventually(
+      async () => pool.options.max,
+      (max) => max === MAX,
+    );
+  }, 60_000);
+
+  it('gives a connection that is given back without an answer to nobody else', async () => {
+    const client = await pool.connect();
+    proxy.stall(true);
+    const unanswered = { text: 'SELECT 1', query_timeout: 100 };
+    const error = await failure(client.query(unanswered));
+    expect(error).toMatchObject({ message: NO_ANSWER });
+    client.release();
+    expect([pool.totalCount, pool.idleCount, pool.options.max]).toEqual([0, 0, MAX - 1]);
+  });
+});
+
+describe('what is known of a statement that failed', () => {
+  it('is that it was undone, when PostgreSQL said so', async () => {
+    const error = await failure(
+      pool.query('INSERT INTO products.products (name, price, stock) VALUES ($1, 1, 1)', ['']),
+    );
+    expect(isUndone(error)).toBe(true);
+    expect(answerTo(error)).toBeUndefined();
+    expect(pool.options.max).toBe(MAX);
+  });
+
+  it('is nothing, when the connection was lost or closed by the server', async () => {
+    const failing = failure(pool.query('SELECT pg_terminate_backend(pg_backend_pid())'));
+    const error = await failing;
+    expect(error).toMatchObject({ code: '57P01' });
+    expect(isUndone(error)).toBe(false);
+    expect(answerTo(error)).toBeUndefined();
+  });
+});
