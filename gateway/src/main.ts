@@ -7,6 +7,7 @@ await runService({
   name: 'gateway',
   isPublic: true,
   timeoutMs: ({ REQUEST_TIMEOUT_MS }) => REQUEST_TIMEOUT_MS,
+  maxUnreadBytes: ({ MAX_UNREAD_BYTES }) => MAX_UNREAD_BYTES,
   readSettings: readGatewaySettings,
   start: startGateway,
 });

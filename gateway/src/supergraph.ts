@@ -1,19 +1,26 @@
 // The federated graph: Apollo's gateway over the supergraph file, which it follows without a restart.
 import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway';
 import type { Logger } from '@holdfast/platform/log';
-import { createQueryPlanCache } from './query-plan-cache.js';
+import { createPlannedExecution } from './federation/planned-execution.js';
+import { createPlanner } from './federation/planner.js';
+import { type FieldWeights, fieldWeights } from './graph/field-weights.js';
+import type { LimitableGateway } from './limits/limited-gateway.js';
 import type { SupergraphFile } from './supergraph-file.js';
 
 export interface SupergraphOptions {
   readonly file: SupergraphFile;
   /** By the subgraph's name. */
   readonly dataSources: ReadonlyMap<string, GraphQLDataSource>;
+  /** The longest that planning one operation may take, ms. */
+  readonly planTimeoutMs: number;
   readonly log: Logger;
 }
 
 export interface Supergraph {
   /** For Apollo Server, which loads and stops it. */
-  readonly gateway: ApolloGateway;
+  readonly gateway: LimitableGateway;
+  /** What the fields of the present supergraph cost that can be large. */
+  weights(): FieldWeights;
   /** @throws until the first supergraph was loaded */
   check(): void;
 }
@@ -22,16 +29,18 @@ export interface Supergraph {
  * A gateway that takes a new supergraph between two requests: those under way end on the old one. One that cannot be
  * used (malformed, or naming a subgraph without a data source) is logged and the old one stays in force.
  */
-export function createSupergraph({ file, dataSources, log }: SupergraphOptions): Supergraph {
+export function createSupergraph({ file, dataSources, planTimeoutMs, log }: SupergraphOptions): Supergraph {
   // The gateway reports its host and version to Apollo unless it is told not to, and this is the only way to tell it.
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
-  let loaded = false;
+  const planner = createPlanner({ timeoutMs: planTimeoutMs, log });
+  const execution = createPlannedExecution(planner);
+  let weights: FieldWeights | undefined;
 
   const gateway = new ApolloGateway({
     logger: log,
     validateSupergraph: true,
     __exposeQueryPlanExperimental: false,
-    queryPlannerConfig: { cache: createQueryPlanCache() },
+    queryPlannerConfig: { cache: execution.cache },
     buildService: ({ name }) => {
       const dataSource = dataSources.get(name);
       if (dataSource) return dataSource;
@@ -52,14 +61,17 @@ export function createSupergraph({ file, dataSources, log }: SupergraphOptions):
       return { supergraphSdl, cleanup: async () => file.close() };
     },
   });
-  gateway.onSchemaLoadOrUpdate(() => {
-    loaded = true;
+  gateway.onSchemaLoadOrUpdate(({ coreSupergraphSdl }) => {
+    weights = fieldWeights(coreSupergraphSdl);
+    planner.use(coreSupergraphSdl);
   });
 
   return {
-    gateway,
+    gateway: execution.plan(gateway),
+    weights: () => weights ?? new Map(),
     check: () => {
-      if (!loaded) throw new Error('no supergraph was loaded yet');
+      if (weights === undefined) throw new Error('no supergraph was loaded yet');
+      planner.check();
     },
   };
 }

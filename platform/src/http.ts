@@ -8,9 +8,11 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { REQUEST_ID_HEADER, type Reply, send } from './http-reply.js';
 import type { Logger } from './log.js';
+import { createUnreadReplies, type UnreadReplies } from './unread-replies.js';
 
-export const REQUEST_ID_HEADER = 'x-request-id';
+export { REQUEST_ID_HEADER, type Reply } from './http-reply.js';
 /** Milliseconds that the caller will still wait: believed by who is called by services only. */
 export const TIMEOUT_HEADER = 'x-request-timeout-ms';
 
@@ -41,12 +43,6 @@ export interface Trail {
   trace?: { readonly trace_id: string; readonly span_id: string };
 }
 
-export interface Reply {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
 export type Handler = (request: HttpRequest) => Promise<Reply>;
 
 /** A request that cannot be handed on to its handler; the message is for the caller. */
@@ -70,6 +66,8 @@ export interface HttpServerOptions {
   /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: faults at will would be reported as ours. */
   readonly isPublic?: boolean;
   readonly maxBodyBytes?: number;
+  /** How much of all replies may be unread by their clients. */
+  readonly maxUnreadBytes?: number;
   /** How long the header of a request may take to come; its body has `timeoutMs` more. */
   readonly headerTimeoutMs?: number;
   /** Told of every reply; `startedAt` is as `performance.now()` had it. */
@@ -132,16 +130,6 @@ async function readBody(message: IncomingMessage, maxBytes: number): Promise<Buf
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
 }
 
-function send(response: ServerResponse, requestId: string, reply: Reply, last: boolean): void {
-  if (response.destroyed || response.headersSent) return;
-  const headers: Record<string, string | number> = { ...reply.headers, [REQUEST_ID_HEADER]: requestId };
-  if (last) headers['connection'] = 'close';
-  if (reply.body !== undefined) headers['content-length'] = Buffer.byteLength(reply.body);
-  else if (reply.status !== 204 && reply.status !== 304) headers['content-length'] = 0;
-  response.writeHead(reply.status, headers);
-  response.end(response.req.method === 'HEAD' ? undefined : reply.body);
-}
-
 function requestOf(
   message: IncomingMessage,
   { timeoutMs, isPublic = false, maxBodyBytes = MAX_BODY_BYTES }: HttpServerOptions,
@@ -172,9 +160,11 @@ async function serve(
   message: IncomingMessage,
   response: ServerResponse,
   options: HttpServerOptions,
-  draining: () => boolean,
+  { isDraining, unread }: { readonly isDraining: () => boolean; readonly unread: UnreadReplies },
 ): Promise<void> {
   const startedAt = performance.now();
+  // A message that was not read to its end loses it.
+  const { socket } = message;
   const request = requestOf(message, options);
   let reply: Reply;
   try {
@@ -182,7 +172,7 @@ async function serve(
   } catch (error) {
     reply = options.onFault(error, request);
   }
-  send(response, request.requestId, reply, draining());
+  send(response, reply, { socket, requestId: request.requestId, last: isDraining(), unread });
   options.observe?.(request, reply.status, startedAt);
   logRequest(options.log, request, reply, startedAt);
 }
@@ -226,12 +216,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       joinDuplicateHeaders: true,
     },
     (message, response) => {
-      serve(message, response, options, () => draining).catch((error: unknown) => {
+      serve(message, response, options, { isDraining: () => draining, unread }).catch((error: unknown) => {
         options.log.error({ err: error }, 'a request could not be answered');
         response.destroy();
       });
     },
   );
+  const { maxUnreadBytes = Number.POSITIVE_INFINITY, log } = options;
+  const unread = createUnreadReplies({ server, maxBytes: maxUnreadBytes, log });
   server.maxConnections = MAX_CONNECTIONS;
   // Their size bounds them. Node would leave out those after the thousandth, and a proxy writes its own at the end.
   server.maxHeadersCount = 0;

@@ -32,6 +32,8 @@ export interface ServiceDefinition<Settings extends LifecycleSettings> {
   readonly name: string;
   /** The longest that one request may take, ms. */
   readonly timeoutMs: number | ((settings: Settings) => number);
+  /** How much of all replies may be unread by their clients, bytes. */
+  readonly maxUnreadBytes?: (settings: Settings) => number;
   /** Whether just anybody calls, and not services alone. */
   readonly isPublic?: boolean;
   readonly readSettings: (env: NodeJS.ProcessEnv) => Settings;
@@ -55,13 +57,14 @@ async function serve<Settings extends LifecycleSettings>(
   announceBuild(definition.name, settings.REVISION);
   const service = await definition.start(settings, log);
   const { handler, onFault, checks } = service;
-  const { timeoutMs, isPublic = false } = definition;
+  const { timeoutMs, maxUnreadBytes, isPublic = false } = definition;
   const http = createHttpServer({
     handler: tracedHandler(handler, onFault),
     onFault,
     log,
     timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : timeoutMs(settings),
     isPublic,
+    ...(maxUnreadBytes && { maxUnreadBytes: maxUnreadBytes(settings) }),
     observe: observeRequest,
   });
   const ops = createOpsServer({ log, checks, draining: () => draining });
