@@ -9,6 +9,7 @@ import {
   tokenSettings,
 } from '@holdfast/platform/config';
 import { MAX_CONNECTIONS } from '@holdfast/platform/http';
+import { MAX_REPLY_BYTES } from '@holdfast/platform/http-client';
 import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
 import { graphLimitSettings } from './graph/graph-limits.js';
@@ -26,6 +27,8 @@ const toggle = z
   .enum(['on', 'off'])
   .default('on')
   .transform((value) => value === 'on');
+
+const bytes = (fallback: number) => z.coerce.number().int().min(10_000).max(1_000_000_000).default(fallback);
 
 const url = z.url({ protocol: /^https?$/ });
 
@@ -48,6 +51,10 @@ export const settings = {
   SUBGRAPH_TIMEOUT_MS: milliseconds(4_000, MAX_REQUEST_TIMEOUT_MS),
   /** Connections to each subgraph. Calls beyond that queue, within their deadline. */
   SUBGRAPH_CONNECTIONS: z.coerce.number().int().min(1).max(1_000).default(100),
+  /** The largest reply, of a subgraph and to a client. */
+  MAX_REPLY_BYTES: bytes(MAX_REPLY_BYTES),
+  /** How much of all replies may be unread by their clients. Past it, the slowest readers lose their connections. */
+  MAX_UNREAD_BYTES: bytes(64_000_000),
   /** How often the supergraph file is read even when nothing says that it changed, ms. */
   SUPERGRAPH_POLL_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
   /** The GraphQL explorer at /graphql, for browsers. */
@@ -56,6 +63,8 @@ export const settings = {
   /** The web sites whose scripts may call. */
   CORS_ORIGINS: corsOrigins,
   ...graphLimitSettings,
+  /** The longest that planning one operation may take, ms. */
+  PLAN_TIMEOUT_MS: z.coerce.number().int().min(100).max(MAX_REQUEST_TIMEOUT_MS).default(2_000),
   ...operationSettings,
   /** What differs from the table of limits, or `off`. */
   RATE_LIMITS: rateLimits,
@@ -75,12 +84,14 @@ export const connectionsPerAddress = (settings: GatewaySettings): number | undef
 /** @throws {ConfigError} naming every setting that is missing or malformed */
 export function readGatewaySettings(env: NodeJS.ProcessEnv): GatewaySettings {
   const read = readSettings(settings, env);
+  const faults: string[] = [];
   const isListed = read.PERSISTED_OPERATIONS_FILE !== undefined;
   if (isListed !== (read.OPERATIONS === 'persisted'))
-    throw new ConfigError(
-      `Settings cannot be used:\n  PERSISTED_OPERATIONS_FILE: ${
-        isListed ? 'is used only' : 'is required'
-      } when OPERATIONS is persisted`,
+    faults.push(
+      `PERSISTED_OPERATIONS_FILE: ${isListed ? 'is used only' : 'is required'} when OPERATIONS is persisted`,
     );
+  if (read.MAX_UNREAD_BYTES < read.MAX_REPLY_BYTES)
+    faults.push('MAX_UNREAD_BYTES: is at least MAX_REPLY_BYTES, or no client could read the largest reply');
+  if (faults.length > 0) throw new ConfigError(`Settings cannot be used:\n  ${faults.join('\n  ')}`);
   return read;
 }

@@ -13,10 +13,12 @@ import { createRedis, type Redis } from '@holdfast/platform/redis';
 import type { RunningService } from '@holdfast/platform/service';
 import { createServiceTokens } from '@holdfast/platform/service-tokens';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
+import { createByteGate } from './byte-gate.js';
 import type { GatewaySettings } from './config.js';
 import { faultReply, GRAPHQL_PATH } from './fault-reply.js';
 import { checkVariables } from './graph/check-variables.js';
 import { type ExecutingGateway, wrapExecutor } from './graph/executor.js';
+import type { FieldWeights } from './graph/field-weights.js';
 import { boundedParsing, limitGraph } from './graph/graph-limits.js';
 import { answerIntrospection } from './graph/introspection.js';
 import { nameArguments } from './graph/name-arguments.js';
@@ -26,6 +28,7 @@ import { indexPage } from './index-page.js';
 import { createRateLimits } from './limits/rate-limits.js';
 import { createOperations } from './operations/persisted.js';
 import { createPublishedKeys } from './published-keys.js';
+import { createReplySizes, type ReplySizes } from './reply-sizes.js';
 import { createExecute } from './rest/operation.js';
 import { REST_OPERATIONS, restEntries } from './rest/rest.js';
 import { createRouter, type RouterEntry } from './router.js';
@@ -33,15 +36,19 @@ import { createSubgraphDataSource, type SubgraphDataSource } from './subgraph-da
 import { createSupergraph } from './supergraph.js';
 import { openSupergraphFile } from './supergraph-file.js';
 
+/** Of the largest replies of subgraphs. */
+const READ_AT_A_TIME = 4;
+
 /** Starts the gateway. @throws when the supergraph file cannot be used */
 export async function startGateway(settings: GatewaySettings, log: Logger): Promise<RunningService> {
-  const dataSources = createDataSources(settings);
+  const replySizes = createReplySizes(settings.MAX_REPLY_BYTES);
+  const dataSources = createDataSources(settings, replySizes);
   const file = openSupergraphFile({
     path: settings.SUPERGRAPH_FILE,
     pollMs: settings.SUPERGRAPH_POLL_MS,
     log,
   });
-  const supergraph = createSupergraph({ file, dataSources, log });
+  const supergraph = createSupergraph({ file, dataSources, planTimeoutMs: settings.PLAN_TIMEOUT_MS, log });
   const operations = createOperations(settings, settings.MAX_TOKENS, log);
   supergraph.gateway.onSchemaLoadOrUpdate(({ apiSchema }) => operations.check(apiSchema));
   const redis = openRedis(settings, log);
@@ -54,6 +61,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     gateway: wrapExecutor(supergraph.gateway, (executor) =>
       checkVariables(limits.limit(answerIntrospection(executor)), { suggestions: settings.INTROSPECTION }),
     ),
+    weights: supergraph.weights,
     settings,
     knownOperations: new Set([...REST_OPERATIONS, ...operations.names]),
     log,
@@ -86,7 +94,9 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
   return {
     // Faults have the header fields about limits as well.
     handler: async (request) => {
-      const reply = await router(request).catch((error: unknown) => faultReply(error, request, log));
+      const reply = await router(request)
+        .then((whole) => replySizes.check(request, whole))
+        .catch((error: unknown) => faultReply(error, request, log));
       return forBrowsers(settings, request, await limits.describe(request, reply));
     },
     onFault: (error, request) => forBrowsers(settings, request, faultReply(error, request, log)),
@@ -108,6 +118,7 @@ function openRedis(settings: GatewaySettings, log: Logger): Redis | undefined {
 
 interface ServerParts {
   readonly gateway: ExecutingGateway;
+  readonly weights: () => FieldWeights;
   readonly settings: GatewaySettings;
   readonly knownOperations: ReadonlySet<string>;
   readonly log: Logger;
@@ -115,6 +126,7 @@ interface ServerParts {
 
 function createServer({
   gateway,
+  weights,
   settings,
   knownOperations,
   log,
@@ -128,7 +140,7 @@ function createServer({
     ...boundedParsing(settings),
     plugins: [
       nameArguments(),
-      limitGraph(settings),
+      limitGraph(settings, weights),
       settings.EXPLORER
         ? ApolloServerPluginLandingPageLocalDefault({ footer: false })
         : ApolloServerPluginLandingPageDisabled(),
@@ -137,11 +149,15 @@ function createServer({
   });
 }
 
-function createDataSources(settings: GatewaySettings): Map<string, SubgraphDataSource> {
+function createDataSources(
+  settings: GatewaySettings,
+  replySizes: ReplySizes,
+): Map<string, SubgraphDataSource> {
   const urls = { users: settings.USERS_URL, products: settings.PRODUCTS_URL, orders: settings.ORDERS_URL };
   const { SUBGRAPH_TIMEOUT_MS: timeoutMs, SUBGRAPH_CONNECTIONS: connections } = settings;
   const { SUBGRAPH_CONNECTION_MAX_AGE_MS: connectionMaxAgeMs } = settings;
   const serviceTokens = createServiceTokens({ name: 'gateway', secrets: settings.SERVICE_SECRET });
+  const gate = createByteGate(READ_AT_A_TIME * replySizes.max);
   return new Map(
     Object.entries(urls).map(([name, url]) => [
       name,
@@ -151,6 +167,8 @@ function createDataSources(settings: GatewaySettings): Map<string, SubgraphDataS
         timeoutMs,
         connections,
         connectionMaxAgeMs,
+        replySizes,
+        gate,
         serviceToken: () => serviceTokens(name),
       }),
     ]),

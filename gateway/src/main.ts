@@ -8,6 +8,7 @@ await runService({
   isPublic: true,
   timeoutMs: ({ REQUEST_TIMEOUT_MS }) => REQUEST_TIMEOUT_MS,
   maxConnectionsPerAddress: connectionsPerAddress,
+  maxUnreadBytes: ({ MAX_UNREAD_BYTES }) => MAX_UNREAD_BYTES,
   readSettings: readGatewaySettings,
   start: startGateway,
 });

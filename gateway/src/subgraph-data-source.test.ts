@@ -2,9 +2,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { GraphQLDataSourceRequestKind } from '@apollo/gateway/dist/datasources/types.js';
 import { AppError } from '@holdfast/platform/errors';
-import { afterEach, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { GraphQLError } from 'graphql';
+import { createByteGate } from './byte-gate.js';
+import { createReplySizes } from './reply-sizes.js';
 import { createSubgraphDataSource, type SubgraphDataSource } from './subgraph-data-source.js';
+
+const MAX_REPLY_BYTES = 1_000_000;
 
 let server: Server;
 let source: SubgraphDataSource;
@@ -28,6 +32,8 @@ async function start(
     timeoutMs,
     connections: 2,
     connectionMaxAgeMs: 30_000,
+    replySizes: createReplySizes(MAX_REPLY_BYTES),
+    gate: createByteGate(MAX_REPLY_BYTES),
     serviceToken: async () => 'Bearer test',
   });
 }
@@ -40,11 +46,11 @@ afterEach(async () => {
 const json = (response: ServerResponse, status: number, body: unknown) =>
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 
-const send = () =>
+const send = (query = 'mutation { a: place }') =>
   source.process({
     // The one kind of call that needs no context of Apollo Server's making.
     kind: GraphQLDataSourceRequestKind.HEALTH_CHECK,
-    request: { query: 'mutation { a: place }' },
+    request: { query },
     context: {},
   });
 
@@ -117,4 +123,63 @@ it('keeps its connections for the next call', async () => {
   for (let call = 0; call < 20; call += 1) await send();
   // The next call may come while the pool still puts the last one away.
   expect(sockets.size).toBeLessThanOrEqual(2);
+});
+
+describe('a reply that is too large', () => {
+  const large = { data: { a: 'x'.repeat(MAX_REPLY_BYTES) } };
+  const sizes = 'A reply of at most 1000000 bytes is expected, and this one is larger';
+
+  const expectRefused = async (query: string, message: string) => {
+    const { error } = await faultOf(send(query));
+    expect({ message: error.message, path: error.path, extensions: error.extensions }).toEqual({
+      message,
+      path: ['a'],
+      extensions: { code: 'QUERY_TOO_COMPLEX', limit: MAX_REPLY_BYTES },
+    });
+  };
+
+  it('is refused, whether its length is said or not; after a mutation with the word that it was executed', async () => {
+    await start((request, response) => {
+      // Without a length the body is sent in chunks.
+      if (request.headers['x-request-timeout-ms'] === undefined) response.destroy();
+      if (calls % 2 === 1) response.setHeader('content-length', JSON.stringify(large).length);
+      json(response, 200, large);
+    });
+    for (const round of [1, 2]) {
+      expect(round).toBeGreaterThan(0);
+      await expectRefused('{ a: pots }', `${sizes}: ask for less at a time.`);
+    }
+    for (const round of [1, 2]) {
+      expect(round).toBeGreaterThan(0);
+      await expectRefused(
+        'mutation { a: place }',
+        `The mutation was executed, but what it gives cannot be shown. ${sizes}.`,
+      );
+    }
+    expect(calls).toBe(4);
+  });
+
+  it('is not read to its end, and its connection is closed', async () => {
+    let sent = 0;
+    let closed: Promise<unknown> | undefined;
+    await start((request, response) => {
+      closed = new Promise((resolve) => request.socket.on('error', () => undefined).once('close', resolve));
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const more = () => {
+        while (!response.destroyed && response.write('x'.repeat(10_000))) sent += 10_000;
+      };
+      response.on('drain', more);
+      more();
+    });
+    await expectRefused('{ a: pots }', `${sizes}: ask for less at a time.`);
+    await closed;
+    // What the kernel's buffers of both sides hold comes on top.
+    expect(sent).toBeLessThan(MAX_REPLY_BYTES + 20_000_000);
+  });
+
+  it('leaves smaller ones alone', async () => {
+    const most = { data: { a: 'x'.repeat(MAX_REPLY_BYTES - 100) } };
+    await start((_, response) => json(response, 200, most));
+    expect(await send('{ a: pots }')).toEqual(most);
+  });
 });

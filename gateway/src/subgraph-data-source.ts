@@ -4,12 +4,14 @@ import type { GraphQLDataSource, GraphQLDataSourceProcessOptions } from '@apollo
 import { AppError, CallerGone } from '@holdfast/platform/errors';
 import { GRAPHQL_MEDIA_TYPES, type RequestContext } from '@holdfast/platform/graphql';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
-import { createHttpPool } from '@holdfast/platform/http-client';
+import { createHttpPool, isReplyTooLarge } from '@holdfast/platform/http-client';
 import { isOfType } from '@holdfast/platform/media-type';
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { traceHeaders } from '@holdfast/platform/tracing';
 import { GraphQLError, Kind, parse } from 'graphql';
 import type { Pool } from 'undici';
+import type { ByteGate } from './byte-gate.js';
+import type { ReplySizes } from './reply-sizes.js';
 import { measureSubgraph, type SubgraphOutcome } from './subgraph-metrics.js';
 
 type SubgraphRequest = GraphQLDataSourceProcessOptions<RequestContext>;
@@ -24,6 +26,9 @@ export interface SubgraphDataSourceOptions {
   readonly timeoutMs: number;
   readonly connections: number;
   readonly connectionMaxAgeMs: number;
+  readonly replySizes: ReplySizes;
+  /** Large replies are read through it, from all subgraphs. */
+  readonly gate: ByteGate;
   /** What `Service-Authorization` says to this subgraph. */
   readonly serviceToken: () => Promise<string>;
 }
@@ -33,16 +38,20 @@ export interface SubgraphDataSource extends GraphQLDataSource<RequestContext> {
   close(): Promise<void>;
 }
 
+/** What undici buffers of a reply that is not read yet, bytes; a smaller one is in memory anyway. */
+const LARGE = 65_536;
+
 /**
  * A data source that sends every operation exactly once: a mutation that was sent may have been carried out, whatever
  * became of its reply. Errors in a GraphQL reply are handed on as they are, with their `extensions.code`; no reply,
- * a late one or one that is not GraphQL is SERVICE_UNAVAILABLE, with the reason as its cause for the log.
+ * a late one or one that is not GraphQL is SERVICE_UNAVAILABLE, with the reason as its cause for the log; one that is too
+ * large is QUERY_TOO_COMPLEX and is not read to its end.
  */
 export function createSubgraphDataSource(options: SubgraphDataSourceOptions): SubgraphDataSource {
-  const { name, timeoutMs } = options;
+  const { name, timeoutMs, replySizes } = options;
   const { url, connections, connectionMaxAgeMs: maxAgeMs } = options;
   const { pathname } = new URL(url);
-  const pool = createHttpPool({ url, connections, maxAgeMs });
+  const pool = createHttpPool({ url, connections, maxAgeMs, maxReplyBytes: replySizes.max });
   const measure = measureSubgraph(name);
 
   return {
@@ -50,8 +59,8 @@ export function createSubgraphDataSource(options: SubgraphDataSourceOptions): Su
       const { query, variables, operationName } = call.request;
       const context = contextOf(call);
       const startedAt = performance.now();
-      // A mutation may have to wait, as one that orders does; a query that takes long keeps the rest of a reply waiting.
       const isMutation = query?.startsWith('mutation') ?? false;
+      // A mutation may have to wait, as one that orders does; a query that takes long keeps the rest of a reply waiting.
       const longestMs = isMutation ? Number.POSITIVE_INFINITY : timeoutMs;
       const waitMs = Math.min(longestMs, (context?.deadlineAt ?? Date.now() + timeoutMs) - Date.now());
       try {
@@ -63,12 +72,19 @@ export function createSubgraphDataSource(options: SubgraphDataSourceOptions): Su
         };
         // A mutation that was sent is waited for, so that its outcome is known to the log and to what follows it.
         const caller = isMutation ? undefined : context?.request.signal;
-        const reply = await send(pool, { path: pathname, headers, body }, waitMs, caller);
+        const fits = (bytes: number) =>
+          context === undefined || replySizes.add(context.request, { bytes, isMutation });
+        const post = { path: pathname, headers, body };
+        const reply = await send(pool, post, { waitMs, fits, gate: options.gate, caller });
         measure(reply.errors ? 'graphql_error' : 'ok', startedAt);
         return reply;
       } catch (cause) {
-        measure(outcomeOf(cause), startedAt);
-        throw unavailable(name, cause, call);
+        const outcome = outcomeOf(cause);
+        measure(outcome, startedAt);
+        throw faultAt(
+          outcome === 'too_large' ? replySizes.refuse(isMutation) : unavailable(name, cause),
+          call,
+        );
       }
     },
     close: () => pool.close(),
@@ -78,35 +94,49 @@ export function createSubgraphDataSource(options: SubgraphDataSourceOptions): Su
 /** What had to be answered by now. */
 class Late extends Error {}
 
+/** One reply too much for its request. */
+class TooLarge extends Error {}
+
+function outcomeOf(cause: unknown): SubgraphOutcome {
+  if (cause instanceof CallerGone) return 'abandoned';
+  if (cause instanceof TooLarge || isReplyTooLarge(cause)) return 'too_large';
+  return cause instanceof Late ? 'timeout' : 'unavailable';
+}
+
 interface Post {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-function outcomeOf(cause: unknown): SubgraphOutcome {
-  if (cause instanceof CallerGone) return 'abandoned';
-  return cause instanceof Late ? 'timeout' : 'unavailable';
+interface Bounds {
+  readonly waitMs: number;
+  /** Whether so many bytes more may be kept for the request. */
+  readonly fits: (bytes: number) => boolean;
+  readonly gate: ByteGate;
+  /** Whose going ends the call, and with it the subgraph's work. */
+  readonly caller: AbortSignal | undefined;
 }
 
-/** @param caller whose going ends the call, and with it the subgraph's work */
-async function send(
-  pool: Pool,
-  post: Post,
-  waitMs: number,
-  caller: AbortSignal | undefined,
-): Promise<SubgraphReply> {
+async function send(pool: Pool, post: Post, { waitMs, fits, gate, caller }: Bounds): Promise<SubgraphReply> {
   caller?.throwIfAborted();
   const abort = new AbortController();
-  const leave = () => abort.abort(caller?.reason);
-  caller?.addEventListener('abort', leave, { once: true });
+  const giveUp = () => abort.abort(caller?.reason);
+  caller?.addEventListener('abort', giveUp, { once: true });
   const timer = setTimeout(() => abort.abort(new Late(`no reply within ${waitMs} ms`)), waitMs);
+  let leave: (() => void) | undefined;
   try {
     const reply = await pool.request({ ...post, method: 'POST', signal: abort.signal });
-    return parseReply(reply.statusCode, reply.headers['content-type'], await reply.body.text());
+    const size = Number(reply.headers['content-length'] ?? LARGE);
+    if (size >= LARGE) leave = await gate.enter(size, abort.signal);
+    const text = await reply.body.text();
+    if (!fits(Buffer.byteLength(text)))
+      throw new TooLarge('the replies to one request are too large together');
+    return parseReply(reply.statusCode, reply.headers['content-type'], text);
   } finally {
+    leave?.();
     clearTimeout(timer);
-    caller?.removeEventListener('abort', leave);
+    caller?.removeEventListener('abort', giveUp);
   }
 }
 
@@ -158,9 +188,11 @@ function parseJson(text: string, malformed: (cause: unknown) => Error): unknown 
   }
 }
 
+const unavailable = (name: string, cause: unknown): AppError =>
+  new AppError('SERVICE_UNAVAILABLE', `The ${name} service is not answering.`, { cause });
+
 /** The gateway hands on a thrown error as it is, so it must say itself which part of the reply is missing. */
-function unavailable(name: string, cause: unknown, call: SubgraphRequest): GraphQLError {
-  const fault = new AppError('SERVICE_UNAVAILABLE', `The ${name} service is not answering.`, { cause });
+function faultAt(fault: AppError, call: SubgraphRequest): GraphQLError {
   const path = pathOf(call);
   return new GraphQLError(fault.message, {
     originalError: fault,

@@ -1,20 +1,27 @@
 // The federated graph: Apollo's gateway over the supergraph file, which it follows without a restart.
 import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway';
 import type { Logger } from '@holdfast/platform/log';
+import { createPlannedExecution } from './federation/planned-execution.js';
+import { createPlanner } from './federation/planner.js';
 import { checkScalars } from './graph/check-scalars.js';
-import { createQueryPlanCache } from './query-plan-cache.js';
+import type { ExecutingGateway } from './graph/executor.js';
+import { type FieldWeights, fieldWeights } from './graph/field-weights.js';
 import type { SupergraphFile } from './supergraph-file.js';
 
 export interface SupergraphOptions {
   readonly file: SupergraphFile;
   /** By the subgraph's name. */
   readonly dataSources: ReadonlyMap<string, GraphQLDataSource>;
+  /** The longest that planning one operation may take, ms. */
+  readonly planTimeoutMs: number;
   readonly log: Logger;
 }
 
 export interface Supergraph {
   /** For Apollo Server, which loads and stops it. */
-  readonly gateway: ApolloGateway;
+  readonly gateway: ExecutingGateway;
+  /** What the fields of the present supergraph cost that can be large. */
+  weights(): FieldWeights;
   /** @throws until the first supergraph was loaded */
   check(): void;
 }
@@ -23,16 +30,18 @@ export interface Supergraph {
  * A gateway that takes a new supergraph between two requests: those under way end on the old one. One that cannot be
  * used (malformed, or naming a subgraph without a data source) is logged and the old one stays in force.
  */
-export function createSupergraph({ file, dataSources, log }: SupergraphOptions): Supergraph {
+export function createSupergraph({ file, dataSources, planTimeoutMs, log }: SupergraphOptions): Supergraph {
   // The gateway reports its host and version to Apollo unless it is told not to, and this is the only way to tell it.
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
-  let loaded = false;
+  const planner = createPlanner({ timeoutMs: planTimeoutMs, log });
+  const execution = createPlannedExecution(planner);
+  let weights: FieldWeights | undefined;
 
   const gateway = new ApolloGateway({
     logger: log,
     validateSupergraph: true,
     __exposeQueryPlanExperimental: false,
-    queryPlannerConfig: { cache: createQueryPlanCache() },
+    queryPlannerConfig: { cache: execution.cache },
     buildService: ({ name }) => {
       const dataSource = dataSources.get(name);
       if (dataSource) return dataSource;
@@ -54,17 +63,20 @@ export function createSupergraph({ file, dataSources, log }: SupergraphOptions):
     },
   });
   // The first of the listeners, so that the others get a schema that checks its scalars.
-  gateway.onSchemaLoadOrUpdate(({ apiSchema }) => {
+  gateway.onSchemaLoadOrUpdate(({ apiSchema, coreSupergraphSdl }) => {
     const scalars = checkScalars(apiSchema);
     if (scalars.length > 0)
       log.error({ scalars }, 'the supergraph has scalars that this gateway cannot check');
-    loaded = true;
+    weights = fieldWeights(coreSupergraphSdl);
+    planner.use(coreSupergraphSdl);
   });
 
   return {
-    gateway,
+    gateway: execution.plan(gateway),
+    weights: () => weights ?? new Map(),
     check: () => {
-      if (!loaded) throw new Error('no supergraph was loaded yet');
+      if (weights === undefined) throw new Error('no supergraph was loaded yet');
+      planner.check();
     },
   };
 }

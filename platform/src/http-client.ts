@@ -2,7 +2,7 @@
 // kept for long nor left idle for long, and each new one resolves the name again and starts at another address.
 import { lookup as lookupInDns } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { Client, type Dispatcher, Pool } from 'undici';
+import { Client, type Dispatcher, errors, Pool } from 'undici';
 
 export interface HttpPoolOptions {
   /** Scheme, host and port; what follows them is not looked at. */
@@ -10,6 +10,8 @@ export interface HttpPoolOptions {
   readonly connections: number;
   /** The age at which a connection ends after its reply, ms; up to a quarter earlier, so that not all end at once. */
   readonly maxAgeMs: number;
+  /** A body that is larger is not read on: its connection ends, and the reader gets an error (isReplyTooLarge). */
+  readonly maxReplyBytes?: number;
   /** How names are resolved, when not by the system. */
   readonly lookup?: LookupFunction;
 }
@@ -22,6 +24,13 @@ export interface HttpPoolOptions {
 export const MAX_IDLE_MS = 1_000;
 
 const CONNECT_TIMEOUT_MS = 2_000;
+
+/** No reply between services has a reason to be larger. */
+export const MAX_REPLY_BYTES = 8_000_000;
+
+/** Whether reading a reply failed because it is larger than `maxReplyBytes`. */
+export const isReplyTooLarge = (error: unknown): boolean =>
+  error instanceof errors.ResponseExceededMaxSizeError;
 
 /** A connection that says `connection: close` with the first request after its time is up. */
 class AgeingClient extends Client {
@@ -42,9 +51,16 @@ class AgeingClient extends Client {
 }
 
 /** A pool of connections to one origin. It sends every request once. */
-export function createHttpPool({ url, connections, maxAgeMs, lookup }: HttpPoolOptions): Pool {
+export function createHttpPool({
+  url,
+  connections,
+  maxAgeMs,
+  maxReplyBytes = MAX_REPLY_BYTES,
+  lookup,
+}: HttpPoolOptions): Pool {
   return new Pool(new URL(url).origin, {
     connections,
+    maxResponseSize: maxReplyBytes,
     keepAliveTimeout: MAX_IDLE_MS,
     // Servers say how long they would keep a connection, and undici would believe them.
     keepAliveMaxTimeout: MAX_IDLE_MS,

@@ -11,16 +11,18 @@ import {
 import { type ConnectionShare, shareConnections } from './connection-share.js';
 import { type AppError, CallerGone } from './errors.js';
 import type { HttpFault } from './http-fault.js';
+import { REQUEST_ID_HEADER, type Reply, send } from './http-reply.js';
 import { close, listen } from './listening.js';
 import type { Logger } from './log.js';
 import { readBody } from './request-body.js';
 import { requestFault } from './request-fault.js';
 import { cut } from './text.js';
+import { createUnreadReplies, type UnreadReplies } from './unread-replies.js';
 import { answerUnreadRequests, type RawReply } from './unread-requests.js';
 
 export { HttpFault, MalformedBody } from './http-fault.js';
 
-export const REQUEST_ID_HEADER = 'x-request-id';
+export { REQUEST_ID_HEADER, type Reply } from './http-reply.js';
 /** Milliseconds that the caller will still wait: believed by who is called by services only. */
 export const TIMEOUT_HEADER = 'x-request-timeout-ms';
 
@@ -55,12 +57,6 @@ export interface Trail {
   trace?: { readonly trace_id: string; readonly span_id: string };
 }
 
-export interface Reply {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
 export type Handler = (request: HttpRequest) => Promise<Reply>;
 
 export interface HttpServerOptions {
@@ -74,6 +70,8 @@ export interface HttpServerOptions {
   readonly maxBodyBytes?: number;
   /** Without it one address may hold every connection. */
   readonly connectionShare?: ConnectionShare | undefined;
+  /** How much of all replies may be unread by their clients. */
+  readonly maxUnreadBytes?: number;
   /** How long the header of a request may take to come; its body has `timeoutMs` more. */
   readonly headerTimeoutMs?: number;
   /** Told of every reply; `startedAt` is as `performance.now()` had it. */
@@ -113,16 +111,6 @@ export function requestIdOf(header: string | string[] | undefined): string {
 function deadlineOf(header: string | string[] | undefined, timeoutMs: number): number {
   const asked = typeof header === 'string' && /^\d{1,7}$/.test(header) ? Number(header) : timeoutMs;
   return Date.now() + Math.min(asked, timeoutMs);
-}
-
-function send(response: ServerResponse, requestId: string, reply: Reply, last: boolean): void {
-  if (response.destroyed || response.headersSent) return;
-  const headers: Record<string, string | number> = { ...reply.headers, [REQUEST_ID_HEADER]: requestId };
-  if (last) headers['connection'] = 'close';
-  if (reply.body !== undefined) headers['content-length'] = Buffer.byteLength(reply.body);
-  else if (reply.status !== 204 && reply.status !== 304) headers['content-length'] = 0;
-  response.writeHead(reply.status, headers);
-  response.end(response.req.method === 'HEAD' ? undefined : reply.body);
 }
 
 /** What nginx writes for a reply whose caller had gone; it is logged and counted, never sent. */
@@ -198,9 +186,11 @@ async function serve(
   response: ServerResponse,
   cut: AbortSignal,
   options: HttpServerOptions,
-  draining: () => boolean,
+  { isDraining, unread }: { readonly isDraining: () => boolean; readonly unread: UnreadReplies },
 ): Promise<void> {
   const startedAt = performance.now();
+  // A message that was not read to its end loses it.
+  const { socket } = message;
   const request = requestOf(message, cut, untilReplied(response), options);
   let reply: Reply;
   try {
@@ -210,7 +200,8 @@ async function serve(
   }
   const status = request.signal.aborted ? CALLER_GONE_STATUS : reply.status;
   // What follows an unfit request on its connection may have been meant as a part of it.
-  send(response, request.requestId, reply, draining() || request.fault !== undefined);
+  const last = isDraining() || request.fault !== undefined;
+  send(response, reply, { socket, requestId: request.requestId, last, unread });
   options.observe?.(request, status, startedAt);
   logRequest(options.log, request, status, startedAt);
 }
@@ -243,11 +234,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     draining = true;
   };
   const server = createBoundServer(options);
+  const { maxUnreadBytes = Number.POSITIVE_INFINITY, log } = options;
+  const unread = createUnreadReplies({ server, maxBytes: maxUnreadBytes, log });
+  const state = { isDraining: () => draining, unread };
   if (options.connectionShare) shareConnections(server, options.connectionShare);
   const begin = answerUnreadRequests(server, MAX_HEADER_BYTES, (fault) => refuseUnread(fault, options));
   server.on('request', (message, response) => {
-    serve(message, response, begin(message, response), options, () => draining).catch((error: unknown) => {
-      options.log.error({ err: error }, 'a request could not be answered');
+    serve(message, response, begin(message, response), options, state).catch((error: unknown) => {
+      log.error({ err: error }, 'a request could not be answered');
       response.destroy();
     });
   });

@@ -32,6 +32,8 @@ export interface ServiceDefinition<Settings extends LifecycleSettings> {
   readonly name: string;
   /** The longest that one request may take, ms. */
   readonly timeoutMs: number | ((settings: Settings) => number);
+  /** How much of all replies may be unread by their clients, bytes. */
+  readonly maxUnreadBytes?: (settings: Settings) => number;
   /** Whether just anybody calls, and not services alone. */
   readonly isPublic?: boolean;
   /** How many connections one address may hold; any number when undefined. */
@@ -59,7 +61,7 @@ async function serve<Settings extends LifecycleSettings>(
   announceBuild(definition.name, settings.REVISION);
   const service = await definition.start(settings, log);
   const { handler, onFault, checks } = service;
-  const { timeoutMs, isPublic = false } = definition;
+  const { timeoutMs, maxUnreadBytes, isPublic = false } = definition;
   const maxPerAddress = definition.maxConnectionsPerAddress?.(settings);
   const http = createHttpServer({
     handler: tracedHandler(handler, onFault),
@@ -70,6 +72,7 @@ async function serve<Settings extends LifecycleSettings>(
     ...(!isPublic && { maxBodyBytes: MAX_CALL_BYTES }),
     connectionShare:
       maxPerAddress === undefined ? undefined : { maxPerAddress, onRefused: countRefusedConnection },
+    ...(maxUnreadBytes && { maxUnreadBytes: maxUnreadBytes(settings) }),
     observe: observeRequest,
   });
   const ops = createOpsServer({ log, checks, draining: () => draining });

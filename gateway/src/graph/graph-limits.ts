@@ -1,12 +1,14 @@
 // The limits of the graph: how much one operation may ask for. What is too much is refused before it is planned and
-// before any subgraph is asked.
+// before any subgraph is asked; what would be long to validate, before it is validated.
 import type { ApolloServerOptions, ApolloServerPlugin } from '@apollo/server';
-import { AppError, toPublicError } from '@holdfast/platform/errors';
+import { toPublicError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql';
-import { labelledCounter } from '@holdfast/platform/metrics';
-import type { GraphQLFormattedError, OperationDefinitionNode } from 'graphql';
+import { type DocumentNode, Kind, type OperationDefinitionNode } from 'graphql';
 import { z } from 'zod';
+import { expandedSize } from './expanded.js';
+import type { FieldWeights } from './field-weights.js';
 import { type Measured, measure } from './measure.js';
+import { type Excess, tooMuch } from './too-much.js';
 
 const most = (fallback: number, max: number) => z.coerce.number().int().min(1).max(max).default(fallback);
 
@@ -19,21 +21,15 @@ export const graphLimitSettings = {
   MAX_ROOT_FIELDS: most(20, 10_000),
   /** Of the GraphQL language, in one document. More than 10,000 could make validation long. */
   MAX_TOKENS: most(2_000, 10_000),
-  /** Fields that the reply may have: each counts 1, times the sizes of the lists that it is in. */
-  MAX_COST: most(5_000, 10_000_000),
+  /** Fields, inline fragments and spreads of one document, each fragment counted where it is spread. */
+  MAX_SELECTIONS: most(400, 10_000),
+  /** Variables in `@skip` and `@include`. */
+  MAX_CONDITIONS: most(10, 100),
+  /** Selections that are executed: each counts its weight, times the sizes of the lists that it is in. */
+  MAX_COST: most(8_000, 10_000_000),
 };
 
 export type GraphLimits = Readonly<z.infer<z.ZodObject<typeof graphLimitSettings>>>;
-
-const LIMITS = ['depth', 'aliases', 'root_fields', 'tokens', 'cost'] as const;
-type Limit = (typeof LIMITS)[number];
-
-const countRefusal = labelledCounter({
-  name: 'graphql_limit_refusals_total',
-  help: 'Operations that were not executed because they asked for too much, by the limit.',
-  label: 'limit',
-  values: LIMITS,
-});
 
 /** One error says what to mend; a hundred are work for us. */
 const MAX_VALIDATION_ERRORS = 5;
@@ -45,62 +41,87 @@ export const boundedParsing = ({ MAX_TOKENS }: GraphLimits) =>
     validationOptions: { maxErrors: MAX_VALIDATION_ERRORS },
   }) satisfies Partial<ApolloServerOptions<RequestContext>>;
 
-/** @param actual what the operation asks for, or undefined when counting stopped at the limit */
-function tooMuch(name: Limit, what: string, allowed: number, actual: number | undefined): AppError {
-  countRefusal(name);
-  // Fragments of fragments make numbers that JSON cannot say exactly.
-  const counted = Math.min(actual ?? allowed + 1, Number.MAX_SAFE_INTEGER);
-  const came = actual === undefined ? 'more' : counted;
-  return new AppError(
-    'QUERY_TOO_COMPLEX',
-    `${what} of at most ${allowed} is expected of an operation, got ${came}.`,
-    { details: { limit: allowed, actual: counted, http: { status: 400 } } },
-  );
+/** The first limit that the document passes, whatever of it is valid. */
+function excessOfDocument(
+  { MAX_SELECTIONS, MAX_CONDITIONS }: GraphLimits,
+  document: DocumentNode,
+): Excess | undefined {
+  const { selections, conditions } = expandedSize(document);
+  if (selections > MAX_SELECTIONS)
+    return { limit: 'selections', allowed: MAX_SELECTIONS, actual: selections };
+  if (conditions > MAX_CONDITIONS)
+    return { limit: 'conditions', allowed: MAX_CONDITIONS, actual: conditions };
+  return undefined;
 }
 
-/** @throws {AppError} QUERY_TOO_COMPLEX for the first limit that is passed */
-function check(
-  limits: GraphLimits,
+/** The first limit that the operation passes. */
+function excessOfOperation(
+  { MAX_DEPTH, MAX_ALIASES, MAX_ROOT_FIELDS, MAX_COST }: GraphLimits,
   { depth, aliases, rootFields, cost }: Measured,
   variables: Readonly<Record<string, unknown>>,
-): void {
-  const { MAX_DEPTH, MAX_ALIASES, MAX_ROOT_FIELDS, MAX_COST } = limits;
-  if (depth > MAX_DEPTH) throw tooMuch('depth', 'A depth', MAX_DEPTH, depth);
-  if (aliases > MAX_ALIASES) throw tooMuch('aliases', 'A number of aliases', MAX_ALIASES, aliases);
+): Excess | undefined {
+  if (depth > MAX_DEPTH) return { limit: 'depth', allowed: MAX_DEPTH, actual: depth };
+  if (aliases > MAX_ALIASES) return { limit: 'aliases', allowed: MAX_ALIASES, actual: aliases };
   if (rootFields > MAX_ROOT_FIELDS)
-    throw tooMuch('root_fields', 'A number of root fields', MAX_ROOT_FIELDS, rootFields);
+    return { limit: 'root_fields', allowed: MAX_ROOT_FIELDS, actual: rootFields };
   const total = cost(variables);
-  if (total > MAX_COST) throw tooMuch('cost', 'A cost', MAX_COST, total);
+  return total > MAX_COST ? { limit: 'cost', allowed: MAX_COST, actual: total } : undefined;
 }
 
-/** graphql-js has no code for it. (The typing error is theirs.) */
-const isTokenLimit = (error: Error | undefined): boolean =>
-  error !== undefined && /contains more tha[nt] \d+ tokens/.test(error.message);
+/** What the parser gave up at: graphql-js has no code for either. (The typing error is theirs.) */
+function excessOfParsing(
+  { MAX_TOKENS, MAX_DEPTH }: GraphLimits,
+  error: Error | undefined,
+): Excess | undefined {
+  if (error === undefined) return undefined;
+  if (/contains more tha[nt] \d+ tokens/.test(error.message))
+    return { limit: 'tokens', allowed: MAX_TOKENS, actual: undefined };
+  // Its own recursion came to the end of the stack, far beyond any depth that could be allowed.
+  if (error.name === 'RangeError') return { limit: 'depth', allowed: MAX_DEPTH, actual: undefined };
+  return undefined;
+}
 
-/** Refuses what asks for too much. A document is measured once and kept with its parsed form. */
-export function limitGraph(limits: GraphLimits): ApolloServerPlugin<RequestContext> {
+/**
+ * Refuses what asks for too much. A document is measured once and kept with its parsed form: Apollo Server keeps the
+ * documents that it has validated, by the hash of their text.
+ */
+export function limitGraph(
+  limits: GraphLimits,
+  weights: () => FieldWeights,
+): ApolloServerPlugin<RequestContext> {
   const measured = new WeakMap<OperationDefinitionNode, Measured>();
+  const excesses = new WeakMap<DocumentNode, Excess>();
   return {
     requestDidStart: async () => {
-      let refusal: AppError | undefined;
+      let excess: Excess | undefined;
       return {
         parsingDidStart: async () => async (error) => {
-          if (isTokenLimit(error))
-            refusal = tooMuch('tokens', 'A number of tokens', limits.MAX_TOKENS, undefined);
+          excess = excessOfParsing(limits, error);
+        },
+        validationDidStart: async (context) => {
+          const found = excessOfDocument(limits, context.document);
+          if (found === undefined) return;
+          // Nothing can be refused here. So an empty document, which is valid at once, takes the place of this one: Apollo
+          // Server keeps it for the next request with this text, and it is refused where its operation is looked for.
+          const document: DocumentNode = { kind: Kind.DOCUMENT, definitions: [] };
+          excesses.set(document, found);
+          Object.assign(context, { document });
         },
         didResolveOperation: async ({ schema, document, operation, request }) => {
-          // Whoever names no operation is told so elsewhere.
+          const found = excesses.get(document);
+          if (found) throw tooMuch(found);
+          // A request that names no operation of the document is told so by Apollo Server.
           if (!operation) return;
-          const facts = measured.get(operation) ?? measure(schema, document, operation);
+          const facts = measured.get(operation) ?? measure(schema, weights(), document, operation);
           measured.set(operation, facts);
-          check(limits, facts, request.variables ?? {});
+          const beyond = excessOfOperation(limits, facts, request.variables ?? {});
+          if (beyond) throw tooMuch(beyond);
         },
         willSendResponse: async ({ response: { body } }) => {
-          if (refusal && body.kind === 'single') body.singleResult.errors = [publicError(refusal)];
+          if (excess && body.kind === 'single')
+            body.singleResult.errors = [toPublicError(tooMuch(excess).toJSON())];
         },
       };
     },
   };
 }
-
-const publicError = (fault: AppError): GraphQLFormattedError => toPublicError(fault.toJSON());

@@ -23,11 +23,13 @@ import {
   TypeMetaFieldDef,
 } from 'graphql';
 import { fragmentsOf } from '../limits/root-fields.js';
+import type { FieldWeights } from './field-weights.js';
+import { type IntrospectionSizes, introspectionSizes } from './introspection-sizes.js';
 
 /** How many entries a list is taken to have when nothing says how many are wanted. */
 const UNSIZED_LIST = 5;
-/** The same of introspection, of which tools ask everything once; several times over it is large and slow. */
-const INTROSPECTION_LIST = 3;
+/** A field costs 1 for each KiB that its value and its name in the reply may have. */
+const KIB = 1_024;
 /** Lists of a page: the page's field has said how long they are. */
 const PAGE_LISTS = new Set(['edges', 'nodes']);
 
@@ -50,12 +52,14 @@ export interface Measured {
   readonly depth: number;
   readonly aliases: number;
   readonly rootFields: number;
-  /** Every field costs 1, times the sizes of the lists that it is in. */
+  /** Every selection costs 1, a large field its weight, times the sizes of the lists that it is in. */
   cost(variables: Readonly<Record<string, unknown>>): number;
 }
 
 interface Scope {
   readonly schema: GraphQLSchema;
+  readonly weights: FieldWeights;
+  readonly introspection: IntrospectionSizes;
   readonly definitions: Readonly<Record<string, FragmentDefinitionNode>>;
   /** By name; shared by all who spread it. */
   readonly fragments: Map<string, Selection>;
@@ -64,20 +68,27 @@ interface Scope {
 /** Measures an operation of a document that is valid. Introspection has no depth: graphql-js has a rule for that. */
 export function measure(
   schema: GraphQLSchema,
+  weights: FieldWeights,
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): Measured {
-  const scope = { schema, definitions: fragmentsOf(document), fragments: new Map() };
+  const scope: Scope = {
+    schema,
+    weights,
+    introspection: introspectionSizes(schema),
+    definitions: fragmentsOf(document),
+    fragments: new Map(),
+  };
   const type = schema.getRootType(operation.operation) ?? undefined;
   const root = selectionOf(operation.selectionSet, type, scope);
   const { depth, aliases, fields: rootFields } = root;
-  if (root.parts.length === 0) return { depth, aliases, rootFields, cost: () => root.cost };
+  if (root.parts.length === 0) return { depth, aliases, rootFields, cost: () => Math.ceil(root.cost) };
   const defaults = variableDefaults(operation);
   return {
     depth,
     aliases,
     rootFields,
-    cost: (variables) => costOf(root, { ...defaults, ...variables }, new Map()),
+    cost: (variables) => Math.ceil(costOf(root, { ...defaults, ...variables }, new Map())),
   };
 }
 
@@ -114,6 +125,8 @@ function addFragment(whole: Selection, fragment: Selection): void {
   whole.depth = Math.max(whole.depth, fragment.depth);
   whole.aliases += fragment.aliases;
   whole.fields += fragment.fields;
+  // A fragment adds nothing to the reply, but each entry of a list is looked at for whether it applies.
+  whole.cost += 1;
   addCost(whole, 1, fragment);
 }
 
@@ -126,11 +139,22 @@ function addField(whole: Selection, node: FieldNode, type: GraphQLNamedType | un
     : empty();
   whole.fields += 1;
   whole.aliases += (node.alias ? 1 : 0) + below.aliases;
+  whole.cost += weightOf(node, type, scope);
   if (name === '__typename') return;
   const isIntrospection = type !== undefined && isIntrospectionType(type);
   if (!metaField(name) && !isIntrospection) whole.depth = Math.max(whole.depth, 1 + below.depth);
-  whole.cost += 1;
-  addCost(whole, field ? sizeOf(node, field, isIntrospection) : 1, below);
+  const size = isIntrospection ? (scope.introspection.get(name) ?? 1) : field ? sizeOf(node, field) : 1;
+  addCost(whole, size, below);
+}
+
+/** An alias is written with every entry of a list, so it counts by its length like what it stands for. */
+function weightOf(
+  { name, alias }: FieldNode,
+  type: GraphQLNamedType | undefined,
+  { weights }: Scope,
+): number {
+  const weight = weights.get(`${type?.name}.${name.value}`) ?? 1;
+  return weight + Math.floor((alias ?? name).value.length / KIB);
 }
 
 /** The root field of introspection with that name. */
@@ -142,20 +166,14 @@ function addCost(whole: Selection, size: Size, of: Selection): void {
   else whole.parts.push({ size, of });
 }
 
-function sizeOf(
-  { name, arguments: given = [] }: FieldNode,
-  field: GraphQLField<unknown, unknown>,
-  isIntrospection: boolean,
-): Size {
+function sizeOf({ name, arguments: given = [] }: FieldNode, field: GraphQLField<unknown, unknown>): Size {
   const first = field.args.find((argument) => argument.name === 'first');
   if (first)
     return pageSize(
       first,
       given.find((argument) => argument.name.value === 'first'),
     );
-  const isList = isListType(getNullableType(field.type)) && !PAGE_LISTS.has(name.value);
-  if (!isList) return 1;
-  return isIntrospection ? INTROSPECTION_LIST : UNSIZED_LIST;
+  return isListType(getNullableType(field.type)) && !PAGE_LISTS.has(name.value) ? UNSIZED_LIST : 1;
 }
 
 function pageSize({ defaultValue }: GraphQLArgument, given: ArgumentNode | undefined): Size {

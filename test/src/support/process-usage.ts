@@ -16,3 +16,9 @@ export async function cpuMs(pid: number | undefined): Promise<number> {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
 }
+
+/** The CPU time of its main thread alone, ms, to the microsecond. */
+export async function mainThreadCpuMs(pid: number | undefined): Promise<number> {
+  const [nanoseconds] = (await readFile(`/proc/${pid}/task/${pid}/schedstat`, 'utf8')).split(' ');
+  return Number(nanoseconds) / 1_000_000;
+}

@@ -1,0 +1,124 @@
+// A thread that makes query plans, and can be ended while it makes one: planning is synchronous and has no limit of its
+// own, so on the main thread one operation could keep every other request waiting.
+import { Worker } from 'node:worker_threads';
+import type { Logger } from '@holdfast/platform/log';
+
+export interface OperationText {
+  /** The document. It is valid. */
+  readonly source: string;
+  /** Which of the document's operations, when it has several. */
+  readonly operationName: string | undefined;
+}
+
+export type ToPlanner =
+  | { readonly kind: 'supergraph'; readonly supergraphSdl: string }
+  | { readonly kind: 'plan'; readonly operation: OperationText };
+
+export type FromPlanner =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'plan'; readonly json: string }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** What became of a plan that was asked for; `overran`: the thread was not done in time, or ran out of memory. */
+export type Planned =
+  | { readonly kind: 'plan'; readonly json: string }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'overran' };
+
+/** Its methods are called one after the other. */
+export interface PlannerThread {
+  /** Makes plans for this supergraph from now on. @throws when the thread cannot */
+  use(supergraphSdl: string): Promise<void>;
+  plan(operation: OperationText): Promise<Planned>;
+  close(): Promise<void>;
+}
+
+export interface PlannerThreadOptions {
+  /** The longest that one plan may take, ms. */
+  readonly timeoutMs: number;
+  readonly log: Logger;
+}
+
+/** How long a thread may take to load its code and a supergraph; about 0.7 s on an idle machine. */
+const START_MS = 30_000;
+/** Some 20 MB are the planner itself. A plan that needs more than the rest is one that takes too long. */
+const MAX_HEAP_MB = 128;
+
+export function createPlannerThread({ timeoutMs, log }: PlannerThreadOptions): PlannerThread {
+  let worker = startWorker(log);
+  let supergraph: string | undefined;
+  /** The supergraph that the present worker has. */
+  let loaded: string | undefined;
+  let isClosed = false;
+
+  async function restart(): Promise<void> {
+    await worker.terminate();
+    if (isClosed) throw new Error('the planner is closed');
+    worker = startWorker(log);
+    loaded = undefined;
+  }
+
+  async function load(supergraphSdl: string): Promise<void> {
+    if (hasEnded(worker)) await restart();
+    if (loaded === supergraphSdl) return;
+    const answer = await ask(worker, { kind: 'supergraph', supergraphSdl }, START_MS);
+    if (answer?.kind === 'ready') {
+      loaded = supergraphSdl;
+      return;
+    }
+    await restart();
+    throw new Error(
+      `the planner cannot be started: ${answer?.kind === 'failed' ? answer.reason : 'no answer'}`,
+    );
+  }
+
+  return {
+    use: async (supergraphSdl) => {
+      supergraph = supergraphSdl;
+      await load(supergraphSdl);
+    },
+    plan: async (operation) => {
+      if (supergraph === undefined) throw new Error('there is no supergraph to plan for');
+      await load(supergraph);
+      const answer = await ask(worker, { kind: 'plan', operation }, timeoutMs);
+      if (answer && answer.kind !== 'ready') return answer;
+      await restart();
+      return { kind: 'overran' };
+    },
+    close: async () => {
+      isClosed = true;
+      await worker.terminate();
+    },
+  };
+}
+
+function startWorker(log: Logger): Worker {
+  const worker = new Worker(new URL('./planner-worker.js', import.meta.url), {
+    // Nothing of the process is handed on: neither its secrets nor what was imported into it.
+    env: {},
+    execArgv: [],
+    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+  });
+  worker.on('error', (error) => log.warn({ err: error }, 'the planner has ended; another is started'));
+  worker.unref();
+  return worker;
+}
+
+const hasEnded = ({ threadId }: Worker): boolean => threadId < 0;
+
+/** The worker's answer; undefined when it came to none in time, or the worker has ended. */
+function ask(worker: Worker, asked: ToPlanner, withinMs: number): Promise<FromPlanner | undefined> {
+  return new Promise((resolve) => {
+    const settle = (answer: FromPlanner | undefined): void => {
+      clearTimeout(timer);
+      worker.off('message', settle);
+      worker.off('exit', end);
+      resolve(answer);
+    };
+    const end = (): void => settle(undefined);
+    const timer = setTimeout(end, withinMs);
+    worker.on('message', settle);
+    worker.on('exit', end);
+    worker.postMessage(asked);
+  });
+}

@@ -1,0 +1,37 @@
+// The planner's thread: makes query plans, one after the other, for the supergraph that it was given last. It knows no
+// caller and no secret, and may be ended at any moment.
+import { parentPort } from 'node:worker_threads';
+import { operationFromDocument, Supergraph } from '@apollo/federation-internals';
+import { QueryPlanner } from '@apollo/query-planner';
+import { parse } from 'graphql';
+import type { FromPlanner, OperationText, ToPlanner } from './planner-thread.js';
+
+/** Gives the plan as JSON. */
+type Plan = (operation: OperationText) => string;
+
+function createPlan(supergraphSdl: string): Plan {
+  // The gateway has validated it.
+  const supergraph = Supergraph.build(supergraphSdl, { validateSupergraph: false });
+  const schema = supergraph.apiSchema();
+  const planner = new QueryPlanner(supergraph);
+  return ({ source, operationName }) => {
+    const operation = operationFromDocument(schema, parse(source, { noLocation: true }), { operationName });
+    return JSON.stringify(planner.buildQueryPlan(operation));
+  };
+}
+
+let plan: Plan = () => {
+  throw new Error('there is no supergraph yet');
+};
+
+function answer(asked: ToPlanner): FromPlanner {
+  try {
+    if (asked.kind === 'plan') return { kind: 'plan', json: plan(asked.operation) };
+    plan = createPlan(asked.supergraphSdl);
+    return { kind: 'ready' };
+  } catch (error) {
+    return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+parentPort?.on('message', (asked: ToPlanner) => parentPort?.postMessage(answer(asked)));

@@ -1,0 +1,161 @@
+// Query plans from the planner's thread, for the real supergraph and for small ones.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { operationFromDocument, Supergraph } from '@apollo/federation-internals';
+import { QueryPlanner } from '@apollo/query-planner';
+import { AppError } from '@holdfast/platform/errors';
+import { createLogger } from '@holdfast/platform/log';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { parse } from 'graphql';
+import { compose } from '../test/stub-system.js';
+import { createPlanner, type PlannableOperation, type Planner } from './planner.js';
+
+const log = createLogger('test', 'silent');
+
+let sdl: string;
+beforeAll(async () => {
+  sdl = await readFile(new URL('../../supergraph.graphql', import.meta.url), 'utf8');
+});
+
+let planner: Planner;
+afterEach(() => planner.close());
+
+function start(timeoutMs = 30_000): void {
+  planner = createPlanner({ timeoutMs, log });
+  planner.use(sdl);
+}
+
+const operation = (source: string, operationName?: string): PlannableOperation => ({
+  source,
+  sourceHash: createHash('sha256').update(source).digest('hex'),
+  operationName,
+  selections: () => source.length,
+  deadlineAt: Date.now() + 60_000,
+});
+const plan = (source: string, operationName?: string) => planner.plan(operation(source, operationName));
+
+/** Every condition doubles what the planner looks at: seconds of work, for any machine. */
+function heavy(levels = 12): string {
+  const fragments = Array.from(
+    { length: levels },
+    (_, n) => `fragment f${n} on Query { ...f${n + 1} @include(if: $a) ...f${n + 1} @skip(if: $b) }`,
+  );
+  return `query ($a: Boolean!, $b: Boolean!) { ...f0 } ${fragments.join(' ')} fragment f${levels} on Query { __typename }`;
+}
+
+const OPERATIONS: [text: string, operationName?: string][] = [
+  ['{ product(id: 1) { id name } }'],
+  [
+    'query A { me { id } } query B($n: Int) { orders(first: $n) { edges { node { product { name } } } } }',
+    'B',
+  ],
+  [
+    `query ($a: Boolean!) { me @include(if: $a) { username ...f } orders { edges { node { user { email ...f } } } } }
+     fragment f on User { orders(first: 3) { edges { cursor node { product { price } } } } }`,
+  ],
+  [
+    `mutation ($input: CreateOrderInput!) { createOrder(input: $input) { __typename ... on Problem { code }
+     ... on Order { id product { name } user { username } } } adjustStock(id: "1", delta: 2) { __typename } }`,
+  ],
+  ['{ __typename __schema { queryType { name } } me { __typename id } }'],
+  ['{ __typename }'],
+];
+
+describe('a plan', () => {
+  it('is the one that the planner of Apollo makes in this thread', async () => {
+    const supergraph = Supergraph.build(sdl);
+    const own = new QueryPlanner(supergraph);
+    start();
+    for (const [text, operationName] of OPERATIONS) {
+      const options = operationName === undefined ? {} : { operationName };
+      const expected = own.buildQueryPlan(
+        operationFromDocument(supergraph.apiSchema(), parse(text), options),
+      );
+      expect(await plan(text, operationName)).toEqual(JSON.parse(JSON.stringify(expected)));
+    }
+  });
+
+  it('is made once for all who ask for it at once, and kept', async () => {
+    start();
+    const [first, second] = await Promise.all([plan('{ me { id } }'), plan('{ me { id } }')]);
+    expect(second).toBe(first);
+    expect(await plan('{ me { id } }')).toBe(first);
+    const named = 'query A { me { id } } query B { me { username } }';
+    expect(await plan(named, 'A')).not.toEqual(await plan(named, 'B'));
+  });
+
+  it('that cannot be made fails, and the next one is made', async () => {
+    start();
+    await expect(plan('{ nothing { id } }')).rejects.toThrow(/^an operation cannot be planned: .*nothing/);
+    expect(await plan('{ me { id } }')).toMatchObject({ kind: 'QueryPlan' });
+  });
+});
+
+describe('an operation that takes too long to plan', () => {
+  const TOO_LONG = {
+    message: 'An operation that can be planned within 2000 ms is expected; this one takes longer.',
+    extensions: { code: 'QUERY_TOO_COMPLEX', limit: 2_000, http: { status: 400 } },
+  };
+
+  it('is refused after that time, and from then on at once; others are planned', async () => {
+    start(2_000);
+    await plan('{ me { id } }');
+    await expect(plan(heavy(13))).rejects.toMatchObject(TOO_LONG);
+    const before = performance.now();
+    await expect(plan(heavy(13))).rejects.toMatchObject(TOO_LONG);
+    expect(performance.now() - before).toBeLessThan(1_000);
+    expect(await plan('{ me { username } }')).toMatchObject({ kind: 'QueryPlan' });
+  });
+
+  it('keeps this thread free', async () => {
+    start(2_000);
+    await plan('{ me { id } }');
+    const refused = expect(plan(heavy(13))).rejects.toMatchObject(TOO_LONG);
+    const before = process.resourceUsage();
+    let turns = 0;
+    const timer = setInterval(() => {
+      turns += 1;
+    }, 10);
+    await refused;
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(20);
+    expect(process.resourceUsage().userCPUTime).toBeGreaterThan(before.userCPUTime);
+  });
+});
+
+describe('a new supergraph', () => {
+  const header = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
+  const one = compose({ one: `${header} type Query { me: String }` });
+  const other = compose({ other: `${header} type Query { me: String }` });
+
+  it('is what every plan is for from then on, those that are under way included', async () => {
+    planner = createPlanner({ timeoutMs: 30_000, log });
+    planner.use(one);
+    expect(await plan('{ me }')).toMatchObject({ node: { serviceName: 'one' } });
+    const underWay = plan('{ a: me }');
+    planner.use(other);
+    expect(await underWay).toMatchObject({ node: { serviceName: 'other' } });
+    expect(await plan('{ me }')).toMatchObject({ node: { serviceName: 'other' } });
+  });
+
+  it('is waited for by the first plan; without one nothing can be planned', async () => {
+    planner = createPlanner({ timeoutMs: 30_000, log });
+    expect(() => planner.check()).toThrow('no query can be planned');
+    const first = plan('{ me }');
+    planner.use(one);
+    expect(await first).toMatchObject({ node: { serviceName: 'one' } });
+    planner.check();
+  });
+
+  it('that the thread cannot use leaves everything that waits unavailable', async () => {
+    planner = createPlanner({ timeoutMs: 30_000, log });
+    const waiting = plan('{ me }');
+    planner.use('type Query { me: String }');
+    const fault = await waiting.catch((error: unknown) => error);
+    expect(fault).toBeInstanceOf(AppError);
+    expect(fault).toMatchObject({ code: 'SERVICE_UNAVAILABLE', extensions: { retryAfter: 1 } });
+    expect(() => planner.check()).toThrow('no query can be planned');
+    planner.use(one);
+    expect(await plan('{ me }')).toMatchObject({ node: { serviceName: 'one' } });
+  });
+});

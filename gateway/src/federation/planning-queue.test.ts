@@ -1,0 +1,72 @@
+// Who is planned first, and who is sent away.
+import { expect, it } from '@jest/globals';
+import { createPlanningQueue } from './planning-queue.js';
+
+const LATER = 1_000;
+const asked = (key: string, size: number, deadlineAt = LATER) => ({
+  key,
+  size,
+  deadlineAt,
+  operation: { source: key, operationName: undefined },
+});
+const PLAN = { kind: 'QueryPlan' } as const;
+const unavailable = { code: 'SERVICE_UNAVAILABLE', extensions: { retryAfter: 1, http: { status: 503 } } };
+
+it('gives the smallest first, and of equals the one that came first', () => {
+  const queue = createPlanningQueue();
+  for (const [key, size] of [
+    ['c', 30],
+    ['a', 10],
+    ['b', 10],
+    ['d', 40],
+  ] as const)
+    void queue.add(asked(key, size));
+  const order = Array.from({ length: 5 }, () => queue.take(0)?.key);
+  expect(order).toEqual(['a', 'b', 'c', 'd', undefined]);
+});
+
+it('sends the largest away when too many wait', async () => {
+  const queue = createPlanningQueue(2);
+  const large = queue.add(asked('large', 100));
+  const small = queue.add(asked('small', 1));
+  const next = queue.add(asked('next', 2));
+  await expect(large).rejects.toMatchObject(unavailable);
+  await expect(queue.add(asked('larger', 200))).rejects.toMatchObject(unavailable);
+  queue.take(0)?.resolve(PLAN);
+  queue.take(0)?.resolve(PLAN);
+  expect(await Promise.all([small, next])).toEqual([PLAN, PLAN]);
+});
+
+it('sends away what nobody waits for any more', async () => {
+  const queue = createPlanningQueue();
+  const late = queue.add(asked('late', 1, 10));
+  void queue.add(asked('good', 2, 20));
+  expect(queue.take(10)?.key).toBe('good');
+  await expect(late).rejects.toMatchObject(unavailable);
+});
+
+it('joins those who ask for the same, until it is settled', async () => {
+  const queue = createPlanningQueue();
+  const first = queue.add(asked('a', 1));
+  const taken = queue.take(0);
+  const second = queue.add(asked('a', 1));
+  expect(queue.take(0)).toBeUndefined();
+  taken?.resolve(PLAN);
+  expect(await Promise.all([first, second])).toEqual([PLAN, PLAN]);
+  void queue.add(asked('a', 1));
+  expect(queue.take(0)?.key).toBe('a');
+});
+
+it('can put back what was taken, and send away all that is not settled', async () => {
+  const queue = createPlanningQueue();
+  const plan = queue.add(asked('a', 1));
+  const taken = queue.take(0);
+  if (taken) queue.putBack(taken);
+  queue.rejectAll(new Error('the end'));
+  await expect(plan).rejects.toThrow('the end');
+  expect(queue.take(0)).toBeUndefined();
+  const underWay = queue.add(asked('b', 1));
+  queue.take(0);
+  queue.rejectAll(new Error('the end'));
+  await expect(underWay).rejects.toThrow('the end');
+});

@@ -1,0 +1,100 @@
+// Operations that wait for their plan. The smallest goes first, so that operations made to be large delay each other and
+// no others; when too many wait, the largest is sent away.
+import type { QueryPlan } from '@apollo/query-planner';
+import { HeaderMap } from '@apollo/server';
+import { AppError } from '@holdfast/platform/errors';
+import type { OperationText } from './planner-thread.js';
+
+export interface Asked {
+  readonly key: string;
+  readonly operation: OperationText;
+  /** In selections. */
+  readonly size: number;
+  /** When a plan is of no use any more, ms since the epoch. */
+  readonly deadlineAt: number;
+}
+
+export interface Waiting extends Asked {
+  resolve(plan: QueryPlan): void;
+  reject(error: Error): void;
+}
+
+export interface PlanningQueue {
+  /** Waits for the plan, together with all who have asked for the same. @throws {AppError} SERVICE_UNAVAILABLE */
+  add(asked: Asked): Promise<QueryPlan>;
+  /** Takes the smallest. What is of no use any more at `now` is sent away. */
+  take(now: number): Waiting | undefined;
+  /** Lets what was taken wait again. */
+  putBack(taken: Waiting): void;
+  /** Sends everything away that is not settled, what was taken included. */
+  rejectAll(error: Error): void;
+}
+
+const MAX_WAITING = 100;
+
+/** @param cause is for the log; without one, too much is waiting */
+export function cannotPlan(cause?: unknown): AppError {
+  const headers = new HeaderMap([['retry-after', '1']]);
+  return new AppError(
+    'SERVICE_UNAVAILABLE',
+    'The gateway has too many operations to plan right now. Try again in a moment.',
+    { cause, details: { retryAfter: 1, http: { status: 503, headers } } },
+  );
+}
+
+export function createPlanningQueue(maxWaiting = MAX_WAITING): PlanningQueue {
+  const waiting = new Set<Waiting>();
+  /** By key, what is not settled yet: what waits, and what was taken. */
+  const unsettled = new Map<string, Waiting>();
+  const plans = new Map<string, Promise<QueryPlan>>();
+
+  function leave(entry: Waiting, error: Error): void {
+    waiting.delete(entry);
+    entry.reject(error);
+  }
+
+  function wait(asked: Asked): Promise<QueryPlan> {
+    const { key } = asked;
+    const plan = new Promise<QueryPlan>((resolve, reject) => {
+      const entry = { ...asked, resolve, reject };
+      waiting.add(entry);
+      unsettled.set(key, entry);
+    }).finally(() => {
+      unsettled.delete(key);
+      plans.delete(key);
+    });
+    plans.set(key, plan);
+    return plan;
+  }
+
+  const extreme = (isMore: (one: Waiting, other: Waiting) => boolean): Waiting | undefined => {
+    let found: Waiting | undefined;
+    for (const entry of waiting) if (found === undefined || isMore(entry, found)) found = entry;
+    return found;
+  };
+
+  return {
+    add: (asked) => {
+      const known = plans.get(asked.key);
+      if (known) return known;
+      const plan = wait(asked);
+      if (waiting.size > maxWaiting) {
+        const largest = extreme((one, other) => one.size >= other.size);
+        if (largest) leave(largest, cannotPlan());
+      }
+      return plan;
+    },
+    take: (now) => {
+      for (const entry of waiting) if (entry.deadlineAt <= now) leave(entry, cannotPlan());
+      const smallest = extreme((one, other) => one.size < other.size);
+      if (smallest) waiting.delete(smallest);
+      return smallest;
+    },
+    putBack: (taken) => {
+      waiting.add(taken);
+    },
+    rejectAll: (error) => {
+      for (const entry of unsettled.values()) leave(entry, error);
+    },
+  };
+}
