@@ -19,7 +19,7 @@ export class RequestPool extends MeasuredPool {
     }
     super.connect((error, client, release) => {
       if (client === undefined || !isOver(deadline)) return connected(error, client, release);
-      release();
+      release?.();
       connected(tooLate(), undefined, () => undefined);
     });
     return undefined;

@@ -2,15 +2,15 @@
 // on the main thread; the cache here always has one, because it asks the planner.
 import { createHash } from 'node:crypto';
 import type { QueryPlanCache } from '@apollo/query-planner';
+import { type ExecutingGateway, wrapExecutor } from '../graph/executor.js';
 import { expandedSize } from '../graph/expanded.js';
-import type { LimitableGateway } from '../limits/limited-gateway.js';
 import type { PlannableOperation, Planner } from './planner.js';
 
 export interface PlannedExecution {
   /** For Apollo's gateway, as the cache of its plans. */
   readonly cache: QueryPlanCache;
   /** The gateway with that cache, as it is to be used. */
-  plan(gateway: LimitableGateway): LimitableGateway;
+  plan(gateway: ExecutingGateway): ExecutingGateway;
 }
 
 export function createPlannedExecution(planner: Planner): PlannedExecution {
@@ -33,29 +33,22 @@ export function createPlannedExecution(planner: Planner): PlannedExecution {
       clear: () => undefined,
     },
     plan: (gateway) => ({
-      load: async (options) => {
-        const { executor } = await gateway.load(options);
-        if (!executor) return { executor };
-        return {
-          executor: async (context) => {
-            const { source, queryHash: sourceHash, document, request } = context;
-            const operationName = request.operationName || undefined;
-            executions += 1;
-            // The hash is for the cache alone. One of its own for each execution keeps them apart.
-            const queryHash = String(executions);
-            const key = cacheKeyOf(queryHash, operationName);
-            const selections = () => expandedSize(document).selections;
-            const deadlineAt: number = context.context['deadlineAt'];
-            operations.set(key, { source, sourceHash, operationName, selections, deadlineAt });
-            try {
-              return await executor({ ...context, queryHash });
-            } finally {
-              operations.delete(key);
-            }
-          },
-        };
-      },
-      onSchemaLoadOrUpdate: (callback) => gateway.onSchemaLoadOrUpdate(callback),
+      ...wrapExecutor(gateway, (executor) => async (execution) => {
+        const { source, queryHash: sourceHash, document, request } = execution;
+        const operationName = request.operationName || undefined;
+        executions += 1;
+        // The hash is for the cache alone. One of its own for each execution keeps them apart.
+        const queryHash = String(executions);
+        const key = cacheKeyOf(queryHash, operationName);
+        const selections = () => expandedSize(document).selections;
+        const deadlineAt: number = execution.context['deadlineAt'];
+        operations.set(key, { source, sourceHash, operationName, selections, deadlineAt });
+        try {
+          return await executor({ ...execution, queryHash });
+        } finally {
+          operations.delete(key);
+        }
+      }),
       stop: async () => {
         await gateway.stop();
         await planner.close();

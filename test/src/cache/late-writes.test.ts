@@ -46,8 +46,12 @@ async function stockUp(store: CacheStore) {
     storeForWrite: async () => store,
     suspend: async () => undefined,
   });
-  const [here, there] = [createProductTable(near, cache), createProductTable(far, cache)];
-  const { id } = await there.insert({ name: 'Kettle', description: null, price: '10.00', stock: 1 });
+  const here = createProductTable(near.writes, cache, () => near.reads);
+  const there = createProductTable(far.writes, cache, () => far.reads);
+  const kettle = { name: 'Kettle', description: null, price: '10.00', stock: 1 };
+  const inserted = await there.insert(kettle, undefined);
+  if (!inserted) throw new Error('the product was not inserted');
+  const { id } = inserted;
   return {
     cached: async () => (await here.byIds([id]))[0]?.price,
     stored: async () => (await here.stored([id]))[0]?.price,

@@ -126,7 +126,9 @@ describe('npm start', () => {
   }, 30_000);
 
   it('says in one line which settings would not be used', async () => {
-    const said = (await refusal({ RATE_LIMIT: 'off', EXPLORER: 'no' })).trim().split('\n');
+    const elsewhere = { DATA_DIR: `${dataDir}-elsewhere` };
+    const said = (await refusal({ ...elsewhere, RATE_LIMIT: 'off', EXPLORER: 'no' })).trim().split('\n');
+    await rm(elsewhere.DATA_DIR, { recursive: true, force: true });
     expect(said).toEqual([expect.stringMatching(/^npm start: .*EXPLORER: .*expected one of "on"\|"off"/)]);
     expect(said[0]).toContain('RATE_LIMIT is no setting; did you mean RATE_LIMITS?');
   }, 30_000);
