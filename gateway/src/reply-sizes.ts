@@ -10,7 +10,7 @@ export interface ReplySizes {
   /** Adds what a subgraph has sent for the request, and says whether that is not too much in all. */
   add(request: HttpRequest, sent: Sent): boolean;
   /** Counts a reply that is too large, and gives the fault. */
-  refuse(wasMutation: boolean): AppError;
+  refuse(request: HttpRequest | undefined, isMutation?: boolean): AppError;
   /** Gives the reply. @throws {AppError} QUERY_TOO_COMPLEX when it is too large */
   check(request: HttpRequest, reply: Reply): Reply;
 }
@@ -24,8 +24,11 @@ interface Sent {
 export function createReplySizes(max: number): ReplySizes {
   const sentFor = new WeakMap<HttpRequest, Sent>();
 
-  function refuse(wasMutation: boolean): AppError {
+  function refuse(request: HttpRequest | undefined, isMutation = false): AppError {
     countRefusal('reply_bytes');
+    // A query of entities may follow a mutation of the same request.
+    const before = request && sentFor.get(request);
+    const wasMutation = isMutation || (before?.isMutation ?? false);
     const expected = `A reply of at most ${max} bytes is expected, and this one is larger`;
     const message = wasMutation
       ? `The mutation was executed, but what it gives cannot be shown. ${expected}.`
@@ -48,8 +51,10 @@ export function createReplySizes(max: number): ReplySizes {
     check: (request, reply) => {
       // A character has three bytes at most, so that hardly any reply is measured.
       const { body = '' } = reply;
+      // What no subgraph had a part in is a page of the gateway's own, and is bounded by itself.
+      if (!sentFor.has(request)) return reply;
       if (body.length * 3 <= max || Buffer.byteLength(body) <= max) return reply;
-      throw refuse(sentFor.get(request)?.isMutation ?? false);
+      throw refuse(request);
     },
   };
 }

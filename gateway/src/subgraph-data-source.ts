@@ -81,10 +81,11 @@ export function createSubgraphDataSource(options: SubgraphDataSourceOptions): Su
       } catch (cause) {
         const outcome = outcomeOf(cause);
         measure(outcome, startedAt);
-        throw faultAt(
-          outcome === 'too_large' ? replySizes.refuse(isMutation) : unavailable(name, cause),
-          call,
-        );
+        const fault =
+          outcome === 'too_large'
+            ? replySizes.refuse(context?.request, isMutation)
+            : unavailable(name, cause);
+        throw faultAt(fault, call);
       }
     },
     close: () => pool.close(),

@@ -6,6 +6,7 @@ import pg from 'pg';
 export class PatientClient extends pg.Client {
   readonly #socket: Socket;
   #isWaiting = false;
+  #isOver = false;
 
   constructor(config?: pg.ClientConfig) {
     const socket = new Socket();
@@ -15,6 +16,7 @@ export class PatientClient extends pg.Client {
       this.#isWaiting = false;
     });
     this.once('end', () => {
+      this.#isOver = true;
       this.#isWaiting = false;
     });
     // What is said on a connection that is broken is heard by nobody.
@@ -29,7 +31,8 @@ export class PatientClient extends pg.Client {
 
   /** Called before each statement is sent. */
   protected sending(): void {
-    this.#isWaiting = true;
+    // On a connection that has ended nothing is sent, and nothing will be answered.
+    this.#isWaiting = !this.#isOver;
   }
 
   /** Whether a statement was sent that PostgreSQL has not answered. */

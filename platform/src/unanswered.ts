@@ -2,8 +2,12 @@
 // says that it is at none of them any more, their connections stay open and take the places of others in their pool: so
 // the backends that hang are never more than the pool may open.
 import pg from 'pg';
+import { AppError } from './errors.js';
 import type { Logger } from './log.js';
 import type { PatientClient } from './patient-client.js';
+
+/** How far the cause of an error is looked for. */
+const MAX_CAUSES = 4;
 
 const answers = new WeakMap<object, Promise<void>>();
 
@@ -12,16 +16,26 @@ const answers = new WeakMap<object, Promise<void>>();
  * already, or will never be told, because the connection was lost.
  */
 export function answerTo(error: unknown, depth = 0): Promise<void> | undefined {
-  if (!(error instanceof Error) || depth > 4) return undefined;
+  if (!(error instanceof Error) || depth > MAX_CAUSES) return undefined;
   return answers.get(error) ?? answerTo(error.cause, depth + 1);
 }
 
 /** Of errors in what was asked for, of constraints, of transactions that met others, of locks, and of cancelled statements. */
 const UNDONE = /^(22...|23...|40...|42...|55...|57014)$/;
 
-/** Whether PostgreSQL has said that a statement was undone, so that nothing of it will be seen. */
-export const isUndone = (error: unknown): boolean =>
+/** A pool refuses a connection to a caller that is late (deadline.ts), or has none to give in time. */
+const wasNeverSent = (error: unknown): boolean =>
+  error instanceof AppError ||
+  (error instanceof Error && error.message === 'timeout exceeded when trying to connect');
+
+const saysUndone = (error: unknown): boolean =>
   error instanceof pg.DatabaseError && error.code !== undefined && UNDONE.test(error.code);
+
+/** Whether a statement was never sent, or PostgreSQL has said that it was undone, so that nothing of it will be seen. */
+export const isUndone = (error: unknown, depth = 0): boolean =>
+  wasNeverSent(error) ||
+  saysUndone(error) ||
+  (error instanceof Error && depth < MAX_CAUSES && isUndone(error.cause, depth + 1));
 
 /** Says whether any statement of the role has been under way for long. */
 export interface Inquiry {
@@ -91,6 +105,8 @@ export class Unanswered {
   /** Keeps a connection that its pool is about to close after `error`, until its statement is decided. */
   keep(client: PatientClient, error: Error | boolean): void {
     if (this.#clients.has(client)) return;
+    // The process ends: it waits for no answer any more.
+    if (this.#isEnded) return client.giveUp();
     const answered = client.answered();
     if (error instanceof Error) answers.set(error, answered);
     this.#clients.set(client, performance.now());

@@ -109,7 +109,10 @@ export function createPlanner({ timeoutMs, log }: PlannerOptions): Planner {
       void work();
     },
     check: () => {
-      if (!isReady) throw new Error('no query can be planned');
+      if (isReady) return;
+      // A gateway that is not ready is asked for no plan, so the check is what makes the thread try again.
+      void work();
+      throw new Error('no query can be planned');
     },
     plan: async (operation) => {
       const key = store.keyOf(operation);

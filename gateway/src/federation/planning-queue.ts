@@ -55,11 +55,15 @@ export function createPlanningQueue(maxWaiting = MAX_WAITING): PlanningQueue {
 
   function wait(asked: Asked): Promise<QueryPlan> {
     const { key } = asked;
+    let timer: NodeJS.Timeout | undefined;
     const plan = new Promise<QueryPlan>((resolve, reject) => {
       const entry = { ...asked, resolve, reject };
       waiting.add(entry);
       unsettled.set(key, entry);
+      // The planner may be busy for longer than this caller waits: with a slow plan, or with a new supergraph.
+      timer = setTimeout(() => leave(entry, cannotPlan()), Math.max(0, asked.deadlineAt - Date.now()));
     }).finally(() => {
+      clearTimeout(timer);
       unsettled.delete(key);
       plans.delete(key);
     });
@@ -91,7 +95,7 @@ export function createPlanningQueue(maxWaiting = MAX_WAITING): PlanningQueue {
       return smallest;
     },
     putBack: (taken) => {
-      waiting.add(taken);
+      if (unsettled.get(taken.key) === taken) waiting.add(taken);
     },
     rejectAll: (error) => {
       for (const entry of unsettled.values()) leave(entry, error);

@@ -34,7 +34,8 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   const pools = createRequestPools({ url, max, applicationName: 'products', log });
   const { cache, close: closeCache } = openProductCache(settings, log);
   const reads = createReads(pools.reads, settings.READ_TIMEOUT_MS);
-  const table = createProductTable(pools.writes, cache, reads);
+  const decisions = createReads(pools.writes, settings.READ_TIMEOUT_MS);
+  const table = createProductTable(pools.writes, cache, reads, decisions);
   const catalogue = createCatalogue(table);
   const subgraph = await createSubgraph({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),

@@ -47,7 +47,22 @@ const zeros: [ProcessName, string, string, string[]][] = [
   ['orders', 'queue_dead_jobs', 'task', ['settle-order']],
   ['gateway', 'graphql_query_plan_cache_total', 'result', ['hit', 'miss']],
   ['gateway', 'subgraph_request_duration_seconds_count', 'subgraph', ['users', 'products', 'orders']],
-  ['gateway', 'graphql_limit_refusals_total', 'limit', ['depth', 'aliases', 'root_fields', 'tokens', 'cost']],
+  [
+    'gateway',
+    'graphql_limit_refusals_total',
+    'limit',
+    [
+      'depth',
+      'aliases',
+      'root_fields',
+      'tokens',
+      'cost',
+      'selections',
+      'conditions',
+      'plan_time',
+      'reply_bytes',
+    ],
+  ],
   ['gateway', 'rate_limit_refusals_total', 'limit', ['register', 'login', 'createOrder', 'user', 'address']],
 ];
 

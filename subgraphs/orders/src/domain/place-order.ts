@@ -63,16 +63,23 @@ export interface PlaceOrderDependencies {
 export function createPlaceOrder(dependencies: PlaceOrderDependencies): PlaceOrder {
   const { orders, prices, settlements, isKeyRequired } = dependencies;
 
+  /**
+   * The order as it is now. One that was placed is shown as it was then when it cannot be read: its caller must learn that
+   * it was placed.
+   */
+  const reread = async (order: Order): Promise<Order> =>
+    (await orders.byIds([order.id]).catch(() => []))[0] ?? order;
+
   /** The order as it is once it is settled, or at `untilMs`. */
   async function settled(order: Order, untilMs: number): Promise<Order> {
     let current = order;
     while (current.status === 'PENDING' && Date.now() < untilMs) {
       const { woken } = settlements.wait(order.id, untilMs);
       // It may have been settled before anyone was listening for it.
-      current = (await orders.byIds([order.id]))[0] ?? current;
+      current = await reread(current);
       if (current.status !== 'PENDING') break;
       await woken;
-      current = (await orders.byIds([order.id]))[0] ?? current;
+      current = await reread(current);
     }
     return current;
   }
@@ -107,7 +114,7 @@ export function createPlaceOrder(dependencies: PlaceOrderDependencies): PlaceOrd
       return placed;
     }
     await woken;
-    return settled((await orders.byIds([order.id]))[0] ?? placed, untilMs);
+    return settled(await reread(placed), untilMs);
   }
 
   return async (input, { userId, requestId, deadlineAt }) => {

@@ -18,11 +18,14 @@ export interface Idempotency {
 export const isKeyUsed = (error: unknown): boolean =>
   brokenUniqueConstraint(error) === 'idempotency_keys_pkey';
 
+// One instance sweeps at a time: two that chose the same rows could lock them in different orders. (FOR UPDATE SKIP LOCKED
+// would need the right to update, which the service does not have on this table.)
 const sweep: Statement<[max: number, days: number], { readonly key: string }> = statement(
   'idempotency_keys_sweep',
   `DELETE FROM products.idempotency_keys
     WHERE (user_id, key) IN (SELECT user_id, key FROM products.idempotency_keys
                               WHERE created_at < now() - $2 * interval '1 day'
+                                AND (SELECT pg_try_advisory_xact_lock(hashtext('products.idempotency_keys')))
                               ORDER BY created_at LIMIT $1)
 RETURNING key`,
 );

@@ -175,12 +175,21 @@ const keyParameters = ({ userId, key, hash }: Partial<Idempotency> = {}): KeyPar
   hash ?? null,
 ];
 
-/** The table over `writes`, read through `cache` (what that lacks by `reads`) and written around its fences. */
-export function createProductTable(writes: pg.Pool, cache: ProductCache, reads: Reads): ProductTable {
+/**
+ * The table over `writes`, read through `cache` (what that lacks by `reads`) and written around its fences.
+ * @param decisions reads what decides something, over connections that lists and searches do not take
+ */
+export function createProductTable(
+  writes: pg.Pool,
+  cache: ProductCache,
+  reads: Reads,
+  decisions: Reads = reads,
+): ProductTable {
   const stored: ProductTable['stored'] = (ids, caller = new AbortController().signal) =>
-    selectByIds(reads(caller), [...ids]);
+    selectByIds(decisions(caller), [...ids]);
   return {
-    byIds: (ids, caller) => cache.byIds(ids, (absent) => stored(absent, caller)),
+    byIds: (ids, caller = new AbortController().signal) =>
+      cache.byIds(ids, (absent) => selectByIds(reads(caller), [...absent])),
     stored,
     page: (query, caller) => cache.page(pageKey(query), () => selectProductPage(reads(caller), query)),
     insert: ({ name, description, price, stock }, idempotency) => {
