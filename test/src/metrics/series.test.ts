@@ -17,7 +17,7 @@ let client: Client;
 beforeAll(async () => {
   system = await startSystem({
     ownPostgres: true,
-    env: { REVISION, RATE_LIMITS: 'register=1000/1m,address=100000/1m' },
+    env: { REVISION, RATE_LIMITS: 'register=1000/1m,address=100000/1m,invalid=100000/1m' },
   });
 }, 60_000);
 afterAll(() => system?.stop());
