@@ -9,7 +9,6 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Logger } from './log.js';
-import { cut } from './text.js';
 
 export const REQUEST_ID_HEADER = 'x-request-id';
 /** Milliseconds that the caller will still wait: believed by who is called by services only. */
@@ -98,8 +97,6 @@ const MAX_CONNECTIONS = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 const LAST_REPLY = { connection: 'close' };
 const NOT_UNPACKED = { ...LAST_REPLY, 'accept-encoding': 'identity' };
-/** The longest path that answers has some 60 characters. */
-const MAX_LOGGED_PATH = 200;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Takes over an id from outside only when it is short and harmless; otherwise makes one. */
@@ -165,8 +162,7 @@ function requestOf(
 }
 
 function logRequest(log: Logger, request: HttpRequest, { status }: Reply, startedAt: number): void {
-  const { requestId, method } = request;
-  const path = cut(request.path, MAX_LOGGED_PATH);
+  const { requestId, method, path } = request;
   const { operation, userId, code, trace } = request.trail;
   const ms = Math.round((performance.now() - startedAt) * 10) / 10;
   log.info({ requestId, method, path, operation, userId, status, code, ms, ...trace }, 'request');
