@@ -10,12 +10,8 @@ import type { HttpRequest, Reply } from './http.js';
 import { parseJson } from './json.js';
 import type { Logger } from './log.js';
 import { requireTextOfType } from './media-type.js';
-import { cut } from './text.js';
 import type { TokenVerifier } from './tokens.js';
 import type { Viewer } from './viewer.js';
-
-/** Of an operation's name, which callers choose, in the log and in traces. */
-const MAX_OPERATION_NAME = 100;
 
 /** What every resolver gets; services add their data sources. */
 export interface RequestContext {
@@ -67,8 +63,7 @@ export function createGraphQLServer<Context extends RequestContext>(
             // Apollo's gateway would fail on these, and say that it is to blame.
             if (operation === undefined || operation.operation === 'subscription')
               throw notRunnable(operationName);
-            const name = operationName ?? operation.operation;
-            request.trail.operation = cut(name, MAX_OPERATION_NAME);
+            request.trail.operation = operationName ?? operation?.operation ?? 'unknown';
           },
           willSendResponse: async ({ response, errors }) => {
             if (response.body.kind !== 'single' || errors === undefined) return;

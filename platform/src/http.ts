@@ -16,7 +16,6 @@ import { close, listen } from './listening.js';
 import type { Logger } from './log.js';
 import { readBody } from './request-body.js';
 import { requestFault } from './request-fault.js';
-import { cut } from './text.js';
 import { createUnreadReplies, type UnreadReplies } from './unread-replies.js';
 import { answerUnreadRequests, type RawReply } from './unread-requests.js';
 
@@ -99,8 +98,6 @@ const SLOW_REQUEST_CHECK_MS = 1_000;
 export const MAX_CONNECTIONS = 10_000;
 /** Longer than clients keep a connection that they do not use, so that a server never hangs up on a request on its way. */
 const KEEP_ALIVE_MS = 65_000;
-/** The longest path that answers has some 60 characters. */
-const MAX_LOGGED_PATH = 200;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Takes over an id from outside only when it is short and harmless; otherwise makes one. */
@@ -163,8 +160,7 @@ const unreadRequest = (): HttpRequest => ({
 });
 
 function logRequest(log: Logger, request: HttpRequest, status: number, startedAt: number): void {
-  const { requestId, method } = request;
-  const path = cut(request.path, MAX_LOGGED_PATH);
+  const { requestId, method, path } = request;
   const { operation, userId, code, trace } = request.trail;
   const ms = Math.round((performance.now() - startedAt) * 10) / 10;
   log.info({ requestId, method, path, operation, userId, status, code, ms, ...trace }, 'request');

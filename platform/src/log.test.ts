@@ -18,7 +18,7 @@ it('has an end, however long the texts in it are: members, the message, errors a
   const lines = await linesOf(`
     const long = 'x'.repeat(1_000_000);
     const fault = () => new Error(long, { cause: new TypeError(long) });
-    log.info({ path: long, requestId: 'r-1' }, 'request');
+    log.info({ path: long, operation: long, reason: long, requestId: 'r-1' }, 'request');
     log.warn(long);
     log.warn({ console: true }, long);
     log.error({ err: fault(), field: long }, 'a field failed');
@@ -27,7 +27,9 @@ it('has an end, however long the texts in it are: members, the message, errors a
   expect(lines.length).toBe(6);
   for (const line of lines) expect(line.length).toBeLessThan(10_000);
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({
-    path: expect.stringMatching(/^x{999}…$/),
+    path: expect.stringMatching(/^x{199}…$/),
+    operation: expect.stringMatching(/^x{99}…$/),
+    reason: expect.stringMatching(/^x{999}…$/),
     requestId: 'r-1',
     msg: 'request',
   });

@@ -14,6 +14,8 @@ const SECRET_KEYS = ['password', 'token', 'accessToken', 'refreshToken', 'author
  */
 const MAX_TEXT = 1_000;
 const MAX_STACK = 2_000;
+/** Members of every request's line, which have less to say. */
+const MAX_MEMBERS: Readonly<Record<string, number>> = { path: 200, operation: 100 };
 
 interface LoggedError {
   readonly type: string;
@@ -53,10 +55,13 @@ function loggedError(error: unknown, depth = 0): LoggedError {
   };
 }
 
-const cutText = (value: unknown): unknown => (typeof value === 'string' ? cut(value, MAX_TEXT) : value);
+const cutText = (value: unknown, max = MAX_TEXT): unknown =>
+  typeof value === 'string' ? cut(value, max) : value;
 
 const cutMembers = (members: object): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(members).map(([name, value]) => [name, cutText(value)]));
+  Object.fromEntries(
+    Object.entries(members).map(([name, value]) => [name, cutText(value, MAX_MEMBERS[name])]),
+  );
 
 /** One for all loggers of the process, so that their lines stand in the order in which they were written. */
 const output = pino.destination({ dest: 1 });
@@ -77,7 +82,7 @@ export function createLogger(service: string, level = 'info'): Logger {
     base: { service },
     mixin: traceIds,
     timestamp: pino.stdTimeFunctions.isoTime,
-    serializers: { err: (error: unknown) => loggedError(error), msg: cutText },
+    serializers: { err: (error: unknown) => loggedError(error), msg: (text: unknown) => cutText(text) },
     formatters: { level: (label) => ({ level: label }), log: cutMembers },
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
   };
