@@ -106,7 +106,10 @@ export class Unanswered {
   keep(client: PatientClient, error: Error | boolean): void {
     if (this.#clients.has(client)) return;
     // The process ends: it waits for no answer any more.
-    if (this.#isEnded) return client.giveUp();
+    if (this.#isEnded) {
+      client.giveUp();
+      return;
+    }
     const answered = client.answered();
     if (error instanceof Error) answers.set(error, answered);
     this.#clients.set(client, performance.now());
