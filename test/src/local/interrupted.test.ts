@@ -5,12 +5,12 @@ import { dirname, join } from 'node:path';
 import { isPresent } from '@holdfast/scripts/files';
 import { removePostgres } from '@holdfast/scripts/postgres';
 import { isRunning, waitUntilGone } from '@holdfast/scripts/processes';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/client.js';
 import { descendantsOf, freeBasePort, type Npm, pressCtrlC, ROOT, startNpm } from './npm.js';
 
 const GONE_MS = 30_000;
-const STEP_MS = 120_000;
+const STEP_MS = 180_000;
 
 const WAYS = ['Ctrl-C', 'kill -9 of npm', 'kill -9 of npm start'] as const;
 type Way = (typeof WAYS)[number];
@@ -18,18 +18,26 @@ type Way = (typeof WAYS)[number];
 let folder: string;
 let dataDir: string;
 let port: string;
+let npm: Npm | undefined;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-interrupted-'));
   port = String(await freeBasePort());
 });
-beforeEach(() => {
-  dataDir = join(folder, 'data');
+afterEach(async () => {
+  // Of a test that failed.
+  npm?.end();
+  await npm?.ended;
 });
 afterAll(async () => {
-  await removePostgres(join(folder, 'data', 'postgres'));
+  for (const name of await readdir(folder)) await removePostgres(join(folder, name, 'postgres'));
   await rm(folder, { recursive: true });
 });
+
+async function start(cwd = ROOT, env: Record<string, string> = {}): Promise<Npm> {
+  npm = await startNpm({ DATA_DIR: dataDir, PORT: port, ...env }, cwd);
+  return npm;
+}
 
 const startPid = async (): Promise<number> =>
   Number.parseInt(await readFile(join(dataDir, 'lock'), 'utf8'), 10);
@@ -101,8 +109,7 @@ describe('while it sets up', () => {
 
   async function interruptAt(way: Way): Promise<void> {
     const arrived = join(repository, 'arrived');
-    const npm = await startNpm({ DATA_DIR: dataDir, PORT: port, ARRIVED: arrived }, repository);
-    await interrupt(npm, way, () => isPresent(arrived));
+    await interrupt(await start(repository, { ARRIVED: arrived }), way, () => isPresent(arrived));
     await rm(arrived);
   }
 
@@ -127,7 +134,9 @@ describe('while it sets up', () => {
 });
 
 describe('once it is built', () => {
-  const startHere = () => startNpm({ DATA_DIR: dataDir, PORT: port });
+  beforeEach(() => {
+    dataDir = join(folder, 'data');
+  });
 
   const isMakingTheDatabase = async (): Promise<boolean> => {
     const postgres = join(dataDir, 'postgres');
@@ -139,18 +148,19 @@ describe('once it is built', () => {
   it.each(WAYS)(
     '%s ends it while it makes the database',
     async (way) => {
-      await interrupt(await startHere(), way, isMakingTheDatabase);
+      dataDir = await mkdtemp(join(folder, 'fresh-'));
+      await interrupt(await start(), way, isMakingTheDatabase);
       expect(await isPresent(join(dataDir, 'postgres', 'cluster'))).toBe(false);
     },
     STEP_MS,
   );
 
-  it.each(WAYS)(
+  it.each(['Ctrl-C', 'kill -9 of npm start'] as const)(
     '%s ends it while it starts the services',
     async (way) => {
-      const npm = await startHere();
-      await interrupt(npm, way, async () => npm.output().includes('loading demo data'));
-      expect(npm.output()).not.toContain('"msg":"ready"');
+      const started = await start();
+      await interrupt(started, way, async () => started.output().includes('loading demo data'));
+      expect(started.output()).not.toContain('"msg":"ready"');
     },
     STEP_MS,
   );
@@ -158,8 +168,8 @@ describe('once it is built', () => {
   it.each(WAYS)(
     '%s ends it when it is ready',
     async (way) => {
-      const npm = await startHere();
-      await interrupt(npm, way, async () => npm.output().includes('"msg":"ready"'));
+      const started = await start();
+      await interrupt(started, way, async () => started.output().includes('"msg":"ready"'));
     },
     STEP_MS,
   );
