@@ -1,6 +1,7 @@
 // A lock file that holds the pid of its owner. The lock of a process that died is no lock.
 // Plain JavaScript, because `npm start` takes its lock before anything has been built.
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, unlessAbsent } from './error-code.js';
 import { incarnationOf } from './processes.js';
 
@@ -34,7 +35,7 @@ export async function takeLock(path) {
   const draft = `${path}.${process.pid}-${drafts}`;
   try {
     await writeFile(draft, mine, { mode: 0o600 });
-    while (!(await linkTo(draft, path))) await removeStale(path, draft);
+    while (!(await linkTo(draft, path))) await removeStale(path);
   } finally {
     await rm(draft, { force: true });
   }
@@ -66,25 +67,46 @@ async function linkTo(draft, path) {
   }
 }
 
+/** Longer than a take-over takes by far: a folder that is older was left by a process that was killed in the middle of one. */
+const TAKE_OVER_MS = 10_000;
+const PAUSE_MS = 20;
+
 /**
- * Takes away a lock whose owner is gone. Throws LockHeldError when it runs.
+ * Takes away a lock whose owner is gone. Throws LockHeldError when it runs. One process at a time looks and removes: another
+ * one that had looked before would otherwise remove the lock that has been taken meanwhile.
  * @param {string} path
- * @param {string} draft
  */
-async function removeStale(path, draft) {
-  const found = await readLock(path);
-  if (found === undefined) return;
-  const owner = await ownerOf(found);
-  if (owner !== undefined) throw new LockHeldError(path, owner);
-  const aside = `${draft}.stale`;
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    return unlessAbsent(error);
+async function removeStale(path) {
+  const turn = `${path}.take-over`;
+  if (!(await takeTurn(turn))) {
+    await sleep(PAUSE_MS);
+    return;
   }
-  // Between the look and the rename, another start may have done the same and taken the lock: then it gets it back.
-  if ((await readLock(aside)) !== found) await linkTo(aside, path);
-  await rm(aside, { force: true });
+  try {
+    const found = await readLock(path);
+    if (found === undefined) return;
+    const owner = await ownerOf(found);
+    if (owner !== undefined) throw new LockHeldError(path, owner);
+    await rm(path, { force: true });
+  } finally {
+    await rmdir(turn).catch(unlessAbsent);
+  }
+}
+
+/**
+ * Whether this process may take over now. A folder can be made once only, so it is whose turn it is.
+ * @param {string} turn
+ */
+async function takeTurn(turn) {
+  try {
+    await mkdir(turn);
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+  const made = await stat(turn).catch(unlessAbsent);
+  if (made !== undefined && Date.now() - made.mtimeMs > TAKE_OVER_MS) await rmdir(turn).catch(unlessAbsent);
+  return false;
 }
 
 /**

@@ -1,7 +1,7 @@
 // The lock of a data directory: one holder, whatever a killed one left behind.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -38,6 +38,15 @@ test.each([
   const release = await takeLock(path);
   expect(await lockOwner(path)).toBe(process.pid);
   await release();
+});
+
+test('a take-over that was killed in the middle is not waited for', async () => {
+  await writeFile(path, '999999999 12345\n');
+  await mkdir(`${path}.take-over`);
+  await utimes(`${path}.take-over`, new Date(0), new Date(0));
+  const release = await takeLock(path);
+  await release();
+  expect(await readdir(folder)).toEqual([]);
 });
 
 test('a lock that cannot be read is an error, and stays', async () => {

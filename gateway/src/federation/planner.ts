@@ -77,10 +77,11 @@ export function createPlanner({ timeoutMs, log }: PlannerOptions): Planner {
     try {
       while (supergraph !== undefined) {
         const current = supergraph;
-        await thread.use(current);
-        isReady = true;
-        // Another supergraph may have come meanwhile.
+        // Another supergraph may come meanwhile: then what becomes of this one does not matter.
+        const fault = await thread.use(current).catch((error: unknown) => ({ error }));
         if (current !== supergraph) continue;
+        if (fault) throw fault.error;
+        isReady = true;
         const next = queue.take(Date.now());
         if (next === undefined) return;
         const planned = await thread.plan(next.operation);

@@ -39,7 +39,7 @@ async function lockCatalogue(): Promise<void> {
 /** Statements of requests to the products service that wait for a lock. */
 const waiting = async (): Promise<number> => {
   const { rowCount } = await observer.query(
-    `SELECT FROM pg_stat_activity WHERE application_name = 'products' AND datname = current_database()
+    `SELECT FROM pg_stat_activity WHERE application_name IN ('products', 'products-writes') AND datname = current_database()
         AND state = 'active' AND wait_event_type = 'Lock'`,
   );
   return rowCount ?? 0;
