@@ -105,10 +105,13 @@ const cases: Case[] = [
 ];
 
 /** Resolves once a request waits for the connection of a service. */
+/** The connections of a service for mutations, of which there is one here. */
+const writesOf = (service: Subgraph): string => `${service}-writes`;
+
 const oneWaits = (service: Subgraph): Promise<unknown> =>
   eventually(
     () => scrape(system.opsUrl(service, '/metrics')),
-    (metrics) => sumOf(metrics, 'database_pool_waiting', { pool: service }) > 0,
+    (metrics) => sumOf(metrics, 'database_pool_waiting', { pool: writesOf(service) }) > 0,
   );
 
 /** Has the only connection of a service wait for a row. Returns how to let it go; the mutation then ends, too. */
@@ -123,7 +126,7 @@ async function occupy({ service, occupy: prepare }: Case): Promise<() => Promise
     () =>
       rowsOf(
         `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`,
-        [service],
+        [writesOf(service)],
       ),
     (rows) => rows.length === 1,
   );
