@@ -122,8 +122,8 @@ describe('a subgraph that is gone', () => {
     await start();
     placed = 0;
     const startedAt = performance.now();
-    const { body } = await ask('mutation { place }', { 'x-request-timeout-ms': '300' });
-    expect(performance.now() - startedAt).toBeLessThan(2_500);
+    const { body } = await ask('mutation { place }', { 'x-request-timeout-ms': '1500' });
+    expect(performance.now() - startedAt).toBeLessThan(2_900);
     expect(body.errors).toEqual([
       {
         message: 'The orders service is not answering.',

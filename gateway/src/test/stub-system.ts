@@ -75,6 +75,19 @@ async function createKeys() {
   return { jwks, token };
 }
 
+/** Waits for the planner's thread, as a load balancer does that asks for readiness. */
+async function untilReady(check: () => unknown): Promise<void> {
+  for (const until = Date.now() + 30_000; ; ) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (Date.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
 /** Starts the subgraphs and the gateway on free ports. */
 export async function startStubSystem({
   resolvers,
@@ -124,6 +137,7 @@ export async function startStubSystem({
     }),
     log,
   );
+  await untilReady(() => gateway.checks['supergraph']?.());
   const front = createHttpServer({
     handler: gateway.handler,
     onFault: gateway.onFault,
