@@ -104,7 +104,7 @@ export class MeasuredPool extends pg.Pool {
   }
 }
 
-/** graphile-worker gives a connection back as good whatever became of its statement: the next user would wait behind it. */
+/** graphile-worker gives a connection back as good even when its statement has no answer: the next user would wait for it. */
 function tellUnanswered(client: pg.PoolClient): pg.PoolClient {
   const { release } = client;
   client.release = (error) =>

@@ -1,5 +1,5 @@
 // A connection to PostgreSQL that is not closed while a statement of it has no answer. A commit may hang for as long as
-// a standby is away, whatever its timeouts say, and goes on hanging when its client has hung up.
+// a standby is away, in spite of its timeouts, and goes on hanging when its client has hung up.
 import { Socket } from 'node:net';
 import pg from 'pg';
 
@@ -19,7 +19,7 @@ export class PatientClient extends pg.Client {
       this.#isOver = true;
       this.#isWaiting = false;
     });
-    // What is said on a connection that is broken is heard by nobody.
+    // PostgreSQL cannot answer on a connection that is broken.
     this.on('error', () => this.giveUp());
   }
 

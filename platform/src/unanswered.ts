@@ -1,4 +1,4 @@
-// Statements whose callers were told, by a timeout, that nobody knows what became of them. Until PostgreSQL answers, or
+// Statements whose callers got a timeout, so that their outcome is not known. Until PostgreSQL answers, or
 // says that it is at none of them any more, their connections stay open and take the places of others in their pool: so
 // the backends that hang are never more than the pool may open.
 import pg from 'pg';

@@ -1,4 +1,4 @@
-// Programs that end when this process does, whatever ends it: each runs under a guard (guard.js), which notices.
+// Programs that end when this process does, also by SIGKILL: each runs under a guard (guard.js), which notices the end.
 // Plain JavaScript, because `npm start` runs it before anything has been built.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
 // A database that cannot be read is never deleted: what is there and cannot be recognised is an error that names it. Only
-// --reset deletes, and it deletes whatever is there, and nothing beside it.
+// --reset deletes the folder in any state, and nothing beside it.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import {

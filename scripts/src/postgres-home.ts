@@ -86,7 +86,7 @@ export async function createHome(
   return { account, binaries: usable, cluster: await realpath(cluster) };
 }
 
-/** The folder of the cluster of `dataDir`, whatever is in it; undefined when there is none. */
+/** The folder of the cluster of `dataDir`, in any state; undefined when there is none. */
 export async function clusterFolder(dataDir: string): Promise<string | undefined> {
   const path = clusterIn(dataDir);
   return (await isFolder(path)) ? realpath(path) : undefined;

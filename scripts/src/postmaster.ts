@@ -30,7 +30,7 @@ export type PostmasterOptions = {
 
 /**
  * Starts a server and waits until it takes connections, however long it recovers. Throws with the server's own reason, or
- * the reason of `signal`; then no server is left. The server ends with this process, whatever ends it.
+ * the reason of `signal`; then no server is left. The server ends with this process, also when that is killed.
  */
 export async function launchPostmaster(
   options: PostmasterOptions,

@@ -1,4 +1,4 @@
-// The lock of a data directory: one holder, whatever a killed one left behind.
+// The lock of a data directory: it has one holder, also after a holder was killed.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';

@@ -41,7 +41,7 @@ export const boundedParsing = ({ MAX_TOKENS }: GraphLimits) =>
     validationOptions: { maxErrors: MAX_VALIDATION_ERRORS },
   }) satisfies Partial<ApolloServerOptions<RequestContext>>;
 
-/** The first limit that the document passes, whatever of it is valid. */
+/** The first limit that the document passes. The document need not be valid. */
 function excessOfDocument(
   { MAX_SELECTIONS, MAX_CONDITIONS }: GraphLimits,
   document: DocumentNode,

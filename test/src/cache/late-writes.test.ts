@@ -1,5 +1,5 @@
 // A write that is on its way for longer than its fence lasts: the network is cut, then repaired, and the statement is
-// carried out when its caller has long been told that nobody knows what became of it.
+// carried out long after its caller got a timeout.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRequestPools, type RequestPools } from '@holdfast/platform/database';
 import { createLogger } from '@holdfast/platform/log';

@@ -1,4 +1,4 @@
-// The price of an order is PostgreSQL's, whatever a cache says.
+// The price of an order comes from PostgreSQL, also when a cache has another one.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createClient } from 'redis';
 import { Client } from '../support/client.js';

@@ -1,4 +1,4 @@
-// What GET gave of a product can be sent back, whatever the rules for new values say by now.
+// A client can send back what GET gave of a product, also when the rules for new values are stricter by now.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.js';
 import { inspect } from '../support/invariants.js';

@@ -1,4 +1,4 @@
-// A lock that somebody has forgotten on one product: orders of that product wait for it, orders of others do not.
+// A session holds a lock on one product and does not end: orders of that product wait for it, orders of others do not.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';

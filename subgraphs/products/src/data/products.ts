@@ -38,7 +38,7 @@ const selectByIds: Statement<[ids: string[]], Product> = statement(
 
 type KeyParameters = [userId: string | null, key: string | null, hash: Buffer | null];
 
-/** No row when the user has used the key before: whoever creates at the same time with it waits for the first. */
+/** No row when the user has used the key before. A second statement with the key waits for the first. */
 const insertOnce: Statement<
   [id: string, name: string, description: string | null, price: string, stock: number, ...KeyParameters],
   Product

@@ -1,4 +1,4 @@
-// Reads end when their time is up and when their caller is gone, in PostgreSQL as well, whatever they wait for there.
+// Reads end when their time is up and when their caller is gone. PostgreSQL ends their statements, waiting ones too.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { createPool } from '@holdfast/platform/database';
 import { CallerGone, isAbandoned } from '@holdfast/platform/errors';
