@@ -1,26 +1,11 @@
-// Jest runs what tsc built: ES modules, no transform. `npm test` builds first.
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-
-const projects = [
-  'platform',
-  'prisma',
-  'subgraphs/users',
-  'subgraphs/products',
-  'subgraphs/orders',
-  'gateway',
-  'scripts',
-  'test',
-];
-const dist = (project) => fileURLToPath(new URL(`${project}/dist`, import.meta.url));
-
+// Jest runs the sources: ES modules of which the types are stripped, as Node does it.
 export default {
   testEnvironment: 'node',
-  transform: {},
-  roots: projects.map(dist).filter((folder) => existsSync(folder)),
-  testMatch: ['**/dist/**/*.test.js'],
-  globalSetup: '<rootDir>/test/dist/setup/global-setup.js',
-  globalTeardown: '<rootDir>/test/dist/setup/global-teardown.js',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': '<rootDir>/scripts/strip-types.mjs' },
+  testMatch: ['**/src/**/*.test.ts'],
+  globalSetup: '<rootDir>/test/src/setup/global-setup.ts',
+  globalTeardown: '<rootDir>/test/src/setup/global-teardown.ts',
   // Tests mostly wait for PostgreSQL and for each other's locks.
   maxWorkers: '100%',
   testTimeout: 30_000,

@@ -21,10 +21,10 @@ async function generate(subgraph) {
     documents: [],
     config: {
       federation: true,
-      contextType: '../context.js#Context',
+      contextType: '../context.ts#Context',
       useTypeImports: true,
       enumsAsTypes: true,
-      importExtension: '.js',
+      importExtension: '.ts',
       resolversNonOptionalTypename: { unionMember: true, interfaceImplementingType: true },
       // A scalar that nobody has given a type is one that nobody may use unseen.
       defaultScalarType: 'unknown',

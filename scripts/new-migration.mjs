@@ -1,8 +1,8 @@
-// `npm run db:migration -- NAME`: builds what the command runs, then runs it (src/new-migration.ts).
-import { runMain, setUp } from './setup.mjs';
+// `npm run db:migration -- NAME`: generates the Prisma client, then runs the command (src/new-migration.ts). The Prisma schema
+// has just changed, so the rest of the code may not fit it yet: nothing else is set up.
+import { generateClient, runMain } from './setup.mjs';
 
 await runMain(async () => {
-  // The types are not checked, because the Prisma schema has just changed: what uses it is adapted after the migration.
-  await setUp({ projects: ['prisma', 'scripts'], checkTypes: false });
-  await import('./dist/new-migration.js');
+  await generateClient();
+  await import('./src/new-migration.ts');
 });

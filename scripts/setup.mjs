@@ -1,27 +1,28 @@
-// Makes a clone fit to run: packages, generated code, build; each only when something it is made from changed.
+// Makes a clone fit to run: packages and generated code, each only when something it is made from changed.
 // Plain JavaScript without packages, because on a fresh clone there is nothing else.
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { isPinnedNode, runOnPinnedNode } from './pinned-node.mjs';
 import { unlessAbsent } from './src/error-code.js';
-import { filesUnder, node, ROOT, run, StepFailed, timed, whenChanged } from './steps.mjs';
+import { node, ROOT, run, StepFailed, timed, whenChanged } from './steps.mjs';
 
 const SUBGRAPHS = ['users', 'products', 'orders'].map((name) => `subgraphs/${name}`);
-const SERVICES = ['platform', 'prisma', ...SUBGRAPHS, 'gateway'];
-/** What `npm start` and the commands beside it run. */
-const SYSTEM = [...SERVICES, 'scripts'];
-export const ALL_PROJECTS = [...SYSTEM, 'test'];
 const NEEDED_NODE = [20, 19];
 
 /**
- * Brings `projects` up to date, and what is generated for them. `compose: false` leaves gateway/supergraph.graphql as
- * it is when it is there, for those who check it. `checkTypes: false` builds in spite of type errors. Throws StepFailed, or
- * the reason of `signal`, which ends what is under way.
+ * Brings what is generated up to date. The packages must be installed. `compose: false` leaves gateway/supergraph.graphql
+ * as it is when it is there, for those who check it. Throws StepFailed, or the reason of `signal`, which ends what is
+ * under way.
  */
-export async function setUp({ compose = true, projects = SYSTEM, checkTypes = true, signal } = {}) {
-  checkNode();
-  if (!(await isInstalled())) await timed('installing packages', () => install(signal));
+export async function setUp({ compose = true, signal } = {}) {
+  await generateClient(signal);
+  await generateFromSchemas(compose, signal);
+}
+
+/** The Prisma client, unless it is of this Prisma schema. */
+export async function generateClient(signal) {
   await whenChanged(
     {
       name: 'generating the Prisma client',
@@ -29,16 +30,6 @@ export async function setUp({ compose = true, projects = SYSTEM, checkTypes = tr
       outputs: ['prisma/src/generated/client.ts'],
     },
     () => generatePrismaClient(signal),
-  );
-  if (SUBGRAPHS.some((path) => projects.includes(path))) await generateFromSchemas(compose, signal);
-  await whenChanged(
-    {
-      // One name for all: what was built last is what is there.
-      name: 'building',
-      inputs: [...projects, 'tsconfig.base.json', 'tsconfig.json', 'package-lock.json'],
-      outputs: projects.map((path) => `${path}/dist/.tsbuildinfo`),
-    },
-    () => build(projects, checkTypes, signal),
   );
 }
 
@@ -70,15 +61,26 @@ async function generateFromSchemas(compose, signal) {
   );
 }
 
-/** Runs `main` and ends the process with 1 when a step fails; anything but a StepFailed is shown in full. */
+/**
+ * Installs the packages and runs `main` on the pinned Node. Ends the process with 1 when a step fails; anything but a
+ * StepFailed is shown in full.
+ */
 export async function runMain(main) {
   try {
-    await main();
+    await installPackages();
+    if (isPinnedNode()) await main();
+    else process.exitCode = await runOnPinnedNode();
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
     console.error(error.message);
     process.exitCode = 1;
   }
+}
+
+/** Installs what package-lock.json says, the pinned Node among it, unless it is there. Throws as setUp does. */
+export async function installPackages(signal) {
+  checkNode();
+  if (!(await isInstalled())) await timed('installing packages', () => install(signal));
 }
 
 function checkNode() {
@@ -147,27 +149,5 @@ async function generatePrismaClient(signal) {
   await node([program, 'generate', '--schema=prisma/schema'], { env, signal });
 }
 
-/** Files that were built without checking their types are checked by the next build that does. */
-async function build(projects, checkTypes, signal) {
-  await pruneDist();
-  const unchecked = checkTypes ? [] : ['--noCheck'];
-  await node(['node_modules/typescript/bin/tsc', '-b', ...unchecked, ...projects], { signal });
-}
-
-/** tsc leaves the output of a source that is gone, and Jest would still run it. */
-async function pruneDist() {
-  for (const project of ALL_PROJECTS) {
-    const files = await filesUnder(join(ROOT, project, 'src'), new Set());
-    const sources = new Set(files.map((path) => path.replace(/\.[jt]s$/, '')));
-    const dist = join(ROOT, project, 'dist');
-    for (const file of await filesUnder(dist, new Set())) {
-      const output = file.match(/^(.*)(\.d\.ts|\.js)(\.map)?$/)?.[1];
-      if (output === undefined) continue;
-      if (!sources.has(join(ROOT, project, 'src', relative(dist, output)))) await rm(file);
-    }
-  }
-}
-
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
-  // `--services`: what an image is made of, without the tests and the local stack.
-  await runMain(() => setUp({ projects: process.argv.includes('--services') ? SERVICES : ALL_PROJECTS }));
+  await runMain(() => setUp());

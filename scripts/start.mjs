@@ -3,7 +3,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ROOT } from './files.mjs';
-import { setUp } from './setup.mjs';
+import { isPinnedNode, runOnPinnedNode } from './pinned-node.mjs';
+import { installPackages, setUp } from './setup.mjs';
 import { LockHeldError, takeLock } from './src/process-lock.js';
 import { Interrupted, stopSignal } from './src/stop-signal.js';
 import { StepFailed } from './steps.mjs';
@@ -16,12 +17,17 @@ async function main() {
   const signal = await stopSignal();
   const release = await takeDataDir();
   try {
-    await setUp({ signal });
-    const { start } = await import('./dist/start.js');
-    await start(signal);
+    await installPackages(signal);
+    if (isPinnedNode()) {
+      await setUp({ signal });
+      const { start } = await import('./src/start.ts');
+      return await start(signal);
+    }
   } finally {
     await release();
   }
+  // It takes the lock for itself.
+  return runOnPinnedNode(signal);
 }
 
 async function takeDataDir() {
@@ -44,6 +50,6 @@ function report(error) {
   return 1;
 }
 
-const status = await main().then(() => 0, report);
+const status = await main().then((code) => code ?? 0, report);
 // What is left holds nothing, such as keep-alive sockets of the readiness checks.
 process.exit(status);

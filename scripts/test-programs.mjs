@@ -31,7 +31,7 @@ export const TEST_PROGRAMS = {
   kustomize: { runBy: 'test/src/k8s/render.ts', ensure: ensureKustomize },
 };
 
-/** Finds or installs what these built tests (absolute paths) need. Throws StepFailed, naming everything that is missing. */
+/** Finds or installs what these tests (absolute paths) need. Throws StepFailed, naming everything that is missing. */
 export async function ensureProgramsFor(tests) {
   const missing = [];
   for (const name of await programsNeededBy(tests)) {
@@ -46,17 +46,11 @@ export async function ensureProgramsFor(tests) {
   );
 }
 
-/** The names of the programs that these built tests need. */
+/** The names of the programs that these tests need. */
 export async function programsNeededBy(tests) {
   const modules = await withImports(tests);
-  return Object.keys(TEST_PROGRAMS).filter((name) =>
-    modules.has(join(ROOT, builtFrom(TEST_PROGRAMS[name].runBy))),
-  );
+  return Object.keys(TEST_PROGRAMS).filter((name) => modules.has(join(ROOT, TEST_PROGRAMS[name].runBy)));
 }
-
-/** Where tsc puts what it makes of a source, or of a folder of sources; other paths stay as they are. */
-export const builtFrom = (path) =>
-  path.replace(/(^|\/)src(?=\/|$)/, '$1dist').replace(/(?<!\.d)\.ts$/, '.js');
 
 /** An import or the end of one, at the beginning of a line; those in a program that a test keeps as text are indented. */
 const IMPORT = /^(?:import|export|\}) ?[^'\n]*'(\.{1,2}\/[^']+)';/gm;

@@ -1,21 +1,21 @@
-// `npm test`: sets up what is missing (programs that the tests run among it), then lint and format, drift of checked-in
-// files, and every test. With a path or a pattern, `npm test -- roles`, only the matching tests. `--long --minutes N`: the
+// `npm test`: sets up what is missing (programs that the tests run among it), then lint and format, types, drift of
+// checked-in files, and every test. With a path or a pattern, `npm test -- roles`, only the matching tests. `--long --minutes N`: the
 // race, model and crash tests for that long.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { ALL_PROJECTS, runMain, setUp } from './setup.mjs';
+import { runMain, setUp } from './setup.mjs';
 import { node, ROOT, StepFailed } from './steps.mjs';
-import { builtFrom, ensureProgramsFor } from './test-programs.mjs';
+import { ensureProgramsFor } from './test-programs.mjs';
 
 const JEST = [
   '--experimental-vm-modules',
   '--disable-warning=ExperimentalWarning',
   'node_modules/jest/bin/jest.js',
 ];
-const LONG_TESTS = 'test/dist/(concurrency|faults|model)/';
+const LONG_TESTS = 'test/src/(concurrency|faults|model)/';
 
 await runMain(async () => {
   const started = performance.now();
@@ -36,13 +36,14 @@ await runMain(async () => {
     }
   };
 
-  const chosen = [...(long ? [LONG_TESTS] : []), ...rest.map(builtPath)];
+  const chosen = [...(long ? [LONG_TESTS] : []), ...rest.map(pathFromRoot)];
   await step('set-up', async () => {
-    await setUp({ compose: false, projects: ALL_PROJECTS });
+    await setUp({ compose: false });
     await ensureProgramsFor(await testsChosenBy(chosen));
   });
   if (!long && rest.length === 0) {
     await step('lint and format', () => node([biome(), 'ci', '.'], { show: true }));
+    await step('types', () => node(['node_modules/typescript/bin/tsc'], { show: true }));
     await step('drift', async () => {
       await node(['scripts/compose.mjs', '--check'], { show: true });
       await node(['scripts/monitoring.mjs', '--check'], { show: true });
@@ -75,11 +76,11 @@ function readArguments() {
   return { long: values.long, minutes, rest: args.filter((_, index) => !ours.has(index)) };
 }
 
-/** Jest runs what tsc built. An argument that names a source, or a part of its path, means that. */
-function builtPath(argument) {
+/** Jest's patterns are of paths from the root; a path may be given from the current folder. */
+function pathFromRoot(argument) {
   if (argument.startsWith('-')) return argument;
   const path = resolve(ROOT, argument);
-  return builtFrom(existsSync(path) ? relative(ROOT, path) : argument);
+  return existsSync(path) ? relative(ROOT, path) : argument;
 }
 
 /** The files of the tests that Jest would run with these arguments. Throws StepFailed. */

@@ -1,6 +1,6 @@
 // How much is read at a time.
 import { expect, it } from '@jest/globals';
-import { createByteGate } from './byte-gate.js';
+import { createByteGate } from './byte-gate.ts';
 
 const never = new AbortController().signal;
 

@@ -12,10 +12,10 @@ import { MAX_CONNECTIONS } from '@holdfast/platform/http';
 import { MAX_REPLY_BYTES } from '@holdfast/platform/http-client';
 import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
-import { graphLimitSettings } from './graph/graph-limits.js';
-import { corsOrigins } from './http/cors.js';
-import { rateLimits } from './limits/limits.js';
-import { operationSettings } from './operations/persisted.js';
+import { graphLimitSettings } from './graph/graph-limits.ts';
+import { corsOrigins } from './http/cors.ts';
+import { rateLimits } from './limits/limits.ts';
+import { operationSettings } from './operations/persisted.ts';
 
 /** A tenth of all, so that a few clients cannot keep everyone else out. */
 const CONNECTIONS_PER_ADDRESS = 1_000;

@@ -4,8 +4,8 @@ import { toPublicError } from '@holdfast/platform/errors';
 import type { HttpRequest, Reply } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import { GraphQLError } from 'graphql';
-import { maskedProblem, OperationFault, problemOf } from './rest/faults.js';
-import { isProblemCode, type Problem, problemReply, statusOf } from './rest/problem.js';
+import { maskedProblem, OperationFault, problemOf } from './rest/faults.ts';
+import { isProblemCode, type Problem, problemReply, statusOf } from './rest/problem.ts';
 
 export const GRAPHQL_PATH = '/graphql';
 

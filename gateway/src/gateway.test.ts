@@ -2,7 +2,7 @@
 import { AppError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type StubSystem, type SubgraphName, startStubSystem } from './test/stub-system.js';
+import { type StubSystem, type SubgraphName, startStubSystem } from './test/stub-system.ts';
 
 const HEADER = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
 const SCHEMAS: Record<SubgraphName, string> = {

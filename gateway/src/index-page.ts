@@ -1,6 +1,6 @@
 // `GET /`: where everything is, as HTML for browsers and as JSON for everybody else.
 import type { HttpRequest, Reply } from '@holdfast/platform/http';
-import { escapeHtml, htmlPage } from './html.js';
+import { escapeHtml, htmlPage } from './html.ts';
 
 const LINKS = {
   graphql: ['/graphql', 'GraphQL over HTTP; with a browser, the explorer'],

@@ -1,7 +1,7 @@
 // The gateway: one graph over the subgraphs, and the REST shim over that graph.
 import { runService } from '@holdfast/platform/service';
-import { connectionsPerAddress, readGatewaySettings } from './config.js';
-import { startGateway } from './gateway.js';
+import { connectionsPerAddress, readGatewaySettings } from './config.ts';
+import { startGateway } from './gateway.ts';
 
 await runService({
   name: 'gateway',

@@ -4,9 +4,9 @@ import { GraphQLDataSourceRequestKind } from '@apollo/gateway/dist/datasources/t
 import { AppError } from '@holdfast/platform/errors';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GraphQLError } from 'graphql';
-import { createByteGate } from './byte-gate.js';
-import { createReplySizes } from './reply-sizes.js';
-import { createSubgraphDataSource, type SubgraphDataSource } from './subgraph-data-source.js';
+import { createByteGate } from './byte-gate.ts';
+import { createReplySizes } from './reply-sizes.ts';
+import { createSubgraphDataSource, type SubgraphDataSource } from './subgraph-data-source.ts';
 
 const MAX_REPLY_BYTES = 1_000_000;
 

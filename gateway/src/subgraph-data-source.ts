@@ -10,9 +10,9 @@ import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { traceHeaders } from '@holdfast/platform/tracing';
 import { GraphQLError, Kind, parse } from 'graphql';
 import type { Pool } from 'undici';
-import type { ByteGate } from './byte-gate.js';
-import type { ReplySizes } from './reply-sizes.js';
-import { measureSubgraph, type SubgraphOutcome } from './subgraph-metrics.js';
+import type { ByteGate } from './byte-gate.ts';
+import type { ReplySizes } from './reply-sizes.ts';
+import { measureSubgraph, type SubgraphOutcome } from './subgraph-metrics.ts';
 
 type SubgraphRequest = GraphQLDataSourceProcessOptions<RequestContext>;
 type SubgraphReply = Awaited<ReturnType<GraphQLDataSource['process']>>;

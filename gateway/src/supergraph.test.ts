@@ -1,7 +1,7 @@
 // New supergraphs under constant load.
 import { rename, symlink, writeFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { compose, type StubSystem, type SubgraphName, startStubSystem } from './test/stub-system.js';
+import { compose, type StubSystem, type SubgraphName, startStubSystem } from './test/stub-system.ts';
 
 const HEADER = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
 const SCHEMAS: Record<SubgraphName, string> = {

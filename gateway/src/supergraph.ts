@@ -1,12 +1,12 @@
 // The federated graph: Apollo's gateway over the supergraph file, which it follows without a restart.
 import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway';
 import type { Logger } from '@holdfast/platform/log';
-import { createPlannedExecution } from './federation/planned-execution.js';
-import { createPlanner } from './federation/planner.js';
-import { checkScalars } from './graph/check-scalars.js';
-import type { ExecutingGateway } from './graph/executor.js';
-import { type FieldWeights, fieldWeights } from './graph/field-weights.js';
-import type { SupergraphFile } from './supergraph-file.js';
+import { createPlannedExecution } from './federation/planned-execution.ts';
+import { createPlanner } from './federation/planner.ts';
+import { checkScalars } from './graph/check-scalars.ts';
+import type { ExecutingGateway } from './graph/executor.ts';
+import { type FieldWeights, fieldWeights } from './graph/field-weights.ts';
+import type { SupergraphFile } from './supergraph-file.ts';
 
 export interface SupergraphOptions {
   readonly file: SupergraphFile;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ConfigError, commonSettings, databaseSettings, readSettings } from './config.js';
+import { ConfigError, commonSettings, databaseSettings, readSettings } from './config.ts';
 
 const shape = { ...commonSettings, ...databaseSettings };
 

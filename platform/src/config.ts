@@ -1,7 +1,7 @@
 // Typed settings, read once from the environment: `service.ts` hands it to the `config` module of its service, which
 // names the settings that there are.
 import { z } from 'zod';
-import { tracingSettings } from './tracing.js';
+import { tracingSettings } from './tracing.ts';
 
 /** Settings that cannot be used. The message lists every fault, one a line, never a value that may be secret. */
 export class ConfigError extends Error {

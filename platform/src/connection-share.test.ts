@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, expect, it } from '@jest/globals';
-import { createHttpServer, type HttpServer } from './http.js';
-import { createLogger } from './log.js';
+import { createHttpServer, type HttpServer } from './http.ts';
+import { createLogger } from './log.ts';
 
 const MAX = 3;
 

@@ -1,6 +1,6 @@
 // How many of a server's connections one address may hold, so that a single client cannot hold all of them.
 import type { Server, Socket } from 'node:net';
-import { networkOf } from './network.js';
+import { networkOf } from './network.ts';
 
 export interface ConnectionShare {
   readonly maxPerAddress: number;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { brokenUniqueConstraint, isDatabaseUnavailable } from './database.js';
+import { brokenUniqueConstraint, isDatabaseUnavailable } from './database.ts';
 
 const withCode = (code: string, more: object = {}) => Object.assign(new Error('test'), { code, ...more });
 const fromAdapter = (code: string, cause: object) =>

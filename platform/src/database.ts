@@ -2,13 +2,13 @@
 import { isNativeError } from 'node:util/types';
 import pg from 'pg';
 import { z } from 'zod';
-import type { Logger } from './log.js';
-import { type Connected, MeasuredPool } from './measured-pool.js';
-import { sqlStatements } from './metrics.js';
-import { PatientClient } from './patient-client.js';
-import { RequestPool } from './request-pool.js';
-import { tracedCall } from './tracing.js';
-import { createInquiry, Unanswered } from './unanswered.js';
+import type { Logger } from './log.ts';
+import { type Connected, MeasuredPool } from './measured-pool.ts';
+import { sqlStatements } from './metrics.ts';
+import { PatientClient } from './patient-client.ts';
+import { RequestPool } from './request-pool.ts';
+import { tracedCall } from './tracing.ts';
+import { createInquiry, Unanswered } from './unanswered.ts';
 
 export interface PoolOptions {
   readonly url: string;

@@ -1,7 +1,7 @@
 // Until when an answer is of use to its caller. A mutation that had to wait (for a connection, for its turn to hash a
 // password) asks again before it goes on: its caller may have given up by then, and must not find it done later.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { AppError } from './errors.js';
+import { AppError } from './errors.ts';
 
 export interface Deadline {
   /** ms since the epoch */

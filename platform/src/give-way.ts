@@ -1,7 +1,7 @@
 // Giving way: a job that meets a lock goes back into the queue for a moment, so that the workers do what can be done.
 // A lock that a session holds for minutes would otherwise keep one worker after the other, and with them every job.
 import pg from 'pg';
-import { type Queryable, type Statement, statement } from './database.js';
+import { type Queryable, type Statement, statement } from './database.ts';
 
 /** Thrown by a handler whose job cannot be done right now, through no fault of its own. The run is not counted. */
 export class GiveWay extends Error {

@@ -7,9 +7,9 @@ import {
   type GraphQLSchema,
   isObjectType,
 } from 'graphql';
-import { isDatabaseUnavailable } from './database.js';
-import { AppError, isAbandoned, isOurFault } from './errors.js';
-import { DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.js';
+import { isDatabaseUnavailable } from './database.ts';
+import { AppError, isAbandoned, isOurFault } from './errors.ts';
+import { DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.ts';
 
 const operations = new Histogram({
   name: 'graphql_operation_duration_seconds',

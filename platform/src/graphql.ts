@@ -3,15 +3,15 @@
 import { isNativeError } from 'node:util/types';
 import { ApolloServer, type ApolloServerOptions, HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
-import { isDatabaseUnavailable } from './database.js';
-import { AppError, isAbandoned, toPublicError } from './errors.js';
-import { measureOperations } from './graphql-metrics.js';
-import type { HttpRequest, Reply } from './http.js';
-import { parseJson } from './json.js';
-import type { Logger } from './log.js';
-import { requireTextOfType } from './media-type.js';
-import type { TokenVerifier } from './tokens.js';
-import type { Viewer } from './viewer.js';
+import { isDatabaseUnavailable } from './database.ts';
+import { AppError, isAbandoned, toPublicError } from './errors.ts';
+import { measureOperations } from './graphql-metrics.ts';
+import type { HttpRequest, Reply } from './http.ts';
+import { parseJson } from './json.ts';
+import type { Logger } from './log.ts';
+import { requireTextOfType } from './media-type.ts';
+import type { TokenVerifier } from './tokens.ts';
+import type { Viewer } from './viewer.ts';
 
 /** What every resolver gets; services add their data sources. */
 export interface RequestContext {

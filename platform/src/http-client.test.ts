@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { LookupFunction, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Pool } from 'undici';
-import { createHttpPool, type HttpPoolOptions, MAX_IDLE_MS } from './http-client.js';
+import { createHttpPool, type HttpPoolOptions, MAX_IDLE_MS } from './http-client.ts';
 
 interface Instance {
   readonly address: string;

@@ -1,6 +1,6 @@
 // How long requests take, by the route's template and never by the path, which callers choose.
-import type { HttpRequest } from './http.js';
-import { Counter, DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.js';
+import type { HttpRequest } from './http.ts';
+import { Counter, DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.ts';
 
 const durations = new Histogram({
   name: 'http_request_duration_seconds',

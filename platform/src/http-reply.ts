@@ -1,7 +1,7 @@
 // Replies as values, and how one is written to its connection.
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { UnreadReplies } from './unread-replies.js';
+import type { UnreadReplies } from './unread-replies.ts';
 
 export const REQUEST_ID_HEADER = 'x-request-id';
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { createHttpServer, type Handler, HttpFault, type HttpServer, requestIdOf } from './http.js';
-import { createLogger } from './log.js';
-import { raw } from './testing-raw.js';
+import { createHttpServer, type Handler, HttpFault, type HttpServer, requestIdOf } from './http.ts';
+import { createLogger } from './log.ts';
+import { raw } from './testing-raw.ts';
 
 let http: HttpServer | undefined;
 afterEach(() => http?.close());

@@ -8,20 +8,20 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { type ConnectionShare, shareConnections } from './connection-share.js';
-import { type AppError, CallerGone } from './errors.js';
-import type { HttpFault } from './http-fault.js';
-import { REQUEST_ID_HEADER, type Reply, send } from './http-reply.js';
-import { close, listen } from './listening.js';
-import type { Logger } from './log.js';
-import { readBody } from './request-body.js';
-import { requestFault } from './request-fault.js';
-import { createUnreadReplies, type UnreadReplies } from './unread-replies.js';
-import { answerUnreadRequests, type RawReply } from './unread-requests.js';
+import { type ConnectionShare, shareConnections } from './connection-share.ts';
+import { type AppError, CallerGone } from './errors.ts';
+import type { HttpFault } from './http-fault.ts';
+import { REQUEST_ID_HEADER, type Reply, send } from './http-reply.ts';
+import { close, listen } from './listening.ts';
+import type { Logger } from './log.ts';
+import { readBody } from './request-body.ts';
+import { requestFault } from './request-fault.ts';
+import { createUnreadReplies, type UnreadReplies } from './unread-replies.ts';
+import { answerUnreadRequests, type RawReply } from './unread-requests.ts';
 
-export { HttpFault, MalformedBody } from './http-fault.js';
+export { HttpFault, MalformedBody } from './http-fault.ts';
 
-export { REQUEST_ID_HEADER, type Reply } from './http-reply.js';
+export { REQUEST_ID_HEADER, type Reply } from './http-reply.ts';
 /** Milliseconds that the caller will still wait: believed by who is called by services only. */
 export const TIMEOUT_HEADER = 'x-request-timeout-ms';
 

@@ -2,8 +2,8 @@
 // answered from what an earlier one with their key had done.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { Counter, registry } from './metrics.js';
-import { came } from './validation.js';
+import { Counter, registry } from './metrics.ts';
+import { came } from './validation.ts';
 
 const RULE = '1 to 255 printable ASCII characters';
 

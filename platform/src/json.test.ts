@@ -1,6 +1,6 @@
 // What a body of JSON may be like.
 import { describe, expect, it } from '@jest/globals';
-import { type JsonBounds, parseJson } from './json.js';
+import { type JsonBounds, parseJson } from './json.ts';
 
 const parse = (text: string, bounds?: JsonBounds) => parseJson(Buffer.from(text), bounds);
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);

@@ -1,8 +1,8 @@
 // JSON of a request body, refused before anything is built of it when it has more in it than a request can need:
 // deep nesting overflows the stack of whoever walks it, and a million members make every message about them long.
-import { badInput } from './errors.js';
-import { MalformedBody } from './http-fault.js';
-import { isWellFormed } from './validation.js';
+import { badInput } from './errors.ts';
+import { MalformedBody } from './http-fault.ts';
+import { isWellFormed } from './validation.ts';
 
 const MAX_NESTING = 64;
 /** No call takes a list, and the largest of inputs has a dozen members. */

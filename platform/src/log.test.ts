@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
 
-const LOG = JSON.stringify(new URL('./log.js', import.meta.url).href);
+const LOG = JSON.stringify(new URL('./log.ts', import.meta.url).href);
 
 /** The lines that a program logs: a process of its own, because a logger writes to the standard output. */
 async function linesOf(program: string): Promise<string[]> {

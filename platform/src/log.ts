@@ -1,8 +1,8 @@
 // One JSON line an event, of a bounded length. `npm start` makes them readable in a terminal.
 import { isNativeError } from 'node:util/types';
 import { type Logger, type LoggerOptions, pino } from 'pino';
-import { cut } from './text.js';
-import { traceIds } from './tracing.js';
+import { cut } from './text.ts';
+import { traceIds } from './tracing.ts';
 
 export type { Logger };
 

@@ -1,8 +1,8 @@
 // A pool of connections that says how many are in use and how long its users wait for one.
 import pg from 'pg';
-import { Gauge, Histogram, registry, secondsSince } from './metrics.js';
-import { PatientClient } from './patient-client.js';
-import type { Unanswered } from './unanswered.js';
+import { Gauge, Histogram, registry, secondsSince } from './metrics.ts';
+import { PatientClient } from './patient-client.ts';
+import type { Unanswered } from './unanswered.ts';
 
 /** Those that are open, by application name: a service has one for each purpose. */
 const pools = new Map<string, MeasuredPool>();

@@ -1,7 +1,7 @@
 // Which bodies are taken for JSON in UTF-8.
 import { describe, expect, it } from '@jest/globals';
-import { HttpFault } from './http-fault.js';
-import { isOfType, requireTextOfType } from './media-type.js';
+import { HttpFault } from './http-fault.ts';
+import { isOfType, requireTextOfType } from './media-type.ts';
 
 const JSON_TYPES = ['application/json', 'application/merge-patch+json'];
 

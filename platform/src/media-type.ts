@@ -1,6 +1,6 @@
 // The media type of a body (RFC 9110, 8.3): which it is, and that its text is UTF-8.
-import { HttpFault } from './http-fault.js';
-import { came } from './validation.js';
+import { HttpFault } from './http-fault.ts';
+import { came } from './validation.ts';
 
 const TYPE = /^[ \t]*([!#$%&'*+.^_`|~\w-]+\/[!#$%&'*+.^_`|~\w-]+)/;
 const PARAMETER = /[ \t]*;[ \t]*(?:([!#$%&'*+.^_`|~\w-]+)=(?:([!#$%&'*+.^_`|~\w-]+)|"([^"\\]*)"))?[ \t]*/y;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { parseMoney } from './money.js';
+import { parseMoney } from './money.ts';
 
 describe('parseMoney', () => {
   it.each([

@@ -1,7 +1,7 @@
 // Holds the mutations of a subgraph to the deadline of their request.
 import { type GraphQLFieldResolver, type GraphQLSchema, isObjectType } from 'graphql';
-import { checkDeadline, withDeadline } from './deadline.js';
-import type { RequestContext } from './graphql.js';
+import { checkDeadline, withDeadline } from './deadline.ts';
+import type { RequestContext } from './graphql.ts';
 
 type Resolver = GraphQLFieldResolver<unknown, RequestContext>;
 

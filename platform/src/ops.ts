@@ -1,7 +1,7 @@
 // The ops port: liveness, readiness and metrics, apart from the port that callers use.
-import { createHttpServer, HttpFault, type HttpServer, type Reply } from './http.js';
-import type { Logger } from './log.js';
-import { registry } from './metrics.js';
+import { createHttpServer, HttpFault, type HttpServer, type Reply } from './http.ts';
+import type { Logger } from './log.ts';
+import { registry } from './metrics.ts';
 
 /** Throws, or rejects, with the reason why the service cannot work right now. */
 export type ReadinessCheck = () => Promise<unknown> | unknown;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decodeCursor, encodeCursor, isId, pageSize, toConnection } from './pages.js';
+import { decodeCursor, encodeCursor, isId, pageSize, toConnection } from './pages.ts';
 
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 

@@ -1,6 +1,6 @@
 // Keyset pages as Relay cursor connections (https://relay.dev/graphql/connections.htm). Never OFFSET, never a count.
 import { z } from 'zod';
-import { badInput } from './errors.js';
+import { badInput } from './errors.ts';
 
 const MAX_PAGE = 100;
 const DEFAULT_PAGE = 20;

@@ -1,11 +1,11 @@
 // What there is to do in the queue, and how the work goes. A service speaks of the tasks that it works on; all its
 // instances see the same table and so report the same numbers: take the max over them, not the sum.
 import type pg from 'pg';
-import { type Statement, statement } from './database.js';
-import { givesWay } from './give-way.js';
-import type { Logger } from './log.js';
-import { Counter, DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.js';
-import { createScrapedGauges } from './scraped-gauges.js';
+import { type Statement, statement } from './database.ts';
+import { givesWay } from './give-way.ts';
+import type { Logger } from './log.ts';
+import { Counter, DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.ts';
+import { createScrapedGauges } from './scraped-gauges.ts';
 
 const SAME = 'The same number from every instance: take max by (task).';
 

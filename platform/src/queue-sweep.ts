@@ -1,9 +1,9 @@
 // The sweep of the queue, now and then, by every worker: gives the jobs of lost workers out again and lets no job wait
 // for longer than this system ever puts one off.
 import type pg from 'pg';
-import { type Statement, statement } from './database.js';
-import { LONGEST_PAUSE_MS } from './give-way.js';
-import type { Logger } from './log.js';
+import { type Statement, statement } from './database.ts';
+import { LONGEST_PAUSE_MS } from './give-way.ts';
+import type { Logger } from './log.ts';
 
 /**
  * graphile-worker itself gives the jobs of lost workers out again after four hours, and counts a lost worker as a failed

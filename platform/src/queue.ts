@@ -3,13 +3,13 @@
 import type { Job, TaskList } from 'graphile-worker';
 import type pg from 'pg';
 import { z } from 'zod';
-import { createScrapePool, createWorkerPool } from './database.js';
-import { GiveWay, givesWay, isLockConflict, LOCK_TIMEOUT_MS, putBack } from './give-way.js';
-import type { Logger } from './log.js';
-import { measureTask, observeQueue } from './queue-metrics.js';
-import { startSweeping } from './queue-sweep.js';
-import { tracedJob } from './tracing.js';
-import { keepWorking } from './worker-pool.js';
+import { createScrapePool, createWorkerPool } from './database.ts';
+import { GiveWay, givesWay, isLockConflict, LOCK_TIMEOUT_MS, putBack } from './give-way.ts';
+import type { Logger } from './log.ts';
+import { measureTask, observeQueue } from './queue-metrics.ts';
+import { startSweeping } from './queue-sweep.ts';
+import { tracedJob } from './tracing.ts';
+import { keepWorking } from './worker-pool.ts';
 
 /**
  * Runs one job. Must be idempotent: a job is run at least once. Throwing means "try again later"; after a `GiveWay`, or

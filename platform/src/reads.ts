@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { z } from 'zod';
-import type { Queryable } from './database.js';
-import { AppError } from './errors.js';
+import type { Queryable } from './database.ts';
+import { AppError } from './errors.ts';
 
 /** A Queryable for one caller, whose signal says that it is gone. */
 export type Reads = (caller: AbortSignal) => Queryable;

@@ -2,10 +2,10 @@
 // waiting. So a command takes at most its timeout, and while Redis is known to be away no command is tried at all.
 import { createClient } from 'redis';
 import { z } from 'zod';
-import { milliseconds } from './config.js';
-import type { Logger } from './log.js';
-import { Counter, Gauge, registry } from './metrics.js';
-import { tracedCall } from './tracing.js';
+import { milliseconds } from './config.ts';
+import type { Logger } from './log.ts';
+import { Counter, Gauge, registry } from './metrics.ts';
+import { tracedCall } from './tracing.ts';
 
 const gauge = new Gauge({
   name: 'redis_up',

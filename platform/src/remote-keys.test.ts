@@ -2,9 +2,9 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { maxAgeMs, remoteKeys } from './remote-keys.js';
-import { createTokenVerifier, type TokenVerifier } from './tokens.js';
-import { requireUser } from './viewer.js';
+import { maxAgeMs, remoteKeys } from './remote-keys.ts';
+import { createTokenVerifier, type TokenVerifier } from './tokens.ts';
+import { requireUser } from './viewer.ts';
 
 interface Key {
   readonly jwk: JWK;

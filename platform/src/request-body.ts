@@ -1,6 +1,6 @@
 // The body of a request: read whole, within a bound, and never unpacked.
 import type { IncomingMessage } from 'node:http';
-import { HttpFault, LAST_REPLY, MalformedBody } from './http-fault.js';
+import { HttpFault, LAST_REPLY, MalformedBody } from './http-fault.ts';
 
 const NOT_UNPACKED = { ...LAST_REPLY, 'accept-encoding': 'identity' };
 

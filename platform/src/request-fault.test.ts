@@ -1,8 +1,8 @@
 // What makes a request unfit at every path.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createHttpServer, type HttpServer } from './http.js';
-import { createLogger } from './log.js';
-import { raw } from './testing-raw.js';
+import { createHttpServer, type HttpServer } from './http.ts';
+import { createLogger } from './log.ts';
+import { raw } from './testing-raw.ts';
 
 let http: HttpServer;
 let port: number;

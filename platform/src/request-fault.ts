@@ -1,7 +1,7 @@
 // What makes a request unfit at every path: HTTP leaves it to the server to refuse these, and Node lets them pass.
 import type { IncomingMessage } from 'node:http';
-import { type AppError, badInput } from './errors.js';
-import { HttpFault } from './http-fault.js';
+import { type AppError, badInput } from './errors.ts';
+import { HttpFault } from './http-fault.ts';
 
 /**
  * Fields with one value by which something here is decided. Node joins those that come twice to one value that

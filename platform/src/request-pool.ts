@@ -1,7 +1,7 @@
 // A pool for requests: what waits for a connection until its caller has given up is refused one, and so writes nothing.
 import type pg from 'pg';
-import { currentDeadline, isOver, tooLate } from './deadline.js';
-import { type Connected, MeasuredPool } from './measured-pool.js';
+import { currentDeadline, isOver, tooLate } from './deadline.ts';
+import { type Connected, MeasuredPool } from './measured-pool.ts';
 
 export class RequestPool extends MeasuredPool {
   override connect(): Promise<pg.PoolClient>;

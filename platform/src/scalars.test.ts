@@ -1,7 +1,7 @@
 // What the graph's own scalars take, as a variable's value and as a literal, and how they refuse anything else.
 import { describe, expect, it } from '@jest/globals';
 import { parseValue } from 'graphql';
-import { DateTimeScalar, MoneyScalar, SCALARS } from './scalars.js';
+import { DateTimeScalar, MoneyScalar, SCALARS } from './scalars.ts';
 
 describe('the Money scalar', () => {
   it.each([

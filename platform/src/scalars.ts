@@ -2,8 +2,8 @@
 // anything, and the subgraph reads them again.
 import { GraphQLError, GraphQLScalarType, Kind, print, type ValueNode } from 'graphql';
 import { z } from 'zod';
-import { parseMoney } from './money.js';
-import { came, excerpt } from './validation.js';
+import { parseMoney } from './money.ts';
+import { came, excerpt } from './validation.ts';
 
 const AMOUNT = 'an amount with at most two decimals ("19.99")';
 const INSTANT = 'an instant, RFC 3339 in UTC ("2026-11-23T08:15:30.000Z")';

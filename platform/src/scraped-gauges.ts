@@ -1,7 +1,7 @@
 // Gauges that stand in tables: read by one statement at each scrape, and left out while the database does not answer.
 // A scrape never fails and never waits longer than the connection's own short timeouts (createScrapePool).
-import type { Logger } from './log.js';
-import { Gauge, registry } from './metrics.js';
+import type { Logger } from './log.ts';
+import { Gauge, registry } from './metrics.ts';
 
 /** One value for each gauge, with the labels that they share. */
 export interface Reading<Name extends string> {

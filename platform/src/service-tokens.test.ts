@@ -1,12 +1,12 @@
 // Who is let into a subgraph, and who is not.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
-import { ConfigError, readSettings, serviceTokenSettings } from './config.js';
-import { createHttpServer, type HttpServer } from './http.js';
-import { createLogger } from './log.js';
-import { createCallerCheck, createServiceTokens, SERVICE_TOKEN_HEADER } from './service-tokens.js';
-import { createSubgraph } from './subgraph.js';
-import { ANONYMOUS } from './viewer.js';
+import { ConfigError, readSettings, serviceTokenSettings } from './config.ts';
+import { createHttpServer, type HttpServer } from './http.ts';
+import { createLogger } from './log.ts';
+import { createCallerCheck, createServiceTokens, SERVICE_TOKEN_HEADER } from './service-tokens.ts';
+import { createSubgraph } from './subgraph.ts';
+import { ANONYMOUS } from './viewer.ts';
 
 const SECRET = 'a secret that is in use these days';
 const NEXT = 'a secret that comes after that one';

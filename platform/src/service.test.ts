@@ -6,7 +6,7 @@ import { expect, it } from '@jest/globals';
 
 /** A service that tells that it is starting, and waits for something that never comes. */
 const PROGRAM = `
-  import { runService } from ${JSON.stringify(new URL('./service.js', import.meta.url).href)};
+  import { runService } from ${JSON.stringify(new URL('./service.ts', import.meta.url).href)};
   setInterval(() => undefined, 60_000);
   await runService({
     name: 'waiting',

@@ -1,21 +1,20 @@
 // The life of a service process: settings, start, readiness, drain, end. Each `main.ts` is one call of this.
 import { format } from 'node:util';
-import { ConfigError } from './config.js';
-import { createHttpServer, type Handler, type HttpRequest, type Reply } from './http.js';
-import { countRefusedConnection, observeRequest } from './http-metrics.js';
-import { createLogger, type Logger, lastLineWritten } from './log.js';
-import { announceBuild } from './metrics.js';
-import { createOpsServer, type ReadinessCheck } from './ops.js';
-import { startTracing, tracedHandler } from './tracing.js';
+import { ConfigError } from './config.ts';
+import { createHttpServer, type Handler, type HttpRequest, type Reply } from './http.ts';
+import { countRefusedConnection, observeRequest } from './http-metrics.ts';
+import { createLogger, type Logger, lastLineWritten } from './log.ts';
+import { announceBuild } from './metrics.ts';
+import { createOpsServer, type ReadinessCheck } from './ops.ts';
+import { startTracing, type TracingSettings, tracedHandler } from './tracing.ts';
 
 /** The settings that the life cycle itself uses. */
-interface LifecycleSettings {
+interface LifecycleSettings extends TracingSettings {
   readonly PORT: number;
   readonly OPS_PORT: number;
   readonly HOST: string;
   readonly LOG_LEVEL: string;
   readonly DRAIN_DELAY_MS: number;
-  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
   readonly REVISION: string;
 }
 
@@ -57,7 +56,7 @@ async function serve<Settings extends LifecycleSettings>(
 ): Promise<() => Promise<void>> {
   let draining = false;
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = settings;
-  const stopTracing = endpoint ? await startTracing(definition.name, endpoint, log) : undefined;
+  const stopTracing = endpoint ? await startTracing(definition.name, endpoint, settings, log) : undefined;
   announceBuild(definition.name, settings.REVISION);
   const service = await definition.start(settings, log);
   const { handler, onFault, checks } = service;

@@ -1,8 +1,9 @@
 // With traces on, what of a stranger's trace goes on to other services. The collector is away, which stops nothing.
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createHttpServer, type HttpServer } from './http.js';
-import { createLogger } from './log.js';
-import { startTracing, tracedHandler, tracedJob, traceHeaders } from './tracing.js';
+import { z } from 'zod';
+import { createHttpServer, type HttpServer } from './http.ts';
+import { createLogger } from './log.ts';
+import { startTracing, tracedHandler, tracedJob, traceHeaders, tracingSettings } from './tracing.ts';
 
 const log = createLogger('test', 'silent');
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -14,7 +15,7 @@ let http: HttpServer;
 let url: string;
 
 beforeAll(async () => {
-  stop = await startTracing('test', 'http://127.0.0.1:1', log);
+  stop = await startTracing('test', 'http://127.0.0.1:1', z.object(tracingSettings).parse({}), log);
   const onFault = () => ({ status: 500 });
   const handler = tracedHandler(async () => ({ status: 200, body: JSON.stringify(traceHeaders()) }), onFault);
   http = createHttpServer({ handler, onFault, log, timeoutMs: 5_000 });

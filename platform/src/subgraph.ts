@@ -6,14 +6,14 @@ import {
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLSchemaModule } from '@apollo/subgraph/dist/schema-helper/index.js';
 import { parse } from 'graphql';
-import { AppError, type FaultCode } from './errors.js';
-import { answerGraphQL, createGraphQLServer, type RequestContext, requestContext } from './graphql.js';
-import { measureRootFields } from './graphql-metrics.js';
-import { type Handler, HttpFault, type HttpRequest, type Reply } from './http.js';
-import type { Logger } from './log.js';
-import { boundMutations } from './mutation-deadlines.js';
-import { type CallerCheck, SERVICE_TOKEN_HEADER } from './service-tokens.js';
-import type { TokenVerifier } from './tokens.js';
+import { AppError, type FaultCode } from './errors.ts';
+import { answerGraphQL, createGraphQLServer, type RequestContext, requestContext } from './graphql.ts';
+import { measureRootFields } from './graphql-metrics.ts';
+import { type Handler, HttpFault, type HttpRequest, type Reply } from './http.ts';
+import type { Logger } from './log.ts';
+import { boundMutations } from './mutation-deadlines.ts';
+import { type CallerCheck, SERVICE_TOKEN_HEADER } from './service-tokens.ts';
+import type { TokenVerifier } from './tokens.ts';
 
 export interface SubgraphOptions<Context extends RequestContext> {
   /** The SDL, federation 2. */

@@ -1,7 +1,7 @@
 // The sweeper: how it goes on, and that it ends.
 import { expect, it } from '@jest/globals';
-import { createLogger } from './log.js';
-import { startSweeper } from './sweeper.js';
+import { createLogger } from './log.ts';
+import { startSweeper } from './sweeper.ts';
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -1,5 +1,5 @@
 // Deletes what has become old, in batches, again and again for as long as a service runs.
-import type { Logger } from './log.js';
+import type { Logger } from './log.ts';
 
 export interface Sweeper {
   /** Resolves once nothing of it runs any more. */

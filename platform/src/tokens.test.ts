@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { remoteKeys } from './remote-keys.js';
-import { createTokenVerifier, type TokenVerifier } from './tokens.js';
+import { remoteKeys } from './remote-keys.ts';
+import { createTokenVerifier, type TokenVerifier } from './tokens.ts';
 
 type PrivateKey = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
 

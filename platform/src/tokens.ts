@@ -1,8 +1,8 @@
 // Checks access tokens: JWTs by RFC 9068 (`typ: at+jwt`), algorithm, issuer, audience and type pinned.
 import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { remoteKeys } from './remote-keys.js';
-import { ANONYMOUS, type Role, type Viewer } from './viewer.js';
+import { remoteKeys } from './remote-keys.ts';
+import { ANONYMOUS, type Role, type Viewer } from './viewer.ts';
 
 export const TOKEN_ALGORITHM = 'EdDSA';
 export const TOKEN_TYPE = 'at+jwt';

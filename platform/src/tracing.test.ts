@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { tracedCall, tracedJob, traceHeaders, traceIds, traceparent } from './tracing.js';
+import { tracedCall, tracedJob, traceHeaders, traceIds, traceparent } from './tracing.ts';
 
 it('is nothing at all while traces are off', async () => {
   const result = Promise.resolve('the call itself');

@@ -1,6 +1,7 @@
 // Traces by OpenTelemetry: off unless OTEL_EXPORTER_OTLP_ENDPOINT is set, and while they are off every function here is
 // one comparison. The spans stand at the few doors that everything goes through: HTTP, SQL, Redis, jobs. What happens
 // between two of them in the gateway (plan, fetch) is told by @apollo/gateway itself.
+import { createRequire } from 'node:module';
 import {
   type Attributes,
   type Context,
@@ -16,16 +17,33 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import type { Sampler } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { isOurFault } from './errors.js';
-import type { Handler, HttpRequest, Reply } from './http.js';
+import { isOurFault } from './errors.ts';
+import type { Handler, HttpRequest, Reply } from './http.ts';
 
-/** The standard names of OpenTelemetry; the exporter reads the others (OTEL_TRACES_SAMPLER, …) itself. */
+/** Who is traced. The names are those of the OpenTelemetry specification (SDK environment variables). */
+const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+
+/** The standard names of OpenTelemetry. The exporter reads its own (OTEL_EXPORTER_OTLP_HEADERS, …) itself. */
 export const tracingSettings = {
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  OTEL_TRACES_SAMPLER: z.enum(SAMPLERS).default('parentbased_always_on'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
+  OTEL_BSP_SCHEDULE_DELAY: z.coerce.number().int().min(1).default(5_000),
 };
+const settingsObject = z.object(tracingSettings);
+export type TracingSettings = z.output<typeof settingsObject>;
 
+const require = createRequire(import.meta.url);
 let tracer: Tracer | undefined;
 
 /** How long the end of a process waits for the collector, which may be away or hang. */
@@ -37,28 +55,54 @@ const MAX_ATTRIBUTE_LENGTH = 256;
 export async function startTracing(
   service: string,
   endpoint: string,
+  settings: Omit<TracingSettings, 'OTEL_EXPORTER_OTLP_ENDPOINT'>,
   log: Logger,
 ): Promise<() => Promise<void>> {
-  const [{ BatchSpanProcessor, NodeTracerProvider }, { OTLPTraceExporter }, { resourceFromAttributes }] =
+  const [sdk, { OTLPTraceExporter }, { resourceFromAttributes }, { AsyncLocalStorageContextManager }, core] =
     await Promise.all([
-      import('@opentelemetry/sdk-trace-node'),
+      import('@opentelemetry/sdk-trace'),
       import('@opentelemetry/exporter-trace-otlp-http'),
       import('@opentelemetry/resources'),
+      import('@opentelemetry/context-async-hooks'),
+      import('@opentelemetry/core'),
     ]);
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` });
   tellOfLosses(exporter, log);
-  const provider = new NodeTracerProvider({
+  const scheduledDelayMillis = settings.OTEL_BSP_SCHEDULE_DELAY;
+  const provider = new sdk.TracerProvider({
     resource: resourceFromAttributes({ 'service.name': service, 'service.namespace': 'holdfast' }),
-    spanProcessors: [new BatchSpanProcessor(exporter)],
+    sampler: samplerOf(sdk, settings),
+    spanProcessors: [new sdk.BatchSpanProcessor({ exporter, scheduledDelayMillis })],
     spanLimits: { attributeValueLengthLimit: MAX_ATTRIBUTE_LENGTH },
   });
-  provider.register();
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new core.W3CTraceContextPropagator());
+  // @apollo/gateway is CommonJS and took its tracer when it was loaded, from the CommonJS build of the API, which hands on
+  // the spans of its own registration alone.
+  const commonJs: typeof import('@opentelemetry/api') = require('@opentelemetry/api');
+  commonJs.trace.setGlobalTracerProvider(provider);
   tracer = provider.getTracer('holdfast');
   return () =>
     Promise.race([
       provider.shutdown().catch(() => undefined),
       new Promise<void>((resolve) => setTimeout(resolve, LAST_SPANS_MS)),
     ]);
+}
+
+function samplerOf(
+  sdk: typeof import('@opentelemetry/sdk-trace'),
+  {
+    OTEL_TRACES_SAMPLER: name,
+    OTEL_TRACES_SAMPLER_ARG: ratio,
+  }: Pick<TracingSettings, 'OTEL_TRACES_SAMPLER' | 'OTEL_TRACES_SAMPLER_ARG'>,
+): Sampler {
+  if (name.endsWith('always_on')) return ofParent(new sdk.AlwaysOnSampler());
+  if (name.endsWith('always_off')) return ofParent(new sdk.AlwaysOffSampler());
+  return ofParent(new sdk.TraceIdRatioBasedSampler(ratio));
+
+  function ofParent(root: Sampler): Sampler {
+    return name.startsWith('parentbased_') ? new sdk.ParentBasedSampler({ root }) : root;
+  }
 }
 
 /** Says when the collector begins to fail and when it is back; the exporter itself says nothing. */

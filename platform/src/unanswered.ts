@@ -2,9 +2,9 @@
 // says that it is at none of them any more, their connections stay open and take the places of others in their pool: so
 // the backends that hang are never more than the pool may open.
 import pg from 'pg';
-import { AppError } from './errors.js';
-import type { Logger } from './log.js';
-import type { PatientClient } from './patient-client.js';
+import { AppError } from './errors.ts';
+import type { Logger } from './log.ts';
+import type { PatientClient } from './patient-client.ts';
 
 /** How far the cause of an error is looked for. */
 const MAX_CAUSES = 4;

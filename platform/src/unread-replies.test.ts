@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createHttpServer, type HttpServer } from './http.js';
-import { createLogger } from './log.js';
-import { registry } from './metrics.js';
+import { createHttpServer, type HttpServer } from './http.ts';
+import { createLogger } from './log.ts';
+import { registry } from './metrics.ts';
 
 /** More than the kernel keeps for a connection on both of its sides. */
 const LARGE = 16_000_000;

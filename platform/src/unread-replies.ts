@@ -3,8 +3,8 @@
 // To refuse new replies instead would let a few clients that do not read keep all others from theirs.
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Logger } from './log.js';
-import { Counter, liveGauge, registry } from './metrics.js';
+import type { Logger } from './log.ts';
+import { Counter, liveGauge, registry } from './metrics.ts';
 
 export interface UnreadReplies {
   /**

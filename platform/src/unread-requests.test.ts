@@ -1,8 +1,8 @@
 // Requests that cannot be read: each is answered once, in the server's words, and after those before it.
 import { afterEach, expect, it } from '@jest/globals';
-import { createHttpServer, type Handler, HttpFault, type HttpServer } from './http.js';
-import { createLogger } from './log.js';
-import { raw } from './testing-raw.js';
+import { createHttpServer, type Handler, HttpFault, type HttpServer } from './http.ts';
+import { createLogger } from './log.ts';
+import { raw } from './testing-raw.ts';
 
 const TIMES = { timeoutMs: 400, headerTimeoutMs: 400 };
 

@@ -2,7 +2,7 @@
 // here they get a reply in the words of the server, and the requests before them on the connection get theirs first.
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { HttpFault, LAST_REPLY, MalformedBody } from './http-fault.js';
+import { HttpFault, LAST_REPLY, MalformedBody } from './http-fault.ts';
 
 interface Exchange {
   readonly message: IncomingMessage;

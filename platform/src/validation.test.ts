@@ -1,6 +1,6 @@
 // What a text may consist of.
 import { describe, expect, it } from '@jest/globals';
-import { isMultilineText, isPlainText, isStorable, isVisible, lengthOf } from './validation.js';
+import { isMultilineText, isPlainText, isStorable, isVisible, lengthOf } from './validation.ts';
 
 const range = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, index) => String.fromCodePoint(first + index));

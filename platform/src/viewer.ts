@@ -1,5 +1,5 @@
 // Who a request acts for. Resolvers ask these questions; nothing else decides about access.
-import { AppError } from './errors.js';
+import { AppError } from './errors.ts';
 
 export type Role = 'CUSTOMER' | 'STAFF';
 

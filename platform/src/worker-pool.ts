@@ -11,8 +11,8 @@ import {
   type WorkerPool,
 } from 'graphile-worker';
 import pg from 'pg';
-import { GiveWay } from './give-way.js';
-import type { Logger } from './log.js';
+import { GiveWay } from './give-way.ts';
+import type { Logger } from './log.ts';
 
 export interface WorkerPoolOptions {
   readonly pool: pg.Pool;

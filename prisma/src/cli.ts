@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // `npm run db:migrate`, and the migration job of a deployment: migrates the database of DATABASE_URL. `status` only
 // says whether that database has every migration, by its exit code; `wait` gives it ten minutes to get there.
-import { migrate } from './migrate.js';
-import type { RolePasswords } from './roles.js';
-import { databaseStatus, type Status, waitForDatabase } from './status.js';
+import { migrate } from './migrate.ts';
+import type { RolePasswords } from './roles.ts';
+import { databaseStatus, type Status, waitForDatabase } from './status.ts';
 
 const WAIT_MS = 600_000;
 

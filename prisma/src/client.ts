@@ -2,7 +2,7 @@
 // connection for ever, and a service wants its raw statements and its Prisma calls in one pool anyway.
 import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
-import { PrismaClient } from './generated/client.js';
+import { PrismaClient } from './generated/client.ts';
 
 /**
  * A client over `pool`. `$disconnect()` leaves the pool open; whoever made the pool ends it.

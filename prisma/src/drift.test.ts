@@ -3,10 +3,10 @@ import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { MIGRATIONS_DIR, readSchema } from './history.js';
-import type { SchemaFile } from './schema-engine.js';
-import { testServer } from './testing.js';
-import { schemaDrift, writeMigration } from './write-migration.js';
+import { MIGRATIONS_DIR, readSchema } from './history.ts';
+import type { SchemaFile } from './schema-engine.ts';
+import { testServer } from './testing.ts';
+import { schemaDrift, writeMigration } from './write-migration.ts';
 
 const { adminUrl } = testServer();
 const now = new Date('2027-01-02T03:04:05Z');

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MigrationDirectory, MigrationList } from '@prisma/schema-engine-wasm/schema_engine_bg';
-import type { SchemaFile } from './schema-engine.js';
+import type { SchemaFile } from './schema-engine.ts';
 
 export const SCHEMA_DIR = fileURLToPath(new URL('../schema', import.meta.url));
 export const MIGRATIONS_DIR = fileURLToPath(new URL('../migrations', import.meta.url));

@@ -1,11 +1,11 @@
 // The migrator: what it leaves, and that several at once leave the same.
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { readMigrations } from './history.js';
-import { migrate } from './migrate.js';
-import { databaseStatus } from './status.js';
-import { createTestDatabase, type TestDatabase, testServer } from './testing.js';
-import { SERVICES, serviceRole } from './urls.js';
+import { readMigrations } from './history.ts';
+import { migrate } from './migrate.ts';
+import { databaseStatus } from './status.ts';
+import { createTestDatabase, type TestDatabase, testServer } from './testing.ts';
+import { SERVICES, serviceRole } from './urls.ts';
 
 let database: TestDatabase;
 

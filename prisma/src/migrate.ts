@@ -2,9 +2,9 @@
 // time and by several at once.
 import { Logger, runMigrations } from 'graphile-worker';
 import pg from 'pg';
-import { NO_FILTERS, readMigrations, readSchema } from './history.js';
-import { grantRoles, QUEUE_SCHEMA, type RolePasswords } from './roles.js';
-import { withSchemaEngine } from './schema-engine.js';
+import { NO_FILTERS, readMigrations, readSchema } from './history.ts';
+import { grantRoles, QUEUE_SCHEMA, type RolePasswords } from './roles.ts';
+import { withSchemaEngine } from './schema-engine.ts';
 
 const NEEDED_VERSION = 18;
 

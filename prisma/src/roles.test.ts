@@ -1,9 +1,9 @@
 // The wall between the services, tried from each side.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { ensureLogin } from './roles.js';
-import { createTestDatabase, type TestDatabase } from './testing.js';
-import { SERVICES, type Service } from './urls.js';
+import { ensureLogin } from './roles.ts';
+import { createTestDatabase, type TestDatabase } from './testing.ts';
+import { SERVICES, type Service } from './urls.ts';
 
 let database: TestDatabase;
 

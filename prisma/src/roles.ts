@@ -2,7 +2,7 @@
 // share the queue, which is what carries messages between them.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { SERVICES, type Service, serviceRole } from './urls.js';
+import { SERVICES, type Service, serviceRole } from './urls.ts';
 
 export type RolePasswords = Record<Service, string>;
 

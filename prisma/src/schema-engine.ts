@@ -11,8 +11,8 @@ import {
 } from '@prisma/driver-adapter-utils';
 import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
 import pg from 'pg';
-import { knowingCharType } from './char-columns.js';
-import { databaseUrl } from './urls.js';
+import { knowingCharType } from './char-columns.ts';
+import { databaseUrl } from './urls.ts';
 
 export type SchemaEngine = bindings.SchemaEngine;
 

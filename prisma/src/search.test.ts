@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import pg from 'pg';
-import { readMigrations } from './history.js';
-import { createTestDatabase, type TestDatabase } from './testing.js';
+import { readMigrations } from './history.ts';
+import { createTestDatabase, type TestDatabase } from './testing.ts';
 
 let database: TestDatabase;
 let admin: pg.Client;

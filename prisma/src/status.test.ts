@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { migrate } from './migrate.js';
-import { databaseStatus, waitForDatabase } from './status.js';
-import { createTestDatabase, type TestDatabase, testServer } from './testing.js';
-import { SERVICES } from './urls.js';
+import { migrate } from './migrate.ts';
+import { databaseStatus, waitForDatabase } from './status.ts';
+import { createTestDatabase, type TestDatabase, testServer } from './testing.ts';
+import { SERVICES } from './urls.ts';
 
 let database: TestDatabase;
 
@@ -27,7 +27,7 @@ async function sql(text: string): Promise<void> {
 }
 
 function run(args: string[], env: Record<string, string>): Promise<{ code: number; output: string }> {
-  const cli = fileURLToPath(new URL('./cli.js', import.meta.url));
+  const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
   return new Promise((resolve) => {
     execFile(process.execPath, [cli, ...args], { env }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
@@ -72,7 +72,7 @@ test('who waits is told why, once, and goes on as soon as the migrator is done',
 });
 
 test('`wait` ends when it is told to, by its own hand: process 1 of a container ends no other way', async () => {
-  const cli = fileURLToPath(new URL('./cli.js', import.meta.url));
+  const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
   const child = spawn(process.execPath, [cli, 'wait'], {
     env: { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' },
     stdio: ['ignore', 'pipe', 'inherit'],

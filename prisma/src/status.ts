@@ -2,7 +2,7 @@
 // with the rights of a service's own role.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { readMigrations } from './history.js';
+import { readMigrations } from './history.ts';
 
 export type Status = { ready: true } | { ready: false; reason: string };
 

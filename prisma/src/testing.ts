@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import type { RolePasswords } from './roles.js';
-import { databaseUrl, type Service, serviceUrl } from './urls.js';
+import type { RolePasswords } from './roles.ts';
+import { databaseUrl, type Service, serviceUrl } from './urls.ts';
 
 const SERVER_VARIABLE = 'HOLDFAST_TEST_SERVER';
 const RELEASE_TIMEOUT_MS = 2_000;

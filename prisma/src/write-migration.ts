@@ -1,8 +1,8 @@
 // Writing history: what the schema has that the migrations have not, and the next migration from it.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MIGRATIONS_DIR, NO_FILTERS, readMigrations, readSchema } from './history.js';
-import { type SchemaFile, withSchemaEngine } from './schema-engine.js';
+import { MIGRATIONS_DIR, NO_FILTERS, readMigrations, readSchema } from './history.ts';
+import { type SchemaFile, withSchemaEngine } from './schema-engine.ts';
 
 /** Empty migrations say this and nothing else. */
 const EMPTY = /^-- This is an empty migration\.$/m;

@@ -14,17 +14,17 @@ import { placeAnOrder } from './shop.mjs';
 const UID = 10001;
 const END_WITHIN_MS = 25_000;
 const TRY_TO_WRITE = `
-  for (const path of ['/tmp/written', '/app/written', 'dist/main.js'])
+  for (const path of ['/tmp/written', '/app/written', 'src/main.ts'])
     try { fs.writeFileSync(path, 'x'); console.log(path); } catch (error) { console.log(error.code); }`;
 
 /** Throws unless all of it works; gives the memory of each service. `folder` is for data; `containers` are by target. */
 export async function runSystem(containers, folder, labels) {
-  // Built by now, and not before.
+  // Not before the packages are installed.
   const [{ openDatabaseServer }, { openSecrets }, { freePort }, { serviceUrl }] = await Promise.all([
-    import('../dist/database-server.js'),
-    import('../dist/secrets.js'),
-    import('../dist/ports.js'),
-    import('../../prisma/dist/urls.js'),
+    import('../src/database-server.ts'),
+    import('../src/secrets.ts'),
+    import('../src/ports.ts'),
+    import('../../prisma/src/urls.ts'),
   ]);
   await timed('writing to the root file system is refused', () => checkReadOnly(containers));
   const secrets = await openSecrets(folder);
@@ -108,8 +108,8 @@ async function giveKeys(folder, signingKeysFile) {
 }
 
 async function runServices(containers, { databaseUrls, files, redisUrl, serviceSecret, labels }) {
-  const { freePorts } = await import('../dist/stack.js');
-  const { environmentOf, httpUrl, opsUrl } = await import('../dist/services.js');
+  const { freePorts } = await import('../src/stack.ts');
+  const { environmentOf, httpUrl, opsUrl } = await import('../src/services.ts');
   const ports = await freePorts();
   const collector = await startCollector();
   const settings = {
@@ -168,7 +168,7 @@ async function checkRevision(opsUrl, { REVISION }) {
 
 /** As k8s/jobs/promote-staff.yaml does. */
 async function promote(container, databaseUrl, username) {
-  const command = ['node', 'dist/promote.js', username];
+  const command = ['node', 'src/promote.ts', username];
   const promotion = startProcess(container, { command, env: { DATABASE_URL: databaseUrl } });
   assert.equal(await promotion.ended, 0, promotion.lines.join('\n'));
   assert.match(promotion.lines.at(-1) ?? '', /is staff now/);

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { databaseUrl, SERVICES, serviceRole } from '@holdfast/database';
 import pg from 'pg';
-import { createBackoff } from './backoff.js';
+import { createBackoff } from './backoff.ts';
 import { errorCode } from './error-code.js';
-import type { EventLog } from './event-log.js';
-import { freePort } from './ports.js';
-import { type EmbeddedPostgres, startPostgres } from './postgres.js';
+import type { EventLog } from './event-log.ts';
+import { freePort } from './ports.ts';
+import { type EmbeddedPostgres, startPostgres } from './postgres.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const RECOVERY_POLL_MS = 1_000;

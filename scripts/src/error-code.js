@@ -1,5 +1,5 @@
 // The code of a system error. Not by `instanceof Error`: under Jest, Node's own errors are of another realm.
-// Plain JavaScript, as all that `npm start` runs from this folder before anything has been built.
+// Plain JavaScript, as all that `npm start` runs from this folder on the Node of the machine, which may not know TypeScript.
 
 /**
  * `ENOENT`, `EADDRINUSE` and the like; undefined when it is no such error.

@@ -1,7 +1,7 @@
 // Files that are there, are not there, or cannot be read: three cases, and only the second may be filled in.
 import { lstat, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { isDiskFull } from './disk-space.js';
+import { isDiskFull } from './disk-space.ts';
 import { unlessAbsent } from './error-code.js';
 
 /** The text of a file; undefined when there is none. Throws when it cannot be read. */

@@ -1,7 +1,7 @@
 // The program between `npm start` and a program that it runs (guarded-process.js). It starts that program, and ends it when
 // `npm start` says so or is gone, by whatever signal: a SIGKILL leaves `npm start` no moment to do so itself. `npm start` is
 // gone when the channel to it closes.
-// Plain JavaScript, because `npm start` runs it before anything has been built.
+// Plain JavaScript, because `npm start` runs it on the Node of the machine, which may not know TypeScript.
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from './error-code.js';

@@ -1,5 +1,5 @@
 // Programs that end when this process does, also by SIGKILL: each runs under a guard (guard.js), which notices the end.
-// Plain JavaScript, because `npm start` runs it before anything has been built.
+// Plain JavaScript, because `npm start` runs it on the Node of the machine, which may not know TypeScript.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { isPresent } from './files.js';
+import { isPresent } from './files.ts';
 import { spawnGuarded } from './guarded-process.js';
 import { isRunning, waitUntilGone } from './processes.js';
 

@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SERVICES, serviceUrl } from '@holdfast/database';
-import { readIfPresent, writeDurably } from './files.js';
-import { openSecrets } from './secrets.js';
+import { readIfPresent, writeDurably } from './files.ts';
+import { openSecrets } from './secrets.ts';
 
 const LINE = /^(\w+)=(.*)$/gm;
 

@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import { editDistance } from './edit-distance.js';
-import { decidedNames, folderOf, PROCESSES } from './services.js';
+import { editDistance } from './edit-distance.ts';
+import { decidedNames, folderOf, PROCESSES } from './services.ts';
 
 export type KnownSettings = {
   /** By the name of each setting that services take: what is wrong with a value, a line for each fault. */
@@ -15,11 +15,11 @@ export type KnownSettings = {
 
 const configModule = z.object({ settings: z.record(z.string(), z.instanceof(z.ZodType)) });
 
-/** Reads the tables of the four services, which must have been built. */
+/** Reads the tables of the four services. */
 export async function readKnownSettings(): Promise<KnownSettings> {
   const checks = new Map<string, (value: string) => string[]>();
   for (const name of PROCESSES) {
-    const path = join(folderOf(name), 'dist/config.js');
+    const path = join(folderOf(name), 'src/config.ts');
     const { settings } = configModule.parse(await import(pathToFileURL(path).href));
     for (const [setting, type] of Object.entries(settings))
       checks.set(setting, (value) => type.safeParse(value).error?.issues.map(({ message }) => message) ?? []);

@@ -1,10 +1,10 @@
 // How to reach the stack that `npm start` runs on a data directory, for the commands beside it.
 import { join } from 'node:path';
 import { serviceUrl } from '@holdfast/database';
-import { DATABASE, postgresFolder } from './database-server.js';
-import { readIfPresent } from './files.js';
+import { DATABASE, postgresFolder } from './database-server.ts';
+import { readIfPresent } from './files.ts';
 import { lockOwner } from './process-lock.js';
-import { readRolePasswords } from './secrets.js';
+import { readRolePasswords } from './secrets.ts';
 
 /** The users service's URL of the database. Throws with one line when there is no server running. */
 export async function usersDatabaseUrl(dataDir: string): Promise<string> {

@@ -1,7 +1,7 @@
 // `npm run k8s:secrets`: makes the secrets of the local overlay, for a cluster of one's own.
 import { join } from 'node:path';
-import { makeSecrets } from './k8s-secrets.js';
-import { ROOT } from './settings.js';
+import { makeSecrets } from './k8s-secrets.ts';
+import { ROOT } from './settings.ts';
 
 const folder = join(ROOT, 'k8s/overlays/local/secrets');
 await makeSecrets(folder);

@@ -4,7 +4,7 @@ import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { checkMigrationName, writeMigration } from '@holdfast/database/write-migration';
-import { removePostgres, startPostgres } from './postgres.js';
+import { removePostgres, startPostgres } from './postgres.ts';
 
 async function main([name, ...more]: string[]): Promise<void> {
   if (name === undefined || more.length > 0) throw new Error('usage: npm run db:migration -- NAME');

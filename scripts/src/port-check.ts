@@ -1,6 +1,6 @@
 // Whether all of a local stack's ports can be used: said at once, with the reason, and not by a service that fails later.
-import { type PortFault, portFault } from './ports.js';
-import { HOST, type Ports, PROCESSES, portFormula } from './services.js';
+import { type PortFault, portFault } from './ports.ts';
+import { HOST, type Ports, PROCESSES, portFormula } from './services.ts';
 
 const SAID: Record<PortFault, readonly [one: string, several: string]> = {
   'in use': ['is in use', 'are in use'],

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
-import { checkPorts } from './port-check.js';
-import { BLOCKED_PORTS, freePort } from './ports.js';
-import { allPorts, portsFrom } from './services.js';
+import { checkPorts } from './port-check.ts';
+import { BLOCKED_PORTS, freePort } from './ports.ts';
+import { allPorts, portsFrom } from './services.ts';
 
 /** Prints which of the ports up to 7,000, and 10,080, this Node's fetch refuses to call; it connects to none. */
 const LIST_BLOCKED = `

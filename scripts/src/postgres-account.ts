@@ -1,7 +1,7 @@
 // As whom an embedded PostgreSQL runs: it refuses to run as root, so root starts it as another account.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { PostgresBinaries } from './postgres-binaries.js';
+import type { PostgresBinaries } from './postgres-binaries.ts';
 
 const run = promisify(execFile);
 

@@ -4,7 +4,7 @@ import { chmod, readFile, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from './error-code.js';
-import { readIfPresent } from './files.js';
+import { readIfPresent } from './files.ts';
 
 /** `root` is the package's folder; `version` that of the package, e.g. "18.4.0-beta.17". */
 export type PostgresBinaries = { root: string; version: string; postgres: string; initdb: string };

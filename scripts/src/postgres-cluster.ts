@@ -3,7 +3,7 @@
 import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, unlessAbsent } from './error-code.js';
-import type { Account } from './postgres-account.js';
+import type { Account } from './postgres-account.ts';
 
 export type Cluster = { path: string; owner: Account };
 

@@ -19,8 +19,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { isPresent } from './files.js';
-import { type EmbeddedPostgres, removePostgres, startPostgres } from './postgres.js';
+import { isPresent } from './files.ts';
+import { type EmbeddedPostgres, removePostgres, startPostgres } from './postgres.ts';
 import { childrenOf, isRunning, waitUntilGone } from './processes.js';
 
 let folder: string;
@@ -159,7 +159,7 @@ test('an empty folder is a database that is not there yet', async () => {
 test('a start that is killed while it makes the database leaves nothing that runs, and the next one makes it', async () => {
   const fresh = join(folder, 'interrupted');
   const script = join(folder, 'starter.mjs');
-  const module = new URL('./postgres.js', import.meta.url).href;
+  const module = new URL('./postgres.ts', import.meta.url).href;
   await writeFile(
     script,
     `import { startPostgres } from ${JSON.stringify(module)};

@@ -20,10 +20,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { errorCode, unlessAbsent } from './error-code.js';
-import { flushFolder, isFolder, isPresent } from './files.js';
-import { type Account, canEnter, canRun, chooseAccount, chownTo } from './postgres-account.js';
-import { binariesIn, findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
-import { findCluster } from './postgres-cluster.js';
+import { flushFolder, isFolder, isPresent } from './files.ts';
+import { type Account, canEnter, canRun, chooseAccount, chownTo } from './postgres-account.ts';
+import { binariesIn, findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
+import { findCluster } from './postgres-cluster.ts';
 
 const run = promisify(execFile);
 const SHARED_FOLDERS = ['/var/lib/holdfast', join(tmpdir(), `holdfast-${process.getuid?.() ?? 0}`)];

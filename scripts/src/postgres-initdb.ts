@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from './error-code.js';
-import { readIfPresent, writeDurably } from './files.js';
+import { readIfPresent, writeDurably } from './files.ts';
 import { spawnGuarded } from './guarded-process.js';
-import { chownTo } from './postgres-account.js';
-import { createHome, type PostgresHome } from './postgres-home.js';
+import { chownTo } from './postgres-account.ts';
+import { createHome, type PostgresHome } from './postgres-home.ts';
 
 export const SUPERUSER = 'postgres';
 const KILLED_WITHIN_MS = 5_000;

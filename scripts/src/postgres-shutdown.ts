@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from './error-code.js';
 import type { EndingStep } from './guarded-process.js';
-import { readPidFile } from './postmaster.js';
+import { readPidFile } from './postmaster.ts';
 import { childrenOf, commandOf, isRunning, waitUntilGone } from './processes.js';
 
 const FAST_SHUTDOWN_MS = 20_000;

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { freePort } from './ports.js';
-import { type EmbeddedPostgres, removePostgres, startPostgres } from './postgres.js';
+import { freePort } from './ports.ts';
+import { type EmbeddedPostgres, removePostgres, startPostgres } from './postgres.ts';
 import { childrenOf, isRunning, waitUntilGone } from './processes.js';
 
 let folder: string;
@@ -85,7 +85,7 @@ test('a second server on the same data is refused with one line', async () => {
 /** A process that has a server, and the server's pid. */
 async function startElsewhere(): Promise<{ starter: ChildProcess; pid: number }> {
   const script = join(folder, 'starter.mjs');
-  const module = new URL('./postgres.js', import.meta.url).href;
+  const module = new URL('./postgres.ts', import.meta.url).href;
   await writeFile(
     script,
     `import { startPostgres } from ${JSON.stringify(module)};

@@ -4,13 +4,13 @@
 
 import { mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { refuseFullDisk } from './disk-space.js';
-import { isFolder } from './files.js';
-import { freePort } from './ports.js';
-import { clusterFolder, findHome, makeAccessible, removeHome } from './postgres-home.js';
-import { createCluster, readPassword, SUPERUSER } from './postgres-initdb.js';
-import { killWithChildren, shutDown, stopOrphan } from './postgres-shutdown.js';
-import { launchPostmaster, type PostgresExit, type Postmaster } from './postmaster.js';
+import { refuseFullDisk } from './disk-space.ts';
+import { isFolder } from './files.ts';
+import { freePort } from './ports.ts';
+import { clusterFolder, findHome, makeAccessible, removeHome } from './postgres-home.ts';
+import { createCluster, readPassword, SUPERUSER } from './postgres-initdb.ts';
+import { killWithChildren, shutDown, stopOrphan } from './postgres-shutdown.ts';
+import { launchPostmaster, type PostgresExit, type Postmaster } from './postmaster.ts';
 import { LockHeldError, takeLock } from './process-lock.js';
 
 export type PostgresOptions = {

@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readIfPresent } from './files.js';
+import { readIfPresent } from './files.ts';
 import { type GuardedProcess, spawnGuarded } from './guarded-process.js';
-import type { PostgresHome } from './postgres-home.js';
-import { ENDING } from './postgres-shutdown.js';
+import type { PostgresHome } from './postgres-home.ts';
+import { ENDING } from './postgres-shutdown.ts';
 
 const POLL_MS = 20;
 /** How long a server may say nothing of itself. */

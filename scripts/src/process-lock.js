@@ -1,5 +1,5 @@
 // A lock file that holds the pid of its owner. The lock of a process that died is no lock.
-// Plain JavaScript, because `npm start` takes its lock before anything has been built.
+// Plain JavaScript, because `npm start` takes its lock on the Node of the machine, which may not know TypeScript.
 import { link, mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, unlessAbsent } from './error-code.js';

@@ -1,7 +1,7 @@
 // What the operating system knows of processes that are not our children: alive or not, who, whose children.
 // Linux is read from /proc, because slim images have no `ps`; elsewhere `ps` is asked. What cannot be found out is an
 // error: a lock or a database of a process that seems to be gone would be taken over.
-// Plain JavaScript, because `npm start` runs it before anything has been built.
+// Plain JavaScript, because `npm start` runs it on the Node of the machine, which may not know TypeScript.
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -2,12 +2,12 @@
 // unless another is given.
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { signingKeysFile } from './secrets.js';
-import { readDataDir } from './settings.js';
-import { runCommand, runUsersProgram } from './users-program.js';
+import { signingKeysFile } from './secrets.ts';
+import { readDataDir } from './settings.ts';
+import { runCommand, runUsersProgram } from './users-program.ts';
 
 await runCommand('keys:rotate', async () => {
   const { values } = parseArgs({ options: { file: { type: 'string' } } });
   const file = values.file === undefined ? signingKeysFile(readDataDir(process.env)) : resolve(values.file);
-  return runUsersProgram('rotate-keys.js', [file]);
+  return runUsersProgram('rotate-keys.ts', [file]);
 });

@@ -1,7 +1,7 @@
 // A file with one secret in JSON. One that is there and cannot be used is never replaced: it may be all that opens the data.
 import { join } from 'node:path';
 import { errorCode } from './error-code.js';
-import { readIfPresent } from './files.js';
+import { readIfPresent } from './files.ts';
 
 export type SecretFile<Content> = {
   name: string;

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { makeSecrets } from './k8s-secrets.js';
-import { openSecrets, readRolePasswords } from './secrets.js';
+import { makeSecrets } from './k8s-secrets.ts';
+import { openSecrets, readRolePasswords } from './secrets.ts';
 
 const FILES = ['keys.json', 'role-passwords.json', 'service-secret.json'];
 

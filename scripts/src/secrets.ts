@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { Service } from '@holdfast/database';
 import type { RolePasswords } from '@holdfast/database/roles';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
-import { writeDurably } from './files.js';
-import { readSecretFile, type SecretFile } from './secret-file.js';
+import { writeDurably } from './files.ts';
+import { readSecretFile, type SecretFile } from './secret-file.ts';
 
 export type StackSecrets = {
   rolePasswords: RolePasswords;

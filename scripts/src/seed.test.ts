@@ -4,8 +4,8 @@ import { createTestDatabase, type TestDatabase } from '@holdfast/database/testin
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { verify } from '@node-rs/argon2';
 import pg from 'pg';
-import { DEMO_CATALOGUE } from './demo-catalogue.js';
-import { DEMO_ACCOUNTS, seed } from './seed.js';
+import { DEMO_CATALOGUE } from './demo-catalogue.ts';
+import { DEMO_ACCOUNTS, seed } from './seed.ts';
 
 let database: TestDatabase;
 let admin: pg.Client;

@@ -3,7 +3,7 @@
 import type { Service } from '@holdfast/database';
 import { hash } from '@node-rs/argon2';
 import pg from 'pg';
-import { DEMO_CATALOGUE } from './demo-catalogue.js';
+import { DEMO_CATALOGUE } from './demo-catalogue.ts';
 
 export type DemoAccount = { username: string; email: string; password: string; role: 'CUSTOMER' | 'STAFF' };
 

@@ -6,16 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { createBackoff } from './backoff.js';
-import { createEventLog } from './event-log.js';
-import { freePort } from './ports.js';
+import { createBackoff } from './backoff.ts';
+import { createEventLog } from './event-log.ts';
+import { freePort } from './ports.ts';
 import { isRunning, waitUntilGone } from './processes.js';
 import {
   createService,
   type ServiceDefinition,
   type ServiceOptions,
   type ServiceProcess,
-} from './service-process.js';
+} from './service-process.ts';
 
 const PROGRAM = `
 import { createServer } from 'node:http';
@@ -144,7 +144,7 @@ test.each(['good', 'deaf', 'slow'])(
   async (behaviour) => {
     const tiny = await create(behaviour);
     const supervisor = join(folder, 'supervisor.mjs');
-    const module = new URL('./service-process.js', import.meta.url).href;
+    const module = new URL('./service-process.ts', import.meta.url).href;
     await writeFile(
       supervisor,
       `import { createService } from ${JSON.stringify(module)};

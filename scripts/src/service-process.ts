@@ -3,11 +3,11 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Backoff, createBackoff } from './backoff.js';
-import type { EventLog } from './event-log.js';
+import { type Backoff, createBackoff } from './backoff.ts';
+import type { EventLog } from './event-log.ts';
 
 const READY_POLL_MS = 50;
-const ORPHAN_GUARD = new URL('./orphan-guard.js', import.meta.url).href;
+const ORPHAN_GUARD = new URL('./orphan-guard.ts', import.meta.url).href;
 
 export type ServiceDefinition = {
   name: string;

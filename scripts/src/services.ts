@@ -1,7 +1,7 @@
 // The four processes of the system: their ports, and the environment that each gets and no more.
 import { join } from 'node:path';
 import type { Service } from '@holdfast/database';
-import { ROOT } from './root.js';
+import { ROOT } from './root.ts';
 
 export const PROCESSES = ['users', 'products', 'orders', 'gateway'] as const;
 export type ProcessName = (typeof PROCESSES)[number];
@@ -59,7 +59,7 @@ export function folderOf(name: ProcessName): string {
 
 /** The program of a process. */
 export function entryOf(name: ProcessName): string {
-  return join(folderOf(name), 'dist/main.js');
+  return join(folderOf(name), 'src/main.ts');
 }
 
 /** The whole environment of a process. */

@@ -1,10 +1,10 @@
 // What `npm start` accepts, and how it says no.
 import { hostname } from 'node:os';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { editDistance } from './edit-distance.js';
-import { type KnownSettings, readKnownSettings } from './known-settings.js';
-import { environmentOf, PROCESSES, portFormula, portsFrom } from './services.js';
-import { ROOT, readLocalSettings } from './settings.js';
+import { editDistance } from './edit-distance.ts';
+import { type KnownSettings, readKnownSettings } from './known-settings.ts';
+import { environmentOf, PROCESSES, portFormula, portsFrom } from './services.ts';
+import { ROOT, readLocalSettings } from './settings.ts';
 
 let known: KnownSettings;
 beforeAll(async () => {

@@ -1,10 +1,10 @@
 // What `npm start` is told, by its arguments and the environment.
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { type KnownSettings, meantSetting } from './known-settings.js';
-import { ROOT } from './root.js';
+import { type KnownSettings, meantSetting } from './known-settings.ts';
+import { ROOT } from './root.ts';
 
-export { ROOT } from './root.js';
+export { ROOT } from './root.ts';
 
 export type LocalSettings = {
   dataDir: string;

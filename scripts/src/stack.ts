@@ -8,14 +8,14 @@ import {
   openDatabaseServer,
   refuseToTakeRolesOver,
   waitForServer,
-} from './database-server.js';
-import { refuseFullDisk } from './disk-space.js';
-import type { EventLog } from './event-log.js';
-import { freePort } from './ports.js';
-import type { EmbeddedPostgres } from './postgres.js';
-import { hasRolePasswords, openSecrets } from './secrets.js';
-import { seed } from './seed.js';
-import { createService, type ServiceDefinition, type ServiceProcess } from './service-process.js';
+} from './database-server.ts';
+import { refuseFullDisk } from './disk-space.ts';
+import type { EventLog } from './event-log.ts';
+import { freePort } from './ports.ts';
+import type { EmbeddedPostgres } from './postgres.ts';
+import { hasRolePasswords, openSecrets } from './secrets.ts';
+import { seed } from './seed.ts';
+import { createService, type ServiceDefinition, type ServiceProcess } from './service-process.ts';
 import {
   allPorts,
   entryOf,
@@ -26,7 +26,7 @@ import {
   PROCESSES,
   type ProcessName,
   type ServiceSettings,
-} from './services.js';
+} from './services.ts';
 
 export type StackOptions = {
   /** Holds the embedded cluster and the secrets; created when missing. */

@@ -1,16 +1,16 @@
-// `npm start` once everything is built: the whole system on this machine until it is told to stop. Called by
+// `npm start` once everything is set up: the whole system on this machine until it is told to stop. Called by
 // scripts/start.mjs, which holds the lock of the data directory.
 import { relative } from 'node:path';
-import { postgresFolder } from './database-server.js';
-import { createEventLog, stdoutWriter } from './event-log.js';
-import { readKnownSettings } from './known-settings.js';
-import { checkPorts } from './port-check.js';
-import { removePostgres } from './postgres.js';
-import { removeSecrets } from './secrets.js';
-import { type Ports, PROCESSES, portsFrom } from './services.js';
-import { type LocalSettings, readLocalSettings } from './settings.js';
-import { type Stack, startStack } from './stack.js';
-import { welcome } from './welcome.js';
+import { postgresFolder } from './database-server.ts';
+import { createEventLog, stdoutWriter } from './event-log.ts';
+import { readKnownSettings } from './known-settings.ts';
+import { checkPorts } from './port-check.ts';
+import { removePostgres } from './postgres.ts';
+import { removeSecrets } from './secrets.ts';
+import { type Ports, PROCESSES, portsFrom } from './services.ts';
+import { type LocalSettings, readLocalSettings } from './settings.ts';
+import { type Stack, startStack } from './stack.ts';
+import { welcome } from './welcome.ts';
 
 /** Runs the system until `signal` is aborted. Throws with one line, or the reason of `signal` when it was not ready yet. */
 export async function start(signal: AbortSignal): Promise<void> {

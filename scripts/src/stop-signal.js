@@ -1,6 +1,6 @@
 // When `npm start` is to end: at a signal, or when the npm that started it is gone, which hands on neither its SIGTERM nor
 // its SIGKILL.
-// Plain JavaScript, because `npm start` can be told to end before anything has been built.
+// Plain JavaScript, because `npm start` can be told to end on the Node of the machine, which may not know TypeScript.
 import { errorCode } from './error-code.js';
 import { commandOf, parentOf } from './processes.js';
 

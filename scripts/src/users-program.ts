@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { ROOT } from './settings.js';
+import { ROOT } from './settings.ts';
 
 /** Resolves to its exit code. */
 export async function runUsersProgram(
@@ -10,7 +10,7 @@ export async function runUsersProgram(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<number> {
-  const child = spawn(process.execPath, [join(ROOT, 'subgraphs/users/dist', program), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, 'subgraphs/users/src', program), ...args], {
     stdio: 'inherit',
     env: { ...process.env, ...env },
   });

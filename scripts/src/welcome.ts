@@ -1,8 +1,8 @@
 // What a person sees when the system is ready: where it is, whom to log in as, something to copy.
 import { relative } from 'node:path';
-import { DEMO_ACCOUNTS } from './seed.js';
-import type { LocalSettings } from './settings.js';
-import type { Stack } from './stack.js';
+import { DEMO_ACCOUNTS } from './seed.ts';
+import type { LocalSettings } from './settings.ts';
+import type { Stack } from './stack.ts';
 
 /** The lines to print; ends without a line break. */
 export function welcome(stack: Stack, settings: LocalSettings): string {

@@ -1,7 +1,7 @@
 // Operations run with the plans of the planner's thread, and the main thread makes none.
 import { QueryPlanner } from '@apollo/query-planner';
 import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
-import { type StubSystem, type SubgraphName, startStubSystem } from '../test/stub-system.js';
+import { type StubSystem, type SubgraphName, startStubSystem } from '../test/stub-system.ts';
 
 const HEADER = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
 const SCHEMAS: Record<SubgraphName, string> = {

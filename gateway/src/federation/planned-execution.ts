@@ -2,9 +2,9 @@
 // on the main thread; the cache here always has one, because it asks the planner.
 import { createHash } from 'node:crypto';
 import type { QueryPlanCache } from '@apollo/query-planner';
-import { type ExecutingGateway, wrapExecutor } from '../graph/executor.js';
-import { expandedSize } from '../graph/expanded.js';
-import type { PlannableOperation, Planner } from './planner.js';
+import { type ExecutingGateway, wrapExecutor } from '../graph/executor.ts';
+import { expandedSize } from '../graph/expanded.ts';
+import type { PlannableOperation, Planner } from './planner.ts';
 
 export interface PlannedExecution {
   /** For Apollo's gateway, as the cache of its plans. */

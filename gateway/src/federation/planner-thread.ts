@@ -93,7 +93,7 @@ export function createPlannerThread({ timeoutMs, log }: PlannerThreadOptions): P
 }
 
 function startWorker(log: Logger): Worker {
-  const worker = new Worker(new URL('./planner-worker.js', import.meta.url), {
+  const worker = new Worker(new URL('./planner-worker.ts', import.meta.url), {
     // Nothing of the process is handed on: neither its secrets nor what was imported into it.
     env: {},
     execArgv: [],

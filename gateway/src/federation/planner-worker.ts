@@ -4,7 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import { operationFromDocument, Supergraph } from '@apollo/federation-internals';
 import { QueryPlanner } from '@apollo/query-planner';
 import { parse } from 'graphql';
-import type { FromPlanner, OperationText, ToPlanner } from './planner-thread.js';
+import type { FromPlanner, OperationText, ToPlanner } from './planner-thread.ts';
 
 /** Gives the plan as JSON. */
 type Plan = (operation: OperationText) => string;

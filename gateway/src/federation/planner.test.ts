@@ -7,8 +7,8 @@ import { AppError } from '@holdfast/platform/errors';
 import { createLogger } from '@holdfast/platform/log';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'graphql';
-import { compose } from '../test/stub-system.js';
-import { createPlanner, type PlannableOperation, type Planner } from './planner.js';
+import { compose } from '../test/stub-system.ts';
+import { createPlanner, type PlannableOperation, type Planner } from './planner.ts';
 
 const log = createLogger('test', 'silent');
 

@@ -5,10 +5,10 @@ import { AppError } from '@holdfast/platform/errors';
 import type { Logger } from '@holdfast/platform/log';
 import { labelledCounter } from '@holdfast/platform/metrics';
 import { tracedCall } from '@holdfast/platform/tracing';
-import { countRefusal } from '../graph/too-much.js';
-import { createPlanStore } from './plan-store.js';
-import { createPlannerThread, type OperationText, type Planned } from './planner-thread.js';
-import { cannotPlan, createPlanningQueue, type Waiting } from './planning-queue.js';
+import { countRefusal } from '../graph/too-much.ts';
+import { createPlanStore } from './plan-store.ts';
+import { createPlannerThread, type OperationText, type Planned } from './planner-thread.ts';
+import { cannotPlan, createPlanningQueue, type Waiting } from './planning-queue.ts';
 
 /** An operation that passed the limits of the graph. */
 export interface PlannableOperation extends OperationText {

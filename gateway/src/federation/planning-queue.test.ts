@@ -1,6 +1,6 @@
 // Who is planned first, and who is sent away.
 import { expect, it } from '@jest/globals';
-import { createPlanningQueue } from './planning-queue.js';
+import { createPlanningQueue } from './planning-queue.ts';
 
 const LATER = 1_000;
 const asked = (key: string, size: number, deadlineAt = LATER) => ({

@@ -3,7 +3,7 @@
 import type { QueryPlan } from '@apollo/query-planner';
 import { HeaderMap } from '@apollo/server';
 import { AppError } from '@holdfast/platform/errors';
-import type { OperationText } from './planner-thread.js';
+import type { OperationText } from './planner-thread.ts';
 
 export interface Asked {
   readonly key: string;

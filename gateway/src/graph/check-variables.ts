@@ -2,8 +2,8 @@
 // this has values that fit their types.
 import { AppError } from '@holdfast/platform/errors';
 import { type ASTNode, GraphQLError, getVariableValues } from 'graphql';
-import type { CheckedExecutor, Execution, Executor, Variables } from './executor.js';
-import { findNulls } from './null-variables.js';
+import type { CheckedExecutor, Execution, Executor, Variables } from './executor.ts';
+import { findNulls } from './null-variables.ts';
 
 /** One error says what to mend; graphql-js writes the whole value into each, and a body has room for a thousand. */
 const MAX_ERRORS = 5;

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { ApolloServerOptionsWithGateway } from '@apollo/server';
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { print, separateOperations } from 'graphql';
-import { onlyFields, type RootField } from '../limits/root-fields.js';
+import { onlyFields, type RootField } from '../limits/root-fields.ts';
 
 /** What Apollo Server takes for a gateway. */
 export type ExecutingGateway = ApolloServerOptionsWithGateway<RequestContext>['gateway'];

@@ -1,7 +1,7 @@
 // How large a document is once its fragments are expanded, counted without expanding them.
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'graphql';
-import { expandedSize } from './expanded.js';
+import { expandedSize } from './expanded.ts';
 
 const size = (text: string) => expandedSize(parse(text));
 const times = (count: number, part: (index: number) => string) =>

@@ -1,8 +1,8 @@
 // The weights that the subgraphs' schemas give to their large fields, as they arrive in the supergraph.
 import { readFile } from 'node:fs/promises';
 import { expect, it } from '@jest/globals';
-import { compose } from '../test/stub-system.js';
-import { fieldWeights } from './field-weights.js';
+import { compose } from '../test/stub-system.ts';
+import { fieldWeights } from './field-weights.ts';
 
 it('come from the schemas of the subgraphs', async () => {
   const sdl = await readFile(new URL('../../supergraph.graphql', import.meta.url), 'utf8');

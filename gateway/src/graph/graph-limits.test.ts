@@ -1,7 +1,7 @@
 // What asks for too much is refused with what is allowed, and no subgraph hears of it.
 import { registry } from '@holdfast/platform/metrics';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type StubSystem, startStubSystem } from '../test/stub-system.js';
+import { type StubSystem, startStubSystem } from '../test/stub-system.ts';
 
 let asked = 0;
 const answer = () => {

@@ -5,10 +5,10 @@ import { toPublicError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { type DocumentNode, Kind, type OperationDefinitionNode } from 'graphql';
 import { z } from 'zod';
-import { expandedSize } from './expanded.js';
-import type { FieldWeights } from './field-weights.js';
-import { type Measured, measure } from './measure.js';
-import { type Excess, tooMuch } from './too-much.js';
+import { expandedSize } from './expanded.ts';
+import type { FieldWeights } from './field-weights.ts';
+import { type Measured, measure } from './measure.ts';
+import { type Excess, tooMuch } from './too-much.ts';
 
 const most = (fallback: number, max: number) => z.coerce.number().int().min(1).max(max).default(fallback);
 

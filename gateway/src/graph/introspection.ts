@@ -1,9 +1,9 @@
 // What an operation asks about the schema itself. Apollo's gateway plans introspection against a schema of its own,
 // which lacks fields that graphql-js lists (`__Type.isOneOf`) and fails on them, so graphql-js answers here.
 import { execute } from 'graphql';
-import { fragmentsOf, type RootField, rootFieldsOf } from '../limits/root-fields.js';
-import { type CheckedExecutor, type Executor, inOrder, partOf } from './executor.js';
-import { metaField } from './measure.js';
+import { fragmentsOf, type RootField, rootFieldsOf } from '../limits/root-fields.ts';
+import { type CheckedExecutor, type Executor, inOrder, partOf } from './executor.ts';
+import { metaField } from './measure.ts';
 
 const isIntrospection = ({ name }: RootField): boolean => metaField(name) !== undefined;
 

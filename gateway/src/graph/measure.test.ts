@@ -10,11 +10,11 @@ import {
   parse,
   validate,
 } from 'graphql';
-import { readGatewaySettings } from '../config.js';
-import { REST_ROUTES } from '../rest/rest.js';
-import { expandedSize } from './expanded.js';
-import { type FieldWeights, fieldWeights } from './field-weights.js';
-import { measure } from './measure.js';
+import { readGatewaySettings } from '../config.ts';
+import { REST_ROUTES } from '../rest/rest.ts';
+import { expandedSize } from './expanded.ts';
+import { type FieldWeights, fieldWeights } from './field-weights.ts';
+import { measure } from './measure.ts';
 
 const limits = readGatewaySettings({
   SERVICE_SECRET: 'x'.repeat(32),

@@ -22,9 +22,9 @@ import {
   type SelectionSetNode,
   TypeMetaFieldDef,
 } from 'graphql';
-import { fragmentsOf } from '../limits/root-fields.js';
-import type { FieldWeights } from './field-weights.js';
-import { type IntrospectionSizes, introspectionSizes } from './introspection-sizes.js';
+import { fragmentsOf } from '../limits/root-fields.ts';
+import type { FieldWeights } from './field-weights.ts';
+import { type IntrospectionSizes, introspectionSizes } from './introspection-sizes.ts';
 
 /** How many entries a list is taken to have when nothing says how many are wanted. */
 const UNSIZED_LIST = 5;

@@ -12,8 +12,8 @@ import {
   visit,
   visitWithTypeInfo,
 } from 'graphql';
-import { fragmentsOf, isIncluded } from '../limits/root-fields.js';
-import type { Execution, Variables } from './executor.js';
+import { fragmentsOf, isIncluded } from '../limits/root-fields.ts';
+import type { Execution, Variables } from './executor.ts';
 
 /** A place where a variable stands that needs a value. */
 export interface Usage {

@@ -1,6 +1,6 @@
 // Values that cannot be, as literals and in variables: each is refused by the gateway, by name, and nothing is executed.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type StubSystem, type SubgraphName, startStubSystem } from '../test/stub-system.js';
+import { type StubSystem, type SubgraphName, startStubSystem } from '../test/stub-system.ts';
 
 const HEADER = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
 const SCHEMAS: Record<SubgraphName, string> = {

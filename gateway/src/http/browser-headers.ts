@@ -1,7 +1,7 @@
 // What every reply of the gateway says to browsers, the replies to faults included.
 import type { HttpRequest, Reply } from '@holdfast/platform/http';
-import { corsHeaders } from './cors.js';
-import { securityHeaders } from './security-headers.js';
+import { corsHeaders } from './cors.ts';
+import { securityHeaders } from './security-headers.ts';
 
 export interface BrowserSettings {
   readonly CORS_ORIGINS: ReadonlySet<string>;

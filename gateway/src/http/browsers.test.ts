@@ -1,6 +1,6 @@
 // What browsers are told: which sites may read a reply, what a page may load, and what is not to be kept.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type StubSystem, startStubSystem } from '../test/stub-system.js';
+import { type StubSystem, startStubSystem } from '../test/stub-system.ts';
 
 const SHOP = 'https://shop.example.com';
 const resolvers = { users: { Query: { me: () => null } } };

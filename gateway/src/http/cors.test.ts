@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { corsOrigins } from './cors.js';
+import { corsOrigins } from './cors.ts';
 
 describe('the setting CORS_ORIGINS', () => {
   it('is a list of origins', () => {

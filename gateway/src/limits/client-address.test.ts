@@ -1,6 +1,6 @@
 // Whom a request is counted by: what the caller writes must not matter, what trusted proxies write must.
 import { describe, expect, it } from '@jest/globals';
-import { clientAddress } from './client-address.js';
+import { clientAddress } from './client-address.ts';
 
 const of = (remoteAddress: string, forwarded?: string, trustedProxies = 0) =>
   clientAddress(

@@ -1,7 +1,7 @@
 // Counts calls in windows of time: in Redis when there is one and it answers, otherwise in this process.
 import { labelledCounter } from '@holdfast/platform/metrics';
 import { RedisUnavailable } from '@holdfast/platform/redis';
-import type { ProcessCounters } from './process-counters.js';
+import type { ProcessCounters } from './process-counters.ts';
 
 /** How many calls a window has room for. */
 export interface Quota {

@@ -1,6 +1,6 @@
 // The header fields about limits: RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10, structured
 // fields of RFC 9651) and, with 429, Retry-After (RFC 9110, 10.2.3).
-import { type Count, secondsUntil } from './limiter.js';
+import { type Count, secondsUntil } from './limiter.ts';
 
 /** The count that will stop the caller first: one that refused something, else the one with the least left. */
 export function tightest(counts: readonly Count[]): Count | undefined {

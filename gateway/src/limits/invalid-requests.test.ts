@@ -1,6 +1,6 @@
 // Requests that execute nothing: what counts as one, at which paths, and what becomes of callers who send too many.
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type LimitedSystem, startLimitedSystem } from '../test/limited-system.js';
+import { type LimitedSystem, startLimitedSystem } from '../test/limited-system.ts';
 
 let system: LimitedSystem;
 const start = async (limits: string, settings?: Record<string, string>) => {

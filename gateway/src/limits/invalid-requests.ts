@@ -2,8 +2,8 @@
 // they have been answered; from the one that was too many on, the caller's next are refused unread, at every path.
 import { AppError } from '@holdfast/platform/errors';
 import { LRUCache } from 'lru-cache';
-import { type Caller, type Count, type Limiter, secondsUntil } from './limiter.js';
-import type { LimitTable } from './limits.js';
+import { type Caller, type Count, type Limiter, secondsUntil } from './limiter.ts';
+import type { LimitTable } from './limits.ts';
 
 export interface InvalidRequests {
   /** The count that keeps the caller out for now. Asks no store: good requests must not pay for bad ones. */

@@ -1,6 +1,6 @@
 // Limits on what is executed: which fields count, what a refused one answers, and what is not even asked.
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type LimitedSystem, startLimitedSystem } from '../test/limited-system.js';
+import { type LimitedSystem, startLimitedSystem } from '../test/limited-system.ts';
 
 let system: LimitedSystem;
 const start = async (limits: string) => {

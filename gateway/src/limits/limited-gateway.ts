@@ -19,10 +19,10 @@ import {
   inOrder,
   partOf,
   type Variables,
-} from '../graph/executor.js';
-import { metaField } from '../graph/measure.js';
-import type { Decision, Refusal, RootCall } from './limiter.js';
-import { fragmentsOf, type RootField, rootFieldsOf } from './root-fields.js';
+} from '../graph/executor.ts';
+import { metaField } from '../graph/measure.ts';
+import type { Decision, Refusal, RootCall } from './limiter.ts';
+import { fragmentsOf, type RootField, rootFieldsOf } from './root-fields.ts';
 
 /** Decides about the calls of a request, whoever it is from. */
 export type Decide = (request: HttpRequest, viewer: Viewer, calls: readonly RootCall[]) => Promise<Decision>;

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { Counter, registry } from '@holdfast/platform/metrics';
 import type { GraphQLResolveInfo } from 'graphql';
 import { getGraphQLRateLimiter, type Identity, type Store } from 'graphql-rate-limit';
-import type { Counters, Taken } from './counters.js';
-import { type Limit, type LimitTable, limitsOf } from './limits.js';
+import type { Counters, Taken } from './counters.ts';
+import { type Limit, type LimitTable, limitsOf } from './limits.ts';
 
 export interface Caller {
   readonly address: string;

@@ -1,7 +1,7 @@
 // The table of limits and the setting that changes it.
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { DEFAULT_LIMITS, limitsOf, rateLimits } from './limits.js';
+import { DEFAULT_LIMITS, limitsOf, rateLimits } from './limits.ts';
 
 const faultsOf = (setting: string): string[] => {
   const { error } = z.object({ RATE_LIMITS: rateLimits }).safeParse({ RATE_LIMITS: setting });

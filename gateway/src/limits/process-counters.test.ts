@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
-import { createProcessCounters } from './process-counters.js';
+import { createProcessCounters } from './process-counters.ts';
 
 const QUOTA = { max: 3, windowMs: 1_000 };
 

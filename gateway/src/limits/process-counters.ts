@@ -1,6 +1,6 @@
 // Counts calls in this process's memory, bounded: the windows used longest ago are forgotten first.
 import { LRUCache } from 'lru-cache';
-import type { Counters, Quota, Taken } from './counters.js';
+import type { Counters, Quota, Taken } from './counters.ts';
 
 /** Some megabytes; whoever has more addresses than this does not need a second window on one of them. */
 const MAX_WINDOWS = 20_000;

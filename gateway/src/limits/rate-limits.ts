@@ -1,16 +1,16 @@
 // The limits of the gateway: on what is executed, and in the header fields of every reply.
 import type { HttpRequest, Reply } from '@holdfast/platform/http';
 import type { Redis } from '@holdfast/platform/redis';
-import type { CheckedExecutor } from '../graph/executor.js';
-import { clientAddress } from './client-address.js';
-import { createCounters } from './counters.js';
-import { limitHeaders, tightest } from './headers.js';
-import { createInvalidRequests, tooManyInvalid } from './invalid-requests.js';
-import { limitExecutor } from './limited-gateway.js';
-import { type Caller, type Count, createLimiter } from './limiter.js';
-import { defaultLimits, type LimitTable } from './limits.js';
-import { createProcessCounters } from './process-counters.js';
-import { createRedisCounters } from './redis-counters.js';
+import type { CheckedExecutor } from '../graph/executor.ts';
+import { clientAddress } from './client-address.ts';
+import { createCounters } from './counters.ts';
+import { limitHeaders, tightest } from './headers.ts';
+import { createInvalidRequests, tooManyInvalid } from './invalid-requests.ts';
+import { limitExecutor } from './limited-gateway.ts';
+import { type Caller, type Count, createLimiter } from './limiter.ts';
+import { defaultLimits, type LimitTable } from './limits.ts';
+import { createProcessCounters } from './process-counters.ts';
+import { createRedisCounters } from './redis-counters.ts';
 
 export interface RateLimits {
   /** @throws {AppError} RATE_LIMITED when the caller has sent too many requests that executed nothing */

@@ -1,7 +1,7 @@
 // Counts calls in Redis, for all gateways together: one script a count, so that nothing comes between look and write.
 import type { Redis } from '@holdfast/platform/redis';
 import { z } from 'zod';
-import type { Counters } from './counters.js';
+import type { Counters } from './counters.ts';
 
 /**
  * A fixed window: one number that opens with the first call and expires. It costs the same bytes whatever the limit

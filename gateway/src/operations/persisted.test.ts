@@ -4,9 +4,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readGatewaySettings } from '../config.js';
-import { type StubSystem, startStubSystem } from '../test/stub-system.js';
-import { manifestFile } from './manifest.js';
+import { readGatewaySettings } from '../config.ts';
+import { type StubSystem, startStubSystem } from '../test/stub-system.ts';
+import { manifestFile } from './manifest.ts';
 
 const sha = (text: string) => createHash('sha256').update(text).digest('hex');
 const ME = 'query Me {\n  me {\n    id\n    __typename\n  }\n}';

@@ -4,7 +4,7 @@ import type { HTTPGraphQLRequest } from '@apollo/server';
 import type { Logger } from '@holdfast/platform/log';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { z } from 'zod';
-import { faultOf, idOf, type Manifest, manifestFile } from './manifest.js';
+import { faultOf, idOf, type Manifest, manifestFile } from './manifest.ts';
 
 export const operationSettings = {
   /** Whether /graphql runs whatever comes, or only what the manifest lists. */

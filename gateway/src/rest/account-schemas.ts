@@ -1,5 +1,5 @@
 // REST: what accounts and sessions look like going out and coming in.
-import { dateTime, type NamedSchema, record, request, uuid, version } from './schema.js';
+import { dateTime, type NamedSchema, record, request, uuid, version } from './schema.ts';
 
 export interface Account {
   readonly id: string;

@@ -8,13 +8,13 @@ import {
   representation,
   session,
   user,
-} from './account-schemas.js';
-import { changePassword } from './change-password.js';
-import { invalidInput } from './faults.js';
-import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.js';
-import { logoutEverywhere } from './logout-everywhere.js';
-import { operation } from './operation.js';
-import { problem } from './problem.js';
+} from './account-schemas.ts';
+import { changePassword } from './change-password.ts';
+import { invalidInput } from './faults.ts';
+import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.ts';
+import { logoutEverywhere } from './logout-everywhere.ts';
+import { operation } from './operation.ts';
+import { problem } from './problem.ts';
 import {
   type Answer,
   type Call,
@@ -24,7 +24,7 @@ import {
   type Refusal,
   type Route,
   route,
-} from './route.js';
+} from './route.ts';
 
 type RegisterResult =
   | ({ readonly __typename: 'User' } & Account)

@@ -1,10 +1,10 @@
 // REST: changing the password, decided by the current one.
 import type { FieldError } from '@holdfast/platform/validation';
-import { invalidInput } from './faults.js';
-import { operation } from './operation.js';
-import { problem } from './problem.js';
-import { type Answer, done, JSON_BODY, type Refusal, route } from './route.js';
-import { type NamedSchema, request } from './schema.js';
+import { invalidInput } from './faults.ts';
+import { operation } from './operation.ts';
+import { problem } from './problem.ts';
+import { type Answer, done, JSON_BODY, type Refusal, route } from './route.ts';
+import { type NamedSchema, request } from './schema.ts';
 
 const secret = { type: 'string', writeOnly: true } as const;
 const password = { ...secret, format: 'password' } as const;

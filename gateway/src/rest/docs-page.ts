@@ -1,11 +1,11 @@
 // The REST docs page: the route table for people, without a script.
 import type { Reply } from '@holdfast/platform/http';
-import { escapeHtml, htmlPage, prose } from '../html.js';
-import { groupBy } from './group-by.js';
-import { problemsOf } from './openapi.js';
-import { isProblemCode, PROBLEMS, type ProblemCode, problemName, statusOf } from './problem.js';
-import type { ReplyDescription, Route, RouteDescription } from './route.js';
-import type { JsonSchema } from './schema.js';
+import { escapeHtml, htmlPage, prose } from '../html.ts';
+import { groupBy } from './group-by.ts';
+import { problemsOf } from './openapi.ts';
+import { isProblemCode, PROBLEMS, type ProblemCode, problemName, statusOf } from './problem.ts';
+import type { ReplyDescription, Route, RouteDescription } from './route.ts';
+import type { JsonSchema } from './schema.ts';
 
 const row = (...cells: readonly string[]): string =>
   `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;

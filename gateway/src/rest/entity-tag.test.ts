@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { entityTag, hasCurrent, parseTagCondition, readIfMatch, readIfNoneMatch } from './entity-tag.js';
+import { entityTag, hasCurrent, parseTagCondition, readIfMatch, readIfNoneMatch } from './entity-tag.ts';
 
 describe('the entity tag of a version', () => {
   it('is the version in double quotes, strong', () => {

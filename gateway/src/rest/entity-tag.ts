@@ -1,7 +1,7 @@
 // Entity tags and the conditions on them: RFC 9110, 8.8.3 and 13.1. The tag of a version is `"<version>"`, strong.
 import { badInput } from '@holdfast/platform/errors';
 import { came } from '@holdfast/platform/validation';
-import { MAX_INT } from './schema.js';
+import { MAX_INT } from './schema.ts';
 
 export interface EntityTag {
   readonly weak: boolean;

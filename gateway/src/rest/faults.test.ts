@@ -1,8 +1,8 @@
 import { AppError, badInput } from '@holdfast/platform/errors';
 import { HttpFault, MalformedBody } from '@holdfast/platform/http';
 import { describe, expect, it } from '@jest/globals';
-import { OperationFault, problemOf, restName } from './faults.js';
-import { PROBLEMS } from './problem.js';
+import { OperationFault, problemOf, restName } from './faults.ts';
+import { PROBLEMS } from './problem.ts';
 
 const thrown = (code: string, extra: Record<string, unknown> = {}) =>
   new OperationFault([{ message: 'The message.', extensions: { code, ...extra } }]);

@@ -3,7 +3,7 @@ import { AppError } from '@holdfast/platform/errors';
 import { HttpFault, MalformedBody } from '@holdfast/platform/http';
 import type { FieldError } from '@holdfast/platform/validation';
 import type { GraphQLFormattedError } from 'graphql';
-import { isProblemCode, type Problem, type ProblemCode, problem } from './problem.js';
+import { isProblemCode, type Problem, type ProblemCode, problem } from './problem.ts';
 
 /** An operation that came back with errors. They are masked and logged already: this is for the reply only. */
 export class OperationFault extends Error {

@@ -2,9 +2,9 @@
 // from the body, and which `If-None-Match` (13.1.2) can forbid. The subgraph's guarded update decides; a read before it
 // only finds out which version to expect.
 import type { HttpRequest } from '@holdfast/platform/http';
-import { entityTag, namesVersion, readIfMatch, readIfNoneMatch, type TagCondition } from './entity-tag.js';
-import type { Operation } from './operation.js';
-import { type Problem, problem } from './problem.js';
+import { entityTag, namesVersion, readIfMatch, readIfNoneMatch, type TagCondition } from './entity-tag.ts';
+import type { Operation } from './operation.ts';
+import { type Problem, problem } from './problem.ts';
 import {
   type Answer,
   type Call,
@@ -13,8 +13,8 @@ import {
   type Invocation,
   type Route,
   type RouteDescription,
-} from './route.js';
-import { invalidFields } from './validation.js';
+} from './route.ts';
+import { invalidFields } from './validation.ts';
 
 /** The expected version was not the current one. */
 export interface Conflict {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { readIdempotencyKey } from './idempotency-key.js';
-import { nextPageLink } from './link.js';
-import { readWaitPreference } from './prefer.js';
+import { readIdempotencyKey } from './idempotency-key.ts';
+import { nextPageLink } from './link.ts';
+import { readWaitPreference } from './prefer.ts';
 
 describe('Idempotency-Key', () => {
   it('means the same bare and as a quoted string', () => {

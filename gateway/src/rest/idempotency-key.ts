@@ -1,7 +1,7 @@
 // The `Idempotency-Key` field: draft-ietf-httpapi-idempotency-key-header.
 import { badInput } from '@holdfast/platform/errors';
 import { came } from '@holdfast/platform/validation';
-import type { Header } from './schema.js';
+import type { Header } from './schema.ts';
 
 const KEY = /^[\x20-\x7e]{1,255}$/;
 /** A string of RFC 8941, 3.3.3: only the quote and the backslash are escaped. */

@@ -1,6 +1,6 @@
 // REST: the list of orders, the caller's own or, for staff, everybody's.
-import { nextPageLink } from './link.js';
-import { operation } from './operation.js';
+import { nextPageLink } from './link.ts';
+import { operation } from './operation.ts';
 import {
   LIST_PARAMETERS,
   ORDER_FIELDS,
@@ -8,9 +8,9 @@ import {
   order,
   PRIVATE_CACHE,
   representation,
-} from './order-schemas.js';
-import { type Answer, callReader, done, type Route, type RouteDescription } from './route.js';
-import { invalidFields } from './validation.js';
+} from './order-schemas.ts';
+import { type Answer, callReader, done, type Route, type RouteDescription } from './route.ts';
+import { invalidFields } from './validation.ts';
 
 interface OrderQuery {
   readonly limit: number;

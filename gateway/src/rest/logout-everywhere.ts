@@ -1,6 +1,6 @@
 // REST: ending every session of the account, by whoever is signed in.
-import { operation } from './operation.js';
-import { done, route } from './route.js';
+import { operation } from './operation.ts';
+import { done, route } from './route.ts';
 
 export const logoutEverywhere = route({
   method: 'POST',

@@ -2,11 +2,11 @@ import { ApolloGateway } from '@apollo/gateway';
 import { describe, expect, it } from '@jest/globals';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { parse, validate } from 'graphql';
-import { compose, schemaOf } from '../test/stub-system.js';
-import { docsPage } from './docs-page.js';
-import { openApiDocument } from './openapi.js';
-import { isProblemCode } from './problem.js';
-import { REST_ROUTES } from './rest.js';
+import { compose, schemaOf } from '../test/stub-system.ts';
+import { docsPage } from './docs-page.ts';
+import { openApiDocument } from './openapi.ts';
+import { isProblemCode } from './problem.ts';
+import { REST_ROUTES } from './rest.ts';
 
 const document = JSON.parse(JSON.stringify(openApiDocument(REST_ROUTES)));
 

@@ -1,8 +1,8 @@
 // The REST contract as an OpenAPI 3.1 document, made from the route table that serves the calls.
-import { groupBy } from './group-by.js';
-import { PROBLEMS, type ProblemCode, statusOf } from './problem.js';
-import type { ReplyDescription, Route, RouteDescription } from './route.js';
-import type { JsonSchema, NamedSchema } from './schema.js';
+import { groupBy } from './group-by.ts';
+import { PROBLEMS, type ProblemCode, statusOf } from './problem.ts';
+import type { ReplyDescription, Route, RouteDescription } from './route.ts';
+import type { JsonSchema, NamedSchema } from './schema.ts';
 
 const PROBLEM: NamedSchema = {
   name: 'Problem',

@@ -1,7 +1,7 @@
 // GraphQL operations of the REST shim, and the one way to run them: the gateway's own execution.
 import type { ApolloServer } from '@apollo/server';
 import type { RequestContext } from '@holdfast/platform/graphql';
-import { OperationFault } from './faults.js';
+import { OperationFault } from './faults.ts';
 
 /**
  * The text of one named operation and what it gives and takes. The types are a claim about the text; a test holds

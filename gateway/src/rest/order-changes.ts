@@ -1,7 +1,7 @@
 // REST: what changes an order. Every change is a compare-and-swap on its version.
-import { entityTag } from './entity-tag.js';
-import { type Conflict, conflict, guardedRoute } from './guarded-route.js';
-import { operation } from './operation.js';
+import { entityTag } from './entity-tag.ts';
+import { type Conflict, conflict, guardedRoute } from './guarded-route.ts';
+import { operation } from './operation.ts';
 import {
   headersOf,
   ORDER_FIELDS,
@@ -9,10 +9,10 @@ import {
   order,
   orderStep,
   representation,
-} from './order-schemas.js';
-import { problem } from './problem.js';
-import { type Answer, done, JSON_BODY, notFound, type Refusal } from './route.js';
-import { IF_MATCH, UNLESS_MATCH } from './schema.js';
+} from './order-schemas.ts';
+import { problem } from './problem.ts';
+import { type Answer, done, JSON_BODY, notFound, type Refusal } from './route.ts';
+import { IF_MATCH, UNLESS_MATCH } from './schema.ts';
 
 const orderNotFound = (id: string) => notFound('ORDER_NOT_FOUND', id);
 

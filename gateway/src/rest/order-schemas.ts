@@ -1,5 +1,5 @@
 // REST: what an order looks like going out and coming in.
-import { entityTag } from './entity-tag.js';
+import { entityTag } from './entity-tag.ts';
 import {
   amount,
   dateTime,
@@ -11,7 +11,7 @@ import {
   request,
   uuid,
   version,
-} from './schema.js';
+} from './schema.ts';
 
 /** An order as GraphQL gives it; amounts are decimal strings. */
 export interface Order {

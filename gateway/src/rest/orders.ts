@@ -1,10 +1,10 @@
 // REST: orders, one by one.
-import { hasCurrent } from './entity-tag.js';
-import { invalidInput } from './faults.js';
-import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.js';
-import { list } from './list-orders.js';
-import { operation } from './operation.js';
-import { advance, cancel } from './order-changes.js';
+import { hasCurrent } from './entity-tag.ts';
+import { invalidInput } from './faults.ts';
+import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.ts';
+import { list } from './list-orders.ts';
+import { operation } from './operation.ts';
+import { advance, cancel } from './order-changes.ts';
 import {
   DETAILED_ORDER_FIELDS,
   type DetailedOrder,
@@ -17,9 +17,9 @@ import {
   order,
   PREFER,
   representation,
-} from './order-schemas.js';
-import { readWaitPreference } from './prefer.js';
-import { problem } from './problem.js';
+} from './order-schemas.ts';
+import { readWaitPreference } from './prefer.ts';
+import { problem } from './problem.ts';
 import {
   type Answer,
   type Call,
@@ -30,8 +30,8 @@ import {
   type Refusal,
   type Route,
   route,
-} from './route.js';
-import { IF_NONE_MATCH } from './schema.js';
+} from './route.ts';
+import { IF_NONE_MATCH } from './schema.ts';
 
 const get = route({
   method: 'GET',

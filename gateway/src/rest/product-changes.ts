@@ -1,7 +1,7 @@
 // REST: changing the catalogue. Every change is a compare-and-swap on the product's version.
-import { invalidInput } from './faults.js';
-import { type Conflict, conflict, guardedRoute } from './guarded-route.js';
-import { operation } from './operation.js';
+import { invalidInput } from './faults.ts';
+import { type Conflict, conflict, guardedRoute } from './guarded-route.ts';
+import { operation } from './operation.ts';
 import {
   change,
   INVALID_INPUT,
@@ -12,7 +12,7 @@ import {
   product,
   productAnswer,
   replacement,
-} from './product-schemas.js';
+} from './product-schemas.ts';
 import {
   type Answer,
   type Call,
@@ -21,8 +21,8 @@ import {
   MERGE_PATCH_BODY,
   notFound,
   type Refusal,
-} from './route.js';
-import { IF_MATCH, UNLESS_MATCH } from './schema.js';
+} from './route.ts';
+import { IF_MATCH, UNLESS_MATCH } from './schema.ts';
 
 /** A changed product as it was read, with what the client wants otherwise. */
 type ProductChange = Partial<ProductBody> & { readonly version?: number };

@@ -1,6 +1,6 @@
 // REST: what a product looks like going out and coming in.
-import { entityTag } from './entity-tag.js';
-import { type Answer, done, type Refusal } from './route.js';
+import { entityTag } from './entity-tag.ts';
+import { type Answer, done, type Refusal } from './route.ts';
 import {
   amount,
   dateTime,
@@ -13,7 +13,7 @@ import {
   request,
   uuid,
   version,
-} from './schema.js';
+} from './schema.ts';
 
 /** A product as GraphQL gives it. */
 export interface Product {

@@ -1,11 +1,11 @@
 // REST: the catalogue.
-import { entityTag, hasCurrent } from './entity-tag.js';
-import { invalidInput } from './faults.js';
-import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.js';
-import { nextPageLink } from './link.js';
-import { operation } from './operation.js';
-import { problem } from './problem.js';
-import { patch, put, remove } from './product-changes.js';
+import { entityTag, hasCurrent } from './entity-tag.ts';
+import { invalidInput } from './faults.ts';
+import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.ts';
+import { nextPageLink } from './link.ts';
+import { operation } from './operation.ts';
+import { problem } from './problem.ts';
+import { patch, put, remove } from './product-changes.ts';
 import {
   INVALID_INPUT,
   type InvalidInput,
@@ -18,9 +18,9 @@ import {
   product,
   productAnswer,
   representation,
-} from './product-schemas.js';
-import { type Call, done, headerOf, JSON_BODY, notFound, type Refusal, type Route, route } from './route.js';
-import { IF_NONE_MATCH } from './schema.js';
+} from './product-schemas.ts';
+import { type Call, done, headerOf, JSON_BODY, notFound, type Refusal, type Route, route } from './route.ts';
+import { IF_NONE_MATCH } from './schema.ts';
 
 interface ProductQuery {
   readonly limit: number;

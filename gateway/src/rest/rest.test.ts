@@ -1,8 +1,8 @@
 // The whole shim over HTTP, with the subgraphs' schemas and a store in memory behind them.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type CallOptions, callRest } from '../test/rest-client.js';
-import { createStubStore, type StubProduct, USER_ID } from '../test/stub-store.js';
-import { type StubSystem, startStubSystem } from '../test/stub-system.js';
+import { type CallOptions, callRest } from '../test/rest-client.ts';
+import { createStubStore, type StubProduct, USER_ID } from '../test/stub-store.ts';
+import { type StubSystem, startStubSystem } from '../test/stub-system.ts';
 
 const store = createStubStore();
 let system: StubSystem;

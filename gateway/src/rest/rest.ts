@@ -1,14 +1,14 @@
 // The REST shim: the route table behind the gateway's router.
 import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http';
-import type { RouterEntry } from '../router.js';
-import { accountRoutes } from './accounts.js';
-import { docsPage } from './docs-page.js';
-import { openApiDocument } from './openapi.js';
-import type { Execute } from './operation.js';
-import { orderRoutes } from './orders.js';
-import { isProblemCode, problemReply } from './problem.js';
-import { productRoutes } from './products.js';
-import type { Answer, Route } from './route.js';
+import type { RouterEntry } from '../router.ts';
+import { accountRoutes } from './accounts.ts';
+import { docsPage } from './docs-page.ts';
+import { openApiDocument } from './openapi.ts';
+import type { Execute } from './operation.ts';
+import { orderRoutes } from './orders.ts';
+import { isProblemCode, problemReply } from './problem.ts';
+import { productRoutes } from './products.ts';
+import type { Answer, Route } from './route.ts';
 
 export const REST_ROUTES: readonly Route[] = [...accountRoutes, ...productRoutes, ...orderRoutes];
 

@@ -5,10 +5,10 @@ import type { HttpRequest } from '@holdfast/platform/http';
 import { parseJson } from '@holdfast/platform/json';
 import { requireTextOfType } from '@holdfast/platform/media-type';
 import { requireUser } from '@holdfast/platform/viewer';
-import type { Execute, Operation } from './operation.js';
-import { type Problem, type ProblemCode, problem } from './problem.js';
-import type { Header, JsonSchema, NamedSchema } from './schema.js';
-import { bodyReader, queryReader } from './validation.js';
+import type { Execute, Operation } from './operation.ts';
+import { type Problem, type ProblemCode, problem } from './problem.ts';
+import type { Header, JsonSchema, NamedSchema } from './schema.ts';
+import { bodyReader, queryReader } from './validation.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 

@@ -1,8 +1,8 @@
 import { AppError } from '@holdfast/platform/errors';
 import { describe, expect, it } from '@jest/globals';
-import { LIST_PARAMETERS, newProduct, replacement } from './product-schemas.js';
-import { request } from './schema.js';
-import { bodyReader, queryReader } from './validation.js';
+import { LIST_PARAMETERS, newProduct, replacement } from './product-schemas.ts';
+import { request } from './schema.ts';
+import { bodyReader, queryReader } from './validation.ts';
 
 function errorsOf(read: () => unknown): unknown {
   try {

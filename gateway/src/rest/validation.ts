@@ -3,7 +3,7 @@ import { AppError } from '@holdfast/platform/errors';
 import { parseMoney } from '@holdfast/platform/money';
 import { came, type FieldError } from '@holdfast/platform/validation';
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
-import type { JsonSchema } from './schema.js';
+import type { JsonSchema } from './schema.ts';
 
 /** Returns the value when it fits its schema. @throws {AppError} BAD_USER_INPUT with one error for each field that does not */
 export type Reader<Value> = (value: unknown) => Value;

@@ -1,5 +1,5 @@
 // A gateway with limits in front of stub subgraphs whose fields are easy to count.
-import { type StubSystem, type SubgraphName, startStubSystem } from './stub-system.js';
+import { type StubSystem, type SubgraphName, startStubSystem } from './stub-system.ts';
 
 const HEADER = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
 const SCHEMAS: Record<SubgraphName, string> = {

@@ -4,8 +4,8 @@ import type { RequestContext } from '@holdfast/platform/graphql';
 import { MoneyScalar } from '@holdfast/platform/scalars';
 import { requireStaff, requireUser } from '@holdfast/platform/viewer';
 import { z } from 'zod';
-import { NOW, type StubStore, USER_ID } from './stub-store.js';
-import type { Resolvers } from './stub-system.js';
+import { NOW, type StubStore, USER_ID } from './stub-store.ts';
+import type { Resolvers } from './stub-system.ts';
 
 const idOf = z.object({ id: z.string() });
 

@@ -2,8 +2,8 @@
 import { badInput } from '@holdfast/platform/errors';
 import { MoneyScalar } from '@holdfast/platform/scalars';
 import { z } from 'zod';
-import { NOW, type StubProduct, type StubStore } from './stub-store.js';
-import type { Resolvers } from './stub-system.js';
+import { NOW, type StubProduct, type StubStore } from './stub-store.ts';
+import type { Resolvers } from './stub-system.ts';
 
 const updateArguments = z.object({
   id: z.string(),

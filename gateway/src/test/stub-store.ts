@@ -1,9 +1,9 @@
 // For tests: resolvers of a store in memory, just enough of it for the REST shim to be tried.
 import { randomUUID } from 'node:crypto';
-import { orderResolvers } from './stub-orders.js';
-import { productResolvers } from './stub-products.js';
-import type { StubOptions } from './stub-system.js';
-import { userResolvers } from './stub-users.js';
+import { orderResolvers } from './stub-orders.ts';
+import { productResolvers } from './stub-products.ts';
+import type { StubOptions } from './stub-system.ts';
+import { userResolvers } from './stub-users.ts';
 
 export const NOW = '2026-11-23T08:15:30.000Z';
 

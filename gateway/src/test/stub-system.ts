@@ -12,8 +12,8 @@ import { createTokenVerifier, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/plat
 import type { Role } from '@holdfast/platform/viewer';
 import { parse } from 'graphql';
 import { createLocalJWKSet, exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { readGatewaySettings } from '../config.js';
-import { startGateway } from '../gateway.js';
+import { readGatewaySettings } from '../config.ts';
+import { startGateway } from '../gateway.ts';
 
 const log = createLogger('test', 'silent');
 const ISSUER = 'test';

@@ -1,8 +1,8 @@
 // For tests: the users subgraph in memory.
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { z } from 'zod';
-import { NOW, USER_ID } from './stub-store.js';
-import type { Resolvers } from './stub-system.js';
+import { NOW, USER_ID } from './stub-store.ts';
+import type { Resolvers } from './stub-system.ts';
 
 export function userResolvers(): Resolvers {
   const user = {

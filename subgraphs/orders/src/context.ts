@@ -1,9 +1,9 @@
 // What the resolvers of one request share.
 import type { RequestContext } from '@holdfast/platform/graphql';
 import DataLoader from 'dataloader';
-import type { OrderEvent } from './data/order-events.js';
-import type { Order, OrderTable } from './data/orders.js';
-import type { PlaceOrder } from './domain/place-order.js';
+import type { OrderEvent } from './data/order-events.ts';
+import type { Order, OrderTable } from './data/orders.ts';
+import type { PlaceOrder } from './domain/place-order.ts';
 
 /** An entity that another subgraph knows more of. */
 export interface EntityKey {

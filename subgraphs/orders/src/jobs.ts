@@ -1,7 +1,7 @@
 // The jobs of the orders service: what the stock answered.
 import type { JobHandler } from '@holdfast/platform/queue';
 import { z } from 'zod';
-import type { OrderTable } from './data/orders.js';
+import type { OrderTable } from './data/orders.ts';
 
 const settlement = z.discriminatedUnion('outcome', [
   z.object({ orderId: z.uuid(), outcome: z.literal('CONFIRMED') }),

@@ -3,12 +3,12 @@ import { AppError } from '@holdfast/platform/errors';
 import { isId } from '@holdfast/platform/pages';
 import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/scalars';
 import { maySee, requireStaff, requireUser } from '@holdfast/platform/viewer';
-import type { Context } from './context.js';
-import type { Order } from './data/orders.js';
-import { advanceOrder } from './domain/advance-order.js';
-import { cancelOrder } from './domain/cancel-order.js';
-import { listAllOrders, listOrders } from './domain/list-orders.js';
-import type { Resolvers } from './generated/graphql.js';
+import type { Context } from './context.ts';
+import type { Order } from './data/orders.ts';
+import { advanceOrder } from './domain/advance-order.ts';
+import { cancelOrder } from './domain/cancel-order.ts';
+import { listAllOrders, listOrders } from './domain/list-orders.ts';
+import type { Resolvers } from './generated/graphql.ts';
 
 /** The order when the viewer may see it. Somebody else's looks like one that does not exist. */
 async function visibleOrder(id: string, { viewer, orderById }: Context): Promise<Order | null> {

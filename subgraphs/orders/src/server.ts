@@ -7,16 +7,16 @@ import type { RunningService } from '@holdfast/platform/service';
 import { createCallerCheck, createServiceTokens } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
-import type { OrdersSettings } from './config.js';
-import { createHistoryLoader, createOrderLoader } from './context.js';
-import { createHistoryReader } from './data/order-events.js';
-import { createOrderTable } from './data/orders.js';
-import { createPrices } from './data/prices.js';
-import { listenForSettlements } from './data/settlements.js';
-import { createPlaceOrder } from './domain/place-order.js';
-import { orderJobs } from './jobs.js';
-import { observePending } from './metrics.js';
-import { resolvers } from './resolvers.js';
+import type { OrdersSettings } from './config.ts';
+import { createHistoryLoader, createOrderLoader } from './context.ts';
+import { createHistoryReader } from './data/order-events.ts';
+import { createOrderTable } from './data/orders.ts';
+import { createPrices } from './data/prices.ts';
+import { listenForSettlements } from './data/settlements.ts';
+import { createPlaceOrder } from './domain/place-order.ts';
+import { orderJobs } from './jobs.ts';
+import { observePending } from './metrics.ts';
+import { resolvers } from './resolvers.ts';
 
 export async function startOrders(settings: OrdersSettings, log: Logger): Promise<RunningService> {
   const { DATABASE_URL: url, DATABASE_POOL_MAX: max } = settings;

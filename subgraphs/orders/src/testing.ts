@@ -1,7 +1,7 @@
 // For tests: the table of orders on a database of its own, with a user and a product to order.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import pg from 'pg';
-import { createOrderTable, type OrderTable } from './data/orders.js';
+import { createOrderTable, type OrderTable } from './data/orders.ts';
 
 export interface OrdersFixture {
   readonly database: TestDatabase;

@@ -1,8 +1,8 @@
 // What the resolvers of one request share.
 import type { RequestContext } from '@holdfast/platform/graphql';
 import DataLoader from 'dataloader';
-import type { Product, ProductTable } from './data/products.js';
-import type { Catalogue } from './domain/catalogue.js';
+import type { Product, ProductTable } from './data/products.ts';
+import type { Catalogue } from './domain/catalogue.ts';
 
 export interface Context extends RequestContext {
   readonly catalogue: Catalogue;

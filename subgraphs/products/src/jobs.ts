@@ -1,8 +1,8 @@
 // The jobs of the products service: what orders ask of the stock.
 import type { JobHandler } from '@holdfast/platform/queue';
 import { z } from 'zod';
-import type { Reservations } from './data/reservations.js';
-import { createLockedProducts } from './locked-products.js';
+import type { Reservations } from './data/reservations.ts';
+import { createLockedProducts } from './locked-products.ts';
 
 const reservation = z.object({ orderId: z.uuid(), productId: z.uuid(), quantity: z.int().positive() });
 const release = z.object({ orderId: z.uuid(), productId: z.uuid() });

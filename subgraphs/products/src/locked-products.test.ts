@@ -1,7 +1,7 @@
 import { GiveWay } from '@holdfast/platform/give-way';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { createLockedProducts, type LockedProducts } from './locked-products.js';
+import { createLockedProducts, type LockedProducts } from './locked-products.ts';
 
 let nowMs: number;
 let products: LockedProducts;

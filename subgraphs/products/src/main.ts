@@ -1,7 +1,7 @@
 // The products service: catalogue, stock and reservations.
 import { runService } from '@holdfast/platform/service';
-import { readProductsSettings } from './config.js';
-import { startProducts } from './server.js';
+import { readProductsSettings } from './config.ts';
+import { startProducts } from './server.ts';
 
 await runService({
   name: 'products',

@@ -2,10 +2,10 @@
 import { isId } from '@holdfast/platform/pages';
 import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/scalars';
 import { requireStaff, requireUser, type User } from '@holdfast/platform/viewer';
-import type { Context } from './context.js';
-import type { Product } from './data/products.js';
-import { browse } from './domain/browse.js';
-import type { Resolvers } from './generated/graphql.js';
+import type { Context } from './context.ts';
+import type { Product } from './data/products.ts';
+import { browse } from './domain/browse.ts';
+import type { Resolvers } from './generated/graphql.ts';
 
 const requireWriter = ({ viewer, catalogWriters }: Context): User =>
   catalogWriters === 'staff' ? requireStaff(viewer) : requireUser(viewer);

@@ -10,15 +10,15 @@ import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
 import { type Sweeper, startSweeper } from '@holdfast/platform/sweeper';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
-import type { ProductsSettings } from './config.js';
-import { createProductLoader } from './context.js';
-import { openProductCache } from './data/cache/open.js';
-import { sweepKeys } from './data/idempotency-keys.js';
-import { createProductTable } from './data/products.js';
-import { createReservations } from './data/reservations.js';
-import { createCatalogue } from './domain/catalogue.js';
-import { stockJobs } from './jobs.js';
-import { resolvers } from './resolvers.js';
+import type { ProductsSettings } from './config.ts';
+import { createProductLoader } from './context.ts';
+import { openProductCache } from './data/cache/open.ts';
+import { sweepKeys } from './data/idempotency-keys.ts';
+import { createProductTable } from './data/products.ts';
+import { createReservations } from './data/reservations.ts';
+import { createCatalogue } from './domain/catalogue.ts';
+import { stockJobs } from './jobs.ts';
+import { resolvers } from './resolvers.ts';
 
 /** Sweeps over a connection of its own: it is no request's statement. */
 function startSweeping(settings: ProductsSettings, log: Logger): Sweeper {

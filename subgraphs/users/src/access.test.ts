@@ -3,7 +3,7 @@ import { createPublicKey } from 'node:crypto';
 import { sqlStatements } from '@holdfast/platform/metrics';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { calculateJwkThumbprint, importJWK, type JWK, SignJWT } from 'jose';
-import { createKey, startTestUsers, type TestUsers } from './testing.js';
+import { createKey, startTestUsers, type TestUsers } from './testing.ts';
 
 const REGISTER = `mutation ($input: RegisterInput!) { register(input: $input) { ... on User { id } } }`;
 const ENTITIES = `query ($representations: [_Any!]!) {

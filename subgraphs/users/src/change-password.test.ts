@@ -1,6 +1,6 @@
 // Changing a password, over HTTP and against PostgreSQL: who may, to what, and which sessions it ends.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { startTestUsers, type TestUsers } from './testing.js';
+import { startTestUsers, type TestUsers } from './testing.ts';
 import {
   callsTo,
   kindOf,
@@ -8,7 +8,7 @@ import {
   PASSWORD,
   REFUSED_CHANGE as REFUSED,
   type Session,
-} from './testing-calls.js';
+} from './testing-calls.ts';
 
 let users: TestUsers;
 beforeAll(async () => {

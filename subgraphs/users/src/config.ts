@@ -8,7 +8,7 @@ import {
   tokenSettings,
 } from '@holdfast/platform/config';
 import { z } from 'zod';
-import type { KeyTimes } from './domain/key-schedule.js';
+import type { KeyTimes } from './domain/key-schedule.ts';
 
 const keyTimes = {
   ACCESS_TOKEN_TTL_S: z.coerce.number().int().min(1).max(3_600).default(900),

@@ -1,11 +1,11 @@
 // What every resolver gets: who asks, the request's own loader, and the domain.
 import type { RequestContext } from '@holdfast/platform/graphql';
 import DataLoader from 'dataloader';
-import type { AccountStore } from './data/accounts.js';
-import type { Account, Register } from './domain/accounts.js';
-import type { ChangePassword } from './domain/change-password.js';
-import type { ChangeRole } from './domain/change-role.js';
-import type { Sessions } from './domain/sessions.js';
+import type { AccountStore } from './data/accounts.ts';
+import type { Account, Register } from './domain/accounts.ts';
+import type { ChangePassword } from './domain/change-password.ts';
+import type { ChangeRole } from './domain/change-role.ts';
+import type { Sessions } from './domain/sessions.ts';
 
 /** What lives as long as the service. */
 export interface Domain {

@@ -1,8 +1,8 @@
 // Ending every session of an account, also while it is being logged in to and refreshed.
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startTestUsers, type TestUsers } from './testing.js';
-import { callsTo, kindOf, meanwhile, type Session, somebodyWaits } from './testing-calls.js';
+import { startTestUsers, type TestUsers } from './testing.ts';
+import { callsTo, kindOf, meanwhile, type Session, somebodyWaits } from './testing-calls.ts';
 
 let users: TestUsers;
 beforeAll(async () => {

@@ -6,9 +6,9 @@ import { createTestDatabase, type TestDatabase } from '@holdfast/database/testin
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JWK } from 'jose';
 import pg from 'pg';
-import { createKey, postGraphQL, SERVICE_SECRET, temporaryFile } from './testing.js';
+import { createKey, postGraphQL, SERVICE_SECRET, temporaryFile } from './testing.ts';
 
-const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 const SESSION = '... on Session { accessToken refreshToken } ... on Problem { code }';
 const OPERATIONS = `
   mutation Register($input: RegisterInput!) { register(input: $input) { __typename } }

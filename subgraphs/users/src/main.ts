@@ -1,6 +1,6 @@
 // The users service: accounts, sessions and the keys that sign access tokens.
 import { runService } from '@holdfast/platform/service';
-import { readUsersSettings } from './config.js';
-import { startUsers } from './server.js';
+import { readUsersSettings } from './config.ts';
+import { startUsers } from './server.ts';
 
 await runService({ name: 'users', timeoutMs: 10_000, readSettings: readUsersSettings, start: startUsers });

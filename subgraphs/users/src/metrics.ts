@@ -1,9 +1,9 @@
 // What the users service counts of its own.
 import { AppError } from '@holdfast/platform/errors';
 import { Counter, conflictCounter, labelledCounter, liveGauge, registry } from '@holdfast/platform/metrics';
-import type { KeyRing } from './domain/key-ring.js';
-import type { Semaphore } from './domain/semaphore.js';
-import type { Sessions } from './domain/sessions.js';
+import type { KeyRing } from './domain/key-ring.ts';
+import type { Semaphore } from './domain/semaphore.ts';
+import type { Sessions } from './domain/sessions.ts';
 
 /** Counts a change of an account that came too late. */
 export const countConflict = conflictCounter('user');

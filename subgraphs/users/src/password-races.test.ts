@@ -1,7 +1,7 @@
 // Changes of a password that race with one another and with logins.
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startTestUsers, type TestUsers } from './testing.js';
+import { startTestUsers, type TestUsers } from './testing.ts';
 import {
   callsTo,
   kindOf,
@@ -9,7 +9,7 @@ import {
   NEXT_PASSWORD as NEXT,
   REFUSED_CHANGE as REFUSED,
   type Session,
-} from './testing-calls.js';
+} from './testing-calls.ts';
 
 let users: TestUsers;
 beforeAll(async () => {

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { startTestUsers, type TestUsers } from './testing.js';
-import { callsTo } from './testing-calls.js';
+import { startTestUsers, type TestUsers } from './testing.ts';
+import { callsTo } from './testing-calls.ts';
 
-const PROGRAM = fileURLToPath(new URL('./promote.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./promote.ts', import.meta.url));
 
 let users: TestUsers;
 let id: string;

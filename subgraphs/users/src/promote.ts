@@ -3,10 +3,10 @@
 import { createPool } from '@holdfast/platform/database';
 import { createLogger } from '@holdfast/platform/log';
 import { came } from '@holdfast/platform/validation';
-import { readPromoteSettings } from './config.js';
-import { createAccountStore } from './data/accounts.js';
-import { createRoleStore } from './data/roles.js';
-import { findByName } from './domain/accounts.js';
+import { readPromoteSettings } from './config.ts';
+import { createAccountStore } from './data/accounts.ts';
+import { createRoleStore } from './data/roles.ts';
+import { findByName } from './domain/accounts.ts';
 
 async function promote([name, ...more]: string[]): Promise<string> {
   if (name === undefined || more.length > 0)

@@ -1,8 +1,8 @@
 // A refresh whose reply was lost: with its key it can be sent again, and nobody without the key gains anything by it.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createSuccessors, refreshTokenHash } from './domain/refresh-tokens.js';
-import { startTestUsers, type TestUsers } from './testing.js';
-import { callsTo, PASSWORD } from './testing-calls.js';
+import { createSuccessors, refreshTokenHash } from './domain/refresh-tokens.ts';
+import { startTestUsers, type TestUsers } from './testing.ts';
+import { callsTo, PASSWORD } from './testing-calls.ts';
 
 const REFRESH = `mutation ($token: String!, $key: String) { refreshSession(refreshToken: $token, idempotencyKey: $key) {
   __typename ... on Session { accessToken refreshToken user { username } } } }`;

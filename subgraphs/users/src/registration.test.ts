@@ -1,6 +1,6 @@
 // Opening accounts, over HTTP and against PostgreSQL.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startTestUsers, type TestUsers } from './testing.js';
+import { startTestUsers, type TestUsers } from './testing.ts';
 
 const REGISTER = `mutation ($input: RegisterInput!) {
   register(input: $input) {

@@ -2,7 +2,7 @@
 import { isId } from '@holdfast/platform/pages';
 import { DateTimeScalar } from '@holdfast/platform/scalars';
 import { maySee, requireStaff, requireUser, userOrNull } from '@holdfast/platform/viewer';
-import type { Resolvers } from './generated/graphql.js';
+import type { Resolvers } from './generated/graphql.ts';
 
 export const resolvers = {
   DateTime: DateTimeScalar,

@@ -5,9 +5,9 @@ import { createLogger } from '@holdfast/platform/log';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import type pg from 'pg';
-import { createRoleStore } from './data/roles.js';
-import { startTestUsers, type TestUsers } from './testing.js';
-import { callsTo, kindOf, meanwhile } from './testing-calls.js';
+import { createRoleStore } from './data/roles.ts';
+import { startTestUsers, type TestUsers } from './testing.ts';
+import { callsTo, kindOf, meanwhile } from './testing-calls.ts';
 
 const CHANGE = `mutation ($userId: ID!, $expectedVersion: Int!, $role: Role!) {
   changeRole(userId: $userId, expectedVersion: $expectedVersion, role: $role) {

@@ -2,10 +2,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { createSessionSweep, type SweepSessions } from './data/session-sweep.js';
-import { createSessionStore } from './data/sessions.js';
-import { startTestUsers, type TestUsers } from './testing.js';
-import { callsTo } from './testing-calls.js';
+import { createSessionSweep, type SweepSessions } from './data/session-sweep.ts';
+import { createSessionStore } from './data/sessions.ts';
+import { startTestUsers, type TestUsers } from './testing.ts';
+import { callsTo } from './testing-calls.ts';
 
 let users: TestUsers;
 let userId: string;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
-import { startTestUsers, type TestUsers } from './testing.js';
+import { startTestUsers, type TestUsers } from './testing.ts';
 
 const SESSION = `__typename
   ... on Session { accessToken tokenType expiresIn refreshToken user { id username email } }

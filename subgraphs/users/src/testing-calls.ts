@@ -1,6 +1,6 @@
 // For tests of sessions and passwords: the calls of a client, each as short as it can be said.
 import type pg from 'pg';
-import type { TestUsers } from './testing.js';
+import type { TestUsers } from './testing.ts';
 
 const REGISTER = 'mutation ($input: RegisterInput!) { register(input: $input) { ... on User { id } } }';
 const SESSION = '__typename ... on Session { accessToken refreshToken }';

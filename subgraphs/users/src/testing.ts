@@ -9,8 +9,8 @@ import { createServiceTokens, SERVICE_TOKEN_HEADER } from '@holdfast/platform/se
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import pg from 'pg';
 import { z } from 'zod';
-import { readUsersSettings } from './config.js';
-import { startUsers } from './server.js';
+import { readUsersSettings } from './config.ts';
+import { startUsers } from './server.ts';
 
 const body = z.object({
   /** The shape is the query's, which the test has just written. */

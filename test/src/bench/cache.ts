@@ -2,9 +2,9 @@
 // Everything shares this machine, load included: compare the columns, not the absolute figures with those of others.
 import { cpus } from 'node:os';
 import { Pool } from 'undici';
-import { Client } from '../support/client.js';
-import { startRedis } from '../support/redis.js';
-import { type System, startSystem } from '../support/system.js';
+import { Client } from '../support/client.ts';
+import { startRedis } from '../support/redis.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const ROUNDS = 3;
 const SECONDS = 3;

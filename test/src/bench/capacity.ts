@@ -4,9 +4,9 @@
 import { cpus } from 'node:os';
 import pg from 'pg';
 import { Pool } from 'undici';
-import { Client, eventually } from '../support/client.js';
-import { cpuMs } from '../support/process-usage.js';
-import { type System, startSystem } from '../support/system.js';
+import { Client, eventually } from '../support/client.ts';
+import { cpuMs } from '../support/process-usage.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const SERVICES = ['gateway', 'users', 'products', 'orders'] as const;
 const CALLERS = 16;

@@ -2,9 +2,9 @@
 // Everything shares this machine, load included.
 import { cpus, loadavg } from 'node:os';
 import { Pool } from 'undici';
-import { Client } from '../support/client.js';
-import { cpuMs } from '../support/process-usage.js';
-import { startSystem } from '../support/system.js';
+import { Client } from '../support/client.ts';
+import { cpuMs } from '../support/process-usage.ts';
+import { startSystem } from '../support/system.ts';
 
 const SECONDS = 10;
 const CALLERS = 16;

@@ -3,9 +3,9 @@
 import { observeRequest } from '@holdfast/platform/http-metrics';
 import { Counter, DURATION_BUCKETS, Histogram, secondsSince } from '@holdfast/platform/metrics';
 import { Pool } from 'undici';
-import { Client } from '../support/client.js';
-import { type Scrape, scrape, sumOf } from '../support/metrics.js';
-import { startSystem } from '../support/system.js';
+import { Client } from '../support/client.ts';
+import { type Scrape, scrape, sumOf } from '../support/metrics.ts';
+import { startSystem } from '../support/system.ts';
 
 const ROUNDS = 5;
 const CALLS_IN_LOOP = 300_000;

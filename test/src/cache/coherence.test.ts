@@ -1,9 +1,9 @@
 // The cache is never wrong: nobody is ever shown an older version of a product than anybody has seen before, on
 // whatever instance, also while Redis dies, comes back empty, or hangs.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually } from '../support/client.js';
-import { type RedisServer, startRedis } from '../support/redis.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const OPERATIONS = 10_000;
 /** Without Redis each of them reaches PostgreSQL, and costs several times as much. */

@@ -2,9 +2,9 @@
 // and a metric say so once.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createClient } from 'redis';
-import { type Account, Client, eventually } from '../support/client.js';
-import { type RedisServer, startRedis } from '../support/redis.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const TIMEOUT_MS = 150;
 const READS = 300;

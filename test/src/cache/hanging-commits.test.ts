@@ -3,10 +3,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FENCE_TTL_MS } from '@holdfast/products/data/cache/store';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually } from '../support/client.js';
-import { hangCommits, releaseCommits, sessions } from '../support/commits.js';
-import { type RedisServer, startRedis } from '../support/redis.js';
-import { type AnotherInstance, type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { hangCommits, releaseCommits, sessions } from '../support/commits.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
 const BEFORE = '10.00';
 const AFTER = '12.00';

@@ -10,10 +10,10 @@ import { createRedisStore } from '@holdfast/products/data/cache/redis-store';
 import { type CacheStore, FENCE_TTL_MS } from '@holdfast/products/data/cache/store';
 import { createProductTable } from '@holdfast/products/data/products';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createTestDatabase, type TestDatabase } from '../setup/database.js';
-import { eventually } from '../support/client.js';
-import { type RedisServer, startRedis } from '../support/redis.js';
-import { type StallingProxy, startStallingProxy } from '../support/stalling-proxy.js';
+import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
+import { eventually } from '../support/client.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type StallingProxy, startStallingProxy } from '../support/stalling-proxy.ts';
 
 const log = createLogger('test', 'silent');
 

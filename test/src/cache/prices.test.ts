@@ -1,10 +1,10 @@
 // The price of an order comes from PostgreSQL, also when a cache has another one.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createClient } from 'redis';
-import { Client } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
-import { type RedisServer, startRedis } from '../support/redis.js';
-import { type System, startSystem } from '../support/system.js';
+import { Client } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const PRICE = 10;
 const CACHED = 1.25;

@@ -7,7 +7,7 @@ import { createRedisStore } from '@holdfast/products/data/cache/redis-store';
 import type { CacheStore } from '@holdfast/products/data/cache/store';
 import type { Product } from '@holdfast/products/data/products';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type RedisServer, startRedis } from '../support/redis.js';
+import { type RedisServer, startRedis } from '../support/redis.ts';
 
 let server: RedisServer;
 let redis: Redis;

@@ -1,8 +1,8 @@
 // "No lost update, ever": racing writers through the whole system.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
-import { rounds, timeLimitMs } from '../support/long.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client } from '../support/client.ts';
+import { rounds, timeLimitMs } from '../support/long.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const WRITERS = 16;
 const ROUNDS = 100;

@@ -1,10 +1,10 @@
 // "Retrying is safe": a key of the client's stands for one effect, however many calls carry it at the same time.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
-import { rounds, timeLimitMs } from '../support/long.js';
-import { expectProblem } from '../support/problems.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { rounds, timeLimitMs } from '../support/long.ts';
+import { expectProblem } from '../support/problems.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const CALLERS = 20;
 

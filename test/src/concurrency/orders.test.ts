@@ -1,11 +1,11 @@
 // "No lost, doubled or oversold order, ever": racing buyers through the whole system.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually } from '../support/client.js';
-import { expectInvariants } from '../support/invariants.js';
-import { rounds, timeLimitMs } from '../support/long.js';
-import { staffAccount } from '../support/staff.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { expectInvariants } from '../support/invariants.ts';
+import { rounds, timeLimitMs } from '../support/long.ts';
+import { staffAccount } from '../support/staff.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

@@ -1,10 +1,10 @@
 // Every protected call, tried with every kind of token that must not open it.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, importJWK } from 'jose';
-import { type Account, Client } from '../support/client.js';
-import { createForge, forgeries } from '../support/forgeries.js';
-import { staffAccount } from '../support/staff.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client } from '../support/client.ts';
+import { createForge, forgeries } from '../support/forgeries.ts';
+import { staffAccount } from '../support/staff.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

@@ -1,9 +1,9 @@
 // The REST contract: conditions of writes (RFC 9110, 13), and writes of nothing. The client holds every reply to
 // /openapi.json besides.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
-import { expectProblem } from '../support/problems.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client } from '../support/client.ts';
+import { expectProblem } from '../support/problems.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const MISSING = '01890a5d-ac96-774b-bcce-b302099a8057';
 const FIELDS = { name: 'New', description: null, price: 1, stock: 2 };

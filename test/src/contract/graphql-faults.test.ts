@@ -1,7 +1,7 @@
 // Requests of all kinds that cannot be executed: each is the client's fault, says so, and is no 500.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client } from '../support/client.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let account: Account;

@@ -6,10 +6,10 @@ import {
   type IntrospectionOptions,
   type IntrospectionQuery,
 } from 'graphql';
-import { type Account, Client } from '../support/client.js';
-import { everyField } from '../support/every-field.js';
-import { staffAccount } from '../support/staff.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client } from '../support/client.ts';
+import { everyField } from '../support/every-field.ts';
+import { staffAccount } from '../support/staff.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

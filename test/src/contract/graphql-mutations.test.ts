@@ -1,10 +1,10 @@
 // Mutations of several fields in several services: one that is refused as a whole has done nothing, and one that did
 // something says so.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
-import { staffAccount } from '../support/staff.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { staffAccount } from '../support/staff.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

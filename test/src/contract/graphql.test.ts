@@ -1,7 +1,7 @@
 // The GraphQL contract: what each operation answers, good and bad, and how faults look.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, uniqueName } from '../support/client.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, uniqueName } from '../support/client.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

@@ -1,8 +1,8 @@
 // The logs of a whole run: one JSON line an event, enough to follow a request through the services, and no secret.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Client, eventually, secretsUsed, uniqueName } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
-import { type System, startSystem } from '../support/system.js';
+import { Client, eventually, secretsUsed, uniqueName } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 interface Line {
   readonly level: string;

@@ -1,9 +1,9 @@
 // A client can send back what GET gave of a product, also when the rules for new values are stricter by now.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
-import { fieldsOf } from '../support/problems.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { fieldsOf } from '../support/problems.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const LIMIT = 1_000_000_000;
 

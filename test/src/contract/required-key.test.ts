@@ -1,8 +1,8 @@
 // `IDEMPOTENCY_KEY=required`: a shop that takes no order which a second click would double.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
-import { expectProblem } from '../support/problems.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client } from '../support/client.ts';
+import { expectProblem } from '../support/problems.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const CREATE = `mutation($input: CreateOrderInput!) { createOrder(input: $input) { __typename ... on Order { id } } }`;
 const MESSAGE = 'expected 1 to 255 printable ASCII characters, got nothing';

@@ -1,8 +1,8 @@
 // The REST contract: accounts and sessions. The client holds every reply to /openapi.json besides.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, secretsUsed, uniqueName } from '../support/client.js';
-import { expectProblem, fieldsOf } from '../support/problems.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, secretsUsed, uniqueName } from '../support/client.ts';
+import { expectProblem, fieldsOf } from '../support/problems.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

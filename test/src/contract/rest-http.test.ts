@@ -1,9 +1,9 @@
 // The REST contract: what HTTP itself says. The client holds every reply to /openapi.json besides.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually } from '../support/client.js';
-import { expectProblem } from '../support/problems.js';
-import { head, sendRaw, statusesIn } from '../support/raw-http.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { expectProblem } from '../support/problems.ts';
+import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

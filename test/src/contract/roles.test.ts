@@ -1,8 +1,8 @@
 // The GraphQL contract: roles, as anonymous, as a customer and as staff, through the gateway.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Client, secretsUsed } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
-import { type System, startSystem } from '../support/system.js';
+import { Client, secretsUsed } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

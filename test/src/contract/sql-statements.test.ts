@@ -1,8 +1,8 @@
 // What requests cost in SQL statements, counted by the services themselves (`sql_statements_total`).
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
-import { staffAccount } from '../support/staff.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client } from '../support/client.ts';
+import { staffAccount } from '../support/staff.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const SERVICES = ['users', 'products', 'orders'] as const;
 type Counts = Record<(typeof SERVICES)[number], number>;

@@ -1,9 +1,9 @@
 // What staff do with orders, by GraphQL and REST, and that nobody else can.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
-import { expectProblem, fieldsOf } from '../support/problems.js';
-import { staffAccount } from '../support/staff.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client } from '../support/client.ts';
+import { expectProblem, fieldsOf } from '../support/problems.ts';
+import { staffAccount } from '../support/staff.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

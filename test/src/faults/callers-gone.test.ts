@@ -2,8 +2,8 @@
 // whose caller stays ends by itself, before the gateway gives up.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { type Account, Client, eventually } from '../support/client.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

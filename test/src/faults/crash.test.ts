@@ -1,10 +1,10 @@
 // "Whatever dies at whatever moment": processes are killed under load, started again, and nothing is lost or doubled.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { type Account, Client, eventually } from '../support/client.js';
-import { expectInvariants } from '../support/invariants.js';
-import { minutes, timeLimitMs } from '../support/long.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { expectInvariants } from '../support/invariants.ts';
+import { minutes, timeLimitMs } from '../support/long.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 type Victim = 'orders' | 'products' | 'postgres';
 

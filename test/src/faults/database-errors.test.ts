@@ -4,7 +4,7 @@ import { createPrismaClient, type PrismaClient } from '@holdfast/database';
 import { isDatabaseUnavailable } from '@holdfast/platform/database';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { createTestDatabase, type TestDatabase } from '../setup/database.js';
+import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 
 const QUERY_TIMEOUT_MS = 200;
 

@@ -2,11 +2,11 @@
 import { TIMEOUT_HEADER } from '@holdfast/platform/http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { type Account, Client, eventually, uniqueName } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
-import { scrape, sumOf } from '../support/metrics.js';
-import { askSubgraph } from '../support/subgraph.js';
-import { type Subgraph, type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { scrape, sumOf } from '../support/metrics.ts';
+import { askSubgraph } from '../support/subgraph.ts';
+import { type Subgraph, type System, startSystem } from '../support/system.ts';
 
 /** Long enough for a request to come as far as the pool on a busy machine. */
 const TIMEOUT_MS = 2_000;

@@ -1,9 +1,9 @@
 // One part gone: what still answers, and how the rest says that it does not.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { type Account, Client, eventually } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

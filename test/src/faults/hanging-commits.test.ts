@@ -1,10 +1,10 @@
 // PostgreSQL answers reads and its commits hang, as they do while a synchronous standby is away.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually } from '../support/client.js';
-import { hangCommits, releaseCommits, sessions } from '../support/commits.js';
-import { expectInvariants, inspect } from '../support/invariants.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { hangCommits, releaseCommits, sessions } from '../support/commits.ts';
+import { expectInvariants, inspect } from '../support/invariants.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const UNITS = 1_000_000;
 const HANG_MS = 60_000;

@@ -5,9 +5,9 @@ import { createLogger } from '@holdfast/platform/log';
 import { answerTo, isUndone } from '@holdfast/platform/unanswered';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
-import { createTestDatabase, type TestDatabase } from '../setup/database.js';
-import { eventually } from '../support/client.js';
-import { type StallingProxy, startStallingProxy } from '../support/stalling-proxy.js';
+import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
+import { eventually } from '../support/client.ts';
+import { type StallingProxy, startStallingProxy } from '../support/stalling-proxy.ts';
 
 const MAX = 2;
 const NO_ANSWER = 'Query read timeout';

@@ -1,10 +1,10 @@
 // A reply that is lost after the commit: the caller is told 503, sends the same once more, and it was done once.
 import { freePorts } from '@holdfast/scripts/stack';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, uniqueName } from '../support/client.js';
-import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.js';
-import { inspect } from '../support/invariants.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, uniqueName } from '../support/client.ts';
+import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts';
+import { inspect } from '../support/invariants.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

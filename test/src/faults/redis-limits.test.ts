@@ -2,9 +2,9 @@
 import { createLogger } from '@holdfast/platform/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually } from '../support/client.js';
-import { type RedisServer, startRedis } from '../support/redis.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const REDIS_TIMEOUT_MS = 500;
 

@@ -10,7 +10,7 @@ import {
   type Containerfile,
   type Instruction,
   parseContainerfile,
-} from './containerfile.js';
+} from './containerfile.ts';
 
 const TARGETS = [...PROCESSES, 'migrations'];
 
@@ -82,7 +82,7 @@ describe('the Containerfile', () => {
     for (const target of TARGETS) {
       expect(last(target, 'USER')).toBe('10001:10001');
       const command: unknown = JSON.parse(last(target, 'ENTRYPOINT'));
-      expect(command).toEqual(['node', target === 'migrations' ? 'dist/cli.js' : 'dist/main.js']);
+      expect(command).toEqual(['node', target === 'migrations' ? 'src/cli.ts' : 'src/main.ts']);
       expect(instructions(target, 'RUN')).toEqual([]);
       expect(instructions(target, 'CMD')).toEqual([]);
       expect(instructions(target, 'ENV').join(' ')).toContain('NODE_ENV=production');
@@ -118,10 +118,12 @@ describe('the build context', () => {
     const lastNamed = patterns.findLastIndex((pattern) => pattern.startsWith('!'));
     // A later pattern wins: what is taken out must come after what is named.
     const takenOut = patterns.slice(lastNamed + 1);
-    for (const pattern of ['node_modules', 'dist', 'generated', '*.test.ts', '.env*', '.data', '*keys.json'])
+    for (const pattern of ['node_modules', 'generated', '*.test.ts', '.env*', '.data', '*keys.json'])
       expect(takenOut).toContain(`**/${pattern}`);
     const named = patterns.slice(1, lastNamed + 1).map((pattern) => pattern.slice(1));
-    expect(named.filter((path) => path.startsWith('.') || path.startsWith('*'))).toEqual([]);
+    expect(
+      named.filter((path) => (path.startsWith('.') && path !== '.nvmrc') || path.startsWith('*')),
+    ).toEqual([]);
     const sources = [...file.stages.values()].flatMap((stage) => stage.instructions.flatMap(copies));
     for (const source of sources) {
       const [folder = ''] = source.split('/');

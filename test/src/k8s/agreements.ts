@@ -8,8 +8,8 @@ import {
   SERVICE_NAMES,
   type Workload,
   workloadsOf,
-} from './objects.js';
-import { plainSettings } from './settings.js';
+} from './objects.ts';
+import { plainSettings } from './settings.ts';
 
 /** One line for each disagreement. */
 export function disagreements(objects: readonly KubernetesObject[]): string[] {

@@ -4,9 +4,9 @@ import { createLogger } from '@holdfast/platform/log';
 import { createOpsServer } from '@holdfast/platform/ops';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { type KubernetesObject, nameOf, ofKind, SERVICE_NAMES, selects, workloadsOf } from './objects.js';
-import { renderAll, type Variant } from './render.js';
-import { plainSettings } from './settings.js';
+import { type KubernetesObject, nameOf, ofKind, SERVICE_NAMES, selects, workloadsOf } from './objects.ts';
+import { renderAll, type Variant } from './render.ts';
+import { plainSettings } from './settings.ts';
 
 let rendered: Record<Variant, KubernetesObject[]>;
 

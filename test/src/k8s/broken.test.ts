@@ -2,16 +2,16 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { disagreements } from './agreements.js';
-import { BREAKAGES } from './breakages.js';
-import { documentedSecrets, documentedUrls } from './external-secrets.js';
-import { brokenNames } from './named-elsewhere.js';
-import type { KubernetesObject } from './objects.js';
-import { brokenReferences, type ExternalSecrets } from './references.js';
-import { parseObjects, renderAll } from './render.js';
-import { createValidator, type Validator } from './schemas.js';
-import { hardeningFaults, imageFaults } from './security.js';
-import { settingFaults } from './settings.js';
+import { disagreements } from './agreements.ts';
+import { BREAKAGES } from './breakages.ts';
+import { documentedSecrets, documentedUrls } from './external-secrets.ts';
+import { brokenNames } from './named-elsewhere.ts';
+import type { KubernetesObject } from './objects.ts';
+import { brokenReferences, type ExternalSecrets } from './references.ts';
+import { parseObjects, renderAll } from './render.ts';
+import { createValidator, type Validator } from './schemas.ts';
+import { hardeningFaults, imageFaults } from './security.ts';
+import { settingFaults } from './settings.ts';
 
 let whole: KubernetesObject[];
 let validate: Validator;

@@ -8,8 +8,8 @@ import { ROOT } from '@holdfast/scripts/settings';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { SERVICE_NAMES } from './objects.js';
-import { faultsOfService } from './settings.js';
+import { SERVICE_NAMES } from './objects.ts';
+import { faultsOfService } from './settings.ts';
 
 const SECRETS = 'k8s/overlays/local/secrets/';
 const OURS = ['migrations', 'signing-keys', ...SERVICE_NAMES];

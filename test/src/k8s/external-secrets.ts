@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROOT } from '@holdfast/scripts/settings';
-import type { ExternalSecrets } from './references.js';
+import type { ExternalSecrets } from './references.ts';
 
 const ROW = /^\| `(holdfast-[\w-]+)` \| ([^|]+) \|/gm;
 const NAMES = /`([^`]+)`/g;

@@ -10,8 +10,8 @@ import {
   selects,
   type Workload,
   workloadsOf,
-} from './objects.js';
-import { type KeysByName, lacking } from './pod-references.js';
+} from './objects.ts';
+import { type KeysByName, lacking } from './pod-references.ts';
 
 /** One line for each that leads nowhere. `texts` are the URLs that people are told to use. */
 export function brokenNames(

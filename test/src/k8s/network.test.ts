@@ -1,8 +1,8 @@
 // Who may call whom in production: the table below is the design, and the policies must allow exactly that.
 import { beforeAll, expect, test } from '@jest/globals';
-import { createNetwork, type Endpoint } from './network.js';
-import { type KubernetesObject, workloadsOf } from './objects.js';
-import { renderAll } from './render.js';
+import { createNetwork, type Endpoint } from './network.ts';
+import { type KubernetesObject, workloadsOf } from './objects.ts';
+import { renderAll } from './render.ts';
 
 const HOME = { 'kubernetes.io/metadata.name': 'holdfast' };
 const elsewhere = (name: string, label: string) => ({

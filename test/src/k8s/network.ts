@@ -1,7 +1,7 @@
 // What NetworkPolicies allow, worked out for pods that are given by their labels: as the API documents it, a connection
 // needs an egress rule at one end and an ingress rule at the other wherever an end is selected by any policy.
 import { z } from 'zod';
-import { type KubernetesObject, ofKind, selects } from './objects.js';
+import { type KubernetesObject, ofKind, selects } from './objects.ts';
 
 export interface Endpoint {
   readonly name: string;

@@ -1,5 +1,5 @@
 // Whether what a pod names is there: its account, its volumes, its settings, the ports of its probes.
-import { type Container, containersOf, selects, type Workload } from './objects.js';
+import { type Container, containersOf, selects, type Workload } from './objects.ts';
 
 /** Secrets or ConfigMaps by name, with their keys. */
 export type KeysByName = ReadonlyMap<string, readonly string[]>;

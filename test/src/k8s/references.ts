@@ -1,7 +1,7 @@
 // Whether objects find each other: selectors their pods, references the thing, the key and the port that they name.
 import { z } from 'zod';
-import { type KubernetesObject, nameOf, ofKind, selects, type Workload, workloadsOf } from './objects.js';
-import { brokenPodReferences, type KeysByName, type Known, lacking } from './pod-references.js';
+import { type KubernetesObject, nameOf, ofKind, selects, type Workload, workloadsOf } from './objects.ts';
+import { brokenPodReferences, type KeysByName, type Known, lacking } from './pod-references.ts';
 
 /** Names of Secrets that come from elsewhere, with their keys. */
 export type ExternalSecrets = KeysByName;

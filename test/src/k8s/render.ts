@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { makeSecrets } from '@holdfast/scripts/k8s-secrets';
 import { ROOT } from '@holdfast/scripts/settings';
 import { parseAllDocuments } from 'yaml';
-import { type KubernetesObject, objectShape } from './objects.js';
+import { type KubernetesObject, objectShape } from './objects.ts';
 
 /** What is rendered: the overlays, and production with each component that is offered instead of another. */
 export const VARIANTS = ['local', 'production', 'production-gateway-api', 'production-keda'] as const;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ROOT } from '@holdfast/scripts/settings';
 import { Ajv } from 'ajv';
 import { z } from 'zod';
-import { type KubernetesObject, nameOf } from './objects.js';
+import { type KubernetesObject, nameOf } from './objects.ts';
 
 const FOLDER = join(ROOT, 'test/k8s-schemas');
 const core = z.object({

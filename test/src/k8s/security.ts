@@ -1,6 +1,6 @@
 // What a container may do, beyond what the restricted Pod Security Standard asks: the least there is.
 import { z } from 'zod';
-import { containersOf, type KubernetesObject, workloadsOf } from './objects.js';
+import { containersOf, type KubernetesObject, workloadsOf } from './objects.ts';
 
 const podContext = z.looseObject({
   runAsNonRoot: z.literal(true),

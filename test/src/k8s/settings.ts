@@ -1,8 +1,8 @@
 // Whether each service is given settings that it knows, all that it needs, and values that it takes.
-import { settings as gateway } from '@holdfast/gateway/dist/config.js';
-import { settings as orders } from '@holdfast/orders/dist/config.js';
+import { settings as gateway } from '@holdfast/gateway/src/config.ts';
+import { settings as orders } from '@holdfast/orders/src/config.ts';
 import { settings as products } from '@holdfast/products/config';
-import { settings as users } from '@holdfast/users/dist/config.js';
+import { settings as users } from '@holdfast/users/src/config.ts';
 import { z } from 'zod';
 import {
   type Container,
@@ -12,7 +12,7 @@ import {
   SERVICE_NAMES,
   type ServiceName,
   workloadsOf,
-} from './objects.js';
+} from './objects.ts';
 
 const SHAPES: Record<ServiceName, z.ZodRawShape> = { gateway, users, products, orders };
 

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader, importJWK, SignJWT } from 'jose';
-import { Client, eventually, secretsUsed } from '../support/client.js';
-import { type System, startSystem } from '../support/system.js';
+import { Client, eventually, secretsUsed } from '../support/client.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** So short that a rotation takes 6 + 6 + 6 s: the lead, a token's life, and what clocks may differ by. */

@@ -2,11 +2,11 @@
 import { createLogger } from '@holdfast/platform/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
-import { expectProblem } from '../support/problems.js';
-import { type RedisServer, startRedis } from '../support/redis.js';
-import { type AnotherInstance, type System, startSystem } from '../support/system.js';
+import { type Account, Client } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { expectProblem } from '../support/problems.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
 const WINDOW_S = 4;
 const RATE_LIMITS =

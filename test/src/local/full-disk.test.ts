@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { errorCode } from '@holdfast/scripts/error-code';
 import { openSecrets } from '@holdfast/scripts/secrets';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Client } from '../support/client.js';
-import { freeBasePort, type Npm, startNpm } from './npm.js';
+import { Client } from '../support/client.ts';
+import { freeBasePort, type Npm, startNpm } from './npm.ts';
 
 const CHUNK = Buffer.alloc(64 * 1024);
 const TRIES = 100;

@@ -6,8 +6,8 @@ import { isPresent } from '@holdfast/scripts/files';
 import { removePostgres } from '@holdfast/scripts/postgres';
 import { isRunning, waitUntilGone } from '@holdfast/scripts/processes';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually } from '../support/client.js';
-import { descendantsOf, freeBasePort, type Npm, pressCtrlC, ROOT, startNpm } from './npm.js';
+import { eventually } from '../support/client.ts';
+import { descendantsOf, freeBasePort, type Npm, pressCtrlC, ROOT, startNpm } from './npm.ts';
 
 const GONE_MS = 30_000;
 const STEP_MS = 180_000;
@@ -63,7 +63,7 @@ async function interrupt(npm: Npm, way: Way, isAtStep: () => Promise<boolean>): 
   expect(left.flat()).toEqual([]);
 }
 
-/** The steps before anything is built, in a small repository with programs in their place that never end. */
+/** The steps before anything runs, in a small repository with programs in their place that never end. */
 describe('while it sets up', () => {
   const HANGS = `
     import { writeFileSync } from 'node:fs';
@@ -73,10 +73,10 @@ describe('while it sets up', () => {
     setInterval(() => undefined, 1_000);`;
   const STEPS = {
     install: 'slow/install.mjs',
-    generate: 'node_modules/prisma/build/index.js',
-    build: 'node_modules/typescript/bin/tsc',
+    generateClient: 'node_modules/prisma/build/index.js',
+    generateTypes: 'scripts/generate.mjs',
   } as const;
-  const PROGRAMS = [...Object.values(STEPS), 'scripts/generate.mjs', 'scripts/compose.mjs'];
+  const PROGRAMS = [...Object.values(STEPS), 'scripts/compose.mjs'];
 
   let repository: string;
 
@@ -92,6 +92,7 @@ describe('while it sets up', () => {
     for (const path of ['scripts', 'scripts/src'])
       for (const name of await readdir(join(ROOT, path)))
         if (/\.m?js$/.test(name)) await copyFile(join(ROOT, path, name), join(repository, path, name));
+    await copyFile(join(ROOT, '.nvmrc'), join(repository, '.nvmrc'));
     const small = { name: 'small', version: '1.0.0', type: 'module', dependencies: { slow: 'file:slow' } };
     const slow = { version: '1.0.0', type: 'module', scripts: { install: 'node install.mjs' } };
     await write('package.json', JSON.stringify({ ...small, scripts: { start: 'node scripts/start.mjs' } }));
@@ -123,7 +124,7 @@ describe('while it sets up', () => {
     STEP_MS,
   );
 
-  it.each([STEPS.generate, STEPS.build])(
+  it.each([STEPS.generateClient, STEPS.generateTypes])(
     'Ctrl-C or a kill -9 ends it while it runs %s',
     async (program) => {
       await makeRepository(program);
@@ -133,7 +134,7 @@ describe('while it sets up', () => {
   );
 });
 
-describe('once it is built', () => {
+describe('once it is set up', () => {
   beforeEach(() => {
     dataDir = join(folder, 'data');
   });

@@ -6,13 +6,13 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { ROOT } from '@holdfast/scripts/settings';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { testServer } from '../setup/database.js';
+import { testServer } from '../setup/database.ts';
 
-const NOT_COPIED = new Set(['node_modules', 'dist', 'generated', '.git', '.data']);
+const NOT_COPIED = new Set(['node_modules', 'generated', '.git', '.data']);
 
 let tree: string;
 
-/** A copy of the sources, with the packages of this tree and nothing built. */
+/** A copy of the sources, with the packages of this tree and nothing generated. */
 beforeAll(async () => {
   tree = await mkdtemp(join(tmpdir(), 'holdfast-tree-'));
   await cp(ROOT, tree, { recursive: true, filter: (path) => !NOT_COPIED.has(basename(path)) });

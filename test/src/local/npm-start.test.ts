@@ -9,7 +9,7 @@ import { freePort } from '@holdfast/scripts/ports';
 import { removePostgres } from '@holdfast/scripts/postgres';
 import { isRunning } from '@holdfast/scripts/processes';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually } from '../support/client.js';
+import { eventually } from '../support/client.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 

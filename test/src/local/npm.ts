@@ -5,7 +5,7 @@ import { checkPorts } from '@holdfast/scripts/port-check';
 import { freePort } from '@holdfast/scripts/ports';
 import { childrenOf } from '@holdfast/scripts/processes';
 import { portsFrom } from '@holdfast/scripts/services';
-import { eventually } from '../support/client.js';
+import { eventually } from '../support/client.ts';
 
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 

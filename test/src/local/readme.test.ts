@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ROOT } from '@holdfast/scripts/settings';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { secretsUsed } from '../support/client.js';
-import { type System, startSystem } from '../support/system.js';
+import { secretsUsed } from '../support/client.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 

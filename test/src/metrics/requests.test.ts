@@ -1,10 +1,10 @@
 // What requests leave in the metrics: of HTTP, of GraphQL, of the calls of subgraphs, of passwords and logins.
 import type { ProcessName } from '@holdfast/scripts/services';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually, uniqueName } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
-import { growth, scrape, sumOf } from '../support/metrics.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { growth, scrape, sumOf } from '../support/metrics.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

@@ -2,10 +2,10 @@
 // is left of it without a database.
 import { PROCESSES, type ProcessName } from '@holdfast/scripts/services';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { type Account, Client, eventually, uniqueName } from '../support/client.js';
-import { scrape, scrapeText, sumOf } from '../support/metrics.js';
-import { promtool } from '../support/promtool.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
+import { scrape, scrapeText, sumOf } from '../support/metrics.ts';
+import { promtool } from '../support/promtool.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const REVISION = '0123abc';
 /** Far above the some 700 of the gateway: a label that is not bounded would pass it. */

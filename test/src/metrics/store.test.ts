@@ -2,9 +2,9 @@
 import type { ProcessName } from '@holdfast/scripts/services';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { type Account, Client, eventually } from '../support/client.js';
-import { growth, scrape, sumOf } from '../support/metrics.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { growth, scrape, sumOf } from '../support/metrics.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
 let client: Client;

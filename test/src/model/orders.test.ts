@@ -1,12 +1,12 @@
 // A model-based test: random interleavings of what several users do to a few products, checked against a model.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type Account, Client } from '../support/client.js';
-import { expectInvariants } from '../support/invariants.js';
-import { minutes, timeLimitMs } from '../support/long.js';
-import { staffAccount } from '../support/staff.js';
-import { type System, startSystem } from '../support/system.js';
-import { Shop } from './shop.js';
+import { type Account, Client } from '../support/client.ts';
+import { expectInvariants } from '../support/invariants.ts';
+import { minutes, timeLimitMs } from '../support/long.ts';
+import { staffAccount } from '../support/staff.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { Shop } from './shop.ts';
 
 const small = fc.nat({ max: 7 });
 const operation = fc.oneof(

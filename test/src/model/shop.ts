@@ -1,6 +1,6 @@
 // The simple model of the shop: what the replies alone say must be true of stock, prices and orders.
 import { expect } from '@jest/globals';
-import type { Account, Client } from '../support/client.js';
+import type { Account, Client } from '../support/client.ts';
 
 interface Version {
   readonly stock: number;

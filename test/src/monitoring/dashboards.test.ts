@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '@holdfast/scripts/settings';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { scrapeText } from '../support/metrics.js';
-import { type RedisServer, startRedis } from '../support/redis.js';
-import { RULES } from '../support/rules-file.js';
-import { type System, startSystem } from '../support/system.js';
+import { scrapeText } from '../support/metrics.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { RULES } from '../support/rules-file.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const SERVICES = ['gateway', 'users', 'products', 'orders'] as const;
 const DASHBOARDS = join(ROOT, 'k8s/components/dashboards');

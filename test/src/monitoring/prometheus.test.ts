@@ -1,10 +1,10 @@
 // A real Prometheus over a running system: it finds every target, its rules yield, and an alert fires when it should.
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { Client, eventually } from '../support/client.js';
-import { type Prometheus, startPrometheus } from '../support/prometheus.js';
-import { RULES } from '../support/rules-file.js';
-import { type System, startSystem } from '../support/system.js';
+import { Client, eventually } from '../support/client.ts';
+import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
+import { RULES } from '../support/rules-file.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const SERVICES = ['gateway', 'users', 'products', 'orders'] as const;
 

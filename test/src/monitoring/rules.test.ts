@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ROOT } from '@holdfast/scripts/settings';
 import { expect, it } from '@jest/globals';
-import { promtool } from '../support/promtool.js';
-import { RULES } from '../support/rules-file.js';
+import { promtool } from '../support/promtool.ts';
+import { RULES } from '../support/rules-file.ts';
 
 const FOLDER = dirname(RULES);
 const rules = readFileSync(RULES, 'utf8');

@@ -3,8 +3,8 @@ import { createLogger } from '@holdfast/platform/log';
 import { startWorker, type Worker } from '@holdfast/platform/queue';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { createTestDatabase, type TestDatabase } from '../setup/database.js';
-import { eventually } from '../support/client.js';
+import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
+import { eventually } from '../support/client.ts';
 
 const LEASE_MS = 1_000;
 const PROMPTLY_MS = 15_000;

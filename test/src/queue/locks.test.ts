@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { type Account, Client, eventually } from '../support/client.js';
-import { expectInvariants, inspect } from '../support/invariants.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { expectInvariants, inspect } from '../support/invariants.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const UNITS = 1_000;
 /** More than all workers together take at a time. */

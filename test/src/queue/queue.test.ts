@@ -6,8 +6,8 @@ import { startWorker, type Worker } from '@holdfast/platform/queue';
 import { freePort } from '@holdfast/scripts/ports';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { createTestDatabase, type TestDatabase } from '../setup/database.js';
-import { eventually } from '../support/client.js';
+import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
+import { eventually } from '../support/client.ts';
 
 let database: TestDatabase;
 let admin: pg.Client;

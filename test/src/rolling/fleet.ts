@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { type Ports, PROCESSES, type ProcessName } from '@holdfast/scripts/services';
 import { ROOT } from '@holdfast/scripts/settings';
 import { freePorts } from '@holdfast/scripts/stack';
-import { type LoadBalancer, startLoadBalancer } from '../support/load-balancer.js';
-import { startRedis } from '../support/redis.js';
-import { type AnotherInstance, type System, startSystem } from '../support/system.js';
+import { type LoadBalancer, startLoadBalancer } from '../support/load-balancer.ts';
+import { startRedis } from '../support/redis.ts';
+import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
 const SETTINGS = {
   /** Longer than the load balancer takes to see it, and than callers keep a connection that they do not use. */

@@ -1,7 +1,7 @@
 // Callers of every kind, without a break: each request that does not get its answer is put down, then made again in the
 // way that the contract offers for it, and what is not made good by that is lost.
 import { createHttpPool } from '@holdfast/platform/http-client';
-import type { Account } from '../support/client.js';
+import type { Account } from '../support/client.ts';
 
 export interface Failure {
   readonly what: string;

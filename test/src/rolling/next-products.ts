@@ -1,5 +1,5 @@
 // The next version of the products service, as a release would bring it: one field more in the schema, one column more
-// in the rows, and a supergraph composed of it. Built from what is built, in a folder of its own.
+// in the rows, and a supergraph composed of it. Made of the sources, in a folder of its own.
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { composeServices } from '@apollo/composition';
@@ -23,13 +23,13 @@ export async function makeNextProducts(folder: string): Promise<NextProducts> {
   const from = join(ROOT, 'subgraphs/products');
   const to = join(folder, 'subgraphs/products');
   await mkdir(to, { recursive: true });
-  for (const name of ['package.json', 'schema.graphql', 'dist'])
+  for (const name of ['package.json', 'schema.graphql', 'src'])
     await cp(join(from, name), join(to, name), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   await symlink(join(from, 'node_modules'), join(to, 'node_modules'));
   await edit(join(to, 'schema.graphql'), /^type Product @key.*\{$/m, (line) => `${line}\n  sku: String`);
   await edit(
-    join(to, 'dist/data/products.js'),
+    join(to, 'src/data/products.ts'),
     /products\.updated_at AS "updatedAt"/,
     (column) => `${column}, products.sku`,
   );
@@ -40,7 +40,7 @@ export async function makeNextProducts(folder: string): Promise<NextProducts> {
   });
   const { supergraphSdl, errors } = composeServices(await Promise.all(schemas));
   if (supergraphSdl === undefined) throw new Error(`the next version does not compose: ${errors}`);
-  return { entry: join(to, 'dist/main.js'), supergraph: supergraphSdl };
+  return { entry: join(to, 'src/main.ts'), supergraph: supergraphSdl };
 }
 
 async function edit(path: string, place: RegExp, change: (found: string) => string): Promise<void> {

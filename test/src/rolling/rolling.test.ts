@@ -3,11 +3,11 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 
 import type { ProcessName } from '@holdfast/scripts/services';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually } from '../support/client.js';
-import { expectInvariants, inspect } from '../support/invariants.js';
-import { type Fleet, INSTANCES, startFleet } from './fleet.js';
-import { Load } from './load.js';
-import { ADD_COLUMN, DROP_COLUMN, makeNextProducts, SKU } from './next-products.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { expectInvariants, inspect } from '../support/invariants.ts';
+import { type Fleet, INSTANCES, startFleet } from './fleet.ts';
+import { Load } from './load.ts';
+import { ADD_COLUMN, DROP_COLUMN, makeNextProducts, SKU } from './next-products.ts';
 
 const UNITS = 1_000_000;
 const REQUESTS = 5_000;

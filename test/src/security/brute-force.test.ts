@@ -1,8 +1,8 @@
 // Guessing passwords: every try counts, however many are packed into a request and wherever they say they come from.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, secretsUsed } from '../support/client.js';
-import { expectProblem } from '../support/problems.js';
-import { type AnotherInstance, type System, startSystem } from '../support/system.js';
+import { type Account, Client, secretsUsed } from '../support/client.ts';
+import { expectProblem } from '../support/problems.ts';
+import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
 const LIMIT = 10;
 const RATE_LIMITS = `register=1000/1m,login=${LIMIT}/10m,loginAccount=${LIMIT}/10m`;

@@ -1,10 +1,10 @@
 // Bytes and texts: what comes is stored as it came, or it is refused. Nothing becomes U+FFFD on the way.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, uniqueName } from '../support/client.js';
-import { fieldsOf } from '../support/problems.js';
-import { head, sendRaw, statusesIn } from '../support/raw-http.js';
-import { type Subgraph, type System, startSystem } from '../support/system.js';
-import { type VitalSigns, vitalSigns } from '../support/vital-signs.js';
+import { type Account, Client, uniqueName } from '../support/client.ts';
+import { fieldsOf } from '../support/problems.ts';
+import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
+import { type Subgraph, type System, startSystem } from '../support/system.ts';
+import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 const PASSWORD = 'correct horse 42 stapler';
 const SUBGRAPHS: readonly Subgraph[] = ['users', 'products', 'orders'];

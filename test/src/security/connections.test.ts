@@ -2,10 +2,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { eventually } from '../support/client.js';
-import { scrape } from '../support/metrics.js';
-import { head } from '../support/raw-http.js';
-import { type AnotherInstance, type System, startSystem } from '../support/system.js';
+import { eventually } from '../support/client.ts';
+import { scrape } from '../support/metrics.ts';
+import { head } from '../support/raw-http.ts';
+import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
 const SHARE = 20;
 const ASKED = head('GET', '/.well-known/jwks.json');

@@ -1,8 +1,8 @@
 // What can be learnt by asking: a login does not tell whether there is such an account, neither by what it says nor by
 // how long it takes. A registration must say that a name is taken, and takes as long whatever it says.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, type Reply, secretsUsed, uniqueName } from '../support/client.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, type Reply, secretsUsed, uniqueName } from '../support/client.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const PAIRS = 200;
 /** Far from what a skipped hash would make of it, which is a factor of four at least. */

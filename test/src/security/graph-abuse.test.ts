@@ -1,8 +1,8 @@
 // Operations that are small to send and large to answer. Each is refused before a subgraph is asked, and in no time.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually } from '../support/client.js';
-import { type AnotherInstance, type System, startSystem } from '../support/system.js';
-import { type VitalSigns, vitalSigns } from '../support/vital-signs.js';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
+import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 /** Far more than a refusal needs, and far less than any of these would take to be planned. */
 const SOON_MS = 3_000;

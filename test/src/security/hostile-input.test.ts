@@ -1,9 +1,9 @@
 // Hostile values in every place that takes one: SQL, members of every object, text that is none, shapes without end.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Account, Client, uniqueName } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
-import { type System, startSystem } from '../support/system.js';
-import { type VitalSigns, vitalSigns } from '../support/vital-signs.js';
+import { type Account, Client, uniqueName } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 const PASSWORD = 'correct horse 42 stapler';
 

@@ -1,9 +1,9 @@
 // Members that are not the client's to set: refused by name, or left alone where a whole representation comes back.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, uniqueName } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
-import { expectProblem, fieldsOf } from '../support/problems.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, uniqueName } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { expectProblem, fieldsOf } from '../support/problems.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 

@@ -1,11 +1,11 @@
 // Abuse leaves nothing behind: the same load again and again, with other values each time, adds no memory in the end.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
-import { residentBytes } from '../support/process-usage.js';
-import { openSocket } from '../support/raw-http.js';
-import { type System, startSystem } from '../support/system.js';
-import { type VitalSigns, vitalSigns } from '../support/vital-signs.js';
+import { type Account, Client } from '../support/client.ts';
+import { residentBytes } from '../support/process-usage.ts';
+import { openSocket } from '../support/raw-http.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 const PROCESSES = ['gateway', 'users', 'products', 'orders'] as const;
 const ROUNDS = 5;

@@ -2,11 +2,11 @@
 // costs the main thread is little, whatever passes the limits.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { buildClientSchema, getIntrospectionQuery } from 'graphql';
-import { type Account, Client } from '../support/client.js';
-import { mainThreadCpuMs } from '../support/process-usage.js';
-import { type System, startSystem } from '../support/system.js';
-import { type VitalSigns, vitalSigns } from '../support/vital-signs.js';
-import { WorstDocuments } from '../support/worst-documents.js';
+import { type Account, Client } from '../support/client.ts';
+import { mainThreadCpuMs } from '../support/process-usage.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
+import { WorstDocuments } from '../support/worst-documents.ts';
 
 const SEED = 20_261_126;
 const DOCUMENTS = 40;

@@ -1,10 +1,10 @@
 // What no HTTP client would send, byte by byte: smuggling, split replies, bodies that lie about themselves.
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
-import { head, sendRaw, statusesIn } from '../support/raw-http.js';
-import { type Subgraph, type System, startSystem } from '../support/system.js';
-import { type VitalSigns, vitalSigns } from '../support/vital-signs.js';
+import { type Account, Client } from '../support/client.ts';
+import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
+import { type Subgraph, type System, startSystem } from '../support/system.ts';
+import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 const JSON_TYPE = 'Content-Type: application/json';
 const LOGIN = JSON.stringify({ username: 'nobody', password: 'not the password' });

@@ -1,8 +1,8 @@
 // Where secrets must not be: command lines, which every user of a machine can read, logs, metrics, and replies.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Client, secretsUsed } from '../support/client.js';
-import { type System, startSystem } from '../support/system.js';
+import { Client, secretsUsed } from '../support/client.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const PROCESSES = ['gateway', 'users', 'products', 'orders'] as const;
 

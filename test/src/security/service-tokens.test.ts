@@ -1,8 +1,8 @@
 // The subgraphs' own doors in the running system: who is no service gets nothing, whatever else it holds.
 import { createServiceTokens, SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
-import { type AnotherInstance, type Subgraph, type System, startSystem } from '../support/system.js';
+import { type Account, Client } from '../support/client.ts';
+import { type AnotherInstance, type Subgraph, type System, startSystem } from '../support/system.ts';
 
 const SUBGRAPHS = ['users', 'products', 'orders'] as const;
 

@@ -1,10 +1,10 @@
 // Clients that begin and never finish. The others must not notice, and it must come to an end.
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Client, eventually } from '../support/client.js';
-import { head, openSocket } from '../support/raw-http.js';
-import { type System, startSystem } from '../support/system.js';
-import { type VitalSigns, vitalSigns } from '../support/vital-signs.js';
+import { Client, eventually } from '../support/client.ts';
+import { head, openSocket } from '../support/raw-http.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 const SOCKETS = 200;
 const BEGINNINGS = [

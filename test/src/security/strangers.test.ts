@@ -1,9 +1,9 @@
 // Another user's order, by every path that leads to one: it looks exactly like an order that does not exist.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, type Reply } from '../support/client.js';
-import { inspect } from '../support/invariants.js';
-import { askEntity } from '../support/subgraph.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, type Reply } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { askEntity } from '../support/subgraph.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const NOBODYS = '01890a5d-ac96-774b-bcce-b302099a8057';
 

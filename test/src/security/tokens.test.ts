@@ -1,12 +1,12 @@
 // Forged access tokens, at every door. (Every protected call of GraphQL and REST is tried in contract/auth.test.ts.)
 import { createServer, type Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.js';
-import { forgeries } from '../support/forgeries.js';
-import { head, sendRaw, statusesIn } from '../support/raw-http.js';
-import { askSubgraph } from '../support/subgraph.js';
-import { type Subgraph, type System, startSystem } from '../support/system.js';
-import { type VitalSigns, vitalSigns } from '../support/vital-signs.js';
+import { type Account, Client } from '../support/client.ts';
+import { forgeries } from '../support/forgeries.ts';
+import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
+import { askSubgraph } from '../support/subgraph.ts';
+import { type Subgraph, type System, startSystem } from '../support/system.ts';
+import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 let system: System;
 let client: Client;

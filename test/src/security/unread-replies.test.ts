@@ -3,12 +3,12 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Client } from '../support/client.js';
-import { scrape, sumOf } from '../support/metrics.js';
-import { residentBytes } from '../support/process-usage.js';
-import { head, openSocket } from '../support/raw-http.js';
-import { type System, startSystem } from '../support/system.js';
-import { type VitalSigns, vitalSigns } from '../support/vital-signs.js';
+import { Client } from '../support/client.ts';
+import { scrape, sumOf } from '../support/metrics.ts';
+import { residentBytes } from '../support/process-usage.ts';
+import { head, openSocket } from '../support/raw-http.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 const PRODUCTS = 100;
 /** As long as it may be, in characters of three bytes. */

@@ -4,7 +4,7 @@ import { chown, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from '@jest/globals';
-import { abandonedFolders } from '../support/abandoned.js';
+import { abandonedFolders } from '../support/abandoned.ts';
 
 const PREFIX = `holdfast-abandoned-${process.pid}-`;
 /** Of a process that has just ended, and whose id is not given out again so soon. */

@@ -8,7 +8,7 @@ import { migrate } from '@holdfast/database/migrate';
 import { announceTestServer } from '@holdfast/database/testing';
 import { startPostgres } from '@holdfast/scripts/postgres';
 import pg from 'pg';
-import { keepServer, sweepAbandonedServers } from './server.js';
+import { keepServer, sweepAbandonedServers } from './server.ts';
 
 const TEMPLATE = 'holdfast_template';
 

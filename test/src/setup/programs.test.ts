@@ -20,13 +20,13 @@ const neededBy = (...tests: string[]) =>
 
 describe('what npm test asks for', () => {
   it('is nothing for a unit test', async () => {
-    expect(await neededBy('gateway/dist/limits/limits.test.js')).toEqual([]);
-    expect(await neededBy('prisma/dist/migrate.test.js')).toEqual([]);
+    expect(await neededBy('gateway/src/limits/limits.test.ts')).toEqual([]);
+    expect(await neededBy('prisma/src/migrate.test.ts')).toEqual([]);
   });
 
   it('is what the chosen tests import, themselves or through others, and no more', async () => {
-    expect(await neededBy('test/dist/rolling/rolling.test.js')).toEqual(['redis-server', 'haproxy']);
-    const two = ['test/dist/k8s/network.test.js', 'test/dist/metrics/series.test.js'];
+    expect(await neededBy('test/src/rolling/rolling.test.ts')).toEqual(['redis-server', 'haproxy']);
+    const two = ['test/src/k8s/network.test.ts', 'test/src/metrics/series.test.ts'];
     expect(await neededBy(...two)).toEqual(['promtool', 'kustomize']);
   });
 });

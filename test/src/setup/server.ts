@@ -1,6 +1,6 @@
 // The server between global set-up and tear-down, and those of earlier runs that were killed.
 import { type EmbeddedPostgres, removePostgres } from '@holdfast/scripts/postgres';
-import { abandonedFolders } from '../support/abandoned.js';
+import { abandonedFolders } from '../support/abandoned.ts';
 
 type KeptServer = { server: EmbeddedPostgres; dataDir: string };
 

@@ -1,5 +1,5 @@
 // A caller of the whole system: REST and GraphQL over real HTTP. REST replies are held to the contract.
-import { createContract, type ReplyToCheck } from './contract.js';
+import { createContract, type ReplyToCheck } from './contract.ts';
 
 export interface Reply {
   readonly status: number;

@@ -1,7 +1,7 @@
 // Commits that hang, in the real PostgreSQL: each waits for a standby that is not there. It is on disk, nobody sees it
 // yet, and neither a timeout nor the end of its client ends the wait.
-import { eventually } from './client.js';
-import { inspect } from './invariants.js';
+import { eventually } from './client.ts';
+import { inspect } from './invariants.ts';
 
 /** From now on every commit of a change hangs, until `releaseCommits`. */
 export const hangCommits = (adminUrl: string): Promise<void> => setStandby(adminUrl, 'absent');

@@ -1,8 +1,8 @@
 // Access tokens that must not be believed: forged, stale, meant for somebody else, or made of what is public.
 import { createHmac, createPublicKey, randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTHeaderParameters, SignJWT } from 'jose';
-import type { Account } from './client.js';
-import type { System } from './system.js';
+import type { Account } from './client.ts';
+import type { System } from './system.ts';
 
 export interface Forgery {
   readonly issuer?: string;

@@ -1,7 +1,7 @@
 // The second promise, as questions to the database: what must hold of every order and every unit once all is quiet.
 import { expect } from '@jest/globals';
 import pg from 'pg';
-import { eventually } from './client.js';
+import { eventually } from './client.ts';
 
 interface OrderRow {
   readonly id: string;

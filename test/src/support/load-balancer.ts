@@ -10,8 +10,8 @@ import { text } from 'node:stream/consumers';
 import { freePort } from '@holdfast/scripts/ports';
 import { commandOf } from '@holdfast/scripts/processes';
 import { type Ports, PROCESSES, type ProcessName } from '@holdfast/scripts/services';
-import { abandonedFolders } from './abandoned.js';
-import { eventually } from './client.js';
+import { abandonedFolders } from './abandoned.ts';
+import { eventually } from './client.ts';
 
 export interface LoadBalancer {
   /** Where it answers for a service, without a path. */

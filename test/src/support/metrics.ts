@@ -1,5 +1,5 @@
 // The metrics of a process, as Prometheus would read them.
-import { eventually } from './client.js';
+import { eventually } from './client.ts';
 
 /** A scrape: the value of every series, by its name and labels as they stand there. */
 export type Scrape = ReadonlyMap<string, number>;

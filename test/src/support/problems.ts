@@ -1,6 +1,6 @@
 // What every fault that REST answers with must look like (RFC 9457).
 import { expect } from '@jest/globals';
-import type { Reply } from './client.js';
+import type { Reply } from './client.ts';
 
 /** Expects the problem of that status and code, with the request's id in it. */
 export function expectProblem(reply: Reply, status: number, code: string): void {

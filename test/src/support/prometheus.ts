@@ -5,8 +5,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@holdfast/scripts/ports';
-import { eventually } from './client.js';
-import { RULES } from './rules-file.js';
+import { eventually } from './client.ts';
+import { RULES } from './rules-file.ts';
 
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>;

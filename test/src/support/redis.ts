@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from '@holdfast/scripts/ports';
 import { commandOf } from '@holdfast/scripts/processes';
-import { abandonedFolders } from './abandoned.js';
+import { abandonedFolders } from './abandoned.ts';
 
 export interface RedisServer {
   /** `redis://127.0.0.1:<port>`, the same after each restart. */

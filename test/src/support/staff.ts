@@ -1,7 +1,7 @@
 // Staff accounts for tests.
-import type { Account, Client } from './client.js';
-import { inspect } from './invariants.js';
-import type { System } from './system.js';
+import type { Account, Client } from './client.ts';
+import { inspect } from './invariants.ts';
+import type { System } from './system.ts';
 
 /** A new account that is staff, signed in. The role is in the token, so it is given first. */
 export async function staffAccount({ adminUrl }: System, client: Client): Promise<Account> {

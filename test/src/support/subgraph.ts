@@ -1,6 +1,6 @@
 // Asks one subgraph directly, as a service of the system would: past the gateway and whatever it keeps off.
-import type { GraphQLReply } from './client.js';
-import type { Subgraph, System } from './system.js';
+import type { GraphQLReply } from './client.ts';
+import type { Subgraph, System } from './system.ts';
 
 export interface SubgraphCall {
   readonly query: string;

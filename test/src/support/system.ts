@@ -8,8 +8,8 @@ import { type EmbeddedPostgres, removePostgres } from '@holdfast/scripts/postgre
 import type { Ports, ProcessName } from '@holdfast/scripts/services';
 import { freePorts, type InstanceOptions, type Stack, startStack } from '@holdfast/scripts/stack';
 import type { JWK } from 'jose';
-import { createTestDatabase, testServer } from '../setup/database.js';
-import { secretsUsed } from './client.js';
+import { createTestDatabase, testServer } from '../setup/database.ts';
+import { secretsUsed } from './client.ts';
 
 export interface SystemOptions {
   /** A server of its own, fsync on, that the test may kill; otherwise a database on the run's server. */

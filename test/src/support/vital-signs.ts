@@ -1,6 +1,6 @@
 // Whether an attack has left a mark: every process must still be the same one, ready, and without a fault in its log.
 import { expect } from '@jest/globals';
-import type { System } from './system.js';
+import type { System } from './system.ts';
 
 const PROCESSES = ['gateway', 'users', 'products', 'orders'] as const;
 

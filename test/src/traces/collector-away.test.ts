@@ -2,8 +2,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { freePort } from '@holdfast/scripts/ports';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { Client, eventually } from '../support/client.js';
-import { type System, startSystem } from '../support/system.js';
+import { Client, eventually } from '../support/client.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let hanging: Server;
 const sockets = new Set<Socket>();

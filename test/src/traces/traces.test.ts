@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { type Account, Client, eventually, secretsUsed } from '../support/client.js';
-import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp.js';
-import { type RedisServer, startRedis } from '../support/redis.js';
-import { type System, startSystem } from '../support/system.js';
+import { type Account, Client, eventually, secretsUsed } from '../support/client.ts';
+import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 let receiver: OtlpReceiver;
 let redis: RedisServer;

@@ -1,9 +1,9 @@
 // Pages of orders: complete, in order, and served by an index whatever the filter.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { createOrdersFixture, type OrdersFixture } from '../testing.js';
-import { type OrderPageQuery, selectOrderPage } from './order-pages.js';
-import type { Order } from './orders.js';
+import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
+import { type OrderPageQuery, selectOrderPage } from './order-pages.ts';
+import type { Order } from './orders.ts';
 
 const COUNT = 20_000;
 /** Of 400 users each has every 400th; every 500th is SHIPPED, the older half of the others DELIVERED. */

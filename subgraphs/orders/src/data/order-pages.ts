@@ -3,7 +3,7 @@
 import type { OrderStatus } from '@holdfast/database';
 import { type Queryable, statement } from '@holdfast/platform/database';
 import { decodeCursor, encodeCursor } from '@holdfast/platform/pages';
-import { ORDER_COLUMNS, type Order } from './order-row.js';
+import { ORDER_COLUMNS, type Order } from './order-row.ts';
 
 export interface OrderPageQuery {
   readonly limit: number;

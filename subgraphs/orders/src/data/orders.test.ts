@@ -2,9 +2,9 @@
 import { createLogger } from '@holdfast/platform/log';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
-import { createOrdersFixture, type OrdersFixture } from '../testing.js';
-import type { OrderTable } from './orders.js';
-import { listenForSettlements } from './settlements.js';
+import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
+import type { OrderTable } from './orders.ts';
+import { listenForSettlements } from './settlements.ts';
 
 let fixture: OrdersFixture;
 let admin: pg.Client;

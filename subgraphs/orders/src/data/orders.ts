@@ -5,9 +5,9 @@ import { type Queryable, type Statement, statement } from '@holdfast/platform/da
 import { addJob } from '@holdfast/platform/queue';
 import { traceparent } from '@holdfast/platform/tracing';
 import pg from 'pg';
-import { countTransition, observeSettlement } from '../metrics.js';
-import { type OrderPageQuery, selectOrderPage } from './order-pages.js';
-import { ORDER_COLUMNS, type Order } from './order-row.js';
+import { countTransition, observeSettlement } from '../metrics.ts';
+import { type OrderPageQuery, selectOrderPage } from './order-pages.ts';
+import { ORDER_COLUMNS, type Order } from './order-row.ts';
 
 export type { Order };
 

@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { createPrices, type Prices } from './prices.js';
+import { createPrices, type Prices } from './prices.ts';
 
 let server: Server | undefined;
 let prices: Prices | undefined;

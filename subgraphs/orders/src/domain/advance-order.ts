@@ -3,14 +3,14 @@ import type { OrderStatus } from '@holdfast/database';
 import { badInput } from '@holdfast/platform/errors';
 import { isId } from '@holdfast/platform/pages';
 import { came } from '@holdfast/platform/validation';
-import type { Order, OrderStep, OrderTable } from '../data/orders.js';
+import type { Order, OrderStep, OrderTable } from '../data/orders.ts';
 import {
   type OrderNotAdvanceable,
   type OrderNotFound,
   type OrderVersionConflict,
   orderNotFound,
   orderVersionConflict,
-} from './problems.js';
+} from './problems.ts';
 
 export type Advanced = Order | OrderVersionConflict | OrderNotAdvanceable | OrderNotFound;
 

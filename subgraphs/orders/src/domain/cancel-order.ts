@@ -1,13 +1,13 @@
 // Cancelling: a compare-and-swap on the order's version, which sends the units back to the stock.
 import { isId } from '@holdfast/platform/pages';
-import type { Order, OrderTable } from '../data/orders.js';
+import type { Order, OrderTable } from '../data/orders.ts';
 import {
   type OrderNotCancellable,
   type OrderNotFound,
   type OrderVersionConflict,
   orderNotFound,
   orderVersionConflict,
-} from './problems.js';
+} from './problems.ts';
 
 export type Cancelled = Order | OrderVersionConflict | OrderNotCancellable | OrderNotFound;
 

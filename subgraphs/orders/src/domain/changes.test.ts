@@ -1,10 +1,10 @@
 // What staff and customers change about an order: one step at a time, one winner of a race, one line of history a step.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { createOrderTable, type OrderTable } from '../data/orders.js';
-import { createOrdersFixture, type OrdersFixture } from '../testing.js';
-import { advanceOrder } from './advance-order.js';
-import { cancelOrder } from './cancel-order.js';
+import { createOrderTable, type OrderTable } from '../data/orders.ts';
+import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
+import { advanceOrder } from './advance-order.ts';
+import { cancelOrder } from './cancel-order.ts';
 
 let fixture: OrdersFixture;
 beforeEach(async () => {

@@ -1,8 +1,8 @@
 // Lists of orders, newest first, a page at a time: a user's own, or everybody's.
 import type { OrderStatus } from '@holdfast/database';
 import { type Connection, isId, pageSize, toConnection } from '@holdfast/platform/pages';
-import { orderCursor, orderSortKey } from '../data/order-pages.js';
-import type { Order, OrderTable } from '../data/orders.js';
+import { orderCursor, orderSortKey } from '../data/order-pages.ts';
+import type { Order, OrderTable } from '../data/orders.ts';
 
 export interface OrderListQuery {
   readonly first?: number | null | undefined;

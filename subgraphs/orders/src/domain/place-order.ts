@@ -11,11 +11,11 @@ import {
 import { isId } from '@holdfast/platform/pages';
 import { check, type InvalidInput } from '@holdfast/platform/validation';
 import { v7 as uuidv7 } from 'uuid';
-import type { NewOrder, Order, OrderTable } from '../data/orders.js';
-import type { Prices } from '../data/prices.js';
-import type { Settlements } from '../data/settlements.js';
-import type { OutOfStock, ProductNotFound } from './problems.js';
-import { type OrderRequest, orderRules } from './rules.js';
+import type { NewOrder, Order, OrderTable } from '../data/orders.ts';
+import type { Prices } from '../data/prices.ts';
+import type { Settlements } from '../data/settlements.ts';
+import type { OutOfStock, ProductNotFound } from './problems.ts';
+import { type OrderRequest, orderRules } from './rules.ts';
 
 export type Placed = Order | OutOfStock | ProductNotFound | IdempotencyKeyReused | InvalidInput;
 

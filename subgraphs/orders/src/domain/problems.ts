@@ -1,6 +1,6 @@
 // The foreseeable outcomes of an order that are not the one asked for.
-import type { Order } from '../data/orders.js';
-import { countConflict } from '../metrics.js';
+import type { Order } from '../data/orders.ts';
+import { countConflict } from '../metrics.ts';
 
 interface Problem<Name extends string, Code extends string> {
   readonly __typename: Name;

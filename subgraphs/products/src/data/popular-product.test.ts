@@ -2,8 +2,8 @@
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { NO_CACHE } from './cache/product-cache.js';
-import { createReservations } from './reservations.js';
+import { NO_CACHE } from './cache/product-cache.ts';
+import { createReservations } from './reservations.ts';
 
 const CONNECTIONS_EACH = 8;
 const ROUNDS = 150;

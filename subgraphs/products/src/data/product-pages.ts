@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import type { Queryable } from '@holdfast/platform/database';
 import { decodeCursor, encodeCursor } from '@holdfast/platform/pages';
 import type pg from 'pg';
-import { type SearchTerms, searchStatement } from './product-search.js';
-import { PRODUCT_COLUMNS, type Product } from './products.js';
+import { type SearchTerms, searchStatement } from './product-search.ts';
+import { PRODUCT_COLUMNS, type Product } from './products.ts';
 
 export type ProductOrder = 'NEWEST' | 'OLDEST' | 'PRICE_ASC' | 'PRICE_DESC' | 'NAME_ASC';
 

@@ -10,8 +10,8 @@ import {
   productPageStatement,
   productSortKey,
   selectProductPage,
-} from './product-pages.js';
-import type { SearchTerms } from './product-search.js';
+} from './product-pages.ts';
+import type { SearchTerms } from './product-search.ts';
 
 const COUNT = 100_000;
 /**

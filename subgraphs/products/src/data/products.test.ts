@@ -5,9 +5,9 @@ import { createTestDatabase, type TestDatabase } from '@holdfast/database/testin
 import { createReads } from '@holdfast/platform/reads';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { NO_CACHE } from './cache/product-cache.js';
-import { type Idempotency, sweepKeys } from './idempotency-keys.js';
-import { createProductTable, type ProductTable } from './products.js';
+import { NO_CACHE } from './cache/product-cache.ts';
+import { type Idempotency, sweepKeys } from './idempotency-keys.ts';
+import { createProductTable, type ProductTable } from './products.ts';
 
 /** One connection, and the table over it. */
 interface Connection {

@@ -4,9 +4,9 @@ import { type Statement, statement } from '@holdfast/platform/database';
 import type { Reads } from '@holdfast/platform/reads';
 import type pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
-import type { ProductCache } from './cache/product-cache.js';
-import { type Idempotency, isKeyUsed } from './idempotency-keys.js';
-import { type ProductPageQuery, pageKey, selectProductPage } from './product-pages.js';
+import type { ProductCache } from './cache/product-cache.ts';
+import { type Idempotency, isKeyUsed } from './idempotency-keys.ts';
+import { type ProductPageQuery, pageKey, selectProductPage } from './product-pages.ts';
 
 /** A product as the service handles it: the price is a decimal string. */
 export type Product = Omit<ProductModel, 'price'> & { readonly price: string };

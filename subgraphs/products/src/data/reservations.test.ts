@@ -5,9 +5,9 @@ import type { Queryable } from '@holdfast/platform/database';
 import { GiveWay } from '@holdfast/platform/give-way';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { NO_CACHE } from './cache/product-cache.js';
-import { createProductTable } from './products.js';
-import { createReservations } from './reservations.js';
+import { NO_CACHE } from './cache/product-cache.ts';
+import { createProductTable } from './products.ts';
+import { createReservations } from './reservations.ts';
 
 let database: TestDatabase;
 let admin: pg.Client;

@@ -5,9 +5,9 @@ import { GiveWay } from '@holdfast/platform/give-way';
 import { addJob } from '@holdfast/platform/queue';
 import { traceparent } from '@holdfast/platform/tracing';
 import pg from 'pg';
-import { countReservation } from '../metrics.js';
-import type { ProductCache } from './cache/product-cache.js';
-import { PRODUCT_COLUMNS, type Product } from './products.js';
+import { countReservation } from '../metrics.ts';
+import type { ProductCache } from './cache/product-cache.ts';
+import { PRODUCT_COLUMNS, type Product } from './products.ts';
 
 /**
  * Takes the units and adds the answer. The guard of the one UPDATE decides, so the product's row is locked once: an

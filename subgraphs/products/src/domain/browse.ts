@@ -8,9 +8,9 @@ import {
   type ProductOrder,
   productCursor,
   productSortKey,
-} from '../data/product-pages.js';
-import type { Product, ProductTable } from '../data/products.js';
-import { filterRules } from './rules.js';
+} from '../data/product-pages.ts';
+import type { Product, ProductTable } from '../data/products.ts';
+import { filterRules } from './rules.ts';
 
 export interface BrowseQuery {
   readonly first?: number | null | undefined;

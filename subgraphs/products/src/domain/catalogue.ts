@@ -8,10 +8,10 @@ import {
 } from '@holdfast/platform/idempotency';
 import { isId } from '@holdfast/platform/pages';
 import { check, type InvalidInput } from '@holdfast/platform/validation';
-import type { Idempotency } from '../data/idempotency-keys.js';
-import type { Product, ProductChange, ProductTable } from '../data/products.js';
-import { countConflict } from '../metrics.js';
-import { adjustRules, changeRules, MAX_STOCK, productRules } from './rules.js';
+import type { Idempotency } from '../data/idempotency-keys.ts';
+import type { Product, ProductChange, ProductTable } from '../data/products.ts';
+import { countConflict } from '../metrics.ts';
+import { adjustRules, changeRules, MAX_STOCK, productRules } from './rules.ts';
 
 export interface ProductNotFound {
   readonly __typename: 'ProductNotFound';

@@ -3,7 +3,7 @@ import { idempotencyKey } from '@holdfast/platform/idempotency';
 import { parseMoney } from '@holdfast/platform/money';
 import { came, isMultilineText, isPlainText, isVisible, lengthOf } from '@holdfast/platform/validation';
 import { z } from 'zod';
-import { searchRule } from './search.js';
+import { searchRule } from './search.ts';
 
 const MAX_NAME = 200;
 const MAX_DESCRIPTION = 10_000;

@@ -2,7 +2,7 @@
 // be there. There are no other operators. What is left becomes a query of PostgreSQL by parameters (product-search.ts).
 import { came, isPlainText } from '@holdfast/platform/validation';
 import { z } from 'zod';
-import type { SearchTerms } from '../data/product-search.js';
+import type { SearchTerms } from '../data/product-search.ts';
 
 const MAX_LENGTH = 200;
 const MAX_TERMS = 8;

@@ -1,8 +1,8 @@
 // Passwords in PostgreSQL: one takes another's place, and the sessions that were opened before end with it.
 import { statement } from '@holdfast/platform/database';
 import type pg from 'pg';
-import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.js';
-import { endSessions, inTransaction } from './transaction.js';
+import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.ts';
+import { endSessions, inTransaction } from './transaction.ts';
 
 export interface PasswordChange {
   readonly userId: string;

@@ -2,8 +2,8 @@
 import { type Queryable, statement } from '@holdfast/platform/database';
 import type { Role } from '@holdfast/platform/viewer';
 import type pg from 'pg';
-import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.js';
-import { endSessions, inTransaction } from './transaction.js';
+import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.ts';
+import { endSessions, inTransaction } from './transaction.ts';
 
 export interface RoleChange {
   /** Who asks; what counts is the role that this account has now, and not the one in its token. */

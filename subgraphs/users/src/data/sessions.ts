@@ -3,8 +3,8 @@
 // family ends is dead on arrival, where marking the tokens themselves would miss the one not yet committed.
 import { statement } from '@holdfast/platform/database';
 import type pg from 'pg';
-import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.js';
-import { endSessions, inTransaction } from './transaction.js';
+import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.ts';
+import { endSessions, inTransaction } from './transaction.ts';
 
 /** A family and whose it is. */
 export interface FamilyRow {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/tokens';
 import type { Role } from '@holdfast/platform/viewer';
 import { SignJWT } from 'jose';
-import type { Signer } from './key-ring.js';
+import type { Signer } from './key-ring.ts';
 
 export interface AccessTokenOptions {
   /** The key to sign with at this moment. */

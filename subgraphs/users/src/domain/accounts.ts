@@ -1,9 +1,9 @@
 // Accounts: opening one, and finding one by a name.
 import { came, check, type InvalidInput, isStorable } from '@holdfast/platform/validation';
-import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts.js';
-import type { PasswordHasher } from './password-hashing.js';
-import type { CommonPasswords } from './password-rules.js';
-import { normalizeEmail, type Registration, registrationRules } from './registration-rules.js';
+import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts.ts';
+import type { PasswordHasher } from './password-hashing.ts';
+import type { CommonPasswords } from './password-rules.ts';
+import { normalizeEmail, type Registration, registrationRules } from './registration-rules.ts';
 
 /** An account as the schema's `User`. */
 export interface Account extends AccountRow {

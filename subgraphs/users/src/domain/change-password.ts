@@ -1,14 +1,14 @@
 // Changing a password: by whoever knows the current one, which locks everybody else out.
 import { check, type InvalidInput } from '@holdfast/platform/validation';
-import type { AccountStore } from '../data/accounts.js';
-import type { PasswordStore } from '../data/passwords.js';
-import { countConflict } from '../metrics.js';
-import { type OwnAccount, ownAccount } from './accounts.js';
-import type { PasswordHasher } from './password-hashing.js';
-import { type CommonPasswords, isTooLong } from './password-rules.js';
-import { refreshTokenHash } from './refresh-tokens.js';
-import { newPasswordRules } from './registration-rules.js';
-import { type InvalidCredentials, invalidCredentials } from './sessions.js';
+import type { AccountStore } from '../data/accounts.ts';
+import type { PasswordStore } from '../data/passwords.ts';
+import { countConflict } from '../metrics.ts';
+import { type OwnAccount, ownAccount } from './accounts.ts';
+import type { PasswordHasher } from './password-hashing.ts';
+import { type CommonPasswords, isTooLong } from './password-rules.ts';
+import { refreshTokenHash } from './refresh-tokens.ts';
+import { newPasswordRules } from './registration-rules.ts';
+import { type InvalidCredentials, invalidCredentials } from './sessions.ts';
 
 export interface NewPassword {
   readonly currentPassword: string;

@@ -3,10 +3,10 @@ import { AppError } from '@holdfast/platform/errors';
 import { isId } from '@holdfast/platform/pages';
 import { came } from '@holdfast/platform/validation';
 import type { Role } from '@holdfast/platform/viewer';
-import type { AccountRow } from '../data/accounts.js';
-import type { RoleStore } from '../data/roles.js';
-import { countConflict } from '../metrics.js';
-import type { Account } from './accounts.js';
+import type { AccountRow } from '../data/accounts.ts';
+import type { RoleStore } from '../data/roles.ts';
+import { countConflict } from '../metrics.ts';
+import type { Account } from './accounts.ts';
 
 type Problem<Name extends string, Code extends string> = {
   readonly __typename: Name;

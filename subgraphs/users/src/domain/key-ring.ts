@@ -2,8 +2,8 @@
 import { ConfigError } from '@holdfast/platform/config';
 import type { Logger } from '@holdfast/platform/log';
 import { type CryptoKey, createLocalJWKSet, type JWTVerifyGetKey } from 'jose';
-import { type KeyTimes, liveKeys, type ScheduledKey, scheduleKeys, signerAt } from './key-schedule.js';
-import { type PublicKey, parseSigningKeys, readSigningKeyFile, type SigningKey } from './signing-keys.js';
+import { type KeyTimes, liveKeys, type ScheduledKey, scheduleKeys, signerAt } from './key-schedule.ts';
+import { type PublicKey, parseSigningKeys, readSigningKeyFile, type SigningKey } from './signing-keys.ts';
 
 export interface Signer {
   readonly kid: string;

@@ -9,12 +9,12 @@ import { createLogger } from '@holdfast/platform/log';
 import { createTokenVerifier } from '@holdfast/platform/tokens';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { calculateJwkThumbprint, type JWK } from 'jose';
-import { createKey } from '../testing.js';
-import { createAccessTokenIssuer } from './access-tokens.js';
-import { type KeyRing, openKeyRing } from './key-ring.js';
-import { rotateKeys } from './key-rotation.js';
+import { createKey } from '../testing.ts';
+import { createAccessTokenIssuer } from './access-tokens.ts';
+import { type KeyRing, openKeyRing } from './key-ring.ts';
+import { rotateKeys } from './key-rotation.ts';
 
-const PROGRAM = fileURLToPath(new URL('../rotate-keys.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../rotate-keys.ts', import.meta.url));
 const TIMES = { leadS: 900, tokenTtlS: 900 };
 const NOW = Date.parse('2026-11-23T08:00:00.000Z');
 const MINUTES = 60_000;

@@ -2,8 +2,8 @@
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { exportJWK, generateKeyPair } from 'jose';
 import { z } from 'zod';
-import { type KeyTimes, liveKeys, type ScheduledKey, scheduleKeys } from './key-schedule.js';
-import { findSigningKeyFile, parseSigningKeys, readSigningKeyFile, type SigningKey } from './signing-keys.js';
+import { type KeyTimes, liveKeys, type ScheduledKey, scheduleKeys } from './key-schedule.ts';
+import { findSigningKeyFile, parseSigningKeys, readSigningKeyFile, type SigningKey } from './signing-keys.ts';
 
 export interface Rotation {
   /** What is in the file now. */

@@ -1,7 +1,7 @@
 // When keys sign and end, as laws: at every moment exactly one signs, and what it signs is verified for as long as it is good.
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type AgedKey, liveKeys, publishedMaxAgeS, scheduleKeys, signerAt } from './key-schedule.js';
+import { type AgedKey, liveKeys, publishedMaxAgeS, scheduleKeys, signerAt } from './key-schedule.ts';
 
 const TIMES = { leadS: 900, tokenTtlS: 600 };
 const key = (name: string, issuedAt?: number) => ({ name, issuedAt });

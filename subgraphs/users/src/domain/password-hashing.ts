@@ -1,8 +1,8 @@
 // Passwords as argon2id hashes (RFC 9106) with OWASP's parameters: 19 MiB, two passes, one lane.
 import { randomBytes } from 'node:crypto';
 import { hash, verify } from '@node-rs/argon2';
-import { countRefusedHash, observeHashing } from '../metrics.js';
-import { createSemaphore, type SemaphoreOptions } from './semaphore.js';
+import { countRefusedHash, observeHashing } from '../metrics.ts';
+import { createSemaphore, type SemaphoreOptions } from './semaphore.ts';
 
 /** The package's default algorithm is argon2id; its enum of algorithms cannot be used with isolated modules. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };

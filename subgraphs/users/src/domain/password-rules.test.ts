@@ -2,8 +2,8 @@
 
 import { check } from '@holdfast/platform/validation';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { type CommonPasswords, isTooLong, passwordFault, readCommonPasswords } from './password-rules.js';
-import { registrationRules } from './registration-rules.js';
+import { type CommonPasswords, isTooLong, passwordFault, readCommonPasswords } from './password-rules.ts';
+import { registrationRules } from './registration-rules.ts';
 
 let common: CommonPasswords;
 beforeAll(async () => {

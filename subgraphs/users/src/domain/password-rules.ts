@@ -1,7 +1,7 @@
 // What a password must be (NIST SP 800-63B-4, 3.1.1): long, and not one that an attacker tries first.
 // No rules of composition: they make passwords worse.
 import { readFile } from 'node:fs/promises';
-import { normalizePassword } from './password-hashing.js';
+import { normalizePassword } from './password-hashing.ts';
 
 const MIN_LENGTH = 12;
 const MAX_LENGTH = 128;

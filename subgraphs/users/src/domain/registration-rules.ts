@@ -1,8 +1,8 @@
 // What an account must be like, and a password that it is given later. Every field that breaks a rule is told, in one answer.
 import { came, isPlainText } from '@holdfast/platform/validation';
 import { z } from 'zod';
-import { normalizePassword } from './password-hashing.js';
-import { type CommonPasswords, passwordFault } from './password-rules.js';
+import { normalizePassword } from './password-hashing.ts';
+import { type CommonPasswords, passwordFault } from './password-rules.ts';
 
 export interface Registration {
   /** As written; unique without regard to case. */

@@ -3,7 +3,7 @@
 import { withDeadline } from '@holdfast/platform/deadline';
 import { AppError } from '@holdfast/platform/errors';
 import { describe, expect, it } from '@jest/globals';
-import { createSemaphore } from './semaphore.js';
+import { createSemaphore } from './semaphore.ts';
 
 /** Work that ends when it is told to. */
 function controllable() {

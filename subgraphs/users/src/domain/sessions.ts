@@ -2,13 +2,13 @@
 import { badInput } from '@holdfast/platform/errors';
 import { countReplay, idempotencyKey, keyFault } from '@holdfast/platform/idempotency';
 import type { Logger } from '@holdfast/platform/log';
-import type { AccountRow, AccountStore } from '../data/accounts.js';
-import type { SessionStore } from '../data/sessions.js';
-import type { IssueAccessToken } from './access-tokens.js';
-import { findByName, type OwnAccount, ownAccount } from './accounts.js';
-import type { PasswordHasher } from './password-hashing.js';
-import { isTooLong } from './password-rules.js';
-import { createRefreshToken, refreshTokenHash, type SuccessorsOf } from './refresh-tokens.js';
+import type { AccountRow, AccountStore } from '../data/accounts.ts';
+import type { SessionStore } from '../data/sessions.ts';
+import type { IssueAccessToken } from './access-tokens.ts';
+import { findByName, type OwnAccount, ownAccount } from './accounts.ts';
+import type { PasswordHasher } from './password-hashing.ts';
+import { isTooLong } from './password-rules.ts';
+import { createRefreshToken, refreshTokenHash, type SuccessorsOf } from './refresh-tokens.ts';
 
 export interface OpenSession {
   readonly __typename: 'Session';

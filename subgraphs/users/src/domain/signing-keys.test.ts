@@ -5,9 +5,9 @@ import { createLogger } from '@holdfast/platform/log';
 import { createTokenVerifier } from '@holdfast/platform/tokens';
 import { describe, expect, it } from '@jest/globals';
 import { createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
-import { createKey, temporaryFile } from '../testing.js';
-import { createAccessTokenIssuer } from './access-tokens.js';
-import { type KeyRing, openKeyRing } from './key-ring.js';
+import { createKey, temporaryFile } from '../testing.ts';
+import { createAccessTokenIssuer } from './access-tokens.ts';
+import { type KeyRing, openKeyRing } from './key-ring.ts';
 
 async function read(content: unknown): Promise<KeyRing> {
   const file = await temporaryFile(typeof content === 'string' ? content : JSON.stringify(content));

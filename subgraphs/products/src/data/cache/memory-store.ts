@@ -1,7 +1,7 @@
 // The cache in the process, for a service that runs as one instance without Redis. The same rules as in Redis, each
 // call one synchronous step; bounded by size, least recently used first.
 import { LRUCache } from 'lru-cache';
-import type { Product } from '../products.js';
+import type { Product } from '../products.ts';
 import {
   type CacheStore,
   type Entry,
@@ -10,7 +10,7 @@ import {
   LEASE_TTL_MS,
   PAGE_TTL_MS,
   PRODUCT_TTL_MS,
-} from './store.js';
+} from './store.ts';
 
 type Cached =
   | { readonly kind: 'product'; readonly product: Product }

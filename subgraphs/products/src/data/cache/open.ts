@@ -3,13 +3,13 @@ import { createWorkerPool } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
 import { createRedis } from '@holdfast/platform/redis';
 import type pg from 'pg';
-import type { ProductsSettings } from '../../config.js';
-import { followCacheControl } from './control.js';
-import { createMemoryStore } from './memory-store.js';
-import { createProductCache, NO_CACHE, type ProductCache } from './product-cache.js';
-import { createRedisStore } from './redis-store.js';
-import type { CacheStore } from './store.js';
-import { watchWrites } from './write-watch.js';
+import type { ProductsSettings } from '../../config.ts';
+import { followCacheControl } from './control.ts';
+import { createMemoryStore } from './memory-store.ts';
+import { createProductCache, NO_CACHE, type ProductCache } from './product-cache.ts';
+import { createRedisStore } from './redis-store.ts';
+import type { CacheStore } from './store.ts';
+import { watchWrites } from './write-watch.ts';
 
 export interface OpenCache {
   readonly cache: ProductCache;

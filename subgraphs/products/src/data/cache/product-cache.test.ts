@@ -1,8 +1,8 @@
 import { AppError, CallerGone } from '@holdfast/platform/errors';
 import { describe, expect, it } from '@jest/globals';
-import type { Product } from '../products.js';
-import { createMemoryStore } from './memory-store.js';
-import { createProductCache, type ProductCache } from './product-cache.js';
+import type { Product } from '../products.ts';
+import { createMemoryStore } from './memory-store.ts';
+import { createProductCache, type ProductCache } from './product-cache.ts';
 
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 const product = (version: number): Product => ({

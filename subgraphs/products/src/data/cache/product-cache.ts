@@ -10,8 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isAbandoned } from '@holdfast/platform/errors';
 import { Counter, registry } from '@holdfast/platform/metrics';
 import { answerTo, isUndone } from '@holdfast/platform/unanswered';
-import type { Product } from '../products.js';
-import { type CacheStore, type Entry, FENCE_TTL_MS } from './store.js';
+import type { Product } from '../products.ts';
+import { type CacheStore, type Entry, FENCE_TTL_MS } from './store.ts';
 
 const requests = new Counter({
   name: 'cache_requests_total',

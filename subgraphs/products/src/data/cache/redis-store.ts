@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from '@holdfast/platform/redis';
 import { z } from 'zod';
-import { PRODUCT_COLUMNS, type Product } from '../products.js';
+import { PRODUCT_COLUMNS, type Product } from '../products.ts';
 import {
   type CacheStore,
   type Entry,
@@ -12,7 +12,7 @@ import {
   LEASE_TTL_MS,
   PAGE_TTL_MS,
   PRODUCT_TTL_MS,
-} from './store.js';
+} from './store.ts';
 
 /** KEYS: entries. ARGV: lease, its TTL. Returns the values that are there then. */
 const LEASE = `

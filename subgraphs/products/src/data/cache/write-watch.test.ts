@@ -4,8 +4,8 @@ import type { Queryable } from '@holdfast/platform/database';
 import { createLogger } from '@holdfast/platform/log';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { FENCE_TTL_MS } from './store.js';
-import { type WriteWatch, watchWrites } from './write-watch.js';
+import { FENCE_TTL_MS } from './store.ts';
+import { type WriteWatch, watchWrites } from './write-watch.ts';
 
 let database: TestDatabase;
 let pool: pg.Pool;

@@ -4,7 +4,7 @@
 // be older than a fence, no instance uses the cache.
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
-import { FENCE_TTL_MS } from './store.js';
+import { FENCE_TTL_MS } from './store.ts';
 
 export interface WriteWatch {
   /** Whether every write that is under way is still behind its fence. */
