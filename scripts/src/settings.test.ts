@@ -28,8 +28,18 @@ test('without anything: an embedded database in .data, the gateway at 4000', () 
     databaseUrl: undefined,
     logLevel: 'info',
     reset: false,
+    dev: false,
+    inspect: false,
     passedThrough: {},
   });
+});
+
+test('npm run dev restarts what changes, and opens inspectors on request, which need 200 more ports', () => {
+  expect(read({}, ['--dev', '--inspect'])).toMatchObject({ dev: true, inspect: true });
+  expect(() => read({ PORT: '65400' }, ['--dev', '--inspect', '--fast'])).toThrow(
+    'unknown argument --fast (there are --reset and --inspect); PORT is a number from 1 to 65332; got "65400"',
+  );
+  expect(() => read({}, ['--inspect'])).toThrow('unknown argument --inspect (there is only --reset)');
 });
 
 test('the other ports follow from the gateway’s', () => {

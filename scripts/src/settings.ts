@@ -1,4 +1,4 @@
-// What `npm start` is told, by its arguments and the environment.
+// What `npm start` and `npm run dev` are told, by its arguments and the environment.
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { type KnownSettings, meantSetting } from './known-settings.ts';
@@ -15,6 +15,10 @@ export type LocalSettings = {
   logLevel: string;
   /** Begin anew. */
   reset: boolean;
+  /** Restart what changes: `npm run dev`. */
+  dev: boolean;
+  /** Open an inspector for each service. */
+  inspect: boolean;
   /** Handed to the services as they are, when set. */
   passedThrough: Record<string, string>;
 };
@@ -25,8 +29,9 @@ const OWN = new Set(['PORT', 'DATABASE_URL', 'DATA_DIR', 'LOG_LEVEL']);
 const OPENTELEMETRY = /^OTEL_/;
 /** Names of npm, Node, PostgreSQL and our tests: never ours, however much they look like it. */
 const OF_OTHERS = /^(npm_|NODE_|PG|HOLDFAST_TEST_)/;
-/** The last ops port is 103 above the gateway's. */
-const HIGHEST_PORT = 65_535 - 103;
+/** How far above the gateway's port the last ops port is, and the last inspector. */
+const LAST_OPS_PORT = 103;
+const LAST_INSPECTOR = 203;
 
 /** Reads the settings; throws one error whose message names everything wrong with them. */
 export function readLocalSettings(
@@ -35,10 +40,10 @@ export function readLocalSettings(
   known: KnownSettings,
 ): LocalSettings {
   const given = new Map(Object.entries(env).flatMap(([name, value]) => (value ? [[name, value]] : [])));
-  const reset = args.includes('--reset');
+  const { reset, dev, inspect, unknown } = readArguments(args);
   const faults = [
-    ...argumentFaults(args),
-    ...ownFaults(given, reset),
+    ...unknown,
+    ...ownFaults(given, reset, inspect),
     ...[...given].flatMap(([name, value]) => settingFaults(name, value, known)),
   ];
   if (faults.length > 0) throw new Error(faults.join('; '));
@@ -50,23 +55,35 @@ export function readLocalSettings(
     databaseUrl: given.get('DATABASE_URL'),
     logLevel: given.get('LOG_LEVEL') ?? 'info',
     reset,
+    dev,
+    inspect,
     passedThrough: Object.fromEntries([...given].filter(([name]) => isPassedThrough(name))),
   };
 }
 
-function argumentFaults(args: string[]): string[] {
-  const unknown = args.filter((argument) => argument !== '--reset');
-  return unknown.length > 0 ? [`unknown argument ${unknown.join(' ')} (there is only --reset)`] : [];
+function readArguments(args: string[]) {
+  // package.json gives it to `npm run dev`.
+  const dev = args.includes('--dev');
+  const known = dev ? ['--reset', '--inspect'] : ['--reset'];
+  const others = args.filter((argument) => argument !== '--dev' && !known.includes(argument));
+  const there = dev ? 'there are --reset and --inspect' : 'there is only --reset';
+  return {
+    dev,
+    reset: args.includes('--reset'),
+    inspect: dev && args.includes('--inspect'),
+    unknown: others.length > 0 ? [`unknown argument ${others.join(' ')} (${there})`] : [],
+  };
 }
 
 const readPort = (given: ReadonlyMap<string, string>): number => Number(given.get('PORT') ?? 4000);
 
 /** What is wrong with the settings that are read here. */
-function ownFaults(given: ReadonlyMap<string, string>, reset: boolean): string[] {
+function ownFaults(given: ReadonlyMap<string, string>, reset: boolean, inspect: boolean): string[] {
   const faults: string[] = [];
   const port = readPort(given);
-  if (!Number.isInteger(port) || port < 1 || port > HIGHEST_PORT)
-    faults.push(`PORT is a number from 1 to ${HIGHEST_PORT}; got ${JSON.stringify(given.get('PORT'))}`);
+  const highest = 65_535 - (inspect ? LAST_INSPECTOR : LAST_OPS_PORT);
+  if (!Number.isInteger(port) || port < 1 || port > highest)
+    faults.push(`PORT is a number from 1 to ${highest}; got ${JSON.stringify(given.get('PORT'))}`);
   const databaseUrl = given.get('DATABASE_URL');
   if (databaseUrl !== undefined && !isPostgresUrl(databaseUrl))
     faults.push('DATABASE_URL is no PostgreSQL URL (postgres://user:password@host:5432/database)');
