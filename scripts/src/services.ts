@@ -24,6 +24,7 @@ export type ServiceSettings = {
 export const HOST = '127.0.0.1';
 const OFFSETS: Record<ProcessName, number> = { gateway: 0, users: 1, products: 2, orders: 3 };
 const OPS_OFFSET = 100;
+const INSPECTOR_OFFSET = 200;
 /** So that Apollo's own Explorer can be pointed at a local stack. */
 const APOLLO_STUDIO = 'https://studio.apollographql.com';
 
@@ -50,6 +51,11 @@ export function httpUrl(ports: Ports, name: ProcessName): string {
 
 export function opsUrl(ports: Ports, name: ProcessName): string {
   return `http://${HOST}:${ports[name].ops}`;
+}
+
+/** Where `npm run dev -- --inspect` opens the inspector of a process: 200 above its port. */
+export function inspectorAddress(ports: Ports, name: ProcessName): string {
+  return `${HOST}:${ports[name].http + INSPECTOR_OFFSET}`;
 }
 
 /** Where the code of a process is. */
