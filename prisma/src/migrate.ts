@@ -60,7 +60,7 @@ async function takeMigrationLock(client: pg.Client, log: (line: string) => void)
 async function applyMigrations(adminUrl: string, log: (line: string) => void): Promise<string[]> {
   const [schema, migrationsList] = await Promise.all([readSchema(), readMigrations()]);
   const input = { migrationsList, filters: NO_FILTERS };
-  return withSchemaEngine({ adminUrl, schema }, async (engine) => {
+  return withSchemaEngine({ adminUrl, schema, log }, async (engine) => {
     const { editedMigrationNames } = await engine.diagnoseMigrationHistory({
       ...input,
       optInToShadowDatabase: false,

@@ -12,6 +12,7 @@ import {
 import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
 import pg from 'pg';
 import { knowingCharType } from './char-columns.ts';
+import { runPolitely } from './polite-script.ts';
 import { databaseUrl } from './urls.ts';
 
 export type SchemaEngine = bindings.SchemaEngine;
@@ -24,7 +25,7 @@ export type SchemaFile = { path: string; content: string };
  * `schema` is needed for all it does, and must have a file.
  */
 export async function withSchemaEngine<Result>(
-  options: { adminUrl: string; schema: SchemaFile[] },
+  options: { adminUrl: string; schema: SchemaFile[]; log?: (line: string) => void },
   use: (engine: SchemaEngine) => Promise<Result>,
 ): Promise<Result> {
   await loadWasm();
@@ -33,7 +34,7 @@ export async function withSchemaEngine<Result>(
     const engine = await bindings.SchemaEngine.new(
       { datamodels: options.schema.map(({ path, content }) => [path, content]) },
       () => undefined,
-      bindMigrationAwareSqlAdapterFactory(adapterFactory(pool, options.adminUrl)),
+      bindMigrationAwareSqlAdapterFactory(adapterFactory(pool, options)),
     );
     try {
       return await use(engine);
@@ -91,12 +92,15 @@ function enginePool(connectionString: string): pg.Pool {
   return pool;
 }
 
-function adapterFactory(pool: pg.Pool, adminUrl: string): SqlMigrationAwareDriverAdapterFactory {
+function adapterFactory(
+  pool: pg.Pool,
+  { adminUrl, log = () => undefined }: { adminUrl: string; log?: (line: string) => void },
+): SqlMigrationAwareDriverAdapterFactory {
   const main = new PrismaPg(pool);
   return {
     provider: main.provider,
     adapterName: main.adapterName,
-    connect: async () => engineAdapter(await main.connect(), pool),
+    connect: async () => engineAdapter(await main.connect(), pool, log),
     connectToShadowDb: () => connectToShadowDatabase(pool, adminUrl),
   };
 }
@@ -109,7 +113,7 @@ async function connectToShadowDatabase(admin: pg.Pool, adminUrl: string): Promis
   const name = `prisma_migrate_shadow_db_${crypto.randomUUID()}`;
   await admin.query(`CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE template0`);
   const pool = enginePool(databaseUrl(adminUrl, name));
-  const adapter = engineAdapter(await new PrismaPg(pool).connect(), pool);
+  const adapter = engineAdapter(await new PrismaPg(pool).connect(), pool, () => undefined);
   adapter.dispose = async () => {
     await pool.end();
     await admin.query(`DROP DATABASE IF EXISTS ${pg.escapeIdentifier(name)} WITH (FORCE)`);
@@ -118,18 +122,26 @@ async function connectToShadowDatabase(admin: pg.Pool, adminUrl: string): Promis
 }
 
 /** adapter-pg's adapter with what the engine misses in it. */
-function engineAdapter<Adapter extends SqlDriverAdapter>(adapter: Adapter, pool: pg.Pool): Adapter {
-  return knowingCharType(withWholeScripts(adapter, pool), pool);
+function engineAdapter<Adapter extends SqlDriverAdapter>(
+  adapter: Adapter,
+  pool: pg.Pool,
+  log: (line: string) => void,
+): Adapter {
+  return knowingCharType(withWholeScripts(adapter, pool, log), pool);
 }
 
 /**
  * adapter-pg cuts a script at every `;`, those in comments and function bodies too, and runs the pieces one
  * by one. Sent whole, as the native engine sends it, PostgreSQL parses it and a migration is one transaction.
  */
-function withWholeScripts<Adapter extends SqlDriverAdapter>(adapter: Adapter, pool: pg.Pool): Adapter {
+function withWholeScripts<Adapter extends SqlDriverAdapter>(
+  adapter: Adapter,
+  pool: pg.Pool,
+  log: (line: string) => void,
+): Adapter {
   adapter.executeScript = async (script) => {
     try {
-      await pool.query(script);
+      await runPolitely(pool, script, log);
     } catch (cause) {
       if (!(cause instanceof pg.DatabaseError)) throw cause;
       throw new DriverAdapterError({

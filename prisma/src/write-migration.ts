@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIGRATIONS_DIR, NO_FILTERS, readMigrations, readSchema } from './history.ts';
+import { splitScript } from './migration-rules.ts';
 import { type SchemaFile, withSchemaEngine } from './schema-engine.ts';
 
 /** Empty migrations say this and nothing else. */
@@ -30,20 +31,25 @@ export async function schemaDrift(source: Source): Promise<string> {
 }
 
 /**
- * Writes the next migration directory, `<UTC timestamp>_<name>/migration.sql`. Returns its path, or undefined
- * when the schema has not changed. Refuses a name that is not lower-case words joined by `_`.
+ * Writes the next migration directory, `<UTC timestamp>_<name>/migration.sql`, and one for each index on a table that was
+ * there before. Returns their paths, none when the schema has not changed. Refuses a name that is not lower-case words
+ * joined by `_`.
  */
-export async function writeMigration(
-  options: Source & { name: string; now: Date },
-): Promise<string | undefined> {
+export async function writeMigration(options: Source & { name: string; now: Date }): Promise<string[]> {
   checkMigrationName(options.name);
   const script = await schemaDrift(options);
-  if (script === '') return undefined;
-  const timestamp = options.now.toISOString().replace(/\D/g, '').slice(0, 14);
-  const directory = join(options.migrationsDir ?? MIGRATIONS_DIR, `${timestamp}_${options.name}`);
-  await mkdir(directory);
-  await writeFile(join(directory, 'migration.sql'), `${script}\n`);
-  return directory;
+  if (script === '') return [];
+  const paths: string[] = [];
+  for (const [index, { name = options.name, sql }] of splitScript(script).entries()) {
+    // A second apart, so that their order is that of the script.
+    const at = new Date(options.now.getTime() + index * 1_000);
+    const timestamp = at.toISOString().replace(/\D/g, '').slice(0, 14);
+    const directory = join(options.migrationsDir ?? MIGRATIONS_DIR, `${timestamp}_${name}`);
+    await mkdir(directory);
+    await writeFile(join(directory, 'migration.sql'), `${sql}\n`);
+    paths.push(directory);
+  }
+  return paths;
 }
 
 /** Throws unless `name` is lower-case words joined by `_`, as Prisma writes them. */

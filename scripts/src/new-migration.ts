@@ -9,10 +9,11 @@ import { removePostgres, startPostgres } from './postgres.ts';
 async function main([name, ...more]: string[]): Promise<void> {
   if (name === undefined || more.length > 0) throw new Error('usage: npm run db:migration -- NAME');
   checkMigrationName(name);
-  const path = await withServer((adminUrl) => writeMigration({ adminUrl, name, now: new Date() }));
-  if (path === undefined)
+  const paths = await withServer((adminUrl) => writeMigration({ adminUrl, name, now: new Date() }));
+  if (paths.length === 0)
     console.log('the schema has not changed since the last migration; nothing to write');
-  else console.log(`wrote ${relative(process.cwd(), path)}/migration.sql; read it before you commit it`);
+  for (const path of paths)
+    console.log(`wrote ${relative(process.cwd(), path)}/migration.sql; read it before you commit it`);
 }
 
 async function withServer<Result>(use: (adminUrl: string) => Promise<Result>): Promise<Result> {

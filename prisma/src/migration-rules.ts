@@ -1,0 +1,72 @@
+// What a migration must keep to so that the shop stays open while it runs. The first migration makes an empty database, so
+// the rules are for those after it.
+
+const COMMENT_OR_TEXT = /--.*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$/g;
+const CREATE_TABLE = /\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w".]+)/gi;
+const CREATE_INDEX =
+  /\bCREATE\s+(?:UNIQUE\s+)?INDEX\s+(CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?(?:(?!ON\b)([\w"]+)\s+)?ON\s+(?:ONLY\s+)?([\w".]+)/gi;
+const TIMEOUT = /\bSET\s+(?:LOCAL\s+|SESSION\s+)?((?:lock|statement)_timeout)\b/gi;
+
+/** An index that a script creates, with its table; '' for a name that PostgreSQL makes up. */
+export interface CreatedIndex {
+  readonly concurrently: boolean;
+  readonly index: string;
+  readonly table: string;
+}
+
+/** What a script creates of indexes. */
+export const indexesIn = (script: string): CreatedIndex[] =>
+  [...statementsOf(script).matchAll(CREATE_INDEX)].map(([, concurrently, index = '', table = '']) => ({
+    concurrently: concurrently !== undefined,
+    index: nameOf(index),
+    table: nameOf(table),
+  }));
+
+/** One line for each rule that the script of a migration breaks. */
+export function migrationFaults(script: string): string[] {
+  const sql = statementsOf(script);
+  const created = tablesIn(sql);
+  const indexes = indexesIn(script);
+  const statements = sql.split(';').filter((statement) => statement.trim() !== '');
+  return [
+    ...indexes
+      .filter(({ concurrently, table }) => !concurrently && !created.has(table))
+      .map(
+        ({ index, table }) =>
+          `CREATE INDEX ${index} stops every write to ${table} while it is built: write CREATE INDEX CONCURRENTLY`,
+      ),
+    ...(indexes.some(({ concurrently }) => concurrently) && statements.length > 1
+      ? [
+          'CREATE INDEX CONCURRENTLY runs outside a transaction: it must be the only statement of its migration',
+        ]
+      : []),
+    ...[...sql.matchAll(TIMEOUT)].map(
+      ([, name]) => `the migrator sets ${name}, and tries again: a migration leaves it as it is`,
+    ),
+  ];
+}
+
+/** The script without comments, and with nothing in its texts. */
+const statementsOf = (script: string): string =>
+  script.replace(COMMENT_OR_TEXT, (text) => (/^(--|\/\*)/.test(text) ? ' ' : "''"));
+
+const tablesIn = (sql: string): Set<string> =>
+  new Set([...sql.matchAll(CREATE_TABLE)].map(([, table = '']) => nameOf(table)));
+
+/**
+ * The scripts to be migrations of their own, in their order, of what Prisma writes as one: the first has everything but the
+ * indexes on tables that were there before, which are built one by one without stopping the writers of the table.
+ */
+export function splitScript(script: string): { name: string | undefined; sql: string }[] {
+  const created = tablesIn(script);
+  const rest: string[] = [];
+  const indexes: { name: string; sql: string }[] = [];
+  for (const piece of script.trim().split(/\n\n+/)) {
+    const [index] = indexesIn(piece);
+    if (index === undefined || created.has(index.table)) rest.push(piece);
+    else indexes.push({ name: index.index, sql: piece.replace(/\bINDEX\b/, 'INDEX CONCURRENTLY') });
+  }
+  return [...(rest.length > 0 ? [{ name: undefined, sql: rest.join('\n\n') }] : []), ...indexes];
+}
+
+const nameOf = (identifier: string): string => identifier.replaceAll('"', '');

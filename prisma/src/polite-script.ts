@@ -1,0 +1,58 @@
+// Runs a migration's script beside a shop that is open. Most changes of a table need its strongest lock for a moment. While a
+// statement waits for that, behind a long report say, every other statement on the table waits behind it. So the script
+// waits briefly, gives up its place, and tries again, until it gets the lock.
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { indexesIn } from './migration-rules.ts';
+
+const LOCK_TIMEOUT_MS = 2_000;
+const PAUSE_MS = 1_000;
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const LOCK_NOT_AVAILABLE = '55P03';
+const CONCURRENTLY = /\bINDEX\s+CONCURRENTLY\b/i;
+
+/**
+ * Runs the script as one transaction, again after a pause as often as it could not get a lock: then nothing of it has
+ * happened. CREATE INDEX CONCURRENTLY runs alone, without a transaction, and waits as long as it must: it stops nobody.
+ */
+export async function runPolitely(pool: pg.Pool, script: string, log: (line: string) => void): Promise<void> {
+  const client = await pool.connect();
+  try {
+    if (CONCURRENTLY.test(script)) await buildIndex(client, script);
+    else await tryUntilLocked(client, script, log);
+  } finally {
+    // Its settings end with it.
+    client.release(true);
+  }
+}
+
+async function tryUntilLocked(
+  client: pg.ClientBase,
+  script: string,
+  log: (line: string) => void,
+): Promise<void> {
+  await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  for (;;) {
+    try {
+      await client.query(script);
+      return;
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError) || error.code !== LOCK_NOT_AVAILABLE) throw error;
+      log(`another transaction holds a lock that the migration needs (${error.message}); trying again`);
+    }
+    await sleep(PAUSE_MS);
+  }
+}
+
+/** A build that was interrupted leaves an index that is not valid, under the name that this one needs. */
+async function buildIndex(client: pg.ClientBase, script: string): Promise<void> {
+  const [index] = indexesIn(script);
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT indexrelid::regclass::text AS name
+       FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+      WHERE NOT indisvalid AND relname = $1 AND indrelid = to_regclass($2)`,
+    [index?.index ?? '', index?.table ?? ''],
+  );
+  for (const { name } of rows) await client.query(`DROP INDEX CONCURRENTLY ${name}`);
+  await client.query(script);
+}
