@@ -8,6 +8,7 @@ import {
   subgraphCallSettings,
   tokenSettings,
 } from '@holdfast/platform/config';
+import { idempotencyKeySettings } from '@holdfast/platform/idempotency-keys';
 import { workerSettings } from '@holdfast/platform/queue';
 import { z } from 'zod';
 
@@ -18,6 +19,7 @@ export const settings = {
   ...serviceTokenSettings,
   ...workerSettings,
   ...subgraphCallSettings,
+  ...idempotencyKeySettings,
   JWKS_URL: z.url(),
   /** The products service's GraphQL endpoint: where prices are read. */
   PRODUCTS_URL: z.url(),
