@@ -48,6 +48,7 @@ await runMain(async () => {
       await node(['scripts/compose.mjs', '--check'], { show: true });
       await node(['scripts/monitoring.mjs', '--check'], { show: true });
       await node(['scripts/settings-page.mjs', '--check'], { show: true });
+      await node(['scripts/order-states.mjs', '--check'], { show: true });
     });
   }
   const env = long ? { LONG_MINUTES: String(minutes) } : {};

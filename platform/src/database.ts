@@ -165,6 +165,19 @@ export type Statement<Params extends readonly unknown[], Row> = (
   ...params: Params
 ) => Promise<Row[]>;
 
+const BIGINT = pg.types.builtins.INT8;
+
+/** As pg's own, but a BIGINT is a number: ids of orders, which end at 2^53 - 1. For our statements only, not the queue's. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) => (oid === BIGINT ? parseBigint : pg.types.getTypeParser(oid, format)),
+};
+
+function parseBigint(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new Error(`${text} is no integer that a number can hold`);
+  return value;
+}
+
 /**
  * Names a statement.
  * @param name unique in the process; shown in pg_prepared_statements
@@ -176,7 +189,7 @@ export function statement<Params extends readonly unknown[], Row extends pg.Quer
 ): Statement<Params, Row> {
   const spanName = `sql ${name}`;
   return async (db, ...params) =>
-    (await tracedCall(spanName, SQL, () => db.query<Row>({ name, text, values: [...params] }))).rows;
+    (await tracedCall(spanName, SQL, () => db.query<Row>({ name, text, values: [...params], types }))).rows;
 }
 
 /**

@@ -51,7 +51,7 @@ export interface Trail {
   operation?: string;
   /** The template that the path matched, as `/products/{id}`. */
   route?: string;
-  userId?: string;
+  userId?: number;
   code?: string;
   trace?: { readonly trace_id: string; readonly span_id: string };
 }

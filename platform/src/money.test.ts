@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { parseMoney } from './money.ts';
+import { fitsColumn, MAX_AMOUNT, parseMoney, totalOf } from './money.ts';
 
 describe('parseMoney', () => {
   it.each([
@@ -29,5 +29,28 @@ describe('parseMoney', () => {
         return parseMoney(amount) === amount && parseMoney(Number(amount)) === amount;
       }),
     );
+  });
+});
+
+describe('a total', () => {
+  it.each([
+    ['0.07', 3, '0.21'],
+    ['0.00', 10_000, '0.00'],
+    ['1.10', 3, '3.30'],
+    ['10000.00', 10_000, '100000000.00'],
+    [MAX_AMOUNT, 10_000, '999999999900.00'],
+  ])('of %s, %i times, is %s', (price, quantity, total) => {
+    expect(totalOf(price, quantity)).toBe(total);
+  });
+
+  it('is refused of what is no amount', () => {
+    expect(() => totalOf('1.999', 2)).toThrow('expected an amount of money, got 1.999');
+  });
+
+  it.each([
+    [MAX_AMOUNT, true],
+    ['100000000.00', false],
+  ])('of %s fits the column: %p', (total, fits) => {
+    expect(fitsColumn(total)).toBe(fits);
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decodeCursor, encodeCursor, isId, pageSize, toConnection } from './pages.ts';
+import { decodeCursor, encodeCursor, pageSize, toConnection } from './pages.ts';
 
-const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
+const ID = '4711';
 
 describe('cursors', () => {
   it('give back the sort key that they were made of', () => {
@@ -53,13 +53,5 @@ describe('toConnection', () => {
       startCursor: null,
       endCursor: null,
     });
-  });
-});
-
-describe('isId', () => {
-  it('knows a UUID', () => {
-    expect(isId(ID)).toBe(true);
-    for (const id of ['', '1', `${ID} `, `${ID}\0`, "'; DROP TABLE users.users; --"])
-      expect(isId(id)).toBe(false);
   });
 });

@@ -1,14 +1,10 @@
 // Keyset pages as Relay cursor connections (https://relay.dev/graphql/connections.htm). Never OFFSET, never a count.
 import { z } from 'zod';
 import { badInput } from './errors.ts';
+import { parseOrderId } from './ids.ts';
 
 const MAX_PAGE = 100;
 const DEFAULT_PAGE = 20;
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
-/** Whether `id` can be the key of anything here; what cannot is simply not found. */
-export const isId = (id: string): boolean => UUID.test(id);
 
 /** The page size asked for. @throws {AppError} BAD_USER_INPUT unless it is 1 to 100 */
 export function pageSize(first: number | null | undefined): number {
@@ -23,7 +19,7 @@ export function encodeCursor(list: string, key: readonly string[]): string {
 }
 
 /**
- * The sort key of a cursor of that list.
+ * The sort key of a cursor of that list. It ends with an id, of the widest kind.
  * @throws {AppError} BAD_USER_INPUT when it is not one
  */
 export function decodeCursor(list: string, length: number, cursor: string): string[] {
@@ -32,7 +28,8 @@ export function decodeCursor(list: string, length: number, cursor: string): stri
     .length(length + 1)
     .safeParse(parseCursor(cursor));
   const id = parts.data?.at(-1);
-  if (parts.success && parts.data[0] === list && id !== undefined && isId(id)) return parts.data.slice(1);
+  const isOfList = parts.success && parts.data[0] === list;
+  if (isOfList && id !== undefined && parseOrderId(id) !== undefined) return parts.data.slice(1);
   throw badInput(
     'after',
     `expected the cursor that a page of this list gave, got ${JSON.stringify(cursor.slice(0, 40))}`,

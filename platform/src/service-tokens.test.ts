@@ -55,7 +55,7 @@ const signed = (claims: JWTPayload, { typ = 'service+jwt', alg = 'HS256' } = {})
 
 async function usersToken(): Promise<string> {
   const { privateKey } = await generateKeyPair('EdDSA');
-  return new SignJWT({ ...GOOD, sub: 'somebody', role: 'STAFF' })
+  return new SignJWT({ ...GOOD, sub: '7', role: 'STAFF' })
     .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt' })
     .sign(privateKey);
 }

@@ -1,6 +1,7 @@
 // Checks access tokens: JWTs by RFC 9068 (`typ: at+jwt`), algorithm, issuer, audience and type pinned.
 import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { parseId } from './ids.ts';
 import { remoteKeys } from './remote-keys.ts';
 import { ANONYMOUS, type Role, type Viewer } from './viewer.ts';
 
@@ -43,10 +44,11 @@ function reasonOf(error: unknown): string | undefined {
 
 function viewerOf(claims: JWTPayload): Viewer {
   const role = claims['role'];
-  if (typeof claims.sub !== 'string' || (role !== 'CUSTOMER' && role !== 'STAFF')) {
+  const id = parseId(claims.sub ?? '');
+  if (id === undefined || (role !== 'CUSTOMER' && role !== 'STAFF')) {
     return { kind: 'invalid', reason: 'a claim is not what this service expects' };
   }
-  return { kind: 'user', id: claims.sub, role: role satisfies Role };
+  return { kind: 'user', id, role: role satisfies Role };
 }
 
 /**

@@ -5,7 +5,7 @@ export type Role = 'CUSTOMER' | 'STAFF';
 
 export interface User {
   readonly kind: 'user';
-  readonly id: string;
+  readonly id: number;
   readonly role: Role;
 }
 
@@ -53,6 +53,6 @@ export function requireStaff(viewer: Viewer): User {
 }
 
 /** Whether the viewer may see what belongs to the user `ownerId`: the user itself and staff may. */
-export function maySee(viewer: Viewer, ownerId: string): boolean {
+export function maySee(viewer: Viewer, ownerId: number): boolean {
   return viewer.kind === 'user' && (viewer.id === ownerId || viewer.role === 'STAFF');
 }

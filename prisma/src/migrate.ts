@@ -6,7 +6,7 @@ import { NO_FILTERS, readMigrations, readSchema } from './history.ts';
 import { grantRoles, QUEUE_SCHEMA, type RolePasswords } from './roles.ts';
 import { withSchemaEngine } from './schema-engine.ts';
 
-const NEEDED_VERSION = 18;
+const NEEDED_VERSION = 15;
 
 export type MigrateOptions = {
   /** URL of the database as a role that may create schemas and roles. */
@@ -45,7 +45,7 @@ async function checkServerVersion(client: pg.Client): Promise<void> {
   const version = rows[0]?.server_version ?? 'unknown';
   if (Number.parseInt(version, 10) >= NEEDED_VERSION) return;
   throw new Error(
-    `PostgreSQL ${NEEDED_VERSION} or later is needed (for uuidv7()); the server of DATABASE_URL is ${version}`,
+    `PostgreSQL ${NEEDED_VERSION} or later is needed; the server of DATABASE_URL is ${version}`,
   );
 }
 

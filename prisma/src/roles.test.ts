@@ -23,10 +23,10 @@ const TABLES: Record<Service, string[]> = {
     'products.cache_control',
     'products.idempotency_keys',
   ],
-  orders: ['orders.orders', 'orders.order_events'],
+  orders: ['orders.orders', 'orders.order_events', 'orders.idempotency_keys'],
 };
 /** Rows that stay as they were written. */
-const UNCHANGING = ['products.idempotency_keys'];
+const UNCHANGING = ['products.idempotency_keys', 'orders.idempotency_keys'];
 const SHARED = ['public._prisma_migrations'];
 const QUEUE = [
   'graphile_worker._private_jobs',
@@ -94,7 +94,7 @@ describe.each(SERVICES.map((service) => ({ service })))('the role of $service', 
   });
 
   test.each(foreign)('can do nothing with %s', async (table) => {
-    const column = table === 'orders.order_events' ? 'order_id' : 'id';
+    const column = table === 'orders.order_events' ? 'order_id' : table.endsWith('_keys') ? 'key' : 'id';
     expect(await as(`SELECT * FROM ${table}`)).toBe(DENIED);
     expect(await as(`SELECT count(*) FROM ${table}`)).toBe(DENIED);
     expect(await as(`INSERT INTO ${table} DEFAULT VALUES`)).toBe(DENIED);

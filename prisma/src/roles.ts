@@ -88,13 +88,18 @@ function ownSchemaGrants(schema: string, role: string): string {
     REVOKE ALL ON SCHEMA ${quote(schema)} FROM PUBLIC;
     GRANT USAGE ON SCHEMA ${quote(schema)} TO ${quote(role)};
     GRANT ${rights} ON ALL TABLES IN SCHEMA ${quote(schema)} TO ${quote(role)};
+    GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${quote(schema)} TO ${quote(role)};
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${quote(schema)} TO ${quote(role)};
-    ALTER DEFAULT PRIVILEGES IN SCHEMA ${quote(schema)} GRANT ${rights} ON TABLES TO ${quote(role)};`;
+    ALTER DEFAULT PRIVILEGES IN SCHEMA ${quote(schema)} GRANT ${rights} ON TABLES TO ${quote(role)};
+    ALTER DEFAULT PRIVILEGES IN SCHEMA ${quote(schema)} GRANT USAGE ON SEQUENCES TO ${quote(role)};`;
 }
 
 /** What a service may not do to its own tables: a key is written with its effect, and then only read and swept. */
 function withheldRights(): string {
-  return `REVOKE UPDATE ON products.idempotency_keys FROM ${quote(serviceRole('products'))}`;
+  const ofKeys: Service[] = ['products', 'orders'];
+  return ofKeys
+    .map((service) => `REVOKE UPDATE ON ${service}.idempotency_keys FROM ${quote(serviceRole(service))}`)
+    .join('; ');
 }
 
 function queueGrants(role: string): string {

@@ -1,18 +1,17 @@
-// The functions behind the search, and the migrations that bring it and the order of names to a catalogue in use.
+// The functions behind the search, and the order of names.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import pg from 'pg';
-import { readMigrations } from './history.ts';
 import { createTestDatabase, type TestDatabase } from './testing.ts';
 
 let database: TestDatabase;
 let admin: pg.Client;
 
-async function open(options: { empty?: boolean } = {}): Promise<void> {
-  database = await createTestDatabase(options);
+beforeEach(async () => {
+  database = await createTestDatabase();
   admin = new pg.Client(database.adminUrl);
   await admin.connect();
-}
+});
 afterEach(async () => {
   await admin.end();
   await database.drop();
@@ -28,24 +27,12 @@ async function found(client: pg.Client, words: string[], phrases: string[] = [],
   return rows.map(({ name }) => name);
 }
 
-describe('on a catalogue in use', () => {
-  beforeEach(() => open({ empty: true }));
-
-  test('the migrations keep every product, find it, and put its name in the order of people', async () => {
-    const { migrationDirectories } = await readMigrations();
-    const first = migrationDirectories.findIndex(({ path }) => path.endsWith('_natural_names'));
-    const run = async (from: number, to?: number) => {
-      for (const { migrationFile } of migrationDirectories.slice(from, to)) {
-        if (migrationFile.content.tag === 'error') throw new Error(migrationFile.content.value);
-        await admin.query(migrationFile.content.value);
-      }
-    };
-    await run(0, first);
+describe('in a catalogue', () => {
+  test('every product is found, and its name is in the order of people', async () => {
     const names = ['Kettle 10', 'Kettle 9', 'kettle 9', 'Café', 'Cafe\u0301', 'x'.repeat(200)];
     for (const name of names) await admin.query(INSERT, [name, 'Boils water.']);
     await admin.query(INSERT, ['Without description', null]);
     await admin.query('UPDATE products.products SET archived_at = now() WHERE name = $1', ['kettle 9']);
-    await run(first);
     expect(await found(admin, ['kett'])).toEqual(['kettle 9', 'Kettle 9', 'Kettle 10']);
     expect(await found(admin, ['cafe', 'water'])).toHaveLength(2);
     expect(await found(admin, ['without'])).toEqual(['Without description']);
@@ -53,8 +40,6 @@ describe('on a catalogue in use', () => {
 });
 
 describe('the words of a text', () => {
-  beforeEach(() => open());
-
   test('can be taken of anything that can be stored', async () => {
     const letters = Array.from({ length: 10_000 }, (_, index) => String.fromCodePoint(0x4e00 + index));
     for (const text of [

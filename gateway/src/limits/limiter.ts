@@ -10,7 +10,7 @@ import { type Limit, type LimitTable, limitsOf } from './limits.ts';
 export interface Caller {
   readonly address: string;
   /** Undefined unless signed in. */
-  readonly userId: string | undefined;
+  readonly userId: number | undefined;
 }
 
 /** One execution of a root field. */

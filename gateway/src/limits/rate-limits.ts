@@ -51,7 +51,7 @@ function limitsIn(
 ): RateLimits {
   const counters = createCounters(redis && createRedisCounters(redis), createProcessCounters());
   const limiter = createLimiter(table, counters);
-  const callerOf = (request: HttpRequest, userId: string | undefined): Caller => ({
+  const callerOf = (request: HttpRequest, userId: number | undefined): Caller => ({
     address: clientAddress(request, trustedProxies),
     userId,
   });

@@ -10,6 +10,7 @@ import {
   subgraphUrl,
   tokenSettings,
 } from '@holdfast/platform/config';
+import { idempotencyKeySettings } from '@holdfast/platform/idempotency-keys';
 import { workerSettings } from '@holdfast/platform/queue';
 import { z } from 'zod';
 
@@ -20,6 +21,7 @@ export const settings = {
   ...serviceTokenSettings,
   ...workerSettings,
   ...subgraphCallSettings,
+  ...idempotencyKeySettings,
   ...keySetSettings,
   PRODUCTS_URL: subgraphUrl('products'),
   PRODUCTS_TIMEOUT_MS: milliseconds(3_000, 30_000).describe(

@@ -7,18 +7,18 @@ import type { PlaceOrder } from './domain/place-order.ts';
 
 /** An entity that another subgraph knows more of. */
 export interface EntityKey {
-  readonly id: string;
+  readonly id: number;
 }
 
 export interface Context extends RequestContext {
   readonly orders: OrderTable;
   readonly placeOrder: PlaceOrder;
   /** By id, whoever's it is: ask `maySee` before showing one. */
-  readonly orderById: DataLoader<string, Order | null>;
-  readonly historyOf: DataLoader<string, OrderEvent[]>;
+  readonly orderById: DataLoader<number, Order | null>;
+  readonly historyOf: DataLoader<number, OrderEvent[]>;
 }
 
-export function createOrderLoader(orders: OrderTable): DataLoader<string, Order | null> {
+export function createOrderLoader(orders: OrderTable): DataLoader<number, Order | null> {
   return new DataLoader(async (ids) => {
     const rows = new Map((await orders.byIds(ids)).map((order) => [order.id, order]));
     return ids.map((id) => rows.get(id) ?? null);
@@ -26,10 +26,10 @@ export function createOrderLoader(orders: OrderTable): DataLoader<string, Order 
 }
 
 export function createHistoryLoader(
-  readHistories: (orderIds: readonly string[]) => Promise<OrderEvent[]>,
-): DataLoader<string, OrderEvent[]> {
+  readHistories: (orderIds: readonly number[]) => Promise<OrderEvent[]>,
+): DataLoader<number, OrderEvent[]> {
   return new DataLoader(async (ids) => {
-    const histories = new Map(ids.map((id): [string, OrderEvent[]] => [id, []]));
+    const histories = new Map(ids.map((id): [number, OrderEvent[]] => [id, []]));
     for (const event of await readHistories(ids)) histories.get(event.orderId)?.push(event);
     return ids.map((id) => histories.get(id) ?? []);
   });

@@ -4,9 +4,9 @@ import { z } from 'zod';
 import type { OrderTable } from './data/orders.ts';
 
 const settlement = z.discriminatedUnion('outcome', [
-  z.object({ orderId: z.uuid(), outcome: z.literal('CONFIRMED') }),
+  z.object({ orderId: z.int().positive(), outcome: z.literal('CONFIRMED') }),
   z.object({
-    orderId: z.uuid(),
+    orderId: z.int().positive(),
     outcome: z.literal('REJECTED'),
     code: z.enum(['OUT_OF_STOCK', 'PRODUCT_NOT_FOUND']),
     available: z.int().min(0),

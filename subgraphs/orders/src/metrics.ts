@@ -4,6 +4,7 @@ import type { Logger } from '@holdfast/platform/log';
 import { conflictCounter, Histogram, labelledCounter, registry } from '@holdfast/platform/metrics';
 import { createScrapedGauges } from '@holdfast/platform/scraped-gauges';
 import type pg from 'pg';
+import { ORDER_STATUSES } from './domain/order-status.ts';
 
 /** Counts a change of an order that came too late. */
 export const countConflict = conflictCounter('order');
@@ -13,7 +14,7 @@ export const countTransition = labelledCounter({
   name: 'order_transitions_total',
   help: 'Orders that got a status; PENDING: that were placed.',
   label: 'status',
-  values: ['PENDING', 'CONFIRMED', 'REJECTED', 'CANCELLED', 'SHIPPED', 'DELIVERED'],
+  values: ORDER_STATUSES,
 });
 
 const settlements = new Histogram({

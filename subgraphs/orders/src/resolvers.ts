@@ -1,6 +1,6 @@
 // Authorise, call one domain function, return.
 import { AppError } from '@holdfast/platform/errors';
-import { isId } from '@holdfast/platform/pages';
+import { parseId, parseOrderId } from '@holdfast/platform/ids';
 import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/scalars';
 import { maySee, requireStaff, requireUser } from '@holdfast/platform/viewer';
 import type { Context } from './context.ts';
@@ -8,12 +8,20 @@ import type { Order } from './data/orders.ts';
 import { advanceOrder } from './domain/advance-order.ts';
 import { cancelOrder } from './domain/cancel-order.ts';
 import { listAllOrders, listOrders } from './domain/list-orders.ts';
+import { type OrderNotFound, orderNotFound } from './domain/problems.ts';
 import type { Resolvers } from './generated/graphql.ts';
 
 /** The order when the viewer may see it. Somebody else's looks like one that does not exist. */
 async function visibleOrder(id: string, { viewer, orderById }: Context): Promise<Order | null> {
-  const order = isId(id) ? await orderById.load(id.toLowerCase()) : null;
+  const orderId = parseOrderId(id);
+  const order = orderId === undefined ? null : await orderById.load(orderId);
   return order && maySee(viewer, order.userId) ? order : null;
+}
+
+/** What comes of a change to the order `id`; not found when that can be no order's. */
+function change<Outcome>(id: string, work: (orderId: number) => Outcome): Outcome | OrderNotFound {
+  const orderId = parseOrderId(id);
+  return orderId === undefined ? orderNotFound(id) : work(orderId);
 }
 
 /** Problems name their type; what does not is the order itself. */
@@ -38,11 +46,13 @@ export const resolvers: Resolvers = {
   Mutation: {
     createOrder: (_, { input }, { viewer, requestId, deadlineAt, placeOrder }) =>
       placeOrder(input, { userId: requireUser(viewer).id, requestId, deadlineAt }),
-    cancelOrder: (_, { id, expectedVersion }, { viewer, orders }) =>
-      cancelOrder(orders, id, expectedVersion, requireUser(viewer).id),
+    cancelOrder: (_, { id, expectedVersion }, { viewer, orders }) => {
+      const userId = requireUser(viewer).id;
+      return change(id, (orderId) => cancelOrder(orders, orderId, expectedVersion, userId));
+    },
     advanceOrder: (_, { id, expectedVersion, status }, { viewer, orders }) => {
       requireStaff(viewer);
-      return advanceOrder(orders, id, expectedVersion, status);
+      return change(id, (orderId) => advanceOrder(orders, orderId, expectedVersion, status));
     },
   },
   Order: {
@@ -58,7 +68,10 @@ export const resolvers: Resolvers = {
   },
   OrderEvent: { at: ({ createdAt }) => createdAt },
   User: {
-    __resolveReference: ({ id }) => (isId(id) ? { id } : null),
+    __resolveReference: (reference) => {
+      const id = parseId(reference.id);
+      return id === undefined ? null : { id };
+    },
     orders: ({ id }, query, { viewer, orders }) => {
       requireUser(viewer);
       if (maySee(viewer, id)) return listOrders(orders, id, query);

@@ -1,6 +1,7 @@
 // Puts the orders service together.
 import { readFile } from 'node:fs/promises';
 import { checkDatabase, createRequestPools } from '@holdfast/platform/database';
+import { startKeySweep } from '@holdfast/platform/idempotency-keys';
 import type { Logger } from '@holdfast/platform/log';
 import { startWorker } from '@holdfast/platform/queue';
 import type { RunningService } from '@holdfast/platform/service';
@@ -31,7 +32,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
     connectionMaxAgeMs: settings.SUBGRAPH_CONNECTION_MAX_AGE_MS,
     serviceToken: () => serviceTokens('products'),
   });
-  const settlements = listenForSettlements(settings.DATABASE_DIRECT_URL ?? url, log);
+  const settlements = listenForSettlements({ url: settings.DATABASE_DIRECT_URL ?? url, log });
   const isKeyRequired = settings.IDEMPOTENCY_KEY === 'required';
   const placeOrder = createPlaceOrder({ orders, prices, settlements, isKeyRequired });
   const subgraph = await createSubgraph({
@@ -55,13 +56,14 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
     gauges: (db) => observePending(db, log),
     log,
   });
+  const sweeper = startKeySweep({ schema: 'orders', settings, log });
 
   return {
     handler: subgraph.handler,
     onFault: subgraph.onFault,
     checks: { database: () => checkDatabase(pools.reads), queue: () => worker.check() },
     close: async () => {
-      await worker.stop();
+      await Promise.all([worker.stop(), sweeper.stop()]);
       await Promise.all([subgraph.close(), settlements.close(), prices.close()]);
       await pools.end();
     },

@@ -1,19 +1,23 @@
 // For tests: the table of orders on a database of its own, with a user and a product to order.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import pg from 'pg';
-import { createOrderTable, type OrderTable } from './data/orders.ts';
+import { createOrderTable, type NewOrder, type OrderTable } from './data/orders.ts';
 
 export interface OrdersFixture {
   readonly database: TestDatabase;
   /** With an administrator's rights. */
   readonly admin: pg.Client;
+  /** As the service has it. */
+  readonly pool: pg.Pool;
   readonly orders: OrderTable;
-  readonly userId: string;
-  readonly productId: string;
+  readonly userId: number;
+  readonly productId: number;
+  /** Two units of the product for the user, without a key. */
+  readonly wanted: NewOrder;
   /** Places a PENDING order of two units and gives its id. */
-  place(): Promise<string>;
+  place(): Promise<number>;
   /** The same for an order that is CONFIRMED, and so at version 2. */
-  confirmed(): Promise<string>;
+  confirmed(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -30,19 +34,22 @@ export async function createOrdersFixture(): Promise<OrdersFixture> {
   const product = await admin.query(
     `INSERT INTO products.products (name, price, stock) VALUES ('Kettle', 10, 5) RETURNING id`,
   );
-  const userId: string = user.rows[0].id;
-  const productId: string = product.rows[0].id;
-  const place = async (): Promise<string> => {
-    const id = crypto.randomUUID();
-    await orders.insert({ id, userId, productId, quantity: 2, unitPrice: '10.00', idempotency: undefined });
-    return id;
+  const userId: number = user.rows[0].id;
+  const productId: number = product.rows[0].id;
+  const wanted = { userId, productId, quantity: 2, unitPrice: '10.00', idempotency: undefined };
+  const place = async (): Promise<number> => {
+    const placed = await orders.insert(wanted);
+    if (typeof placed === 'string') throw new Error(`the order was not placed: ${placed}`);
+    return placed.id;
   };
   return {
     database,
     admin,
+    pool,
     orders,
     userId,
     productId,
+    wanted,
     place,
     confirmed: async () => {
       const id = await place();

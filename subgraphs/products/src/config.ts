@@ -9,6 +9,7 @@ import {
   serviceTokenSettings,
   tokenSettings,
 } from '@holdfast/platform/config';
+import { idempotencyKeySettings } from '@holdfast/platform/idempotency-keys';
 import { workerSettings } from '@holdfast/platform/queue';
 import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
@@ -32,12 +33,7 @@ export const settings = {
     unit: 'bytes',
     description: 'How much memory the cache of a process may take, when it is not in Redis.',
   }),
-  IDEMPOTENCY_KEY_DAYS: count('days', 90, 1, 3_650).describe(
-    'How long the key of a new product or of a change of stock is kept. A retry after that is a new request.',
-  ),
-  IDEMPOTENCY_SWEEP_MS: milliseconds(3_600_000, 86_400_000, 100).describe(
-    'How often older keys are deleted.',
-  ),
+  ...idempotencyKeySettings,
   CATALOG_WRITERS: z
     .enum(['everyone', 'staff'])
     .default('everyone')

@@ -143,6 +143,28 @@ describe('a key', () => {
     expect(second.body.id).not.toBe(first.body.id);
   });
 
+  it('of an order is forgotten after 90 days, too', async () => {
+    const { id } = await client.product(owner.token, { stock: 50 });
+    const order = () =>
+      client.rest('POST', '/orders', {
+        token: owner.token,
+        body: { product_id: id, quantity: 1 },
+        headers: { 'idempotency-key': 'an order of long ago' },
+      });
+    const first = await order();
+    expect((await order()).body.id).toBe(first.body.id);
+    await inspect(system.adminUrl, async (admin) => {
+      await admin.query("UPDATE orders.idempotency_keys SET created_at = now() - interval '91 days'");
+      await eventually(
+        () => admin.query('SELECT FROM orders.idempotency_keys'),
+        ({ rowCount }) => rowCount === 0,
+      );
+    });
+    const second = await order();
+    expect(second.status).toBe(201);
+    expect(second.body.id).not.toBe(first.body.id);
+  });
+
   it('that no client should send is refused by name', async () => {
     for (const idempotencyKey of ['', 'x'.repeat(256), 'schlüssel']) {
       const { data } = await client.graphql(CREATE, { input: { ...CUP, idempotencyKey } }, owner.token);

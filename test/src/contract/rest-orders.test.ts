@@ -60,6 +60,36 @@ describe('orders', () => {
     expect(fieldsOf(priced.body)).toEqual(['total_price', 'user_id']);
   });
 
+  it('POST /orders refuses a total that the shop cannot record, and writes nothing', async () => {
+    const product = await client.product(account.token, { price: 50_000_000, stock: 5 });
+    const refused = await place({ product_id: product.id, quantity: 2 });
+    expectProblem(refused, 400, 'INVALID_INPUT');
+    expect(refused.body.errors).toEqual([
+      {
+        field: 'quantity',
+        message: 'expected a total price of at most 99999999.99, got 2 × 50000000.00 = 100000000.00',
+      },
+    ]);
+    expect((await place({ product_id: product.id, quantity: 1 })).body.total_price).toBe(50_000_000);
+  });
+
+  it('finds no order under an id that can be none', async () => {
+    const CANCEL = `mutation($id: ID!) { cancelOrder(id: $id, expectedVersion: 1) {
+      __typename ... on Problem { code message } } }`;
+    for (const id of ['0', '-1', '1.5', '01', 'nonsense', '9007199254740993', '1'.repeat(40)]) {
+      const read = await client.graphql('query($id: ID!) { order(id: $id) { id } }', { id }, account.token);
+      expect(read).toMatchObject({ data: { order: null }, errors: [] });
+      const { data } = await client.graphql(CANCEL, { id }, account.token);
+      expect(data.cancelOrder).toEqual({
+        __typename: 'OrderNotFound',
+        code: 'ORDER_NOT_FOUND',
+        message: `There is no order "${id}".`,
+      });
+      const reply = await client.rest('GET', `/orders/${id}`, { token: account.token });
+      expectProblem(reply, 404, 'ORDER_NOT_FOUND');
+    }
+  });
+
   it('gives the same reply to the same key, a rejection too', async () => {
     const product = await client.product(account.token, { stock: 1 });
     const headers = { 'idempotency-key': '"8e03978e-40d5-43dd-bc93-6894a57f9324"' };

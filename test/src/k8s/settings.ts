@@ -1,6 +1,6 @@
 // Whether each service is given settings that it knows, all that it needs, and values that it takes.
 import { settings as gateway } from '@holdfast/gateway/src/config.ts';
-import { settings as orders } from '@holdfast/orders/src/config.ts';
+import { settings as orders } from '@holdfast/orders/config';
 import { settings as products } from '@holdfast/products/config';
 import { settings as users } from '@holdfast/users/src/config.ts';
 import { z } from 'zod';

@@ -1,5 +1,6 @@
 // The set of series: what Prometheus' own check says of it, what is there from the start, that it is bounded, and what
 // is left of it without a database.
+import { ORDER_STATUSES } from '@holdfast/orders/domain/order-status';
 import { PROCESSES, type ProcessName } from '@holdfast/scripts/services';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
@@ -24,7 +25,7 @@ afterAll(() => system?.stop());
 
 const at = (name: ProcessName) => system.opsUrl(name, '/metrics');
 
-const zeros: [ProcessName, string, string, string[]][] = [
+const zeros: [ProcessName, string, string, readonly string[]][] = [
   ['users', 'logins_total', 'outcome', ['ok', 'bad_credentials', 'refused', 'error']],
   ['users', 'compare_and_swap_conflicts_total', 'entity', ['user']],
   ['products', 'compare_and_swap_conflicts_total', 'entity', ['product']],
@@ -37,12 +38,7 @@ const zeros: [ProcessName, string, string, string[]][] = [
   ['products', 'queue_job_retries_total', 'task', ['reserve-stock', 'release-stock']],
   ['products', 'queue_dead_jobs', 'task', ['reserve-stock', 'release-stock']],
   ['orders', 'compare_and_swap_conflicts_total', 'entity', ['order']],
-  [
-    'orders',
-    'order_transitions_total',
-    'status',
-    ['PENDING', 'CONFIRMED', 'REJECTED', 'CANCELLED', 'SHIPPED', 'DELIVERED'],
-  ],
+  ['orders', 'order_transitions_total', 'status', ORDER_STATUSES],
   ['orders', 'queue_job_retries_total', 'task', ['settle-order']],
   ['orders', 'queue_dead_jobs', 'task', ['settle-order']],
   ['gateway', 'graphql_query_plan_cache_total', 'result', ['hit', 'miss']],

@@ -1,4 +1,5 @@
 // The simple model of the shop: what the replies alone say must be true of stock, prices and orders.
+import { ORDER_STATUSES, type OrderStatus, type StepBy } from '@holdfast/orders/domain/order-status';
 import { expect } from '@jest/globals';
 import type { Account, Client } from '../support/client.ts';
 
@@ -50,8 +51,14 @@ const CANCEL = `mutation($id: ID!, $version: Int!) {
 const ADVANCE = `mutation($id: ID!, $version: Int!, $status: OrderStatus!) {
   advanceOrder(id: $id, expectedVersion: $version, status: $status) {
     __typename ... on Order { status version } ... on OrderVersionConflict { currentVersion } } }`;
-/** The status that an order must have for a change to the other. */
-const BEFORE = { CANCELLED: 'CONFIRMED', SHIPPED: 'CONFIRMED', DELIVERED: 'SHIPPED' } as const;
+type Change = StepBy<'customer' | 'staff'>['to'];
+/** The status that an order must have for a change to the other: said once more, because this is a model. */
+const BEFORE: Readonly<Record<Change, OrderStatus>> = {
+  CANCELLED: 'CONFIRMED',
+  SHIPPED: 'CONFIRMED',
+  DELIVERED: 'SHIPPED',
+};
+const ACCEPTED = ORDER_STATUSES.filter((status) => status !== 'PENDING' && status !== 'REJECTED');
 
 const cents = (amount: string): number => Math.round(Number(amount) * 100);
 
@@ -110,7 +117,7 @@ export class Shop {
       return;
     }
     expect(outcome).toMatchObject({ __typename: 'Order', quantity, product: { id: product.id } });
-    expect(['CONFIRMED', 'CANCELLED', 'SHIPPED', 'DELIVERED']).toContain(outcome.status);
+    expect(ACCEPTED).toContain(outcome.status);
     expect(cents(outcome.totalPrice)).toBe(cents(outcome.unitPrice) * quantity);
     this.#remember(attempt, outcome, startedAt);
   }
@@ -148,13 +155,13 @@ export class Shop {
     if (order) await this.#change(order, 'CANCELLED', CANCEL, order.account);
   }
 
-  async advance(index: number, status: 'SHIPPED' | 'DELIVERED', staff: Account): Promise<void> {
+  async advance(index: number, status: StepBy<'staff'>['to'], staff: Account): Promise<void> {
     const order = this.made[index % Math.max(1, this.made.length)];
     if (order) await this.#change(order, status, ADVANCE, staff);
   }
 
   /** Changes an order at the version that was seen last, and holds the reply to the status that it had there. */
-  async #change(order: Made, status: keyof typeof BEFORE, mutation: string, by: Account): Promise<void> {
+  async #change(order: Made, status: Change, mutation: string, by: Account): Promise<void> {
     const seen = { ...order };
     const variables = { id: order.id, version: seen.version, ...(status !== 'CANCELLED' && { status }) };
     const { data, errors } = await this.#client.graphql(mutation, variables, by.token);

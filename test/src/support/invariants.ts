@@ -1,4 +1,5 @@
 // The second promise, as questions to the database: what must hold of every order and every unit once all is quiet.
+import { type OrderStatus, PLACED, STEPS } from '@holdfast/orders/domain/order-status';
 import { expect } from '@jest/globals';
 import pg from 'pg';
 import { eventually } from './client.ts';
@@ -7,22 +8,23 @@ interface OrderRow {
   readonly id: string;
   readonly user_id: string;
   readonly product_id: string;
-  readonly status: string;
+  readonly status: OrderStatus;
   readonly version: number;
   readonly quantity: number;
   readonly idempotency_key: string | null;
   readonly unit_price: string;
-  readonly statuses: string[];
+  readonly statuses: OrderStatus[];
   readonly versions: number[];
 }
 
-const LEGAL_PATHS = [
-  'PENDING,CONFIRMED',
-  'PENDING,REJECTED',
-  'PENDING,CONFIRMED,CANCELLED',
-  'PENDING,CONFIRMED,SHIPPED',
-  'PENDING,CONFIRMED,SHIPPED,DELIVERED',
+/** Every way through the table of states, from the beginning to wherever an order may be. */
+const pathsFrom = (status: OrderStatus): string[] => [
+  status,
+  ...STEPS.filter(({ from }) => from === status).flatMap(({ to }) =>
+    pathsFrom(to).map((path) => `${status},${path}`),
+  ),
 ];
+const LEGAL_PATHS = pathsFrom(PLACED.to).filter((path) => path !== PLACED.to);
 
 /** Looks at the tables with an administrator's rights. */
 export async function inspect<T>(adminUrl: string, look: (client: pg.Client) => Promise<T>): Promise<T> {
@@ -56,7 +58,8 @@ async function quiescentOrders(
       withinMs,
     );
     const { rows } = await client.query<OrderRow>(
-      `SELECT o.id, o.user_id, o.product_id, o.status, o.version, o.quantity, o.idempotency_key, o.unit_price,
+      `SELECT o.id::text, o.user_id::text, o.product_id::text, o.status, o.version, o.quantity, o.unit_price,
+              (SELECT k.key FROM orders.idempotency_keys k WHERE k.order_id = o.id) AS idempotency_key,
               array_agg(e.status::text ORDER BY e.version) AS statuses, array_agg(e.version ORDER BY e.version) AS versions
          FROM orders.orders o JOIN orders.order_events e ON e.order_id = o.id
         WHERE o.product_id = ANY($1) GROUP BY o.id`,
@@ -80,17 +83,14 @@ export async function expectInvariants(
   const orders = await quiescentOrders(adminUrl, productIds);
   const stocks = await inspect(adminUrl, async (client) => {
     const { rows } = await client.query<{ id: string; stock: number }>(
-      'SELECT id, stock FROM products.products WHERE id = ANY($1)',
+      'SELECT id::text, stock FROM products.products WHERE id = ANY($1)',
       [productIds],
     );
     return new Map(rows.map(({ id, stock }) => [id, stock]));
   });
   for (const [productId, units] of unitsPutIn) {
     const held = orders
-      .filter(
-        ({ product_id, status }) =>
-          product_id === productId && ['CONFIRMED', 'SHIPPED', 'DELIVERED'].includes(status),
-      )
+      .filter(({ product_id, status }) => product_id === productId && RESERVATION_OF[status] === 'HELD')
       .reduce((sum, { quantity }) => sum + quantity, 0);
     expect({ productId, units: (stocks.get(productId) ?? Number.NaN) + held }).toEqual({ productId, units });
   }
@@ -111,7 +111,8 @@ export async function expectInvariants(
   return orders;
 }
 
-const RESERVATION_OF: Record<string, string> = {
+const RESERVATION_OF: Readonly<Record<OrderStatus, string | undefined>> = {
+  PENDING: undefined,
   CONFIRMED: 'HELD',
   SHIPPED: 'HELD',
   DELIVERED: 'HELD',
@@ -122,7 +123,7 @@ const RESERVATION_OF: Record<string, string> = {
 async function expectReservations(adminUrl: string, orders: readonly OrderRow[]): Promise<void> {
   const reservations = await inspect(adminUrl, async (client) => {
     const { rows } = await client.query<{ order_id: string; status: string }>(
-      'SELECT order_id, status FROM products.reservations WHERE order_id = ANY($1)',
+      'SELECT order_id::text, status FROM products.reservations WHERE order_id = ANY($1)',
       [orders.map(({ id }) => id)],
     );
     return new Map(rows.map(({ order_id, status }) => [order_id, status]));

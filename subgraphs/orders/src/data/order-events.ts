@@ -1,15 +1,21 @@
 // The history of orders: append-only, written together with each change of status.
-import { createPrismaClient, type OrderEvent as OrderEventModel } from '@holdfast/database';
-import type pg from 'pg';
+import type { OrderEvent as OrderEventModel } from '@holdfast/database';
+import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
+import type { OrderStatus } from '../domain/order-status.ts';
 
-export type OrderEvent = OrderEventModel;
+export type OrderEvent = Omit<OrderEventModel, 'orderId' | 'status'> & {
+  readonly orderId: number;
+  readonly status: OrderStatus;
+};
+
+const selectHistories: Statement<[orderIds: number[]], OrderEvent> = statement(
+  'order_events_by_orders',
+  `SELECT order_id AS "orderId", version, status, created_at AS "createdAt" FROM orders.order_events
+    WHERE order_id = ANY($1::bigint[]) ORDER BY order_id, version`,
+);
 
 /** Reads histories, oldest event first, in one statement for all of the orders. */
-export function createHistoryReader(pool: pg.Pool): (orderIds: readonly string[]) => Promise<OrderEvent[]> {
-  const prisma = createPrismaClient(pool);
-  return (orderIds) =>
-    prisma.orderEvent.findMany({
-      where: { orderId: { in: [...orderIds] } },
-      orderBy: [{ orderId: 'asc' }, { version: 'asc' }],
-    });
-}
+export const createHistoryReader =
+  (db: Queryable) =>
+  (orderIds: readonly number[]): Promise<OrderEvent[]> =>
+    selectHistories(db, [...orderIds]);

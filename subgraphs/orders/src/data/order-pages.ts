@@ -1,56 +1,55 @@
-// Pages of orders, newest first (ids are UUIDv7): keyset pagination, and for every filter statements of its own that
-// read a page's worth of rows from one index.
-import type { OrderStatus } from '@holdfast/database';
+// Pages of orders, newest first (ids come from a sequence): keyset pagination, and for every filter statements of its own
+// that read a page's worth of rows from one index.
 import { type Queryable, statement } from '@holdfast/platform/database';
+import { parseOrderId } from '@holdfast/platform/ids';
 import { decodeCursor, encodeCursor } from '@holdfast/platform/pages';
+import type { OrderStatus } from '../domain/order-status.ts';
 import { ORDER_COLUMNS, type Order } from './order-row.ts';
 
 export interface OrderPageQuery {
   readonly limit: number;
   /** The id after which the page begins. */
-  readonly after?: string | undefined;
+  readonly after?: number | undefined;
   /** Only this user's; everybody's without. */
-  readonly userId?: string | undefined;
+  readonly userId?: number | undefined;
   readonly status?: OrderStatus | undefined;
 }
 
 const LIST = 'orders';
-export const orderCursor = (order: Order): string => encodeCursor(LIST, [order.id]);
+export const orderCursor = (order: Order): string => encodeCursor(LIST, [String(order.id)]);
 /** The id after which a page begins. @throws {AppError} BAD_USER_INPUT when it is no cursor of a list of orders */
-export const orderSortKey = (cursor: string): string | undefined => decodeCursor(LIST, 1, cursor)[0];
+export const orderSortKey = (cursor: string): number | undefined =>
+  parseOrderId(decodeCursor(LIST, 1, cursor)[0] ?? '');
 
 const page = (name: string, where: string, order = 'id DESC') =>
-  statement<[limit: number, ...rest: string[]], Order>(
+  statement<[limit: number, ...rest: (number | string)[]], Order>(
     name,
     `SELECT ${ORDER_COLUMNS} FROM orders.orders WHERE ${where} ORDER BY ${order} LIMIT $1`,
   );
 
 const everybodys = {
   first: page('orders_page_all', 'true'),
-  next: page('orders_page_all_after', 'id < $2::uuid'),
+  next: page('orders_page_all_after', 'id < $2::bigint'),
 };
 
 const ofUser = {
-  first: page('orders_page', 'user_id = $2'),
-  next: page('orders_page_after', 'user_id = $2 AND id < $3::uuid'),
+  first: page('orders_page', 'user_id = $2::int'),
+  next: page('orders_page_after', 'user_id = $2::int AND id < $3::bigint'),
 };
 
 const ofUserByStatus = {
-  first: page('orders_page_status', 'user_id = $2 AND status = $3::orders.order_status'),
-  next: page(
-    'orders_page_status_after',
-    'user_id = $2 AND status = $3::orders.order_status AND id < $4::uuid',
-  ),
+  first: page('orders_page_status', 'user_id = $2::int AND status = $3::varchar'),
+  next: page('orders_page_status_after', 'user_id = $2::int AND status = $3::varchar AND id < $4::bigint'),
 };
 
 // Bounds instead of `status = $2`: after an equality PostgreSQL may as well walk the primary key and drop what has
 // another status, which is nearly the whole table when the orders of that status are few or old. The order
 // (status, id) can be had from the index on it only.
 const everybodysByStatus = {
-  first: page('orders_page_all_status', 'status BETWEEN $2 AND $2', 'status DESC, id DESC'),
+  first: page('orders_page_all_status', 'status BETWEEN $2::varchar AND $2::varchar', 'status DESC, id DESC'),
   next: page(
     'orders_page_all_status_after',
-    'status >= $2 AND (status, id) < ($2::orders.order_status, $3::uuid)',
+    'status >= $2::varchar AND (status, id) < ($2::varchar, $3::bigint)',
     'status DESC, id DESC',
   ),
 };

@@ -1,16 +1,16 @@
-// The statements by which an order changes its status: once, whatever is repeated.
-import { createLogger } from '@holdfast/platform/log';
+// The statements by which an order is placed and changes its status: once, whatever is repeated.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
 import type { OrderTable } from './orders.ts';
-import { listenForSettlements } from './settlements.ts';
+
+const UNKNOWN = 1_000_000;
 
 let fixture: OrdersFixture;
 let admin: pg.Client;
 let orders: OrderTable;
-let userId: string;
-let place: () => Promise<string>;
+let userId: number;
+let place: () => Promise<number>;
 
 beforeEach(async () => {
   fixture = await createOrdersFixture();
@@ -18,23 +18,45 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.close());
 
-const statusOf = async (id: string): Promise<string | undefined> => (await orders.byIds([id]))[0]?.status;
 const jobs = async (name: string): Promise<number> =>
   (await admin.query('SELECT FROM graphile_worker.jobs WHERE task_identifier = $1', [name])).rowCount ?? 0;
+const count = async (table: string): Promise<number> =>
+  (await admin.query(`SELECT FROM orders.${table}`)).rowCount ?? 0;
+const withKey = (key: string, quantity = 2) => ({
+  ...fixture.wanted,
+  quantity,
+  idempotency: { key, hash: Buffer.from(`hash of ${quantity}`) },
+});
 
 describe('an order', () => {
-  it('comes with its job, or not at all', async () => {
-    await place();
-    expect(await jobs('reserve-stock')).toBe(1);
-    const unknown = {
-      id: crypto.randomUUID(),
+  it('is a row with a number of its own, with its job, or not at all', async () => {
+    const placed = await orders.insert(fixture.wanted);
+    expect(placed).toMatchObject({
       userId,
-      productId: crypto.randomUUID(),
-      quantity: 1,
-      unitPrice: '1.00',
-    };
-    expect(await orders.insert({ ...unknown, idempotency: undefined })).toBe('no such product');
-    expect(await jobs('reserve-stock')).toBe(1);
+      quantity: 2,
+      unitPrice: '10.00',
+      totalPrice: '20.00',
+      version: 1,
+    });
+    expect(placed).toMatchObject({ id: expect.any(Number), status: 'PENDING', rejectionCode: null });
+    const { rows } = await admin.query('SELECT payload FROM graphile_worker._private_jobs');
+    expect(rows).toEqual([
+      { payload: expect.objectContaining({ orderId: await onlyId(), productId: fixture.productId }) },
+    ]);
+    expect(await orders.insert({ ...fixture.wanted, productId: UNKNOWN })).toBe('no such product');
+    expect([await count('orders'), await count('order_events'), await jobs('reserve-stock')]).toEqual([
+      1, 1, 1,
+    ]);
+  });
+
+  const onlyId = async (): Promise<number> =>
+    Number((await admin.query('SELECT id FROM orders.orders')).rows[0].id);
+
+  it('can have any number that JSON can write', async () => {
+    await admin.query("SELECT setval('orders.orders_id_seq', 9007199254740990)");
+    const id = await place();
+    expect(id).toBe(Number.MAX_SAFE_INTEGER);
+    expect(await orders.byIds([id])).toMatchObject([{ id }]);
   });
 
   it('is settled once: what comes later changes nothing', async () => {
@@ -52,7 +74,7 @@ describe('an order', () => {
     const id = await place();
     expect(await orders.cancel(id, userId, 1)).toBeUndefined();
     await orders.settle(id, { outcome: 'CONFIRMED' });
-    expect(await orders.cancel(id, crypto.randomUUID(), 2)).toBeUndefined();
+    expect(await orders.cancel(id, UNKNOWN, 2)).toBeUndefined();
     expect(await orders.cancel(id, userId, 1)).toBeUndefined();
     expect(await jobs('release-stock')).toBe(0);
     expect(await orders.cancel(id, userId, 2)).toMatchObject({ status: 'CANCELLED', version: 3 });
@@ -61,48 +83,37 @@ describe('an order', () => {
   });
 });
 
-describe('who waits for a settlement', () => {
-  const listen = () => listenForSettlements(fixture.database.urls.orders, createLogger('test', 'silent'));
-  const listening = async (): Promise<void> => {
-    for (let found = 0; found === 0; ) {
-      const { rowCount } = await admin.query(
-        `SELECT FROM pg_stat_activity WHERE application_name = 'orders-listener' AND datname = current_database()
-            AND query LIKE 'LISTEN%'`,
-      );
-      found = rowCount ?? 0;
-    }
-  };
-  const FAR = 60_000;
-
-  it('is woken by it', async () => {
-    const settlements = listen();
-    await listening();
-    const id = await place();
-    const { woken } = settlements.wait(id, Date.now() + FAR);
-    await orders.settle(id, { outcome: 'CONFIRMED' });
-    await woken;
-    expect(await statusOf(id)).toBe('CONFIRMED');
-    await settlements.close();
+describe('an order with a key', () => {
+  it('is there once, and is found by it together with the hash of its input', async () => {
+    const placed = await orders.insert(withKey('k'));
+    expect(await orders.insert(withKey('k'))).toBe('key used');
+    expect(await orders.insert(withKey('k', 3))).toBe('key used');
+    expect(await orders.byIdempotencyKey(userId, 'k')).toEqual({
+      ...(await orders.byIds([typeof placed === 'string' ? 0 : placed.id]))[0],
+      requestHash: Buffer.from('hash of 2'),
+    });
+    expect(await orders.byIdempotencyKey(userId, 'another')).toBeUndefined();
+    expect(await orders.byIdempotencyKey(UNKNOWN, 'k')).toBeUndefined();
+    expect([await count('orders'), await count('order_events'), await jobs('reserve-stock')]).toEqual([
+      1, 1, 1,
+    ]);
   });
 
-  it('is woken to look for themselves after the connection was lost', async () => {
-    const settlements = listen();
-    await listening();
-    const { woken } = settlements.wait(await place(), Date.now() + FAR);
-    await admin.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE application_name = 'orders-listener' AND datname = current_database()`,
-    );
-    await woken;
-    await listening();
-    await settlements.close();
-  }, 10_000);
+  it('that cannot be placed leaves its key unused', async () => {
+    expect(await orders.insert({ ...withKey('k'), productId: UNKNOWN })).toBe('no such product');
+    expect(await count('idempotency_keys')).toBe(0);
+    expect(await orders.insert(withKey('k'))).toMatchObject({ status: 'PENDING' });
+  });
 
-  it('is let go at the end of their time', async () => {
-    const settlements = listen();
-    const startedAt = Date.now();
-    await settlements.wait(await place(), Date.now() + 50).woken;
-    expect(Date.now() - startedAt).toBeLessThan(5_000);
-    await settlements.close();
+  it('is one of twenty that race for it', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, () => orders.insert(withKey(`round ${round}`))),
+      );
+      expect(outcomes.filter((outcome) => outcome !== 'key used')).toHaveLength(1);
+    }
+    expect([await count('orders'), await count('idempotency_keys'), await jobs('reserve-stock')]).toEqual([
+      10, 10, 10,
+    ]);
   });
 });

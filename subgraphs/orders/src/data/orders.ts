@@ -1,124 +1,33 @@
-// The rows of `orders.orders`. Each change of status is one statement: the guarded write, its line of history and the
-// job that follows, all or nothing.
-import type { OrderStatus } from '@holdfast/database';
+// The rows of `orders.orders`: what is read of them, and what changes them.
 import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
-import { addJob } from '@holdfast/platform/queue';
 import { traceparent } from '@holdfast/platform/tracing';
 import pg from 'pg';
+import type { StepBy } from '../domain/order-status.ts';
 import { countTransition, observeSettlement } from '../metrics.ts';
 import { type OrderPageQuery, selectOrderPage } from './order-pages.ts';
 import { ORDER_COLUMNS, type Order } from './order-row.ts';
+import { advanceOrder, cancelOrder, insertOrder, settleOrder } from './order-writes.ts';
 
 export type { Order };
 
-const selectByIds: Statement<[ids: string[]], Order> = statement(
+const selectByIds: Statement<[ids: number[]], Order> = statement(
   'orders_by_ids',
-  `SELECT ${ORDER_COLUMNS} FROM orders.orders WHERE id = ANY($1::uuid[])`,
+  `SELECT ${ORDER_COLUMNS} FROM orders.orders WHERE id = ANY($1::bigint[])`,
 );
 
-const selectByKey: Statement<[userId: string, key: string], Order> = statement(
+/** An order, with the SHA-256 of the input that came with the key. */
+type OrderOfKey = Order & { readonly requestHash: Buffer };
+
+const selectByKey: Statement<[userId: number, key: string], OrderOfKey> = statement(
   'orders_by_idempotency_key',
-  `SELECT ${ORDER_COLUMNS} FROM orders.orders WHERE user_id = $1 AND idempotency_key = $2`,
-);
-
-/** No row when the user has used the key before. */
-const insertPending: Statement<
-  [
-    id: string,
-    userId: string,
-    productId: string,
-    quantity: number,
-    unitPrice: string,
-    key: string | null,
-    hash: Buffer | null,
-    trace: string | null,
-  ],
-  Order
-> = statement(
-  'orders_insert_pending',
-  `WITH placed AS (
-     INSERT INTO orders.orders
-            (id, user_id, product_id, quantity, unit_price, total_price, idempotency_key, request_hash)
-     VALUES ($1, $2, $3, $4::int, $5::numeric, $5::numeric * $4::int, $6, $7)
-     ON CONFLICT (user_id, idempotency_key) DO NOTHING
-     RETURNING *
-   ), event AS (
-     INSERT INTO orders.order_events (order_id, version, status, created_at)
-     SELECT id, version, status, created_at FROM placed
-   )
-   SELECT ${ORDER_COLUMNS}, ${addJob(
-     'reserve-stock',
-     "jsonb_build_object('orderId', id, 'productId', product_id, 'quantity', quantity)",
-     '$8::text',
-   )}
-     FROM placed`,
-);
-
-const settleGuarded: Statement<
-  [id: string, outcome: OrderStatus, code: string | null, available: number | null],
-  { seconds: number }
-> = statement(
-  'orders_settle',
-  `WITH settled AS (
-     UPDATE orders.orders
-        SET status = $2::orders.order_status, rejection_code = $3::orders.rejection_code, rejection_available = $4,
-            version = version + 1, updated_at = now()
-      WHERE id = $1 AND status = 'PENDING'
-     RETURNING id, version, status, created_at, updated_at
-   ), event AS (
-     INSERT INTO orders.order_events (order_id, version, status, created_at)
-     SELECT id, version, status, updated_at FROM settled
-   )
-   SELECT extract(epoch FROM updated_at - created_at)::float8 AS seconds, pg_notify('order_settled', id::text)
-     FROM settled`,
-);
-
-const cancelGuarded: Statement<
-  [id: string, userId: string, expectedVersion: number, trace: string | null],
-  Order
-> = statement(
-  'orders_cancel',
-  `WITH cancelled AS (
-     UPDATE orders.orders SET status = 'CANCELLED', version = version + 1, updated_at = now()
-      WHERE id = $1 AND user_id = $2 AND version = $3 AND status = 'CONFIRMED'
-     RETURNING *
-   ), event AS (
-     INSERT INTO orders.order_events (order_id, version, status, created_at)
-     SELECT id, version, status, updated_at FROM cancelled
-   )
-   SELECT ${ORDER_COLUMNS}, ${addJob(
-     'release-stock',
-     "jsonb_build_object('orderId', id, 'productId', product_id)",
-     '$4::text',
-   )}
-     FROM cancelled`,
-);
-
-/** A change of status that staff makes. */
-export type OrderStep =
-  | { readonly from: 'CONFIRMED'; readonly to: 'SHIPPED' }
-  | { readonly from: 'SHIPPED'; readonly to: 'DELIVERED' };
-
-const advanceGuarded: Statement<
-  [id: string, expectedVersion: number, from: OrderStep['from'], to: OrderStep['to']],
-  Order
-> = statement(
-  'orders_advance',
-  `WITH advanced AS (
-     UPDATE orders.orders SET status = $4::orders.order_status, version = version + 1, updated_at = now()
-      WHERE id = $1 AND version = $2 AND status = $3::orders.order_status
-     RETURNING *
-   ), event AS (
-     INSERT INTO orders.order_events (order_id, version, status, created_at)
-     SELECT id, version, status, updated_at FROM advanced
-   )
-   SELECT ${ORDER_COLUMNS} FROM advanced`,
+  `SELECT ${ORDER_COLUMNS}, request_hash AS "requestHash"
+     FROM (SELECT order_id, request_hash FROM orders.idempotency_keys WHERE user_id = $1 AND key = $2) AS used
+     JOIN orders.orders ON id = order_id`,
 );
 
 export interface NewOrder {
-  readonly id: string;
-  readonly userId: string;
-  readonly productId: string;
+  readonly userId: number;
+  readonly productId: number;
   readonly quantity: number;
   readonly unitPrice: string;
   /** The client's key and the SHA-256 of the input that came with it. */
@@ -134,16 +43,16 @@ export type Settlement =
     };
 
 export interface OrderTable {
-  byIds(ids: readonly string[]): Promise<Order[]>;
-  byIdempotencyKey(userId: string, key: string): Promise<Order | undefined>;
+  byIds(ids: readonly number[]): Promise<Order[]>;
+  byIdempotencyKey(userId: number, key: string): Promise<OrderOfKey | undefined>;
   /** PENDING, with its `reserve-stock` job. */
   insert(order: NewOrder): Promise<Order | 'key used' | 'no such product'>;
   /** Does nothing to an order that is not PENDING any more. */
-  settle(id: string, settlement: Settlement): Promise<void>;
-  /** Undefined when it is not this user's, not at that version or not CONFIRMED. Adds the `release-stock` job. */
-  cancel(id: string, userId: string, expectedVersion: number): Promise<Order | undefined>;
-  /** Undefined when it does not exist, is not at that version or not in the status that the step begins with. */
-  advance(id: string, expectedVersion: number, step: OrderStep): Promise<Order | undefined>;
+  settle(id: number, settlement: Settlement): Promise<void>;
+  /** Undefined when it is not this user's, not at that version or cannot be cancelled. Adds the `release-stock` job. */
+  cancel(id: number, userId: number, expectedVersion: number): Promise<Order | undefined>;
+  /** Undefined when it does not exist, is not at that version or not in a status from which staff may take it there. */
+  advance(id: number, expectedVersion: number, to: StepBy<'staff'>['to']): Promise<Order | undefined>;
   /** Newest first. */
   page(query: OrderPageQuery): Promise<Order[]>;
 }
@@ -158,12 +67,11 @@ export function createOrderTable(db: Queryable, reads: Queryable = db): OrderTab
   return {
     byIds: (ids) => selectByIds(reads, [...ids]),
     byIdempotencyKey: async (userId, key) => (await selectByKey(reads, userId, key))[0],
-    insert: async ({ id, userId, productId, quantity, unitPrice, idempotency }) => {
+    insert: async ({ userId, productId, quantity, unitPrice, idempotency }) => {
       const { key = null, hash = null } = idempotency ?? {};
       try {
-        const [placed] = await insertPending(
+        const [placed] = await insertOrder(
           db,
-          id,
           userId,
           productId,
           quantity,
@@ -182,7 +90,7 @@ export function createOrderTable(db: Queryable, reads: Queryable = db): OrderTab
     },
     settle: async (id, settlement) => {
       const rejected = settlement.outcome === 'REJECTED';
-      const [settled] = await settleGuarded(
+      const [settled] = await settleOrder(
         db,
         id,
         settlement.outcome,
@@ -194,12 +102,12 @@ export function createOrderTable(db: Queryable, reads: Queryable = db): OrderTab
       observeSettlement(settled.seconds);
     },
     cancel: async (id, userId, expectedVersion) => {
-      const [cancelled] = await cancelGuarded(db, id, userId, expectedVersion, traceparent());
+      const [cancelled] = await cancelOrder(db, id, userId, expectedVersion, traceparent());
       if (cancelled) countTransition(cancelled.status);
       return cancelled;
     },
-    advance: async (id, expectedVersion, { from, to }) => {
-      const [advanced] = await advanceGuarded(db, id, expectedVersion, from, to);
+    advance: async (id, expectedVersion, to) => {
+      const [advanced] = await advanceOrder(db, id, expectedVersion, to);
       if (advanced) countTransition(advanced.status);
       return advanced;
     },

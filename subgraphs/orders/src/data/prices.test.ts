@@ -31,7 +31,7 @@ async function pricesFrom(reply: unknown, status = 200): Promise<Prices> {
   return prices;
 }
 
-const ask = (from: Prices) => from.priceOf('any', { requestId: 'test', deadlineAt: Date.now() + 5_000 });
+const ask = (from: Prices) => from.priceOf(1, { requestId: 'test', deadlineAt: Date.now() + 5_000 });
 
 describe('the price of a product', () => {
   it('is what the products service says', async () => {

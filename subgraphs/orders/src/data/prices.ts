@@ -14,7 +14,7 @@ export interface Prices {
    * @throws {AppError} SERVICE_UNAVAILABLE when the products service does not answer in time
    */
   priceOf(
-    productId: string,
+    productId: number,
     call: { readonly requestId: string; readonly deadlineAt: number },
   ): Promise<string | undefined>;
   close(): Promise<void>;
@@ -43,7 +43,7 @@ export function createPrices({ url, timeoutMs, connectionMaxAgeMs, serviceToken 
   const pool = createHttpPool({ url, connections: CONNECTIONS, maxAgeMs: connectionMaxAgeMs });
   const { pathname: path } = new URL(url);
 
-  async function ask(productId: string, requestId: string, remainingMs: number): Promise<unknown> {
+  async function ask(productId: number, requestId: string, remainingMs: number): Promise<unknown> {
     const { statusCode, body } = await pool.request({
       path,
       method: 'POST',
@@ -55,7 +55,11 @@ export function createPrices({ url, timeoutMs, connectionMaxAgeMs, serviceToken 
         [REQUEST_ID_HEADER]: requestId,
         [TIMEOUT_HEADER]: String(remainingMs),
       },
-      body: JSON.stringify({ query: QUERY, operationName: 'PriceOfProduct', variables: { id: productId } }),
+      body: JSON.stringify({
+        query: QUERY,
+        operationName: 'PriceOfProduct',
+        variables: { id: String(productId) },
+      }),
       signal: AbortSignal.timeout(remainingMs),
     });
     const reply = await body.json();

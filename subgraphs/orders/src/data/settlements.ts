@@ -1,28 +1,53 @@
-// Wakes those who wait for an order to be settled: one LISTEN connection a process, no polling.
+// Wakes those who wait for an order to be settled: one LISTEN connection a process, no polling. Whoever is going to wait
+// takes a mark before the order is inserted or read: what is announced from then on is not missed.
+import { parseOrderId } from '@holdfast/platform/ids';
 import type { Logger } from '@holdfast/platform/log';
 import pg from 'pg';
+import { createRecentSettlements } from './recent-settlements.ts';
 
 export interface Settlements {
-  /** Resolves when the order is settled, or may have been, or at `untilMs` (epoch): look at the order then. */
-  wait(orderId: string, untilMs: number): { readonly woken: Promise<void>; cancel(): void };
+  /** This moment, for `wait`. */
+  mark(): number;
+  /**
+   * Resolves when the order was settled after `since`, or may have been, or at `untilMs` (epoch): look at the order then.
+   * @param since a mark from before the order was inserted, or read as not settled
+   */
+  wait(orderId: number, untilMs: number, since: number): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface SettlementsOptions {
+  readonly url: string;
+  readonly log: Logger;
+  /** How many announcements may come between a mark and its `wait` before the order has to be looked at. */
+  readonly remembered?: number;
 }
 
 const CHANNEL = 'order_settled';
 const RECONNECT_MS = 500;
 const HEARTBEAT_MS = 10_000;
 const ANSWER_MS = 5_000;
+/** Two seconds of the most orders that one PostgreSQL could settle (docs/scaling.md); an insert takes milliseconds. */
+const REMEMBERED = 10_000;
 
-/** Listens on `url` and, when the connection is lost, again; whoever waits then is woken to look for themselves. */
-export function listenForSettlements(url: string, log: Logger): Settlements {
-  const waiting = new Map<string, Set<() => void>>();
+/** Listens on `url` and, when the connection is lost, again; everyone who waits is then woken to look at their order. */
+export function listenForSettlements({ url, log, remembered = REMEMBERED }: SettlementsOptions): Settlements {
+  const waiting = new Map<number, Set<() => void>>();
+  const recent = createRecentSettlements(remembered);
   let client: pg.Client | undefined;
   let retry: NodeJS.Timeout | undefined;
   let closed = false;
 
-  const wake = (orderId: string): void => {
+  const wake = (orderId: number): void => {
     for (const resolve of [...(waiting.get(orderId) ?? [])]) resolve();
   };
+
+  function hear(payload: string | undefined): void {
+    const orderId = parseOrderId(payload ?? '');
+    if (orderId === undefined) return;
+    recent.note(orderId);
+    wake(orderId);
+  }
 
   async function connect(): Promise<void> {
     const next = new pg.Client({
@@ -32,7 +57,7 @@ export function listenForSettlements(url: string, log: Logger): Settlements {
       connectionTimeoutMillis: ANSWER_MS,
       query_timeout: ANSWER_MS,
     });
-    next.on('notification', ({ payload }) => wake(payload ?? ''));
+    next.on('notification', ({ payload }) => hear(payload));
     next.on('error', (error) => log.warn({ err: error }, 'the settlement listener lost its connection'));
     next.on('end', () => reconnectLater());
     client = next;
@@ -40,6 +65,7 @@ export function listenForSettlements(url: string, log: Logger): Settlements {
       await next.connect();
       await next.query(`LISTEN ${CHANNEL}`);
       // What was settled while nobody listened is not announced again.
+      recent.noteGap();
       for (const orderId of [...waiting.keys()]) wake(orderId);
       hearOf(next);
     } catch (error) {
@@ -66,9 +92,9 @@ export function listenForSettlements(url: string, log: Logger): Settlements {
 
   void connect();
 
-  return {
-    wait: (orderId, untilMs) => {
-      const { promise: woken, resolve } = withResolver();
+  function wait(orderId: number, untilMs: number, since: number): Promise<void> {
+    if (recent.mayHaveSettled(orderId, since)) return Promise.resolve();
+    return new Promise((resolve) => {
       const timer = setTimeout(done, Math.max(0, untilMs - Date.now()));
       const others = waiting.get(orderId) ?? new Set();
       waiting.set(orderId, others.add(done));
@@ -78,20 +104,16 @@ export function listenForSettlements(url: string, log: Logger): Settlements {
         if (others.size === 0 && waiting.get(orderId) === others) waiting.delete(orderId);
         resolve();
       }
-      return { woken, cancel: done };
-    },
+    });
+  }
+
+  return {
+    mark: () => recent.mark(),
+    wait,
     close: async () => {
       closed = true;
       clearTimeout(retry);
       await client?.end().catch(() => undefined);
     },
   };
-}
-
-function withResolver(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => undefined;
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

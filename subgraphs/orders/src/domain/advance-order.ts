@@ -1,9 +1,8 @@
 // Shipping and delivering: a compare-and-swap on the order's version, for staff.
-import type { OrderStatus } from '@holdfast/database';
 import { badInput } from '@holdfast/platform/errors';
-import { isId } from '@holdfast/platform/pages';
 import { came } from '@holdfast/platform/validation';
-import type { Order, OrderStep, OrderTable } from '../data/orders.ts';
+import type { Order, OrderTable } from '../data/orders.ts';
+import { type OrderStatus, statusesBefore, stepsBy } from './order-status.ts';
 import {
   type OrderNotAdvanceable,
   type OrderNotFound,
@@ -14,10 +13,8 @@ import {
 
 export type Advanced = Order | OrderVersionConflict | OrderNotAdvanceable | OrderNotFound;
 
-const STEPS: readonly OrderStep[] = [
-  { from: 'CONFIRMED', to: 'SHIPPED' },
-  { from: 'SHIPPED', to: 'DELIVERED' },
-];
+/** The statuses that staff can give. */
+const TARGETS = [...new Set(stepsBy('staff').map(({ to }) => to))];
 
 /**
  * Gives the order `id` the status if that is its next one and it is at `expectedVersion`; otherwise says why not.
@@ -25,25 +22,24 @@ const STEPS: readonly OrderStep[] = [
  */
 export async function advanceOrder(
   orders: OrderTable,
-  id: string,
+  id: number,
   expectedVersion: number,
   status: OrderStatus,
 ): Promise<Advanced> {
-  const step = STEPS.find(({ to }) => to === status);
-  if (!step)
-    throw badInput('status', `expected ${STEPS.map(({ to }) => to).join(' or ')}, got ${came(status)}`);
-  if (!isId(id)) return orderNotFound(id);
-  const advanced = await orders.advance(id, expectedVersion, step);
+  const to = TARGETS.find((target) => target === status);
+  if (!to) throw badInput('status', `expected ${TARGETS.join(' or ')}, got ${came(status)}`);
+  const advanced = await orders.advance(id, expectedVersion, to);
   if (advanced) return advanced;
   const [current] = await orders.byIds([id]);
-  if (!current) return orderNotFound(id);
+  if (!current) return orderNotFound(String(id));
   if (current.version !== expectedVersion) return orderVersionConflict(expectedVersion, current);
+  const before = statusesBefore('staff', to);
   // It has come to that version since the write was refused. Versions only grow, so that happens once.
-  if (current.status === step.from) return advanceOrder(orders, id, expectedVersion, status);
+  if (before.includes(current.status)) return advanceOrder(orders, id, expectedVersion, status);
   return {
     __typename: 'OrderNotAdvanceable',
     code: 'ORDER_NOT_ADVANCEABLE',
-    message: `Only a ${step.from} order can become ${step.to}; this one is ${current.status}.`,
+    message: `Only a ${before.join(' or ')} order can become ${to}; this one is ${current.status}.`,
     current,
   };
 }

@@ -1,6 +1,6 @@
 // Cancelling: a compare-and-swap on the order's version, which sends the units back to the stock.
-import { isId } from '@holdfast/platform/pages';
 import type { Order, OrderTable } from '../data/orders.ts';
+import { statusesBefore } from './order-status.ts';
 import {
   type OrderNotCancellable,
   type OrderNotFound,
@@ -11,24 +11,26 @@ import {
 
 export type Cancelled = Order | OrderVersionConflict | OrderNotCancellable | OrderNotFound;
 
-/** Cancels the user's own order `id` if it is CONFIRMED and at `expectedVersion`; otherwise says why not. */
+const CANCELLABLE = statusesBefore('customer', 'CANCELLED');
+
+/** Cancels the user's own order `id` if its status allows it and it is at `expectedVersion`; otherwise says why not. */
 export async function cancelOrder(
   orders: OrderTable,
-  id: string,
+  id: number,
   expectedVersion: number,
-  userId: string,
+  userId: number,
 ): Promise<Cancelled> {
-  const cancelled = isId(id) ? await orders.cancel(id, userId, expectedVersion) : undefined;
+  const cancelled = await orders.cancel(id, userId, expectedVersion);
   if (cancelled) return cancelled;
-  const [current] = isId(id) ? await orders.byIds([id]) : [];
-  if (current?.userId !== userId) return orderNotFound(id);
+  const [current] = await orders.byIds([id]);
+  if (current?.userId !== userId) return orderNotFound(String(id));
   if (current.version !== expectedVersion) return orderVersionConflict(expectedVersion, current);
   // It has come to that version since the write was refused. Versions only grow, so that happens once.
-  if (current.status === 'CONFIRMED') return cancelOrder(orders, id, expectedVersion, userId);
+  if (CANCELLABLE.includes(current.status)) return cancelOrder(orders, id, expectedVersion, userId);
   return {
     __typename: 'OrderNotCancellable',
     code: 'ORDER_NOT_CANCELLABLE',
-    message: `Only a CONFIRMED order can be cancelled; this one is ${current.status}.`,
+    message: `Only a ${CANCELLABLE.join(' or ')} order can be cancelled; this one is ${current.status}.`,
     current,
   };
 }

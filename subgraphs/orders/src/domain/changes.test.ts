@@ -12,9 +12,9 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.close());
 
-const UNKNOWN = '01890a5d-ac96-774b-bcce-b302099a8057';
+const UNKNOWN = 2 ** 40;
 
-async function historyOf(id: string): Promise<string[]> {
+async function historyOf(id: number): Promise<string[]> {
   const { rows } = await fixture.admin.query(
     "SELECT version || ' ' || status AS line FROM orders.order_events WHERE order_id = $1 ORDER BY version",
     [id],
@@ -41,7 +41,7 @@ async function withTables<T>(count: number, race: (tables: OrderTable[]) => Prom
 }
 
 /** A table on which the order is confirmed right after the first write to it was refused. */
-function confirmedTooLate(id: string): OrderTable {
+function confirmedTooLate(id: number): OrderTable {
   const { orders } = fixture;
   const afterwards = async <T>(refused: T): Promise<T> => {
     await orders.settle(id, { outcome: 'CONFIRMED' });
@@ -103,10 +103,10 @@ describe('an order', () => {
         current: { status: 'CONFIRMED' },
       });
     }
-    for (const unknown of [UNKNOWN, 'nonsense'])
-      expect(await advanceOrder(orders, unknown, 1, 'SHIPPED')).toMatchObject({
-        __typename: 'OrderNotFound',
-      });
+    expect(await advanceOrder(orders, UNKNOWN, 1, 'SHIPPED')).toMatchObject({
+      __typename: 'OrderNotFound',
+      message: 'There is no order "1099511627776".',
+    });
     expect(await historyOf(id)).toEqual(['1 PENDING', '2 CONFIRMED']);
   });
 

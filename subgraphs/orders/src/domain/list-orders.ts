@@ -1,8 +1,9 @@
 // Lists of orders, newest first, a page at a time: a user's own, or everybody's.
-import type { OrderStatus } from '@holdfast/database';
-import { type Connection, isId, pageSize, toConnection } from '@holdfast/platform/pages';
-import { orderCursor, orderSortKey } from '../data/order-pages.ts';
+import { parseId } from '@holdfast/platform/ids';
+import { type Connection, pageSize, toConnection } from '@holdfast/platform/pages';
+import { type OrderPageQuery, orderCursor, orderSortKey } from '../data/order-pages.ts';
 import type { Order, OrderTable } from '../data/orders.ts';
+import type { OrderStatus } from './order-status.ts';
 
 export interface OrderListQuery {
   readonly first?: number | null | undefined;
@@ -10,26 +11,32 @@ export interface OrderListQuery {
   readonly status?: OrderStatus | null | undefined;
 }
 
-/** @throws {AppError} BAD_USER_INPUT naming the argument that breaks a rule */
-export const listOrders = (
-  orders: OrderTable,
-  userId: string,
-  query: OrderListQuery,
-): Promise<Connection<Order>> => listAllOrders(orders, { ...query, userId });
+type Page = Connection<Order>;
 
-/** Every user's, or those of `userId` when it is given. @throws {AppError} as `listOrders` */
-export async function listAllOrders(
+/** @throws {AppError} BAD_USER_INPUT naming the argument that breaks a rule */
+export function listOrders(orders: OrderTable, userId: number, query: OrderListQuery): Promise<Page> {
+  return pageOf(query, (page) => orders.page({ ...page, userId }));
+}
+
+/** Every user's, or those of `userId` when it is given; what can be nobody's id has no orders. @throws as `listOrders` */
+export function listAllOrders(
   orders: OrderTable,
-  { first, after, status, userId }: OrderListQuery & { readonly userId?: string | null | undefined },
-): Promise<Connection<Order>> {
+  { userId, ...query }: OrderListQuery & { readonly userId?: string | null | undefined },
+): Promise<Page> {
+  if (userId == null) return pageOf(query, (page) => orders.page(page));
+  const id = parseId(userId);
+  return id === undefined ? pageOf(query, async () => []) : listOrders(orders, id, query);
+}
+
+async function pageOf(
+  { first, after, status }: OrderListQuery,
+  read: (page: Omit<OrderPageQuery, 'userId'>) => Promise<Order[]>,
+): Promise<Page> {
   const size = pageSize(first);
-  const query = {
+  const rows = await read({
     limit: size + 1,
     after: after == null ? undefined : orderSortKey(after),
     status: status ?? undefined,
-    userId: userId ?? undefined,
-  };
-  // What can be nobody's id has no orders.
-  const rows = query.userId === undefined || isId(query.userId) ? await orders.page(query) : [];
+  });
   return toConnection(rows, size, after, orderCursor);
 }

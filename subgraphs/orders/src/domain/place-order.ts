@@ -8,10 +8,10 @@ import {
   keyReused,
   requestHash,
 } from '@holdfast/platform/idempotency';
-import { isId } from '@holdfast/platform/pages';
-import { check, type InvalidInput } from '@holdfast/platform/validation';
-import { v7 as uuidv7 } from 'uuid';
-import type { NewOrder, Order, OrderTable } from '../data/orders.ts';
+import { parseId } from '@holdfast/platform/ids';
+import { fitsColumn, MAX_AMOUNT, totalOf } from '@holdfast/platform/money';
+import { check, type InvalidInput, invalidInput } from '@holdfast/platform/validation';
+import type { Order, OrderTable } from '../data/orders.ts';
 import type { Prices } from '../data/prices.ts';
 import type { Settlements } from '../data/settlements.ts';
 import type { OutOfStock, ProductNotFound } from './problems.ts';
@@ -21,7 +21,7 @@ export type Placed = Order | OutOfStock | ProductNotFound | IdempotencyKeyReused
 
 /** Who orders, and until when an answer is of use. */
 export interface Call {
-  readonly userId: string;
+  readonly userId: number;
   readonly requestId: string;
   /** ms since the epoch */
   readonly deadlineAt: number;
@@ -32,8 +32,10 @@ export type PlaceOrder = (input: unknown, call: Call) => Promise<Placed>;
 /** Kept back from the deadline for reading the order and answering. */
 const ANSWER_MS = 500;
 
-const hashOf = ({ productId, quantity }: OrderRequest): Buffer =>
-  requestHash([productId.toLowerCase(), quantity]);
+/** What is ordered, once its product's id is one. */
+type Wanted = Omit<OrderRequest, 'productId'> & { readonly productId: number; readonly untilMs: number };
+
+const hashOf = ({ productId, quantity }: Wanted): Buffer => requestHash([productId, quantity]);
 
 const noSuchProduct = (productId: string): ProductNotFound => ({
   __typename: 'ProductNotFound',
@@ -41,12 +43,20 @@ const noSuchProduct = (productId: string): ProductNotFound => ({
   message: `There is no product ${JSON.stringify(productId.slice(0, 64))}.`,
 });
 
+/** Why an order of so many units cannot be recorded; undefined when it can. */
+function totalFault(unitPrice: string, quantity: number): InvalidInput | undefined {
+  const total = totalOf(unitPrice, quantity);
+  if (fitsColumn(total)) return undefined;
+  const message = `expected a total price of at most ${MAX_AMOUNT}, got ${quantity} × ${unitPrice} = ${total}`;
+  return invalidInput([{ field: 'quantity', message }]);
+}
+
 const KEY_REUSED = keyReused('another product or quantity');
 
 /** What the caller is told of an order: the order itself, or why it was rejected. */
 function outcomeOf(order: Order): Placed {
   if (order.status !== 'REJECTED') return order;
-  if (order.rejectionCode === 'PRODUCT_NOT_FOUND') return noSuchProduct(order.productId);
+  if (order.rejectionCode === 'PRODUCT_NOT_FOUND') return noSuchProduct(String(order.productId));
   const available = order.rejectionAvailable ?? 0;
   const message = `${order.quantity} units were asked for, ${available} were left.`;
   return { __typename: 'OutOfStock', code: 'OUT_OF_STOCK', message, available };
@@ -70,74 +80,55 @@ export function createPlaceOrder(dependencies: PlaceOrderDependencies): PlaceOrd
   const reread = async (order: Order): Promise<Order> =>
     (await orders.byIds([order.id]).catch(() => []))[0] ?? order;
 
-  /** The order as it is once it is settled, or at `untilMs`. */
-  async function settled(order: Order, untilMs: number): Promise<Order> {
+  /** The order as it is once it is settled, or at `untilMs`. `since` is a mark from before it was inserted or read. */
+  async function settled(order: Order, untilMs: number, since: number): Promise<Order> {
     let current = order;
-    while (current.status === 'PENDING' && Date.now() < untilMs) {
-      const { woken } = settlements.wait(order.id, untilMs);
-      // It may have been settled before anyone was listening for it.
-      current = await reread(current);
-      if (current.status !== 'PENDING') break;
-      await woken;
+    for (let mark = since; current.status === 'PENDING' && Date.now() < untilMs; ) {
+      await settlements.wait(order.id, untilMs, mark);
+      mark = settlements.mark();
       current = await reread(current);
     }
     return current;
   }
 
   /** The answer to a key that was used before; undefined when it was not. */
-  async function replay(userId: string, request: OrderRequest, untilMs: number): Promise<Placed | undefined> {
-    if (request.idempotencyKey === undefined) return undefined;
-    const before = await orders.byIdempotencyKey(userId, request.idempotencyKey);
+  async function replay(wanted: Wanted, userId: number): Promise<Placed | undefined> {
+    if (wanted.idempotencyKey === undefined) return undefined;
+    const since = settlements.mark();
+    const before = await orders.byIdempotencyKey(userId, wanted.idempotencyKey);
     if (!before) return undefined;
-    if (before.requestHash === null || !hashOf(request).equals(before.requestHash)) return KEY_REUSED;
+    if (!hashOf(wanted).equals(before.requestHash)) return KEY_REUSED;
     countReplay();
-    return outcomeOf(await settled(before, untilMs));
+    return outcomeOf(await settled(before, wanted.untilMs, since));
   }
 
-  /** Inserts, and waits having listened from before the insert: no notification can be missed. */
-  async function insertAndWait(
-    order: NewOrder,
-    untilMs: number,
-  ): Promise<Order | 'key used' | 'no such product'> {
-    const { woken, cancel } = settlements.wait(order.id, untilMs);
-    const placed = await orders.insert(order).catch((error: unknown) => {
-      cancel();
-      throw error;
-    });
-    if (typeof placed === 'string') {
-      cancel();
-      return placed;
-    }
-    if (untilMs <= Date.now()) {
-      // Whoever does not wait is told what is certain: that the order was accepted.
-      cancel();
-      return placed;
-    }
-    await woken;
-    return settled(await reread(placed), untilMs);
+  async function place(wanted: Wanted, call: Call): Promise<Placed> {
+    const replayed = await replay(wanted, call.userId);
+    if (replayed) return replayed;
+    const { productId, quantity, untilMs, idempotencyKey: key } = wanted;
+    const unitPrice = await prices.priceOf(productId, call);
+    if (unitPrice === undefined) return noSuchProduct(String(productId));
+    const fault = totalFault(unitPrice, quantity);
+    if (fault) return fault;
+    const idempotency = key === undefined ? undefined : { key, hash: hashOf(wanted) };
+    // The order may be settled before its id comes back.
+    const since = settlements.mark();
+    const placed = await orders.insert({ userId: call.userId, productId, quantity, unitPrice, idempotency });
+    if (placed === 'no such product') return noSuchProduct(String(productId));
+    // Another request with the same key was faster: its order is the answer.
+    if (placed === 'key used') return place(wanted, call);
+    return outcomeOf(await settled(placed, untilMs, since));
   }
 
-  return async (input, { userId, requestId, deadlineAt }) => {
+  return async (input, call) => {
     const checked = check(orderRules, input);
     if (!checked.ok) return checked.invalid;
     const request = checked.value;
-    const { productId, quantity, idempotencyKey: key } = request;
-    if (isKeyRequired && key === undefined) throw badInput('idempotencyKey', keyFault(undefined));
-    if (!isId(productId)) return noSuchProduct(productId);
-    const untilMs = Math.min(Date.now() + request.waitMs, deadlineAt - ANSWER_MS);
-    const replayed = await replay(userId, request, untilMs);
-    if (replayed) return replayed;
-
-    const unitPrice = await prices.priceOf(productId, { requestId, deadlineAt });
-    if (unitPrice === undefined) return noSuchProduct(productId);
-    const idempotency = key === undefined ? undefined : { key, hash: hashOf(request) };
-    const placed = await insertAndWait(
-      { id: uuidv7(), userId, productId, quantity, unitPrice, idempotency },
-      untilMs,
-    );
-    if (placed === 'no such product') return noSuchProduct(productId);
-    // Another request with the same key was faster: its order is the answer.
-    if (placed === 'key used') return (await replay(userId, request, untilMs)) ?? KEY_REUSED;
-    return outcomeOf(placed);
+    if (isKeyRequired && request.idempotencyKey === undefined)
+      throw badInput('idempotencyKey', keyFault(undefined));
+    const productId = parseId(request.productId);
+    if (productId === undefined) return noSuchProduct(request.productId);
+    const untilMs = Math.min(Date.now() + request.waitMs, call.deadlineAt - ANSWER_MS);
+    return place({ ...request, productId, untilMs }, call);
   };
 }

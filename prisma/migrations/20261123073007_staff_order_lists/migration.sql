@@ -1,2 +1,0 @@
--- CreateIndex
-CREATE INDEX "orders_status_id_idx" ON "orders"."orders"("status", "id");

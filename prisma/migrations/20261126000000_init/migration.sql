@@ -1,0 +1,247 @@
+-- The whole database of version 0: for each service a schema, with its tables, what they allow, and their indexes. The roles
+-- of the services are granted their rights on each run of the migrator (prisma/src/roles.ts).
+-- The Prisma schema (prisma/schema) says the same as far as Prisma can: CHECK constraints, functions, a collation, and the
+-- indexes that are partial, of an expression or GIN, stand here alone.
+
+CREATE SCHEMA "users";
+CREATE SCHEMA "products";
+CREATE SCHEMA "orders";
+
+-- users ---------------------------------------------------------------------------------------------------------------
+
+CREATE TYPE "users"."role" AS ENUM ('CUSTOMER', 'STAFF');
+
+CREATE TABLE "users"."users" (
+    "id" SERIAL NOT NULL,
+    "username" VARCHAR(255) NOT NULL,
+    "email" VARCHAR(255) NOT NULL,
+    "password_hash" VARCHAR(255) NOT NULL,
+    "role" "users"."role" NOT NULL DEFAULT 'CUSTOMER',
+    "version" INTEGER NOT NULL DEFAULT 1,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "users_pkey" PRIMARY KEY ("id"),
+    CONSTRAINT "users_username_check" CHECK ("username" ~ '^[A-Za-z0-9_.-]{3,64}$'),
+    CONSTRAINT "users_email_lower_check" CHECK ("email" = lower("email")),
+    CONSTRAINT "users_email_length_check" CHECK (length("email") <= 254),
+    CONSTRAINT "users_version_check" CHECK ("version" >= 1)
+);
+-- Usernames are kept as written and compared without case.
+CREATE UNIQUE INDEX "users_username_key" ON "users"."users" (lower("username"));
+CREATE UNIQUE INDEX "users_email_key" ON "users"."users" ("email");
+-- Whether there is another staff account.
+CREATE INDEX "users_staff_idx" ON "users"."users" ("id") WHERE "role" = 'STAFF';
+
+CREATE TABLE "users"."sessions" (
+    "id" BIGSERIAL NOT NULL,
+    "family_id" BIGINT NOT NULL,
+    "user_id" INTEGER NOT NULL,
+    "token_hash" BYTEA NOT NULL,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "expires_at" TIMESTAMPTZ(3) NOT NULL,
+    "used_at" TIMESTAMPTZ(3),
+    "revoked_at" TIMESTAMPTZ(3),
+
+    CONSTRAINT "sessions_pkey" PRIMARY KEY ("id"),
+    CONSTRAINT "sessions_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"."users" ("id")
+        ON DELETE CASCADE ON UPDATE CASCADE
+);
+CREATE UNIQUE INDEX "sessions_token_hash_key" ON "users"."sessions" ("token_hash");
+CREATE INDEX "sessions_family_id_idx" ON "users"."sessions" ("family_id");
+CREATE INDEX "sessions_user_id_idx" ON "users"."sessions" ("user_id");
+-- The newest token of every session, which is the unused one, in the order in which they expire: the sweep.
+CREATE INDEX "sessions_unused_expires_at_idx" ON "users"."sessions" ("expires_at") WHERE "used_at" IS NULL;
+
+-- products ------------------------------------------------------------------------------------------------------------
+
+CREATE TYPE "products"."reservation_status" AS ENUM ('HELD', 'REFUSED', 'RELEASED');
+
+-- The order of names that people expect: letters before accents, accents before case, numbers by their value. It depends
+-- on the server's version of ICU: see "Names in order" in docs/operations.md.
+CREATE COLLATION "products"."natural_order" (provider = icu, locale = 'und-u-kn-true');
+
+-- The words of a text as they are searched, on both sides: in lower case, in one Unicode form (NFKD), without combining
+-- and invisible characters (accents, soft hyphens, joiners), separated by anything that is punctuation, a symbol or
+-- space. PostgreSQL's own parser is not used: it takes "4e31abc" for a number and letters, and tells letters by the
+-- locale of the database. A lexeme has at most 2,046 bytes, so a word counts with its first 255 characters. The
+-- functions have SQL bodies, which PostgreSQL resolves now, so no search_path can change what they call.
+CREATE FUNCTION "products"."search_words"("value" text) RETURNS TABLE ("word" text, "position" bigint)
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT left("words"."word", 255), "words"."position"
+      FROM unnest(string_to_array(btrim(
+        regexp_replace(
+            regexp_replace(
+                lower(normalize("value", NFKD) COLLATE "pg_catalog"."und-x-icu"),
+                '[\u00ad\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200f\u2060\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\ufeff]+',
+                '', 'g'),
+            '[[:punct:][:space:][:cntrl:]$+<=>^`|~\u00a0-\u00bf\u00d7\u00f7\u2000-\u2bff\u3000-\u303f\U0001f000-\U0001faff]+',
+            ' ', 'g')
+      ), ' ')) WITH ORDINALITY AS "words"("word", "position");
+END;
+
+-- No word has a quote or a backslash, so each stands in quotes as it is. Positions end at 16,383.
+CREATE FUNCTION "products"."search_vector"("value" text) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN (SELECT coalesce(string_agg('''' || "word" || ''':' || least("position", 16383), ' '), '')
+          FROM "products"."search_words"("value"))::tsvector;
+
+-- One term as a query: its words in a row; null when it has none.
+CREATE FUNCTION "products"."search_term"("term" text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN (SELECT string_agg('''' || "word" || '''', ' <-> ' ORDER BY "position")
+          FROM "products"."search_words"("term"));
+
+-- What a search looks for: every word and every phrase, and none of what is excluded; null without any word or phrase,
+-- because the index cannot answer that. A word is also found as the beginning of a longer one. Short beginnings would
+-- match much of any catalogue, so they need three characters, except in the scripts from U+0E00 on, whose words are
+-- short or are written without spaces.
+CREATE FUNCTION "products"."search_query"("words" text[], "phrases" text[], "excluded" text[]) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    (SELECT string_agg("wanted"."query", ' & ')
+       FROM (SELECT "term" || CASE WHEN "term" ~ '([^'' ]{3}|[\u0e00-\U0010ffff])''$' THEN ':*' ELSE '' END
+               FROM unnest("words") AS "word", "products"."search_term"("word") AS "term"
+             UNION ALL
+             SELECT "products"."search_term"("phrase") FROM unnest("phrases") AS "phrase") AS "wanted"("query"))
+    || coalesce((SELECT string_agg(' & !(' || "products"."search_term"("word") || ')', '')
+                   FROM unnest("excluded") AS "word"), '')
+)::tsquery;
+
+CREATE TABLE "products"."products" (
+    "id" SERIAL NOT NULL,
+    "name" VARCHAR(255) COLLATE "products"."natural_order" NOT NULL,
+    "description" TEXT,
+    "price" DECIMAL(10,2) NOT NULL,
+    "stock" INTEGER NOT NULL,
+    "version" INTEGER NOT NULL DEFAULT 1,
+    "content_version" INTEGER NOT NULL DEFAULT 1,
+    "archived_at" TIMESTAMPTZ(3),
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "search" tsvector GENERATED ALWAYS AS (
+        "products"."search_vector"("name" || ' ' || coalesce("description", ''))) STORED,
+
+    CONSTRAINT "products_pkey" PRIMARY KEY ("id"),
+    CONSTRAINT "products_name_check" CHECK (length("name") >= 1),
+    CONSTRAINT "products_price_check" CHECK ("price" >= 0),
+    CONSTRAINT "products_stock_check" CHECK ("stock" >= 0),
+    CONSTRAINT "products_version_check" CHECK ("version" >= 1),
+    CONSTRAINT "products_content_version_check" CHECK ("content_version" BETWEEN 1 AND "version")
+);
+-- No plan is chosen by what ANALYZE would learn of it (subgraphs/products/src/data/product-search.ts).
+ALTER TABLE "products"."products" ALTER COLUMN "search" SET STATISTICS 0;
+-- The catalogue: newest first, by name, by price, and by its words. A walk along them meets no product that has left it.
+CREATE INDEX "products_live_idx" ON "products"."products" ("id" DESC) WHERE "archived_at" IS NULL;
+CREATE INDEX "products_name_id_idx" ON "products"."products" ("name", "id") WHERE "archived_at" IS NULL;
+CREATE INDEX "products_price_id_idx" ON "products"."products" ("price", "id") WHERE "archived_at" IS NULL;
+-- Without a list of pending entries, which every search would have to go through.
+CREATE INDEX "products_search_idx" ON "products"."products" USING GIN ("search") WITH (fastupdate = off)
+    WHERE "archived_at" IS NULL;
+
+CREATE TABLE "products"."reservations" (
+    "order_id" BIGINT NOT NULL,
+    "product_id" INTEGER NOT NULL,
+    "quantity" INTEGER NOT NULL,
+    "status" "products"."reservation_status" NOT NULL,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "reservations_pkey" PRIMARY KEY ("order_id"),
+    CONSTRAINT "reservations_product_id_fkey" FOREIGN KEY ("product_id") REFERENCES "products"."products" ("id")
+        ON DELETE RESTRICT ON UPDATE CASCADE,
+    CONSTRAINT "reservations_quantity_check" CHECK ("quantity" > 0)
+);
+CREATE INDEX "reservations_product_id_idx" ON "products"."reservations" ("product_id");
+
+CREATE TABLE "products"."idempotency_keys" (
+    "user_id" INTEGER NOT NULL,
+    "key" VARCHAR(255) NOT NULL,
+    "request_hash" BYTEA NOT NULL,
+    "product_id" INTEGER NOT NULL,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "idempotency_keys_pkey" PRIMARY KEY ("user_id", "key"),
+    CONSTRAINT "idempotency_keys_product_id_fkey" FOREIGN KEY ("product_id") REFERENCES "products"."products" ("id")
+        ON DELETE RESTRICT ON UPDATE CASCADE
+);
+CREATE INDEX "idempotency_keys_created_at_idx" ON "products"."idempotency_keys" ("created_at");
+
+-- One row.
+CREATE TABLE "products"."cache_control" (
+    "id" INTEGER NOT NULL DEFAULT 1,
+    "epoch" INTEGER NOT NULL DEFAULT 1,
+    "run_id" VARCHAR(64),
+    "suspended_until" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "cache_control_pkey" PRIMARY KEY ("id"),
+    CONSTRAINT "cache_control_id_check" CHECK ("id" = 1)
+);
+INSERT INTO "products"."cache_control" DEFAULT VALUES;
+
+-- orders --------------------------------------------------------------------------------------------------------------
+
+CREATE TYPE "orders"."rejection_code" AS ENUM ('OUT_OF_STOCK', 'PRODUCT_NOT_FOUND');
+
+-- SERIAL would end after 2.1 billion orders.
+CREATE TABLE "orders"."orders" (
+    "id" BIGSERIAL NOT NULL,
+    "user_id" INTEGER NOT NULL,
+    "product_id" INTEGER NOT NULL,
+    "quantity" INTEGER NOT NULL,
+    "unit_price" DECIMAL(10,2) NOT NULL,
+    "total_price" DECIMAL(10,2) NOT NULL,
+    "status" VARCHAR(50) NOT NULL DEFAULT 'PENDING',
+    "version" INTEGER NOT NULL DEFAULT 1,
+    "rejection_code" "orders"."rejection_code",
+    "rejection_available" INTEGER,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "orders_pkey" PRIMARY KEY ("id"),
+    CONSTRAINT "orders_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"."users" ("id")
+        ON DELETE RESTRICT ON UPDATE CASCADE,
+    CONSTRAINT "orders_product_id_fkey" FOREIGN KEY ("product_id") REFERENCES "products"."products" ("id")
+        ON DELETE RESTRICT ON UPDATE CASCADE,
+    CONSTRAINT "orders_status_check"
+        CHECK ("status" IN ('PENDING', 'CONFIRMED', 'REJECTED', 'CANCELLED', 'SHIPPED', 'DELIVERED')),
+    CONSTRAINT "orders_quantity_check" CHECK ("quantity" > 0),
+    CONSTRAINT "orders_unit_price_check" CHECK ("unit_price" >= 0),
+    CONSTRAINT "orders_total_price_check" CHECK ("total_price" = "unit_price" * "quantity"),
+    CONSTRAINT "orders_version_check" CHECK ("version" >= 1),
+    CONSTRAINT "orders_rejection_code_check" CHECK (("rejection_code" IS NOT NULL) = ("status" = 'REJECTED'))
+);
+CREATE INDEX "orders_user_id_id_idx" ON "orders"."orders" ("user_id", "id" DESC);
+CREATE INDEX "orders_user_id_status_id_idx" ON "orders"."orders" ("user_id", "status", "id" DESC);
+CREATE INDEX "orders_status_id_idx" ON "orders"."orders" ("status", "id");
+CREATE INDEX "orders_product_id_idx" ON "orders"."orders" ("product_id");
+-- The orders that wait to be settled, which are few, for the gauges of them.
+CREATE INDEX "orders_pending_idx" ON "orders"."orders" ("created_at") WHERE "status" = 'PENDING';
+
+CREATE TABLE "orders"."order_events" (
+    "order_id" BIGINT NOT NULL,
+    "version" INTEGER NOT NULL,
+    "status" VARCHAR(50) NOT NULL,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "order_events_pkey" PRIMARY KEY ("order_id", "version"),
+    CONSTRAINT "order_events_order_id_fkey" FOREIGN KEY ("order_id") REFERENCES "orders"."orders" ("id")
+        ON DELETE CASCADE ON UPDATE CASCADE,
+    CONSTRAINT "order_events_status_check"
+        CHECK ("status" IN ('PENDING', 'CONFIRMED', 'REJECTED', 'CANCELLED', 'SHIPPED', 'DELIVERED')),
+    CONSTRAINT "order_events_version_check" CHECK ("version" >= 1)
+);
+
+CREATE TABLE "orders"."idempotency_keys" (
+    "user_id" INTEGER NOT NULL,
+    "key" VARCHAR(255) NOT NULL,
+    "request_hash" BYTEA NOT NULL,
+    "order_id" BIGINT NOT NULL,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "idempotency_keys_pkey" PRIMARY KEY ("user_id", "key"),
+    CONSTRAINT "idempotency_keys_order_id_fkey" FOREIGN KEY ("order_id") REFERENCES "orders"."orders" ("id")
+        ON DELETE CASCADE ON UPDATE CASCADE
+);
+CREATE INDEX "idempotency_keys_created_at_idx" ON "orders"."idempotency_keys" ("created_at");

@@ -1,0 +1,185 @@
+// Placing an order and waiting for what becomes of it: the reply is the outcome, however early it comes, and each order
+// costs as many statements as it must.
+import { createLogger } from '@holdfast/platform/log';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type pg from 'pg';
+import { createOrderTable, type Order, type OrderTable } from '../data/orders.ts';
+import { listenForSettlements, type Settlements } from '../data/settlements.ts';
+import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
+import { createPlaceOrder, type Placed } from './place-order.ts';
+
+let fixture: OrdersFixture;
+let settlements: Settlements;
+let statements: string[];
+let price: string | undefined;
+
+beforeEach(async () => {
+  fixture = await createOrdersFixture();
+  settlements = listenForSettlements({
+    url: fixture.database.urls.orders,
+    log: createLogger('test', 'silent'),
+  });
+  price = '10.00';
+  await heard();
+  statements = [];
+});
+afterEach(async () => {
+  await settlements.close();
+  await fixture.close();
+});
+
+/** Resolves when the listener has heard of an order that is settled now, and so of all before it. */
+async function heard(): Promise<void> {
+  const since = settlements.mark();
+  await settlements.wait(await fixture.confirmed(), Date.now() + 60_000, since);
+}
+
+/** The table, noting each statement. */
+const noting = (): OrderTable =>
+  createOrderTable({
+    query: <Row extends pg.QueryResultRow>(config: pg.QueryConfig) => {
+      statements.push(config.name ?? config.text);
+      return fixture.pool.query<Row>(config);
+    },
+  });
+
+/** Places an order as a caller that waits for long; `between` runs after the order is committed and before its id is known. */
+function placeOrder(
+  input: Record<string, unknown> = {},
+  between: (order: Order) => Promise<void> = async () => undefined,
+): Promise<Placed> {
+  const table = noting();
+  const place = createPlaceOrder({
+    orders: {
+      ...table,
+      insert: async (order) => {
+        const placed = await table.insert(order);
+        if (typeof placed !== 'string') await between(placed);
+        return placed;
+      },
+    },
+    prices: { priceOf: async () => price, close: async () => undefined },
+    settlements,
+    isKeyRequired: false,
+  });
+  const request = { productId: String(fixture.productId), quantity: 2, waitMs: 10_000, ...input };
+  return place(request, { userId: fixture.userId, requestId: 'test', deadlineAt: Date.now() + 15_000 });
+}
+
+const confirm = ({ id }: Order) => fixture.orders.settle(id, { outcome: 'CONFIRMED' });
+const orderCount = async (): Promise<number> =>
+  (await fixture.admin.query('SELECT FROM orders.orders')).rowCount ?? 0;
+
+describe('the reply to an order', () => {
+  it('is its outcome, also when that came before the order’s number was known', async () => {
+    const startedAt = Date.now();
+    const placed = await placeOrder({}, async (order) => {
+      await confirm(order);
+      await heard();
+    });
+    expect(placed).toMatchObject({ status: 'CONFIRMED', version: 2 });
+    expect(Date.now() - startedAt).toBeLessThan(5_000);
+    expect(statements).toEqual(['orders_insert', 'orders_by_ids']);
+  });
+
+  it('is its outcome when the listener lost its connection between, and the announcement', async () => {
+    const startedAt = Date.now();
+    const placed = await placeOrder({}, async (order) => {
+      await fixture.admin.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE application_name = 'orders-listener' AND datname = current_database()`,
+      );
+      await confirm(order);
+    });
+    expect(placed).toMatchObject({ status: 'CONFIRMED' });
+    expect(Date.now() - startedAt).toBeLessThan(5_000);
+  });
+
+  it('is the order as it was placed when nothing is settled in time', async () => {
+    expect(await placeOrder({ waitMs: 50 })).toMatchObject({ status: 'PENDING', version: 1 });
+    expect(await placeOrder({ waitMs: 0 })).toMatchObject({ status: 'PENDING', version: 1 });
+    expect(statements).toEqual(['orders_insert', 'orders_by_ids', 'orders_insert']);
+  });
+
+  it('is the outcome for each of a hundred that are placed while others are settled', async () => {
+    let placing = true;
+    const settleAll = async (): Promise<void> => {
+      while (placing) {
+        const { rows } = await fixture.admin.query("SELECT id FROM orders.orders WHERE status = 'PENDING'");
+        for (const { id } of rows) await fixture.orders.settle(Number(id), { outcome: 'CONFIRMED' });
+      }
+    };
+    const settling = settleAll();
+    const outcomes = await Promise.all(Array.from({ length: 100 }, () => placeOrder()));
+    placing = false;
+    await settling;
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'CONFIRMED' });
+    expect(statements).toHaveLength(200);
+  });
+});
+
+describe('a key', () => {
+  it('stands for one order of twenty calls at once, and each is told its outcome', async () => {
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, () => placeOrder({ idempotencyKey: 'k' }, confirm)),
+    );
+    const ids = outcomes.map((outcome) => ('id' in outcome ? outcome.id : outcome));
+    expect(new Set(ids).size).toBe(1);
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'CONFIRMED' });
+    // The one of `heard`, and this one.
+    expect(await orderCount()).toBe(2);
+  });
+
+  it('costs a statement, and a retry one, with the order in it', async () => {
+    await placeOrder({ idempotencyKey: 'k' }, confirm);
+    expect(statements).toEqual(['orders_by_idempotency_key', 'orders_insert', 'orders_by_ids']);
+    statements = [];
+    price = undefined;
+    expect(await placeOrder({ idempotencyKey: 'k' })).toMatchObject({ status: 'CONFIRMED' });
+    expect(await placeOrder({ idempotencyKey: 'k', quantity: 3 })).toMatchObject({
+      __typename: 'IdempotencyKeyReused',
+    });
+    expect(statements).toEqual(['orders_by_idempotency_key', 'orders_by_idempotency_key']);
+  });
+});
+
+describe('an order is refused before anything is written', () => {
+  afterEach(async () => {
+    expect(statements).toEqual([]);
+    expect(await orderCount()).toBe(1);
+  });
+
+  it.each(['0', '-1', '1.5', '01', '2147483648', '99999999999999999999', 'kettle', ''])(
+    'for a product %p: it can be none',
+    async (productId) => {
+      expect(await placeOrder({ productId })).toEqual({
+        __typename: 'ProductNotFound',
+        code: 'PRODUCT_NOT_FOUND',
+        message: `There is no product "${productId}".`,
+      });
+    },
+  );
+
+  it('when its total does not fit, which names quantity, total and limit', async () => {
+    price = '10000.00';
+    expect(await placeOrder({ quantity: 10_000 })).toMatchObject({
+      __typename: 'InvalidInput',
+      errors: [
+        {
+          field: 'quantity',
+          message: 'expected a total price of at most 99999999.99, got 10000 × 10000.00 = 100000000.00',
+        },
+      ],
+    });
+  });
+
+  it('when there is no price', async () => {
+    price = undefined;
+    expect(await placeOrder()).toMatchObject({ __typename: 'ProductNotFound' });
+  });
+});
+
+it('the largest total that fits is recorded to the cent', async () => {
+  price = '99999999.99';
+  expect(await placeOrder({ quantity: 1, waitMs: 0 })).toMatchObject({ totalPrice: '99999999.99' });
+});

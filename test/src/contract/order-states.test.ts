@@ -1,0 +1,25 @@
+// REST names the states that orders have: those of the one table of them.
+
+import { openApiDocument } from '@holdfast/gateway/src/rest/openapi.ts';
+import { REST_ROUTES } from '@holdfast/gateway/src/rest/rest.ts';
+import { ORDER_STATUSES, stepsBy } from '@holdfast/orders/domain/order-status';
+import { expect, it } from '@jest/globals';
+
+const { components, paths } = JSON.parse(JSON.stringify(openApiDocument(REST_ROUTES)));
+const sorted = (statuses: readonly string[]): string[] => [...statuses].sort();
+
+it.each(['Order', 'DetailedOrder'])('%s has them all', (name) => {
+  expect(sorted(components.schemas[name].properties.status.enum)).toEqual(sorted(ORDER_STATUSES));
+});
+
+it('a list of orders can be of any of them', () => {
+  const parameters: { name: string; schema: { enum: string[] } }[] = paths['/orders'].get.parameters;
+  expect(sorted(parameters.find(({ name }) => name === 'status')?.schema.enum ?? [])).toEqual(
+    sorted(ORDER_STATUSES),
+  );
+});
+
+it('staff can make an order what the table lets them', () => {
+  const targets = [...new Set(stepsBy('staff').map(({ to }) => to))];
+  expect(sorted(components.schemas.OrderStep.properties.status.enum)).toEqual(sorted(targets));
+});
