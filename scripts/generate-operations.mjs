@@ -7,7 +7,7 @@ import { Supergraph } from '@apollo/federation-internals';
 import { codegen } from '@graphql-codegen/core';
 import * as documentNodes from '@graphql-codegen/typed-document-node';
 import * as types from '@graphql-codegen/typescript-operations';
-import { parse, printSchema } from 'graphql';
+import { parse, printSchema, Source } from 'graphql';
 
 const GATEWAY = fileURLToPath(new URL('../gateway', import.meta.url));
 const OPERATIONS = join(GATEWAY, 'src/rest/operations');
@@ -43,7 +43,8 @@ async function documents() {
   return Promise.all(
     names.map(async (name) => {
       const location = join(OPERATIONS, name);
-      return { location, document: parse(await readFile(location, 'utf8')) };
+      // With the file's name, which messages about it then begin with.
+      return { location, document: parse(new Source(await readFile(location, 'utf8'), name)) };
     }),
   );
 }
