@@ -9,6 +9,7 @@ import { unlessAbsent } from './src/error-code.js';
 import { node, ROOT, run, StepFailed, timed, whenChanged } from './steps.mjs';
 
 const SUBGRAPHS = ['users', 'products', 'orders'].map((name) => `subgraphs/${name}`);
+const SUPERGRAPH = 'gateway/supergraph.graphql';
 const NEEDED_NODE = [20, 19];
 
 /**
@@ -18,7 +19,11 @@ const NEEDED_NODE = [20, 19];
  */
 export async function setUp({ compose = true, signal } = {}) {
   await generateClient(signal);
-  await generateFromSchemas(compose, signal);
+  const schemas = SUBGRAPHS.map((path) => `${path}/schema.graphql`);
+  await generateResolverTypes(schemas, signal);
+  if (compose || !existsSync(join(ROOT, SUPERGRAPH))) await composeSupergraph(schemas, signal);
+  // Of the supergraph as it is there now, which is the one that the gateway will serve.
+  await generateOperations(signal);
 }
 
 /** The Prisma client, unless it is of this Prisma schema. */
@@ -33,9 +38,7 @@ export async function generateClient(signal) {
   );
 }
 
-/** The subgraphs' resolver types and, unless it is there and `compose` is false, the supergraph. */
-async function generateFromSchemas(compose, signal) {
-  const schemas = SUBGRAPHS.map((path) => `${path}/schema.graphql`);
+async function generateResolverTypes(schemas, signal) {
   await whenChanged(
     {
       name: 'generating resolver types',
@@ -49,15 +52,29 @@ async function generateFromSchemas(compose, signal) {
     },
     () => node(['scripts/generate.mjs'], { signal }),
   );
-  const supergraph = 'gateway/supergraph.graphql';
-  if (!compose && existsSync(join(ROOT, supergraph))) return;
+}
+
+async function composeSupergraph(schemas, signal) {
   await whenChanged(
     {
       name: 'composing the supergraph',
-      inputs: [...schemas, supergraph, 'scripts/compose.mjs'],
-      outputs: [supergraph],
+      inputs: [...schemas, SUPERGRAPH, 'scripts/compose.mjs'],
+      outputs: [SUPERGRAPH],
     },
     () => node(['scripts/compose.mjs'], { signal }),
+  );
+}
+
+/** The typed operations of the REST shim. */
+async function generateOperations(signal) {
+  const script = 'scripts/generate-operations.mjs';
+  await whenChanged(
+    {
+      name: 'generating the operations of REST',
+      inputs: [SUPERGRAPH, 'gateway/src/rest/operations', script, 'package-lock.json'],
+      outputs: ['gateway/src/generated/operations.ts'],
+    },
+    () => node([script], { signal }),
   );
 }
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { DEFAULT_LIMITS, limitsOf, rateLimits } from './limits.ts';
 
 const faultsOf = (setting: string): string[] => {
-  const { error } = z.object({ RATE_LIMITS: rateLimits }).safeParse({ RATE_LIMITS: setting });
+  const { error } = z.strictObject({ RATE_LIMITS: rateLimits }).safeParse({ RATE_LIMITS: setting });
   return error?.issues.map(({ message }) => message) ?? [];
 };
 const quotas = (setting: string, field: string, signedIn = false) => {

@@ -12,11 +12,11 @@ export interface PersistedOperation {
 /** By the SHA-256 of the body in lower-case hexadecimal, which is the id of each. */
 export type Manifest = ReadonlyMap<string, PersistedOperation>;
 
-const manifestShape = z.object({
+const manifestShape = z.strictObject({
   format: z.literal('apollo-persisted-query-manifest'),
   version: z.literal(1),
   operations: z.array(
-    z.object({
+    z.strictObject({
       id: z.string(),
       name: z.string(),
       type: z.enum(['query', 'mutation', 'subscription']),

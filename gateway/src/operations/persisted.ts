@@ -63,10 +63,12 @@ const notListed = (what: string): GraphQLError =>
     extensions: { code: 'PERSISTED_QUERY_NOT_IN_LIST' },
   });
 
-/** What a request says about its operation, wherever HTTP lets it. */
-const askedShape = z.object({
+/** What a request says about its operation, wherever HTTP lets it. What else it has is for Apollo Server to read. */
+const askedShape = z.looseObject({
   query: z.string().min(1).nullish(),
-  extensions: z.object({ persistedQuery: z.object({ sha256Hash: z.string() }).nullish() }).nullish(),
+  extensions: z
+    .looseObject({ persistedQuery: z.looseObject({ sha256Hash: z.string() }).nullish() })
+    .nullish(),
 });
 
 function admit(manifest: Manifest, request: HTTPGraphQLRequest): HTTPGraphQLRequest {

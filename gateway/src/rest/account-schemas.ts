@@ -1,84 +1,80 @@
 // REST: what accounts and sessions look like going out and coming in.
-import { dateTime, type NamedSchema, record, request, uuid, version } from './schema.ts';
+import { z } from 'zod';
+import { type AccountFragment, Role } from '../generated/operations.ts';
+import { nothingIsLeft } from './exhaustive.ts';
+import { id, shownId } from './ids.ts';
+import { dateTime, version } from './schema.ts';
 
-export interface Account {
-  readonly id: string;
-  readonly username: string;
-  readonly email: string | null;
-  readonly role: string;
-  readonly version: number;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-}
-
-export const ACCOUNT_FIELDS = 'id username email role version createdAt updatedAt';
-
-export const representation = ({ createdAt, updatedAt, ...same }: Account) => ({
-  ...same,
-  created_at: createdAt,
-  updated_at: updatedAt,
-});
-
-export const user: NamedSchema = {
+export const user = {
   name: 'User',
-  schema: record({
-    id: uuid,
-    username: { type: 'string', examples: ['ada'] },
-    email: { type: ['string', 'null'], format: 'email', examples: ['ada@example.com'] },
-    role: { type: 'string', enum: ['CUSTOMER', 'STAFF'] },
+  schema: z.strictObject({
+    id,
+    username: z.string().meta({ examples: ['ada'] }),
+    email: z
+      .string()
+      .nullable()
+      .meta({ format: 'email', examples: ['ada@example.com'] }),
+    role: z.enum(Role),
     version,
     created_at: dateTime,
     updated_at: dateTime,
   }),
 };
 
-export const session: NamedSchema = {
+export function representation(account: AccountFragment): z.infer<typeof user.schema> {
+  const { id, username, email, role, version, createdAt, updatedAt, ...rest } = account;
+  nothingIsLeft(rest);
+  return {
+    id: shownId(id),
+    username,
+    email,
+    role,
+    version,
+    created_at: createdAt,
+    updated_at: updatedAt,
+  };
+}
+
+export const session = {
   name: 'Session',
-  schema: record({
-    token: { type: 'string', description: 'A JWT (RFC 9068) for `Authorization: Bearer`.' },
-    token_type: { type: 'string', enum: ['Bearer'] },
-    expires_in: { type: 'integer', minimum: 0, description: 'Seconds until the token expires.' },
-    refresh_token: { type: 'string', description: 'Good for one use at /token/refresh.' },
+  schema: z.strictObject({
+    token: z.string().meta({ description: 'A JWT (RFC 9068) for `Authorization: Bearer`.' }),
+    token_type: z.enum(['Bearer']),
+    expires_in: z.int32().min(0).meta({ description: 'Seconds until the token expires.' }),
+    refresh_token: z.string().meta({ description: 'Good for one use at /token/refresh.' }),
   }),
 };
 
-const password = { type: 'string', format: 'password', writeOnly: true } as const;
+/** A text that is never quoted. */
+export const secret = (description: string) => z.string().meta({ writeOnly: true, description });
 
-export const registration: NamedSchema = {
+const password = (description: string) => secret(description).meta({ format: 'password' });
+
+export const newPassword = password(
+  '12 to 128 characters, not the username and none of the most common ones',
+);
+export const currentPassword = password('the current password');
+
+export const registration = {
   name: 'Registration',
-  schema: request(
-    {
-      username: { type: 'string', description: '3 to 64 of letters, digits and _ . -', examples: ['ada'] },
-      email: {
-        type: 'string',
-        format: 'email',
-        description: 'an e-mail address',
-        examples: ['ada@example.com'],
-      },
-      password: {
-        ...password,
-        description: '12 to 128 characters, not the username and none of the most common ones',
-      },
-    },
-    ['username', 'email', 'password'],
-  ),
+  schema: z.strictObject({
+    username: z.string().meta({ description: '3 to 64 of letters, digits and _ . -', examples: ['ada'] }),
+    email: z
+      .string()
+      .meta({ format: 'email', description: 'an e-mail address', examples: ['ada@example.com'] }),
+    password: newPassword,
+  }),
 };
 
-export const credentials: NamedSchema = {
+export const credentials = {
   name: 'Credentials',
-  schema: request(
-    {
-      username: { type: 'string', description: 'the username or the e-mail address', examples: ['ada'] },
-      password: { ...password, description: 'the password' },
-    },
-    ['username', 'password'],
-  ),
+  schema: z.strictObject({
+    username: z.string().meta({ description: 'the username or the e-mail address', examples: ['ada'] }),
+    password: password('the password'),
+  }),
 };
 
-export const refreshToken: NamedSchema = {
+export const refreshToken = {
   name: 'RefreshToken',
-  schema: request(
-    { refresh_token: { type: 'string', writeOnly: true, description: 'the refresh token of a session' } },
-    ['refresh_token'],
-  ),
+  schema: z.strictObject({ refresh_token: secret('the refresh token of a session') }),
 };

@@ -2,10 +2,11 @@
 import type { Reply } from '@holdfast/platform/http';
 import { escapeHtml, htmlPage, prose } from '../html.ts';
 import { groupBy } from './group-by.ts';
+import { ID_EXAMPLE } from './ids.ts';
+import { type JsonSchema, replySchema, requestSchema } from './json-schema.ts';
 import { problemsOf } from './openapi.ts';
 import { isProblemCode, PROBLEMS, type ProblemCode, problemName, statusOf } from './problem.ts';
 import type { ReplyDescription, Route, RouteDescription } from './route.ts';
-import type { JsonSchema } from './schema.ts';
 
 const row = (...cells: readonly string[]): string =>
   `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
@@ -15,13 +16,21 @@ const table = (rows: readonly string[]): string =>
 
 const code = (text: string): string => `<code>${escapeHtml(text)}</code>`;
 
-const typeOf = ({ type }: JsonSchema): string =>
-  Array.isArray(type) ? type.join(' or ') : String(type ?? '');
+function typeOf({ type, anyOf = [] }: JsonSchema): string {
+  if (anyOf.length > 0) return anyOf.map(typeOf).join(' or ');
+  return Array.isArray(type) ? type.join(' or ') : String(type ?? '');
+}
+
+/** The members of an object and their schemas. */
+const propertiesOf = (schema: JsonSchema): [string, JsonSchema][] =>
+  Object.entries(schema.properties ?? {}).flatMap(([name, member]): [string, JsonSchema][] =>
+    typeof member === 'object' ? [[name, member]] : [],
+  );
 
 function members(schema: JsonSchema): string {
   const required = new Set(schema.required ?? []);
   return table(
-    Object.entries(schema.properties ?? {}).map(([name, member]) =>
+    propertiesOf(schema).map(([name, member]) =>
       row(
         code(name) + (required.has(name) ? '' : ' <em>optional</em>'),
         escapeHtml(typeOf(member)),
@@ -31,9 +40,9 @@ function members(schema: JsonSchema): string {
   );
 }
 
-function parameters({ query = {}, headers = [] }: RouteDescription): string {
+function parameters({ takes, headers = [] }: RouteDescription): string {
   return table([
-    ...Object.entries(query).map(([name, schema]) =>
+    ...propertiesOf(requestSchema(takes.query)).map(([name, schema]) =>
       row(code(`?${name}=`), escapeHtml(typeOf(schema)), prose(schema.description ?? '')),
     ),
     ...headers.map(({ name, schema, required }) =>
@@ -56,12 +65,13 @@ const problemLink = (problem: ProblemCode): string =>
   `<a href="#${problemName(problem)}">${statusOf(problem)}&nbsp;${problem}</a>`;
 
 function routeSection(description: RouteDescription): string {
-  const { method, path, operationId, summary, secured, body, replies } = description;
+  const { method, path, operationId, summary, secured, takes, replies } = description;
+  const { body } = takes;
   return `<section id="${operationId}">
 <h3><span class="method">${method}</span>${code(path)} ${secured ? '<span class="lock">needs an access token</span>' : ''}</h3>
 <p>${prose(summary)}.</p>
 ${parameters(description)}
-${body ? `<p>Body, ${body.mediaTypes.map(code).join(' or ')}:</p>${members(body.schema.schema)}` : ''}
+${body ? `<p>Body, ${body.mediaTypes.map(code).join(' or ')}:</p>${members(requestSchema(body.schema.schema))}` : ''}
 <p>Replies:</p>${table(Object.entries(replies).map(replyRow))}
 <p>Problems: ${problemsOf(description).map(problemLink).join(', ')}</p>
 </section>`;
@@ -73,7 +83,9 @@ function representations(descriptions: readonly RouteDescription[]): string {
   );
   const byName = new Map(contents.map((named) => [named.name, named.schema]));
   return [...byName]
-    .map(([name, schema]) => `<section id="${name}"><h3>${name}</h3>${members(schema)}</section>`)
+    .map(
+      ([name, schema]) => `<section id="${name}"><h3>${name}</h3>${members(replySchema(schema))}</section>`,
+    )
     .join('');
 }
 
@@ -103,7 +115,7 @@ Lists are arrays with a <code>Link</code> to the next page; faults are <code>app
   -d '{"username": "ada", "password": "…"}' | jq -r .token)
 curl -i localhost:4000/profile -H "authorization: Bearer $TOKEN"
 curl -i localhost:4000/orders -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
-  -H "idempotency-key: $(uuidgen)" -d '{"product_id": "…", "quantity": 1}'</pre>
+  -H "idempotency-key: $(uuidgen)" -d '{"product_id": ${JSON.stringify(ID_EXAMPLE)}, "quantity": 1}'</pre>
 <p>Send an <code>Idempotency-Key</code> of your own making with a new order or product: the call can then be sent again
 when its reply was lost, and happens once.</p>
 ${sections.join('')}

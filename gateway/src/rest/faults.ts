@@ -32,7 +32,9 @@ export function restName(graphqlName: string): string {
 }
 
 const invalid = (errors: readonly FieldError[]): Problem =>
-  problem('INVALID_INPUT', `Please mend: ${errors.map(({ field }) => field).join(', ')}.`, { errors });
+  problem('INVALID_INPUT', `Please mend: ${errors.map(({ field }) => field).join(', ')}.`, {
+    errors: [...errors],
+  });
 
 /** Input that breaks a rule of a subgraph, field by field, in REST's names. */
 export const invalidInput = (errors: readonly FieldError[]): Problem =>

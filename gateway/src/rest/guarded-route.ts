@@ -3,16 +3,19 @@
 // only finds out which version to expect.
 import type { HttpRequest } from '@holdfast/platform/http';
 import { entityTag, namesVersion, readIfMatch, readIfNoneMatch, type TagCondition } from './entity-tag.ts';
-import type { Operation } from './operation.ts';
+import type { AnyVariables, Operation } from './operation.ts';
 import { type Problem, problem } from './problem.ts';
 import {
   type Answer,
+  type AnswerBy,
   type Call,
-  callReader,
   headerOf,
   type Invocation,
+  type Method,
+  type ReplyDescriptions,
   type Route,
   type RouteDescription,
+  readCall,
 } from './route.ts';
 import { invalidFields } from './validation.ts';
 
@@ -24,19 +27,19 @@ export interface Conflict {
 
 export const conflict = (currentVersion: number): Conflict => ({ kind: 'conflict', currentVersion });
 
-export interface GuardedRouteDefinition<Body, Variables, Data> extends RouteDescription {
+export interface GuardedHandling<Input, Replies extends ReplyDescriptions, Data, Variables> {
   /** Whether a call without any condition is refused (428) or made with whatever version is current. */
   readonly condition: 'required' | 'optional';
   /** Where the body may carry the version that it was made from; only a PUT may do without `If-Match` then. */
-  readonly bodyVersion?: (body: Body) => number | undefined;
+  readonly bodyVersion?: (body: Input) => number | undefined;
   /** Reads the version of now. */
   readonly current: Operation<
     { readonly current: { readonly version: number } | null },
     { readonly id: string }
   >;
   readonly operation: Operation<Data, Variables>;
-  readonly variables: (call: Call<unknown, Body>, expectedVersion: number) => Variables;
-  readonly answer: (data: Data, call: Call<unknown, Body>) => Answer | Conflict;
+  readonly variables: (call: Call<Input>, expectedVersion: number) => NoInfer<Variables>;
+  readonly answer: (data: NoInfer<Data>, call: Call<Input>) => AnswerBy<Replies> | Conflict;
   readonly notFound: (id: string) => Problem;
 }
 
@@ -92,15 +95,12 @@ function readCondition(request: HttpRequest, bodyVersion: number | undefined): C
 }
 
 /** Whether the request says enough. A version in the body stands for `If-Match` in a PUT only. */
-function isMissing(
-  definition: RouteDescription & { condition: 'required' | 'optional' },
-  condition: Condition,
-): boolean {
-  if (definition.condition === 'optional' || condition.ifMatch !== undefined) return false;
-  return definition.method !== 'PUT' || condition.bodyVersion === undefined;
+function isMissing(method: Method, needed: 'required' | 'optional', condition: Condition): boolean {
+  if (needed === 'optional' || condition.ifMatch !== undefined) return false;
+  return method !== 'PUT' || condition.bodyVersion === undefined;
 }
 
-function missing(method: string): Problem {
+function missing(method: Method): Problem {
   const also = method === 'PUT' ? ', or its version as the member "version"' : '';
   return problem(
     'PRECONDITION_REQUIRED',
@@ -109,13 +109,14 @@ function missing(method: string): Problem {
 }
 
 /** Tries the swap with the version that the condition leaves, and again while a conflict leaves another. */
-async function swap<Body, Variables extends Readonly<Record<string, unknown>>, Data>(
-  definition: GuardedRouteDefinition<Body, Variables, Data>,
-  call: Call<unknown, Body>,
+async function swap<Input, Replies extends ReplyDescriptions, Data, Variables extends AnyVariables>(
+  method: Method,
+  handling: GuardedHandling<Input, Replies, Data, Variables>,
+  call: Call<Input>,
   condition: Condition,
   { execute, context }: Invocation,
 ): Promise<Answer> {
-  const { current, operation, variables, answer, notFound } = definition;
+  const { current, operation, variables, answer, notFound } = handling;
   let expected = onlyVersion(condition);
   if (expected === undefined) {
     const found = (await execute(current, { id: call.id }, context)).current;
@@ -123,7 +124,8 @@ async function swap<Body, Variables extends Readonly<Record<string, unknown>>, D
     expected = found.version;
   }
   // It has only an If-None-Match, which does not say what the change was made from.
-  if (isMissing(definition, condition) && accepts(condition, expected)) return missing(definition.method);
+  if (isMissing(method, handling.condition, condition) && accepts(condition, expected))
+    return missing(method);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS && accepts(condition, expected); attempt += 1) {
     const outcome = answer(await execute(operation, variables(call, expected), context), call);
     if (outcome.kind !== 'conflict') return outcome;
@@ -138,29 +140,25 @@ async function swap<Body, Variables extends Readonly<Record<string, unknown>>, D
  * 409 to a stale version in the body, the latter three with the current ETag. `If-Match: *` is made good by trying again
  * with the version of now, up to ten times.
  */
-export function guardedRoute<Body, Variables extends Readonly<Record<string, unknown>>, Data>(
-  definition: GuardedRouteDefinition<Body, Variables, Data>,
+export function guardedRoute<
+  Input,
+  const Replies extends ReplyDescriptions,
+  Data,
+  Variables extends AnyVariables,
+>(
+  description: RouteDescription<Input, Replies>,
+  handling: GuardedHandling<NoInfer<Input>, NoInfer<Replies>, Data, Variables>,
 ): Route {
-  const {
-    condition: _,
-    bodyVersion,
-    current,
-    operation,
-    variables,
-    answer,
-    notFound,
-    ...description
-  } = definition;
-  const readCall = callReader<unknown, Body>(description);
+  const { method } = description;
   return {
     description,
-    operations: [current, operation],
+    operations: [handling.current, handling.operation],
     run: async (invocation) => {
-      const call = await readCall(invocation);
-      const condition = readCondition(call.request, bodyVersion?.(call.body));
-      if (isMissing(definition, condition) && condition.ifNoneMatch === undefined)
-        return missing(description.method);
-      return swap(definition, call, condition, invocation);
+      const call = await readCall(description, invocation);
+      const condition = readCondition(call.request, handling.bodyVersion?.(call.input));
+      if (isMissing(method, handling.condition, condition) && condition.ifNoneMatch === undefined)
+        return missing(method);
+      return swap(method, handling, call, condition, invocation);
     },
   };
 }

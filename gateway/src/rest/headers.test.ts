@@ -43,10 +43,17 @@ describe('Prefer', () => {
 });
 
 describe('Link', () => {
+  const after = (endCursor: string) => ({ hasNextPage: true, endCursor });
+
   it('keeps the other parameters and puts the new cursor in the place of the old', () => {
-    expect(nextPageLink('/products', 'limit=5&search=a%20%3Eb&cursor=old', 'new+/=')).toBe(
-      '</products?limit=5&search=a+%3Eb&cursor=new%2B%2F%3D>; rel="next"',
-    );
-    expect(nextPageLink('/orders', '', 'c')).toBe('</orders?cursor=c>; rel="next"');
+    expect(nextPageLink('/products', 'limit=5&search=a%20%3Eb&cursor=old', after('new+/='))).toEqual({
+      link: '</products?limit=5&search=a+%3Eb&cursor=new%2B%2F%3D>; rel="next"',
+    });
+    expect(nextPageLink('/orders', '', after('c'))).toEqual({ link: '</orders?cursor=c>; rel="next"' });
+  });
+
+  it('is absent on the last page', () => {
+    expect(nextPageLink('/orders', '', { hasNextPage: false, endCursor: 'c' })).toEqual({});
+    expect(nextPageLink('/orders', '', { hasNextPage: false, endCursor: null })).toEqual({});
   });
 });

@@ -1,6 +1,7 @@
 // The `Idempotency-Key` field: draft-ietf-httpapi-idempotency-key-header.
 import { badInput } from '@holdfast/platform/errors';
 import { came } from '@holdfast/platform/validation';
+import { z } from 'zod';
 import type { Header } from './schema.ts';
 
 const KEY = /^[\x20-\x7e]{1,255}$/;
@@ -10,12 +11,13 @@ const QUOTED = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/;
 /** @param sentence what the key does here, and whether it is needed */
 export const idempotencyKeyHeader = (sentence: string): Header => ({
   name: 'Idempotency-Key',
-  schema: {
-    type: 'string',
-    minLength: 1,
-    description: `${sentence} 1 to 255 printable ASCII characters of the client's own making, such as a random UUID.`,
-    examples: ['8e03978e-40d5-43dd-bc93-6894a57f9324'],
-  },
+  schema: z
+    .string()
+    .min(1)
+    .meta({
+      description: `${sentence} 1 to 255 printable ASCII characters of the client's own making, such as a random UUID.`,
+      examples: ['8e03978e-40d5-43dd-bc93-6894a57f9324'],
+    }),
 });
 
 /**

@@ -1,8 +1,17 @@
 // The way to the next page: the `Link` field (RFC 8288).
+import type { NextPageFragment } from '../generated/operations.ts';
 
-/** `</products?limit=20&cursor=…>; rel="next"`: the same list, with every parameter of this page but the cursor. */
-export function nextPageLink(path: string, query: string, cursor: string): string {
+/**
+ * `{ link: '</products?limit=20&cursor=…>; rel="next"' }`: the same list, with every parameter of this page but the
+ * cursor. Nothing when this page is the last.
+ */
+export function nextPageLink(
+  path: string,
+  query: string,
+  { hasNextPage, endCursor }: NextPageFragment,
+): { readonly link?: string } {
+  if (!hasNextPage || endCursor === null) return {};
   const parameters = new URLSearchParams(query);
-  parameters.set('cursor', cursor);
-  return `<${path}?${parameters}>; rel="next"`;
+  parameters.set('cursor', endCursor);
+  return { link: `<${path}?${parameters}>; rel="next"` };
 }

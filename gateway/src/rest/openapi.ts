@@ -1,44 +1,9 @@
 // The REST contract as an OpenAPI 3.1 document, made from the route table that serves the calls.
 import { groupBy } from './group-by.ts';
-import { PROBLEMS, type ProblemCode, statusOf } from './problem.ts';
+import { PATH_ID } from './ids.ts';
+import { type JsonSchema, replySchema, requestSchema } from './json-schema.ts';
+import { PROBLEM, PROBLEMS, type ProblemCode, statusOf } from './problem.ts';
 import type { ReplyDescription, Route, RouteDescription } from './route.ts';
-import type { JsonSchema, NamedSchema } from './schema.ts';
-
-const PROBLEM: NamedSchema = {
-  name: 'Problem',
-  schema: {
-    type: 'object',
-    description: 'Problem details, RFC 9457.',
-    properties: {
-      type: {
-        type: 'string',
-        format: 'uri-reference',
-        description: '`/problems/<name>`; leads to an explanation.',
-      },
-      title: { type: 'string' },
-      status: { type: 'integer', minimum: 400, maximum: 599 },
-      detail: { type: 'string', description: 'For people: what was expected and what came.' },
-      code: { type: 'string', enum: Object.keys(PROBLEMS), description: 'Stable, for programs.' },
-      request_id: { type: 'string', description: 'Quote it when you ask for help.' },
-      current_version: {
-        type: 'integer',
-        minimum: 1,
-        description: 'The version to read before the next try.',
-      },
-      available: { type: 'integer', minimum: 0, description: 'Units that were left at that moment.' },
-      errors: {
-        type: 'array',
-        description: 'One for each field that breaks a rule.',
-        items: {
-          type: 'object',
-          properties: { field: { type: 'string' }, message: { type: 'string' } },
-          required: ['field', 'message'],
-        },
-      },
-    },
-    required: ['type', 'title', 'status', 'detail', 'code', 'request_id'],
-  },
-};
 
 interface HeaderDescription {
   readonly description: string;
@@ -101,7 +66,7 @@ type Json = Readonly<Record<string, unknown>>;
 const schemaReference = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
 
 /** The problems that a route can answer with, its own and those that come of what it takes. */
-export function problemsOf({ secured, body, problems }: RouteDescription): readonly ProblemCode[] {
+export function problemsOf({ secured, takes: { body }, problems }: RouteDescription): readonly ProblemCode[] {
   return [
     ...(body ? (['MALFORMED_JSON', 'CONTENT_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const) : []),
     ...(secured ? (['UNAUTHENTICATED'] as const) : []),
@@ -142,17 +107,27 @@ function problemReplies(codes: readonly ProblemCode[]): Json {
   );
 }
 
-function parametersOf({ path, query = {}, headers = [] }: RouteDescription): Json[] {
-  const id = { name: 'id', in: 'path', required: true, schema: { type: 'string' } };
+function parametersOf({ path, takes: { query }, headers = [] }: RouteDescription): Json[] {
+  const id = { name: 'id', in: 'path', required: true, schema: requestSchema(PATH_ID) };
   return [
     ...(path.includes('{id}') ? [id] : []),
-    ...Object.entries(query).map(([name, schema]) => ({ name, in: 'query', schema })),
-    ...headers.map(({ name, schema, required = false }) => ({ name, in: 'header', required, schema })),
+    ...Object.entries(requestSchema(query).properties ?? {}).map(([name, schema]) => ({
+      name,
+      in: 'query',
+      schema,
+    })),
+    ...headers.map(({ name, schema, required = false }) => ({
+      name,
+      in: 'header',
+      required,
+      schema: requestSchema(schema),
+    })),
   ];
 }
 
 function operationOf(description: RouteDescription): Json {
-  const { operationId, summary, tag, secured, body, replies } = description;
+  const { operationId, summary, tag, secured, takes, replies } = description;
+  const { body } = takes;
   return {
     operationId,
     summary,
@@ -174,15 +149,17 @@ function operationOf(description: RouteDescription): Json {
   };
 }
 
-const schemasOf = ({ body, replies }: RouteDescription): NamedSchema[] => [
-  ...(body ? [body.schema] : []),
-  ...Object.values(replies).flatMap(({ content }) => (content ? [content.schema] : [])),
+/** The schemas of a route's body and replies, by their names. */
+const schemasOf = ({ takes: { body }, replies }: RouteDescription): [string, JsonSchema][] => [
+  ...(body ? [[body.schema.name, requestSchema(body.schema.schema)] satisfies [string, JsonSchema]] : []),
+  ...Object.values(replies).flatMap(({ content }): [string, JsonSchema][] =>
+    content ? [[content.schema.name, replySchema(content.schema.schema)]] : [],
+  ),
 ];
 
 /** The document, as plain JSON. */
 export function openApiDocument(routes: readonly Route[]): Json {
   const descriptions = routes.map(({ description }) => description);
-  const schemas = [...descriptions.flatMap(schemasOf), PROBLEM];
   const byPath = groupBy(descriptions, ({ path }) => path);
   return {
     openapi: '3.1.1',
@@ -204,7 +181,10 @@ export function openApiDocument(routes: readonly Route[]): Json {
       ]),
     ),
     components: {
-      schemas: Object.fromEntries(schemas.map(({ name, schema }) => [name, schema])),
+      schemas: {
+        ...Object.fromEntries(descriptions.flatMap(schemasOf)),
+        [PROBLEM.name]: replySchema(PROBLEM.schema),
+      },
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
     },
   };

@@ -1,147 +1,121 @@
 // REST: what an order looks like going out and coming in.
-import { entityTag } from './entity-tag.ts';
+import { z } from 'zod';
 import {
-  amount,
-  dateTime,
-  type Header,
-  type JsonSchema,
-  type NamedSchema,
-  PAGE_PARAMETERS,
-  record,
-  request,
-  uuid,
-  version,
-} from './schema.ts';
+  type GetOrderQuery,
+  type OrderFieldsFragment,
+  OrderRejectionCode,
+  OrderStatus,
+} from '../generated/operations.ts';
+import { entityTag } from './entity-tag.ts';
+import { nothingIsLeft } from './exhaustive.ts';
+import { id, idInput, shownId } from './ids.ts';
+import { present } from './operation.ts';
+import { amount, dateTime, type Header, PAGE_PARAMETERS, version } from './schema.ts';
 
-/** An order as GraphQL gives it; amounts are decimal strings. */
-export interface Order {
-  readonly id: string;
-  readonly user: { readonly id: string };
-  readonly product: { readonly id: string };
-  readonly quantity: number;
-  readonly unitPrice: string;
-  readonly totalPrice: string;
-  readonly status: string;
-  readonly rejection: { readonly code: string; readonly available: number } | null;
-  readonly version: number;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-}
+const status = z.enum(OrderStatus).meta({ description: `one of ${Object.values(OrderStatus).join(', ')}` });
 
-export interface DetailedOrder extends Order {
-  readonly history: readonly { readonly status: string; readonly version: number; readonly at: string }[];
-}
+const rejection = z
+  .strictObject({
+    code: z.enum(OrderRejectionCode),
+    available: z.int32().min(0).meta({
+      description: 'Units that were left at that moment; 0 of a product that had left the catalogue.',
+    }),
+  })
+  .nullable()
+  .meta({ description: 'Why the order was rejected; null for an order that was not.' });
 
-/** The order as a member of a mutation's result. */
-export type OrderResult = { readonly __typename: 'Order' } & Order;
+export const order = {
+  name: 'Order',
+  schema: z.strictObject({
+    id,
+    user_id: id,
+    product_id: id,
+    quantity: z.int32().min(1),
+    unit_price: amount.meta({ description: 'The price of one unit at the moment of ordering.' }),
+    total_price: amount,
+    status,
+    rejection,
+    version,
+    created_at: dateTime,
+    updated_at: dateTime,
+  }),
+};
 
-/** Somebody's own: no cache keeps it, a browser's neither. */
-export const PRIVATE_CACHE = { 'cache-control': 'no-store' };
+export const detailedOrder = {
+  name: 'DetailedOrder',
+  schema: order.schema.extend({
+    history: z
+      .array(z.strictObject({ status, version, at: dateTime }))
+      .meta({ description: 'Every status that the order has had, oldest first.' }),
+  }),
+};
 
-export const headersOf = ({ version }: Order) => ({ etag: entityTag(version), ...PRIVATE_CACHE });
-
-export const ORDER_FIELDS =
-  'id user { id } product { id } quantity unitPrice totalPrice status rejection { code available } version createdAt updatedAt';
-export const DETAILED_ORDER_FIELDS = `${ORDER_FIELDS} history { status version at }`;
+export type Order = z.infer<typeof order.schema>;
 
 /** An order as REST gives it: the table's columns, amounts as numbers. */
-export const representation = (order: Order) => ({
-  id: order.id,
-  user_id: order.user.id,
-  product_id: order.product.id,
-  quantity: order.quantity,
-  unit_price: Number(order.unitPrice),
-  total_price: Number(order.totalPrice),
-  status: order.status,
-  rejection: order.rejection,
-  version: order.version,
-  created_at: order.createdAt,
-  updated_at: order.updatedAt,
-});
+export function representation(fields: OrderFieldsFragment): Order {
+  const { id, user, product, quantity, unitPrice, totalPrice, ...more } = fields;
+  const { status, rejection, version, createdAt, updatedAt, ...rest } = more;
+  nothingIsLeft(rest);
+  return {
+    id: shownId(id),
+    user_id: shownId(present(user).id),
+    product_id: shownId(present(product).id),
+    quantity,
+    unit_price: Number(unitPrice),
+    total_price: Number(totalPrice),
+    status,
+    rejection,
+    version,
+    created_at: createdAt,
+    updated_at: updatedAt,
+  };
+}
 
 /** The order that was asked for by its id, with every status that it has had, oldest first. */
-export const detailedRepresentation = (order: DetailedOrder) => ({
-  ...representation(order),
-  history: order.history,
+export function detailedRepresentation({
+  history,
+  ...fields
+}: NonNullable<GetOrderQuery['order']>): z.infer<typeof detailedOrder.schema> {
+  return { ...representation(fields), history: [...history] };
+}
+
+/** For its owner and staff only: no cache keeps it, not even a browser's. */
+export const PRIVATE_CACHE = { 'cache-control': 'no-store' };
+
+export const headersOf = ({ version }: OrderFieldsFragment) => ({
+  etag: entityTag(version),
+  ...PRIVATE_CACHE,
 });
 
-const STATUSES = ['PENDING', 'CONFIRMED', 'REJECTED', 'CANCELLED', 'SHIPPED', 'DELIVERED'] as const;
-const status: JsonSchema = { type: 'string', enum: STATUSES, description: `one of ${STATUSES.join(', ')}` };
-
-const REJECTION_CODES = ['OUT_OF_STOCK', 'PRODUCT_NOT_FOUND'] as const;
-const rejection: JsonSchema = {
-  ...record({
-    code: { type: 'string', enum: REJECTION_CODES },
-    available: {
-      type: 'integer',
-      minimum: 0,
-      description: 'Units that were left at that moment; 0 of a product that had left the catalogue.',
-    },
-  }),
-  type: ['object', 'null'],
-  description: 'Why the order was rejected; null for an order that was not.',
-};
-
-const members = {
-  id: uuid,
-  user_id: uuid,
-  product_id: uuid,
-  quantity: { type: 'integer', minimum: 1 },
-  unit_price: { ...amount, description: 'The price of one unit at the moment of ordering.' },
-  total_price: amount,
-  status,
-  rejection,
-  version,
-  created_at: dateTime,
-  updated_at: dateTime,
-} as const satisfies Readonly<Record<string, JsonSchema>>;
-
-export const order: NamedSchema = { name: 'Order', schema: record(members) };
-
-export const detailedOrder: NamedSchema = {
-  name: 'DetailedOrder',
-  schema: record({
-    ...members,
-    history: {
-      type: 'array',
-      items: record({ status, version, at: dateTime }),
-      description: 'Every status that the order has had, oldest first.',
-    },
-  }),
-};
-
-export const newOrder: NamedSchema = {
+export const newOrder = {
   name: 'NewOrder',
-  schema: request(
-    {
-      product_id: { ...uuid, description: 'the id of a product' },
-      quantity: { type: 'integer', minimum: 1, maximum: 10_000, description: 'a whole number of 1 to 10000' },
-    },
-    ['product_id', 'quantity'],
-  ),
+  schema: z.strictObject({
+    product_id: idInput('the id of a product'),
+    quantity: z.int().min(1).max(10_000).meta({ description: 'a whole number of 1 to 10000' }),
+  }),
 };
 
-const STEPS = ['SHIPPED', 'DELIVERED'] as const;
+const step = z.enum([OrderStatus.SHIPPED, OrderStatus.DELIVERED]);
 
 /** What staff make of an order. */
-export const orderStep: NamedSchema = {
+export const orderStep = {
   name: 'OrderStep',
-  schema: request({ status: { type: 'string', enum: STEPS, description: STEPS.join(' or ') } }, ['status']),
+  schema: z.strictObject({ status: step.meta({ description: step.options.join(' or ') }) }),
 };
 
-export const LIST_PARAMETERS: Readonly<Record<string, JsonSchema>> = {
+export const listParameters = z.strictObject({
   ...PAGE_PARAMETERS,
-  status,
-  scope: { type: 'string', enum: ['own', 'all'], default: 'own', description: 'own, or, for staff, all' },
-  user_id: { ...uuid, description: 'the id of a user, with scope=all' },
-};
+  status: status.optional(),
+  scope: z.enum(['own', 'all']).default('own').meta({ description: 'own, or, for staff, all' }),
+  user_id: idInput('the id of a user, with scope=all').optional(),
+});
 
 export const PREFER: Header = {
   name: 'Prefer',
-  schema: {
-    type: 'string',
+  schema: z.string().meta({
     description:
       '`wait=N`: wait up to N seconds, at most 10, for the order to be settled; `respond-async`: do not wait.',
     examples: ['respond-async', 'wait=5'],
-  },
+  }),
 };

@@ -1,86 +1,74 @@
 // REST: orders, one by one.
+import type { z } from 'zod';
+import {
+  CreateOrderDocument,
+  type CreateOrderInput,
+  type CreateOrderMutation,
+  GetOrderDocument,
+} from '../generated/operations.ts';
 import { hasCurrent } from './entity-tag.ts';
+import { nothingIsLeft } from './exhaustive.ts';
 import { invalidInput } from './faults.ts';
 import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.ts';
+import { bodyOf, NOTHING } from './intake.ts';
 import { list } from './list-orders.ts';
-import { operation } from './operation.ts';
+import { operation, present } from './operation.ts';
 import { advance, cancel } from './order-changes.ts';
 import {
-  DETAILED_ORDER_FIELDS,
-  type DetailedOrder,
   detailedOrder,
   detailedRepresentation,
   headersOf,
   newOrder,
-  ORDER_FIELDS,
-  type OrderResult,
+  type Order,
   order,
   PREFER,
   representation,
 } from './order-schemas.ts';
 import { readWaitPreference } from './prefer.ts';
-import { problem } from './problem.ts';
-import {
-  type Answer,
-  type Call,
-  done,
-  headerOf,
-  JSON_BODY,
-  notFound,
-  type Refusal,
-  type Route,
-  route,
-} from './route.ts';
+import { type Problem, problem } from './problem.ts';
+import { type Done, done, headerOf, notFound, type Route, route } from './route.ts';
 import { IF_NONE_MATCH } from './schema.ts';
 
-const get = route({
-  method: 'GET',
-  path: '/orders/{id}',
-  operationId: 'getOrder',
-  summary: "One of the caller's own orders, for staff any, with its history",
-  tag: 'Orders',
-  secured: true,
-  headers: [IF_NONE_MATCH],
-  replies: {
-    200: { description: 'The order', content: { schema: detailedOrder }, headers: ['ETag'] },
-    304: { description: 'The order is at the version that the client has', headers: ['ETag'] },
+const get = route(
+  {
+    method: 'GET',
+    path: '/orders/{id}',
+    operationId: 'getOrder',
+    summary: "One of the caller's own orders, for staff any, with its history",
+    tag: 'Orders',
+    secured: true,
+    headers: [IF_NONE_MATCH],
+    takes: NOTHING,
+    replies: {
+      200: { description: 'The order', content: { schema: detailedOrder }, headers: ['ETag'] },
+      304: { description: 'The order is at the version that the client has', headers: ['ETag'] },
+    },
+    problems: ['ORDER_NOT_FOUND'],
   },
-  problems: ['ORDER_NOT_FOUND'],
-  operation: operation<{ readonly order: DetailedOrder | null }, { readonly id: string }>(
-    `query GetOrder($id: ID!) { order(id: $id) { ${DETAILED_ORDER_FIELDS} } }`,
-  ),
-  variables: ({ id }) => ({ id }),
-  answer: (data, { id, request }) => {
-    if (data.order === null) return notFound('ORDER_NOT_FOUND', id);
-    const headers = headersOf(data.order);
-    if (hasCurrent(headerOf(request, 'if-none-match'), data.order.version))
-      return done(304, undefined, headers);
-    return done(200, detailedRepresentation(data.order), headers);
+  {
+    operation: operation(GetOrderDocument),
+    variables: ({ id }) => ({ id }),
+    answer: (data, { id, request }) => {
+      if (data.order === null) return notFound('ORDER_NOT_FOUND', id);
+      const headers = headersOf(data.order);
+      if (hasCurrent(headerOf(request, 'if-none-match'), data.order.version))
+        return done(304, undefined, headers);
+      return done(200, detailedRepresentation(data.order), headers);
+    },
   },
-});
+);
 
-interface OrderBody {
-  readonly product_id: string;
-  readonly quantity: number;
+function graphqlInput(
+  body: z.infer<typeof newOrder.schema>,
+  more: Pick<CreateOrderInput, 'idempotencyKey' | 'waitMs'>,
+): CreateOrderInput {
+  const { product_id: productId, quantity, ...rest } = body;
+  nothingIsLeft(rest);
+  return { productId, quantity, ...more };
 }
 
-interface CreateOrderInput {
-  readonly productId: string;
-  readonly quantity: number;
-  readonly idempotencyKey?: string;
-  readonly waitMs?: number;
-}
-
-type CreateOrderResult =
-  | OrderResult
-  | (Refusal<'OutOfStock'> & { readonly available: number })
-  | Refusal<'ProductNotFound'>
-  | Refusal<'IdempotencyKeyReused'>
-  | (Refusal<'InvalidInput'> & {
-      readonly errors: readonly { readonly field: string; readonly message: string }[];
-    });
-
-function placed(result: CreateOrderResult, applied: string | undefined): Answer {
+function placed(data: CreateOrderMutation, applied: string | undefined): Done<201 | 202, Order> | Problem {
+  const result = present(data.createOrder);
   switch (result.__typename) {
     case 'OutOfStock':
       return problem('OUT_OF_STOCK', result.message, { available: result.available });
@@ -105,47 +93,39 @@ const IDEMPOTENCY_KEY = idempotencyKeyHeader(
   'The same key with the same body gives the same order, however often it is sent; without one, a call that is sent twice is two orders. A shop may require it (`IDEMPOTENCY_KEY=required`), and then a call without it is 400.',
 );
 
-const create = route({
-  method: 'POST',
-  path: '/orders',
-  operationId: 'createOrder',
-  summary: 'Orders a product at its price of this moment, and waits for the stock to be reserved',
-  tag: 'Orders',
-  secured: true,
-  headers: [IDEMPOTENCY_KEY, PREFER],
-  body: { schema: newOrder, mediaTypes: JSON_BODY },
-  replies: {
-    201: {
-      description: 'The order; with an Idempotency-Key that was used before, that order as it is now',
-      content: { schema: order },
-      headers: ['ETag', 'Location', 'Preference-Applied'],
+const create = route(
+  {
+    method: 'POST',
+    path: '/orders',
+    operationId: 'createOrder',
+    summary: 'Orders a product at its price of this moment, and waits for the stock to be reserved',
+    tag: 'Orders',
+    secured: true,
+    headers: [IDEMPOTENCY_KEY, PREFER],
+    takes: bodyOf(newOrder),
+    replies: {
+      201: {
+        description: 'The order; with an Idempotency-Key that was used before, that order as it is now',
+        content: { schema: order },
+        headers: ['ETag', 'Location', 'Preference-Applied'],
+      },
+      202: {
+        description: 'The order is accepted and not settled yet; look at its Location again',
+        content: { schema: order },
+        headers: ['ETag', 'Location', 'Preference-Applied'],
+      },
     },
-    202: {
-      description: 'The order is accepted and not settled yet; look at its Location again',
-      content: { schema: order },
-      headers: ['ETag', 'Location', 'Preference-Applied'],
+    problems: ['PRODUCT_NOT_FOUND', 'OUT_OF_STOCK', 'IDEMPOTENCY_KEY_REUSED'],
+  },
+  {
+    operation: operation(CreateOrderDocument),
+    variables: ({ input, request }) => {
+      const waitMs = readWaitPreference(headerOf(request, 'prefer'))?.waitMs;
+      const idempotencyKey = readIdempotencyKey(headerOf(request, 'idempotency-key'));
+      return { input: graphqlInput(input, { idempotencyKey, waitMs }) };
     },
+    answer: (data, { request }) => placed(data, readWaitPreference(headerOf(request, 'prefer'))?.applied),
   },
-  problems: ['PRODUCT_NOT_FOUND', 'OUT_OF_STOCK', 'IDEMPOTENCY_KEY_REUSED'],
-  operation: operation<{ readonly createOrder: CreateOrderResult }, { readonly input: CreateOrderInput }>(
-    `mutation CreateOrder($input: CreateOrderInput!) {
-      createOrder(input: $input) {
-        __typename
-        ... on Order { ${ORDER_FIELDS} }
-        ... on OutOfStock { message available }
-        ... on ProductNotFound { message }
-        ... on IdempotencyKeyReused { message }
-        ... on InvalidInput { message errors { field message } }
-      }
-    }`,
-  ),
-  variables: ({ body, request }: Call<unknown, OrderBody>) => {
-    const waitMs = readWaitPreference(headerOf(request, 'prefer'))?.waitMs;
-    const idempotencyKey = readIdempotencyKey(headerOf(request, 'idempotency-key'));
-    return { input: { productId: body.product_id, quantity: body.quantity, idempotencyKey, waitMs } };
-  },
-  answer: ({ createOrder: result }, { request }) =>
-    placed(result, readWaitPreference(headerOf(request, 'prefer'))?.applied),
-});
+);
 
 export const orderRoutes: readonly Route[] = [list, get, create, cancel, advance];

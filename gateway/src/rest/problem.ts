@@ -1,6 +1,7 @@
 // Problem details (RFC 9457): every kind of problem that a REST call can meet, and the reply that says so.
 import type { HttpRequest, Reply } from '@holdfast/platform/http';
-import type { FieldError } from '@holdfast/platform/validation';
+import { z } from 'zod';
+import type { NamedSchema } from './schema.ts';
 
 /** By code: the status and the words for people. The `type` of each is `/problems/<code in kebab case>`. */
 export const PROBLEMS = {
@@ -44,11 +45,39 @@ export const statusOf = (code: ProblemCode): number => PROBLEMS[code][0];
 export const problemName = (code: ProblemCode): string => code.toLowerCase().replaceAll('_', '-');
 
 /** What helps the caller to go on. */
-export interface ProblemMembers {
-  readonly current_version?: number;
-  readonly available?: number;
-  readonly errors?: readonly FieldError[];
-}
+const helpfulMembers = {
+  current_version: z
+    .int32()
+    .min(1)
+    .optional()
+    .meta({ description: 'The version to read before the next try.' }),
+  available: z.int32().min(0).optional().meta({ description: 'Units that were left at that moment.' }),
+  errors: z
+    .array(z.strictObject({ field: z.string(), message: z.string() }))
+    .optional()
+    .meta({ description: 'One for each field that breaks a rule.' }),
+};
+
+const problemSchema = z
+  .strictObject({
+    type: z.string().meta({
+      format: 'uri-reference',
+      description: '`/problems/<name>`; leads to an explanation.',
+    }),
+    title: z.string(),
+    status: z.int().min(400).max(599),
+    detail: z.string().meta({ description: 'For people: what was expected and what came.' }),
+    code: z.enum(Object.keys(PROBLEMS).filter(isProblemCode)).meta({ description: 'Stable, for programs.' }),
+    request_id: z.string().meta({ description: 'Quote it when you ask for help.' }),
+    ...helpfulMembers,
+  })
+  .meta({ description: 'Problem details, RFC 9457.' });
+
+export const PROBLEM: NamedSchema<typeof problemSchema> = { name: 'Problem', schema: problemSchema };
+
+type ProblemBody = z.infer<typeof problemSchema>;
+
+export type ProblemMembers = Pick<ProblemBody, keyof typeof helpfulMembers>;
 
 export interface Problem {
   readonly kind: 'problem';
@@ -90,17 +119,18 @@ function headersOf(code: ProblemCode, request: HttpRequest): Record<string, stri
 export function problemReply({ code, detail, members, headers }: Problem, request: HttpRequest): Reply {
   const [status, title] = PROBLEMS[code];
   request.trail.code = code;
+  const body: ProblemBody = {
+    type: `/problems/${problemName(code)}`,
+    title,
+    status,
+    detail,
+    code,
+    request_id: request.requestId,
+    ...members,
+  };
   return {
     status,
     headers: { ...headersOf(code, request), ...headers },
-    body: JSON.stringify({
-      type: `/problems/${problemName(code)}`,
-      title,
-      status,
-      detail,
-      code,
-      request_id: request.requestId,
-      ...members,
-    }),
+    body: JSON.stringify(body),
   };
 }

@@ -1,63 +1,36 @@
 // REST: changing the catalogue. Every change is a compare-and-swap on the product's version.
+import type { z } from 'zod';
+import {
+  DeleteProductDocument,
+  ProductVersionDocument,
+  UpdateProductDocument,
+  type UpdateProductInput,
+  type UpdateProductMutation,
+} from '../generated/operations.ts';
+import { nothingIsLeft } from './exhaustive.ts';
 import { invalidInput } from './faults.ts';
 import { type Conflict, conflict, guardedRoute } from './guarded-route.ts';
-import { operation } from './operation.ts';
-import {
-  change,
-  INVALID_INPUT,
-  type InvalidInput,
-  PRODUCT_FIELDS,
-  type ProductBody,
-  type ProductResult,
-  product,
-  productAnswer,
-  replacement,
-} from './product-schemas.ts';
-import {
-  type Answer,
-  type Call,
-  done,
-  JSON_BODY,
-  MERGE_PATCH_BODY,
-  notFound,
-  type Refusal,
-} from './route.ts';
+import { bodyOf, MERGE_PATCH_BODY, NOTHING } from './intake.ts';
+import { operation, present } from './operation.ts';
+import type { Problem } from './problem.ts';
+import { change, product, productAnswer, replacement } from './product-schemas.ts';
+import { done, notFound } from './route.ts';
 import { IF_MATCH, UNLESS_MATCH } from './schema.ts';
 
-/** A changed product as it was read, with what the client wants otherwise. */
-type ProductChange = Partial<ProductBody> & { readonly version?: number };
+/** A changed product as it was read, with what the client wants otherwise. A replacement is one as well. */
+type ProductChange = z.infer<typeof change.schema>;
 
-type VersionConflict = Refusal<'VersionConflict'> & { readonly currentVersion: number };
-
-const REFUSALS = '... on VersionConflict { message currentVersion } ... on ProductNotFound { message }';
-
-const currentProduct = operation<
-  { readonly current: { readonly version: number } | null },
-  { readonly id: string }
->('query ProductVersion($id: ID!) { current: product(id: $id) { version } }');
+const current = operation(ProductVersionDocument);
 
 const productNotFound = (id: string) => notFound('PRODUCT_NOT_FOUND', id);
 
-type UpdateResult = ProductResult | VersionConflict | Refusal<'ProductNotFound'> | InvalidInput;
-
-interface UpdateVariables extends Readonly<Record<string, unknown>> {
-  readonly id: string;
-  readonly expectedVersion: number;
-  readonly input: Partial<ProductBody>;
-}
-
-const update = operation<{ readonly updateProduct: UpdateResult }, UpdateVariables>(
-  `mutation UpdateProduct($id: ID!, $expectedVersion: Int!, $input: UpdateProductInput!) {
-    updateProduct(id: $id, expectedVersion: $expectedVersion, input: $input, exact: true) {
-      __typename ... on Product { ${PRODUCT_FIELDS} } ${REFUSALS} ${INVALID_INPUT}
-    }
-  }`,
-);
+const update = operation(UpdateProductDocument);
 
 function updated(
-  { updateProduct: result }: { readonly updateProduct: UpdateResult },
-  { id }: Call<unknown, ProductChange>,
-): Answer | Conflict {
+  data: UpdateProductMutation,
+  { id }: { readonly id: string },
+): ReturnType<typeof productAnswer<200>> | Problem | Conflict {
+  const result = present(data.updateProduct);
   switch (result.__typename) {
     case 'VersionConflict':
       return conflict(result.currentVersion);
@@ -65,18 +38,20 @@ function updated(
       return productNotFound(id);
     case 'InvalidInput':
       return invalidInput(result.errors);
-    case 'Product':
-      return productAnswer(200, result);
+    case 'Product': {
+      const { __typename, ...fields } = result;
+      return productAnswer(200, fields);
+    }
   }
 }
 
 /** What is written of a body; members that are read-only, or a condition, are not. */
-const written = ({ name, description, price, stock }: ProductChange): Partial<ProductBody> => ({
-  name,
-  description,
-  price,
-  stock,
-});
+function written(body: ProductChange): UpdateProductInput {
+  const { id, version, created_at, updated_at, ...fields } = body;
+  const { name, description, price, stock, ...rest } = fields;
+  nothingIsLeft(rest);
+  return { name, description, price, stock };
+}
 
 const WRITE_REPLIES = {
   200: { description: 'The product as it is now', content: { schema: product }, headers: ['ETag'] },
@@ -89,72 +64,81 @@ const WRITE_PROBLEMS = [
   'PRECONDITION_REQUIRED',
 ] as const;
 
-export const put = guardedRoute({
-  method: 'PUT',
-  path: '/products/{id}',
-  operationId: 'replaceProduct',
-  summary: 'Replaces a product, if it is still at the version in `If-Match` or in the body',
-  tag: 'Products',
-  secured: true,
-  headers: [IF_MATCH, UNLESS_MATCH],
-  body: { schema: replacement, mediaTypes: JSON_BODY },
-  replies: WRITE_REPLIES,
-  problems: WRITE_PROBLEMS,
+/** A PUT and a PATCH differ in which members their bodies must have. */
+const CHANGE = {
   condition: 'required',
   bodyVersion: (body: ProductChange) => body.version,
-  current: currentProduct,
+  current,
   operation: update,
-  variables: ({ id, body }, expectedVersion) => ({ id, expectedVersion, input: written(body) }),
+  variables: (
+    { id, input }: { readonly id: string; readonly input: ProductChange },
+    expectedVersion: number,
+  ) => ({ id, expectedVersion, input: written(input) }),
   answer: updated,
   notFound: productNotFound,
-});
+} as const;
 
-export const patch = guardedRoute({
-  method: 'PATCH',
-  path: '/products/{id}',
-  operationId: 'changeProduct',
-  summary: 'Changes some fields of a product, if it is still at the version in `If-Match`',
-  tag: 'Products',
-  secured: true,
-  headers: [{ ...IF_MATCH, required: true }, UNLESS_MATCH],
-  body: { schema: change, mediaTypes: MERGE_PATCH_BODY },
-  replies: WRITE_REPLIES,
-  problems: WRITE_PROBLEMS,
-  condition: 'required',
-  bodyVersion: (body: ProductChange) => body.version,
-  current: currentProduct,
-  operation: update,
-  variables: ({ id, body }, expectedVersion) => ({ id, expectedVersion, input: written(body) }),
-  answer: updated,
-  notFound: productNotFound,
-});
-
-type DeleteResult = { readonly __typename: 'ProductDeleted' } | VersionConflict | Refusal<'ProductNotFound'>;
-
-export const remove = guardedRoute({
-  method: 'DELETE',
-  path: '/products/{id}',
-  operationId: 'deleteProduct',
-  summary: 'Takes a product out of the catalogue; its orders still show it',
-  tag: 'Products',
-  secured: true,
-  headers: [IF_MATCH, UNLESS_MATCH],
-  replies: { 204: { description: 'The product is gone from the catalogue' } },
-  problems: ['FORBIDDEN', 'PRODUCT_NOT_FOUND', 'VERSION_CONFLICT', 'PRECONDITION_FAILED'],
-  condition: 'optional',
-  current: currentProduct,
-  operation: operation<
-    { readonly deleteProduct: DeleteResult },
-    { readonly id: string; readonly expectedVersion: number }
-  >(
-    `mutation DeleteProduct($id: ID!, $expectedVersion: Int!) {
-      deleteProduct(id: $id, expectedVersion: $expectedVersion) { __typename ${REFUSALS} }
-    }`,
-  ),
-  variables: ({ id }, expectedVersion) => ({ id, expectedVersion }),
-  answer: ({ deleteProduct: result }, { id }) => {
-    if (result.__typename === 'VersionConflict') return conflict(result.currentVersion);
-    return result.__typename === 'ProductNotFound' ? productNotFound(id) : done(204);
+export const put = guardedRoute(
+  {
+    method: 'PUT',
+    path: '/products/{id}',
+    operationId: 'replaceProduct',
+    summary: 'Replaces a product, if it is still at the version in `If-Match` or in the body',
+    tag: 'Products',
+    secured: true,
+    headers: [IF_MATCH, UNLESS_MATCH],
+    takes: bodyOf(replacement),
+    replies: WRITE_REPLIES,
+    problems: WRITE_PROBLEMS,
   },
-  notFound: productNotFound,
-});
+  CHANGE,
+);
+
+export const patch = guardedRoute(
+  {
+    method: 'PATCH',
+    path: '/products/{id}',
+    operationId: 'changeProduct',
+    summary: 'Changes some fields of a product, if it is still at the version in `If-Match`',
+    tag: 'Products',
+    secured: true,
+    headers: [{ ...IF_MATCH, required: true }, UNLESS_MATCH],
+    takes: bodyOf(change, MERGE_PATCH_BODY),
+    replies: WRITE_REPLIES,
+    problems: WRITE_PROBLEMS,
+  },
+  CHANGE,
+);
+
+export const remove = guardedRoute(
+  {
+    method: 'DELETE',
+    path: '/products/{id}',
+    operationId: 'deleteProduct',
+    summary: 'Takes a product out of the catalogue; its orders still show it',
+    tag: 'Products',
+    secured: true,
+    headers: [IF_MATCH, UNLESS_MATCH],
+    takes: NOTHING,
+    replies: { 204: { description: 'The product is gone from the catalogue' } },
+    problems: ['FORBIDDEN', 'PRODUCT_NOT_FOUND', 'VERSION_CONFLICT', 'PRECONDITION_FAILED'],
+  },
+  {
+    condition: 'optional',
+    current,
+    operation: operation(DeleteProductDocument),
+    variables: ({ id }, expectedVersion) => ({ id, expectedVersion }),
+    answer: (data, { id }) => {
+      const result = present(data.deleteProduct);
+      switch (result.__typename) {
+        case 'VersionConflict':
+          return conflict(result.currentVersion);
+        case 'ProductNotFound':
+          return productNotFound(id);
+        case 'ProductDeleted':
+          return done(204, undefined);
+      }
+    },
+    notFound: productNotFound,
+  },
+);

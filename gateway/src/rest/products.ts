@@ -1,155 +1,154 @@
 // REST: the catalogue.
+import type { z } from 'zod';
+import {
+  CreateProductDocument,
+  type CreateProductInput,
+  type CreateProductMutation,
+  GetProductDocument,
+  ListProductsDocument,
+  type ListProductsQueryVariables,
+} from '../generated/operations.ts';
 import { entityTag, hasCurrent } from './entity-tag.ts';
+import { nothingIsLeft } from './exhaustive.ts';
 import { invalidInput } from './faults.ts';
 import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.ts';
+import { bodyOf, NOTHING, queryOf } from './intake.ts';
 import { nextPageLink } from './link.ts';
-import { operation } from './operation.ts';
-import { problem } from './problem.ts';
+import { operation, present } from './operation.ts';
+import { type Problem, problem } from './problem.ts';
 import { patch, put, remove } from './product-changes.ts';
 import {
-  INVALID_INPUT,
-  type InvalidInput,
-  LIST_PARAMETERS,
+  listParameters,
   newProduct,
-  PRODUCT_FIELDS,
-  type Product,
-  type ProductBody,
-  type ProductResult,
   product,
   productAnswer,
   representation,
+  SORTS,
 } from './product-schemas.ts';
-import { type Call, done, headerOf, JSON_BODY, notFound, type Refusal, type Route, route } from './route.ts';
+import { done, headerOf, notFound, type Route, route } from './route.ts';
 import { IF_NONE_MATCH } from './schema.ts';
-
-interface ProductQuery {
-  readonly limit: number;
-  readonly cursor?: string;
-  readonly search?: string;
-  readonly min_price?: string;
-  readonly max_price?: string;
-  readonly in_stock?: boolean;
-  readonly sort: string;
-}
 
 const NO_CACHE = { 'cache-control': 'no-cache' };
 
-const list = route({
-  method: 'GET',
-  path: '/products',
-  operationId: 'listProducts',
-  summary: 'The catalogue, a page at a time',
-  tag: 'Products',
-  secured: false,
-  query: LIST_PARAMETERS,
-  replies: { 200: { description: 'The page', content: { schema: product, list: true }, headers: ['Link'] } },
-  problems: [],
-  operation: operation<
-    {
-      readonly products: {
-        readonly edges: readonly { readonly node: Product }[];
-        readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
-      };
+function listVariables(query: z.infer<typeof listParameters>): ListProductsQueryVariables {
+  const { limit, cursor, sort, search, min_price, max_price, in_stock, ...rest } = query;
+  nothingIsLeft(rest);
+  return {
+    first: limit,
+    after: cursor,
+    sort: SORTS[sort],
+    filter: { search, minPrice: min_price, maxPrice: max_price, inStock: in_stock },
+  };
+}
+
+const list = route(
+  {
+    method: 'GET',
+    path: '/products',
+    operationId: 'listProducts',
+    summary: 'The catalogue, a page at a time',
+    tag: 'Products',
+    secured: false,
+    takes: queryOf(listParameters),
+    replies: {
+      200: { description: 'The page', content: { schema: product, list: true }, headers: ['Link'] },
     },
-    {
-      readonly first: number;
-      readonly after?: string;
-      readonly sort: string;
-      readonly filter: Readonly<Record<string, unknown>>;
-    }
-  >(`query ListProducts($first: Int!, $after: String, $filter: ProductFilter, $sort: ProductSort!) {
-      products(first: $first, after: $after, filter: $filter, sort: $sort) {
-        edges { node { ${PRODUCT_FIELDS} } }
-        pageInfo { hasNextPage endCursor }
-      }
-    }`),
-  variables: ({ query }: { readonly query: ProductQuery }) => ({
-    first: query.limit,
-    after: query.cursor,
-    sort: query.sort.toUpperCase(),
-    filter: {
-      search: query.search,
-      minPrice: query.min_price,
-      maxPrice: query.max_price,
-      inStock: query.in_stock,
-    },
-  }),
-  answer: ({ products: { edges, pageInfo } }, { request }) => {
-    const more = pageInfo.hasNextPage && pageInfo.endCursor !== null;
-    return done(
-      200,
-      edges.map(({ node }) => representation(node)),
-      { ...NO_CACHE, ...(more && { link: nextPageLink('/products', request.query, pageInfo.endCursor) }) },
-    );
+    problems: [],
   },
-});
-
-const get = route({
-  method: 'GET',
-  path: '/products/{id}',
-  operationId: 'getProduct',
-  summary: 'One product',
-  tag: 'Products',
-  secured: false,
-  headers: [IF_NONE_MATCH],
-  replies: {
-    200: { description: 'The product', content: { schema: product }, headers: ['ETag'] },
-    304: { description: 'The product is at the version that the client has', headers: ['ETag'] },
-  },
-  problems: ['PRODUCT_NOT_FOUND'],
-  operation: operation<{ readonly product: Product | null }, { readonly id: string }>(
-    `query GetProduct($id: ID!) { product(id: $id) { ${PRODUCT_FIELDS} } }`,
-  ),
-  variables: ({ id }) => ({ id }),
-  answer: (data, { id, request }) => {
-    if (data.product === null) return notFound('PRODUCT_NOT_FOUND', id);
-    const headers = { etag: entityTag(data.product.version), ...NO_CACHE };
-    if (hasCurrent(headerOf(request, 'if-none-match'), data.product.version))
-      return done(304, undefined, headers);
-    return done(200, representation(data.product), headers);
-  },
-});
-
-type CreateResult = ProductResult | Refusal<'IdempotencyKeyReused'> | InvalidInput;
-
-const create = route({
-  method: 'POST',
-  path: '/products',
-  operationId: 'createProduct',
-  summary: 'Adds a product to the catalogue',
-  tag: 'Products',
-  secured: true,
-  headers: [
-    idempotencyKeyHeader('The same key with the same body creates one product, however often it is sent.'),
-  ],
-  body: { schema: newProduct, mediaTypes: JSON_BODY },
-  replies: {
-    201: {
-      description: 'The product; with an Idempotency-Key that was used before, that product as it is now',
-      content: { schema: product },
-      headers: ['ETag', 'Location'],
+  {
+    operation: operation(ListProductsDocument),
+    variables: ({ input }) => listVariables(input),
+    answer: ({ products }, { request }) => {
+      const { edges, pageInfo } = present(products);
+      return done(
+        200,
+        edges.map(({ node }) => representation(node)),
+        { ...NO_CACHE, ...nextPageLink('/products', request.query, pageInfo) },
+      );
     },
   },
-  problems: ['FORBIDDEN', 'IDEMPOTENCY_KEY_REUSED'],
-  operation: operation<
-    { readonly createProduct: CreateResult },
-    { readonly input: ProductBody & { readonly idempotencyKey?: string } }
-  >(
-    `mutation CreateProduct($input: CreateProductInput!) {
-      createProduct(input: $input) {
-        __typename ... on Product { ${PRODUCT_FIELDS} } ... on IdempotencyKeyReused { message } ${INVALID_INPUT}
-      }
-    }`,
-  ),
-  variables: ({ body, request }: Call<unknown, ProductBody>) => ({
-    input: { ...body, idempotencyKey: readIdempotencyKey(headerOf(request, 'idempotency-key')) },
-  }),
-  answer: ({ createProduct: result }) => {
-    if (result.__typename === 'InvalidInput') return invalidInput(result.errors);
-    if (result.__typename === 'IdempotencyKeyReused')
+);
+
+const get = route(
+  {
+    method: 'GET',
+    path: '/products/{id}',
+    operationId: 'getProduct',
+    summary: 'One product',
+    tag: 'Products',
+    secured: false,
+    headers: [IF_NONE_MATCH],
+    takes: NOTHING,
+    replies: {
+      200: { description: 'The product', content: { schema: product }, headers: ['ETag'] },
+      304: { description: 'The product is at the version that the client has', headers: ['ETag'] },
+    },
+    problems: ['PRODUCT_NOT_FOUND'],
+  },
+  {
+    operation: operation(GetProductDocument),
+    variables: ({ id }) => ({ id }),
+    answer: (data, { id, request }) => {
+      if (data.product === null) return notFound('PRODUCT_NOT_FOUND', id);
+      const headers = { etag: entityTag(data.product.version), ...NO_CACHE };
+      if (hasCurrent(headerOf(request, 'if-none-match'), data.product.version))
+        return done(304, undefined, headers);
+      return done(200, representation(data.product), headers);
+    },
+  },
+);
+
+function graphqlInput(
+  body: z.infer<typeof newProduct.schema>,
+  idempotencyKey: string | undefined,
+): CreateProductInput {
+  const { name, description, price, stock, ...rest } = body;
+  nothingIsLeft(rest);
+  return { name, description, price, stock, idempotencyKey };
+}
+
+function created(data: CreateProductMutation): ReturnType<typeof productAnswer<201>> | Problem {
+  const result = present(data.createProduct);
+  switch (result.__typename) {
+    case 'InvalidInput':
+      return invalidInput(result.errors);
+    case 'IdempotencyKeyReused':
       return problem('IDEMPOTENCY_KEY_REUSED', result.message);
-    return productAnswer(201, result, { location: `/products/${result.id}` });
+    case 'Product': {
+      const { __typename, ...fields } = result;
+      return productAnswer(201, fields, { location: `/products/${fields.id}` });
+    }
+  }
+}
+
+const create = route(
+  {
+    method: 'POST',
+    path: '/products',
+    operationId: 'createProduct',
+    summary: 'Adds a product to the catalogue',
+    tag: 'Products',
+    secured: true,
+    headers: [
+      idempotencyKeyHeader('The same key with the same body creates one product, however often it is sent.'),
+    ],
+    takes: bodyOf(newProduct),
+    replies: {
+      201: {
+        description: 'The product; with an Idempotency-Key that was used before, that product as it is now',
+        content: { schema: product },
+        headers: ['ETag', 'Location'],
+      },
+    },
+    problems: ['FORBIDDEN', 'IDEMPOTENCY_KEY_REUSED'],
   },
-});
+  {
+    operation: operation(CreateProductDocument),
+    variables: ({ input, request }) => ({
+      input: graphqlInput(input, readIdempotencyKey(headerOf(request, 'idempotency-key'))),
+    }),
+    answer: created,
+  },
+);
 
 export const productRoutes: readonly Route[] = [list, get, create, put, patch, remove];

@@ -1,21 +1,16 @@
-// A route: a GraphQL operation, a mapping of the request to its variables, a mapping of its result to an answer, and
-// a description of all of it, which OpenAPI and the docs page are made from.
+// A route: a description, which OpenAPI and the docs page are made from, and its handling: a GraphQL operation, a mapping
+// of the request to its variables, and a mapping of its result to an answer. The types of both mappings come from the
+// description's schemas and from the operation.
 import type { RequestContext } from '@holdfast/platform/graphql';
 import type { HttpRequest } from '@holdfast/platform/http';
-import { parseJson } from '@holdfast/platform/json';
-import { requireTextOfType } from '@holdfast/platform/media-type';
 import { requireUser } from '@holdfast/platform/viewer';
-import type { Execute, Operation } from './operation.ts';
+import type { z } from 'zod';
+import type { Intake } from './intake.ts';
+import type { AnyVariables, Execute, Operation } from './operation.ts';
 import { type Problem, type ProblemCode, problem } from './problem.ts';
-import type { Header, JsonSchema, NamedSchema } from './schema.ts';
-import { bodyReader, queryReader } from './validation.ts';
+import type { Header, NamedSchema } from './schema.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-
-export interface BodyDescription {
-  readonly schema: NamedSchema;
-  readonly mediaTypes: readonly string[];
-}
 
 /** A reply that is not a problem. */
 export interface ReplyDescription {
@@ -25,7 +20,10 @@ export interface ReplyDescription {
   readonly headers?: readonly string[];
 }
 
-export interface RouteDescription {
+/** By status. */
+export type ReplyDescriptions = Readonly<Record<number, ReplyDescription>>;
+
+export interface RouteDescription<Input = unknown, Replies extends ReplyDescriptions = ReplyDescriptions> {
   readonly method: Method;
   /** With the id as `{id}`. */
   readonly path: string;
@@ -34,32 +32,45 @@ export interface RouteDescription {
   readonly tag: string;
   /** Whether an access token is needed. */
   readonly secured: boolean;
-  readonly query?: Readonly<Record<string, JsonSchema>>;
   readonly headers?: readonly Header[];
-  readonly body?: BodyDescription;
-  /** By status. */
-  readonly replies: Readonly<Record<number, ReplyDescription>>;
+  readonly takes: Intake<Input>;
+  readonly replies: Replies;
   /** The route's own problems, beside those that any route can have. */
   readonly problems: readonly ProblemCode[];
 }
 
-/** A success, or a problem that was foreseen. */
-export type Answer =
-  | {
-      readonly kind: 'done';
-      readonly status: number;
-      /** JSON; none for a status that has no content. */
-      readonly body?: unknown;
-      readonly headers?: Readonly<Record<string, string>>;
-    }
-  | Problem;
+/** A success. */
+export interface Done<Status extends number = number, Body = unknown> {
+  readonly kind: 'done';
+  readonly status: Status;
+  /** JSON; undefined for a status that has no content. */
+  readonly body: Body;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export type Answer = Done | Problem;
+
+type BodyOf<Reply> = Reply extends {
+  readonly content: { readonly schema: NamedSchema<infer Schema>; readonly list: true };
+}
+  ? readonly z.infer<Schema>[]
+  : Reply extends { readonly content: { readonly schema: NamedSchema<infer Schema> } }
+    ? z.infer<Schema>
+    : undefined;
+
+type DoneBy<Replies> = {
+  [Status in keyof Replies & number]: Done<Status, BodyOf<Replies[Status]>>;
+}[keyof Replies & number];
+
+/** A success with a status that is described and the body of its schema, or a problem that was foreseen. */
+export type AnswerBy<Replies extends ReplyDescriptions> = DoneBy<Replies> | Problem;
 
 /** A request after it was checked against the route's description. */
-export interface Call<Query, Body> {
+export interface Call<Input> {
   /** The `{id}` of the path; empty when the path has none. */
   readonly id: string;
-  readonly query: Query;
-  readonly body: Body;
+  /** What the route takes. */
+  readonly input: Input;
   readonly request: HttpRequest;
 }
 
@@ -79,20 +90,11 @@ export interface Route {
   readonly run: (invocation: Invocation) => Promise<Answer>;
 }
 
-export const JSON_BODY = ['application/json'] as const;
-/** A PATCH is a merge patch (RFC 7396) of flat objects, which plain JSON says as well. */
-export const MERGE_PATCH_BODY = ['application/json', 'application/merge-patch+json'] as const;
-
-export const done = (
-  status: number,
-  body?: unknown,
+export const done = <const Status extends number, Body>(
+  status: Status,
+  body: Body,
   headers: Readonly<Record<string, string>> = {},
-): Answer => ({
-  kind: 'done',
-  status,
-  body,
-  headers,
-});
+): Done<Status, Body> => ({ kind: 'done', status, body, headers });
 
 /** A header field as one text; Node joins those that came more than once. */
 export function headerOf({ headers }: HttpRequest, name: string): string | undefined {
@@ -100,52 +102,34 @@ export function headerOf({ headers }: HttpRequest, name: string): string | undef
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-async function readBody({ mediaTypes }: BodyDescription, request: HttpRequest): Promise<unknown> {
-  const { method, headers } = request;
-  requireTextOfType(headers['content-type'], mediaTypes, method === 'PATCH' ? 'accept-patch' : 'accept');
-  return parseJson(await request.body());
+/** Checks a request against the description: who asks first, then what is asked. @throws {AppError | HttpFault} */
+export async function readCall<Input>(
+  { secured, takes }: Pick<RouteDescription<Input>, 'secured' | 'takes'>,
+  { request, id, context }: Invocation,
+): Promise<Call<Input>> {
+  if (secured) requireUser(context.viewer);
+  return { id, request, input: await takes.read(request) };
 }
 
-/** Compiles the description's schemas into one check of a request: who asks first, then what is asked. */
-export function callReader<Query, Body>(
-  description: RouteDescription,
-): (invocation: Invocation) => Promise<Call<Query, Body>> {
-  const { secured, body } = description;
-  const readQuery = queryReader<Query>(description.query ?? {});
-  const checkBody = bodyReader<Body>(body?.schema.schema ?? {});
-  return async ({ request, id, context }) => {
-    if (secured) requireUser(context.viewer);
-    const query = readQuery(request.query);
-    return { id, query, request, body: checkBody(body && (await readBody(body, request))) };
-  };
-}
-
-export interface RouteDefinition<Query, Body, Variables, Data> extends RouteDescription {
+export interface Handling<Input, Replies extends ReplyDescriptions, Data, Variables> {
   readonly operation: Operation<Data, Variables>;
-  readonly variables: (call: Call<Query, Body>) => Variables;
-  readonly answer: (data: Data, call: Call<Query, Body>) => Answer;
+  readonly variables: (call: Call<Input>) => NoInfer<Variables>;
+  readonly answer: (data: NoInfer<Data>, call: Call<Input>) => AnswerBy<Replies>;
 }
 
 /** A route that runs its operation once. */
-export function route<Query, Body, Variables extends Readonly<Record<string, unknown>>, Data>(
-  definition: RouteDefinition<Query, Body, Variables, Data>,
+export function route<Input, const Replies extends ReplyDescriptions, Data, Variables extends AnyVariables>(
+  description: RouteDescription<Input, Replies>,
+  { operation, variables, answer }: Handling<NoInfer<Input>, NoInfer<Replies>, Data, Variables>,
 ): Route {
-  const { operation, variables, answer, ...description } = definition;
-  const readCall = callReader<Query, Body>(description);
   return {
     description,
     operations: [operation],
     run: async (invocation) => {
-      const call = await readCall(invocation);
+      const call = await readCall(description, invocation);
       return answer(await invocation.execute(operation, variables(call), invocation.context), call);
     },
   };
-}
-
-/** A problem of a union, as every subgraph's schema has them. */
-export interface Refusal<Name extends string> {
-  readonly __typename: Name;
-  readonly message: string;
 }
 
 export const notFound = (what: 'PRODUCT_NOT_FOUND' | 'ORDER_NOT_FOUND', id: string): Problem =>

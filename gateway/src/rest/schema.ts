@@ -1,118 +1,93 @@
-// JSON Schemas (2020-12, as OpenAPI 3.1 has them) of what the REST shim takes and gives.
-
-/** The part of JSON Schema that is used here. */
-export interface JsonSchema {
-  readonly type?: string | readonly string[];
-  /** In a parameter or a request's member this is the rule in words: it is quoted when the rule is broken. */
-  readonly description?: string;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly required?: readonly string[];
-  readonly additionalProperties?: boolean;
-  readonly items?: JsonSchema;
-  readonly enum?: readonly string[];
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly pattern?: string;
-  readonly format?: string;
-  readonly default?: string | number | boolean;
-  readonly examples?: readonly unknown[];
-  readonly readOnly?: boolean;
-  /** A secret: its value is never quoted. */
-  readonly writeOnly?: boolean;
-}
+// Zod schemas that the REST shim's bodies, queries and replies share. Each body, query and reply is one strict schema:
+// its check, its TypeScript type and its place in the OpenAPI document come from it.
+import { lengthOf } from '@holdfast/platform/validation';
+import { z } from 'zod';
+import { id } from './ids.ts';
 
 /** A schema that has its own place under `components/schemas` of the OpenAPI document. */
-export interface NamedSchema {
+export interface NamedSchema<Schema extends z.ZodObject = z.ZodObject> {
   readonly name: string;
-  readonly schema: JsonSchema;
+  readonly schema: Schema;
 }
 
 /** The largest GraphQL Int. */
 export const MAX_INT = 2_147_483_647;
 
-export const uuid: JsonSchema = {
-  type: 'string',
-  format: 'uuid',
-  examples: ['0198c0de-7a11-7e57-8000-0000c0ffee01'],
-};
-export const dateTime: JsonSchema = {
-  type: 'string',
-  format: 'date-time',
-  examples: ['2026-11-23T08:15:30.000Z'],
-};
-export const version: JsonSchema = {
-  type: 'integer',
-  minimum: 1,
-  maximum: MAX_INT,
-  description: 'Grows by one with every change.',
-};
-export const amount: JsonSchema = {
-  type: 'number',
-  minimum: 0,
-  description: 'An amount of money with two decimals.',
-  examples: [19.99],
-};
+/**
+ * A text of that many characters. They are counted as JSON Schema counts them, in code points; zod's own `min` and
+ * `max` count UTF-16 units.
+ */
+export const text = ({ min = 0, max }: { readonly min?: number; readonly max: number }) =>
+  z
+    .string()
+    .refine((value) => lengthOf(value) >= min && lengthOf(value) <= max)
+    .meta({ ...(min > 0 && { minLength: min }), maxLength: max });
 
-/** An object that has all of these members. */
-export function record(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
-  return { type: 'object', properties, required: Object.keys(properties) };
-}
+export const dateTime = z.string().meta({ format: 'date-time', examples: ['2026-11-23T08:15:30.000Z'] });
 
-/** A request body: these members and no others. */
-export function request(
-  properties: Readonly<Record<string, JsonSchema>>,
-  required: readonly string[],
-): JsonSchema {
-  return { type: 'object', properties, required, additionalProperties: false };
-}
+export const version = z.int32().min(1).meta({ description: 'Grows by one with every change.' });
+
+export const amount = z
+  .number()
+  .min(0)
+  .meta({ description: 'An amount of money with two decimals.', examples: [19.99] });
+
+/** The rule of a member that may come back with a change as it was read, and that changes nothing. */
+const asItCame = (member: z.ZodType<string>, what: string) =>
+  member.optional().meta({ description: `the ${what}, as it came`, readOnly: true });
 
 /** Members of a representation that a client may send back with a change and that change nothing. */
-export const readOnlyMembers: Readonly<Record<string, JsonSchema>> = {
-  id: { ...uuid, description: 'the id, as it came', readOnly: true },
-  created_at: { ...dateTime, description: 'the time, as it came', readOnly: true },
-  updated_at: { ...dateTime, description: 'the time, as it came', readOnly: true },
+export const readOnlyMembers = {
+  id: asItCame(id, 'id'),
+  created_at: asItCame(dateTime, 'time'),
+  updated_at: asItCame(dateTime, 'time'),
 };
 
-export const PAGE_PARAMETERS: Readonly<Record<string, JsonSchema>> = {
-  limit: {
-    type: 'integer',
-    minimum: 1,
-    maximum: 100,
-    default: 20,
+/** A whole number in its one spelling. (`Number` alone would read ` 5`, `0x10` and `1e1` as well.) */
+const WHOLE_NUMBER = /^(0|-?[1-9]\d{0,14})$/;
+
+/** A number of a query, which comes as text; a text that is written otherwise is left for the check to refuse. */
+export const numberInQuery = <Schema extends z.ZodType>(schema: Schema) =>
+  z.preprocess((value) => (WHOLE_NUMBER.test(String(value)) ? Number(value) : value), schema);
+
+/** `true` or `false` in a query. */
+export const flagInQuery = z.preprocess(
+  (value) => (value === 'true' || value === 'false' ? value === 'true' : value),
+  z.boolean(),
+);
+
+export const PAGE_PARAMETERS = {
+  limit: numberInQuery(z.int().min(1).max(100).default(20)).meta({
     description: 'a whole number of 1 to 100',
-  },
-  cursor: { type: 'string', minLength: 1, description: 'the cursor of the Link to the next page' },
+  }),
+  cursor: z.string().min(1).optional().meta({ description: 'the cursor of the Link to the next page' }),
 };
 
 /** A request header field that a route looks at. */
 export interface Header {
   readonly name: string;
-  readonly schema: JsonSchema;
+  readonly schema: z.ZodString;
   readonly required?: boolean;
 }
 
 export const IF_MATCH: Header = {
   name: 'If-Match',
-  schema: {
-    type: 'string',
+  schema: z.string().meta({
     description: 'The ETag of the version to change, a list of them, or `*` for whatever is current.',
     examples: ['"7"'],
-  },
+  }),
 };
 
 export const IF_NONE_MATCH: Header = {
   name: 'If-None-Match',
-  schema: { type: 'string', description: 'The ETag of the version that the client has.', examples: ['"7"'] },
+  schema: z.string().meta({ description: 'The ETag of the version that the client has.', examples: ['"7"'] }),
 };
 
 /** `If-None-Match` of a write. */
 export const UNLESS_MATCH: Header = {
   name: 'If-None-Match',
-  schema: {
-    type: 'string',
+  schema: z.string().meta({
     description: 'ETags of versions at which nothing is to be changed, or `*` for every version.',
     examples: ['*'],
-  },
+  }),
 };

@@ -1,29 +1,8 @@
-// Checks what came against the route's own JSON Schemas; each broken rule is said in the schema's words.
+// Checks what came against the route's own schemas; each broken rule is said in the words of the published schema.
 import { AppError } from '@holdfast/platform/errors';
-import { parseMoney } from '@holdfast/platform/money';
 import { came, type FieldError } from '@holdfast/platform/validation';
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
-import type { JsonSchema } from './schema.ts';
-
-/** Returns the value when it fits its schema. @throws {AppError} BAD_USER_INPUT with one error for each field that does not */
-export type Reader<Value> = (value: unknown) => Value;
-
-// The formats left to the subgraphs are documentation here: an id that is none is simply not found.
-const formats = {
-  uuid: true,
-  'date-time': true,
-  email: true,
-  password: true,
-  money: { type: 'number', validate: (value: number) => parseMoney(value) !== undefined },
-} as const;
-
-const ajv = new Ajv2020({
-  allErrors: true,
-  verbose: true,
-  allowUnionTypes: true,
-  useDefaults: true,
-  formats,
-});
+import type { z } from 'zod';
+import { type JsonSchema, requestSchema } from './json-schema.ts';
 
 /** Says to the caller which fields to mend. */
 export function invalidFields(errors: readonly FieldError[]): AppError {
@@ -31,93 +10,97 @@ export function invalidFields(errors: readonly FieldError[]): AppError {
   return new AppError('BAD_USER_INPUT', `Please mend: ${fields}.`, { details: { errors } });
 }
 
-/** A reader of JSON bodies. The schema is compiled once, here. */
-export function bodyReader<Body>(schema: JsonSchema): Reader<Body> {
-  const fits = ajv.compile<Body>(schema);
+/** How messages name what is read. */
+interface Words {
+  /** All of it. */
+  readonly whole: string;
+  /** One of its members. */
+  readonly part: string;
+}
+
+/** A check by one schema. @throws {AppError} BAD_USER_INPUT with one error for each field that breaks a rule */
+function reader<Schema extends z.ZodObject>(
+  schema: Schema,
+  words: Words,
+): (value: unknown) => z.infer<Schema> {
+  const rules = rulesOf(schema);
   return (value) => {
-    if (fits(value)) return value;
-    throw invalidFields(fieldErrors(schema, fits.errors ?? [], 'the body', 'member'));
+    const { data, error } = schema.safeParse(value, { reportInput: true });
+    if (error === undefined) return data;
+    throw invalidFields(fieldErrors(rules, error.issues, words));
   };
 }
 
-/** A whole number in its one spelling. (`Number` and ajv's coercion would read ` 5`, `0x10` and `1e1` as well.) */
-const WHOLE_NUMBER = /^(0|-?[1-9]\d{0,14})$/;
-
-/** The text of a parameter as the type of its schema, if it is written as one; the schema's check refuses others. */
-function typed({ type }: JsonSchema, text: string): string | number | boolean {
-  if (type === 'integer' && WHOLE_NUMBER.test(text)) return Number(text);
-  if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
-  return text;
-}
+/** A reader of JSON bodies. */
+export const bodyReader = <Schema extends z.ZodObject>(
+  schema: Schema,
+): ((value: unknown) => z.infer<Schema>) => reader(schema, { whole: 'the body', part: 'member' });
 
 /**
- * A reader of query strings (without the question mark) into the types of their schemas. Parameters that are unknown
- * or come twice are refused: a filter that is silently ignored is a wrong answer.
+ * A reader of query strings (without the question mark). Parameters that are unknown or come twice are refused: a filter
+ * that is silently ignored is a wrong answer.
  */
-export function queryReader<Query>(
-  properties: Readonly<Record<string, JsonSchema>>,
-): (query: string) => Query {
-  const schema: JsonSchema = { type: 'object', properties, additionalProperties: false };
-  const fits = ajv.compile<Query>(schema);
+export function queryReader<Schema extends z.ZodObject>(schema: Schema): (query: string) => z.infer<Schema> {
+  const read = reader(schema, { whole: 'the query', part: 'parameter' });
   return (query) => {
     const values: Record<string, unknown> = Object.create(null);
     for (const [name, value] of new URLSearchParams(query)) {
       if (name in values)
         throw invalidFields([{ field: name, message: 'expected once, came more than once' }]);
-      values[name] = typed(properties[name] ?? {}, value);
+      values[name] = value;
     }
-    // ajv adds defaults in place; a copy with a prototype is what it knows how to look at.
-    const complete: unknown = { ...values };
-    if (fits(complete)) return complete;
-    throw invalidFields(fieldErrors(schema, fits.errors ?? [], 'the query', 'parameter'));
+    return read(values);
   };
+}
+
+type Rules = Readonly<Record<string, JsonSchema>>;
+
+/** The published rule of each member; `description` is the rule in words. */
+function rulesOf(schema: z.ZodObject): Rules {
+  const names = Object.keys(schema.shape);
+  const properties = requestSchema(schema).properties ?? {};
+  return Object.fromEntries(
+    names.map((name) => {
+      const rule = properties[name];
+      return [name, typeof rule === 'object' ? rule : {}];
+    }),
+  );
 }
 
 /** Enough to mend what is wrong. */
 const MAX_FIELDS = 20;
 
-/** One error a field, in the order of the fields. */
-function fieldErrors(
-  schema: JsonSchema,
-  errors: readonly ErrorObject[],
-  whole: string,
-  part: string,
-): FieldError[] {
+/** One error a field: what is missing, then what is unknown, then what breaks a rule, each in the order of the fields. */
+function fieldErrors(rules: Rules, issues: readonly z.core.$ZodIssue[], words: Words): FieldError[] {
+  const isUnknown = ({ code }: z.core.$ZodIssue) => code === 'unrecognized_keys';
+  const isMissing = (issue: z.core.$ZodIssue) => issue.path.length === 1 && issue.input === undefined;
+  const rank = (issue: z.core.$ZodIssue) => (isMissing(issue) ? 0 : isUnknown(issue) ? 1 : 2);
   const byField = new Map<string, FieldError>();
-  for (const error of errors) {
-    if (byField.size === MAX_FIELDS) break;
-    const found = fieldError(schema, error, whole, part);
-    if (!byField.has(found.field)) byField.set(found.field, found);
-  }
-  return [...byField.values()];
+  for (const issue of issues.toSorted((a, b) => rank(a) - rank(b)))
+    for (const error of errorsOf(rules, issue, words))
+      if (!byField.has(error.field)) byField.set(error.field, error);
+  return [...byField.values()].slice(0, MAX_FIELDS);
 }
 
-function fieldError(schema: JsonSchema, error: ErrorObject, whole: string, part: string): FieldError {
-  const properties = schema.properties ?? {};
-  if (error.keyword === 'additionalProperties') {
-    const field = String(error.params['additionalProperty']).slice(0, 100);
-    const known = Object.keys(properties).join(', ');
-    return {
-      field,
-      message: `expected ${known === '' ? `no ${part}s` : `one of ${known}`}, got an unknown ${part}`,
-    };
+function errorsOf(rules: Rules, issue: z.core.$ZodIssue, { whole, part }: Words): FieldError[] {
+  if (issue.code === 'unrecognized_keys') {
+    const known = Object.keys(rules).join(', ');
+    const expected = known === '' ? `no ${part}s` : `one of ${known}`;
+    return issue.keys.map((key) => ({
+      field: key.slice(0, 100),
+      message: `expected ${expected}, got an unknown ${part}`,
+    }));
   }
-  if (error.keyword === 'required') {
-    const field = String(error.params['missingProperty']);
-    return { field, message: `expected ${properties[field]?.description ?? 'a value'}, got nothing` };
-  }
-  const field = error.instancePath.split('/')[1];
-  if (field === undefined) return { field: whole, message: `expected an object, got ${came(error.data)}` };
-  const rule = properties[field];
-  return {
-    field,
-    message: `expected ${rule?.description ?? 'another value'}, got ${shown(rule, error.data)}`,
-  };
+  const [field] = issue.path;
+  if (field === undefined) return [{ field: whole, message: `expected an object, got ${came(issue.input)}` }];
+  const rule = rules[String(field)];
+  const expected = rule?.description ?? (issue.input === undefined ? 'a value' : 'another value');
+  return [{ field: String(field), message: `expected ${expected}, got ${shown(rule, issue.input)}` }];
 }
 
 /** What came, unless it may be a secret. */
 function shown(rule: JsonSchema | undefined, value: unknown): string {
-  if (rule?.writeOnly !== true) return came(value);
+  if (rule?.['writeOnly'] !== true || value === undefined) return came(value);
   return typeof value === 'string'
     ? `${[...value].length} characters`
     : `something of type ${value === null ? 'null' : typeof value}`;

@@ -1,4 +1,6 @@
-// For tests: REST calls of a stub system as a signed-in user.
+// For tests: REST calls of a stub system as a signed-in user. Each reply is checked by the schema of its route.
+import { PROBLEM } from '../rest/problem.ts';
+import { REST_ROUTES } from '../rest/rest.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -6,6 +8,21 @@ export interface CallOptions {
   readonly headers?: Headers;
   /** A text is sent as it is, anything else as JSON. */
   readonly body?: unknown;
+}
+
+/** @throws {ZodError} what a body of a route has that its schema does not, or the other way round */
+function checkBody(method: string, path: string, { status, headers }: Response, body: unknown): void {
+  if (headers.get('content-type') === 'application/problem+json') PROBLEM.schema.parse(body);
+  const route = REST_ROUTES.find(
+    ({ description }) =>
+      description.method === method &&
+      new RegExp(`^${description.path.replace('{id}', '[^/]+')}(\\?|$)`).test(path),
+  );
+  const content = route?.description.replies[status]?.content;
+  if (content === undefined) return;
+  const { schema } = content.schema;
+  if (content.list) schema.array().parse(body);
+  else schema.parse(body);
 }
 
 export async function callRest(
@@ -23,5 +40,6 @@ export async function callRest(
   const text = await reply.text();
   const json =
     text === '' || !reply.headers.get('content-type')?.includes('json') ? undefined : JSON.parse(text);
+  if (json !== undefined) checkBody(method, path, reply, json);
   return { status: reply.status, headers: reply.headers, text, body: json };
 }

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { NOW, type StubStore, USER_ID } from './stub-store.ts';
 import type { Resolvers } from './stub-system.ts';
 
-const idOf = z.object({ id: z.string() });
+const idOf = z.looseObject({ id: z.string() });
 
 function order(store: StubStore, version = 1) {
   return {
@@ -33,7 +33,7 @@ function changed(
   status: string,
   refusal: { readonly __typename: string; readonly code: string },
 ) {
-  const { expectedVersion } = z.object({ expectedVersion: z.int() }).parse(args);
+  const { expectedVersion } = z.looseObject({ expectedVersion: z.int() }).parse(args);
   const current = order(store);
   if (expectedVersion !== current.version) {
     return {
@@ -74,7 +74,7 @@ export function orderResolvers(store: StubStore): Resolvers {
     Mutation: {
       createOrder: (_: unknown, args: unknown, { viewer }: RequestContext) => {
         requireUser(viewer);
-        const { input } = z.object({ input: z.looseObject({ quantity: z.int() }) }).parse(args);
+        const { input } = z.looseObject({ input: z.looseObject({ quantity: z.int() }) }).parse(args);
         store.orderInputs.push(input);
         if (input.quantity === 503)
           throw new AppError('SERVICE_UNAVAILABLE', 'The products service is not answering.');
@@ -100,7 +100,7 @@ export function orderResolvers(store: StubStore): Resolvers {
       },
       advanceOrder: (_: unknown, args: unknown, { viewer }: RequestContext) => {
         requireUser(viewer);
-        const { status } = z.object({ status: z.string() }).parse(args);
+        const { status } = z.looseObject({ status: z.string() }).parse(args);
         return changed(store, args, status, {
           __typename: 'OrderNotAdvanceable',
           code: 'ORDER_NOT_ADVANCEABLE',

@@ -5,20 +5,21 @@ import { z } from 'zod';
 import { NOW, type StubProduct, type StubStore } from './stub-store.ts';
 import type { Resolvers } from './stub-system.ts';
 
-const updateArguments = z.object({
+const updateArguments = z.strictObject({
   id: z.string(),
   expectedVersion: z.int(),
   exact: z.boolean(),
   input: z.record(z.string(), z.unknown()),
 });
-const fieldsOf = z.object({
+const fieldsOf = z.strictObject({
   name: z.string().optional(),
   description: z.string().nullish(),
   price: z.string().optional(),
   stock: z.int().optional(),
 });
-const idOf = z.object({ id: z.string() });
-const pageOf = z.object({ first: z.int(), after: z.string().optional() });
+const newProduct = fieldsOf.extend({ name: z.string(), idempotencyKey: z.string().optional() });
+const idOf = z.looseObject({ id: z.string() });
+const pageOf = z.looseObject({ first: z.int(), after: z.string().optional() });
 
 const notFound = {
   __typename: 'ProductNotFound',
@@ -81,8 +82,9 @@ export function productResolvers(store: StubStore): Resolvers {
     },
     Mutation: {
       createProduct: (_: unknown, args: unknown) => {
-        const { input } = z.object({ input: fieldsOf }).parse(args);
-        store.productInputs.push(z.object({ input: z.unknown() }).parse(args).input);
+        const { input } = z.strictObject({ input: newProduct }).parse(args);
+        const { idempotencyKey: _key, ...fields } = input;
+        store.productInputs.push(input);
         if (input.name === 'reused') {
           const code = 'IDEMPOTENCY_KEY_REUSED';
           return { __typename: 'IdempotencyKeyReused', code, message: 'Used before.' };
@@ -91,7 +93,7 @@ export function productResolvers(store: StubStore): Resolvers {
           const errors = [{ field: 'name', message: 'expected another name' }];
           return { __typename: 'InvalidInput', code: 'INVALID_INPUT', message: 'Please mend: name.', errors };
         }
-        return shown(store.addProduct({ ...input, description: input.description ?? null }));
+        return shown(store.addProduct({ ...fields, description: input.description ?? null }));
       },
       updateProduct: (_: unknown, args: unknown) => {
         const { id, expectedVersion, exact, input } = updateArguments.parse(args);

@@ -28,9 +28,9 @@ export function userResolvers(): Resolvers {
     refreshToken: 'r',
     user,
   };
-  const password = z.object({ input: z.object({ username: z.string(), password: z.string() }) });
-  const change = z.object({
-    input: z.object({
+  const password = z.looseObject({ input: z.looseObject({ username: z.string(), password: z.string() }) });
+  const change = z.strictObject({
+    input: z.strictObject({
       currentPassword: z.string(),
       newPassword: z.string(),
       refreshToken: z.string().nullable(),
@@ -55,7 +55,7 @@ export function userResolvers(): Resolvers {
       login: (_: unknown, args: unknown) =>
         password.parse(args).input.password === 'right' ? session : refused,
       refreshSession: (_: unknown, args: unknown) =>
-        z.object({ refreshToken: z.string() }).parse(args).refreshToken === 'r' ? session : refused,
+        z.looseObject({ refreshToken: z.string() }).parse(args).refreshToken === 'r' ? session : refused,
       logout: () => true,
       logoutEverywhere: () => true,
       changePassword: (_: unknown, args: unknown) => {

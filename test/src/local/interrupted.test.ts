@@ -76,7 +76,7 @@ describe('while it sets up', () => {
     generateClient: 'node_modules/prisma/build/index.js',
     generateTypes: 'scripts/generate.mjs',
   } as const;
-  const PROGRAMS = [...Object.values(STEPS), 'scripts/compose.mjs'];
+  const PROGRAMS = [...Object.values(STEPS), 'scripts/compose.mjs', 'scripts/generate-operations.mjs'];
 
   let repository: string;
 
