@@ -56,7 +56,8 @@ async function quiescentOrders(
       withinMs,
     );
     const { rows } = await client.query<OrderRow>(
-      `SELECT o.id, o.user_id, o.product_id, o.status, o.version, o.quantity, o.idempotency_key, o.unit_price,
+      `SELECT o.id::text, o.user_id::text, o.product_id::text, o.status, o.version, o.quantity, o.unit_price,
+              (SELECT k.key FROM orders.idempotency_keys k WHERE k.order_id = o.id) AS idempotency_key,
               array_agg(e.status::text ORDER BY e.version) AS statuses, array_agg(e.version ORDER BY e.version) AS versions
          FROM orders.orders o JOIN orders.order_events e ON e.order_id = o.id
         WHERE o.product_id = ANY($1) GROUP BY o.id`,
@@ -80,7 +81,7 @@ export async function expectInvariants(
   const orders = await quiescentOrders(adminUrl, productIds);
   const stocks = await inspect(adminUrl, async (client) => {
     const { rows } = await client.query<{ id: string; stock: number }>(
-      'SELECT id, stock FROM products.products WHERE id = ANY($1)',
+      'SELECT id::text, stock FROM products.products WHERE id = ANY($1)',
       [productIds],
     );
     return new Map(rows.map(({ id, stock }) => [id, stock]));
@@ -122,7 +123,7 @@ const RESERVATION_OF: Record<string, string> = {
 async function expectReservations(adminUrl: string, orders: readonly OrderRow[]): Promise<void> {
   const reservations = await inspect(adminUrl, async (client) => {
     const { rows } = await client.query<{ order_id: string; status: string }>(
-      'SELECT order_id, status FROM products.reservations WHERE order_id = ANY($1)',
+      'SELECT order_id::text, status FROM products.reservations WHERE order_id = ANY($1)',
       [orders.map(({ id }) => id)],
     );
     return new Map(rows.map(({ order_id, status }) => [order_id, status]));
