@@ -7,7 +7,7 @@ import type { Catalogue } from './domain/catalogue.ts';
 export interface Context extends RequestContext {
   readonly catalogue: Catalogue;
   /** By id, archived ones included; a batch is one statement. */
-  readonly products: DataLoader<string, Product | null>;
+  readonly products: DataLoader<number, Product | null>;
   readonly catalogWriters: 'everyone' | 'staff';
   readonly table: ProductTable;
 }
@@ -16,7 +16,7 @@ export interface Context extends RequestContext {
 export function createProductLoader(
   byIds: ProductTable['byIds'],
   caller: AbortSignal,
-): DataLoader<string, Product | null> {
+): DataLoader<number, Product | null> {
   return new DataLoader(async (ids) => {
     const rows = new Map((await byIds(ids, caller)).map((product) => [product.id, product]));
     return ids.map((id) => rows.get(id) ?? null);

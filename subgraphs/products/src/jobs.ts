@@ -4,8 +4,9 @@ import { z } from 'zod';
 import type { Reservations } from './data/reservations.ts';
 import { createLockedProducts } from './locked-products.ts';
 
-const reservation = z.object({ orderId: z.uuid(), productId: z.uuid(), quantity: z.int().positive() });
-const release = z.object({ orderId: z.uuid(), productId: z.uuid() });
+const id = z.int().positive();
+const reservation = z.object({ orderId: id, productId: id, quantity: z.int().positive() });
+const release = z.object({ orderId: id, productId: id });
 
 /** Handlers by job name. Each can be run any number of times. */
 export function stockJobs(reservations: Reservations): Record<'reserve-stock' | 'release-stock', JobHandler> {

@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 
 export interface LockedProducts {
   /** Runs `work`, which changes the product's row. @throws {GiveWay} while the row is known to be locked */
-  unlessLocked(productId: string, work: () => Promise<void>): Promise<void>;
+  unlessLocked(productId: number, work: () => Promise<void>): Promise<void>;
 }
 
 /** After this a job tries whether the lock is still there. */
@@ -13,7 +13,7 @@ const TRIED_AGAIN_MS = 1_000;
 const REMEMBERED = 10_000;
 
 export function createLockedProducts(now: () => number = () => performance.now()): LockedProducts {
-  const triedAgainAt = new LRUCache<string, number>({ max: REMEMBERED });
+  const triedAgainAt = new LRUCache<number, number>({ max: REMEMBERED });
   return {
     unlessLocked: async (productId, work) => {
       const at = triedAgainAt.get(productId);

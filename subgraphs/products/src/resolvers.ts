@@ -1,5 +1,5 @@
 // Authorise, call one domain function, return.
-import { isId } from '@holdfast/platform/pages';
+import { parseId } from '@holdfast/platform/ids';
 import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/scalars';
 import { requireStaff, requireUser, type User } from '@holdfast/platform/viewer';
 import type { Context } from './context.ts';
@@ -10,8 +10,10 @@ import type { Resolvers } from './generated/graphql.ts';
 const requireWriter = ({ viewer, catalogWriters }: Context): User =>
   catalogWriters === 'staff' ? requireStaff(viewer) : requireUser(viewer);
 
-const load = async (id: string, { products }: Context): Promise<Product | null> =>
-  isId(id) ? products.load(id.toLowerCase()) : null;
+async function load(given: string, { products }: Context): Promise<Product | null> {
+  const id = parseId(given);
+  return id === undefined ? null : products.load(id);
+}
 
 /** Problems name their type; what does not is the product itself. */
 const memberType = <Problem extends string>(

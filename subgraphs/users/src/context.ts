@@ -19,7 +19,7 @@ export interface Domain {
 
 export interface Context extends RequestContext, Domain {
   /** Batched and remembered for one request; null where there is no such account. */
-  readonly accounts: DataLoader<string, Account | null>;
+  readonly accounts: DataLoader<number, Account | null>;
 }
 
 export const createContext = (base: RequestContext, domain: Domain, accounts: AccountStore): Context => ({

@@ -64,7 +64,8 @@ describe('a change of the password that races', () => {
       users.pool,
       (client) =>
         client.query(
-          `WITH owner AS (SELECT id FROM users.users WHERE id = $1 FOR SHARE), family AS (SELECT uuidv7() AS id)
+          `WITH owner AS (SELECT id FROM users.users WHERE id = $1 FOR SHARE),
+                family AS (SELECT nextval('users.sessions_id_seq') AS id)
            INSERT INTO users.sessions (id, family_id, user_id, token_hash, expires_at)
            SELECT family.id, family.id, owner.id, $2, now() + interval '1 day' FROM owner, family`,
           [id, createHash('sha256').update(token).digest()],

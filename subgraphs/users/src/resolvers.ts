@@ -1,5 +1,5 @@
 // The users subgraph's resolvers: they authorise and call one function of the domain.
-import { isId } from '@holdfast/platform/pages';
+import { parseId } from '@holdfast/platform/ids';
 import { DateTimeScalar } from '@holdfast/platform/scalars';
 import { maySee, requireStaff, requireUser, userOrNull } from '@holdfast/platform/viewer';
 import type { Resolvers } from './generated/graphql.ts';
@@ -38,9 +38,10 @@ export const resolvers = {
 
   User: {
     // A key is not a permission: whoever may not see an account learns not even whether there is one.
-    __resolveReference: async ({ id }, { viewer, accounts }) => {
+    __resolveReference: async (reference, { viewer, accounts }) => {
       const user = userOrNull(viewer);
-      return user && maySee(user, id) && isId(id) ? accounts.load(id) : null;
+      const id = parseId(reference.id);
+      return user && id !== undefined && maySee(user, id) ? accounts.load(id) : null;
     },
     email: ({ id, email, isCaller }, _, { viewer }) => (isCaller || maySee(viewer, id) ? email : null),
   },

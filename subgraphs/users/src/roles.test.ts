@@ -73,7 +73,7 @@ describe('changeRole', () => {
     expect(await changed(bearer, id, 2, 'CUSTOMER')).toMatchObject({ role: 'CUSTOMER', version: 3 });
   });
 
-  it.each(['01890a5d-ac96-774b-bcce-b302099a8057', 'nobody', ''])('finds no user %j', async (id) => {
+  it.each(['2147483647', '2147483648', '01', 'nobody', ''])('finds no user %j', async (id) => {
     const { bearer } = await staff('boss');
     expect(await changed(bearer, id, 1, 'STAFF')).toEqual({
       __typename: 'UserNotFound',
@@ -136,9 +136,9 @@ describe('changes of roles that race', () => {
   });
   afterAll(() => Promise.all(stores.map(({ pool }) => pool.end())));
 
-  const hire = async (count: number): Promise<string[]> => {
+  const hire = async (count: number): Promise<number[]> => {
     await users.pool.query('DELETE FROM users.users');
-    const { rows } = await users.pool.query<{ id: string }>(
+    const { rows } = await users.pool.query<{ id: number }>(
       `INSERT INTO users.users (username, email, password_hash, role)
        SELECT 'racer-' || n, 'racer-' || n || '@example.com', 'none', 'STAFF' FROM generate_series(1, $1::int) n
        RETURNING id`,
@@ -146,7 +146,7 @@ describe('changes of roles that race', () => {
     );
     return rows.map(({ id }) => id);
   };
-  const demote = (store: number, callerId: string, userId: string) => {
+  const demote = (store: number, callerId: number, userId: number) => {
     const racer = stores[store];
     if (racer === undefined) throw new Error(`there is no store ${store}`);
     return racer.change({ callerId, userId, expectedVersion: 1, role: 'CUSTOMER' });
@@ -154,7 +154,7 @@ describe('changes of roles that race', () => {
 
   it('leave exactly one of two staff who demote each other', async () => {
     for (let round = 0; round < 100; round += 1) {
-      const [a = '', b = ''] = await hire(2);
+      const [a = 0, b = 0] = await hire(2);
       const kinds = (await Promise.all([demote(0, a, b), demote(1, b, a)])).map(({ kind }) => kind);
       expect(kinds.sort()).toEqual(['caller is no staff', 'changed']);
       expect(await staffLeft()).toBe(1);
@@ -163,7 +163,7 @@ describe('changes of roles that race', () => {
 
   it('leave exactly one of two staff who both resign', async () => {
     for (let round = 0; round < 100; round += 1) {
-      const [a = '', b = ''] = await hire(2);
+      const [a = 0, b = 0] = await hire(2);
       const kinds = (await Promise.all([demote(0, a, a), demote(1, b, b)])).map(({ kind }) => kind);
       expect(kinds.sort()).toEqual(['changed', 'last staff']);
       expect(await staffLeft()).toBe(1);
@@ -173,14 +173,14 @@ describe('changes of roles that race', () => {
   it('leave somebody of four who demote one another in a ring', async () => {
     for (let round = 0; round < 50; round += 1) {
       const ids = await hire(4);
-      await Promise.all(ids.map((id, index) => demote(index, id, ids[(index + 1) % 4] ?? '')));
+      await Promise.all(ids.map((id, index) => demote(index, id, ids[(index + 1) % 4] ?? 0)));
       expect(await staffLeft()).toBeGreaterThanOrEqual(1);
     }
   });
 
   it('from one version have one winner', async () => {
     for (let round = 0; round < 20; round += 1) {
-      const [boss = '', clerk = ''] = await hire(2);
+      const [boss = 0, clerk = 0] = await hire(2);
       const outcomes = await Promise.all([0, 1, 2, 3].map((store) => demote(store, boss, clerk)));
       expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['changed', 'stale', 'stale', 'stale']);
     }

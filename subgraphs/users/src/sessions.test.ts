@@ -149,7 +149,7 @@ describe('login', () => {
       [hash],
     );
     expect(rows).toHaveLength(1);
-    expect(rows[0].user_id).toBe(id);
+    expect(String(rows[0].user_id)).toBe(id);
     expect(Number(rows[0].days)).toBeCloseTo(30, 2);
     expect(rows[0].line).not.toContain(refreshToken);
   });

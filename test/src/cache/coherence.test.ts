@@ -9,6 +9,7 @@ const OPERATIONS = 10_000;
 /** Without Redis each of them reaches PostgreSQL, and costs several times as much. */
 const OPERATIONS_IN_TROUBLE = 4_000;
 const CALLERS = 12;
+const CREATED = 200;
 // Few, so that readers and writers meet.
 const PRODUCTS = 2;
 
@@ -20,6 +21,9 @@ const ADJUST = `mutation($id: ID!) { adjustStock(id: $id, delta: 1) { ... on Pro
 const UPDATE = `mutation($id: ID!, $v: Int!, $d: String!) {
   updateProduct(id: $id, expectedVersion: $v, input: { description: $d }) {
     ... on Product { ${FIELDS} } ... on VersionConflict { current { ${FIELDS} } } } }`;
+const CREATE =
+  'mutation { createProduct(input: { name: "Cup", price: "1.00", stock: 1 }) { ... on Product { id } } }';
+const GUESS = 'query($a: ID!, $b: ID!) { a: product(id: $a) { id } b: product(id: $b) { id } }';
 
 interface Seen {
   readonly id: string;
@@ -175,6 +179,32 @@ describe('the product cache, with two instances on one Redis and one database', 
     await expectLastEverywhere(catalogue, witness);
     expect((await hits()) - before).toBeGreaterThan(OPERATIONS / 20);
   }, 180_000);
+
+  it('shows a product to all as soon as its creation is answered, also to those who have guessed its id', async () => {
+    const created = new Set<number>();
+    let newest = 0;
+    const create = async (url: string): Promise<void> => {
+      const id = Number((await ask(url, CREATE, {})).createProduct.id);
+      created.add(id);
+      newest = Math.max(newest, id);
+    };
+    await create(pick(urls));
+    const missed = new Set<number>();
+    const isCreating = (): boolean => created.size < CREATED;
+    const creator = (async () => {
+      while (isCreating()) await create(pick(urls));
+    })();
+    const readers = Array.from({ length: CALLERS }, async () => {
+      while (isCreating()) {
+        const [known, next] = [newest, newest + 1];
+        const { a, b } = await ask(pick(urls), GUESS, { a: known, b: next });
+        expect(a).toEqual({ id: String(known) });
+        if (b === null) missed.add(next);
+      }
+    });
+    await Promise.all([creator, ...readers]);
+    expect([...missed].filter((id) => created.has(id)).length).toBeGreaterThan(CREATED / 3);
+  }, 120_000);
 
   it('nor while Redis is killed, comes back empty, and hangs, and is then used again', async () => {
     const catalogue = await stockUp();

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, importJWK } from 'jose';
 import { type Account, Client } from '../support/client.ts';
 import { createForge, forgeries } from '../support/forgeries.ts';
+import { UNKNOWN_ID } from '../support/ids.ts';
 import { staffAccount } from '../support/staff.ts';
 import { type System, startSystem } from '../support/system.ts';
 
@@ -19,7 +20,6 @@ beforeAll(async () => {
 });
 afterAll(() => system?.stop());
 
-const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 const IF_MATCH = { 'if-match': '"1"' };
 const PRODUCT = { name: 'Not to be made', description: null, price: 1, stock: 1 };
 const PASSWORDS = { current_password: 'not looked at', new_password: 'a long enough password 7' };
@@ -29,34 +29,34 @@ const REST_CALLS: [method: string, path: string, body?: unknown, headers?: Recor
   ['PUT', '/profile/password', PASSWORDS],
   ['POST', '/logout/everywhere'],
   ['POST', '/products', PRODUCT],
-  ['PUT', `/products/${ID}`, PRODUCT, IF_MATCH],
-  ['PATCH', `/products/${ID}`, { name: 'x' }, IF_MATCH],
-  ['DELETE', `/products/${ID}`, undefined, IF_MATCH],
-  ['DELETE', `/products/${ID}`],
+  ['PUT', `/products/${UNKNOWN_ID}`, PRODUCT, IF_MATCH],
+  ['PATCH', `/products/${UNKNOWN_ID}`, { name: 'x' }, IF_MATCH],
+  ['DELETE', `/products/${UNKNOWN_ID}`, undefined, IF_MATCH],
+  ['DELETE', `/products/${UNKNOWN_ID}`],
   ['GET', '/orders'],
-  ['POST', '/orders', { product_id: ID, quantity: 1 }],
-  ['GET', `/orders/${ID}`],
-  ['POST', `/orders/${ID}/cancel`, undefined, IF_MATCH],
+  ['POST', '/orders', { product_id: UNKNOWN_ID, quantity: 1 }],
+  ['GET', `/orders/${UNKNOWN_ID}`],
+  ['POST', `/orders/${UNKNOWN_ID}/cancel`, undefined, IF_MATCH],
   ['GET', '/orders?scope=all'],
-  ['POST', `/orders/${ID}/advance`, { status: 'SHIPPED' }, IF_MATCH],
+  ['POST', `/orders/${UNKNOWN_ID}/advance`, { status: 'SHIPPED' }, IF_MATCH],
 ];
 
 const GRAPHQL_CALLS: Record<string, string> = {
   changePassword:
     'mutation { changePassword(input: { currentPassword: "x", newPassword: "y" }) { __typename } }',
   logoutEverywhere: 'mutation { logoutEverywhere }',
-  changeRole: `mutation { changeRole(userId: "${ID}", expectedVersion: 1, role: STAFF) { __typename } }`,
+  changeRole: `mutation { changeRole(userId: "${UNKNOWN_ID}", expectedVersion: 1, role: STAFF) { __typename } }`,
   userByName: 'query { userByName(name: "x") { id } }',
-  order: `query { order(id: "${ID}") { id } }`,
+  order: `query { order(id: "${UNKNOWN_ID}") { id } }`,
   orders: 'query { orders { edges { node { id } } } }',
   createProduct: 'mutation { createProduct(input: { name: "x", price: 1, stock: 1 }) { __typename } }',
-  updateProduct: `mutation { updateProduct(id: "${ID}", expectedVersion: 1, input: { name: "x" }) { __typename } }`,
-  deleteProduct: `mutation { deleteProduct(id: "${ID}", expectedVersion: 1) { __typename } }`,
-  adjustStock: `mutation { adjustStock(id: "${ID}", delta: 1) { __typename } }`,
-  createOrder: `mutation { createOrder(input: { productId: "${ID}", quantity: 1 }) { __typename } }`,
-  cancelOrder: `mutation { cancelOrder(id: "${ID}", expectedVersion: 1) { __typename } }`,
+  updateProduct: `mutation { updateProduct(id: "${UNKNOWN_ID}", expectedVersion: 1, input: { name: "x" }) { __typename } }`,
+  deleteProduct: `mutation { deleteProduct(id: "${UNKNOWN_ID}", expectedVersion: 1) { __typename } }`,
+  adjustStock: `mutation { adjustStock(id: "${UNKNOWN_ID}", delta: 1) { __typename } }`,
+  createOrder: `mutation { createOrder(input: { productId: "${UNKNOWN_ID}", quantity: 1 }) { __typename } }`,
+  cancelOrder: `mutation { cancelOrder(id: "${UNKNOWN_ID}", expectedVersion: 1) { __typename } }`,
   allOrders: 'query { allOrders { edges { node { id } } } }',
-  advanceOrder: `mutation { advanceOrder(id: "${ID}", expectedVersion: 1, status: SHIPPED) { __typename } }`,
+  advanceOrder: `mutation { advanceOrder(id: "${UNKNOWN_ID}", expectedVersion: 1, status: SHIPPED) { __typename } }`,
 };
 
 describe('protected calls', () => {
@@ -96,7 +96,9 @@ describe('protected calls', () => {
       (await client.rest('GET', '/profile', { token: await createForge(system, account)({}) })).status,
     ).toBe(200);
     const staff = await staffAccount(system, client);
-    for (const [method, path, body, headers = {}] of REST_CALLS.filter(([, path]) => path.includes(ID))) {
+    for (const [method, path, body, headers = {}] of REST_CALLS.filter(([, path]) =>
+      path.includes(UNKNOWN_ID),
+    )) {
       expect((await client.rest(method, path, { token: staff.token, body, headers })).status).toBe(404);
     }
   });

@@ -2,10 +2,10 @@
 // /openapi.json besides.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
+import { UNKNOWN_ID } from '../support/ids.ts';
 import { expectProblem } from '../support/problems.ts';
 import { type System, startSystem } from '../support/system.ts';
 
-const MISSING = '01890a5d-ac96-774b-bcce-b302099a8057';
 const FIELDS = { name: 'New', description: null, price: 1, stock: 2 };
 
 let system: System;
@@ -47,7 +47,7 @@ describe('If-None-Match on a write', () => {
       }
     }
     expect(await shown()).toEqual(before);
-    const missing = await send('PUT', `/products/${MISSING}`, { 'if-none-match': '*' }, FIELDS);
+    const missing = await send('PUT', `/products/${UNKNOWN_ID}`, { 'if-none-match': '*' }, FIELDS);
     expectProblem(missing, 404, 'PRODUCT_NOT_FOUND');
   });
 
@@ -98,11 +98,11 @@ describe('a change of no field', () => {
     expectProblem(await send('PATCH', path, {}, {}), 428, 'PRECONDITION_REQUIRED');
     expect(await update(1)).toEqual({ __typename: 'VersionConflict', currentVersion: 2 });
     expectProblem(
-      await send('PATCH', `/products/${MISSING}`, { 'if-match': '*' }, {}),
+      await send('PATCH', `/products/${UNKNOWN_ID}`, { 'if-match': '*' }, {}),
       404,
       'PRODUCT_NOT_FOUND',
     );
-    expect((await update(1, false, MISSING)).__typename).toBe('ProductNotFound');
+    expect((await update(1, false, UNKNOWN_ID)).__typename).toBe('ProductNotFound');
     await send('DELETE', path, {});
     expect((await send('PATCH', path, { 'if-match': '*' }, {})).status).toBe(404);
     const anonymous = await client.rest('PATCH', path, { headers: { 'if-match': '*' }, body: {} });

@@ -13,7 +13,7 @@ interface Line {
   readonly operation?: string;
   readonly status?: number;
   readonly ms?: number;
-  readonly userId?: string;
+  readonly userId?: number;
 }
 
 let system: System;
@@ -111,7 +111,7 @@ describe('the log', () => {
     );
     expect(new Set(trace.map(({ service }) => service))).toEqual(new Set(['gateway', 'users', 'orders']));
     for (const line of trace) {
-      expect(line).toMatchObject({ level: 'info', msg: 'request', status: 200, userId: account.id });
+      expect(line).toMatchObject({ level: 'info', msg: 'request', status: 200, userId: Number(account.id) });
       expect(line.operation).toContain('Mine');
       expect(line.ms).toBeGreaterThan(0);
       expect(new Date(line.time).getTime()).toBeGreaterThan(Date.now() - 60_000);

@@ -47,7 +47,7 @@ describe('the order by name', () => {
   });
 
   it('refuses a cursor of the order before, in which it stood elsewhere', async () => {
-    const key = ['products:NAME_ASC', 'Kettle', crypto.randomUUID()];
+    const key = ['products:NAME_ASC', 'Kettle', '1'];
     const cursor = Buffer.from(JSON.stringify(key)).toString('base64url');
     const reply = await client.rest('GET', `/products?sort=name_asc&cursor=${cursor}`);
     expectProblem(reply, 400, 'INVALID_INPUT');

@@ -1,6 +1,7 @@
 // The REST contract: orders. The client holds every reply to /openapi.json besides.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
+import { UNKNOWN_ID } from '../support/ids.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
 import { type System, startSystem } from '../support/system.ts';
 
@@ -14,8 +15,6 @@ beforeAll(async () => {
   account = await client.account();
 });
 afterAll(() => system?.stop());
-
-const MISSING = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 describe('orders', () => {
   const place = (body: unknown, headers: Record<string, string> = {}) =>
@@ -51,11 +50,16 @@ describe('orders', () => {
     const short = await place({ product_id: product.id, quantity: 2 });
     expectProblem(short, 409, 'OUT_OF_STOCK');
     expect(short.body.available).toBe(1);
-    expectProblem(await place({ product_id: MISSING, quantity: 1 }), 404, 'PRODUCT_NOT_FOUND');
+    expectProblem(await place({ product_id: UNKNOWN_ID, quantity: 1 }), 404, 'PRODUCT_NOT_FOUND');
     const invalid = await place({ product_id: product.id, quantity: 0 });
     expect(invalid.status).toBe(400);
     expect(fieldsOf(invalid.body)).toEqual(['quantity']);
-    const priced = await place({ product_id: product.id, quantity: 1, total_price: 0.01, user_id: MISSING });
+    const priced = await place({
+      product_id: product.id,
+      quantity: 1,
+      total_price: 0.01,
+      user_id: UNKNOWN_ID,
+    });
     expect(priced.status).toBe(400);
     expect(fieldsOf(priced.body)).toEqual(['total_price', 'user_id']);
   });
@@ -148,7 +152,7 @@ describe('orders', () => {
     expect(cancelled.status).toBe(200);
     expect(cancelled.body).toMatchObject({ status: 'CANCELLED', version: 3 });
     expectProblem(await cancel({ 'if-match': '"3"' }), 409, 'ORDER_NOT_CANCELLABLE');
-    const missing = await client.rest('POST', `/orders/${MISSING}/cancel`, {
+    const missing = await client.rest('POST', `/orders/${UNKNOWN_ID}/cancel`, {
       token: account.token,
       headers: { 'if-match': '"1"' },
     });

@@ -1,6 +1,7 @@
 // The REST contract: the catalogue. The client holds every reply to /openapi.json besides.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, uniqueName } from '../support/client.ts';
+import { UNKNOWN_ID } from '../support/ids.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
 import { type System, startSystem } from '../support/system.ts';
 
@@ -14,8 +15,6 @@ beforeAll(async () => {
   account = await client.account();
 });
 afterAll(() => system?.stop());
-
-const MISSING = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 describe('products', () => {
   it('POST /products makes one, with Location and ETag, price as number or string', async () => {
@@ -67,7 +66,7 @@ describe('products', () => {
     expect(
       (await client.rest('GET', `/products/${product.id}`, { headers: { 'if-none-match': '"2"' } })).status,
     ).toBe(200);
-    for (const id of [MISSING, 'not-an-id', '1'])
+    for (const id of [UNKNOWN_ID, 'not-an-id', '1'])
       expectProblem(await client.rest('GET', `/products/${id}`), 404, 'PRODUCT_NOT_FOUND');
   });
 
@@ -164,7 +163,7 @@ describe('products', () => {
       body: { name: 'x' },
     });
     expect(partial.status).toBe(400);
-    const missing = await client.rest('PUT', `/products/${MISSING}`, {
+    const missing = await client.rest('PUT', `/products/${UNKNOWN_ID}`, {
       token: account.token,
       headers: { 'if-match': '"1"' },
       body,

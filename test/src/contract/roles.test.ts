@@ -1,6 +1,7 @@
 // The GraphQL contract: roles, as anonymous, as a customer and as staff, through the gateway.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, secretsUsed } from '../support/client.ts';
+import { UNKNOWN_ID } from '../support/ids.ts';
 import { inspect } from '../support/invariants.ts';
 import { type System, startSystem } from '../support/system.ts';
 
@@ -14,7 +15,6 @@ beforeAll(async () => {
 afterAll(() => system?.stop());
 
 /** An id that nothing has. */
-const NOBODY = '01890a5d-ac96-774b-bcce-b302099a8057';
 const PROBLEM = '... on Problem { code message }';
 
 describe('accounts', () => {
@@ -62,7 +62,7 @@ describe('accounts', () => {
       __typename: 'LastStaff',
       code: 'LAST_STAFF',
     });
-    expect((await change(token, NOBODY, 1, 'STAFF')).data.changeRole).toMatchObject({
+    expect((await change(token, UNKNOWN_ID, 1, 'STAFF')).data.changeRole).toMatchObject({
       __typename: 'UserNotFound',
       code: 'USER_NOT_FOUND',
     });

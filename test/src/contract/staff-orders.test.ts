@@ -1,6 +1,7 @@
 // What staff do with orders, by GraphQL and REST, and that nobody else can.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
+import { UNKNOWN_ID } from '../support/ids.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
 import { staffAccount } from '../support/staff.ts';
 import { type System, startSystem } from '../support/system.ts';
@@ -21,8 +22,6 @@ beforeAll(async () => {
   ]);
 });
 afterAll(() => system?.stop());
-
-const MISSING = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 let orderId: string;
 const place = async (account: Account): Promise<string> => {
@@ -93,7 +92,7 @@ describe('advanceOrder', () => {
       code: 'ORDER_NOT_ADVANCEABLE',
       current: { status: 'CONFIRMED', version: 2 },
     });
-    for (const id of [MISSING, 'nonsense'])
+    for (const id of [UNKNOWN_ID, 'nonsense'])
       expect(await advance(1, 'SHIPPED', id)).toEqual({
         __typename: 'OrderNotFound',
         code: 'ORDER_NOT_FOUND',
@@ -149,7 +148,7 @@ describe('POST /orders/{id}/advance', () => {
     expect(early.headers.get('etag')).toBe('"2"');
     for (const tag of ['"1"', '*'])
       expectProblem(
-        await advance({ 'if-match': tag }, { status: 'SHIPPED' }, MISSING),
+        await advance({ 'if-match': tag }, { status: 'SHIPPED' }, UNKNOWN_ID),
         404,
         'ORDER_NOT_FOUND',
       );
@@ -202,7 +201,7 @@ describe('the orders of everybody', () => {
     expect(await ids({ userId: stranger.id, status: 'SHIPPED' })).toContain(theirs);
     expect(await ids({ userId: owner.id, first: 1 })).toEqual([orderId]);
     expect(await ids({ userId: owner.id })).not.toContain(theirs);
-    for (const userId of [MISSING, 'nonsense']) expect(await ids({ userId })).toEqual([]);
+    for (const userId of [UNKNOWN_ID, 'nonsense']) expect(await ids({ userId })).toEqual([]);
   });
 
   it('are on REST with scope=all, by Link, with the same filters', async () => {

@@ -3,6 +3,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually } from '../support/client.ts';
+import { UNKNOWN_ID } from '../support/ids.ts';
 import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
@@ -54,7 +55,7 @@ const graphql = (query: string): [string, RequestInit] => [
 const reads = (): [string, RequestInit][] => [
   [`/products?search=${crypto.randomUUID()}`, {}],
   ['/products?sort=name_asc&limit=7', {}],
-  [`/products/${crypto.randomUUID()}`, {}],
+  [`/products/${UNKNOWN_ID}`, {}],
   graphql(`{ products(first: 3, filter: { search: "${crypto.randomUUID()}" }) { edges { cursor } } }`),
 ];
 

@@ -2,6 +2,7 @@
 import type { ProcessName } from '@holdfast/scripts/services';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
+import { UNKNOWN_ID } from '../support/ids.ts';
 import { inspect } from '../support/invariants.ts';
 import { growth, scrape, sumOf } from '../support/metrics.ts';
 import { type System, startSystem } from '../support/system.ts';
@@ -27,7 +28,7 @@ describe('http_request_duration_seconds', () => {
     const { id } = await client.product(account.token);
     const grown = await growth(at('gateway'), async () => {
       await client.rest('GET', `/products/${id}`);
-      await client.rest('GET', `/products/${crypto.randomUUID()}`);
+      await client.rest('GET', `/products/${UNKNOWN_ID}`);
       await asUser('{ me { id } }');
     });
     expect(grown(count, { route: '/products/{id}', method: 'GET', status: '200' })).toBe(1);

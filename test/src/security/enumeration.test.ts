@@ -124,7 +124,16 @@ describe('a registration', () => {
     expect(username.body).toMatchObject({ code: 'USERNAME_TAKEN' });
     const email = await taken.email().call();
     expect(email.body).toMatchObject({ code: 'EMAIL_TAKEN' });
-    for (const { text } of [username, email]) expect(text).not.toContain(account.id);
+    for (const { body } of [username, email])
+      expect(Object.keys(body).sort()).toEqual([
+        'code',
+        'detail',
+        'instance',
+        'request_id',
+        'status',
+        'title',
+        'type',
+      ]);
   });
 
   it(`takes as long for a taken username as for a taken address, over ${PAIRS} pairs`, async () => {

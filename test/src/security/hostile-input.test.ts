@@ -89,7 +89,7 @@ describe('every place that takes a text', () => {
     '" OR ""="',
     "x'); DELETE FROM orders.orders; --",
     "\\'; SELECT pg_sleep(10); --",
-    '$1::uuid',
+    '$1::int',
     '1 UNION SELECT password_hash FROM users.users',
     '%27%20OR%201=1',
     '{{7*7}}<%= 7*7 %>#{7*7}',

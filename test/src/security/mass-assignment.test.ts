@@ -1,11 +1,10 @@
 // Members that are not the client's to set: refused by name, or left alone where a whole representation comes back.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, uniqueName } from '../support/client.ts';
+import { UNKNOWN_ID } from '../support/ids.ts';
 import { inspect } from '../support/invariants.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
 import { type System, startSystem } from '../support/system.ts';
-
-const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 let system: System;
 let client: Client;
@@ -32,7 +31,7 @@ const newAccount = () => {
 };
 
 const OF_A_USER = {
-  id: ID,
+  id: UNKNOWN_ID,
   role: 'STAFF',
   version: 99,
   created_at: '2000-01-01T00:00:00Z',
@@ -40,12 +39,18 @@ const OF_A_USER = {
   passwordHash: '$argon2id$',
   isCaller: true,
 };
-const OF_A_PRODUCT = { archived_at: null, archivedAt: null, content_version: 99, user_id: ID, owner: ID };
-const READ_ONLY_OF_A_PRODUCT = { id: ID, version: 99, created_at: '2000-01-01T00:00:00Z' };
+const OF_A_PRODUCT = {
+  archived_at: null,
+  archivedAt: null,
+  content_version: 99,
+  user_id: UNKNOWN_ID,
+  owner: UNKNOWN_ID,
+};
+const READ_ONLY_OF_A_PRODUCT = { id: UNKNOWN_ID, version: 99, created_at: '2000-01-01T00:00:00Z' };
 const OF_AN_ORDER = {
-  id: ID,
-  user_id: ID,
-  userId: ID,
+  id: UNKNOWN_ID,
+  user_id: UNKNOWN_ID,
+  userId: UNKNOWN_ID,
   status: 'DELIVERED',
   version: 99,
   unit_price: 0.01,
@@ -64,7 +69,7 @@ describe('a REST body', () => {
       () => ({ name: 'A', description: null, price: 1, stock: 1 }),
       { ...OF_A_PRODUCT, ...READ_ONLY_OF_A_PRODUCT },
     ],
-    ['POST', '/orders', () => ({ product_id: ID, quantity: 1 }), OF_AN_ORDER],
+    ['POST', '/orders', () => ({ product_id: UNKNOWN_ID, quantity: 1 }), OF_AN_ORDER],
   ])(
     '%s %s is refused, each member that does not belong there by its name',
     async (method, path, good, more) => {
@@ -131,7 +136,7 @@ describe('a GraphQL input', () => {
       () => ({ name: 'A', price: '1', stock: 1 }),
       { ...OF_A_PRODUCT, ...READ_ONLY_OF_A_PRODUCT },
     ],
-    ['createOrder', 'CreateOrderInput', () => ({ productId: ID, quantity: 1 }), OF_AN_ORDER],
+    ['createOrder', 'CreateOrderInput', () => ({ productId: UNKNOWN_ID, quantity: 1 }), OF_AN_ORDER],
   ];
   const literal = (input: object) =>
     `{ ${Object.entries(input)
@@ -169,7 +174,7 @@ describe('a GraphQL input', () => {
   it('has no argument beside it for what is not the caller’s', async () => {
     for (const argument of ['userId', 'unitPrice', 'role', 'as']) {
       const { errors } = await client.graphql(
-        `mutation { createOrder(input: { productId: "${ID}", quantity: 1 }, ${argument}: "x") { __typename } }`,
+        `mutation { createOrder(input: { productId: "${UNKNOWN_ID}", quantity: 1 }, ${argument}: "x") { __typename } }`,
         {},
         account.token,
       );

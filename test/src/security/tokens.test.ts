@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { forgeries } from '../support/forgeries.ts';
+import { UNKNOWN_ID } from '../support/ids.ts';
 import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
 import { askSubgraph } from '../support/subgraph.ts';
 import { type Subgraph, type System, startSystem } from '../support/system.ts';
@@ -37,7 +38,7 @@ afterAll(async () => {
 
 const PROTECTED: Record<Subgraph, string> = {
   users: '{ me { id } }',
-  products: 'mutation { adjustStock(id: "01890a5d-ac96-774b-bcce-b302099a8057", delta: 1) { __typename } }',
+  products: `mutation { adjustStock(id: "${UNKNOWN_ID}", delta: 1) { __typename } }`,
   orders: '{ orders { edges { node { id } } } }',
 };
 

@@ -28,6 +28,7 @@ export interface GraphQLReply {
 }
 
 export interface Account {
+  /** As GraphQL has it, a decimal string; the product's of `product` too. REST takes it, and shows a number. */
   readonly id: string;
   readonly username: string;
   readonly password: string;
@@ -100,7 +101,12 @@ export class Client {
     });
     if (registered.status !== 201)
       throw new Error(`register answered ${registered.status}: ${registered.text}`);
-    return { id: registered.body.id, username: name, password, token: await this.signIn(name, password) };
+    return {
+      id: String(registered.body.id),
+      username: name,
+      password,
+      token: await this.signIn(name, password),
+    };
   }
 
   /** An access token. */
@@ -111,17 +117,17 @@ export class Client {
     return login.body.token;
   }
 
-  /** A new product, as REST shows it. */
+  /** A new product, as REST shows it but for its id. */
   async product(
     token: string,
     fields: Partial<{ name: string; description: string; price: number; stock: number }> = {},
-  ) {
+  ): Promise<{ id: string; version: number; stock: number; price: number; name: string }> {
     const created = await this.rest('POST', '/products', {
       token,
       body: { name: 'A thing', description: 'For a test.', price: 19.99, stock: 10, ...fields },
     });
     if (created.status !== 201) throw new Error(`POST /products answered ${created.status}: ${created.text}`);
-    return created.body as { id: string; version: number; stock: number; price: number; name: string };
+    return { ...created.body, id: String(created.body.id) };
   }
 }
 

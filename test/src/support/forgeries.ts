@@ -2,6 +2,7 @@
 import { createHmac, createPublicKey, randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTHeaderParameters, SignJWT } from 'jose';
 import type { Account } from './client.ts';
+import { UNKNOWN_ID } from './ids.ts';
 import type { System } from './system.ts';
 
 export interface Forgery {
@@ -105,7 +106,7 @@ function bent(token: string): Record<string, string> {
     'a token with its last signature bytes changed':
       token.slice(0, -6) + (signature.endsWith('AAAAAA') ? 'BBBBBB' : 'AAAAAA'),
     'a token whose role was changed': `${head}.${encoded({ ...payload, role: 'STAFF' })}.${signature}`,
-    'a token whose subject was changed': `${head}.${encoded({ ...payload, sub: randomUUID() })}.${signature}`,
+    'a token whose subject was changed': `${head}.${encoded({ ...payload, sub: UNKNOWN_ID })}.${signature}`,
     'a token whose expiry was changed': `${head}.${encoded({ ...payload, exp: 9_999_999_999 })}.${signature}`,
     'a token without its signature': `${head}.${claims}.`,
     'a token with a signature of zeros': `${head}.${claims}.${'A'.repeat(86)}`,
@@ -140,6 +141,9 @@ export async function forgeries(
     'a token without an expiry': await forge({ without: 'exp' }),
     'a token without a role': await forge({ without: 'role' }),
     'a token without a subject': await forge({ without: 'sub' }),
+    'a token whose subject is no id': await forge({ claims: { sub: `0${account.id}` } }),
+    'a token whose subject is a number': await forge({ claims: { sub: Number(account.id) } }),
+    'a token whose subject is above all ids': await forge({ claims: { sub: '2147483648' } }),
     'a token without an id': await forge({ without: 'jti' }),
     'a token with a role that there is not': await forge({ claims: { role: 'ADMIN' } }),
     'a token with a list of roles': await forge({ claims: { role: ['STAFF'] } }),

@@ -9,7 +9,7 @@ import {
 
 /** A client's key and the SHA-256 of the request that came with it. */
 export interface Idempotency {
-  readonly userId: string;
+  readonly userId: number;
   readonly key: string;
   readonly hash: Buffer;
 }

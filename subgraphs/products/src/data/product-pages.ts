@@ -24,30 +24,33 @@ export interface ProductPageQuery {
   readonly limit: number;
 }
 
-/** Ids are UUIDv7: their order is the order of age. */
+/**
+ * The order of ids is the order of age, nearly: ids are given before the insert commits, so a product with a smaller id may
+ * appear after one with a larger id.
+ */
 const ORDERS: Record<
   ProductOrder,
   { columns: string[]; types: string[]; direction: 'ASC' | 'DESC'; keyOf: (p: Product) => string[] }
 > = {
-  NEWEST: { columns: ['id'], types: ['uuid'], direction: 'DESC', keyOf: (p) => [p.id] },
-  OLDEST: { columns: ['id'], types: ['uuid'], direction: 'ASC', keyOf: (p) => [p.id] },
+  NEWEST: { columns: ['id'], types: ['int'], direction: 'DESC', keyOf: (p) => [String(p.id)] },
+  OLDEST: { columns: ['id'], types: ['int'], direction: 'ASC', keyOf: (p) => [String(p.id)] },
   PRICE_ASC: {
     columns: ['price', 'id'],
-    types: ['numeric', 'uuid'],
+    types: ['numeric', 'int'],
     direction: 'ASC',
-    keyOf: (p) => [p.price, p.id],
+    keyOf: (p) => [p.price, String(p.id)],
   },
   PRICE_DESC: {
     columns: ['price', 'id'],
-    types: ['numeric', 'uuid'],
+    types: ['numeric', 'int'],
     direction: 'DESC',
-    keyOf: (p) => [p.price, p.id],
+    keyOf: (p) => [p.price, String(p.id)],
   },
   NAME_ASC: {
     columns: ['name', 'id'],
-    types: ['text', 'uuid'],
+    types: ['text', 'int'],
     direction: 'ASC',
-    keyOf: (p) => [p.name, p.id],
+    keyOf: (p) => [p.name, String(p.id)],
   },
 };
 

@@ -69,7 +69,7 @@ afterAll(async () => {
 describe('pages of a search', () => {
   /** Ids in order, by the plainest statement there is. */
   async function expected({ words, phrases, excluded }: SearchTerms, order: ProductOrder, filter = 'true') {
-    const { rows } = await client.query<{ id: string }>(
+    const { rows } = await client.query<{ id: number }>(
       `SELECT id FROM products.products WHERE archived_at IS NULL AND ${filter}
           AND search @@ products.search_query($1, $2, $3) ORDER BY ${SORTED[order]}`,
       [words, phrases, excluded],
@@ -78,7 +78,7 @@ describe('pages of a search', () => {
   }
 
   async function walk(query: Omit<ProductPageQuery, 'after'>, pages: number) {
-    const ids: string[] = [];
+    const ids: number[] = [];
     let after: string[] | undefined;
     for (let page = 0; page < pages; page += 1) {
       const rows = await selectProductPage(client, { ...query, after });

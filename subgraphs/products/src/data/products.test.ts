@@ -1,11 +1,10 @@
 // The statements that create a product and change its stock once for each key, each against another connection that is
 // in its way.
-import { randomUUID } from 'node:crypto';
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { createReads } from '@holdfast/platform/reads';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { NO_CACHE } from './cache/product-cache.ts';
+import { NO_CACHE, type ProductCache } from './cache/product-cache.ts';
 import { type Idempotency, sweepKeys } from './idempotency-keys.ts';
 import { createProductTable, type ProductTable } from './products.ts';
 
@@ -39,7 +38,7 @@ afterEach(async () => {
 
 const MAX_STOCK = 100;
 const KETTLE = { name: 'Kettle', description: null, price: '10.00', stock: 5 };
-const userId = randomUUID();
+const userId = 7;
 const withKey = (key: string, user = userId): Idempotency => ({
   userId: user,
   key,
@@ -50,9 +49,9 @@ const rowsOf = async (sql: string): Promise<unknown[]> => (await admin.query(sql
 const products = () => rowsOf('SELECT stock, version FROM products.products ORDER BY id');
 const keys = () => rowsOf('SELECT key FROM products.idempotency_keys ORDER BY key');
 
-async function create(stock = 5): Promise<string> {
+async function create(stock = 5): Promise<number> {
   const product = await first.table.insert({ ...KETTLE, stock }, undefined);
-  return product?.id ?? '';
+  return product?.id ?? 0;
 }
 
 /** Begins `blocked` while the first connection is in a transaction, and ends that once `blocked` waits for it. */
@@ -89,7 +88,7 @@ describe('a new product', () => {
   it('is another one for another key, for another user and without a key', async () => {
     await first.table.insert(KETTLE, withKey('k'));
     await first.table.insert(KETTLE, withKey('l'));
-    await first.table.insert(KETTLE, withKey('k', randomUUID()));
+    await first.table.insert(KETTLE, withKey('k', 8));
     await first.table.insert(KETTLE, undefined);
     await first.table.insert(KETTLE, undefined);
     expect(await products()).toHaveLength(5);
@@ -112,6 +111,20 @@ describe('a new product', () => {
       'ROLLBACK',
     );
     expect((await second.table.byKey(userId, 'k'))?.product).toEqual(late);
+    expect(await products()).toHaveLength(1);
+  });
+
+  it('is fenced in the cache before its row exists', async () => {
+    const seen: unknown[] = [];
+    const cache: ProductCache = {
+      ...NO_CACHE,
+      write: async (id, work) => {
+        seen.push(id, await products());
+        return work();
+      },
+    };
+    const created = await createProductTable(second.pool, cache, () => second.pool).insert(KETTLE, undefined);
+    expect(seen).toEqual([created?.id, []]);
     expect(await products()).toHaveLength(1);
   });
 
@@ -161,7 +174,7 @@ describe('a change of stock', () => {
     const id = await create(1);
     expect(await first.table.adjustStock(id, -2, MAX_STOCK, withKey('k'))).toBeUndefined();
     expect(await first.table.adjustStock(id, 1_000, MAX_STOCK, withKey('k'))).toBeUndefined();
-    expect(await first.table.adjustStock(randomUUID(), 1, MAX_STOCK, withKey('k'))).toBeUndefined();
+    expect(await first.table.adjustStock(2_147_483_647, 1, MAX_STOCK, withKey('k'))).toBeUndefined();
     expect(await keys()).toEqual([]);
     await first.table.adjustStock(id, 1, MAX_STOCK, undefined);
     expect(await first.table.adjustStock(id, -2, MAX_STOCK, withKey('k'))).toMatchObject({ stock: 0 });

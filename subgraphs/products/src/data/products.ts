@@ -3,7 +3,6 @@ import type { Product as ProductModel } from '@holdfast/database';
 import { type Statement, statement } from '@holdfast/platform/database';
 import type { Reads } from '@holdfast/platform/reads';
 import type pg from 'pg';
-import { v7 as uuidv7 } from 'uuid';
 import type { ProductCache } from './cache/product-cache.ts';
 import { type Idempotency, isKeyUsed } from './idempotency-keys.ts';
 import { type ProductPageQuery, pageKey, selectProductPage } from './product-pages.ts';
@@ -31,22 +30,28 @@ export const PRODUCT_COLUMNS = `products.id, products.name, products.description
   products.version, products.content_version AS "contentVersion", products.archived_at AS "archivedAt",
   products.created_at AS "createdAt", products.updated_at AS "updatedAt"`;
 
-const selectByIds: Statement<[ids: string[]], Product> = statement(
+const selectByIds: Statement<[ids: number[]], Product> = statement(
   'products_by_ids',
-  `SELECT ${PRODUCT_COLUMNS} FROM products.products WHERE id = ANY($1::uuid[])`,
+  `SELECT ${PRODUCT_COLUMNS} FROM products.products WHERE id = ANY($1::int[])`,
 );
 
-type KeyParameters = [userId: string | null, key: string | null, hash: Buffer | null];
+/** Ids come from the sequence before the row, because the cache must be fenced before the row exists. */
+const nextId: Statement<[], { readonly id: number }> = statement(
+  'products_next_id',
+  `SELECT nextval('products.products_id_seq')::int AS id`,
+);
+
+type KeyParameters = [userId: number | null, key: string | null, hash: Buffer | null];
 
 /** No row when the user has used the key before. A second statement with the key waits for the first. */
 const insertOnce: Statement<
-  [id: string, name: string, description: string | null, price: string, stock: number, ...KeyParameters],
+  [id: number, name: string, description: string | null, price: string, stock: number, ...KeyParameters],
   Product
 > = statement(
   'products_insert',
   `WITH first_use AS (
      INSERT INTO products.idempotency_keys (user_id, key, request_hash, product_id)
-     SELECT $6::uuid, $7::text, $8::bytea, $1::uuid WHERE $7 IS NOT NULL
+     SELECT $6::int, $7::text, $8::bytea, $1::int WHERE $7 IS NOT NULL
      ON CONFLICT (user_id, key) DO NOTHING
      RETURNING product_id
    )
@@ -55,7 +60,7 @@ const insertOnce: Statement<
 RETURNING ${PRODUCT_COLUMNS}`,
 );
 
-const selectByKey: Statement<[userId: string, key: string], Product & { readonly requestHash: Buffer }> =
+const selectByKey: Statement<[userId: number, key: string], Product & { readonly requestHash: Buffer }> =
   statement(
     'products_by_idempotency_key',
     `SELECT used.request_hash AS "requestHash", ${PRODUCT_COLUMNS}
@@ -63,10 +68,7 @@ const selectByKey: Statement<[userId: string, key: string], Product & { readonly
       WHERE used.user_id = $1 AND used.key = $2`,
   );
 
-type UpdateParameters = [
-  id: string,
-  expectedVersion: number,
-  exact: boolean,
+type ChangeParameters = [
   name: string | null,
   setsDescription: boolean,
   description: string | null,
@@ -83,7 +85,10 @@ const GUARD = `id = $1 AND archived_at IS NULL
       AND (version = $2 OR (NOT $3 AND content_version <= $2 AND $2 <= version))`;
 
 /** Compare-and-swap. */
-const updateGuarded: Statement<UpdateParameters, Product> = statement(
+const updateGuarded: Statement<
+  [id: number, expectedVersion: number, exact: boolean, ...ChangeParameters],
+  Product
+> = statement(
   'products_update',
   `UPDATE products.products
       SET name = coalesce($4, name),
@@ -98,12 +103,12 @@ RETURNING ${PRODUCT_COLUMNS}`,
 );
 
 /** What an update finds that changes nothing. */
-const selectGuarded: Statement<[id: string, expectedVersion: number, exact: boolean], Product> = statement(
+const selectGuarded: Statement<[id: number, expectedVersion: number, exact: boolean], Product> = statement(
   'products_guarded',
   `SELECT ${PRODUCT_COLUMNS} FROM products.products WHERE ${GUARD}`,
 );
 
-const archiveGuarded: Statement<[id: string, expectedVersion: number], Product> = statement(
+const archiveGuarded: Statement<[id: number, expectedVersion: number], Product> = statement(
   'products_archive',
   `UPDATE products.products
       SET archived_at = now(), version = version + 1, updated_at = now()
@@ -117,14 +122,14 @@ RETURNING ${PRODUCT_COLUMNS}`,
  * The guards come first and the key after them, because a change that they refuse leaves the key unused. Of two that
  * carry one key at once, the second waits for the row, then breaks the primary key of the keys, which undoes its change.
  */
-const adjustOnce: Statement<[id: string, delta: number, maxStock: number, ...KeyParameters], Product> =
+const adjustOnce: Statement<[id: number, delta: number, maxStock: number, ...KeyParameters], Product> =
   statement(
     'products_adjust_stock',
     `WITH adjusted AS (
        UPDATE products.products
           SET stock = stock + $2, version = version + 1, updated_at = now()
         WHERE id = $1 AND archived_at IS NULL AND stock::bigint + $2 BETWEEN 0 AND greatest($3, stock)
-          AND NOT EXISTS (SELECT FROM products.idempotency_keys WHERE user_id = $4::uuid AND key = $5::text)
+          AND NOT EXISTS (SELECT FROM products.idempotency_keys WHERE user_id = $4::int AND key = $5::text)
        RETURNING ${PRODUCT_COLUMNS}
      ), key_use AS (
        INSERT INTO products.idempotency_keys (user_id, key, request_hash, product_id)
@@ -135,28 +140,28 @@ const adjustOnce: Statement<[id: string, delta: number, maxStock: number, ...Key
 
 /** What the domain asks of the table. Pages show no archived products. A read ends when its `caller` is gone. */
 export interface ProductTable {
-  byIds(ids: readonly string[], caller?: AbortSignal): Promise<Product[]>;
+  byIds(ids: readonly number[], caller?: AbortSignal): Promise<Product[]>;
   /** As PostgreSQL has them at this moment, past the cache: for what decides something. Archived ones included. */
-  stored(ids: readonly string[], caller?: AbortSignal): Promise<Product[]>;
+  stored(ids: readonly number[], caller?: AbortSignal): Promise<Product[]>;
   page(query: ProductPageQuery, caller: AbortSignal): Promise<Product[]>;
   /** Undefined when the key was used before. */
   insert(product: NewProduct, idempotency: Idempotency | undefined): Promise<Product | undefined>;
   /** What was done under the user's key, from the database and not from the cache. */
-  byKey(userId: string, key: string): Promise<KeyUse | undefined>;
+  byKey(userId: number, key: string): Promise<KeyUse | undefined>;
   /** The product, by the guard of `update` and past the cache; undefined when the guard did not hold. */
-  unchanged(id: string, expectedVersion: number, exact: boolean): Promise<Product | undefined>;
+  unchanged(id: number, expectedVersion: number, exact: boolean): Promise<Product | undefined>;
   /** Undefined when the guard did not hold: no such product, or another version. */
   update(
-    id: string,
+    id: number,
     expectedVersion: number,
     exact: boolean,
     change: ProductChange,
   ): Promise<Product | undefined>;
   /** Undefined when the guard did not hold. */
-  archive(id: string, expectedVersion: number): Promise<Product | undefined>;
+  archive(id: number, expectedVersion: number): Promise<Product | undefined>;
   /** Undefined when there is no such product, the stock would go below 0 or be raised above `maxStock`, or the key was used before. */
   adjustStock(
-    id: string,
+    id: number,
     delta: number,
     maxStock: number,
     idempotency: Idempotency | undefined,
@@ -192,8 +197,9 @@ export function createProductTable(
       cache.byIds(ids, (absent) => selectByIds(reads(caller), [...absent])),
     stored,
     page: (query, caller) => cache.page(pageKey(query), () => selectProductPage(reads(caller), query)),
-    insert: ({ name, description, price, stock }, idempotency) => {
-      const id = uuidv7();
+    insert: async ({ name, description, price, stock }, idempotency) => {
+      const id = (await nextId(writes))[0]?.id;
+      if (id === undefined) throw new Error('the sequence of ids gave none');
       const key = keyParameters(idempotency);
       return cache.write(
         id,
@@ -211,7 +217,7 @@ export function createProductTable(
     update: (id, expectedVersion, exact, change) =>
       cache.write(
         id,
-        async () => (await updateGuarded(writes, ...updateParameters(id, expectedVersion, exact, change)))[0],
+        async () => (await updateGuarded(writes, id, expectedVersion, exact, ...changeParameters(change)))[0],
       ),
     archive: (id, expectedVersion) =>
       cache.write(id, async () => (await archiveGuarded(writes, id, expectedVersion))[0]),
@@ -227,23 +233,8 @@ export function createProductTable(
   };
 }
 
-function updateParameters(
-  id: string,
-  expectedVersion: number,
-  exact: boolean,
-  { name, description, price, stock }: ProductChange,
-): UpdateParameters {
-  const editsContent = name !== undefined || description !== undefined || price !== undefined;
+function changeParameters({ name, description, price, stock }: ProductChange): ChangeParameters {
   const setsDescription = description !== undefined;
-  return [
-    id,
-    expectedVersion,
-    exact,
-    name ?? null,
-    setsDescription,
-    description ?? null,
-    price ?? null,
-    stock ?? null,
-    editsContent,
-  ];
+  const editsContent = name !== undefined || setsDescription || price !== undefined;
+  return [name ?? null, setsDescription, description ?? null, price ?? null, stock ?? null, editsContent];
 }

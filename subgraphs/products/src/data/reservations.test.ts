@@ -13,7 +13,7 @@ let database: TestDatabase;
 let admin: pg.Client;
 let first: pg.Client;
 let second: pg.Client;
-let productId: string;
+let productId: number;
 
 beforeEach(async () => {
   database = await createTestDatabase();
@@ -31,14 +31,21 @@ afterEach(async () => {
   await database.drop();
 });
 
-const reserveStock = (on: pg.Client, orderId: string, product: string, quantity: number): Promise<void> =>
+let orders = 0;
+/** An id that no order of this file has had; BIGINT, so above what an INTEGER holds. */
+const nextOrder = (): number => {
+  orders += 1;
+  return 3_000_000_000 + orders;
+};
+
+const reserveStock = (on: pg.Client, orderId: number, product: number, quantity: number): Promise<void> =>
   createReservations(on, NO_CACHE).reserve(orderId, product, quantity);
-const releaseStock = (on: pg.Client, orderId: string): Promise<void> =>
+const releaseStock = (on: pg.Client, orderId: number): Promise<void> =>
   createReservations(on, NO_CACHE).release(orderId, productId);
 
 const stock = async (): Promise<number> =>
   (await admin.query('SELECT stock FROM products.products WHERE id = $1', [productId])).rows[0].stock;
-const statusOf = async (orderId: string): Promise<string | undefined> =>
+const statusOf = async (orderId: number): Promise<string | undefined> =>
   (await admin.query('SELECT status FROM products.reservations WHERE order_id = $1', [orderId])).rows[0]
     ?.status;
 const settlements = async (): Promise<number> =>
@@ -68,14 +75,14 @@ async function whileFirstHolds(
 
 describe('reserving', () => {
   it('takes the units once when a job runs again', async () => {
-    const order = crypto.randomUUID();
+    const order = nextOrder();
     await reserveStock(first, order, productId, 2);
     await reserveStock(first, order, productId, 2);
     expect([await stock(), await statusOf(order), await settlements()]).toEqual([3, 'HELD', 1]);
   });
 
   it('takes them once when a job runs twice at the same time: the second fails, and finds it done when it is retried', async () => {
-    const order = crypto.randomUUID();
+    const order = nextOrder();
     const error = await whileFirstHolds(
       () => reserveStock(first, order, productId, 2),
       () => reserveStock(second, order, productId, 2),
@@ -87,9 +94,9 @@ describe('reserving', () => {
   });
 
   it('refuses what a sale that was faster has left too little of, and says how much that is', async () => {
-    const order = crypto.randomUUID();
+    const order = nextOrder();
     await whileFirstHolds(
-      () => reserveStock(first, crypto.randomUUID(), productId, 4),
+      () => reserveStock(first, nextOrder(), productId, 4),
       () => reserveStock(second, order, productId, 2),
     );
     expect([await stock(), await statusOf(order)]).toEqual([1, 'REFUSED']);
@@ -101,7 +108,7 @@ describe('reserving', () => {
   });
 
   it('takes them after all when the stock is filled up before they are refused', async () => {
-    const order = crypto.randomUUID();
+    const order = nextOrder();
     const filledUpBeforeRefusal: Queryable = {
       query: async (config) => {
         if (config.name === 'reservations_refuse')
@@ -114,7 +121,7 @@ describe('reserving', () => {
   });
 
   it('refuses a product that was deleted, also while the job waited for it', async () => {
-    const order = crypto.randomUUID();
+    const order = nextOrder();
     await whileFirstHolds(
       () =>
         first.query('UPDATE products.products SET archived_at = now(), version = version + 1 WHERE id = $1', [
@@ -123,7 +130,7 @@ describe('reserving', () => {
       () => reserveStock(second, order, productId, 2),
     );
     expect([await stock(), await statusOf(order)]).toEqual([5, 'REFUSED']);
-    const later = crypto.randomUUID();
+    const later = nextOrder();
     await reserveStock(second, later, productId, 1);
     expect([await stock(), await statusOf(later)]).toEqual([5, 'REFUSED']);
   });
@@ -131,19 +138,19 @@ describe('reserving', () => {
 
 describe('releasing', () => {
   it('puts the units back once, and nothing for an order that was refused', async () => {
-    const order = crypto.randomUUID();
+    const order = nextOrder();
     await reserveStock(first, order, productId, 2);
     await releaseStock(first, order);
     await releaseStock(first, order);
     expect([await stock(), await statusOf(order)]).toEqual([5, 'RELEASED']);
-    const refused = crypto.randomUUID();
+    const refused = nextOrder();
     await reserveStock(first, refused, productId, 6);
     await releaseStock(first, refused);
     expect([await stock(), await statusOf(refused)]).toEqual([5, 'REFUSED']);
   });
 
   it('puts them back once when the job runs twice at the same time', async () => {
-    const order = crypto.randomUUID();
+    const order = nextOrder();
     await reserveStock(first, order, productId, 2);
     await whileFirstHolds(
       () => releaseStock(first, order),
@@ -155,7 +162,7 @@ describe('releasing', () => {
 
 describe('a stock that has no room for the units of a cancelled order', () => {
   it('leaves them with the order until it has', async () => {
-    const order = crypto.randomUUID();
+    const order = nextOrder();
     await reserveStock(first, order, productId, 2);
     const setStock = (units: number) => admin.query('UPDATE products.products SET stock = $1', [units]);
     await setStock(2_147_483_646);

@@ -18,7 +18,7 @@ import { PRODUCT_COLUMNS, type Product } from './products.ts';
  * at the product's row; the second then breaks the primary key, which undoes all of it, and its retry changes nothing.
  */
 const take: Statement<
-  [orderId: string, productId: string, quantity: number, trace: string | null],
+  [orderId: number, productId: number, quantity: number, trace: string | null],
   { jobId: string } & Product
 > = statement(
   'reservations_take',
@@ -34,14 +34,14 @@ const take: Statement<
    )
    SELECT ${addJob(
      'settle-order',
-     "jsonb_build_object('orderId', $1::uuid, 'outcome', 'CONFIRMED')",
+     "jsonb_build_object('orderId', $1::bigint, 'outcome', 'CONFIRMED')",
      '$4::text',
    )}, taken.*
      FROM taken`,
 );
 
 const REFUSAL = `jsonb_build_object(
-  'orderId', $1::uuid,
+  'orderId', $1::bigint,
   'outcome', 'REJECTED',
   'code', CASE WHEN live THEN 'OUT_OF_STOCK' ELSE 'PRODUCT_NOT_FOUND' END,
   'available', CASE WHEN live THEN stock ELSE 0 END)`;
@@ -51,7 +51,7 @@ const REFUSAL = `jsonb_build_object(
  * what the sale that was faster has left: `take` saw the product as it was before it waited for that sale.
  */
 const refuse: Statement<
-  [orderId: string, productId: string, quantity: number, trace: string | null],
+  [orderId: number, productId: number, quantity: number, trace: string | null],
   { jobId: string; live: boolean }
 > = statement(
   'reservations_refuse',
@@ -66,12 +66,12 @@ const refuse: Statement<
    SELECT ${addJob('settle-order', REFUSAL, '$4::text')}, live FROM product`,
 );
 
-const exists: Statement<[orderId: string], { one: number }> = statement(
+const exists: Statement<[orderId: number], { one: number }> = statement(
   'reservations_exists',
   'SELECT 1 AS one FROM products.reservations WHERE order_id = $1',
 );
 
-const release: Statement<[orderId: string], Product> = statement(
+const release: Statement<[orderId: number], Product> = statement(
   'reservations_release',
   `WITH released AS (
      UPDATE products.reservations SET status = 'RELEASED', updated_at = now()
@@ -92,12 +92,12 @@ export interface Reservations {
    * Takes the units of an order from the stock, or refuses to, once; adds the `settle-order` job with the outcome.
    * @throws {Error} when there is no such product at all, which the foreign key of orders rules out
    */
-  reserve(orderId: string, productId: string, quantity: number): Promise<void>;
+  reserve(orderId: number, productId: number, quantity: number): Promise<void>;
   /**
    * Puts the units of an order back, once.
    * @throws {GiveWay} when the stock has no room for them in its column; then nothing is changed
    */
-  release(orderId: string, productId: string): Promise<void>;
+  release(orderId: number, productId: number): Promise<void>;
 }
 
 /** Each time the stock was filled up after the units could not be taken, and before they could be refused. */
@@ -105,7 +105,7 @@ const MAX_ATTEMPTS = 3;
 
 /** Reservations through `db`. A change of stock is a write of the product, and so goes around the cache's fences. */
 export function createReservations(db: Queryable, cache: ProductCache): Reservations {
-  async function isTaken(orderId: string, productId: string, quantity: number): Promise<boolean> {
+  async function isTaken(orderId: number, productId: number, quantity: number): Promise<boolean> {
     const product = await cache.write(productId, async () => {
       const [taken] = await take(db, orderId, productId, quantity, traceparent());
       if (!taken) return undefined;
@@ -116,7 +116,7 @@ export function createReservations(db: Queryable, cache: ProductCache): Reservat
     return product !== undefined;
   }
 
-  async function isRefused(orderId: string, productId: string, quantity: number): Promise<boolean> {
+  async function isRefused(orderId: number, productId: number, quantity: number): Promise<boolean> {
     const [refused] = await refuse(db, orderId, productId, quantity, traceparent());
     if (refused) countReservation(refused.live ? 'out_of_stock' : 'product_not_found');
     return refused !== undefined;

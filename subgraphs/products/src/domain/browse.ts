@@ -1,5 +1,6 @@
 // Reading the catalogue, a page at a time.
 import { badInput } from '@holdfast/platform/errors';
+import { parseId } from '@holdfast/platform/ids';
 import { parseMoney } from '@holdfast/platform/money';
 import { type Connection, pageSize, toConnection } from '@holdfast/platform/pages';
 import { came, check, isStorable } from '@holdfast/platform/validation';
@@ -31,7 +32,8 @@ function sortKeyOf(order: ProductOrder, after: string): string[] {
   const key = productSortKey(order, after);
   const [first = ''] = key;
   const fits = order === 'NAME_ASC' ? isStorable(first) : key.length === 1 || parseMoney(first) !== undefined;
-  if (!fits) throw badInput('after', `expected the cursor that a page of this list gave, got ${came(after)}`);
+  if (!fits || parseId(key.at(-1) ?? '') === undefined)
+    throw badInput('after', `expected the cursor that a page of this list gave, got ${came(after)}`);
   return key;
 }
 

@@ -6,7 +6,7 @@ import {
   keyReused,
   requestHash,
 } from '@holdfast/platform/idempotency';
-import { isId } from '@holdfast/platform/pages';
+import { parseId } from '@holdfast/platform/ids';
 import { check, type InvalidInput } from '@holdfast/platform/validation';
 import type { Idempotency } from '../data/idempotency-keys.ts';
 import type { Product, ProductChange, ProductTable } from '../data/products.ts';
@@ -43,7 +43,7 @@ export type Created = Product | IdempotencyKeyReused | InvalidInput;
 export type Adjusted = Product | OutOfStock | ProductNotFound | IdempotencyKeyReused | InvalidInput;
 
 export interface Catalogue {
-  create(userId: string, input: unknown): Promise<Created>;
+  create(userId: number, input: unknown): Promise<Created>;
   update(
     id: string,
     expectedVersion: number,
@@ -51,13 +51,13 @@ export interface Catalogue {
     input: unknown,
   ): Promise<Product | VersionConflict | ProductNotFound | InvalidInput>;
   remove(id: string, expectedVersion: number): Promise<ProductDeleted | VersionConflict | ProductNotFound>;
-  adjustStock(userId: string, id: string, change: unknown): Promise<Adjusted>;
+  adjustStock(userId: number, id: string, change: unknown): Promise<Adjusted>;
 }
 
-const notFound = (id: string): ProductNotFound => ({
+const notFound = (id: string | number): ProductNotFound => ({
   __typename: 'ProductNotFound',
   code: 'PRODUCT_NOT_FOUND',
-  message: `There is no product ${JSON.stringify(id.slice(0, 64))}.`,
+  message: `There is no product ${JSON.stringify(String(id).slice(0, 64))}.`,
 });
 
 const conflict = (expectedVersion: number, current: Product): VersionConflict => ({
@@ -68,14 +68,11 @@ const conflict = (expectedVersion: number, current: Product): VersionConflict =>
   current,
 });
 
-/** An id as it is stored: UUIDs are compared without case. */
-const idOf = (given: string): string | undefined => (isId(given) ? given.toLowerCase() : undefined);
-
 const KEY_REUSED = keyReused('another operation or input');
 
 /** A key with what it stands for; undefined without one. */
 const idempotencyOf = (
-  userId: string,
+  userId: number,
   key: string | undefined,
   request: readonly (string | number | null)[],
 ): Idempotency | undefined => (key === undefined ? undefined : { userId, key, hash: requestHash(request) });
@@ -83,13 +80,13 @@ const idempotencyOf = (
 /** The catalogue over its table. */
 export function createCatalogue(table: ProductTable): Catalogue {
   /** As PostgreSQL has it: a cache could know less than the write that was refused. */
-  async function live(id: string): Promise<Product | undefined> {
+  async function live(id: number): Promise<Product | undefined> {
     const [product] = await table.stored([id]);
     return product?.archivedAt === null ? product : undefined;
   }
 
   /** Says why a guarded write of `id` changed nothing. */
-  async function refusal(id: string, expectedVersion: number): Promise<VersionConflict | ProductNotFound> {
+  async function refusal(id: number, expectedVersion: number): Promise<VersionConflict | ProductNotFound> {
     const current = await live(id);
     if (!current) return notFound(id);
     countConflict();
@@ -102,7 +99,7 @@ export function createCatalogue(table: ProductTable): Catalogue {
    * units back whatever the stock is by then.
    */
   async function updateWithoutKept(
-    id: string | undefined,
+    id: number | undefined,
     expectedVersion: number,
     input: unknown,
     invalid: InvalidInput,
@@ -123,7 +120,7 @@ export function createCatalogue(table: ProductTable): Catalogue {
 
   /** Says why a change of the stock of `id` by `delta` was not made. */
   async function adjustRefusal(
-    id: string,
+    id: number,
     delta: number,
   ): Promise<OutOfStock | ProductNotFound | InvalidInput> {
     const current = await live(id);
@@ -162,7 +159,7 @@ export function createCatalogue(table: ProductTable): Catalogue {
     },
 
     update: async (given, expectedVersion, exact, input) => {
-      const id = idOf(given);
+      const id = parseId(given);
       const checked = check(changeRules, input);
       if (!checked.ok) return updateWithoutKept(id, expectedVersion, input, checked.invalid);
       if (!id) return notFound(given);
@@ -176,14 +173,14 @@ export function createCatalogue(table: ProductTable): Catalogue {
     },
 
     remove: async (given, expectedVersion) => {
-      const id = idOf(given);
+      const id = parseId(given);
       if (!id) return notFound(given);
-      if (await table.archive(id, expectedVersion)) return { __typename: 'ProductDeleted', id };
+      if (await table.archive(id, expectedVersion)) return { __typename: 'ProductDeleted', id: given };
       return refusal(id, expectedVersion);
     },
 
     adjustStock: async (userId, given, change) => {
-      const id = idOf(given);
+      const id = parseId(given);
       if (!id) return notFound(given);
       const checked = check(adjustRules, change);
       if (!checked.ok) return checked.invalid;

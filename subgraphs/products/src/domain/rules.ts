@@ -5,7 +5,7 @@ import { came, isMultilineText, isPlainText, isVisible, lengthOf } from '@holdfa
 import { z } from 'zod';
 import { searchRule } from './search.ts';
 
-const MAX_NAME = 200;
+const MAX_NAME = 255;
 const MAX_DESCRIPTION = 10_000;
 const MAX_PRICE = 99_999_999.99;
 /**

@@ -6,7 +6,7 @@ import type pg from 'pg';
 
 /** A row of `users.users` as everyone but the login needs it. */
 export interface AccountRow {
-  readonly id: string;
+  readonly id: number;
   readonly username: string;
   /** Lower case. */
   readonly email: string;
@@ -35,8 +35,8 @@ export interface AccountStore {
   /** Decided by the INSERT alone, so that of two that race one is told. */
   create(account: NewAccount): Promise<AccountRow | TakenName>;
   /** In the order of `ids`, null where there is none; one statement. */
-  byIds(ids: readonly string[]): Promise<(AccountRow | null)[]>;
-  byId(id: string): Promise<AccountWithHash | undefined>;
+  byIds(ids: readonly number[]): Promise<(AccountRow | null)[]>;
+  byId(id: number): Promise<AccountWithHash | undefined>;
   byUsername(username: string): Promise<AccountWithHash | undefined>;
   byEmail(email: string): Promise<AccountWithHash | undefined>;
 }
@@ -47,12 +47,12 @@ export const ACCOUNT_COLUMNS = `u.id, u.username, u.email, u.role, u.version,
 
 type RowWithHash = AccountRow & { readonly passwordHash: string };
 
-const selectByIds = statement<[ids: readonly string[]], AccountRow>(
+const selectByIds = statement<[ids: readonly number[]], AccountRow>(
   'users_accounts_by_ids',
-  `SELECT ${ACCOUNT_COLUMNS} FROM users.users u WHERE u.id = ANY ($1::uuid[])`,
+  `SELECT ${ACCOUNT_COLUMNS} FROM users.users u WHERE u.id = ANY ($1::int[])`,
 );
 
-const selectById = statement<[id: string], RowWithHash>(
+const selectById = statement<[id: number], RowWithHash>(
   'users_account_by_id',
   `SELECT ${ACCOUNT_COLUMNS}, u.password_hash AS "passwordHash" FROM users.users u WHERE u.id = $1`,
 );

@@ -5,7 +5,7 @@ import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
 export interface PasswordChange {
-  readonly userId: string;
+  readonly userId: number;
   /** The hash against which the current password was verified: the change happens only while it is still there. */
   readonly verifiedHash: string;
   readonly nextHash: string;
@@ -18,7 +18,7 @@ export interface PasswordStore {
   replace(change: PasswordChange): Promise<AccountRow | undefined>;
 }
 
-const replaceHash = statement<[userId: string, verifiedHash: string, nextHash: string], AccountRow>(
+const replaceHash = statement<[userId: number, verifiedHash: string, nextHash: string], AccountRow>(
   'users_password_replace',
   `UPDATE users.users u
       SET password_hash = $3, version = u.version + 1, updated_at = now()

@@ -7,8 +7,8 @@ import { endSessions, inTransaction } from './transaction.ts';
 
 export interface RoleChange {
   /** Who asks; what counts is the role that this account has now, and not the one in its token. */
-  readonly callerId: string;
-  readonly userId: string;
+  readonly callerId: number;
+  readonly userId: number;
   readonly expectedVersion: number;
   readonly role: Role;
 }
@@ -25,7 +25,7 @@ export interface RoleStore {
   /** Takes an account's role from the expected version to the next; who is staff no more has no session any more. */
   change(change: RoleChange): Promise<RoleOutcome>;
   /** Makes the account staff, whoever asks; undefined, and no change, when it is already. */
-  promote(userId: string): Promise<AccountRow | undefined>;
+  promote(userId: number): Promise<AccountRow | undefined>;
 }
 
 // Until the end of the transaction. The statement that follows sees what the one before it in the queue has committed.
@@ -34,31 +34,33 @@ const takeTurn = statement<[], never>(
   `SELECT pg_advisory_xact_lock(hashtext('users.users.role'))`,
 );
 
+// The guard compares versions, so `before` is the row that is changed, as it was.
 const changeRole = statement<
-  [callerId: string, userId: string, expectedVersion: number, role: Role],
+  [callerId: number, userId: number, expectedVersion: number, role: Role],
   AccountRow & { readonly isDemoted: boolean }
 >(
   'users_role_change',
   `UPDATE users.users u
       SET role = $4::users.role, version = u.version + 1, updated_at = now()
-    WHERE u.id = $2 AND u.version = $3
+     FROM users.users before
+    WHERE u.id = $2 AND u.version = $3 AND before.id = u.id
       AND EXISTS (SELECT FROM users.users caller WHERE caller.id = $1 AND caller.role = 'STAFF')
       AND ($4::users.role = 'STAFF'
            OR EXISTS (SELECT FROM users.users other WHERE other.role = 'STAFF' AND other.id <> $2))
-RETURNING ${ACCOUNT_COLUMNS}, old.role = 'STAFF' AND new.role <> 'STAFF' AS "isDemoted"`,
+RETURNING ${ACCOUNT_COLUMNS}, before.role = 'STAFF' AND u.role <> 'STAFF' AS "isDemoted"`,
 );
 
-const isStaff = statement<[id: string], AccountRow>(
+const isStaff = statement<[id: number], AccountRow>(
   'users_account_is_staff',
   `SELECT ${ACCOUNT_COLUMNS} FROM users.users u WHERE u.id = $1 AND u.role = 'STAFF'`,
 );
 
-const selectAccount = statement<[id: string], AccountRow>(
+const selectAccount = statement<[id: number], AccountRow>(
   'users_role_account',
   `SELECT ${ACCOUNT_COLUMNS} FROM users.users u WHERE u.id = $1`,
 );
 
-const promote = statement<[id: string], AccountRow>(
+const promote = statement<[id: number], AccountRow>(
   'users_role_promote',
   `UPDATE users.users u
       SET role = 'STAFF', version = u.version + 1, updated_at = now()

@@ -8,8 +8,8 @@ import { endSessions, inTransaction } from './transaction.ts';
 
 /** A family and whose it is. */
 export interface FamilyRow {
-  readonly familyId: string;
-  readonly userId: string;
+  readonly familyId: number;
+  readonly userId: number;
 }
 
 export interface SessionStore {
@@ -18,7 +18,7 @@ export interface SessionStore {
    * change, when the account's password is no longer the one that was verified.
    */
   open(
-    userId: string,
+    userId: number,
     verifiedHash: string,
     tokenHash: Uint8Array,
     ttlDays: number,
@@ -32,18 +32,18 @@ export interface SessionStore {
   /** Ends the family of a token, whatever state the token is in. */
   revoke(tokenHash: Uint8Array): Promise<void>;
   /** Ends every family of the account, that of a login which is being committed too. */
-  revokeAll(userId: string): Promise<void>;
+  revokeAll(userId: number): Promise<void>;
 }
 
 // FOR SHARE makes this wait for a change of the account, and that for this: either the change sees this family and ends
 // it, or this sees the account as changed: with another hash it starts no family, another role is the one to tell.
 const open = statement<
-  [userId: string, verifiedHash: string, tokenHash: Uint8Array, ttlDays: number],
+  [userId: number, verifiedHash: string, tokenHash: Uint8Array, ttlDays: number],
   AccountRow
 >(
   'users_session_open',
   `WITH owner AS MATERIALIZED (
-     SELECT ${ACCOUNT_COLUMNS}, uuidv7() AS family_id
+     SELECT ${ACCOUNT_COLUMNS}, nextval('users.sessions_id_seq') AS family_id
        FROM users.users u
       WHERE u.id = $1 AND u.password_hash = $2
         FOR SHARE
@@ -100,7 +100,7 @@ const revoke = statement<[tokenHash: Uint8Array], never>(
 );
 
 // Not FOR UPDATE: a rotation, which holds what `endSessions` waits for, asks for a key share of this row.
-const lockAccount = statement<[userId: string], never>(
+const lockAccount = statement<[userId: number], never>(
   'users_account_lock',
   'SELECT FROM users.users WHERE id = $1 FOR NO KEY UPDATE',
 );

@@ -22,7 +22,7 @@ export async function inTransaction<Result>(
 }
 
 // A used token keeps nothing: whoever holds its successor may be the one who is to be locked out.
-const endAll = statement<[userId: string, keptTokenHash: Uint8Array | null], never>(
+const endAll = statement<[userId: number, keptTokenHash: Uint8Array | null], never>(
   'users_session_end_all',
   `UPDATE users.sessions
       SET revoked_at = now()
@@ -36,7 +36,7 @@ const endAll = statement<[userId: string, keptTokenHash: Uint8Array | null], nev
  */
 export async function endSessions(
   transaction: Queryable,
-  userId: string,
+  userId: number,
   keptTokenHash?: Uint8Array,
 ): Promise<void> {
   await endAll(transaction, userId, keptTokenHash ?? null);

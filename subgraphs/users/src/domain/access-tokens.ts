@@ -22,7 +22,7 @@ export interface AccessToken {
 }
 
 export type IssueAccessToken = (account: {
-  readonly id: string;
+  readonly id: number;
   readonly role: Role;
 }) => Promise<AccessToken>;
 
@@ -35,7 +35,7 @@ export function createAccessTokenIssuer(options: AccessTokenOptions): IssueAcces
       .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid })
       .setIssuer(issuer)
       .setAudience(audience)
-      .setSubject(id)
+      .setSubject(String(id))
       .setJti(randomUUID())
       .setIssuedAt(issuedAt)
       .setExpirationTime(issuedAt + ttlSeconds)

@@ -24,7 +24,7 @@ export interface PasswordChanged {
 
 /** Changes the password of the account `userId`; of those who race from the same password one is let through. */
 export type ChangePassword = (
-  userId: string,
+  userId: number,
   input: NewPassword,
 ) => Promise<PasswordChanged | InvalidCredentials | InvalidInput>;
 

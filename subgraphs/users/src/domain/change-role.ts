@@ -1,6 +1,6 @@
 // Roles: staff makes others staff and customers, and never ends up without anybody.
 import { AppError } from '@holdfast/platform/errors';
-import { isId } from '@holdfast/platform/pages';
+import { parseId } from '@holdfast/platform/ids';
 import { came } from '@holdfast/platform/validation';
 import type { Role } from '@holdfast/platform/viewer';
 import type { AccountRow } from '../data/accounts.ts';
@@ -24,11 +24,11 @@ export type RoleChanged =
   | Problem<'LastStaff', 'LAST_STAFF'>;
 
 /**
- * Gives the account `userId` a role if it is at `expectedVersion`.
+ * Gives the account of the id `userId` a role if it is at `expectedVersion`.
  * @throws {AppError} FORBIDDEN when the caller has been staff and is not any more
  */
 export type ChangeRole = (
-  callerId: string,
+  callerId: number,
   change: { readonly userId: string; readonly expectedVersion: number; readonly role: Role },
 ) => Promise<RoleChanged>;
 
@@ -53,8 +53,9 @@ const LAST_STAFF: RoleChanged = {
 };
 
 export function createChangeRole(roles: RoleStore): ChangeRole {
-  return async (callerId, { userId, expectedVersion, role }) => {
-    if (!isId(userId)) return notFound(userId);
+  return async (callerId, { userId: given, expectedVersion, role }) => {
+    const userId = parseId(given);
+    if (userId === undefined) return notFound(given);
     const outcome = await roles.change({ callerId, userId, expectedVersion, role });
     switch (outcome.kind) {
       case 'changed':
@@ -62,7 +63,7 @@ export function createChangeRole(roles: RoleStore): ChangeRole {
       case 'caller is no staff':
         throw new AppError('FORBIDDEN', 'This needs a staff account; yours is none any more.');
       case 'not found':
-        return notFound(userId);
+        return notFound(given);
       case 'stale':
         countConflict();
         return stale(expectedVersion, outcome.account);

@@ -146,7 +146,7 @@ describe('a ring of keys', () => {
   };
   const issue = async () => {
     const options = { signer: ring.signer, issuer: 'us', audience: 'us', ttlSeconds: 900 };
-    return (await createAccessTokenIssuer(options)({ id: 'somebody', role: 'CUSTOMER' })).token;
+    return (await createAccessTokenIssuer(options)({ id: 7, role: 'CUSTOMER' })).token;
   };
   const accepts = async (token: string) => {
     const verify = createTokenVerifier({ keys: ring.verifierKeys, issuer: 'us', audience: 'us' });

@@ -41,7 +41,7 @@ export interface Sessions {
   /** Ends the token's family, if there is one. */
   logout(refreshToken: string): Promise<void>;
   /** Ends every session of the account; access tokens that are out stay good until they expire. */
-  logoutEverywhere(userId: string): Promise<void>;
+  logoutEverywhere(userId: number): Promise<void>;
 }
 
 export interface SessionDependencies {

@@ -35,7 +35,7 @@ const verifierOf = (ring: KeyRing) =>
     audience: 'you',
   });
 
-const account = { id: 'an id', role: 'STAFF' } as const;
+const account = { id: 7, role: 'STAFF' } as const;
 
 describe('signing keys', () => {
   it('publish nothing but the public members, whatever else the file says of a key', async () => {

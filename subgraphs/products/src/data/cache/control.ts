@@ -56,11 +56,14 @@ const suspendAll: Statement<[ms: number], ControlRow> = statement(
 RETURNING ${COLUMNS}`,
 );
 
-/** Moves to another Redis process, once every write that was fenced in the one before is over. */
+/**
+ * Moves to another Redis process, once every write that was fenced in the one before is over. A database begins at an epoch
+ * of its own: another one that used this Redis process has products with the same ids.
+ */
 const adopt: Statement<[runId: string, ms: number], ControlRow> = statement(
   'cache_control_adopt',
   `UPDATE products.cache_control
-      SET epoch = epoch + 1, run_id = $1,
+      SET epoch = epoch + 1 + CASE WHEN run_id IS NULL THEN (random() * 1000000000)::int ELSE 0 END, run_id = $1,
           suspended_until = CASE WHEN run_id IS NULL THEN suspended_until
             ELSE greatest(suspended_until, clock_timestamp() + $2 * interval '1 millisecond') END
     WHERE run_id IS DISTINCT FROM $1

@@ -25,7 +25,7 @@ const sizeOf = ({ name, description }: Product): number =>
 
 /** @param maxBytes roughly; a quarter of it is for pages */
 export function createMemoryStore(maxBytes: number): CacheStore {
-  const entries = new LRUCache<string, Cached>({
+  const entries = new LRUCache<number, Cached>({
     maxSize: Math.ceil(maxBytes * 0.75),
     sizeCalculation: (entry) => (entry.kind === 'product' ? sizeOf(entry.product) : ENTRY_BYTES),
   });
@@ -44,7 +44,7 @@ export function createMemoryStore(maxBytes: number): CacheStore {
     forgetExpired(writers);
     return writers.size > 0;
   }
-  const keep = (id: string, entry: Cached, ttl: number) => entries.set(id, entry, { ttl });
+  const keep = (id: number, entry: Cached, ttl: number) => entries.set(id, entry, { ttl });
 
   return {
     read: async (ids) => ids.map((id): Entry => entries.get(id) ?? { kind: 'none' }),

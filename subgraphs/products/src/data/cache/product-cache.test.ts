@@ -4,7 +4,7 @@ import type { Product } from '../products.ts';
 import { createMemoryStore } from './memory-store.ts';
 import { createProductCache, type ProductCache } from './product-cache.ts';
 
-const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
+const ID = 7;
 const product = (version: number): Product => ({
   id: ID,
   name: 'Kettle',
@@ -73,6 +73,29 @@ describe('the product cache', () => {
     queries[0]?.([product(1)]);
     expect(await early).toBe(1);
     expect(await read()).toBe(2);
+  });
+
+  it('does not let a reader join a query that found nothing before the product was created', async () => {
+    const { cache, queries, read } = setUp();
+    const early = read();
+    await turns();
+    await cache.write(ID, async () => product(1));
+    expect(await read()).toBe(1);
+    queries[0]?.([]);
+    expect(await early).toBeUndefined();
+    expect(await read()).toBe(1);
+    expect(queries).toHaveLength(1);
+  });
+
+  it('keeps nothing of a product that does not exist', async () => {
+    const { queries, read } = setUp();
+    for (const query of [0, 1]) {
+      const reading = read();
+      await turns();
+      queries[query]?.([]);
+      expect(await reading).toBeUndefined();
+    }
+    expect(queries).toHaveLength(2);
   });
 
   it('asks the database for what is being written, each reader anew', async () => {

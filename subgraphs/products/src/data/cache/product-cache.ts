@@ -5,6 +5,11 @@
 // first sets a fence, which ends any lease, then commits, then publishes its result in the place of its own fence. So
 // from before a commit until its result is there, readers go to the database, and what a slow reader brings back from
 // before the commit is not let in. (Leases: Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013.)
+//
+// Ids can be guessed, so readers may look for a product that does not exist yet. That there is none is never kept: a
+// lease that is filled without a product goes away. The load that found none may still be under way when the product is
+// there, and readers join loads, but only while the lease stands: a new product is written like any other, behind a fence
+// of its id that is set before the row exists and ends that lease.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAbandoned } from '@holdfast/platform/errors';
@@ -24,11 +29,11 @@ for (const kind of ['product', 'page'])
 
 export interface ProductCache {
   /** Products by id, archived ones included. `load` reads those that are not cached from the database, all at once. */
-  byIds(ids: readonly string[], load: (ids: readonly string[]) => Promise<Product[]>): Promise<Product[]>;
+  byIds(ids: readonly number[], load: (ids: readonly number[]) => Promise<Product[]>): Promise<Product[]>;
   /** A page of the list that `key` stands for. */
   page(key: string, load: () => Promise<Product[]>): Promise<Product[]>;
   /** Runs a write of the product `id`. It resolves to what was written, or to undefined when nothing was changed. */
-  write(id: string, work: () => Promise<Product | undefined>): Promise<Product | undefined>;
+  write(id: number, work: () => Promise<Product | undefined>): Promise<Product | undefined>;
 }
 
 export interface ProductCacheOptions {
@@ -49,23 +54,23 @@ const succeeds = (work: Promise<void>): Promise<boolean> =>
     () => false,
   );
 
-type Loaded = Promise<Map<string, Product>>;
+type Loaded = Promise<Map<number, Product>>;
 
 /** What is to be done about each of some ids. */
 interface Sorted {
   readonly found: Product[];
   /** Somebody in this process is loading it. */
-  readonly joined: [id: string, Loaded][];
-  readonly absent: string[];
+  readonly joined: [id: number, Loaded][];
+  readonly absent: number[];
   /** Being written, or loaded elsewhere: to be read from the database and kept out of the cache. */
-  readonly other: string[];
+  readonly other: number[];
 }
 
-type Load = (ids: readonly string[]) => Promise<Product[]>;
+type Load = (ids: readonly number[]) => Promise<Product[]>;
 
 /** What others are loading. A load whose caller has left is made good by one of our own. */
 async function joinAll(joined: Sorted['joined'], load: Load): Promise<Product[]> {
-  const left: string[] = [];
+  const left: number[] = [];
   const products = await Promise.all(
     joined.map(async ([id, loaded]) => {
       try {
@@ -85,7 +90,7 @@ async function joinAll(joined: Sorted['joined'], load: Load): Promise<Product[]>
  * Takes the fence of a write that failed away, once it is known what became of it. When that is never told, because the
  * connection was lost, the fence runs out, and a write that outlives it is watched for (write-watch.ts).
  */
-async function endFence(cache: CacheStore, id: string, token: string, error: unknown): Promise<void> {
+async function endFence(cache: CacheStore, id: number, token: string, error: unknown): Promise<void> {
   const answered = isUndone(error) ? Promise.resolve() : answerTo(error);
   if (!answered) return;
   const isOver = answered.then(() => true);
@@ -98,12 +103,12 @@ export function createProductCache({ store, storeForWrite, suspend }: ProductCac
   /** Loads under way, by the token of their lease. */
   const loading = new Map<string, Loaded>();
 
-  async function loadMap(ids: readonly string[], load: Load): Promise<Map<string, Product>> {
+  async function loadMap(ids: readonly number[], load: Load): Promise<Map<number, Product>> {
     return new Map((ids.length > 0 ? await load(ids) : []).map((product) => [product.id, product]));
   }
 
   /** Sorts what the cache said of each id. Joining a load is right while its lease stands: no write has begun since. */
-  function sort(ids: readonly string[], entries: readonly Entry[]): Sorted {
+  function sort(ids: readonly number[], entries: readonly Entry[]): Sorted {
     const sorted: Sorted = { found: [], joined: [], absent: [], other: [] };
     for (const [index, id] of ids.entries()) {
       const entry = entries[index];
@@ -119,8 +124,8 @@ export function createProductCache({ store, storeForWrite, suspend }: ProductCac
   /** Takes leases for what nobody has and loads that, together with `other`; what others are loading it waits for. */
   async function loadMissing(
     cache: CacheStore,
-    absent: string[],
-    other: string[],
+    absent: number[],
+    other: number[],
     load: Load,
   ): Promise<Product[]> {
     const token = randomUUID();
@@ -153,7 +158,7 @@ export function createProductCache({ store, storeForWrite, suspend }: ProductCac
     }
   }
 
-  async function byIds(ids: readonly string[], load: Load): Promise<Product[]> {
+  async function byIds(ids: readonly number[], load: Load): Promise<Product[]> {
     const cache = store();
     const entries = await cache?.read(ids).catch(() => undefined);
     if (!cache || !entries) {
@@ -182,7 +187,7 @@ export function createProductCache({ store, storeForWrite, suspend }: ProductCac
     return products;
   }
 
-  async function write(id: string, work: () => Promise<Product | undefined>): Promise<Product | undefined> {
+  async function write(id: number, work: () => Promise<Product | undefined>): Promise<Product | undefined> {
     const cache = await storeForWrite();
     const token = randomUUID();
     if (!cache || !(await succeeds(cache.fence(id, token)))) {

@@ -126,10 +126,10 @@ const textOf = (product: Product | undefined): string =>
  * @param fenceTimeoutMs how long a write waits to be fenced, before it does it the slow way (control.ts)
  */
 export function createRedisStore(redis: Redis, namespace: string, fenceTimeoutMs: number): CacheStore {
-  const keyOf = (id: string): string => `${namespace}:product:${id}`;
+  const keyOf = (id: number): string => `${namespace}:product:${id}`;
   const generation = `${namespace}:generation`;
   const writers = `${namespace}:writers`;
-  const keysOf = (id: string): string[] => [keyOf(id), `${keyOf(id)}:writers`, generation, writers];
+  const keysOf = (id: number): string[] => [keyOf(id), `${keyOf(id)}:writers`, generation, writers];
   const pageKey = (key: string): string => `${namespace}:page:${SHAPE}:${key}`;
   const script = (text: string, keys: string[], args: string[], timeoutMs?: number): Promise<unknown> =>
     redis.run((client) => client.eval(text, { keys, arguments: args }), timeoutMs);

@@ -18,18 +18,18 @@ export type PageEntry =
 
 /** Each call is one round trip and, to others, one step. Any may reject with RedisUnavailable. */
 export interface CacheStore {
-  read(ids: readonly string[]): Promise<Entry[]>;
+  read(ids: readonly number[]): Promise<Entry[]>;
   /** Sets leases where there is nothing, and gives what is there then: this lease, or what somebody else was faster with. */
-  lease(ids: readonly string[], token: string): Promise<Entry[]>;
+  lease(ids: readonly number[], token: string): Promise<Entry[]>;
   /** Turns the leases of that token into products; a lease without a product goes away. */
-  fill(ids: readonly string[], token: string, products: ReadonlyMap<string, Product>): Promise<void>;
+  fill(ids: readonly number[], token: string, products: ReadonlyMap<number, Product>): Promise<void>;
   /** Before a product is written: fences it, and moves the generation of pages on. */
-  fence(id: string, token: string): Promise<void>;
+  fence(id: number, token: string): Promise<void>;
   /**
    * After it was written, or, without a product, after nothing was changed. While other writers of it are under way the
    * fence stays and keeps the newest product that any of them has published; the last one puts that in its place.
    */
-  publish(id: string, token: string, product: Product | undefined): Promise<void>;
+  publish(id: number, token: string, product: Product | undefined): Promise<void>;
   readPage(key: string): Promise<PageEntry>;
   /** Keeps a page that was read under `generation`, if nobody has written since. */
   fillPage(key: string, generation: string, products: readonly Product[]): Promise<void>;

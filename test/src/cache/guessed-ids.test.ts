@@ -1,0 +1,157 @@
+// Products that are looked for before they exist: ids come from a sequence, so the next ones can be guessed.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createRequestPools, type RequestPools } from '@holdfast/platform/database';
+import { AppError, CallerGone } from '@holdfast/platform/errors';
+import { createLogger } from '@holdfast/platform/log';
+import { createReads, type Reads } from '@holdfast/platform/reads';
+import { createRedis, type Redis } from '@holdfast/platform/redis';
+import { createMemoryStore } from '@holdfast/products/data/cache/memory-store';
+import { createProductCache } from '@holdfast/products/data/cache/product-cache';
+import { createRedisStore } from '@holdfast/products/data/cache/redis-store';
+import type { CacheStore } from '@holdfast/products/data/cache/store';
+import { createProductTable, type ProductTable } from '@holdfast/products/data/products';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+
+const CREATED = 300;
+const CREATORS = 3;
+const READERS = 12;
+/** How many ids beyond the newest are looked for. */
+const AHEAD = 3;
+
+const log = createLogger('test', 'silent');
+
+let database: TestDatabase;
+let server: RedisServer;
+let redis: Redis;
+let pools: RequestPools;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  server = await startRedis();
+  redis = createRedis({ url: server.url, timeoutMs: 2_000, log });
+  await redis.untilUp(10_000);
+  pools = createRequestPools({ url: database.urls.products, max: 16, applicationName: 'test', log });
+}, 60_000);
+afterAll(async () => {
+  await Promise.all([pools?.end(), redis?.close()]);
+  await server?.stop();
+  await database?.drop();
+});
+
+/** Reads whose answers are on their way for a while: what they say may not be so any more when they arrive. */
+function lateReads(): Reads {
+  const reads = createReads(pools.reads, 10_000);
+  return (caller) => ({
+    query: async <Row extends object>(config: Parameters<ReturnType<Reads>['query']>[0]) => {
+      const answer = await reads(caller).query<Row>(config);
+      await sleep(Math.random() * 10);
+      if (caller.aborted) throw new AppError('SERVICE_UNAVAILABLE', 'cancelled', { cause: caller.reason });
+      return answer;
+    },
+  });
+}
+
+const instanceOver = (store: CacheStore): ProductTable =>
+  createProductTable(
+    pools.writes,
+    createProductCache({
+      store: () => store,
+      storeForWrite: async () => store,
+      suspend: async () => undefined,
+    }),
+    lateReads(),
+  );
+
+/** What is known of products by anybody: a look-up that begins later must find them. */
+class Witness {
+  readonly #known = new Set<number>();
+  readonly #missed = new Set<number>();
+  #newest: number;
+  created = 0;
+
+  constructor(before: number) {
+    this.#newest = before;
+  }
+
+  #learn(ids: readonly number[]): void {
+    for (const id of ids) this.#known.add(id);
+    this.#newest = Math.max(this.#newest, ...ids);
+  }
+
+  async create(table: ProductTable): Promise<void> {
+    this.created += 1;
+    const product = await table.insert(
+      { name: 'Cup', description: null, price: '1.00', stock: 1 },
+      undefined,
+    );
+    this.#learn([product?.id ?? 0]);
+  }
+
+  async lookUp(table: ProductTable, caller: AbortSignal): Promise<void> {
+    const guessed = Array.from({ length: 1 + AHEAD }, (_, index) => this.#newest + index);
+    const known = guessed.filter((id) => this.#known.has(id));
+    const found = (await table.byIds(guessed, caller)).map(({ id }) => id);
+    expect(found).toEqual(expect.arrayContaining(known));
+    for (const id of guessed) if (!found.includes(id)) this.#missed.add(id);
+    this.#learn(found);
+  }
+
+  async list(table: ProductTable, caller: AbortSignal): Promise<void> {
+    const newest = this.#newest;
+    const page = await table.page({ order: 'NEWEST', after: undefined, filter: {}, limit: AHEAD }, caller);
+    expect(page[0]?.id ?? 0).toBeGreaterThanOrEqual(newest);
+    this.#learn(page.map(({ id }) => id));
+  }
+
+  /** How many products were looked for in vain before they were there. */
+  guesses(): number {
+    return [...this.#missed].filter((id) => this.#known.has(id)).length;
+  }
+}
+
+/** One reader's next look-up, which it may leave before it is answered; then those who joined it ask for themselves. */
+async function read(table: ProductTable, witness: Witness): Promise<void> {
+  const leaving = new AbortController();
+  const dice = Math.random();
+  if (dice < 0.2) return witness.list(table, leaving.signal);
+  const leaves = dice < 0.4 && setTimeout(() => leaving.abort(new CallerGone('test')), 2);
+  await witness.lookUp(table, leaving.signal).catch((error: unknown) => {
+    if (!leaving.signal.aborted || !(error instanceof AppError)) throw error;
+  });
+  if (leaves) clearTimeout(leaves);
+}
+
+const places: [name: string, instances: number, create: () => CacheStore][] = [
+  ['in Redis, shared by two instances', 2, () => createRedisStore(redis, crypto.randomUUID(), 2_000)],
+  ['in the process', 1, () => createMemoryStore(1_000_000)],
+];
+
+describe.each(places)('with the cache %s', (_, count, create) => {
+  it('a product that was looked for before it existed is found as soon as anybody knows it', async () => {
+    const store = create();
+    const instances = Array.from({ length: count }, () => instanceOver(store));
+    const tableOf = (index: number): ProductTable => instances[index % count] ?? instanceOver(store);
+    const { rows } = await pools.reads.query(
+      'SELECT coalesce(max(id), 0)::int AS last FROM products.products',
+    );
+    const witness = new Witness(rows[0].last);
+    let creating = true;
+    const readers = Array.from({ length: READERS }, async (_, index) => {
+      while (creating) await read(tableOf(index), witness);
+    });
+    const creators = Array.from({ length: CREATORS }, async (_, index) => {
+      while (witness.created < CREATED) {
+        // So that readers have looked for the next product, and often are looking, when it is created.
+        await sleep(Math.random() * 20);
+        await witness.create(tableOf(index));
+      }
+    });
+    await Promise.all(creators).finally(() => {
+      creating = false;
+    });
+    await Promise.all(readers);
+    expect(witness.guesses()).toBeGreaterThan(CREATED / 3);
+  }, 120_000);
+});
