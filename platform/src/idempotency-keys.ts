@@ -1,6 +1,6 @@
 // The table `idempotency_keys` of a service's schema: how long a key is remembered, and the sweep of older ones. A key is
 // written by the very statement whose effect it stands for, and is never changed.
-import { z } from 'zod';
+import type { z } from 'zod';
 import { count, milliseconds } from './config.ts';
 import { createWorkerPool, type Queryable, type Statement, statement } from './database.ts';
 import type { Logger } from './log.ts';

@@ -2,7 +2,7 @@
 // They are read here and nowhere else; what can be the id of nothing is simply not found.
 
 /** The largest INTEGER, which the ids of users and products are. */
-const MAX_ID = 2_147_483_647;
+export const MAX_ID = 2_147_483_647;
 const DECIMAL = /^[1-9]\d{0,15}$/;
 
 /** The id of a user or a product; undefined when the text can be none. */

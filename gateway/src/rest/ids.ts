@@ -1,21 +1,28 @@
 // What an id is in REST: its form in replies, bodies, queries and paths, and how it becomes GraphQL's and comes of it.
+import { MAX_ID, parseId } from '@holdfast/platform/ids';
 import { z } from 'zod';
 
-export const ID_EXAMPLE = '0198c0de-7a11-7e57-8000-0000c0ffee01';
-
-const form = { format: 'uuid', examples: [ID_EXAMPLE] };
+export const ID_EXAMPLE = 42;
 
 /** An id as a reply shows it. */
-export const id = z.string().meta(form);
+export const id = z
+  .int()
+  .min(1)
+  .meta({ examples: [ID_EXAMPLE] });
 
 /**
- * An id as a body or a query gives it, read as GraphQL's. Its format is documentation: a text that is no id names
- * nothing, which is for the subgraph to say.
+ * The id of a user or a product as a body or a query gives it, an integer or its decimal spelling, read as GraphQL's. One
+ * that can name nothing is a fault of the field.
  */
-export const idInput = (description: string) => z.string().meta({ ...form, description });
+export const idInput = (what: string) =>
+  z
+    .union([z.int().min(1).max(MAX_ID), z.string().regex(/^[1-9]\d{0,9}$/)])
+    .refine((given) => parseId(String(given)) !== undefined)
+    .transform(String)
+    .meta({ description: `${what}, an integer of 1 to ${MAX_ID}`, examples: [ID_EXAMPLE] });
 
 /** The `{id}` of a path goes to GraphQL as it came: a text that is no id is found nowhere (404). */
-export const PATH_ID = z.string();
+export const PATH_ID = id;
 
 /** GraphQL's id as a reply shows it. */
-export const shownId = (graphqlId: string): z.infer<typeof id> => graphqlId;
+export const shownId = (graphqlId: string): z.infer<typeof id> => Number(graphqlId);

@@ -1,7 +1,6 @@
 // The settings of the products service.
 import {
   commonSettings,
-  count,
   databaseSettings,
   keySetSettings,
   milliseconds,
