@@ -64,8 +64,9 @@ class Load {
         .rest('POST', '/orders', { token: account.token, body, headers: { 'idempotency-key': key } })
         .catch(() => undefined);
       if (reply?.status === 201 || reply?.status === 202) {
-        this.told.add(reply.body.id);
-        return reply.body;
+        const id = String(reply.body.id);
+        this.told.add(id);
+        return { id };
       }
       // Anything but "not right now" is a fault of the system: nothing else can be the matter with these orders.
       if (reply) expect([500, 503]).toContain(reply.status);
