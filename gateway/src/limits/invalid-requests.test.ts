@@ -84,7 +84,7 @@ describe('a request that executes nothing', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(50);
     expect(await refused.json()).toMatchObject({ code: 'RATE_LIMITED', title: 'Too many requests' });
     expect((await ask('{ me }')).errors[0]?.extensions.code).toBe('RATE_LIMITED');
-    const own = { headers: { authorization: `Bearer ${await system.token('ada')}` } };
+    const own = { headers: { authorization: `Bearer ${await system.token('1')}` } };
     expect((await fetch(`${system.url}/nowhere`, own)).status).toBe(404);
   });
 

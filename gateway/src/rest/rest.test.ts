@@ -54,7 +54,7 @@ describe('reading', () => {
   });
 
   it('answers 404 to an id that is unknown or none', async () => {
-    for (const id of ['0198c0de-7a11-7e57-8000-0000c0ffee01', 'x', '%00', '%F0%9F%8D%B5', 'a'.repeat(101)]) {
+    for (const id of ['2147483647', 'x', '%00', '%F0%9F%8D%B5', 'a'.repeat(101)]) {
       expect((await call('GET', `/products/${id}`)).status).toBe(404);
     }
   });
@@ -94,7 +94,7 @@ describe('reading', () => {
     expect(one.headers.get('etag')).toBe('"1"');
     expect(one.body).toEqual({
       ...list.body[0],
-      user_id: USER_ID,
+      user_id: Number(USER_ID),
       unit_price: 2.35,
       total_price: 4.7,
       history: [{ status: 'PENDING', version: 1, at: expect.any(String) }],

@@ -1,5 +1,4 @@
 // For tests: resolvers of a store in memory, just enough of it for the REST shim to be tried.
-import { randomUUID } from 'node:crypto';
 import { orderResolvers } from './stub-orders.ts';
 import { productResolvers } from './stub-products.ts';
 import type { StubOptions } from './stub-system.ts';
@@ -32,7 +31,7 @@ export interface StubStore {
   readonly resolvers: StubOptions['resolvers'];
 }
 
-export const USER_ID = '0198c0de-0000-7000-8000-000000000001';
+export const USER_ID = '1';
 
 export function createStubStore(): StubStore {
   const products = new Map<string, StubProduct>();
@@ -45,7 +44,7 @@ export function createStubStore(): StubStore {
     overtakes: 0,
     addProduct: (fields) => {
       const product = {
-        id: randomUUID(),
+        id: String(products.size + 1),
         name: 'Pot',
         description: null,
         price: '19.99',

@@ -57,7 +57,7 @@ describe('a field that fails', () => {
       },
     ]);
     const { body } = await client.rest('GET', `/orders/${data.a.id}`, { token: account.token });
-    expect(body).toMatchObject({ id: data.a.id, status: 'CONFIRMED' });
+    expect(body).toMatchObject({ id: Number(data.a.id), status: 'CONFIRMED' });
   });
 
   it('of each service leaves those of all services in the reply', async () => {

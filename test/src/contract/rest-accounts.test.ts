@@ -27,7 +27,7 @@ describe('accounts', () => {
     expect(reply.status).toBe(201);
     expect(reply.headers.get('location')).toBe('/profile');
     expect(reply.body).toEqual({
-      id: expect.any(String),
+      id: expect.any(Number),
       username,
       email: `${username}@example.com`,
       role: 'CUSTOMER',
@@ -175,7 +175,7 @@ describe('accounts', () => {
     const reply = await client.rest('GET', '/profile', { token: account.token });
     expect(reply.status).toBe(200);
     expect(reply.body).toMatchObject({
-      id: account.id,
+      id: Number(account.id),
       username: account.username,
       email: `${account.username}@example.com`,
     });

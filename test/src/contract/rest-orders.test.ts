@@ -26,8 +26,8 @@ describe('orders', () => {
     expect(reply.status).toBe(201);
     expect(reply.headers.get('location')).toBe(`/orders/${reply.body.id}`);
     expect(reply.body).toMatchObject({
-      user_id: account.id,
-      product_id: product.id,
+      user_id: Number(account.id),
+      product_id: Number(product.id),
       quantity: 3,
       unit_price: 2.35,
       total_price: 7.05,

@@ -106,7 +106,8 @@ describe.each([
     ],
     ['an edit', (id: string) => patch(id), { users: 0, products: 1, orders: 0 }],
     ['an order with a key', (id: string) => order(id), { users: 0, products: 1, orders: 3 }],
-    ['a new product with a key', () => create(), { users: 0, products: 1, orders: 0 }],
+    // The id, for which the cache is fenced, and the product.
+    ['a new product with a key', () => create(), { users: 0, products: 2, orders: 0 }],
     [
       'a page of orders',
       () => client.rest('GET', '/orders', { token: account.token }),

@@ -31,7 +31,7 @@ const place = async (account: Account): Promise<string> => {
     body: { product_id: product.id, quantity: 1 },
   });
   expect(body).toMatchObject({ status: 'CONFIRMED', version: 2 });
-  return body.id;
+  return String(body.id);
 };
 beforeEach(async () => {
   orderId = await place(owner);
@@ -133,7 +133,12 @@ describe('POST /orders/{id}/advance', () => {
     const shipped = await advance({ 'if-match': '"2"' }, { status: 'SHIPPED' });
     expect(shipped.status).toBe(200);
     expect(shipped.headers.get('etag')).toBe('"3"');
-    expect(shipped.body).toMatchObject({ id: orderId, user_id: owner.id, status: 'SHIPPED', version: 3 });
+    expect(shipped.body).toMatchObject({
+      id: Number(orderId),
+      user_id: Number(owner.id),
+      status: 'SHIPPED',
+      version: 3,
+    });
     const delivered = await advance({ 'if-match': '*' }, { status: 'DELIVERED' });
     expect([delivered.status, delivered.headers.get('etag')]).toEqual([200, '"4"']);
   });
@@ -207,17 +212,19 @@ describe('the orders of everybody', () => {
   it('are on REST with scope=all, by Link, with the same filters', async () => {
     const theirs = await place(stranger);
     const first = await rest('?scope=all&limit=1');
-    expect(first.body).toMatchObject([{ id: theirs, user_id: stranger.id }]);
+    expect(first.body).toMatchObject([{ id: Number(theirs), user_id: Number(stranger.id) }]);
     const next = /^<\/orders(\?scope=all&limit=1&cursor=[^>]+)>; rel="next"$/.exec(
       first.headers.get('link') ?? '',
     )?.[1];
-    expect((await rest(String(next))).body).toMatchObject([{ id: orderId, user_id: owner.id }]);
+    expect((await rest(String(next))).body).toMatchObject([
+      { id: Number(orderId), user_id: Number(owner.id) },
+    ]);
     const filtered = await rest(`?scope=all&status=CONFIRMED&user_id=${owner.id}`);
-    expect(filtered.body[0].id).toBe(orderId);
+    expect(filtered.body[0].id).toBe(Number(orderId));
     for (const order of filtered.body)
-      expect(order).toMatchObject({ user_id: owner.id, status: 'CONFIRMED' });
+      expect(order).toMatchObject({ user_id: Number(owner.id), status: 'CONFIRMED' });
     expect((await rest('')).body).toEqual([]);
-    expect((await rest('?scope=own', stranger.token)).body[0].id).toBe(theirs);
+    expect((await rest('?scope=own', stranger.token)).body[0].id).toBe(Number(theirs));
   });
 
   it('are asked for with parameters that mean something', async () => {

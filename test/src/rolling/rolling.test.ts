@@ -49,7 +49,7 @@ async function expectAllIsWell(): Promise<void> {
   for (const id of load.told) expect(statuses.has(id)).toBe(true);
   for (const id of load.cancelled) expect(statuses.get(id)).toBe('CANCELLED');
   const versions = await inspect(adminUrl, async (client) =>
-    client.query('SELECT id, version FROM products.products WHERE id = ANY($1)', [edited]),
+    client.query('SELECT id::text, version FROM products.products WHERE id = ANY($1)', [edited]),
   );
   for (const { id, version } of versions.rows) {
     const edits = (editsBefore.get(id) ?? 0) + (load.edits.get(id) ?? 0);
