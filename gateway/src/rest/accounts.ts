@@ -20,7 +20,7 @@ import { operation, present } from './operation.ts';
 import { type Problem, problem } from './problem.ts';
 import { type Done, done, headerOf, type Route, route } from './route.ts';
 
-/** RFC 6749, 5.1: what carries tokens is not to be kept by anybody on the way. */
+/** RFC 6749, 5.1: no cache keeps a reply that carries tokens. */
 const NO_STORE = { 'cache-control': 'no-store' };
 
 function registered(data: RegisterMutation): Done<201, z.infer<typeof user.schema>> | Problem {

@@ -1,7 +1,6 @@
 // The REST docs page: the route table for people, without a script.
 import type { Reply } from '@holdfast/platform/http';
 import { escapeHtml, htmlPage, prose } from '../html.ts';
-import { groupBy } from './group-by.ts';
 import { ID_EXAMPLE } from './ids.ts';
 import { type JsonSchema, replySchema, requestSchema } from './json-schema.ts';
 import { problemsOf } from './openapi.ts';
@@ -102,7 +101,7 @@ const problems = (): string =>
 /** The page at /docs. Each problem's `type` leads to its row. */
 export function docsPage(routes: readonly Route[]): Reply {
   const descriptions = routes.map(({ description }) => description);
-  const tags = groupBy(descriptions, ({ tag }) => tag);
+  const tags = Map.groupBy(descriptions, ({ tag }) => tag);
   const sections = [...tags].map(
     ([tag, ofTag]) => `<h2>${escapeHtml(tag)}</h2>${ofTag.map(routeSection).join('')}`,
   );

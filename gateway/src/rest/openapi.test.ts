@@ -72,6 +72,13 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it('closes what requests may have, and leaves what replies have open for the next version', () => {
+    const bodies = REST_ROUTES.flatMap(({ description }) => description.takes.body?.schema.name ?? []);
+    expect(bodies).toContain('NewOrder');
+    for (const [name, schema] of Object.entries<object>(document.components.schemas))
+      expect([name, 'additionalProperties' in schema]).toEqual([name, bodies.includes(name)]);
+  });
+
   it('says for every call what its problems look like', () => {
     for (const item of Object.values<Record<string, { responses: Record<string, { content?: object }> }>>(
       document.paths,

@@ -1,5 +1,4 @@
 // The REST contract as an OpenAPI 3.1 document, made from the route table that serves the calls.
-import { groupBy } from './group-by.ts';
 import { PATH_ID } from './ids.ts';
 import { type JsonSchema, replySchema, requestSchema } from './json-schema.ts';
 import { PROBLEM, PROBLEMS, type ProblemCode, statusOf } from './problem.ts';
@@ -94,7 +93,7 @@ function goodReply({ description, content, headers = [] }: ReplyDescription): Js
 
 /** One reply a status; the codes that share it are listed in its description. */
 function problemReplies(codes: readonly ProblemCode[]): Json {
-  const byStatus = groupBy(codes, statusOf);
+  const byStatus = Map.groupBy(codes, statusOf);
   return Object.fromEntries(
     [...byStatus].map(([status, ofStatus]) => [
       status,
@@ -160,7 +159,7 @@ const schemasOf = ({ takes: { body }, replies }: RouteDescription): [string, Jso
 /** The document, as plain JSON. */
 export function openApiDocument(routes: readonly Route[]): Json {
   const descriptions = routes.map(({ description }) => description);
-  const byPath = groupBy(descriptions, ({ path }) => path);
+  const byPath = Map.groupBy(descriptions, ({ path }) => path);
   return {
     openapi: '3.1.1',
     info: {

@@ -32,7 +32,7 @@ describe('reading', () => {
     expect(reply.status).toBe(200);
     expect(reply.headers.get('etag')).toBe('"1"');
     expect(reply.body).toEqual({
-      id: pot.id,
+      id: Number(pot.id),
       name: 'Pot',
       description: null,
       price: 19.99,

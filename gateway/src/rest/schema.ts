@@ -32,15 +32,13 @@ export const amount = z
   .min(0)
   .meta({ description: 'An amount of money with two decimals.', examples: [19.99] });
 
-/** The rule of a member that may come back with a change as it was read, and that changes nothing. */
-const asItCame = (member: z.ZodType, what: string) =>
-  member.optional().meta({ description: `the ${what}, as it came`, readOnly: true });
+const timeAsItCame = dateTime.optional().meta({ description: 'the time, as it came', readOnly: true });
 
 /** Members of a representation that a client may send back with a change and that change nothing. */
 export const readOnlyMembers = {
-  id: asItCame(idInput('the id'), 'id'),
-  created_at: asItCame(dateTime, 'time'),
-  updated_at: asItCame(dateTime, 'time'),
+  id: idInput('the id, as it came').optional().meta({ readOnly: true }),
+  created_at: timeAsItCame,
+  updated_at: timeAsItCame,
 };
 
 /** A whole number in its one spelling. (`Number` alone would read ` 5`, `0x10` and `1e1` as well.) */
