@@ -20,7 +20,8 @@ export interface PoolOptions {
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
-const SQL = { 'db.system.name': 'postgresql' };
+/** Attributes of the spans of statements. */
+export const SQL = { 'db.system.name': 'postgresql' };
 const SCRAPE_TIMEOUT_MS = 1_000;
 
 /** Counts what is sent, so that tests and dashboards can tell the number of statements of a request. */
