@@ -167,7 +167,7 @@ export type Statement<Params extends readonly unknown[], Row> = (
 ) => Promise<Row[]>;
 
 /**
- * Names a statement.
+ * Names a statement whose types are only claimed. A new one is declared by sql.ts, where a test checks them.
  * @param name unique in the process; shown in pg_prepared_statements
  * @param text SQL with `$1`, `$2`, … for the parameters
  */

@@ -64,6 +64,27 @@ describe('a statement', () => {
     });
   });
 
+  it('takes of its optional parameters those that its text has', () => {
+    const optional = { id: bigint, title: nullable(text) };
+    const byId = statement({
+      name: 'things_by_id',
+      text: 'SELECT FROM things WHERE id > $id LIMIT $max',
+      parameters: { max: bigint },
+      optional,
+      row: {},
+    });
+    expect(declaredStatements().at(-1)).toMatchObject({ parameters: { max: bigint, id: bigint } });
+    expect(byId.queryOf({ max: 2, id: 1, title: undefined })).toMatchObject({
+      text: 'SELECT FROM things WHERE id > $2 LIMIT $1',
+      values: [2, 1],
+    });
+    expect(() => byId.queryOf({ max: 2, id: undefined, title: 'x' })).toThrow(
+      'things_by_id: $id is not given',
+    );
+    // @ts-expect-error an optional parameter that is not thought of
+    expect(byId.queryOf({ max: 2, id: 1 })).toMatchObject({ values: [2, 1] });
+  });
+
   it('is on the list of those that are declared', () => {
     expect(declaredStatements()).toContainEqual(
       expect.objectContaining({
@@ -105,7 +126,7 @@ describe('a statement', () => {
     expect(() => statement({ name: 'things', text: '', parameters: {}, row: {}, ...options })).toThrow(
       message,
     );
-    expect(declaredStatements().map(({ name }) => name)).toEqual(['things_select']);
+    expect(declaredStatements().map(({ name }) => name)).toEqual(['things_select', 'things_by_id']);
   });
 
   it('takes and gives the types that are declared, and no others', () => {

@@ -34,7 +34,8 @@
  *    `old.` or `new.`. It is `nullable(…)`, or `notNull(…, 'the reason why it never is')`.
  * 4. A statement that returns no columns has `row: {}`. A function that returns nothing is `nothing`.
  * 5. A statement of several shapes is declared once for each shape when its module is loaded, so that the test sees them
- *    all. `queryOf` gives the text and values, for EXPLAIN.
+ *    all. What only some shapes take stands under `optional`: its arguments may be undefined, and one that the text uses
+ *    must not be. `queryOf` gives the text and values, for EXPLAIN.
  * 6. Arrays of an enumeration cannot be read: cast them to text[].
  *
  * How to check a workspace: a test imports the service's server.ts (and what its other programs import), and with it every
@@ -64,14 +65,24 @@ export interface DeclaredStatement {
   readonly row: SqlTypes;
 }
 
-export interface StatementOptions<Parameters extends SqlTypes, Row extends SqlTypes> {
+export interface StatementOptions<
+  Parameters extends SqlTypes,
+  Row extends SqlTypes,
+  Optional extends SqlTypes = Record<never, never>,
+> {
   /** Unique in the process; shown in pg_prepared_statements and, as `sql name`, in traces. */
   readonly name: string;
   /** SQL with `$name` for each of the parameters. */
   readonly text: string;
   readonly parameters: Parameters;
+  /** Parameters that the text may lack. */
+  readonly optional?: Optional;
   readonly row: Row;
 }
+
+type OptionalArgumentsOf<Optional extends SqlTypes> = {
+  readonly [Name in keyof Optional]: ArgumentsOf<Optional>[Name] | undefined;
+};
 
 const declared = new Map<string, DeclaredStatement>();
 
@@ -82,28 +93,57 @@ export const declaredStatements = (): readonly DeclaredStatement[] => [...declar
  * Declares a statement.
  * @throws {Error} when the name cannot be used, or text and parameters do not name the same
  */
-export function statement<const Parameters extends SqlTypes, const Row extends SqlTypes>({
+export function statement<
+  const Parameters extends SqlTypes,
+  const Row extends SqlTypes,
+  const Optional extends SqlTypes = Record<never, never>,
+>({
   name,
   text: namedText,
-  parameters,
+  parameters: required,
+  optional,
   row,
-}: StatementOptions<Parameters, Row>): Statement<ArgumentsOf<Parameters>, RowOf<Row>> {
-  const names: Extract<keyof Parameters, string>[] = [];
-  for (const parameter in parameters) names.push(parameter);
+}: StatementOptions<Parameters, Row, Optional>): Statement<
+  ArgumentsOf<Parameters> & OptionalArgumentsOf<Optional>,
+  RowOf<Row>
+> {
+  type Arguments = ArgumentsOf<Parameters> & OptionalArgumentsOf<Optional>;
+  const parameters: SqlTypes = { ...required, ...usedIn(namedText, optional) };
+  const names = Object.keys(parameters);
   const text = numbered(name, namedText, names);
   checkRow(name, row);
   declare({ name, text, parameters, row });
 
   const spanName = `sql ${name}`;
-  const queryOf = (args: ArgumentsOf<Parameters>): pg.QueryConfig => ({
+  const queryOf = (args: Arguments): pg.QueryConfig => ({
     name,
     text,
-    values: names.map((parameter) => args[parameter]),
+    values: valuesOf(name, args, names),
     types: ROW_TYPES,
   });
-  const run = async (db: Queryable, args: ArgumentsOf<Parameters>): Promise<RowOf<Row>[]> =>
+  const run = async (db: Queryable, args: Arguments): Promise<RowOf<Row>[]> =>
     (await tracedCall(spanName, SQL, () => db.query<RowOf<Row>>(queryOf(args)))).rows;
   return Object.assign(run, { queryOf });
+}
+
+const PARAMETER = /\$(\w*)/g;
+
+const usedIn = (text: string, optional: SqlTypes = {}): SqlTypes => {
+  const used = new Set(text.match(PARAMETER));
+  return Object.fromEntries(Object.entries(optional).filter(([name]) => used.has(`$${name}`)));
+};
+
+function valuesOf(
+  statement: string,
+  args: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+): unknown[] {
+  return names.map((name) => {
+    const value = args[name];
+    // pg would send NULL.
+    if (value === undefined) throw new Error(`${statement}: $${name} is not given`);
+    return value;
+  });
 }
 
 /** PostgreSQL cuts longer names. */
@@ -120,7 +160,7 @@ function declare(statement: DeclaredStatement): void {
 /** `$name` as `$1`, `$2`, … There are no other dollar signs in a statement: quote strings by '. */
 function numbered(statement: string, text: string, names: readonly string[]): string {
   const unused = new Set(names);
-  const result = text.replaceAll(/\$(\w*)/g, (written, name: string) => {
+  const result = text.replaceAll(PARAMETER, (written, name: string) => {
     if (!names.includes(name)) throw new Error(`${statement}: ${written} is none of its parameters`);
     unused.delete(name);
     return `$${names.indexOf(name) + 1}`;
