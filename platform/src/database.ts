@@ -20,7 +20,8 @@ export interface PoolOptions {
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
-const SQL = { 'db.system.name': 'postgresql' };
+/** Attributes of the spans of statements. */
+export const SQL = { 'db.system.name': 'postgresql' };
 const SCRAPE_TIMEOUT_MS = 1_000;
 
 /** Counts what is sent, so that tests and dashboards can tell the number of statements of a request. */
@@ -179,7 +180,7 @@ function parseBigint(text: string): number {
 }
 
 /**
- * Names a statement.
+ * Names a statement whose types are only claimed. A new one is declared by sql.ts, where a test checks them.
  * @param name unique in the process; shown in pg_prepared_statements
  * @param text SQL with `$1`, `$2`, … for the parameters
  */

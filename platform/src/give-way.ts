@@ -1,7 +1,8 @@
 // Giving way: a job that meets a lock goes back into the queue for a moment, so that the workers do what can be done.
 // A lock that a session holds for minutes would otherwise keep one worker after the other, and with them every job.
 import pg from 'pg';
-import { type Queryable, type Statement, statement } from './database.ts';
+import type { Queryable } from './database.ts';
+import { integer, nullable, statement, text } from './sql.ts';
 
 /** Thrown by a handler whose job cannot be done right now, through no fault of its own. The run is not counted. */
 export class GiveWay extends Error {
@@ -24,17 +25,22 @@ export const isLockConflict = (error: unknown): boolean =>
 /** Whether what a handler threw says that its job is to give way. */
 export const givesWay = (error: unknown): boolean => error instanceof GiveWay || isLockConflict(error);
 
-const putBackJob: Statement<
-  [jobId: string, lockedBy: string | null, reason: string, shortestMs: number, longestMs: number],
-  never
-> = statement(
-  'queue_put_back',
-  `UPDATE graphile_worker._private_jobs
-      SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0), last_error = $3,
+const putBackJob = statement({
+  name: 'queue_put_back',
+  text: `UPDATE graphile_worker._private_jobs
+      SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0), last_error = $reason,
           run_at = now() + interval '1 millisecond' *
-            least(greatest(extract(epoch FROM now() - created_at) * 1000 / 4, $4::int), $5::int)
-    WHERE id = $1 AND locked_by = $2`,
-);
+            least(greatest(extract(epoch FROM now() - created_at) * 1000 / 4, $shortestMs::int), $longestMs::int)
+    WHERE id = $id::text::bigint AND locked_by = $lockedBy`,
+  parameters: {
+    id: text,
+    lockedBy: nullable(text),
+    reason: text,
+    shortestMs: integer,
+    longestMs: integer,
+  },
+  row: {},
+});
 
 /** A job as graphile-worker hands it over. */
 export interface HeldJob {
@@ -44,5 +50,11 @@ export interface HeldJob {
 
 /** Puts the job back into the queue for a moment, as if it had not been tried; does nothing once another worker has it. */
 export async function putBack(db: Queryable, job: HeldJob, reason: string): Promise<void> {
-  await putBackJob(db, job.id, job.locked_by, reason, SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS);
+  await putBackJob(db, {
+    id: job.id,
+    lockedBy: job.locked_by,
+    reason,
+    shortestMs: SHORTEST_PAUSE_MS,
+    longestMs: LONGEST_PAUSE_MS,
+  });
 }

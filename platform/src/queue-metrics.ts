@@ -1,11 +1,11 @@
 // What there is to do in the queue, and how the work goes. A service speaks of the tasks that it works on; all its
 // instances see the same table and so report the same numbers: take the max over them, not the sum.
 import type pg from 'pg';
-import { type Statement, statement } from './database.ts';
 import { givesWay } from './give-way.ts';
 import type { Logger } from './log.ts';
 import { Counter, DURATION_BUCKETS, Histogram, registry, secondsSince } from './metrics.ts';
 import { createScrapedGauges } from './scraped-gauges.ts';
+import { arrayOf, doublePrecision, integer, notNull, statement, text } from './sql.ts';
 
 const SAME = 'The same number from every instance: take max by (task).';
 
@@ -33,27 +33,27 @@ const retries = new Counter({
   registers: [registry],
 });
 
-interface TaskRow {
-  readonly task: string;
-  readonly jobs: number;
-  readonly oldest: number;
-  readonly dead: number;
-}
-
-const selectTasks: Statement<[tasks: readonly string[]], TaskRow> = statement(
-  'queue_gauges',
-  `SELECT task, count(id) FILTER (WHERE attempts < max_attempts OR locked_at IS NOT NULL)::int AS jobs,
+const selectTasks = statement({
+  name: 'queue_gauges',
+  text: `SELECT task, count(id) FILTER (WHERE attempts < max_attempts OR locked_at IS NOT NULL)::int AS jobs,
           coalesce(extract(epoch FROM now() - min(created_at)
             FILTER (WHERE attempts < max_attempts OR locked_at IS NOT NULL)), 0)::float8 AS oldest,
           count(id) FILTER (WHERE attempts >= max_attempts AND locked_at IS NULL)::int AS dead
-     FROM unnest($1::text[]) AS task LEFT JOIN graphile_worker.jobs ON task_identifier = task
+     FROM unnest($tasks::text[]) AS task LEFT JOIN graphile_worker.jobs ON task_identifier = task
     GROUP BY task`,
-);
+  parameters: { tasks: arrayOf(text) },
+  row: {
+    task: notNull(text, 'it is one of those that are given'),
+    jobs: notNull(integer, 'a count is 0 without rows'),
+    oldest: notNull(doublePrecision, 'coalesce says 0'),
+    dead: notNull(integer, 'a count is 0 without rows'),
+  },
+});
 
 /** Reports of `tasks` at every scrape, by a connection of `pool`. */
 export function observeQueue(pool: pg.Pool, tasks: readonly string[], log: Logger): void {
   gauges.readBy(async () => {
-    const rows = await selectTasks(pool, tasks);
+    const rows = await selectTasks(pool, { tasks });
     return rows.map(({ task, jobs, oldest, dead }) => ({
       labels: { task },
       values: { queue_jobs: jobs, queue_oldest_job_age_seconds: oldest, queue_dead_jobs: dead },

@@ -1,9 +1,11 @@
 // The sweep of the queue, now and then, by every worker: gives the jobs of lost workers out again and lets no job wait
 // for longer than this system ever puts one off.
 import type pg from 'pg';
-import { type Statement, statement } from './database.ts';
 import { LONGEST_PAUSE_MS } from './give-way.ts';
 import type { Logger } from './log.ts';
+import { doublePrecision, integer, notNull, statement } from './sql.ts';
+
+const COUNTED = 'a count is 0 without rows';
 
 /**
  * graphile-worker itself gives the jobs of lost workers out again after four hours, and counts a lost worker as a failed
@@ -13,26 +15,25 @@ import type { Logger } from './log.ts';
  * back: a job that was added before the step is due, and one that was locked before it may have lost its worker. Another
  * worker may then share a job with the one that has it, and every handler is idempotent.
  */
-const sweepJobs: Statement<
-  [leaseMs: number, longestBackOffMs: number, longestPauseMs: number],
-  { lost: number; dead: number }
-> = statement(
-  'queue_sweep',
-  `WITH lost AS (
+const sweepJobs = statement({
+  name: 'queue_sweep',
+  text: `WITH lost AS (
      UPDATE graphile_worker._private_jobs
         SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)
-      WHERE locked_at NOT BETWEEN now() - $1 * interval '1 millisecond' AND now() + $1 * interval '1 millisecond'
+      WHERE locked_at NOT BETWEEN now() - $leaseMs * interval '1 millisecond' AND now() + $leaseMs * interval '1 millisecond'
      RETURNING id
    ), failed AS (
-     UPDATE graphile_worker._private_jobs SET run_at = now() + $2 * interval '1 millisecond'
-      WHERE locked_at IS NULL AND attempts > 0 AND run_at > now() + $2 * interval '1 millisecond'
+     UPDATE graphile_worker._private_jobs SET run_at = now() + $backOffMs * interval '1 millisecond'
+      WHERE locked_at IS NULL AND attempts > 0 AND run_at > now() + $backOffMs * interval '1 millisecond'
    ), untried AS (
      UPDATE graphile_worker._private_jobs SET run_at = now()
-      WHERE locked_at IS NULL AND attempts = 0 AND run_at > now() + $3 * interval '1 millisecond'
+      WHERE locked_at IS NULL AND attempts = 0 AND run_at > now() + $pauseMs * interval '1 millisecond'
    )
    SELECT (SELECT count(*)::int FROM lost) AS lost,
           (SELECT count(*)::int FROM graphile_worker._private_jobs WHERE attempts >= max_attempts) AS dead`,
-);
+  parameters: { leaseMs: doublePrecision, backOffMs: doublePrecision, pauseMs: doublePrecision },
+  row: { lost: notNull(integer, COUNTED), dead: notNull(integer, COUNTED) },
+});
 
 /** The pause before a failed job is tried again grows up to this. */
 const LONGEST_BACK_OFF_MS = 30_000;
@@ -40,7 +41,7 @@ const LONGEST_BACK_OFF_MS = 30_000;
 /** Sweeps now, and then twice a lease. Returns how to end it. */
 export function startSweeping(pool: pg.Pool, leaseMs: number, log: Logger): () => void {
   function sweep(): void {
-    sweepJobs(pool, leaseMs, LONGEST_BACK_OFF_MS, LONGEST_PAUSE_MS).then(
+    sweepJobs(pool, { leaseMs, backOffMs: LONGEST_BACK_OFF_MS, pauseMs: LONGEST_PAUSE_MS }).then(
       ([swept]) => {
         if (swept && swept.lost > 0)
           log.warn({ jobs: swept.lost }, 'jobs of a lost worker are given out again');

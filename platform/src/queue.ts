@@ -9,6 +9,7 @@ import { GiveWay, givesWay, isLockConflict, LOCK_TIMEOUT_MS, putBack } from './g
 import type { Logger } from './log.ts';
 import { measureTask, observeQueue } from './queue-metrics.ts';
 import { startSweeping } from './queue-sweep.ts';
+import { bigint, notNull, statement } from './sql.ts';
 import { tracedJob } from './tracing.ts';
 import { keepWorking } from './worker-pool.ts';
 
@@ -43,13 +44,23 @@ export interface Worker {
 const MAX_ATTEMPTS = 32_767;
 
 /**
- * The part of a statement's SELECT list that adds a job in that statement, as the column `jobId`.
+ * The part of a statement's SELECT list that adds a job in that statement, as the column `jobId` (ADDED_JOB).
  * @param name of the job
  * @param payload SQL of type jsonb
  * @param trace SQL of type text, `traceparent()` as a parameter: the job becomes part of the trace that adds it
  */
 export const addJob = (name: string, payload: string, trace: string): string =>
   `(graphile_worker.add_job('${name}', (${payload} || jsonb_build_object('traceparent', ${trace}))::json, max_attempts => ${MAX_ATTEMPTS})).id AS "jobId"`;
+
+/** The column that `addJob` adds to a statement's row. */
+export const ADDED_JOB = { jobId: notNull(bigint, 'add_job returns the job that it added') };
+
+const readQueue = statement({
+  name: 'queue_check',
+  text: 'SELECT FROM graphile_worker.jobs LIMIT 1',
+  parameters: {},
+  row: {},
+});
 
 /** Beside one a job: LISTEN and the sweep. */
 const EXTRA_CONNECTIONS = 2;
@@ -102,7 +113,7 @@ export function startWorker({ settings, applicationName, handlers, gauges, log }
     check: async () => {
       workers.check();
       // Not over the worker's own, all of which may wait for commits that hang, while the service goes on reading.
-      await scrapePool.query({ name: 'queue_check', text: 'SELECT 1 FROM graphile_worker.jobs LIMIT 1' });
+      await readQueue(scrapePool, {});
     },
     stop: async () => {
       stopSweeping();

@@ -1,0 +1,193 @@
+// For tests: what statements declare (sql.ts) against what PostgreSQL says of them. Each is parsed and described, as a
+// driver does it before the first run, and never run.
+import pg from 'pg';
+import type { DeclaredStatement, SqlType } from './sql.ts';
+
+/**
+ * Every difference, each with the name of its statement.
+ * @param pool of the role that runs the statements, on a migrated database
+ * @throws {Error} without any statement, because then the modules that declare them are not loaded
+ */
+export async function faultsOf(
+  pool: pg.Pool,
+  statements: readonly DeclaredStatement[],
+): Promise<readonly string[]> {
+  if (statements.length === 0) throw new Error('no statements are declared: import what declares them');
+  const client = await pool.connect();
+  try {
+    const faults: string[] = [];
+    for (const statement of statements)
+      for (const fault of await faultsOfOne(client, statement)) faults.push(`${statement.name}: ${fault}`);
+    return faults;
+  } finally {
+    client.release();
+  }
+}
+
+async function faultsOfOne(client: pg.ClientBase, statement: DeclaredStatement): Promise<string[]> {
+  let described: Description;
+  try {
+    described = await describe(client, statement.text);
+  } catch (error) {
+    if (error instanceof pg.DatabaseError) return [`PostgreSQL refuses it: ${error.message}`];
+    throw error;
+  }
+  return [
+    ...(await parameterFaults(client, statement, described.parameters)),
+    ...(await columnFaults(client, statement, described.fields)),
+  ];
+}
+
+interface Description {
+  /** OIDs of the types. */
+  readonly parameters: readonly number[];
+  readonly fields: readonly pg.FieldDef[];
+}
+
+/** Parse and Describe of PostgreSQL's protocol, for which pg has no call. */
+function describe(client: pg.ClientBase, text: string): Promise<Description> {
+  const { promise, resolve, reject } = Promise.withResolvers<Description>();
+  let parameters: readonly number[] = [];
+  let fields: readonly pg.FieldDef[] = [];
+  const learn = ({ dataTypeIDs }: { dataTypeIDs: readonly number[] }): void => {
+    parameters = dataTypeIDs;
+  };
+  let leave = (): void => undefined;
+  client.query({
+    submit(connection: pg.Connection) {
+      connection.on('parameterDescription', learn);
+      leave = () => connection.off('parameterDescription', learn);
+      connection.parse({ name: '', text, types: [] }, true);
+      connection.describe({ type: 'S', name: '' }, true);
+      connection.sync();
+    },
+    handleRowDescription(message: { fields: readonly pg.FieldDef[] }) {
+      fields = message.fields;
+    },
+    handleError(error: Error) {
+      leave();
+      reject(error);
+    },
+    handleReadyForQuery() {
+      leave();
+      resolve({ parameters, fields });
+    },
+  });
+  return promise;
+}
+
+async function parameterFaults(
+  client: pg.ClientBase,
+  statement: DeclaredStatement,
+  actual: readonly number[],
+): Promise<string[]> {
+  const declared = Object.entries(statement.parameters);
+  if (declared.length !== actual.length)
+    return [`${declared.length} parameters are declared, PostgreSQL takes ${actual.length}`];
+  const faults: string[] = [];
+  for (const [index, [name, type]] of declared.entries()) {
+    const fault = typeFault(type, await typeOf(client, actual[index]));
+    if (fault !== undefined) faults.push(`parameter $${name} ${fault}`);
+  }
+  return faults;
+}
+
+async function columnFaults(
+  client: pg.ClientBase,
+  statement: DeclaredStatement,
+  fields: readonly pg.FieldDef[],
+): Promise<string[]> {
+  const missing = new Map(Object.entries(statement.row));
+  const met = new Set<string>();
+  const faults: string[] = [];
+  for (const field of fields) {
+    const { name } = field;
+    const type = missing.get(name);
+    missing.delete(name);
+    if (met.has(name)) faults.push(`column "${name}" comes twice`);
+    else if (type === undefined) faults.push(`column "${name}" is not declared`);
+    else {
+      const differences = [
+        typeFault(type, await typeOf(client, field.dataTypeID)),
+        nullFault(type, await guaranteeOf(client, statement.text, field)),
+      ];
+      for (const fault of differences) if (fault !== undefined) faults.push(`column "${name}" ${fault}`);
+    }
+    met.add(name);
+  }
+  for (const name of missing.keys()) faults.push(`column "${name}" is declared, PostgreSQL returns none`);
+  return faults;
+}
+
+interface ActualType {
+  readonly name: string;
+  readonly labels: readonly string[];
+}
+
+interface CatalogType extends ActualType {
+  /** Of the type that a domain is over, or else 0. */
+  readonly base: number;
+  /** Of the type of an array's elements, or else 0. */
+  readonly element: number;
+}
+
+/** The type behind an OID; of a domain the type that it is over, which is how its values are written. */
+async function typeOf(client: pg.ClientBase, oid: number | undefined): Promise<ActualType> {
+  const { rows } = await client.query<CatalogType>(
+    `SELECT format_type(oid, NULL) AS name, typbasetype AS base,
+            CASE WHEN typcategory = 'A' THEN typelem ELSE 0::oid END AS element,
+            ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = pg_type.oid ORDER BY enumsortorder) AS labels
+       FROM pg_type WHERE oid = $1`,
+    [oid],
+  );
+  const [type] = rows;
+  if (type === undefined) throw new Error(`PostgreSQL describes a type that it does not have: ${oid}`);
+  if (type.base !== 0) return typeOf(client, type.base);
+  if (type.element === 0) return type;
+  const element = await typeOf(client, type.element);
+  return { name: `${element.name}[]`, labels: element.labels };
+}
+
+function typeFault({ names, labels = [] }: SqlType, actual: ActualType): string | undefined {
+  if (!names.includes(actual.name)) return `is declared ${names[0]}, PostgreSQL has ${actual.name}`;
+  const differ = [
+    ...labels.filter((label) => !actual.labels.includes(label)),
+    ...actual.labels.filter((label) => !labels.includes(label)),
+  ];
+  return differ.length > 0
+    ? `has other labels in PostgreSQL, which differ by ${differ.join(', ')}`
+    : undefined;
+}
+
+/** Whether a column of the result can be NULL as far as PostgreSQL guarantees it. */
+type Guarantee = 'a column that is never null' | 'a column that may be null' | 'not known';
+
+/**
+ * Where a column of the result may be null although the column of the table that it comes from is not. RowDescription names
+ * that column all the same.
+ */
+const MORE_NULLS =
+  /\b(left|right|full)\s+(outer\s+)?join\b|\b(rollup|cube|grouping\s+sets)\b|\b(old|new)\.|\bmerge\b/i;
+
+async function guaranteeOf(client: pg.ClientBase, text: string, field: pg.FieldDef): Promise<Guarantee> {
+  if (field.tableID === 0 || MORE_NULLS.test(text)) return 'not known';
+  const { rows } = await client.query<{ isNotNull: boolean }>(
+    `SELECT attnotnull OR typnotnull AS "isNotNull"
+       FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid WHERE attrelid = $1 AND attnum = $2`,
+    [field.tableID, field.columnID],
+  );
+  return rows[0]?.isNotNull ? 'a column that is never null' : 'a column that may be null';
+}
+
+function nullFault({ isNullable, notNullReason }: SqlType, guarantee: Guarantee): string | undefined {
+  if (guarantee === 'a column that is never null') {
+    if (isNullable) return `is declared nullable, and is ${guarantee}`;
+    return notNullReason === undefined
+      ? undefined
+      : `is declared notNull with a reason, and is ${guarantee} anyway`;
+  }
+  if (isNullable || notNullReason !== undefined) return undefined;
+  return guarantee === 'not known'
+    ? 'may be null as far as PostgreSQL says: declare it nullable, or notNull with the reason'
+    : 'is declared not null, and is a column that may be null';
+}

@@ -1,0 +1,27 @@
+// The statements of platform/ are as they are declared, for each service that runs them.
+import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import { declaredStatements } from '@holdfast/platform/sql';
+import { faultsOf } from '@holdfast/platform/testing-sql';
+import '@holdfast/platform/queue';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import pg from 'pg';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database?.drop());
+
+it.each(['products', 'orders'] as const)(
+  'say of themselves what PostgreSQL says of them to %s',
+  async (service) => {
+    const pool = new pg.Pool({ connectionString: database.urls[service], max: 1 });
+    try {
+      const names = declaredStatements().map(({ name }) => name);
+      expect(names.sort()).toEqual(['queue_check', 'queue_gauges', 'queue_put_back', 'queue_sweep']);
+      expect(await faultsOf(pool, declaredStatements())).toEqual([]);
+    } finally {
+      await pool.end();
+    }
+  },
+);

@@ -1,0 +1,146 @@
+// What comes back from PostgreSQL is what the types say.
+import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import {
+  type ArgumentsOf,
+  arrayOf,
+  bigint,
+  boolean,
+  bytea,
+  declaredStatements,
+  doublePrecision,
+  enumeration,
+  integer,
+  jsonb,
+  nullable,
+  numeric,
+  statement,
+  text,
+  timestamptz,
+  uuid,
+} from '@holdfast/platform/sql';
+import { faultsOf } from '@holdfast/platform/testing-sql';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import pg from 'pg';
+
+let database: TestDatabase;
+let pool: pg.Pool;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ empty: true });
+  pool = new pg.Pool({ connectionString: database.adminUrl, max: 1 });
+  await pool.query(`CREATE TYPE size AS ENUM ('SMALL', 'LARGE')`);
+});
+afterAll(async () => {
+  await pool?.end();
+  await database?.drop();
+});
+
+const TYPES = {
+  stock: nullable(integer),
+  id: nullable(bigint),
+  title: nullable(text),
+  price: nullable(numeric),
+  at: nullable(timestamptz),
+  hash: nullable(bytea),
+  uid: nullable(uuid),
+  really: nullable(boolean),
+  share: nullable(doublePrecision),
+  size: nullable(enumeration('size', { SMALL: 'SMALL', LARGE: 'LARGE' })),
+  stocks: nullable(arrayOf(integer)),
+  ids: nullable(arrayOf(nullable(bigint))),
+  titles: nullable(arrayOf(text)),
+  prices: nullable(arrayOf(numeric)),
+  times: nullable(arrayOf(timestamptz)),
+  hashes: nullable(arrayOf(bytea)),
+  uids: nullable(arrayOf(uuid)),
+  truths: nullable(arrayOf(boolean)),
+  shares: nullable(arrayOf(doublePrecision)),
+};
+
+/** Gives back what it is given. */
+const echo = statement({
+  name: 'echo',
+  text: `SELECT ${Object.entries(TYPES)
+    .map(([name, { names }]) => `$${name}::${names[0]} AS ${name}`)
+    .join(', ')}`,
+  parameters: TYPES,
+  row: TYPES,
+});
+
+const readJson = statement({
+  name: 'read_json',
+  text: 'SELECT $json::jsonb AS json',
+  parameters: { json: jsonb },
+  row: { json: nullable(jsonb) },
+});
+
+const VALUES: ArgumentsOf<typeof TYPES> = {
+  stock: -1,
+  id: Number.MAX_SAFE_INTEGER,
+  title: 'a "quoted", {word}',
+  price: '99999999999999999999.10',
+  at: new Date('2027-01-02T03:04:05.678Z'),
+  hash: Buffer.from([0, 255]),
+  uid: '01890000-0000-7000-8000-000000000000',
+  really: false,
+  share: 0.1,
+  size: 'LARGE',
+  stocks: [1, 2],
+  ids: [Number.MIN_SAFE_INTEGER, null],
+  titles: ['NULL', '', 'a,b'],
+  prices: ['99999999999999999999.10', '0.00'],
+  times: [new Date('2027-01-02T03:04:05.678Z')],
+  hashes: [Buffer.from([0, 255])],
+  uids: ['01890000-0000-7000-8000-000000000000'],
+  truths: [true, false],
+  shares: [0.1, 1e300],
+};
+
+const NULLS: ArgumentsOf<typeof TYPES> = {
+  stock: null,
+  id: null,
+  title: null,
+  price: null,
+  at: null,
+  hash: null,
+  uid: null,
+  really: null,
+  share: null,
+  size: null,
+  stocks: null,
+  ids: null,
+  titles: null,
+  prices: null,
+  times: null,
+  hashes: null,
+  uids: null,
+  truths: null,
+  shares: null,
+};
+
+it('is declared as PostgreSQL has it', async () => {
+  expect(await faultsOf(pool, declaredStatements())).toEqual([]);
+});
+
+it('is every value as it was given, or null', async () => {
+  expect(await echo(pool, VALUES)).toStrictEqual([VALUES]);
+  expect(await echo(pool, NULLS)).toStrictEqual([NULLS]);
+});
+
+it('is JSON as a value, given as text', async () => {
+  for (const value of [[1, [null]], 'text', { a: { b: true } }])
+    expect(await readJson(pool, { json: JSON.stringify(value) })).toStrictEqual([{ json: value }]);
+});
+
+it('is not a number that lost its last digits', async () => {
+  const sum = statement({
+    name: 'too_large',
+    text: 'SELECT $id::bigint + 1 AS id',
+    parameters: { id: bigint },
+    row: { id: nullable(bigint) },
+  });
+  await expect(sum(pool, { id: Number.MAX_SAFE_INTEGER })).rejects.toThrow(
+    'expected a bigint that is exact as a number (at most 2^53 - 1), got 9007199254740992',
+  );
+  expect(await sum(pool, { id: 1 })).toEqual([{ id: 2 }]);
+});
