@@ -1,6 +1,6 @@
 // The users subgraph's resolvers: they authorise and call one function of the domain.
 import { parseId } from '@holdfast/platform/ids';
-import type { FieldsBeside } from '@holdfast/platform/row-fields';
+import type { FieldsBeside } from '@holdfast/platform/fields';
 import { DateTimeScalar } from '@holdfast/platform/scalars';
 import { maySee, requireStaff, requireUser, userOrNull } from '@holdfast/platform/viewer';
 import type { Account } from './domain/accounts.ts';
