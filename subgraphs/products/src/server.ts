@@ -13,6 +13,7 @@ import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { ProductsSettings } from './config.ts';
 import { createProductLoader } from './context.ts';
 import { openProductCache } from './data/cache/open.ts';
+import { sweepKeys } from './data/idempotency-keys.ts';
 import { createProductTable } from './data/products.ts';
 import { createReservations } from './data/reservations.ts';
 import { createCatalogue } from './domain/catalogue.ts';
@@ -50,7 +51,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
     handlers: (db) => stockJobs(createReservations(db, cache)),
     log,
   });
-  const sweeper = startKeySweep({ schema: 'products', settings, log });
+  const sweeper = startKeySweep({ sweepKeys, service: 'products', settings, log });
 
   return {
     handler: subgraph.handler,
