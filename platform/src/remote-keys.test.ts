@@ -29,7 +29,7 @@ const sign = async ({ jwk, key }: Key, kid = jwk.kid ?? ''): Promise<string> => 
     .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid })
     .setIssuer(ISSUER)
     .setAudience(ISSUER)
-    .setSubject('somebody')
+    .setSubject('7')
     .setJti(String(made))
     .setIssuedAt()
     .setExpirationTime('5m')

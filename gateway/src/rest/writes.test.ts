@@ -236,7 +236,7 @@ describe('ordering', () => {
   });
 
   it('cancels at the current version only', async () => {
-    const path = '/orders/0198c0de-0000-7000-8000-00000000000a/cancel';
+    const path = '/orders/10/cancel';
     expect((await call('POST', path)).status).toBe(428);
     expect((await call('POST', path, { headers: { 'if-match': '"9"' } })).body).toMatchObject({
       status: 412,
@@ -251,7 +251,7 @@ describe('ordering', () => {
   });
 
   it('advances at the current version only, to a status that can be reached', async () => {
-    const path = '/orders/0198c0de-0000-7000-8000-00000000000a/advance';
+    const path = '/orders/10/advance';
     const advance = (headers: Headers, body: unknown = { status: 'SHIPPED' }) =>
       call('POST', path, { headers, body });
     expect((await advance({})).body).toMatchObject({ status: 428, code: 'PRECONDITION_REQUIRED' });

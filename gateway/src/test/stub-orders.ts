@@ -11,9 +11,9 @@ const idOf = z.object({ id: z.string() });
 
 function order(store: StubStore, version = 1) {
   return {
-    id: '0198c0de-0000-7000-8000-00000000000a',
+    id: '10',
     user: { id: USER_ID },
-    product: { id: '0198c0de-0000-7000-8000-00000000000b' },
+    product: { id: '11' },
     quantity: 2,
     unitPrice: '2.35',
     totalPrice: '4.70',

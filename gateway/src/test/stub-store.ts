@@ -1,5 +1,4 @@
 // For tests: resolvers of a store in memory, just enough of it for the REST shim to be tried.
-import { randomUUID } from 'node:crypto';
 import { orderResolvers } from './stub-orders.ts';
 import { productResolvers } from './stub-products.ts';
 import type { StubOptions } from './stub-system.ts';
@@ -32,10 +31,11 @@ export interface StubStore {
   readonly resolvers: StubOptions['resolvers'];
 }
 
-export const USER_ID = '0198c0de-0000-7000-8000-000000000001';
+export const USER_ID = '1';
 
 export function createStubStore(): StubStore {
   const products = new Map<string, StubProduct>();
+  let added = 0;
   const store: StubStore = {
     products,
     orderInputs: [],
@@ -44,8 +44,9 @@ export function createStubStore(): StubStore {
     orderStatus: 'CONFIRMED',
     overtakes: 0,
     addProduct: (fields) => {
+      added += 1;
       const product = {
-        id: randomUUID(),
+        id: String(added),
         name: 'Pot',
         description: null,
         price: '19.99',
