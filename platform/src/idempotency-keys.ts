@@ -2,8 +2,9 @@
 // written by the very statement whose effect it stands for, and is never changed.
 import type { z } from 'zod';
 import { count, milliseconds } from './config.ts';
-import { createWorkerPool, type Queryable, type Statement, statement } from './database.ts';
+import { createWorkerPool, type Queryable } from './database.ts';
 import type { Logger } from './log.ts';
+import { bigint, doublePrecision, statement, text } from './sql.ts';
 import { type Sweeper, startSweeper } from './sweeper.ts';
 
 export const idempotencyKeySettings = {
@@ -19,34 +20,40 @@ type IdempotencyKeySettings = z.infer<z.ZodObject<typeof idempotencyKeySettings>
 /** Deletes at most `max` keys that were used more than `days` days ago; returns how many. */
 export type SweepKeys = (db: Queryable, max: number, days: number) => Promise<number>;
 
-// One instance sweeps at a time: two that chose the same rows could lock them in different orders. (FOR UPDATE SKIP LOCKED
-// would need the right to update, which the services do not have on these tables.)
+/**
+ * The sweep of one schema. Declares its statement, so it is called once, when a module is loaded.
+ *
+ * One instance sweeps at a time: two that chose the same rows could lock them in different orders. (FOR UPDATE SKIP LOCKED
+ * would need the right to update, which the services do not have on these tables.)
+ */
 export function createKeySweep(schema: string): SweepKeys {
   const table = `${schema}.idempotency_keys`;
-  const sweep: Statement<[max: number, days: number], { readonly key: string }> = statement(
-    'idempotency_keys_sweep',
-    `DELETE FROM ${table}
+  const sweep = statement({
+    name: 'idempotency_keys_sweep',
+    text: `DELETE FROM ${table}
       WHERE (user_id, key) IN (SELECT user_id, key FROM ${table}
-                                WHERE created_at < now() - $2 * interval '1 day'
+                                WHERE created_at < now() - $days * interval '1 day'
                                   AND (SELECT pg_try_advisory_xact_lock(hashtext('${table}')))
-                                ORDER BY created_at LIMIT $1)
+                                ORDER BY created_at LIMIT $max)
   RETURNING key`,
-  );
-  return async (db, max, days) => (await sweep(db, max, days)).length;
+    parameters: { max: bigint, days: doublePrecision },
+    row: { key: text },
+  });
+  return async (db, max, days) => (await sweep(db, { max, days })).length;
 }
 
 export interface KeySweepOptions {
-  /** The schema of the table, which is also the service's name. */
-  readonly schema: string;
+  readonly sweepKeys: SweepKeys;
+  /** The service's name. */
+  readonly service: string;
   readonly settings: IdempotencyKeySettings & { readonly DATABASE_URL: string };
   readonly log: Logger;
 }
 
 /** Sweeps over a connection of its own: it is no request's statement. */
-export function startKeySweep({ schema, settings, log }: KeySweepOptions): Sweeper {
+export function startKeySweep({ sweepKeys, service, settings, log }: KeySweepOptions): Sweeper {
   const { DATABASE_URL: url, IDEMPOTENCY_KEY_DAYS: days, IDEMPOTENCY_SWEEP_MS: everyMs } = settings;
-  const pool = createWorkerPool({ url, max: 1, applicationName: `${schema} sweep`, log });
-  const sweepKeys = createKeySweep(schema);
+  const pool = createWorkerPool({ url, max: 1, applicationName: `${service} sweep`, log });
   const sweep = (max: number) => sweepKeys(pool, max, days);
   const sweeper = startSweeper({ what: 'old idempotency keys', sweep, everyMs, log });
   return { stop: () => sweeper.stop().then(() => pool.end()) };

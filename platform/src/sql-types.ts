@@ -45,6 +45,8 @@ export const integer = named<number>('integer');
 /** A number: what is too large to be one exactly is an error when it is read. */
 export const bigint = named<number>('bigint');
 export const text = named<string>('text', 'character varying');
+/** Text of which a CHECK constraint allows some values only. PostgreSQL does not describe those, so a test has to compare them. */
+export const textOf = <Value extends string>(): TypeOf<Value> => named<Value>(...text.names);
 /** A decimal string. */
 export const numeric = named<string>('numeric');
 export const timestamptz = named<Date>('timestamp with time zone');
@@ -105,9 +107,11 @@ type Read<Field> = Field extends DecimalLike
 /**
  * The columns of the table behind a Prisma model. `{ … } satisfies ColumnsOf<Product>` does not compile while a field is
  * missing, is none of the model's, or has another type or nullability.
+ * @typeParam Narrowed the fields that are read as less than Prisma's type, which knows no `textOf`
  */
-export type ColumnsOf<Model> = {
-  readonly [Field in keyof Model]-?: SqlType & ReadAs<Read<Model[Field]>>;
+export type ColumnsOf<Model, Narrowed extends Partial<Model> = Record<never, never>> = {
+  readonly [Field in keyof Model]-?: SqlType &
+    ReadAs<Field extends keyof Narrowed ? Narrowed[Field] : Read<Model[Field]>>;
 };
 
 function safeInteger(value: string): number {

@@ -19,6 +19,7 @@ import {
   selectList,
   statement,
   text,
+  textOf,
   timestamptz,
   uuid,
 } from './sql.ts';
@@ -47,6 +48,8 @@ const THING = {
   isNew: boolean,
   size: enumeration('public.size', Size),
 } satisfies ColumnsOf<Thing>;
+/** What a CHECK constraint allows. */
+type Title = 'Cup' | 'Kettle';
 
 describe('a statement', () => {
   const select = statement({
@@ -179,7 +182,14 @@ describe('the columns of a model', () => {
       { ...THING, size: enumeration('public.size', { SMALL: 'SMALL' }) } satisfies ColumnsOf<Thing>,
       // @ts-expect-error an enumeration that is read as any text
       { ...THING, size: text } satisfies ColumnsOf<Thing>,
+      { ...THING, title: textOf<Title>() } satisfies ColumnsOf<Thing, { title: Title }>,
+      // @ts-expect-error text that is read as less, which is not said
+      { ...THING, title: textOf<Title>() } satisfies ColumnsOf<Thing>,
+      // @ts-expect-error text that is read as any, where less is said
+      THING satisfies ColumnsOf<Thing, { title: Title }>,
+      // @ts-expect-error text that is read as less than is said
+      { ...THING, title: textOf<'Cup'>() } satisfies ColumnsOf<Thing, { title: Title }>,
     ];
-    expect(declarations).toHaveLength(10);
+    expect(declarations).toHaveLength(14);
   });
 });

@@ -24,8 +24,17 @@ export type Checked<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly invalid: InvalidInput };
 
-/** Checks `input` against the rules of `schema`; the messages come from the rules, one error a field. */
-export function check<Value>(schema: z.ZodType<Value>, input: unknown): Checked<Value> {
+/** A value for each field of `Input`, also for those that may be left out. */
+type EveryFieldOf<Input> = { readonly [Field in keyof Input]-?: unknown };
+
+/**
+ * Checks `input` against the rules of `schema`; the messages come from the rules, one error a field. Does not compile
+ * while a field of the input has no rule: the value would lack it, and what was given in it would be lost.
+ */
+export function check<Input, Value extends EveryFieldOf<Input>>(
+  schema: z.ZodType<Value, NoInfer<Input>>,
+  input: Input,
+): Checked<Value> {
   const result = schema.safeParse(input);
   if (result.success) return { ok: true, value: result.data };
   const errors = new Map<string, FieldError>();
@@ -35,6 +44,12 @@ export function check<Value>(schema: z.ZodType<Value>, input: unknown): Checked<
   }
   return { ok: false, invalid: invalidInput([...errors.values()]) };
 }
+
+/** The rule of a field that may be left out: its value is undefined then, and not missing (`check`). */
+export const optional = <Out, In>(rule: z.ZodType<Out, In>) => rule.optional().transform((value) => value);
+
+/** Takes the rest of an object, of which each field is handled: does not compile while the rest has one. */
+export const allHandled = (_rest: Readonly<Record<string, never>>): void => undefined;
 
 const MAX_EXCERPT = 60;
 /** A text that may be long, short enough for a message. */

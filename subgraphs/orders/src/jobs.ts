@@ -1,4 +1,5 @@
 // The jobs of the orders service: what the stock answered.
+import { RejectionCode } from '@holdfast/database/generated/enums';
 import type { JobHandler } from '@holdfast/platform/queue';
 import { z } from 'zod';
 import type { OrderTable } from './data/orders.ts';
@@ -8,7 +9,7 @@ const settlement = z.discriminatedUnion('outcome', [
   z.object({
     orderId: z.int().positive(),
     outcome: z.literal('REJECTED'),
-    code: z.enum(['OUT_OF_STOCK', 'PRODUCT_NOT_FOUND']),
+    code: z.enum(RejectionCode),
     available: z.int().min(0),
   }),
 ]);

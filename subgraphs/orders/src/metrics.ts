@@ -1,8 +1,8 @@
 // What the orders service counts of its own.
-import { type Statement, statement } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
 import { conflictCounter, Histogram, labelledCounter, registry } from '@holdfast/platform/metrics';
 import { createScrapedGauges } from '@holdfast/platform/scraped-gauges';
+import { doublePrecision, integer, notNull, statement } from '@holdfast/platform/sql';
 import type pg from 'pg';
 import { ORDER_STATUSES } from './domain/order-status.ts';
 
@@ -33,16 +33,21 @@ const pending = createScrapedGauges({
 });
 
 /** Reads the partial index of what is pending, and nothing else. */
-const selectPending: Statement<[], { pending: number; oldest: number }> = statement(
-  'orders_pending_gauges',
-  `SELECT count(*)::int AS pending, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest
+const selectPending = statement({
+  name: 'orders_pending_gauges',
+  text: `SELECT count(*)::int AS pending, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest
      FROM orders.orders WHERE status = 'PENDING'`,
-);
+  parameters: {},
+  row: {
+    pending: notNull(integer, 'a count is 0 without rows'),
+    oldest: notNull(doublePrecision, 'coalesce says 0'),
+  },
+});
 
 /** Reports what is pending at every scrape, by a connection of `pool`. */
 export function observePending(pool: pg.Pool, log: Logger): void {
   pending.readBy(async () => {
-    const rows = await selectPending(pool);
+    const rows = await selectPending(pool, {});
     return rows.map((row) => ({
       labels: {},
       values: { orders_pending: row.pending, orders_oldest_pending_seconds: row.oldest },

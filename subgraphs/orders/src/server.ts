@@ -10,6 +10,7 @@ import { createSubgraph } from '@holdfast/platform/subgraph';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { OrdersSettings } from './config.ts';
 import { createHistoryLoader, createOrderLoader } from './context.ts';
+import { sweepKeys } from './data/idempotency-keys.ts';
 import { createHistoryReader } from './data/order-events.ts';
 import { createOrderTable } from './data/orders.ts';
 import { createPrices } from './data/prices.ts';
@@ -56,7 +57,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
     gauges: (db) => observePending(db, log),
     log,
   });
-  const sweeper = startKeySweep({ schema: 'orders', settings, log });
+  const sweeper = startKeySweep({ sweepKeys, service: 'orders', settings, log });
 
   return {
     handler: subgraph.handler,

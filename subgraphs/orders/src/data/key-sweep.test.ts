@@ -1,9 +1,8 @@
 // The sweep of the keys of orders: an old key is forgotten, and then stands for something new.
-import { createKeySweep } from '@holdfast/platform/idempotency-keys';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
+import { sweepKeys } from './idempotency-keys.ts';
 
-const sweepKeys = createKeySweep('orders');
 let fixture: OrdersFixture;
 beforeEach(async () => {
   fixture = await createOrdersFixture();

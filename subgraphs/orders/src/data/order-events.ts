@@ -1,21 +1,37 @@
 // The history of orders: append-only, written together with each change of status.
 import type { OrderEvent as OrderEventModel } from '@holdfast/database';
-import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
+import type { Queryable } from '@holdfast/platform/database';
+import {
+  arrayOf,
+  bigint,
+  type ColumnsOf,
+  integer,
+  type RowOf,
+  selectList,
+  statement,
+  textOf,
+  timestamptz,
+} from '@holdfast/platform/sql';
 import type { OrderStatus } from '../domain/order-status.ts';
 
-export type OrderEvent = Omit<OrderEventModel, 'orderId' | 'status'> & {
-  readonly orderId: number;
-  readonly status: OrderStatus;
-};
+const ORDER_EVENT = {
+  orderId: bigint,
+  version: integer,
+  status: textOf<OrderStatus>(),
+  createdAt: timestamptz,
+} satisfies ColumnsOf<OrderEventModel, { status: OrderStatus }>;
+export type OrderEvent = RowOf<typeof ORDER_EVENT>;
 
-const selectHistories: Statement<[orderIds: number[]], OrderEvent> = statement(
-  'order_events_by_orders',
-  `SELECT order_id AS "orderId", version, status, created_at AS "createdAt" FROM orders.order_events
-    WHERE order_id = ANY($1::bigint[]) ORDER BY order_id, version`,
-);
+const selectHistories = statement({
+  name: 'order_events_by_orders',
+  text: `SELECT ${selectList(ORDER_EVENT)} FROM orders.order_events
+    WHERE order_id = ANY($orderIds::bigint[]) ORDER BY order_id, version`,
+  parameters: { orderIds: arrayOf(bigint) },
+  row: ORDER_EVENT,
+});
 
 /** Reads histories, oldest event first, in one statement for all of the orders. */
 export const createHistoryReader =
   (db: Queryable) =>
   (orderIds: readonly number[]): Promise<OrderEvent[]> =>
-    selectHistories(db, [...orderIds]);
+    selectHistories(db, { orderIds });

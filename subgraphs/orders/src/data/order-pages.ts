@@ -1,10 +1,11 @@
 // Pages of orders, newest first (ids come from a sequence): keyset pagination, and for every filter statements of its own
 // that read a page's worth of rows from one index.
-import { type Queryable, statement } from '@holdfast/platform/database';
+import type { Queryable } from '@holdfast/platform/database';
 import { parseOrderId } from '@holdfast/platform/ids';
 import { decodeCursor, encodeCursor } from '@holdfast/platform/pages';
+import { bigint, integer, selectList, statement, textOf } from '@holdfast/platform/sql';
 import type { OrderStatus } from '../domain/order-status.ts';
-import { ORDER_COLUMNS, type Order } from './order-row.ts';
+import { ORDER, type Order } from './order-row.ts';
 
 export interface OrderPageQuery {
   readonly limit: number;
@@ -22,34 +23,44 @@ export const orderSortKey = (cursor: string): number | undefined =>
   parseOrderId(decodeCursor(LIST, 1, cursor)[0] ?? '');
 
 const page = (name: string, where: string, order = 'id DESC') =>
-  statement<[limit: number, ...rest: (number | string)[]], Order>(
+  statement({
     name,
-    `SELECT ${ORDER_COLUMNS} FROM orders.orders WHERE ${where} ORDER BY ${order} LIMIT $1`,
-  );
+    text: `SELECT ${selectList(ORDER)} FROM orders.orders WHERE ${where} ORDER BY ${order} LIMIT $limit`,
+    parameters: { limit: bigint },
+    optional: { after: bigint, userId: integer, status: textOf<OrderStatus>() },
+    row: ORDER,
+  });
 
 const everybodys = {
   first: page('orders_page_all', 'true'),
-  next: page('orders_page_all_after', 'id < $2::bigint'),
+  next: page('orders_page_all_after', 'id < $after::bigint'),
 };
 
 const ofUser = {
-  first: page('orders_page', 'user_id = $2::int'),
-  next: page('orders_page_after', 'user_id = $2::int AND id < $3::bigint'),
+  first: page('orders_page', 'user_id = $userId::int'),
+  next: page('orders_page_after', 'user_id = $userId::int AND id < $after::bigint'),
 };
 
 const ofUserByStatus = {
-  first: page('orders_page_status', 'user_id = $2::int AND status = $3::varchar'),
-  next: page('orders_page_status_after', 'user_id = $2::int AND status = $3::varchar AND id < $4::bigint'),
+  first: page('orders_page_status', 'user_id = $userId::int AND status = $status::varchar'),
+  next: page(
+    'orders_page_status_after',
+    'user_id = $userId::int AND status = $status::varchar AND id < $after::bigint',
+  ),
 };
 
-// Bounds instead of `status = $2`: after an equality PostgreSQL may as well walk the primary key and drop what has
+// Bounds instead of `status = $status`: after an equality PostgreSQL may as well walk the primary key and drop what has
 // another status, which is nearly the whole table when the orders of that status are few or old. The order
 // (status, id) can be had from the index on it only.
 const everybodysByStatus = {
-  first: page('orders_page_all_status', 'status BETWEEN $2::varchar AND $2::varchar', 'status DESC, id DESC'),
+  first: page(
+    'orders_page_all_status',
+    'status BETWEEN $status::varchar AND $status::varchar',
+    'status DESC, id DESC',
+  ),
   next: page(
     'orders_page_all_status_after',
-    'status >= $2::varchar AND (status, id) < ($2::varchar, $3::bigint)',
+    'status >= $status::varchar AND (status, id) < ($status::varchar, $after::bigint)',
     'status DESC, id DESC',
   ),
 };
@@ -62,6 +73,6 @@ export function selectOrderPage(
   const byUser = status === undefined ? ofUser : ofUserByStatus;
   const byNone = status === undefined ? everybodys : everybodysByStatus;
   const { first, next } = userId === undefined ? byNone : byUser;
-  const filters = [userId, status].filter((value) => value !== undefined);
-  return after === undefined ? first(db, limit, ...filters) : next(db, limit, ...filters, after);
+  const selectPage = after === undefined ? first : next;
+  return selectPage(db, { limit, after, userId, status });
 }

@@ -1,15 +1,35 @@
-// A row of `orders.orders` as the service handles it, and the columns that make one.
+// The columns of `orders.orders`, and a row of them as the service handles it.
 import type { Order as OrderModel } from '@holdfast/database';
+import { RejectionCode } from '@holdfast/database/generated/enums';
+import {
+  bigint,
+  type ColumnsOf,
+  enumeration,
+  integer,
+  nullable,
+  numeric,
+  type RowOf,
+  textOf,
+  timestamptz,
+} from '@holdfast/platform/sql';
 import type { OrderStatus } from '../domain/order-status.ts';
 
-/** An order with its columns' names in camel case: ids are numbers, amounts are decimal strings. */
-export type Order = Omit<OrderModel, 'id' | 'unitPrice' | 'totalPrice' | 'status'> & {
-  readonly id: number;
-  readonly unitPrice: string;
-  readonly totalPrice: string;
-  readonly status: OrderStatus;
-};
+export const rejectionCode = enumeration('orders.rejection_code', RejectionCode);
 
-export const ORDER_COLUMNS = `id, user_id AS "userId", product_id AS "productId", quantity, unit_price AS "unitPrice",
-  total_price AS "totalPrice", status, version, rejection_code AS "rejectionCode",
-  rejection_available AS "rejectionAvailable", created_at AS "createdAt", updated_at AS "updatedAt"`;
+export const ORDER = {
+  id: bigint,
+  userId: integer,
+  productId: integer,
+  quantity: integer,
+  unitPrice: numeric,
+  totalPrice: numeric,
+  status: textOf<OrderStatus>(),
+  version: integer,
+  rejectionCode: nullable(rejectionCode),
+  rejectionAvailable: nullable(integer),
+  createdAt: timestamptz,
+  updatedAt: timestamptz,
+} satisfies ColumnsOf<OrderModel, { status: OrderStatus }>;
+
+/** An order: ids are numbers, amounts are decimal strings. */
+export type Order = RowOf<typeof ORDER>;

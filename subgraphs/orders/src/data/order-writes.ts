@@ -1,9 +1,22 @@
 // The statements that place an order and change its status. Each is one: the guarded write, its line of history and the job
 // that follows, all or nothing.
-import { type Statement, statement } from '@holdfast/platform/database';
-import { addJob } from '@holdfast/platform/queue';
+import { ADDED_JOB, addJob } from '@holdfast/platform/queue';
+import {
+  bigint,
+  bytea,
+  doublePrecision,
+  integer,
+  nothing,
+  notNull,
+  nullable,
+  numeric,
+  selectList,
+  statement,
+  text,
+  textOf,
+} from '@holdfast/platform/sql';
 import { type Actor, type OrderStatus, PLACED, type StepBy, stepsBy } from '../domain/order-status.ts';
-import { ORDER_COLUMNS, type Order } from './order-row.ts';
+import { ORDER, rejectionCode } from './order-row.ts';
 
 /** The line of history of each row of `changed`, a CTE, at the time in its column `at`. */
 const event = (changed: string, at: 'created_at' | 'updated_at'): string =>
@@ -22,85 +35,88 @@ const isStep = (by: Actor, to: string): string =>
  * No row when the user has used the key before. The key is written first, so that of several requests with one key the first
  * decides and the others wait for it; both ids are of one `nextval`, and an order that is not placed leaves a gap.
  */
-export const insertOrder: Statement<
-  [
-    userId: number,
-    productId: number,
-    quantity: number,
-    unitPrice: string,
-    key: string | null,
-    hash: Buffer | null,
-    trace: string | null,
-  ],
-  Order
-> = statement(
-  'orders_insert',
-  `WITH numbered AS (
+export const insertOrder = statement({
+  name: 'orders_insert',
+  text: `WITH numbered AS (
      SELECT nextval('orders.orders_id_seq') AS id
    ), used AS (
      INSERT INTO orders.idempotency_keys (user_id, key, request_hash, order_id)
-     SELECT $1::int, $5::varchar, $6::bytea, id FROM numbered WHERE $5::varchar IS NOT NULL
+     SELECT $userId::int, $key::varchar, $hash::bytea, id FROM numbered WHERE $key::varchar IS NOT NULL
      ON CONFLICT DO NOTHING
      RETURNING order_id
    ), placed AS (
      INSERT INTO orders.orders (id, user_id, product_id, quantity, unit_price, total_price, status)
-     SELECT id, $1::int, $2::int, $3::int, $4::numeric, $4::numeric * $3::int, '${PLACED.to}'
-       FROM numbered WHERE $5::varchar IS NULL OR EXISTS (SELECT FROM used)
+     SELECT id, $userId::int, $productId::int, $quantity::int, $unitPrice::numeric,
+            $unitPrice::numeric * $quantity::int, '${PLACED.to}'
+       FROM numbered WHERE $key::varchar IS NULL OR EXISTS (SELECT FROM used)
      RETURNING *
    ), ${event('placed', 'created_at')}
-   SELECT ${ORDER_COLUMNS}, ${addJob(
+   SELECT ${selectList(ORDER)}, ${addJob(
      PLACED.job,
      "jsonb_build_object('orderId', id, 'productId', product_id, 'quantity', quantity)",
-     '$7::text',
+     '$trace::text',
    )}
      FROM placed`,
-);
+  parameters: {
+    userId: integer,
+    productId: integer,
+    quantity: integer,
+    unitPrice: numeric,
+    key: nullable(text),
+    hash: nullable(bytea),
+    trace: nullable(text),
+  },
+  row: { ...ORDER, ...ADDED_JOB },
+});
 
-export const settleOrder: Statement<
-  [id: number, outcome: StepBy<'settlement'>['to'], code: string | null, available: number | null],
-  { seconds: number }
-> = statement(
-  'orders_settle',
-  `WITH settled AS (
+export const settleOrder = statement({
+  name: 'orders_settle',
+  text: `WITH settled AS (
      UPDATE orders.orders
-        SET status = $2::varchar, rejection_code = $3::orders.rejection_code, rejection_available = $4,
+        SET status = $outcome::varchar, rejection_code = $code, rejection_available = $available,
             version = version + 1, updated_at = now()
-      WHERE id = $1 AND ${isStep('settlement', '$2::varchar')}
+      WHERE id = $id AND ${isStep('settlement', '$outcome::varchar')}
      RETURNING id, version, status, created_at, updated_at
    ), ${event('settled', 'updated_at')}
    SELECT extract(epoch FROM updated_at - created_at)::float8 AS seconds, pg_notify('order_settled', id::text)
      FROM settled`,
-);
+  parameters: {
+    id: bigint,
+    outcome: textOf<StepBy<'settlement'>['to']>(),
+    code: nullable(rejectionCode),
+    available: nullable(integer),
+  },
+  row: { seconds: notNull(doublePrecision, 'neither of the times is null'), pg_notify: nothing },
+});
 
 const CANCELLED: OrderStatus = 'CANCELLED';
 
-export const cancelOrder: Statement<
-  [id: number, userId: number, expectedVersion: number, trace: string | null],
-  Order
-> = statement(
-  'orders_cancel',
-  `WITH cancelled AS (
+export const cancelOrder = statement({
+  name: 'orders_cancel',
+  text: `WITH cancelled AS (
      UPDATE orders.orders SET status = '${CANCELLED}', version = version + 1, updated_at = now()
-      WHERE id = $1 AND user_id = $2 AND version = $3 AND ${isStep('customer', `'${CANCELLED}'`)}
+      WHERE id = $id AND user_id = $userId AND version = $expectedVersion
+        AND ${isStep('customer', `'${CANCELLED}'`)}
      RETURNING *
    ), ${event('cancelled', 'updated_at')}
-   SELECT ${ORDER_COLUMNS}, ${addJob(
+   SELECT ${selectList(ORDER)}, ${addJob(
      'release-stock',
      "jsonb_build_object('orderId', id, 'productId', product_id)",
-     '$4::text',
+     '$trace::text',
    )}
      FROM cancelled`,
-);
+  parameters: { id: bigint, userId: integer, expectedVersion: integer, trace: nullable(text) },
+  row: { ...ORDER, ...ADDED_JOB },
+});
 
-export const advanceOrder: Statement<
-  [id: number, expectedVersion: number, to: StepBy<'staff'>['to']],
-  Order
-> = statement(
-  'orders_advance',
-  `WITH advanced AS (
-     UPDATE orders.orders SET status = $3::varchar, version = version + 1, updated_at = now()
-      WHERE id = $1 AND version = $2 AND ${isStep('staff', '$3::varchar')}
+export const advanceOrder = statement({
+  name: 'orders_advance',
+  text: `WITH advanced AS (
+     UPDATE orders.orders SET status = $to::varchar, version = version + 1, updated_at = now()
+      WHERE id = $id AND version = $expectedVersion AND ${isStep('staff', '$to::varchar')}
      RETURNING *
    ), ${event('advanced', 'updated_at')}
-   SELECT ${ORDER_COLUMNS} FROM advanced`,
-);
+   SELECT ${selectList(ORDER)} FROM advanced`,
+  parameters: { id: bigint, expectedVersion: integer, to: textOf<StepBy<'staff'>['to']>() },
+  row: ORDER,
+});

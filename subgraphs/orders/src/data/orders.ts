@@ -1,29 +1,37 @@
 // The rows of `orders.orders`: what is read of them, and what changes them.
-import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
+import type { RejectionCode } from '@holdfast/database';
+import type { Queryable } from '@holdfast/platform/database';
+import { arrayOf, bigint, integer, type RowOf, selectList, statement, text } from '@holdfast/platform/sql';
 import { traceparent } from '@holdfast/platform/tracing';
 import pg from 'pg';
 import type { StepBy } from '../domain/order-status.ts';
 import { countTransition, observeSettlement } from '../metrics.ts';
+import { KEY } from './idempotency-keys.ts';
 import { type OrderPageQuery, selectOrderPage } from './order-pages.ts';
-import { ORDER_COLUMNS, type Order } from './order-row.ts';
+import { ORDER, type Order } from './order-row.ts';
 import { advanceOrder, cancelOrder, insertOrder, settleOrder } from './order-writes.ts';
 
 export type { Order };
 
-const selectByIds: Statement<[ids: number[]], Order> = statement(
-  'orders_by_ids',
-  `SELECT ${ORDER_COLUMNS} FROM orders.orders WHERE id = ANY($1::bigint[])`,
-);
+const selectByIds = statement({
+  name: 'orders_by_ids',
+  text: `SELECT ${selectList(ORDER)} FROM orders.orders WHERE id = ANY($ids::bigint[])`,
+  parameters: { ids: arrayOf(bigint) },
+  row: ORDER,
+});
 
 /** An order, with the SHA-256 of the input that came with the key. */
-type OrderOfKey = Order & { readonly requestHash: Buffer };
+const ORDER_OF_KEY = { ...ORDER, requestHash: KEY.requestHash };
+type OrderOfKey = RowOf<typeof ORDER_OF_KEY>;
 
-const selectByKey: Statement<[userId: number, key: string], OrderOfKey> = statement(
-  'orders_by_idempotency_key',
-  `SELECT ${ORDER_COLUMNS}, request_hash AS "requestHash"
-     FROM (SELECT order_id, request_hash FROM orders.idempotency_keys WHERE user_id = $1 AND key = $2) AS used
+const selectByKey = statement({
+  name: 'orders_by_idempotency_key',
+  text: `SELECT ${selectList(ORDER_OF_KEY)}
+     FROM (SELECT order_id, request_hash FROM orders.idempotency_keys WHERE user_id = $userId AND key = $key) AS used
      JOIN orders.orders ON id = order_id`,
-);
+  parameters: { userId: integer, key: text },
+  row: ORDER_OF_KEY,
+});
 
 export interface NewOrder {
   readonly userId: number;
@@ -38,7 +46,7 @@ export type Settlement =
   | { readonly outcome: 'CONFIRMED' }
   | {
       readonly outcome: 'REJECTED';
-      readonly code: 'OUT_OF_STOCK' | 'PRODUCT_NOT_FOUND';
+      readonly code: RejectionCode;
       readonly available: number;
     };
 
@@ -65,21 +73,13 @@ const namesUnknownProduct = (error: unknown): boolean =>
 /** The table over `db`, read over `reads`. */
 export function createOrderTable(db: Queryable, reads: Queryable = db): OrderTable {
   return {
-    byIds: (ids) => selectByIds(reads, [...ids]),
-    byIdempotencyKey: async (userId, key) => (await selectByKey(reads, userId, key))[0],
+    byIds: (ids) => selectByIds(reads, { ids }),
+    byIdempotencyKey: async (userId, key) => (await selectByKey(reads, { userId, key }))[0],
     insert: async ({ userId, productId, quantity, unitPrice, idempotency }) => {
       const { key = null, hash = null } = idempotency ?? {};
       try {
-        const [placed] = await insertOrder(
-          db,
-          userId,
-          productId,
-          quantity,
-          unitPrice,
-          key,
-          hash,
-          traceparent(),
-        );
+        const trace = traceparent();
+        const [placed] = await insertOrder(db, { userId, productId, quantity, unitPrice, key, hash, trace });
         if (!placed) return 'key used';
         countTransition(placed.status);
         return placed;
@@ -89,25 +89,21 @@ export function createOrderTable(db: Queryable, reads: Queryable = db): OrderTab
       }
     },
     settle: async (id, settlement) => {
-      const rejected = settlement.outcome === 'REJECTED';
-      const [settled] = await settleOrder(
-        db,
-        id,
-        settlement.outcome,
-        rejected ? settlement.code : null,
-        rejected ? settlement.available : null,
-      );
+      const { outcome } = settlement;
+      const { code, available } =
+        settlement.outcome === 'REJECTED' ? settlement : { code: null, available: null };
+      const [settled] = await settleOrder(db, { id, outcome, code, available });
       if (!settled) return;
-      countTransition(settlement.outcome);
+      countTransition(outcome);
       observeSettlement(settled.seconds);
     },
     cancel: async (id, userId, expectedVersion) => {
-      const [cancelled] = await cancelOrder(db, id, userId, expectedVersion, traceparent());
+      const [cancelled] = await cancelOrder(db, { id, userId, expectedVersion, trace: traceparent() });
       if (cancelled) countTransition(cancelled.status);
       return cancelled;
     },
     advance: async (id, expectedVersion, to) => {
-      const [advanced] = await advanceOrder(db, id, expectedVersion, to);
+      const [advanced] = await advanceOrder(db, { id, expectedVersion, to });
       if (advanced) countTransition(advanced.status);
       return advanced;
     },

@@ -1,9 +1,10 @@
 // Accounts: opening one, and finding one by a name.
 import { came, check, type InvalidInput, isStorable } from '@holdfast/platform/validation';
 import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts.ts';
+import type { RegisterInput } from '../generated/graphql.ts';
 import type { PasswordHasher } from './password-hashing.ts';
 import type { CommonPasswords } from './password-rules.ts';
-import { normalizeEmail, type Registration, registrationRules } from './registration-rules.ts';
+import { normalizeEmail, registrationRules } from './registration-rules.ts';
 
 /** An account as the schema's `User`. */
 export interface Account extends AccountRow {
@@ -20,7 +21,7 @@ export interface NameTaken {
 }
 
 /** Opens an account, unless the input breaks a rule or one of the names is in use. */
-export type Register = (input: Registration) => Promise<OwnAccount | NameTaken | InvalidInput>;
+export type Register = (input: RegisterInput) => Promise<OwnAccount | NameTaken | InvalidInput>;
 
 export const ownAccount = (row: AccountRow): OwnAccount => ({ ...row, __typename: 'User', isCaller: true });
 

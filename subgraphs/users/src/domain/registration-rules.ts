@@ -1,16 +1,9 @@
 // What an account must be like, and a password that it is given later. Every field that breaks a rule is told, in one answer.
 import { came, isPlainText } from '@holdfast/platform/validation';
 import { z } from 'zod';
+import type { ChangePasswordInput, RegisterInput } from '../generated/graphql.ts';
 import { normalizePassword } from './password-hashing.ts';
 import { type CommonPasswords, passwordFault } from './password-rules.ts';
-
-export interface Registration {
-  /** As written; unique without regard to case. */
-  readonly username: string;
-  /** Trimmed, lower case. */
-  readonly email: string;
-  readonly password: string;
-}
 
 const USERNAME = /^[A-Za-z0-9_.-]{3,64}$/;
 const MAX_EMAIL = 254;
@@ -36,8 +29,9 @@ const email = z
   })
   .refine((address) => z.regexes.email.test(address), { error: addressExpected });
 
+type NewPassword = Pick<ChangePasswordInput, 'newPassword'>;
 /** By what an account is known. */
-export type Names = Pick<Registration, 'username' | 'email'>;
+export type Names = Pick<RegisterInput, 'username' | 'email'>;
 
 const fold = (text: string): string => normalizePassword(text).toLowerCase();
 
@@ -56,8 +50,8 @@ const passwordRule = (common: CommonPasswords): z.ZodString =>
   });
 
 /** The rules of a registration, with the list of passwords that are refused. */
-export function registrationRules(common: CommonPasswords): z.ZodType<Registration> {
-  const registration = z.object({ username, email, password: passwordRule(common) });
+export function registrationRules(common: CommonPasswords): z.ZodType<RegisterInput, RegisterInput> {
+  const registration = z.strictObject({ username, email, password: passwordRule(common) });
   return registration.refine(({ password, ...names }) => !isOwnName(names, password), {
     path: ['password'],
     error: OWN_NAME,
@@ -67,10 +61,7 @@ export function registrationRules(common: CommonPasswords): z.ZodType<Registrati
 }
 
 /** The rules of a new password for an account that is there: the same as at its registration. */
-export function newPasswordRules(
-  common: CommonPasswords,
-  names: Names,
-): z.ZodType<{ readonly newPassword: string }> {
+export function newPasswordRules(common: CommonPasswords, names: Names): z.ZodType<NewPassword, NewPassword> {
   const newPassword = passwordRule(common).refine((password) => !isOwnName(names, password), OWN_NAME);
-  return z.object({ newPassword });
+  return z.strictObject({ newPassword });
 }
