@@ -12,17 +12,19 @@ const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
 
 /**
  * Makes sure that this process and those that it starts find `program` by its name: looks in PATH and in the system's
- * folders, and installs Debian's package when there is none and we may. Throws StepFailed, saying what to do.
+ * folders, or in `folder` alone, and installs Debian's package when there is none and we may. Throws StepFailed, saying
+ * what to do.
  */
-export async function ensureProgram({ program, debianPackage, brewPackage = debianPackage }) {
+export async function ensureProgram({ program, debianPackage, brewPackage = debianPackage, folder }) {
   searchSystemFolders();
-  if (await isInPath(program)) return;
+  const isThere = () => (folder === undefined ? isInPath(program) : isInOneOf([folder], program));
+  if (await isThere()) return;
   const missing = (why = '') => {
     const how =
       process.platform === 'darwin'
         ? `brew install ${brewPackage}`
         : `apt-get install ${debianPackage}, or your system's package`;
-    return new StepFailed(`${program} is needed and is not in PATH (${how})${why}`);
+    return new StepFailed(`${program} is needed and is not in ${folder ?? 'PATH'} (${how})${why}`);
   };
   if (process.getuid?.() !== 0 || !(await isInPath('apt-get'))) throw missing();
   try {
@@ -31,7 +33,7 @@ export async function ensureProgram({ program, debianPackage, brewPackage = debi
     if (!(error instanceof StepFailed)) throw error;
     throw missing(`; installing it failed: ${error.message}`);
   }
-  if (!(await isInPath(program))) throw missing();
+  if (!(await isThere())) throw missing();
 }
 
 /** Adds the system's folders to the end of PATH, unless they are in it. */
@@ -67,9 +69,11 @@ async function withoutServices(work) {
   }
 }
 
-export async function isInPath(program) {
+export const isInPath = (program) => isInOneOf(searchedFolders(), program);
+
+async function isInOneOf(folders, program) {
   const found = await Promise.all(
-    searchedFolders().map((folder) =>
+    folders.map((folder) =>
       access(join(folder, program), constants.X_OK).then(
         () => true,
         () => false,

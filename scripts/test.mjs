@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { ensurePostgres15, ON_POSTGRES_15, withPostgres15 } from './postgres-15.mjs';
 import { runMain, setUp } from './setup.mjs';
 import { node, ROOT, StepFailed } from './steps.mjs';
 import { ensureProgramsFor } from './test-programs.mjs';
@@ -36,12 +37,14 @@ await runMain(async () => {
     }
   };
 
+  const isWhole = !long && rest.length === 0;
   const chosen = [...(long ? [LONG_TESTS] : []), ...rest.map(pathFromRoot)];
   await step('set-up', async () => {
     await setUp({ compose: false });
     await ensureProgramsFor(await testsChosenBy(chosen));
+    if (isWhole) await ensurePostgres15();
   });
-  if (!long && rest.length === 0) {
+  if (isWhole) {
     await step('lint and format', () => node([biome(), 'ci', '.'], { show: true }));
     await step('types', () => node(['node_modules/typescript/bin/tsc'], { show: true }));
     await step('drift', async () => {
@@ -53,6 +56,10 @@ await runMain(async () => {
   }
   const env = long ? { LONG_MINUTES: String(minutes) } : {};
   await step('tests', () => node([...JEST, ...chosen], { show: true, env }));
+  if (isWhole)
+    await step('tests on PostgreSQL 15', () =>
+      withPostgres15((DATABASE_URL) => node([...JEST, ...ON_POSTGRES_15], { show: true, env: { DATABASE_URL } })),
+    );
   console.log(`\nPASSED in ${secondsSince(started)}: ${done.join(', ')}`);
 });
 

@@ -2,6 +2,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type LimitedSystem, startLimitedSystem } from '../test/limited-system.ts';
 
+/** The id of a user. */
+const ADA = '7';
+
 let system: LimitedSystem;
 const start = async (limits: string, settings?: Record<string, string>) => {
   system = await startLimitedSystem(limits, settings);
@@ -29,7 +32,7 @@ describe('a request that executes nothing', () => {
       expect(refused.headers.get('ratelimit')).toMatch(/^"invalid";r=0;t=\d+$/);
       expect(Number(refused.headers.get('retry-after'))).toBe(refused.errors[0]?.extensions.retryAfter);
     }
-    expect((await ask('{ me }', {}, '1')).data).toEqual({ me: 'me' });
+    expect((await ask('{ me }', {}, ADA)).data).toEqual({ me: 'me' });
     expect(system.asked).toEqual(['me']);
   });
 
@@ -84,7 +87,7 @@ describe('a request that executes nothing', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(50);
     expect(await refused.json()).toMatchObject({ code: 'RATE_LIMITED', title: 'Too many requests' });
     expect((await ask('{ me }')).errors[0]?.extensions.code).toBe('RATE_LIMITED');
-    const own = { headers: { authorization: `Bearer ${await system.token('1')}` } };
+    const own = { headers: { authorization: `Bearer ${await system.token(ADA)}` } };
     expect((await fetch(`${system.url}/nowhere`, own)).status).toBe(404);
   });
 

@@ -2,6 +2,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type LimitedSystem, startLimitedSystem } from '../test/limited-system.ts';
 
+/** Ids of users. */
+const ADA = '7';
+const BOB = '8';
+
 let system: LimitedSystem;
 const start = async (limits: string) => {
   system = await startLimitedSystem(limits);
@@ -58,8 +62,8 @@ describe('what counts', () => {
 
   it('is a user where one is signed in, an address otherwise, and neither costs the other anything', async () => {
     await start('user=2/1m,address=1/1m');
-    expect((await ask('{ a: me b: me c: me }', {}, '1')).data).toEqual({ a: 'me', b: 'me', c: null });
-    expect((await ask('{ me }', {}, '2')).data).toEqual({ me: 'me' });
+    expect((await ask('{ a: me b: me c: me }', {}, ADA)).data).toEqual({ a: 'me', b: 'me', c: null });
+    expect((await ask('{ me }', {}, BOB)).data).toEqual({ me: 'me' });
     expect((await ask('{ me }')).data).toEqual({ me: 'me' });
     expect((await ask('{ me }')).data).toEqual({ me: null });
   });
@@ -96,7 +100,7 @@ describe('a refused field', () => {
   it('leaves no trace in the plans: the whole operation works again for who may', async () => {
     await start('address=1/1m,user=9/1m');
     expect((await ask('query Same { me pot }')).data).toEqual({ me: 'me', pot: null });
-    expect((await ask('query Same { me pot }', {}, '1')).data).toEqual({ me: 'me', pot: 'pot' });
+    expect((await ask('query Same { me pot }', {}, ADA)).data).toEqual({ me: 'me', pot: 'pot' });
     expect((await ask('query Same { me pot }')).data).toEqual({ me: null, pot: null });
   });
 
@@ -111,7 +115,7 @@ describe('a refused field', () => {
   it('of a mutation keeps the whole mutation from happening', async () => {
     await start('createOrder=2/1m');
     const query = 'mutation { other a: createOrder(n: 1) b: createOrder(n: 2) c: createOrder(n: 3) }';
-    const reply = await ask(query, {}, '1');
+    const reply = await ask(query, {}, ADA);
     expect(reply.data).toBeNull();
     expect(reply.errors).toEqual([refusal('c', 'createOrder')]);
     expect(system.asked).toEqual([]);
@@ -131,7 +135,7 @@ describe('a refused field', () => {
 describe('the header fields', () => {
   it('say the policy that was met and what is left of it, or of the one to be met next', async () => {
     await start('address=3/1m,user=9/1m,createOrder=2/1m');
-    const order = await ask('mutation { createOrder(n: 1) }', {}, '1');
+    const order = await ask('mutation { createOrder(n: 1) }', {}, ADA);
     expect(order.headers.get('ratelimit-policy')).toBe('"createOrder";q=2;w=60');
     expect(order.headers.get('ratelimit')).toMatch(/^"createOrder";r=1;t=(60|59)$/);
     await ask('{ me }');

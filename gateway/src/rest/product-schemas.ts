@@ -77,8 +77,8 @@ const price = z
 const stock = (max: number, description: string) => z.int().min(0).max(max).meta({ description });
 
 const fields = {
-  name: text({ min: 1, max: 200 }).meta({
-    description: '1 to 200 characters, some of them visible, no control characters or line breaks',
+  name: text({ min: 1, max: 255 }).meta({
+    description: '1 to 255 characters, some of them visible, no control characters or line breaks',
     examples: ['Enamel coffee pot'],
   }),
   description: text({ max: 10_000 }).nullable().meta({

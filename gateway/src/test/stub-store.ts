@@ -35,6 +35,7 @@ export const USER_ID = '1';
 
 export function createStubStore(): StubStore {
   const products = new Map<string, StubProduct>();
+  let added = 0;
   const store: StubStore = {
     products,
     orderInputs: [],
@@ -43,8 +44,9 @@ export function createStubStore(): StubStore {
     orderStatus: 'CONFIRMED',
     overtakes: 0,
     addProduct: (fields) => {
+      added += 1;
       const product = {
-        id: String(products.size + 1),
+        id: String(added),
         name: 'Pot',
         description: null,
         price: '19.99',

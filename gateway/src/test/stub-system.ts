@@ -46,7 +46,7 @@ export interface StubSystem {
   readonly supergraphFile: string;
   /** By what is checked; each throws when it fails. */
   readonly checks: Readonly<Record<string, () => unknown>>;
-  /** An access token of the user. */
+  /** An access token of the user, whose id is a decimal number. */
   token(userId: string, role?: Role): Promise<string>;
   /** Ends one subgraph: its connections are refused from now on. */
   stop(name: SubgraphName): Promise<void>;

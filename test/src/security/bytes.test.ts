@@ -197,8 +197,8 @@ describe('the texts of a product', () => {
   });
 
   it('are counted in characters, as the message says', async () => {
-    expect(await refused({ name: '🧭'.repeat(200), description: '🧭'.repeat(10_000) })).toEqual([]);
-    expect(await refused({ name: '🧭'.repeat(201) })).toEqual(['name']);
+    expect(await refused({ name: '🧭'.repeat(255), description: '🧭'.repeat(10_000) })).toEqual([]);
+    expect(await refused({ name: '🧭'.repeat(256) })).toEqual(['name']);
     expect(await refused({ description: '🧭'.repeat(10_001) })).toEqual(['description']);
   });
 
@@ -212,7 +212,7 @@ describe('the texts of a product', () => {
       {
         field: 'name',
         message:
-          'expected 1 to 200 characters, some of them visible, no control characters or line breaks, got "a\u0085b"',
+          'expected 1 to 255 characters, some of them visible, no control characters or line breaks, got "a\u0085b"',
       },
       {
         field: 'description',

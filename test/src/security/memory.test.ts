@@ -14,7 +14,7 @@ const CALLERS = 20;
 /** Three of ten attacks send this much: whoever keeps what was sent grows by 30 MB a round. */
 const LARGE = 100_000;
 /** A heap this small ends a process that keeps what it should not, and makes the others tidy up as they go. */
-const HEAP_MB = 96;
+const SMALL_HEAP = '--max-old-space-size=96 --max-semi-space-size=4';
 /** Whoever is refused for sending too much leaves nothing to remember: the other attacks are to be let through. */
 const RATE_LIMITS = 'login=20/1s,invalid=100000/1s,user=100000/1s,address=100000/1s';
 const MAX_GROWTH = 12 * 1_048_576;
@@ -25,7 +25,7 @@ let vital: VitalSigns;
 
 beforeAll(async () => {
   system = await startSystem({
-    env: { NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`, RATE_LIMITS },
+    env: { NODE_OPTIONS: SMALL_HEAP, RATE_LIMITS },
   });
   account = await (await Client.of(system.url)).account();
   vital = vitalSigns(system);

@@ -22,7 +22,7 @@ const MAX_UNREAD_BYTES = 64_000_000;
 /** What may be unread, and as much again of what the heap has not tidied up yet. */
 const MAX_GROWTH = 2.5 * MAX_UNREAD_BYTES;
 /** So that the heap tidies up as it goes. */
-const HEAP_MB = 128;
+const SMALL_HEAP = '--max-old-space-size=128 --max-semi-space-size=4';
 
 let system: System;
 let client: Client;
@@ -31,7 +31,7 @@ let vital: VitalSigns;
 beforeAll(async () => {
   system = await startSystem({
     environment: {
-      gateway: { NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`, SUBGRAPH_TIMEOUT_MS: '15000' },
+      gateway: { NODE_OPTIONS: SMALL_HEAP, SUBGRAPH_TIMEOUT_MS: '15000' },
     },
   });
   client = await Client.of(system.url);

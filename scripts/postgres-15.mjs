@@ -1,0 +1,40 @@
+// Debian's PostgreSQL 15, the oldest that is supported: `npm test` runs the suites that talk to the database most on it, too.
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { ensureProgram } from './programs.mjs';
+
+/** Jest's patterns of those suites. */
+export const ON_POSTGRES_15 = ['test/src/contract/', 'test/src/concurrency/', 'prisma/src/'];
+
+/** Makes sure that it is there. Throws StepFailed, saying what to do. */
+export async function ensurePostgres15() {
+  const { debianBinaries } = await import('./src/postgres-binaries.ts');
+  const folder = dirname(debianBinaries(15).postgres);
+  await ensureProgram({
+    program: 'postgres',
+    debianPackage: 'postgresql-15',
+    brewPackage: 'postgresql@15',
+    folder,
+  });
+}
+
+/** Runs `work` with the administrator's URL of a new server, which is gone afterwards. */
+export async function withPostgres15(work) {
+  const [{ debianBinaries }, { removePostgres, startPostgres }, { abandonedFolders }] = await Promise.all([
+    import('./src/postgres-binaries.ts'),
+    import('./src/postgres.ts'),
+    import('../test/src/support/abandoned.ts'),
+  ]);
+  const PREFIX = 'holdfast-postgres15-';
+  for (const folder of await abandonedFolders(PREFIX)) await removePostgres(folder);
+  const dataDir = join(tmpdir(), `${PREFIX}${process.pid}`);
+  await mkdir(dataDir, { mode: 0o755 });
+  const server = await startPostgres({ dataDir, durable: false, binaries: debianBinaries(15) });
+  try {
+    await work(server.adminUrl);
+  } finally {
+    await server.stop();
+    await removePostgres(dataDir);
+  }
+}
