@@ -8,7 +8,6 @@ import type { Order } from './data/orders.ts';
 import { advanceOrder } from './domain/advance-order.ts';
 import { cancelOrder } from './domain/cancel-order.ts';
 import { listAllOrders, listOrders } from './domain/list-orders.ts';
-import { type OrderNotFound, orderNotFound } from './domain/problems.ts';
 import type { Resolvers } from './generated/graphql.ts';
 
 /** The order when the viewer may see it. Somebody else's looks like one that does not exist. */
@@ -16,12 +15,6 @@ async function visibleOrder(id: string, { viewer, orderById }: Context): Promise
   const orderId = parseOrderId(id);
   const order = orderId === undefined ? null : await orderById.load(orderId);
   return order && maySee(viewer, order.userId) ? order : null;
-}
-
-/** What comes of a change to the order `id`; not found when that can be no order's. */
-function change<Outcome>(id: string, work: (orderId: number) => Outcome): Outcome | OrderNotFound {
-  const orderId = parseOrderId(id);
-  return orderId === undefined ? orderNotFound(id) : work(orderId);
 }
 
 /** Problems name their type; what does not is the order itself. */
@@ -46,13 +39,10 @@ export const resolvers: Resolvers = {
   Mutation: {
     createOrder: (_, { input }, { viewer, requestId, deadlineAt, placeOrder }) =>
       placeOrder(input, { userId: requireUser(viewer).id, requestId, deadlineAt }),
-    cancelOrder: (_, { id, expectedVersion }, { viewer, orders }) => {
-      const userId = requireUser(viewer).id;
-      return change(id, (orderId) => cancelOrder(orders, orderId, expectedVersion, userId));
-    },
-    advanceOrder: (_, { id, expectedVersion, status }, { viewer, orders }) => {
+    cancelOrder: (_, change, { viewer, orders }) => cancelOrder(orders, requireUser(viewer).id, change),
+    advanceOrder: (_, change, { viewer, orders }) => {
       requireStaff(viewer);
-      return change(id, (orderId) => advanceOrder(orders, orderId, expectedVersion, status));
+      return advanceOrder(orders, change);
     },
   },
   Order: {
