@@ -176,7 +176,9 @@ function checkRow(statement: string, row: SqlTypes): void {
       throw new Error(`${statement}: "${column}" is an array of an enumeration, cast it to text[]`);
 }
 
-const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** The name of a column in the database, by its name in TypeScript. */
+export const snakeCase = (name: string): string =>
+  name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /**
  * The SELECT list of `columns`, which are named in snake case in the database: `u.id, u.created_at AS "createdAt"`.

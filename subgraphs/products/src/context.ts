@@ -1,7 +1,8 @@
 // What the resolvers of one request share.
 import type { RequestContext } from '@holdfast/platform/graphql';
 import DataLoader from 'dataloader';
-import type { Product, ProductTable } from './data/products.ts';
+import type { Product } from './data/product-row.ts';
+import type { ProductTable } from './data/products.ts';
 import type { Catalogue } from './domain/catalogue.ts';
 
 export interface Context extends RequestContext {

@@ -3,7 +3,7 @@ import { parseId } from '@holdfast/platform/ids';
 import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/scalars';
 import { requireStaff, requireUser, type User } from '@holdfast/platform/viewer';
 import type { Context } from './context.ts';
-import type { Product } from './data/products.ts';
+import type { Product } from './data/product-row.ts';
 import { browse } from './domain/browse.ts';
 import type { Resolvers } from './generated/graphql.ts';
 

@@ -1,6 +1,7 @@
 // Puts the products service together.
 import { readFile } from 'node:fs/promises';
-import { checkDatabase, createRequestPools, createWorkerPool } from '@holdfast/platform/database';
+import { checkDatabase, createRequestPools } from '@holdfast/platform/database';
+import { startKeySweep } from '@holdfast/platform/idempotency-keys';
 import type { Logger } from '@holdfast/platform/log';
 import { wantsNoCache } from '@holdfast/platform/no-cache';
 import { startWorker } from '@holdfast/platform/queue';
@@ -8,7 +9,6 @@ import { createReads } from '@holdfast/platform/reads';
 import type { RunningService } from '@holdfast/platform/service';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
-import { type Sweeper, startSweeper } from '@holdfast/platform/sweeper';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { ProductsSettings } from './config.ts';
 import { createProductLoader } from './context.ts';
@@ -19,15 +19,6 @@ import { createReservations } from './data/reservations.ts';
 import { createCatalogue } from './domain/catalogue.ts';
 import { stockJobs } from './jobs.ts';
 import { resolvers } from './resolvers.ts';
-
-/** Sweeps over a connection of its own: it is no request's statement. */
-function startSweeping(settings: ProductsSettings, log: Logger): Sweeper {
-  const { DATABASE_URL: url, IDEMPOTENCY_KEY_DAYS: days, IDEMPOTENCY_SWEEP_MS: everyMs } = settings;
-  const pool = createWorkerPool({ url, max: 1, applicationName: 'products sweep', log });
-  const sweep = (max: number) => sweepKeys(pool, max, days);
-  const sweeper = startSweeper({ what: 'old idempotency keys', sweep, everyMs, log });
-  return { stop: () => sweeper.stop().then(() => pool.end()) };
-}
 
 export async function startProducts(settings: ProductsSettings, log: Logger): Promise<RunningService> {
   const { DATABASE_URL: url, DATABASE_POOL_MAX: max } = settings;
@@ -60,7 +51,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
     handlers: (db) => stockJobs(createReservations(db, cache)),
     log,
   });
-  const sweeper = startSweeping(settings, log);
+  const sweeper = startKeySweep({ sweepKeys, service: 'products', settings, log });
 
   return {
     handler: subgraph.handler,

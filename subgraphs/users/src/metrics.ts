@@ -4,6 +4,7 @@ import { Counter, conflictCounter, labelledCounter, liveGauge, registry } from '
 import type { KeyRing } from './domain/key-ring.ts';
 import type { Semaphore } from './domain/semaphore.ts';
 import type { Sessions } from './domain/sessions.ts';
+import type { LoginResult } from './generated/graphql.ts';
 
 /** Counts a change of an account that came too late. */
 export const countConflict = conflictCounter('user');
@@ -23,11 +24,16 @@ export function observeHashing(semaphore: Semaphore): void {
   showWaiting(() => semaphore.waiting);
 }
 
+const OUTCOMES = {
+  Session: 'ok',
+  InvalidCredentials: 'bad_credentials',
+} as const satisfies Record<NonNullable<LoginResult['__typename']>, string>;
+
 const countLogin = labelledCounter({
   name: 'logins_total',
   help: 'Logins; refused: too many passwords were waiting, or the time was over; error: the service could not tell.',
   label: 'outcome',
-  values: ['ok', 'bad_credentials', 'refused', 'error'],
+  values: [...Object.values(OUTCOMES), 'refused', 'error'],
 });
 
 /** The same sessions, with every login counted. */
@@ -37,7 +43,7 @@ export function countLogins(sessions: Sessions): Sessions {
     async login(credentials) {
       try {
         const result = await sessions.login(credentials);
-        countLogin(result.__typename === 'Session' ? 'ok' : 'bad_credentials');
+        countLogin(OUTCOMES[result.__typename]);
         return result;
       } catch (error) {
         countLogin(error instanceof AppError ? 'refused' : 'error');

@@ -1,8 +1,10 @@
 // The users subgraph's resolvers: they authorise and call one function of the domain.
 import { parseId } from '@holdfast/platform/ids';
+import type { FieldsBeside } from '@holdfast/platform/fields';
 import { DateTimeScalar } from '@holdfast/platform/scalars';
 import { maySee, requireStaff, requireUser, userOrNull } from '@holdfast/platform/viewer';
-import type { Resolvers } from './generated/graphql.ts';
+import type { Account } from './domain/accounts.ts';
+import type { Resolvers, User } from './generated/graphql.ts';
 
 export const resolvers = {
   DateTime: DateTimeScalar,
@@ -45,4 +47,4 @@ export const resolvers = {
     },
     email: ({ id, email, isCaller }, _, { viewer }) => (isCaller || maySee(viewer, id) ? email : null),
   },
-} satisfies Resolvers;
+} satisfies Resolvers & { User: FieldsBeside<User, Account> };

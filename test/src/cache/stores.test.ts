@@ -5,7 +5,7 @@ import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { createMemoryStore } from '@holdfast/products/data/cache/memory-store';
 import { createRedisStore } from '@holdfast/products/data/cache/redis-store';
 import type { CacheStore } from '@holdfast/products/data/cache/store';
-import type { Product } from '@holdfast/products/data/products';
+import type { Product } from '@holdfast/products/data/product-row';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 

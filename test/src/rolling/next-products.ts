@@ -29,9 +29,9 @@ export async function makeNextProducts(folder: string): Promise<NextProducts> {
   await symlink(join(from, 'node_modules'), join(to, 'node_modules'));
   await edit(join(to, 'schema.graphql'), /^type Product @key.*\{$/m, (line) => `${line}\n  sku: String`);
   await edit(
-    join(to, 'src/data/products.ts'),
-    /products\.updated_at AS "updatedAt"/,
-    (column) => `${column}, products.sku`,
+    join(to, 'src/data/product-row.ts'),
+    /^ {2}updatedAt: timestamptz,$/m,
+    (column) => `${column}\n  sku: nullable(text),`,
   );
   const schemas = ['users', 'products', 'orders'].map(async (name) => {
     const path = name === 'products' ? to : join(ROOT, 'subgraphs', name);

@@ -27,8 +27,8 @@ export interface SearchParts {
   readonly orderBy: (table?: string) => string;
 }
 
-/** The statement; `$1` is the limit. */
-export function searchStatement({ columns, query, place, filters, orderBy }: SearchParts): string {
+/** The text of the statement; `$limit` is the limit. */
+export function searchText({ columns, query, place, filters, orderBy }: SearchParts): string {
   // PostgreSQL plans each CTE by itself (MATERIALIZED): `hits` without the limit, so that it has no reason to walk the
   // list for them. The sub-select hides the words, so that the plan is the same for all of them.
   const found = ['search @@ (SELECT terms FROM query)', ...filters].join(' AND ');
@@ -39,16 +39,16 @@ export function searchStatement({ columns, query, place, filters, orderBy }: Sea
         SELECT id, name, price, stock, search FROM products.products
          WHERE ${place.join(' AND ')} ORDER BY ${orderBy()} LIMIT ${STRETCH}
       ) AS stretch
-       WHERE ${found} ORDER BY ${orderBy()} LIMIT $1
+       WHERE ${found} ORDER BY ${orderBy()} LIMIT $limit
     ),
     hits AS MATERIALIZED (
       SELECT id, name, price FROM products.products
-       WHERE (SELECT count(*) FROM near) < $1 AND ${place.join(' AND ')} AND ${found}
+       WHERE (SELECT count(*) FROM near) < $limit AND ${place.join(' AND ')} AND ${found}
     )
     SELECT ${columns} FROM products.products JOIN (
-      (SELECT id FROM near WHERE (SELECT count(*) FROM near) = $1)
+      (SELECT id FROM near WHERE (SELECT count(*) FROM near) = $limit)
       UNION ALL
-      (SELECT id FROM hits ORDER BY ${orderBy()} LIMIT $1)
+      (SELECT id FROM hits ORDER BY ${orderBy()} LIMIT $limit)
     ) AS page USING (id)
     ORDER BY ${orderBy('products')}`;
 }

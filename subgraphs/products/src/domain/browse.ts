@@ -10,7 +10,8 @@ import {
   productCursor,
   productSortKey,
 } from '../data/product-pages.ts';
-import type { Product, ProductTable } from '../data/products.ts';
+import type { Product } from '../data/product-row.ts';
+import type { ProductTable } from '../data/products.ts';
 import { filterRules } from './rules.ts';
 
 export interface BrowseQuery {

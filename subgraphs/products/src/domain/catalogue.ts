@@ -9,7 +9,8 @@ import {
 import { parseId } from '@holdfast/platform/ids';
 import { check, type InvalidInput } from '@holdfast/platform/validation';
 import type { Idempotency } from '../data/idempotency-keys.ts';
-import type { Product, ProductChange, ProductTable } from '../data/products.ts';
+import type { Product, ProductChange } from '../data/product-row.ts';
+import type { ProductTable } from '../data/products.ts';
 import { countConflict } from '../metrics.ts';
 import { adjustRules, changeRules, MAX_STOCK, productRules } from './rules.ts';
 

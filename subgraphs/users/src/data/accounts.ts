@@ -1,32 +1,53 @@
 // Accounts in PostgreSQL.
-import { createPrismaClient } from '@holdfast/database';
-import { brokenUniqueConstraint, statement } from '@holdfast/platform/database';
-import type { Role } from '@holdfast/platform/viewer';
+import { createPrismaClient, Role, type User } from '@holdfast/database';
+import { brokenUniqueConstraint } from '@holdfast/platform/database';
+import {
+  arrayOf,
+  type ColumnsOf,
+  enumeration,
+  integer,
+  type RowOf,
+  selectList,
+  statement,
+  text,
+  timestamptz,
+} from '@holdfast/platform/sql';
 import type pg from 'pg';
+import type { RegisterInput } from '../generated/graphql.ts';
 
-/** A row of `users.users` as everyone but the login needs it. */
-export interface AccountRow {
-  readonly id: number;
-  readonly username: string;
+/** `users.role`. */
+export const ROLE = enumeration('users.role', Role);
+
+/** The columns of `users.users` that everyone but the login needs. */
+export const ACCOUNT = {
+  id: integer,
+  username: text,
   /** Lower case. */
-  readonly email: string;
-  readonly role: Role;
-  readonly version: number;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-}
+  email: text,
+  role: ROLE,
+  version: integer,
+  createdAt: timestamptz,
+  updatedAt: timestamptz,
+};
+export type AccountRow = RowOf<typeof ACCOUNT>;
+
+/** All columns of `users.users`. */
+const USER = {
+  ...ACCOUNT,
+  /** argon2id, PHC string format. */
+  passwordHash: text,
+} satisfies ColumnsOf<User>;
+type UserRow = RowOf<typeof USER>;
 
 export interface AccountWithHash {
   readonly account: AccountRow;
-  /** argon2id, PHC string format. */
   readonly passwordHash: string;
 }
 
-export interface NewAccount {
-  readonly username: string;
-  readonly email: string;
-  readonly passwordHash: string;
-}
+/** What a registration writes: its input, with the hash in the place of the password. */
+export type NewAccount = {
+  readonly [Field in Exclude<keyof RegisterInput, 'password'> | 'passwordHash']: UserRow[Field];
+};
 
 /** Which of the two was in use already. */
 export type TakenName = 'username' | 'email';
@@ -41,38 +62,40 @@ export interface AccountStore {
   byEmail(email: string): Promise<AccountWithHash | undefined>;
 }
 
-/** The columns of an AccountRow. */
-export const ACCOUNT_COLUMNS = `u.id, u.username, u.email, u.role, u.version,
-       u.created_at AS "createdAt", u.updated_at AS "updatedAt"`;
+const selectByIds = statement({
+  name: 'users_accounts_by_ids',
+  text: `SELECT ${selectList(ACCOUNT)} FROM users.users WHERE id = ANY ($ids::int[])`,
+  parameters: { ids: arrayOf(integer) },
+  row: ACCOUNT,
+});
 
-type RowWithHash = AccountRow & { readonly passwordHash: string };
+const selectById = statement({
+  name: 'users_account_by_id',
+  text: `SELECT ${selectList(USER)} FROM users.users WHERE id = $id`,
+  parameters: { id: integer },
+  row: USER,
+});
 
-const selectByIds = statement<[ids: readonly number[]], AccountRow>(
-  'users_accounts_by_ids',
-  `SELECT ${ACCOUNT_COLUMNS} FROM users.users u WHERE u.id = ANY ($1::int[])`,
-);
+const selectByUsername = statement({
+  name: 'users_account_by_username',
+  text: `SELECT ${selectList(USER)} FROM users.users WHERE lower(username) = lower($username)`,
+  parameters: { username: text },
+  row: USER,
+});
 
-const selectById = statement<[id: number], RowWithHash>(
-  'users_account_by_id',
-  `SELECT ${ACCOUNT_COLUMNS}, u.password_hash AS "passwordHash" FROM users.users u WHERE u.id = $1`,
-);
-
-const selectByUsername = statement<[username: string], RowWithHash>(
-  'users_account_by_username',
-  `SELECT ${ACCOUNT_COLUMNS}, u.password_hash AS "passwordHash" FROM users.users u WHERE lower(u.username) = lower($1)`,
-);
-
-const selectByEmail = statement<[email: string], RowWithHash>(
-  'users_account_by_email',
-  `SELECT ${ACCOUNT_COLUMNS}, u.password_hash AS "passwordHash" FROM users.users u WHERE u.email = $1`,
-);
+const selectByEmail = statement({
+  name: 'users_account_by_email',
+  text: `SELECT ${selectList(USER)} FROM users.users WHERE email = $email`,
+  parameters: { email: text },
+  row: USER,
+});
 
 const TAKEN_BY_CONSTRAINT: Readonly<Record<string, TakenName>> = {
   users_username_key: 'username',
   users_email_key: 'email',
 };
 
-function withHash(row: RowWithHash | undefined): AccountWithHash | undefined {
+function withHash(row: UserRow | undefined): AccountWithHash | undefined {
   if (row === undefined) return undefined;
   const { passwordHash, ...account } = row;
   return { account, passwordHash };
@@ -82,9 +105,9 @@ function withHash(row: RowWithHash | undefined): AccountWithHash | undefined {
 export function createAccountStore(db: pg.Pool, reads: pg.Pool = db): AccountStore {
   const prisma = createPrismaClient(db);
   return {
-    async create(account) {
+    async create(data) {
       try {
-        return await prisma.user.create({ data: account, omit: { passwordHash: true } });
+        return await prisma.user.create({ data, omit: { passwordHash: true } });
       } catch (error) {
         const taken = TAKEN_BY_CONSTRAINT[brokenUniqueConstraint(error) ?? ''];
         if (taken === undefined) throw error;
@@ -92,11 +115,11 @@ export function createAccountStore(db: pg.Pool, reads: pg.Pool = db): AccountSto
       }
     },
     async byIds(ids) {
-      const rows = new Map((await selectByIds(reads, ids)).map((row) => [row.id, row]));
+      const rows = new Map((await selectByIds(reads, { ids })).map((row) => [row.id, row]));
       return ids.map((id) => rows.get(id) ?? null);
     },
-    byId: async (id) => withHash((await selectById(reads, id))[0]),
-    byUsername: async (username) => withHash((await selectByUsername(reads, username))[0]),
-    byEmail: async (email) => withHash((await selectByEmail(reads, email))[0]),
+    byId: async (id) => withHash((await selectById(reads, { id }))[0]),
+    byUsername: async (username) => withHash((await selectByUsername(reads, { username }))[0]),
+    byEmail: async (email) => withHash((await selectByEmail(reads, { email }))[0]),
   };
 }

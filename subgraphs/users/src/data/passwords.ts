@@ -1,7 +1,7 @@
 // Passwords in PostgreSQL: one takes another's place, and the sessions that were opened before end with it.
-import { statement } from '@holdfast/platform/database';
+import { integer, selectList, statement, text } from '@holdfast/platform/sql';
 import type pg from 'pg';
-import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.ts';
+import { ACCOUNT, type AccountRow } from './accounts.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
 export interface PasswordChange {
@@ -18,13 +18,15 @@ export interface PasswordStore {
   replace(change: PasswordChange): Promise<AccountRow | undefined>;
 }
 
-const replaceHash = statement<[userId: number, verifiedHash: string, nextHash: string], AccountRow>(
-  'users_password_replace',
-  `UPDATE users.users u
-      SET password_hash = $3, version = u.version + 1, updated_at = now()
-    WHERE u.id = $1 AND u.password_hash = $2
-RETURNING ${ACCOUNT_COLUMNS}`,
-);
+const replaceHash = statement({
+  name: 'users_password_replace',
+  text: `UPDATE users.users
+            SET password_hash = $nextHash, version = version + 1, updated_at = now()
+          WHERE id = $userId AND password_hash = $verifiedHash
+      RETURNING ${selectList(ACCOUNT)}`,
+  parameters: { userId: integer, verifiedHash: text, nextHash: text },
+  row: ACCOUNT,
+});
 
 /** The passwords of the database behind `pool`. */
 export function createPasswordStore(pool: pg.Pool): PasswordStore {
@@ -32,7 +34,7 @@ export function createPasswordStore(pool: pg.Pool): PasswordStore {
     replace: ({ userId, verifiedHash, nextHash, keptTokenHash }) =>
       // Two statements: a single one would not see the session of a login that it had to wait for.
       inTransaction(pool, async (transaction) => {
-        const [account] = await replaceHash(transaction, userId, verifiedHash, nextHash);
+        const [account] = await replaceHash(transaction, { userId, verifiedHash, nextHash });
         if (account !== undefined) await endSessions(transaction, userId, keptTokenHash);
         return account;
       }),

@@ -1,8 +1,9 @@
 // Roles in PostgreSQL. There is always a staff account, because changes of roles happen one after another.
-import { type Queryable, statement } from '@holdfast/platform/database';
+import type { Queryable } from '@holdfast/platform/database';
+import { boolean, integer, nothing, notNull, selectList, statement } from '@holdfast/platform/sql';
 import type { Role } from '@holdfast/platform/viewer';
 import type pg from 'pg';
-import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.ts';
+import { ACCOUNT, type AccountRow, ROLE } from './accounts.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
 export interface RoleChange {
@@ -29,52 +30,59 @@ export interface RoleStore {
 }
 
 // Until the end of the transaction. The statement that follows sees what the one before it in the queue has committed.
-const takeTurn = statement<[], never>(
-  'users_role_turn',
-  `SELECT pg_advisory_xact_lock(hashtext('users.users.role'))`,
-);
+const takeTurn = statement({
+  name: 'users_role_turn',
+  text: `SELECT pg_advisory_xact_lock(hashtext('users.users.role'))`,
+  parameters: {},
+  row: { pg_advisory_xact_lock: nothing },
+});
 
 // The guard compares versions, so `before` is the row that is changed, as it was.
-const changeRole = statement<
-  [callerId: number, userId: number, expectedVersion: number, role: Role],
-  AccountRow & { readonly isDemoted: boolean }
->(
-  'users_role_change',
-  `UPDATE users.users u
-      SET role = $4::users.role, version = u.version + 1, updated_at = now()
-     FROM users.users before
-    WHERE u.id = $2 AND u.version = $3 AND before.id = u.id
-      AND EXISTS (SELECT FROM users.users caller WHERE caller.id = $1 AND caller.role = 'STAFF')
-      AND ($4::users.role = 'STAFF'
-           OR EXISTS (SELECT FROM users.users other WHERE other.role = 'STAFF' AND other.id <> $2))
-RETURNING ${ACCOUNT_COLUMNS}, before.role = 'STAFF' AND u.role <> 'STAFF' AS "isDemoted"`,
-);
+const changeRole = statement({
+  name: 'users_role_change',
+  text: `UPDATE users.users u
+            SET role = $role::users.role, version = u.version + 1, updated_at = now()
+           FROM users.users before
+          WHERE u.id = $userId AND u.version = $expectedVersion AND before.id = u.id
+            AND EXISTS (SELECT FROM users.users caller WHERE caller.id = $callerId AND caller.role = 'STAFF')
+            AND ($role::users.role = 'STAFF'
+                 OR EXISTS (SELECT FROM users.users other WHERE other.role = 'STAFF' AND other.id <> $userId))
+      RETURNING ${selectList(ACCOUNT, 'u')}, before.role = 'STAFF' AND u.role <> 'STAFF' AS "isDemoted"`,
+  parameters: { callerId: integer, userId: integer, expectedVersion: integer, role: ROLE },
+  row: { ...ACCOUNT, isDemoted: notNull(boolean, 'every account has a role') },
+});
 
-const isStaff = statement<[id: number], AccountRow>(
-  'users_account_is_staff',
-  `SELECT ${ACCOUNT_COLUMNS} FROM users.users u WHERE u.id = $1 AND u.role = 'STAFF'`,
-);
+const isStaff = statement({
+  name: 'users_account_is_staff',
+  text: `SELECT FROM users.users WHERE id = $id AND role = 'STAFF'`,
+  parameters: { id: integer },
+  row: {},
+});
 
-const selectAccount = statement<[id: number], AccountRow>(
-  'users_role_account',
-  `SELECT ${ACCOUNT_COLUMNS} FROM users.users u WHERE u.id = $1`,
-);
+const selectAccount = statement({
+  name: 'users_role_account',
+  text: `SELECT ${selectList(ACCOUNT)} FROM users.users WHERE id = $id`,
+  parameters: { id: integer },
+  row: ACCOUNT,
+});
 
-const promote = statement<[id: number], AccountRow>(
-  'users_role_promote',
-  `UPDATE users.users u
-      SET role = 'STAFF', version = u.version + 1, updated_at = now()
-    WHERE u.id = $1 AND u.role <> 'STAFF'
-RETURNING ${ACCOUNT_COLUMNS}`,
-);
+const promote = statement({
+  name: 'users_role_promote',
+  text: `UPDATE users.users
+            SET role = 'STAFF', version = version + 1, updated_at = now()
+          WHERE id = $id AND role <> 'STAFF'
+      RETURNING ${selectList(ACCOUNT)}`,
+  parameters: { id: integer },
+  row: ACCOUNT,
+});
 
 /** Why the change did not happen. Roles stand still meanwhile, and versions only grow. */
 async function reasonAgainst(
   transaction: Queryable,
   { callerId, userId, expectedVersion }: RoleChange,
 ): Promise<RoleOutcome> {
-  if ((await isStaff(transaction, callerId)).length === 0) return { kind: 'caller is no staff' };
-  const [account] = await selectAccount(transaction, userId);
+  if ((await isStaff(transaction, { id: callerId })).length === 0) return { kind: 'caller is no staff' };
+  const [account] = await selectAccount(transaction, { id: userId });
   if (account === undefined) return { kind: 'not found' };
   return account.version === expectedVersion ? { kind: 'last staff' } : { kind: 'stale', account };
 }
@@ -84,14 +92,13 @@ export function createRoleStore(pool: pg.Pool): RoleStore {
   return {
     change: (change) =>
       inTransaction(pool, async (transaction) => {
-        const { callerId, userId, expectedVersion, role } = change;
-        await takeTurn(transaction);
-        const [changed] = await changeRole(transaction, callerId, userId, expectedVersion, role);
+        await takeTurn(transaction, {});
+        const [changed] = await changeRole(transaction, change);
         if (changed === undefined) return reasonAgainst(transaction, change);
         const { isDemoted, ...account } = changed;
-        if (isDemoted) await endSessions(transaction, userId);
+        if (isDemoted) await endSessions(transaction, change.userId);
         return { kind: 'changed', account };
       }),
-    promote: async (userId) => (await promote(pool, userId))[0],
+    promote: async (id) => (await promote(pool, { id }))[0],
   };
 }

@@ -1,16 +1,25 @@
 // Sessions in PostgreSQL: families of refresh tokens, of which only hashes are stored.
 // A family is revoked on its head, the first row, whose id is the family's: a token that is being issued while its
 // family ends is dead on arrival, where marking the tokens themselves would miss the one not yet committed.
-import { statement } from '@holdfast/platform/database';
+import type { Session } from '@holdfast/database';
+import {
+  bigint,
+  bytea,
+  type ColumnsOf,
+  doublePrecision,
+  integer,
+  type RowOf,
+  selectList,
+  statement,
+  text,
+} from '@holdfast/platform/sql';
 import type pg from 'pg';
-import { ACCOUNT_COLUMNS, type AccountRow } from './accounts.ts';
+import { ACCOUNT, type AccountRow } from './accounts.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
 /** A family and whose it is. */
-export interface FamilyRow {
-  readonly familyId: number;
-  readonly userId: number;
-}
+const FAMILY = { familyId: bigint, userId: integer } satisfies Partial<ColumnsOf<Session>>;
+export type FamilyRow = RowOf<typeof FAMILY>;
 
 export interface SessionStore {
   /**
@@ -37,88 +46,97 @@ export interface SessionStore {
 
 // FOR SHARE makes this wait for a change of the account, and that for this: either the change sees this family and ends
 // it, or this sees the account as changed: with another hash it starts no family, another role is the one to tell.
-const open = statement<
-  [userId: number, verifiedHash: string, tokenHash: Uint8Array, ttlDays: number],
-  AccountRow
->(
-  'users_session_open',
-  `WITH owner AS MATERIALIZED (
-     SELECT ${ACCOUNT_COLUMNS}, nextval('users.sessions_id_seq') AS family_id
-       FROM users.users u
-      WHERE u.id = $1 AND u.password_hash = $2
-        FOR SHARE
-   ), family AS (
-     INSERT INTO users.sessions (id, family_id, user_id, token_hash, expires_at)
-     SELECT family_id, family_id, id, $3, now() + $4 * interval '1 day' FROM owner
-   )
-   SELECT id, username, email, role, version, "createdAt", "updatedAt" FROM owner`,
-);
+const open = statement({
+  name: 'users_session_open',
+  text: `WITH owner AS MATERIALIZED (
+           SELECT u.*, nextval('users.sessions_id_seq') AS family_id
+             FROM users.users u
+            WHERE u.id = $userId AND u.password_hash = $verifiedHash
+              FOR SHARE
+         ), family AS (
+           INSERT INTO users.sessions (id, family_id, user_id, token_hash, expires_at)
+           SELECT family_id, family_id, id, $tokenHash, now() + $ttlDays * interval '1 day' FROM owner
+         )
+         SELECT ${selectList(ACCOUNT)} FROM owner`,
+  parameters: { userId: integer, verifiedHash: text, tokenHash: bytea, ttlDays: doublePrecision },
+  row: ACCOUNT,
+});
 
-const rotate = statement<[tokenHash: Uint8Array, nextHash: Uint8Array, ttlDays: number], AccountRow>(
-  'users_session_rotate',
-  `WITH used AS (
-     UPDATE users.sessions s
-        SET used_at = now()
-       FROM users.sessions head
-      WHERE s.token_hash = $1 AND s.used_at IS NULL AND s.expires_at > now()
-        AND head.id = s.family_id AND head.revoked_at IS NULL
-  RETURNING s.family_id, s.user_id
-   ), issued AS (
-     INSERT INTO users.sessions (family_id, user_id, token_hash, expires_at)
-     SELECT family_id, user_id, $2, now() + $3 * interval '1 day' FROM used
-  RETURNING user_id
-   )
-   SELECT ${ACCOUNT_COLUMNS} FROM users.users u JOIN issued ON issued.user_id = u.id`,
-);
+const rotate = statement({
+  name: 'users_session_rotate',
+  text: `WITH used AS (
+           UPDATE users.sessions s
+              SET used_at = now()
+             FROM users.sessions head
+            WHERE s.token_hash = $tokenHash AND s.used_at IS NULL AND s.expires_at > now()
+              AND head.id = s.family_id AND head.revoked_at IS NULL
+        RETURNING s.family_id, s.user_id
+         ), issued AS (
+           INSERT INTO users.sessions (family_id, user_id, token_hash, expires_at)
+           SELECT family_id, user_id, $nextHash, now() + $ttlDays * interval '1 day' FROM used
+        RETURNING user_id
+         )
+         SELECT ${selectList(ACCOUNT, 'u')} FROM users.users u JOIN issued ON issued.user_id = u.id`,
+  parameters: { tokenHash: bytea, nextHash: bytea, ttlDays: doublePrecision },
+  row: ACCOUNT,
+});
 
-const unusedSuccessor = statement<[tokenHash: Uint8Array, nextHash: Uint8Array], AccountRow>(
-  'users_session_unused_successor',
-  `SELECT ${ACCOUNT_COLUMNS}
-     FROM users.sessions used
-     JOIN users.sessions head ON head.id = used.family_id AND head.revoked_at IS NULL
-     JOIN users.sessions next ON next.family_id = used.family_id AND next.token_hash = $2
-      AND next.used_at IS NULL AND next.expires_at > now()
-     JOIN users.users u ON u.id = used.user_id
-    WHERE used.token_hash = $1 AND used.used_at IS NOT NULL`,
-);
+const unusedSuccessor = statement({
+  name: 'users_session_unused_successor',
+  text: `SELECT ${selectList(ACCOUNT, 'u')}
+           FROM users.sessions used
+           JOIN users.sessions head ON head.id = used.family_id AND head.revoked_at IS NULL
+           JOIN users.sessions next ON next.family_id = used.family_id AND next.token_hash = $nextHash
+            AND next.used_at IS NULL AND next.expires_at > now()
+           JOIN users.users u ON u.id = used.user_id
+          WHERE used.token_hash = $tokenHash AND used.used_at IS NOT NULL`,
+  parameters: { tokenHash: bytea, nextHash: bytea },
+  row: ACCOUNT,
+});
 
-const revokeReused = statement<[tokenHash: Uint8Array], FamilyRow>(
-  'users_session_revoke_reused',
-  `UPDATE users.sessions
-      SET revoked_at = now()
-    WHERE id = (SELECT family_id FROM users.sessions WHERE token_hash = $1 AND used_at IS NOT NULL)
-      AND revoked_at IS NULL
-RETURNING family_id AS "familyId", user_id AS "userId"`,
-);
+const revokeReused = statement({
+  name: 'users_session_revoke_reused',
+  text: `UPDATE users.sessions
+            SET revoked_at = now()
+          WHERE id = (SELECT family_id FROM users.sessions WHERE token_hash = $tokenHash AND used_at IS NOT NULL)
+            AND revoked_at IS NULL
+      RETURNING ${selectList(FAMILY)}`,
+  parameters: { tokenHash: bytea },
+  row: FAMILY,
+});
 
-const revoke = statement<[tokenHash: Uint8Array], never>(
-  'users_session_revoke',
-  `UPDATE users.sessions
-      SET revoked_at = now()
-    WHERE id = (SELECT family_id FROM users.sessions WHERE token_hash = $1)
-      AND revoked_at IS NULL`,
-);
+const revoke = statement({
+  name: 'users_session_revoke',
+  text: `UPDATE users.sessions
+            SET revoked_at = now()
+          WHERE id = (SELECT family_id FROM users.sessions WHERE token_hash = $tokenHash)
+            AND revoked_at IS NULL`,
+  parameters: { tokenHash: bytea },
+  row: {},
+});
 
 // Not FOR UPDATE: a rotation, which holds what `endSessions` waits for, asks for a key share of this row.
-const lockAccount = statement<[userId: number], never>(
-  'users_account_lock',
-  'SELECT FROM users.users WHERE id = $1 FOR NO KEY UPDATE',
-);
+const lockAccount = statement({
+  name: 'users_account_lock',
+  text: 'SELECT FROM users.users WHERE id = $userId FOR NO KEY UPDATE',
+  parameters: { userId: integer },
+  row: {},
+});
 
 /** The sessions of the database behind `pool`. */
 export function createSessionStore(pool: pg.Pool): SessionStore {
   return {
     open: async (userId, verifiedHash, tokenHash, ttlDays) =>
-      (await open(pool, userId, verifiedHash, tokenHash, ttlDays))[0],
-    rotate: async (tokenHash, nextHash, ttlDays) => (await rotate(pool, tokenHash, nextHash, ttlDays))[0],
-    unusedSuccessor: async (tokenHash, nextHash) => (await unusedSuccessor(pool, tokenHash, nextHash))[0],
-    revokeReused: async (tokenHash) => (await revokeReused(pool, tokenHash))[0],
+      (await open(pool, { userId, verifiedHash, tokenHash, ttlDays }))[0],
+    rotate: async (tokenHash, nextHash, ttlDays) => (await rotate(pool, { tokenHash, nextHash, ttlDays }))[0],
+    unusedSuccessor: async (tokenHash, nextHash) => (await unusedSuccessor(pool, { tokenHash, nextHash }))[0],
+    revokeReused: async (tokenHash) => (await revokeReused(pool, { tokenHash }))[0],
     revoke: async (tokenHash) => {
-      await revoke(pool, tokenHash);
+      await revoke(pool, { tokenHash });
     },
     revokeAll: (userId) =>
       inTransaction(pool, async (transaction) => {
-        await lockAccount(transaction, userId);
+        await lockAccount(transaction, { userId });
         await endSessions(transaction, userId);
       }),
   };

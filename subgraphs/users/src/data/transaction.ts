@@ -1,5 +1,6 @@
 // A transaction of several statements, for what one statement cannot do because it would not see what it waited for.
-import { type Queryable, statement } from '@holdfast/platform/database';
+import type { Queryable } from '@holdfast/platform/database';
+import { bytea, integer, nullable, statement } from '@holdfast/platform/sql';
 import type pg from 'pg';
 
 /** Commits what `work` did, or nothing of it when it rejects. */
@@ -22,13 +23,16 @@ export async function inTransaction<Result>(
 }
 
 // A used token keeps nothing: whoever holds its successor may be the one who is to be locked out.
-const endAll = statement<[userId: number, keptTokenHash: Uint8Array | null], never>(
-  'users_session_end_all',
-  `UPDATE users.sessions
-      SET revoked_at = now()
-    WHERE user_id = $1 AND id = family_id AND revoked_at IS NULL
-      AND id IS DISTINCT FROM (SELECT family_id FROM users.sessions WHERE token_hash = $2 AND used_at IS NULL)`,
-);
+const endAll = statement({
+  name: 'users_session_end_all',
+  text: `UPDATE users.sessions
+            SET revoked_at = now()
+          WHERE user_id = $userId AND id = family_id AND revoked_at IS NULL
+            AND id IS DISTINCT FROM
+                (SELECT family_id FROM users.sessions WHERE token_hash = $keptTokenHash AND used_at IS NULL)`,
+  parameters: { userId: integer, keptTokenHash: nullable(bytea) },
+  row: {},
+});
 
 /**
  * Ends the sessions of an account whose row the transaction has locked or changed, so that no login is half-way, but
@@ -39,5 +43,5 @@ export async function endSessions(
   userId: number,
   keptTokenHash?: Uint8Array,
 ): Promise<void> {
-  await endAll(transaction, userId, keptTokenHash ?? null);
+  await endAll(transaction, { userId, keptTokenHash: keptTokenHash ?? null });
 }

@@ -48,10 +48,10 @@ export function createRegister({ accounts, hasher, commonPasswords }: RegisterDe
   return async (input) => {
     const checked = check(rules, input);
     if (!checked.ok) return checked.invalid;
-    const { username, email, password } = checked.value;
-    const created = await accounts.create({ username, email, passwordHash: await hasher.hash(password) });
-    if (created === 'username') return usernameTaken(username);
-    if (created === 'email') return emailTaken(email);
+    const { password, ...account } = checked.value;
+    const created = await accounts.create({ ...account, passwordHash: await hasher.hash(password) });
+    if (created === 'username') return usernameTaken(account.username);
+    if (created === 'email') return emailTaken(account.email);
     return ownAccount(created);
   };
 }

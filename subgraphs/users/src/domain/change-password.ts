@@ -1,7 +1,8 @@
 // Changing a password: by whoever knows the current one, which locks everybody else out.
-import { check, type InvalidInput } from '@holdfast/platform/validation';
+import { allHandled, check, type InvalidInput } from '@holdfast/platform/validation';
 import type { AccountStore } from '../data/accounts.ts';
 import type { PasswordStore } from '../data/passwords.ts';
+import type { ChangePasswordInput } from '../generated/graphql.ts';
 import { countConflict } from '../metrics.ts';
 import { type OwnAccount, ownAccount } from './accounts.ts';
 import type { PasswordHasher } from './password-hashing.ts';
@@ -9,13 +10,6 @@ import { type CommonPasswords, isTooLong } from './password-rules.ts';
 import { refreshTokenHash } from './refresh-tokens.ts';
 import { newPasswordRules } from './registration-rules.ts';
 import { type InvalidCredentials, invalidCredentials } from './sessions.ts';
-
-export interface NewPassword {
-  readonly currentPassword: string;
-  readonly newPassword: string;
-  /** Of the session to keep; all others end. */
-  readonly refreshToken?: string | null | undefined;
-}
 
 export interface PasswordChanged {
   readonly __typename: 'PasswordChanged';
@@ -25,7 +19,7 @@ export interface PasswordChanged {
 /** Changes the password of the account `userId`; of those who race from the same password one is let through. */
 export type ChangePassword = (
   userId: number,
-  input: NewPassword,
+  input: ChangePasswordInput,
 ) => Promise<PasswordChanged | InvalidCredentials | InvalidInput>;
 
 const WRONG_PASSWORD = invalidCredentials(
@@ -41,7 +35,8 @@ export interface ChangePasswordDependencies {
 
 export function createChangePassword(dependencies: ChangePasswordDependencies): ChangePassword {
   const { accounts, passwords, hasher, commonPasswords } = dependencies;
-  return async (userId, { currentPassword, newPassword, refreshToken }) => {
+  return async (userId, { currentPassword, newPassword, refreshToken, ...rest }) => {
+    allHandled(rest);
     const found = await accounts.byId(userId);
     if (found === undefined || isTooLong(currentPassword)) return WRONG_PASSWORD;
     const { account, passwordHash: verifiedHash } = found;

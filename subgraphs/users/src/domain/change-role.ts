@@ -1,10 +1,10 @@
 // Roles: staff makes others staff and customers, and never ends up without anybody.
 import { AppError } from '@holdfast/platform/errors';
 import { parseId } from '@holdfast/platform/ids';
-import { came } from '@holdfast/platform/validation';
-import type { Role } from '@holdfast/platform/viewer';
+import { allHandled, came } from '@holdfast/platform/validation';
 import type { AccountRow } from '../data/accounts.ts';
 import type { RoleStore } from '../data/roles.ts';
+import type { MutationChangeRoleArgs } from '../generated/graphql.ts';
 import { countConflict } from '../metrics.ts';
 import type { Account } from './accounts.ts';
 
@@ -27,10 +27,7 @@ export type RoleChanged =
  * Gives the account of the id `userId` a role if it is at `expectedVersion`.
  * @throws {AppError} FORBIDDEN when the caller has been staff and is not any more
  */
-export type ChangeRole = (
-  callerId: number,
-  change: { readonly userId: string; readonly expectedVersion: number; readonly role: Role },
-) => Promise<RoleChanged>;
+export type ChangeRole = (callerId: number, change: MutationChangeRoleArgs) => Promise<RoleChanged>;
 
 const notFound = (userId: string): RoleChanged => ({
   __typename: 'UserNotFound',
@@ -53,7 +50,8 @@ const LAST_STAFF: RoleChanged = {
 };
 
 export function createChangeRole(roles: RoleStore): ChangeRole {
-  return async (callerId, { userId: given, expectedVersion, role }) => {
+  return async (callerId, { userId: given, expectedVersion, role, ...rest }) => {
+    allHandled(rest);
     const userId = parseId(given);
     if (userId === undefined) return notFound(given);
     const outcome = await roles.change({ callerId, userId, expectedVersion, role });

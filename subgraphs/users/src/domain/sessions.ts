@@ -2,8 +2,10 @@
 import { badInput } from '@holdfast/platform/errors';
 import { countReplay, idempotencyKey, keyFault } from '@holdfast/platform/idempotency';
 import type { Logger } from '@holdfast/platform/log';
+import { allHandled } from '@holdfast/platform/validation';
 import type { AccountRow, AccountStore } from '../data/accounts.ts';
 import type { SessionStore } from '../data/sessions.ts';
+import type { LoginInput } from '../generated/graphql.ts';
 import type { IssueAccessToken } from './access-tokens.ts';
 import { findByName, type OwnAccount, ownAccount } from './accounts.ts';
 import type { PasswordHasher } from './password-hashing.ts';
@@ -28,10 +30,7 @@ export interface InvalidCredentials {
 
 export interface Sessions {
   /** `username` may be the e-mail address; either in any case. */
-  login(credentials: {
-    readonly username: string;
-    readonly password: string;
-  }): Promise<OpenSession | InvalidCredentials>;
+  login(credentials: LoginInput): Promise<OpenSession | InvalidCredentials>;
   /**
    * A token that was used before ends its family: either its owner or the one who presents it has stolen it. Unless it
    * comes with the key of its first use, and its successor is unused: then the reply was lost, and is given again.
@@ -93,7 +92,8 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
   const { accounts, sessions, hasher, issueAccessToken, successorsOf, refreshTtlDays, log } = dependencies;
 
   return {
-    async login({ username, password }) {
+    async login({ username, password, ...rest }) {
+      allHandled(rest);
       if (isTooLong(password)) return BAD_LOGIN;
       const found = await findByName(accounts, username);
       const matches = await hasher.matches(password, found?.passwordHash);

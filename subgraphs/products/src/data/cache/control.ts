@@ -7,8 +7,20 @@
 // process it is in (Gray and Cheriton, "Leases", SOSP 1989). A writer that has suspended the cache and then waited for
 // LEASE_MS therefore knows that nobody uses it. The epoch, part of every key, moves on with each suspension: nothing
 // that was cached before one is looked at after it.
-import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
+import type { CacheControl as ControlModel } from '@holdfast/database';
+import type { Queryable } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
+import {
+  type ColumnsOf,
+  doublePrecision,
+  integer,
+  notNull,
+  nullable,
+  type RowOf,
+  selectList,
+  statement,
+  text,
+} from '@holdfast/platform/sql';
 
 export interface CacheControl {
   /** The epoch, while this instance may use the cache; otherwise undefined. */
@@ -25,13 +37,6 @@ export interface CacheControl {
   close(): Promise<void>;
 }
 
-interface ControlRow {
-  readonly epoch: number;
-  readonly runId: string | null;
-  /** How long the suspension lasts from now, ms; zero or less when there is none. */
-  readonly leftMs: number;
-}
-
 const LEASE_MS = 1_000;
 const POLL_MS = 250;
 const SUSPENDED_MS = 30_000;
@@ -40,35 +45,49 @@ const LONGEST_WRITE_MS = 16_000;
 /** A new Redis process is not used before every write that was fenced in the one before is over. */
 const QUARANTINE_MS = LONGEST_WRITE_MS + 4 * LEASE_MS;
 
-const COLUMNS = `epoch, run_id AS "runId",
+const STORED = { epoch: integer, runId: nullable(text) } satisfies Partial<ColumnsOf<ControlModel>>;
+const CONTROL = {
+  ...STORED,
+  /** How long the suspension lasts from now, ms; zero or less when there is none. */
+  leftMs: notNull(doublePrecision, 'neither time is null'),
+};
+type ControlRow = RowOf<typeof CONTROL>;
+
+const COLUMNS = `${selectList(STORED)},
   (extract(epoch FROM suspended_until - clock_timestamp()) * 1000)::float8 AS "leftMs"`;
 
-const read: Statement<[], ControlRow> = statement(
-  'cache_control_read',
-  `SELECT ${COLUMNS} FROM products.cache_control`,
-);
+const read = statement({
+  name: 'cache_control_read',
+  text: `SELECT ${COLUMNS} FROM products.cache_control`,
+  parameters: {},
+  row: CONTROL,
+});
 
-const suspendAll: Statement<[ms: number], ControlRow> = statement(
-  'cache_control_suspend',
-  `UPDATE products.cache_control
+const suspendAll = statement({
+  name: 'cache_control_suspend',
+  text: `UPDATE products.cache_control
       SET epoch = CASE WHEN suspended_until > clock_timestamp() THEN epoch ELSE epoch + 1 END,
-          suspended_until = greatest(suspended_until, clock_timestamp() + $1 * interval '1 millisecond')
+          suspended_until = greatest(suspended_until, clock_timestamp() + $ms * interval '1 millisecond')
 RETURNING ${COLUMNS}`,
-);
+  parameters: { ms: doublePrecision },
+  row: CONTROL,
+});
 
 /**
  * Moves to another Redis process, once every write that was fenced in the one before is over. A database begins at an epoch
  * of its own: another one that used this Redis process has products with the same ids.
  */
-const adopt: Statement<[runId: string, ms: number], ControlRow> = statement(
-  'cache_control_adopt',
-  `UPDATE products.cache_control
-      SET epoch = epoch + 1 + CASE WHEN run_id IS NULL THEN (random() * 1000000000)::int ELSE 0 END, run_id = $1,
+const adopt = statement({
+  name: 'cache_control_adopt',
+  text: `UPDATE products.cache_control
+      SET epoch = epoch + 1 + CASE WHEN run_id IS NULL THEN (random() * 1000000000)::int ELSE 0 END, run_id = $runId,
           suspended_until = CASE WHEN run_id IS NULL THEN suspended_until
-            ELSE greatest(suspended_until, clock_timestamp() + $2 * interval '1 millisecond') END
-    WHERE run_id IS DISTINCT FROM $1
+            ELSE greatest(suspended_until, clock_timestamp() + $ms * interval '1 millisecond') END
+    WHERE run_id IS DISTINCT FROM $runId
 RETURNING ${COLUMNS}`,
-);
+  parameters: { runId: text, ms: doublePrecision },
+  row: CONTROL,
+});
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -104,10 +123,10 @@ export function followCacheControl(
 
   async function ask(): Promise<void> {
     const askedAt = performance.now();
-    learn((await read(db))[0], askedAt);
+    learn((await read(db, {}))[0], askedAt);
     const present = runId();
     if (present === undefined || known?.runId === present) return;
-    learn((await adopt(db, present, QUARANTINE_MS))[0], askedAt);
+    learn((await adopt(db, { runId: present, ms: QUARANTINE_MS }))[0], askedAt);
     log.info({ epoch: known?.epoch }, 'the product cache moves to another Redis process');
   }
 
@@ -144,7 +163,7 @@ export function followCacheControl(
     suspend: async () => {
       if (suspendedUntil - performance.now() < LONGEST_WRITE_MS) {
         const askedAt = performance.now();
-        learn((await suspendAll(db, SUSPENDED_MS))[0], askedAt);
+        learn((await suspendAll(db, { ms: SUSPENDED_MS }))[0], askedAt);
         log.warn({ epoch: known?.epoch }, 'the product cache is suspended: a write cannot be fenced');
       }
       await pause(Math.max(0, quietFrom - performance.now()));

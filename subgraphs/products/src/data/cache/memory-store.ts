@@ -1,7 +1,7 @@
 // The cache in the process, for a service that runs as one instance without Redis. The same rules as in Redis, each
 // call one synchronous step; bounded by size, least recently used first.
 import { LRUCache } from 'lru-cache';
-import type { Product } from '../products.ts';
+import type { Product } from '../product-row.ts';
 import {
   type CacheStore,
   type Entry,
@@ -20,8 +20,11 @@ type Cached =
 type Fence = Extract<Cached, { kind: 'fence' }>;
 
 const ENTRY_BYTES = 300;
-const sizeOf = ({ name, description }: Product): number =>
-  ENTRY_BYTES + 2 * (name.length + (description?.length ?? 0));
+const sizeOf = (product: Product): number =>
+  Object.values(product).reduce<number>(
+    (sum, value) => (typeof value === 'string' ? sum + 2 * value.length : sum),
+    ENTRY_BYTES,
+  );
 
 /** @param maxBytes roughly; a quarter of it is for pages */
 export function createMemoryStore(maxBytes: number): CacheStore {

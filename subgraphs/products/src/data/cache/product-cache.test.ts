@@ -1,6 +1,6 @@
 import { AppError, CallerGone } from '@holdfast/platform/errors';
 import { describe, expect, it } from '@jest/globals';
-import type { Product } from '../products.ts';
+import type { Product } from '../product-row.ts';
 import { createMemoryStore } from './memory-store.ts';
 import { createProductCache, type ProductCache } from './product-cache.ts';
 

@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isAbandoned } from '@holdfast/platform/errors';
 import { Counter, registry } from '@holdfast/platform/metrics';
 import { answerTo, isUndone } from '@holdfast/platform/unanswered';
-import type { Product } from '../products.ts';
+import type { Product } from '../product-row.ts';
 import { type CacheStore, type Entry, FENCE_TTL_MS } from './store.ts';
 
 const requests = new Counter({

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from '@holdfast/platform/redis';
 import { z } from 'zod';
-import { PRODUCT_COLUMNS, type Product } from '../products.ts';
+import { PRODUCT, type Product } from '../product-row.ts';
 import {
   type CacheStore,
   type Entry,
@@ -81,20 +81,23 @@ if writing or generation ~= ARGV[1] then return end
 redis.call('SET', KEYS[3], generation .. '|' .. ARGV[3], 'PX', ARGV[2])`;
 
 /**
- * Which columns a cached row has. While a change of the schema is rolled out, instances with other columns share the
+ * Which columns a cached row has, and their types. While a change of the schema is rolled out, instances with other columns share the
  * cache: they share its fences, but none takes a row of another shape.
  */
-const SHAPE = createHash('sha256').update(PRODUCT_COLUMNS).digest('base64url').slice(0, 8);
+const SHAPE = createHash('sha256').update(JSON.stringify(PRODUCT)).digest('base64url').slice(0, 8);
 
 const texts = z.array(z.string().nullable());
 const pageReply = z.tuple([z.string()], z.string());
 
-/** What this module wrote: dates are text in JSON. (A reviver would be called for every member: twice the time.) */
-type Stored = Omit<Product, 'createdAt' | 'updatedAt' | 'archivedAt'> & {
-  readonly createdAt: string;
-  readonly updatedAt: string;
-  readonly archivedAt: string | null;
-};
+/** What JSON makes of a value: a date is text. What it cannot give back is not known, so `revive` has to say. */
+type InJson<Value> = Value extends string | number | boolean | null
+  ? Value
+  : Value extends Date
+    ? string
+    : unknown;
+
+/** What this module wrote. (A reviver of JSON would be called for every member: twice the time.) */
+type Stored = { readonly [Field in keyof Product]: InJson<Product[Field]> };
 
 const revive = (stored: Stored): Product => ({
   ...stored,

@@ -3,7 +3,7 @@
 // An entry is a product at a version, or a lease (somebody who found nothing is reading the database to fill it), or a
 // fence (somebody is writing the product: until the last of them has published, whoever reads goes to the database). A
 // fence takes the place of anything, a lease only that of nothing.
-import type { Product } from '../products.ts';
+import type { Product } from '../product-row.ts';
 
 export type Entry =
   | { readonly kind: 'product'; readonly product: Product }

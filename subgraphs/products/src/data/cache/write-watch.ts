@@ -2,8 +2,9 @@
 // away, and goes on hanging when the process that would renew the fence has been killed. Readers see the row as it was
 // before, until it ends. PostgreSQL knows which transactions of the service's role are under way: while one of them may
 // be older than a fence, no instance uses the cache.
-import { type Queryable, type Statement, statement } from '@holdfast/platform/database';
+import type { Queryable } from '@holdfast/platform/database';
 import type { Logger } from '@holdfast/platform/log';
+import { notNull, statement, text } from '@holdfast/platform/sql';
 import { FENCE_TTL_MS } from './store.ts';
 
 export interface WriteWatch {
@@ -19,11 +20,13 @@ const ANSWER_TTL_MS = 5_000;
 const LONGEST_WRITE_MS = FENCE_TTL_MS - 2 * ANSWER_TTL_MS;
 
 /** Transactions that have changed something, by their id, whose session may be any process's, or nobody's any more. */
-const selectWrites: Statement<[], { xid: string }> = statement(
-  'cache_writes_under_way',
-  `SELECT backend_xid::text AS xid FROM pg_stat_activity
+const selectWrites = statement({
+  name: 'cache_writes_under_way',
+  text: `SELECT backend_xid::text AS xid FROM pg_stat_activity
     WHERE usename = current_user AND datname = current_database() AND backend_xid IS NOT NULL`,
-);
+  parameters: {},
+  row: { xid: notNull(text, 'the WHERE asks for it') },
+});
 
 export function watchWrites(db: Queryable, log: Logger, now = () => performance.now()): WriteWatch {
   /** When each write was first seen. */
@@ -34,7 +37,7 @@ export function watchWrites(db: Queryable, log: Logger, now = () => performance.
 
   async function ask(): Promise<void> {
     const askedAt = now();
-    const writes = await selectWrites(db);
+    const writes = await selectWrites(db, {});
     // Without an answer shortly before, it is not known for how long a write has been under way.
     const ifNew = isFresh() ? askedAt : Number.NEGATIVE_INFINITY;
     seenAt = new Map(writes.map(({ xid }) => [xid, seenAt.get(xid) ?? ifNew]));

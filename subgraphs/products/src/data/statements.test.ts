@@ -1,0 +1,23 @@
+// Every statement of the products service is as it is declared.
+import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import { declaredStatements } from '@holdfast/platform/sql';
+import { faultsOf } from '@holdfast/platform/testing-sql';
+import '../server.ts';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import pg from 'pg';
+
+let database: TestDatabase;
+let pool: pg.Pool;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = new pg.Pool({ connectionString: database.urls.products, max: 1 });
+});
+afterAll(async () => {
+  await pool?.end();
+  await database?.drop();
+});
+
+it('say of themselves what PostgreSQL says of them to the service', async () => {
+  expect(await faultsOf(pool, declaredStatements())).toEqual([]);
+});
