@@ -1,11 +1,12 @@
 // Authorise, call one domain function, return.
+import type { FieldsBeside } from '@holdfast/platform/fields';
 import { parseId } from '@holdfast/platform/ids';
 import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/scalars';
 import { requireStaff, requireUser, type User } from '@holdfast/platform/viewer';
 import type { Context } from './context.ts';
 import type { Product } from './data/product-row.ts';
 import { browse } from './domain/browse.ts';
-import type { Resolvers } from './generated/graphql.ts';
+import type { Product as GraphProduct, Resolvers } from './generated/graphql.ts';
 
 const requireWriter = ({ viewer, catalogWriters }: Context): User =>
   catalogWriters === 'staff' ? requireStaff(viewer) : requireUser(viewer);
@@ -20,7 +21,7 @@ const memberType = <Problem extends string>(
   outcome: Product | { readonly __typename?: Problem },
 ): Problem | 'Product' => ('__typename' in outcome ? outcome.__typename : undefined) ?? 'Product';
 
-export const resolvers: Resolvers = {
+export const resolvers = {
   DateTime: DateTimeScalar,
   Money: MoneyScalar,
   Query: {
@@ -28,8 +29,7 @@ export const resolvers: Resolvers = {
       const product = await load(id, context);
       return product?.archivedAt === null ? product : null;
     },
-    products: (_, { first, after, filter, sort }, { table, request }) =>
-      browse(table, { first, after, filter, order: sort }, request.signal),
+    products: (_, args, { table, request }) => browse(table, args, request.signal),
   },
   Mutation: {
     createProduct: (_, { input }, context) => {
@@ -44,9 +44,9 @@ export const resolvers: Resolvers = {
       requireWriter(context);
       return context.catalogue.remove(id, expectedVersion);
     },
-    adjustStock: (_, { id, ...change }, context) => {
+    adjustStock: (_, change, context) => {
       const { id: userId } = requireWriter(context);
-      return context.catalogue.adjustStock(userId, id, change);
+      return context.catalogue.adjustStock(userId, change);
     },
   },
   Product: {
@@ -57,4 +57,4 @@ export const resolvers: Resolvers = {
   UpdateProductResult: { __resolveType: memberType },
   DeleteProductResult: { __resolveType: ({ __typename }) => __typename ?? 'ProductDeleted' },
   AdjustStockResult: { __resolveType: memberType },
-};
+} satisfies Resolvers & { Product: FieldsBeside<GraphProduct, Product> };

@@ -3,7 +3,7 @@ import { badInput } from '@holdfast/platform/errors';
 import { parseId } from '@holdfast/platform/ids';
 import { parseMoney } from '@holdfast/platform/money';
 import { type Connection, pageSize, toConnection } from '@holdfast/platform/pages';
-import { came, check, isStorable } from '@holdfast/platform/validation';
+import { allHandled, came, check, isStorable } from '@holdfast/platform/validation';
 import {
   type ProductFilter,
   type ProductOrder,
@@ -12,17 +12,11 @@ import {
 } from '../data/product-pages.ts';
 import type { Product } from '../data/product-row.ts';
 import type { ProductTable } from '../data/products.ts';
+import type { ProductFilter as FilterInput, QueryProductsArgs } from '../generated/graphql.ts';
 import { filterRules } from './rules.ts';
 
-export interface BrowseQuery {
-  readonly first?: number | null | undefined;
-  readonly after?: string | null | undefined;
-  readonly filter?: unknown;
-  readonly order?: ProductOrder | null | undefined;
-}
-
-function filterOf(filter: unknown): ProductFilter {
-  const checked = check(filterRules, filter ?? {});
+function filterOf(input: FilterInput): ProductFilter {
+  const checked = check(filterRules, input);
   if (checked.ok) return checked.value;
   const [first] = checked.invalid.errors;
   throw badInput(first?.field ?? 'filter', first?.message ?? checked.invalid.message);
@@ -44,17 +38,18 @@ function sortKeyOf(order: ProductOrder, after: string): string[] {
  */
 export async function browse(
   table: ProductTable,
-  { first, after, filter, order }: BrowseQuery,
+  { first, after, filter, sort, ...rest }: QueryProductsArgs,
   caller: AbortSignal,
 ): Promise<Connection<Product>> {
+  allHandled(rest);
   const size = pageSize(first);
-  const by = order ?? 'NEWEST';
+  const order = sort ?? 'NEWEST';
   const query = {
-    order: by,
-    after: after == null ? undefined : sortKeyOf(by, after),
-    filter: filterOf(filter),
+    order,
+    after: after == null ? undefined : sortKeyOf(order, after),
+    filter: filterOf(filter ?? {}),
     limit: size + 1,
   };
   const rows = await table.page(query, caller);
-  return toConnection(rows, size, after, (product) => productCursor(by, product));
+  return toConnection(rows, size, after, (product) => productCursor(order, product));
 }

@@ -1,5 +1,7 @@
 // The catalogue: what may be written, and what comes of a write. A write of something that exists is a compare-and-swap;
 // what has no version to be compared with, a new product and a relative change of stock, is done once for each key.
+
+import { keysOf } from '@holdfast/platform/fields';
 import {
   countReplay,
   type IdempotencyKeyReused,
@@ -7,10 +9,15 @@ import {
   requestHash,
 } from '@holdfast/platform/idempotency';
 import { parseId } from '@holdfast/platform/ids';
-import { check, type InvalidInput } from '@holdfast/platform/validation';
+import { allHandled, check, type InvalidInput } from '@holdfast/platform/validation';
 import type { Idempotency } from '../data/idempotency-keys.ts';
-import type { Product, ProductChange } from '../data/product-row.ts';
+import type { Product } from '../data/product-row.ts';
 import type { ProductTable } from '../data/products.ts';
+import type {
+  CreateProductInput,
+  MutationAdjustStockArgs,
+  UpdateProductInput,
+} from '../generated/graphql.ts';
 import { countConflict } from '../metrics.ts';
 import { adjustRules, changeRules, MAX_STOCK, productRules } from './rules.ts';
 
@@ -44,15 +51,15 @@ export type Created = Product | IdempotencyKeyReused | InvalidInput;
 export type Adjusted = Product | OutOfStock | ProductNotFound | IdempotencyKeyReused | InvalidInput;
 
 export interface Catalogue {
-  create(userId: number, input: unknown): Promise<Created>;
+  create(userId: number, input: CreateProductInput): Promise<Created>;
   update(
     id: string,
     expectedVersion: number,
     exact: boolean,
-    input: unknown,
+    input: UpdateProductInput,
   ): Promise<Product | VersionConflict | ProductNotFound | InvalidInput>;
   remove(id: string, expectedVersion: number): Promise<ProductDeleted | VersionConflict | ProductNotFound>;
-  adjustStock(userId: number, id: string, change: unknown): Promise<Adjusted>;
+  adjustStock(userId: number, change: MutationAdjustStockArgs): Promise<Adjusted>;
 }
 
 const notFound = (id: string | number): ProductNotFound => ({
@@ -71,12 +78,24 @@ const conflict = (expectedVersion: number, current: Product): VersionConflict =>
 
 const KEY_REUSED = keyReused('another operation or input');
 
-/** A key with what it stands for; undefined without one. */
-const idempotencyOf = (
+/** What a field of a request may hold. */
+type Given = string | number | null;
+
+/**
+ * A key with what it stands for; undefined without one. Each field counts that is given, by its name: a schema with more
+ * fields makes the same of a request of before.
+ */
+function idempotencyOf(
   userId: number,
   key: string | undefined,
-  request: readonly (string | number | null)[],
-): Idempotency | undefined => (key === undefined ? undefined : { userId, key, hash: requestHash(request) });
+  operation: string,
+  fields: Readonly<Record<string, Given>>,
+): Idempotency | undefined {
+  if (key === undefined) return undefined;
+  const given = Object.entries(fields).filter(([, value]) => value !== null);
+  const parts = given.sort(([one], [other]) => (one < other ? -1 : 1)).flat();
+  return { userId, key, hash: requestHash([operation, ...parts]) };
+}
 
 /** The catalogue over its table. */
 export function createCatalogue(table: ProductTable): Catalogue {
@@ -102,7 +121,7 @@ export function createCatalogue(table: ProductTable): Catalogue {
   async function updateWithoutKept(
     id: number | undefined,
     expectedVersion: number,
-    input: unknown,
+    input: UpdateProductInput,
     invalid: InvalidInput,
   ): Promise<Product | VersionConflict | ProductNotFound | InvalidInput> {
     const current = id === undefined ? undefined : await live(id);
@@ -151,9 +170,7 @@ export function createCatalogue(table: ProductTable): Catalogue {
       const checked = check(productRules, input);
       if (!checked.ok) return checked.invalid;
       const { idempotencyKey, ...product } = checked.value;
-      const { name, description, price, stock } = product;
-      const request = ['createProduct', name, description, price, stock];
-      const idempotency = idempotencyOf(userId, idempotencyKey, request);
+      const idempotency = idempotencyOf(userId, idempotencyKey, 'createProduct', product);
       const outcome = (await table.insert(product, idempotency)) ?? (await replay(idempotency));
       if (!outcome) throw new Error('a product was not inserted, and its key was not used before');
       return outcome;
@@ -164,7 +181,7 @@ export function createCatalogue(table: ProductTable): Catalogue {
       const checked = check(changeRules, input);
       if (!checked.ok) return updateWithoutKept(id, expectedVersion, input, checked.invalid);
       if (!id) return notFound(given);
-      const change: ProductChange = checked.value;
+      const change = checked.value;
       const isEmpty = Object.values(change).every((value) => value === undefined);
       const isExact = exact || change.stock !== undefined;
       const product = isEmpty
@@ -180,13 +197,14 @@ export function createCatalogue(table: ProductTable): Catalogue {
       return refusal(id, expectedVersion);
     },
 
-    adjustStock: async (userId, given, change) => {
+    adjustStock: async (userId, { id: given, ...change }) => {
       const id = parseId(given);
       if (!id) return notFound(given);
       const checked = check(adjustRules, change);
       if (!checked.ok) return checked.invalid;
-      const { delta, idempotencyKey } = checked.value;
-      const idempotency = idempotencyOf(userId, idempotencyKey, ['adjustStock', id, delta]);
+      const { delta, idempotencyKey, ...rest } = checked.value;
+      allHandled(rest);
+      const idempotency = idempotencyOf(userId, idempotencyKey, 'adjustStock', { id, delta });
       return (
         (await table.adjustStock(id, delta, MAX_STOCK, idempotency)) ??
         (await replay(idempotency)) ??
@@ -196,19 +214,18 @@ export function createCatalogue(table: ProductTable): Catalogue {
   };
 }
 
-/** The members of `input` without those that are invalid and are what the product has, and how many these are. */
+/** The fields of `input` without those that are invalid and are what the product has, and how many these are. */
 function withoutKept(
-  input: unknown,
+  input: UpdateProductInput,
   invalid: InvalidInput,
   current: Product,
-): { readonly kept: number; readonly remaining: Readonly<Record<string, unknown>> } {
-  const isKept = (name: string, value: unknown): boolean =>
-    (name === 'name' || name === 'description' || name === 'stock') &&
-    current[name] === value &&
-    invalid.errors.some(({ field }) => field === name);
-  const members = Object.entries(input ?? {});
-  const remaining = members.filter(([name, value]) => !isKept(name, value));
-  return { kept: members.length - remaining.length, remaining: Object.fromEntries(remaining) };
+): { readonly kept: number; readonly remaining: UpdateProductInput } {
+  const kept = keysOf(input).filter(
+    (name) => current[name] === input[name] && invalid.errors.some(({ field }) => field === name),
+  );
+  const remaining = { ...input };
+  for (const name of kept) delete remaining[name];
+  return { kept: kept.length, remaining };
 }
 
 function tooMuch(stock: number, delta: number): InvalidInput {

@@ -1,7 +1,14 @@
 // What a product may be. The CHECK constraints of the table hold its amounts once more.
 import { idempotencyKey } from '@holdfast/platform/idempotency';
 import { parseMoney } from '@holdfast/platform/money';
-import { came, isMultilineText, isPlainText, isVisible, lengthOf } from '@holdfast/platform/validation';
+import {
+  came,
+  isMultilineText,
+  isPlainText,
+  isVisible,
+  lengthOf,
+  optional,
+} from '@holdfast/platform/validation';
 import { z } from 'zod';
 import { searchRule } from './search.ts';
 
@@ -48,7 +55,7 @@ const stock = z
   .max(MAX_STOCK, { error: got(stockRule) });
 
 /** A new product: everything but the description is needed. */
-export const productRules = z.object({
+export const productRules = z.strictObject({
   name,
   description: description.nullish().transform((text) => text ?? null),
   price,
@@ -57,15 +64,15 @@ export const productRules = z.object({
 });
 
 /** A change of some fields, or of none; null removes the description and is refused elsewhere. */
-export const changeRules = z.object({
-  name: name.optional(),
-  description: description.nullable().optional(),
-  price: price.optional(),
-  stock: stock.optional(),
+export const changeRules = z.strictObject({
+  name: optional(name),
+  description: optional(description.nullable()),
+  price: optional(price),
+  stock: optional(stock),
 });
 
 const deltaRule = `a whole number other than 0, at most ${MAX_STOCK} either way`;
-export const adjustRules = z.object({
+export const adjustRules = z.strictObject({
   delta: z
     .int()
     .min(-MAX_STOCK, { error: got(deltaRule) })
@@ -75,7 +82,7 @@ export const adjustRules = z.object({
 });
 
 /** What a list may be narrowed by. */
-export const filterRules = z.object({
+export const filterRules = z.strictObject({
   search: searchRule.nullish().transform((value) => value ?? undefined),
   minPrice: z
     .string()

@@ -24,8 +24,11 @@ const requests = new Counter({
   labelNames: ['kind', 'result'],
   registers: [registry],
 });
-for (const kind of ['product', 'page'])
-  for (const result of ['hit', 'miss', 'bypass']) requests.inc({ kind, result }, 0);
+const KINDS = ['product', 'page'] as const;
+const RESULTS = ['hit', 'miss', 'bypass'] as const;
+const countRequests = (kind: (typeof KINDS)[number], result: (typeof RESULTS)[number], count: number): void =>
+  requests.inc({ kind, result }, count);
+for (const kind of KINDS) for (const result of RESULTS) countRequests(kind, result, 0);
 
 export interface ProductCache {
   /** Products by id, archived ones included. `load` reads those that are not cached from the database, all at once. */
@@ -162,12 +165,12 @@ export function createProductCache({ store, storeForWrite, suspend }: ProductCac
     const cache = store();
     const entries = await cache?.read(ids).catch(() => undefined);
     if (!cache || !entries) {
-      requests.inc({ kind: 'product', result: 'bypass' }, ids.length);
+      countRequests('product', 'bypass', ids.length);
       return load(ids);
     }
     const { found, joined, absent, other } = sort(ids, entries);
-    requests.inc({ kind: 'product', result: 'hit' }, found.length);
-    requests.inc({ kind: 'product', result: 'miss' }, ids.length - found.length);
+    countRequests('product', 'hit', found.length);
+    countRequests('product', 'miss', ids.length - found.length);
     if (absent.length > 0) found.push(...(await loadMissing(cache, absent, other, load)));
     else if (other.length > 0) found.push(...(await load(other)));
     return [...found, ...(await joinAll(joined, load))];
@@ -177,10 +180,10 @@ export function createProductCache({ store, storeForWrite, suspend }: ProductCac
     const cache = store();
     const entry = await cache?.readPage(key).catch(() => undefined);
     if (entry?.kind === 'page') {
-      requests.inc({ kind: 'page', result: 'hit' });
+      countRequests('page', 'hit', 1);
       return entry.products;
     }
-    requests.inc({ kind: 'page', result: entry ? 'miss' : 'bypass' });
+    countRequests('page', entry ? 'miss' : 'bypass', 1);
     const products = await load();
     if (cache && entry?.generation !== undefined)
       cache.fillPage(key, entry.generation, products).catch(() => undefined);
