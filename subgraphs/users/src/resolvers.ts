@@ -1,6 +1,7 @@
 // The users subgraph's resolvers: they authorise and call one function of the domain.
-import { parseId } from '@holdfast/platform/ids';
+
 import type { FieldsBeside } from '@holdfast/platform/fields';
+import { parseId } from '@holdfast/platform/ids';
 import { DateTimeScalar } from '@holdfast/platform/scalars';
 import { maySee, requireStaff, requireUser, userOrNull } from '@holdfast/platform/viewer';
 import type { Account } from './domain/accounts.ts';
