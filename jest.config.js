@@ -6,6 +6,7 @@ export default {
   testMatch: ['**/src/**/*.test.ts'],
   globalSetup: '<rootDir>/test/src/setup/global-setup.ts',
   globalTeardown: '<rootDir>/test/src/setup/global-teardown.ts',
+  testSequencer: '<rootDir>/scripts/long-tests-first.mjs',
   // Tests mostly wait for PostgreSQL and for each other's locks.
   maxWorkers: '100%',
   testTimeout: 30_000,

@@ -58,7 +58,9 @@ await runMain(async () => {
   await step('tests', () => node([...JEST, ...chosen], { show: true, env }));
   if (isWhole)
     await step('tests on PostgreSQL 15', () =>
-      withPostgres15((DATABASE_URL) => node([...JEST, ...ON_POSTGRES_15], { show: true, env: { DATABASE_URL } })),
+      withPostgres15((DATABASE_URL) =>
+        node([...JEST, ...ON_POSTGRES_15], { show: true, env: { DATABASE_URL } }),
+      ),
     );
   console.log(`\nPASSED in ${secondsSince(started)}: ${done.join(', ')}`);
 });

@@ -160,39 +160,6 @@ export interface Queryable {
   query<Row extends pg.QueryResultRow>(config: pg.QueryConfig): Promise<pg.QueryResult<Row>>;
 }
 
-/** A statement that is parsed and planned once a connection. Returns the rows. */
-export type Statement<Params extends readonly unknown[], Row> = (
-  db: Queryable,
-  ...params: Params
-) => Promise<Row[]>;
-
-const BIGINT = pg.types.builtins.INT8;
-
-/** As pg's own, but a BIGINT is a number: ids of orders, which end at 2^53 - 1. For our statements only, not the queue's. */
-const types: pg.CustomTypesConfig = {
-  getTypeParser: (oid, format) => (oid === BIGINT ? parseBigint : pg.types.getTypeParser(oid, format)),
-};
-
-function parseBigint(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value)) throw new Error(`${text} is no integer that a number can hold`);
-  return value;
-}
-
-/**
- * Names a statement whose types are only claimed. A new one is declared by sql.ts, where a test checks them.
- * @param name unique in the process; shown in pg_prepared_statements
- * @param text SQL with `$1`, `$2`, … for the parameters
- */
-export function statement<Params extends readonly unknown[], Row extends pg.QueryResultRow>(
-  name: string,
-  text: string,
-): Statement<Params, Row> {
-  const spanName = `sql ${name}`;
-  return async (db, ...params) =>
-    (await tracedCall(spanName, SQL, () => db.query<Row>({ name, text, values: [...params], types }))).rows;
-}
-
 /**
  * Codes that mean "the database cannot serve this right now": SQLSTATE classes and codes (PostgreSQL's appendix A), socket
  * errors, Prisma's own codes. A statement that met one of them has changed nothing, or its fate is unknown.

@@ -1,15 +1,24 @@
 // Authorise, call one domain function, return.
 import { AppError } from '@holdfast/platform/errors';
+import type { FieldsBeside } from '@holdfast/platform/fields';
 import { parseId, parseOrderId } from '@holdfast/platform/ids';
 import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/scalars';
 import { maySee, requireStaff, requireUser } from '@holdfast/platform/viewer';
-import type { Context } from './context.ts';
+import type { Context, EntityKey } from './context.ts';
+import type { OrderEvent } from './data/order-events.ts';
 import type { Order } from './data/orders.ts';
 import { advanceOrder } from './domain/advance-order.ts';
 import { cancelOrder } from './domain/cancel-order.ts';
 import { listAllOrders, listOrders } from './domain/list-orders.ts';
-import { type OrderNotFound, orderNotFound } from './domain/problems.ts';
-import type { Resolvers } from './generated/graphql.ts';
+import type {
+  Order as GraphOrder,
+  OrderEvent as GraphOrderEvent,
+  Mutation,
+  OrderRejection,
+  Query,
+  Resolvers,
+  User,
+} from './generated/graphql.ts';
 
 /** The order when the viewer may see it. Somebody else's looks like one that does not exist. */
 async function visibleOrder(id: string, { viewer, orderById }: Context): Promise<Order | null> {
@@ -18,18 +27,21 @@ async function visibleOrder(id: string, { viewer, orderById }: Context): Promise
   return order && maySee(viewer, order.userId) ? order : null;
 }
 
-/** What comes of a change to the order `id`; not found when that can be no order's. */
-function change<Outcome>(id: string, work: (orderId: number) => Outcome): Outcome | OrderNotFound {
-  const orderId = parseOrderId(id);
-  return orderId === undefined ? orderNotFound(id) : work(orderId);
-}
-
 /** Problems name their type; what does not is the order itself. */
 const memberType = <Problem extends string>(
   outcome: Order | { readonly __typename?: Problem },
 ): Problem | 'Order' => ('__typename' in outcome ? outcome.__typename : undefined) ?? 'Order';
 
-export const resolvers: Resolvers = {
+/** What GraphQL takes from rows must be in them; all other fields have a resolver. */
+type EveryField = {
+  readonly Query: FieldsBeside<Query, unknown>;
+  readonly Mutation: FieldsBeside<Mutation, unknown>;
+  readonly Order: FieldsBeside<GraphOrder, Order>;
+  readonly OrderEvent: FieldsBeside<GraphOrderEvent, OrderEvent>;
+  readonly User: FieldsBeside<User, EntityKey>;
+};
+
+export const resolvers = {
   DateTime: DateTimeScalar,
   Money: MoneyScalar,
   Query: {
@@ -46,13 +58,10 @@ export const resolvers: Resolvers = {
   Mutation: {
     createOrder: (_, { input }, { viewer, requestId, deadlineAt, placeOrder }) =>
       placeOrder(input, { userId: requireUser(viewer).id, requestId, deadlineAt }),
-    cancelOrder: (_, { id, expectedVersion }, { viewer, orders }) => {
-      const userId = requireUser(viewer).id;
-      return change(id, (orderId) => cancelOrder(orders, orderId, expectedVersion, userId));
-    },
-    advanceOrder: (_, { id, expectedVersion, status }, { viewer, orders }) => {
+    cancelOrder: (_, change, { viewer, orders }) => cancelOrder(orders, requireUser(viewer).id, change),
+    advanceOrder: (_, change, { viewer, orders }) => {
       requireStaff(viewer);
-      return change(id, (orderId) => advanceOrder(orders, orderId, expectedVersion, status));
+      return advanceOrder(orders, change);
     },
   },
   Order: {
@@ -62,7 +71,10 @@ export const resolvers: Resolvers = {
     },
     user: ({ userId }) => ({ id: userId }),
     product: ({ productId }) => ({ id: productId }),
-    rejection: ({ rejectionCode: code, rejectionAvailable: available }) =>
+    rejection: ({
+      rejectionCode: code,
+      rejectionAvailable: available,
+    }): Required<Omit<OrderRejection, '__typename'>> | null =>
       code === null ? null : { code, available: available ?? 0 },
     history: ({ id }, _, { historyOf }) => historyOf.load(id),
   },
@@ -81,4 +93,4 @@ export const resolvers: Resolvers = {
   CreateOrderResult: { __resolveType: memberType },
   CancelOrderResult: { __resolveType: memberType },
   AdvanceOrderResult: { __resolveType: memberType },
-};
+} satisfies Resolvers & EveryField;

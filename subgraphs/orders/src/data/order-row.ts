@@ -9,6 +9,7 @@ import {
   nullable,
   numeric,
   type RowOf,
+  type SqlType,
   textOf,
   timestamptz,
 } from '@holdfast/platform/sql';
@@ -30,6 +31,24 @@ export const ORDER = {
   createdAt: timestamptz,
   updatedAt: timestamptz,
 } satisfies ColumnsOf<OrderModel, { status: OrderStatus }>;
+
+type Later =
+  | 'id'
+  | 'totalPrice'
+  | 'status'
+  | 'version'
+  | 'rejectionCode'
+  | 'rejectionAvailable'
+  | 'createdAt'
+  | 'updatedAt';
+
+/** What is given when an order is placed; the other columns follow from it, or are the database's to fill. */
+export const NEW_ORDER = {
+  userId: ORDER.userId,
+  productId: ORDER.productId,
+  quantity: ORDER.quantity,
+  unitPrice: ORDER.unitPrice,
+} satisfies Record<Exclude<keyof typeof ORDER, Later>, SqlType>;
 
 /** An order: ids are numbers, amounts are decimal strings. */
 export type Order = RowOf<typeof ORDER>;

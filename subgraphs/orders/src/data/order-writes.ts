@@ -9,14 +9,13 @@ import {
   nothing,
   notNull,
   nullable,
-  numeric,
   selectList,
   statement,
   text,
   textOf,
 } from '@holdfast/platform/sql';
 import { type Actor, type OrderStatus, PLACED, type StepBy, stepsBy } from '../domain/order-status.ts';
-import { ORDER, rejectionCode } from './order-row.ts';
+import { NEW_ORDER, ORDER, rejectionCode } from './order-row.ts';
 
 /** The line of history of each row of `changed`, a CTE, at the time in its column `at`. */
 const event = (changed: string, at: 'created_at' | 'updated_at'): string =>
@@ -58,10 +57,7 @@ export const insertOrder = statement({
    )}
      FROM placed`,
   parameters: {
-    userId: integer,
-    productId: integer,
-    quantity: integer,
-    unitPrice: numeric,
+    ...NEW_ORDER,
     key: nullable(text),
     hash: nullable(bytea),
     trace: nullable(text),

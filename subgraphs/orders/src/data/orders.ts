@@ -1,14 +1,23 @@
 // The rows of `orders.orders`: what is read of them, and what changes them.
 import type { RejectionCode } from '@holdfast/database';
 import type { Queryable } from '@holdfast/platform/database';
-import { arrayOf, bigint, integer, type RowOf, selectList, statement, text } from '@holdfast/platform/sql';
+import {
+  type ArgumentsOf,
+  arrayOf,
+  bigint,
+  integer,
+  type RowOf,
+  selectList,
+  statement,
+  text,
+} from '@holdfast/platform/sql';
 import { traceparent } from '@holdfast/platform/tracing';
 import pg from 'pg';
 import type { StepBy } from '../domain/order-status.ts';
 import { countTransition, observeSettlement } from '../metrics.ts';
 import { KEY } from './idempotency-keys.ts';
 import { type OrderPageQuery, selectOrderPage } from './order-pages.ts';
-import { ORDER, type Order } from './order-row.ts';
+import { type NEW_ORDER, ORDER, type Order } from './order-row.ts';
 import { advanceOrder, cancelOrder, insertOrder, settleOrder } from './order-writes.ts';
 
 export type { Order };
@@ -33,11 +42,7 @@ const selectByKey = statement({
   row: ORDER_OF_KEY,
 });
 
-export interface NewOrder {
-  readonly userId: number;
-  readonly productId: number;
-  readonly quantity: number;
-  readonly unitPrice: string;
+export interface NewOrder extends ArgumentsOf<typeof NEW_ORDER> {
   /** The client's key and the SHA-256 of the input that came with it. */
   readonly idempotency: { readonly key: string; readonly hash: Buffer } | undefined;
 }
@@ -75,11 +80,11 @@ export function createOrderTable(db: Queryable, reads: Queryable = db): OrderTab
   return {
     byIds: (ids) => selectByIds(reads, { ids }),
     byIdempotencyKey: async (userId, key) => (await selectByKey(reads, { userId, key }))[0],
-    insert: async ({ userId, productId, quantity, unitPrice, idempotency }) => {
+    insert: async ({ idempotency, ...order }) => {
       const { key = null, hash = null } = idempotency ?? {};
       try {
         const trace = traceparent();
-        const [placed] = await insertOrder(db, { userId, productId, quantity, unitPrice, key, hash, trace });
+        const [placed] = await insertOrder(db, { ...order, key, hash, trace });
         if (!placed) return 'key used';
         countTransition(placed.status);
         return placed;

@@ -1,8 +1,10 @@
 // Shipping and delivering: a compare-and-swap on the order's version, for staff.
 import { badInput } from '@holdfast/platform/errors';
-import { came } from '@holdfast/platform/validation';
+import { parseOrderId } from '@holdfast/platform/ids';
+import { allHandled, came } from '@holdfast/platform/validation';
 import type { Order, OrderTable } from '../data/orders.ts';
-import { type OrderStatus, statusesBefore, stepsBy } from './order-status.ts';
+import type { MutationAdvanceOrderArgs } from '../generated/graphql.ts';
+import { statusesBefore, stepsBy } from './order-status.ts';
 import {
   type OrderNotAdvanceable,
   type OrderNotFound,
@@ -17,25 +19,24 @@ export type Advanced = Order | OrderVersionConflict | OrderNotAdvanceable | Orde
 const TARGETS = [...new Set(stepsBy('staff').map(({ to }) => to))];
 
 /**
- * Gives the order `id` the status if that is its next one and it is at `expectedVersion`; otherwise says why not.
+ * Gives the order the status if that is its next one and it is at `expectedVersion`; otherwise says why not.
  * @throws {AppError} BAD_USER_INPUT when staff cannot give that status to any order
  */
-export async function advanceOrder(
-  orders: OrderTable,
-  id: number,
-  expectedVersion: number,
-  status: OrderStatus,
-): Promise<Advanced> {
+export async function advanceOrder(orders: OrderTable, change: MutationAdvanceOrderArgs): Promise<Advanced> {
+  const { id: given, expectedVersion, status, ...rest } = change;
+  allHandled(rest);
+  const id = parseOrderId(given);
+  if (id === undefined) return orderNotFound(given);
   const to = TARGETS.find((target) => target === status);
   if (!to) throw badInput('status', `expected ${TARGETS.join(' or ')}, got ${came(status)}`);
   const advanced = await orders.advance(id, expectedVersion, to);
   if (advanced) return advanced;
   const [current] = await orders.byIds([id]);
-  if (!current) return orderNotFound(String(id));
+  if (!current) return orderNotFound(given);
   if (current.version !== expectedVersion) return orderVersionConflict(expectedVersion, current);
   const before = statusesBefore('staff', to);
   // It has come to that version since the write was refused. Versions only grow, so that happens once.
-  if (before.includes(current.status)) return advanceOrder(orders, id, expectedVersion, status);
+  if (before.includes(current.status)) return advanceOrder(orders, change);
   return {
     __typename: 'OrderNotAdvanceable',
     code: 'ORDER_NOT_ADVANCEABLE',

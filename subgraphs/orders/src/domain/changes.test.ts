@@ -5,6 +5,7 @@ import { createOrderTable, type OrderTable } from '../data/orders.ts';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
 import { advanceOrder } from './advance-order.ts';
 import { cancelOrder } from './cancel-order.ts';
+import type { OrderStatus } from './order-status.ts';
 
 let fixture: OrdersFixture;
 beforeEach(async () => {
@@ -25,6 +26,12 @@ async function historyOf(id: number): Promise<string[]> {
 const releases = async (): Promise<number> =>
   (await fixture.admin.query("SELECT FROM graphile_worker.jobs WHERE task_identifier = 'release-stock'"))
     .rowCount ?? 0;
+
+const at = (id: number, expectedVersion: number) => ({ id: String(id), expectedVersion });
+const to = (id: number, expectedVersion: number, status: OrderStatus) => ({
+  ...at(id, expectedVersion),
+  status,
+});
 
 /** Runs `race` with `count` tables, each on a connection of its own that is open already. */
 async function withTables<T>(count: number, race: (tables: OrderTable[]) => Promise<T>): Promise<T> {
@@ -58,8 +65,15 @@ describe('an order', () => {
   it('is shipped, then delivered, each at its version', async () => {
     const { orders, confirmed } = fixture;
     const id = await confirmed();
-    expect(await advanceOrder(orders, id, 2, 'SHIPPED')).toMatchObject({ id, status: 'SHIPPED', version: 3 });
-    expect(await advanceOrder(orders, id, 3, 'DELIVERED')).toMatchObject({ status: 'DELIVERED', version: 4 });
+    expect(await advanceOrder(orders, to(id, 2, 'SHIPPED'))).toMatchObject({
+      id,
+      status: 'SHIPPED',
+      version: 3,
+    });
+    expect(await advanceOrder(orders, to(id, 3, 'DELIVERED'))).toMatchObject({
+      status: 'DELIVERED',
+      version: 4,
+    });
     expect(await historyOf(id)).toEqual(['1 PENDING', '2 CONFIRMED', '3 SHIPPED', '4 DELIVERED']);
   });
 
@@ -72,21 +86,21 @@ describe('an order', () => {
       await confirmed(),
     ];
     await orders.cancel(cancelled, userId, 2);
-    await advanceOrder(orders, shipped, 2, 'SHIPPED');
+    await advanceOrder(orders, to(shipped, 2, 'SHIPPED'));
     for (const [id, version, status, message] of [
       [pending, 1, 'SHIPPED', 'Only a CONFIRMED order can become SHIPPED; this one is PENDING.'],
       [ready, 2, 'DELIVERED', 'Only a SHIPPED order can become DELIVERED; this one is CONFIRMED.'],
       [cancelled, 3, 'SHIPPED', 'Only a CONFIRMED order can become SHIPPED; this one is CANCELLED.'],
       [shipped, 3, 'SHIPPED', 'Only a CONFIRMED order can become SHIPPED; this one is SHIPPED.'],
     ] as const) {
-      expect(await advanceOrder(orders, id, version, status)).toMatchObject({
+      expect(await advanceOrder(orders, to(id, version, status))).toMatchObject({
         __typename: 'OrderNotAdvanceable',
         code: 'ORDER_NOT_ADVANCEABLE',
         message,
         current: { id, version },
       });
     }
-    expect(await cancelOrder(orders, shipped, 3, userId)).toMatchObject({
+    expect(await cancelOrder(orders, userId, at(shipped, 3))).toMatchObject({
       __typename: 'OrderNotCancellable',
       current: { status: 'SHIPPED' },
     });
@@ -94,26 +108,31 @@ describe('an order', () => {
   });
 
   it('is left alone at another version, and one that is not there is not found', async () => {
-    const { orders, confirmed } = fixture;
+    const { orders, userId, confirmed } = fixture;
     const id = await confirmed();
     for (const version of [1, 3, -1]) {
-      expect(await advanceOrder(orders, id, version, 'SHIPPED')).toMatchObject({
+      expect(await advanceOrder(orders, to(id, version, 'SHIPPED'))).toMatchObject({
         __typename: 'OrderVersionConflict',
         currentVersion: 2,
         current: { status: 'CONFIRMED' },
       });
     }
-    expect(await advanceOrder(orders, UNKNOWN, 1, 'SHIPPED')).toMatchObject({
+    expect(await advanceOrder(orders, to(UNKNOWN, 1, 'SHIPPED'))).toMatchObject({
       __typename: 'OrderNotFound',
       message: 'There is no order "1099511627776".',
     });
+    for (const none of ['x', '-1', '0', `0${id}`, '9007199254740992']) {
+      const notFound = { __typename: 'OrderNotFound', message: `There is no order "${none}".` };
+      expect(await advanceOrder(orders, { ...to(id, 2, 'SHIPPED'), id: none })).toMatchObject(notFound);
+      expect(await cancelOrder(orders, userId, { ...at(id, 2), id: none })).toMatchObject(notFound);
+    }
     expect(await historyOf(id)).toEqual(['1 PENDING', '2 CONFIRMED']);
   });
 
   it.each(['PENDING', 'CONFIRMED', 'REJECTED', 'CANCELLED'] as const)(
     'cannot be made %s by staff: the argument is named',
     async (status) => {
-      await expect(advanceOrder(fixture.orders, UNKNOWN, 1, status)).rejects.toMatchObject({
+      await expect(advanceOrder(fixture.orders, to(UNKNOWN, 1, status))).rejects.toMatchObject({
         message: `status: expected SHIPPED or DELIVERED, got "${status}"`,
         extensions: { code: 'BAD_USER_INPUT', errors: [{ field: 'status' }] },
       });
@@ -123,8 +142,10 @@ describe('an order', () => {
   it('that comes to the expected version while a change is refused is changed after all', async () => {
     const { userId, place } = fixture;
     const [one, other] = [await place(), await place()];
-    expect(await cancelOrder(confirmedTooLate(one), one, 2, userId)).toMatchObject({ status: 'CANCELLED' });
-    expect(await advanceOrder(confirmedTooLate(other), other, 2, 'SHIPPED')).toMatchObject({
+    expect(await cancelOrder(confirmedTooLate(one), userId, at(one, 2))).toMatchObject({
+      status: 'CANCELLED',
+    });
+    expect(await advanceOrder(confirmedTooLate(other), to(other, 2, 'SHIPPED'))).toMatchObject({
       status: 'SHIPPED',
     });
   });
@@ -137,7 +158,7 @@ describe('an order under races', () => {
     await withTables(8, async (tables) => {
       for (let round = 0; round < ROUNDS; round += 1) {
         const id = await fixture.confirmed();
-        const outcomes = await Promise.all(tables.map((table) => advanceOrder(table, id, 2, 'SHIPPED')));
+        const outcomes = await Promise.all(tables.map((table) => advanceOrder(table, to(id, 2, 'SHIPPED'))));
         const refused = outcomes.filter((outcome) => '__typename' in outcome);
         expect(refused).toHaveLength(7);
         for (const outcome of refused)
@@ -156,8 +177,8 @@ describe('an order under races', () => {
         const outcomes = await Promise.all(
           tables.map((table, index) =>
             (index + round) % 2 === 0
-              ? advanceOrder(table, id, 2, 'SHIPPED')
-              : cancelOrder(table, id, 2, userId),
+              ? advanceOrder(table, to(id, 2, 'SHIPPED'))
+              : cancelOrder(table, userId, at(id, 2)),
           ),
         );
         const [winner, ...more] = outcomes.filter((outcome) => !('__typename' in outcome));

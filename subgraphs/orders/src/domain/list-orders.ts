@@ -1,15 +1,13 @@
 // Lists of orders, newest first, a page at a time: a user's own, or everybody's.
 import { parseId } from '@holdfast/platform/ids';
 import { type Connection, pageSize, toConnection } from '@holdfast/platform/pages';
+import { allHandled } from '@holdfast/platform/validation';
 import { type OrderPageQuery, orderCursor, orderSortKey } from '../data/order-pages.ts';
 import type { Order, OrderTable } from '../data/orders.ts';
-import type { OrderStatus } from './order-status.ts';
+import type { QueryAllOrdersArgs, QueryOrdersArgs, UserOrdersArgs } from '../generated/graphql.ts';
 
-export interface OrderListQuery {
-  readonly first?: number | null | undefined;
-  readonly after?: string | null | undefined;
-  readonly status?: OrderStatus | null | undefined;
-}
+/** The arguments of every list of orders, so that one which only some of them have is handled as well. */
+export type OrderListQuery = QueryOrdersArgs & UserOrdersArgs & Omit<QueryAllOrdersArgs, 'userId'>;
 
 type Page = Connection<Order>;
 
@@ -19,19 +17,17 @@ export function listOrders(orders: OrderTable, userId: number, query: OrderListQ
 }
 
 /** Every user's, or those of `userId` when it is given; what can be nobody's id has no orders. @throws as `listOrders` */
-export function listAllOrders(
-  orders: OrderTable,
-  { userId, ...query }: OrderListQuery & { readonly userId?: string | null | undefined },
-): Promise<Page> {
+export function listAllOrders(orders: OrderTable, { userId, ...query }: QueryAllOrdersArgs): Promise<Page> {
   if (userId == null) return pageOf(query, (page) => orders.page(page));
   const id = parseId(userId);
   return id === undefined ? pageOf(query, async () => []) : listOrders(orders, id, query);
 }
 
 async function pageOf(
-  { first, after, status }: OrderListQuery,
+  { first, after, status, ...rest }: OrderListQuery,
   read: (page: Omit<OrderPageQuery, 'userId'>) => Promise<Order[]>,
 ): Promise<Page> {
+  allHandled(rest);
   const size = pageSize(first);
   const rows = await read({
     limit: size + 1,

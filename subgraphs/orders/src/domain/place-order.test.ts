@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createOrderTable, type Order, type OrderTable } from '../data/orders.ts';
 import { listenForSettlements, type Settlements } from '../data/settlements.ts';
+import type { CreateOrderInput } from '../generated/graphql.ts';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
 import { createPlaceOrder, type Placed } from './place-order.ts';
 
@@ -45,7 +46,7 @@ const noting = (): OrderTable =>
 
 /** Places an order as a caller that waits for long; `between` runs after the order is committed and before its id is known. */
 function placeOrder(
-  input: Record<string, unknown> = {},
+  input: Partial<CreateOrderInput> = {},
   between: (order: Order) => Promise<void> = async () => undefined,
 ): Promise<Placed> {
   const table = noting();

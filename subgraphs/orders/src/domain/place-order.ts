@@ -10,10 +10,11 @@ import {
 } from '@holdfast/platform/idempotency';
 import { parseId } from '@holdfast/platform/ids';
 import { fitsColumn, MAX_AMOUNT, totalOf } from '@holdfast/platform/money';
-import { check, type InvalidInput, invalidInput } from '@holdfast/platform/validation';
+import { allHandled, check, type InvalidInput, invalidInput } from '@holdfast/platform/validation';
 import type { Order, OrderTable } from '../data/orders.ts';
 import type { Prices } from '../data/prices.ts';
 import type { Settlements } from '../data/settlements.ts';
+import type { CreateOrderInput } from '../generated/graphql.ts';
 import type { OutOfStock, ProductNotFound } from './problems.ts';
 import { type OrderRequest, orderRules } from './rules.ts';
 
@@ -27,15 +28,24 @@ export interface Call {
   readonly deadlineAt: number;
 }
 
-export type PlaceOrder = (input: unknown, call: Call) => Promise<Placed>;
+export type PlaceOrder = (input: CreateOrderInput, call: Call) => Promise<Placed>;
 
 /** Kept back from the deadline for reading the order and answering. */
 const ANSWER_MS = 500;
 
-/** What is ordered, once its product's id is one. */
-type Wanted = Omit<OrderRequest, 'productId'> & { readonly productId: number; readonly untilMs: number };
+/** What is ordered, which one key stands for. Its product's id is one. */
+type Ordered = Omit<OrderRequest, 'productId' | 'idempotencyKey' | 'waitMs'> & { readonly productId: number };
 
-const hashOf = ({ productId, quantity }: Wanted): Buffer => requestHash([productId, quantity]);
+interface Wanted {
+  readonly ordered: Ordered;
+  readonly key: string | undefined;
+  readonly untilMs: number;
+}
+
+function hashOf({ productId, quantity, ...rest }: Ordered): Buffer {
+  allHandled(rest);
+  return requestHash([productId, quantity]);
+}
 
 const noSuchProduct = (productId: string): ProductNotFound => ({
   __typename: 'ProductNotFound',
@@ -92,25 +102,27 @@ export function createPlaceOrder(dependencies: PlaceOrderDependencies): PlaceOrd
   }
 
   /** The answer to a key that was used before; undefined when it was not. */
-  async function replay(wanted: Wanted, userId: number): Promise<Placed | undefined> {
-    if (wanted.idempotencyKey === undefined) return undefined;
+  async function replay({ ordered, key, untilMs }: Wanted, userId: number): Promise<Placed | undefined> {
+    if (key === undefined) return undefined;
     const since = settlements.mark();
-    const before = await orders.byIdempotencyKey(userId, wanted.idempotencyKey);
+    const before = await orders.byIdempotencyKey(userId, key);
     if (!before) return undefined;
-    if (!hashOf(wanted).equals(before.requestHash)) return KEY_REUSED;
+    if (!hashOf(ordered).equals(before.requestHash)) return KEY_REUSED;
     countReplay();
-    return outcomeOf(await settled(before, wanted.untilMs, since));
+    return outcomeOf(await settled(before, untilMs, since));
   }
 
   async function place(wanted: Wanted, call: Call): Promise<Placed> {
     const replayed = await replay(wanted, call.userId);
     if (replayed) return replayed;
-    const { productId, quantity, untilMs, idempotencyKey: key } = wanted;
+    const { ordered, key, untilMs } = wanted;
+    const { productId, quantity, ...rest } = ordered;
+    allHandled(rest);
     const unitPrice = await prices.priceOf(productId, call);
     if (unitPrice === undefined) return noSuchProduct(String(productId));
     const fault = totalFault(unitPrice, quantity);
     if (fault) return fault;
-    const idempotency = key === undefined ? undefined : { key, hash: hashOf(wanted) };
+    const idempotency = key === undefined ? undefined : { key, hash: hashOf(ordered) };
     // The order may be settled before its id comes back.
     const since = settlements.mark();
     const placed = await orders.insert({ userId: call.userId, productId, quantity, unitPrice, idempotency });
@@ -123,12 +135,11 @@ export function createPlaceOrder(dependencies: PlaceOrderDependencies): PlaceOrd
   return async (input, call) => {
     const checked = check(orderRules, input);
     if (!checked.ok) return checked.invalid;
-    const request = checked.value;
-    if (isKeyRequired && request.idempotencyKey === undefined)
-      throw badInput('idempotencyKey', keyFault(undefined));
-    const productId = parseId(request.productId);
-    if (productId === undefined) return noSuchProduct(request.productId);
-    const untilMs = Math.min(Date.now() + request.waitMs, call.deadlineAt - ANSWER_MS);
-    return place({ ...request, productId, untilMs }, call);
+    const { productId: given, idempotencyKey: key, waitMs, ...rest } = checked.value;
+    if (isKeyRequired && key === undefined) throw badInput('idempotencyKey', keyFault(undefined));
+    const productId = parseId(given);
+    if (productId === undefined) return noSuchProduct(given);
+    const untilMs = Math.min(Date.now() + waitMs, call.deadlineAt - ANSWER_MS);
+    return place({ ordered: { ...rest, productId }, key, untilMs }, call);
   };
 }

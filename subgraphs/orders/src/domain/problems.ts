@@ -1,26 +1,23 @@
 // The foreseeable outcomes of an order that are not the one asked for.
 import type { Order } from '../data/orders.ts';
+import type * as graph from '../generated/graphql.ts';
 import { countConflict } from '../metrics.ts';
 
-interface Problem<Name extends string, Code extends string> {
-  readonly __typename: Name;
-  readonly code: Code;
-  readonly message: string;
-}
+/** A problem as the schema has it, with each of its fields. Its order is a row. */
+type Problem<Type, Code extends string> = {
+  readonly [Field in keyof Type]-?: Field extends 'code'
+    ? Code
+    : Field extends 'current'
+      ? Order
+      : Type[Field];
+};
 
-export type OutOfStock = Problem<'OutOfStock', 'OUT_OF_STOCK'> & { readonly available: number };
-export type ProductNotFound = Problem<'ProductNotFound', 'PRODUCT_NOT_FOUND'>;
-export type OrderNotFound = Problem<'OrderNotFound', 'ORDER_NOT_FOUND'>;
-export type OrderNotCancellable = Problem<'OrderNotCancellable', 'ORDER_NOT_CANCELLABLE'> & {
-  readonly current: Order;
-};
-export type OrderNotAdvanceable = Problem<'OrderNotAdvanceable', 'ORDER_NOT_ADVANCEABLE'> & {
-  readonly current: Order;
-};
-export type OrderVersionConflict = Problem<'OrderVersionConflict', 'VERSION_CONFLICT'> & {
-  readonly currentVersion: number;
-  readonly current: Order;
-};
+export type OutOfStock = Problem<graph.OutOfStock, 'OUT_OF_STOCK'>;
+export type ProductNotFound = Problem<graph.ProductNotFound, 'PRODUCT_NOT_FOUND'>;
+export type OrderNotFound = Problem<graph.OrderNotFound, 'ORDER_NOT_FOUND'>;
+export type OrderNotCancellable = Problem<graph.OrderNotCancellable, 'ORDER_NOT_CANCELLABLE'>;
+export type OrderNotAdvanceable = Problem<graph.OrderNotAdvanceable, 'ORDER_NOT_ADVANCEABLE'>;
+export type OrderVersionConflict = Problem<graph.OrderVersionConflict, 'VERSION_CONFLICT'>;
 
 export const orderNotFound = (id: string): OrderNotFound => ({
   __typename: 'OrderNotFound',

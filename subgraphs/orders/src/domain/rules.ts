@@ -11,7 +11,7 @@ const got = (rule: string) => (issue: { input?: unknown }) => `expected ${rule},
 const quantityRule = `a whole number of 1 to ${MAX_QUANTITY}`;
 const waitRule = `a whole number of 0 to ${MAX_WAIT_MS} ms`;
 
-export const orderRules = z.object({
+export const orderRules = z.strictObject({
   productId: z.string(),
   quantity: z
     .int()
