@@ -1,7 +1,8 @@
 // REST: what accounts and sessions look like going out and coming in.
+
+import { allHandled } from '@holdfast/platform/validation';
 import { z } from 'zod';
 import { type AccountFragment, Role } from '../generated/operations.ts';
-import { nothingIsLeft } from './exhaustive.ts';
 import { id, shownId } from './ids.ts';
 import { dateTime, version } from './schema.ts';
 
@@ -23,7 +24,7 @@ export const user = {
 
 export function representation(account: AccountFragment): z.infer<typeof user.schema> {
   const { id, username, email, role, version, createdAt, updatedAt, ...rest } = account;
-  nothingIsLeft(rest);
+  allHandled(rest);
   return {
     id: shownId(id),
     username,

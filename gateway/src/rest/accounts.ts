@@ -1,4 +1,6 @@
 // REST: accounts and sessions.
+
+import { allHandled } from '@holdfast/platform/validation';
 import type { z } from 'zod';
 import {
   LoginDocument,
@@ -11,7 +13,6 @@ import {
 } from '../generated/operations.ts';
 import { credentials, refreshToken, registration, representation, session, user } from './account-schemas.ts';
 import { changePassword } from './change-password.ts';
-import { nothingIsLeft } from './exhaustive.ts';
 import { invalidInput } from './faults.ts';
 import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.ts';
 import { bodyOf, NOTHING } from './intake.ts';
@@ -45,7 +46,7 @@ function opened(result: OpenedSessionFragment): Done<200, z.infer<typeof session
       return problem('INVALID_CREDENTIALS', result.message);
     case 'Session': {
       const { __typename, accessToken: token, expiresIn, refreshToken, ...rest } = result;
-      nothingIsLeft(rest);
+      allHandled(rest);
       const body = { token, expires_in: expiresIn, refresh_token: refreshToken };
       return done(200, { ...body, token_type: 'Bearer' }, NO_STORE);
     }
@@ -67,7 +68,7 @@ const register = route(
   {
     operation: operation(RegisterDocument),
     variables: ({ input: { username, email, password, ...rest } }) => {
-      nothingIsLeft(rest);
+      allHandled(rest);
       return { input: { username, email, password } };
     },
     answer: registered,
@@ -89,7 +90,7 @@ const login = route(
   {
     operation: operation(LoginDocument),
     variables: ({ input: { username, password, ...rest } }) => {
-      nothingIsLeft(rest);
+      allHandled(rest);
       return { input: { username, password } };
     },
     answer: (data) => opened(present(data.login)),
@@ -116,7 +117,7 @@ const refresh = route(
   {
     operation: operation(RefreshSessionDocument),
     variables: ({ input: { refresh_token: refreshToken, ...rest }, request }) => {
-      nothingIsLeft(rest);
+      allHandled(rest);
       return {
         refreshToken,
         idempotencyKey: readIdempotencyKey(headerOf(request, 'idempotency-key')),
@@ -141,7 +142,7 @@ const logout = route(
   {
     operation: operation(LogoutDocument),
     variables: ({ input: { refresh_token: refreshToken, ...rest } }) => {
-      nothingIsLeft(rest);
+      allHandled(rest);
       return { refreshToken };
     },
     answer: () => done(204, undefined),

@@ -1,4 +1,6 @@
 // REST: changing the password, decided by the current one.
+
+import { allHandled } from '@holdfast/platform/validation';
 import { z } from 'zod';
 import {
   ChangePasswordDocument,
@@ -6,7 +8,6 @@ import {
   type ChangePasswordMutation,
 } from '../generated/operations.ts';
 import { currentPassword, newPassword, secret } from './account-schemas.ts';
-import { nothingIsLeft } from './exhaustive.ts';
 import { invalidInput } from './faults.ts';
 import { bodyOf } from './intake.ts';
 import { operation, present } from './operation.ts';
@@ -24,7 +25,7 @@ const passwordChange = {
 
 function graphqlInput(body: z.infer<typeof passwordChange.schema>): ChangePasswordInput {
   const { current_password: currentPassword, new_password: newPassword, refresh_token, ...rest } = body;
-  nothingIsLeft(rest);
+  allHandled(rest);
   return { currentPassword, newPassword, refreshToken: refresh_token ?? null };
 }
 

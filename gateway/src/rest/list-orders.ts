@@ -1,10 +1,11 @@
 // REST: the list of orders, the caller's own or, for staff, everybody's.
+
+import { allHandled } from '@holdfast/platform/validation';
 import {
   ListAllOrdersDocument,
   ListOrdersDocument,
   type OrderPageFragment,
 } from '../generated/operations.ts';
-import { nothingIsLeft } from './exhaustive.ts';
 import { queryOf } from './intake.ts';
 import { nextPageLink } from './link.ts';
 import { operation, present } from './operation.ts';
@@ -46,7 +47,7 @@ export const list: Route = {
   run: async (invocation) => {
     const { input, request } = await readCall({ ...description, takes }, invocation);
     const { limit, cursor, status, scope, user_id: userId, ...rest } = input;
-    nothingIsLeft(rest);
+    allHandled(rest);
     const variables = { first: limit, after: cursor, status };
     if (scope === 'own' && userId !== undefined)
       throw invalidFields([{ field: 'user_id', message: 'expected with scope=all only, got it without' }]);

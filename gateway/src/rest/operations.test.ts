@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Supergraph } from '@apollo/federation-internals';
+import { allHandled } from '@holdfast/platform/validation';
 import { describe, expect, it } from '@jest/globals';
 import {
   type DocumentNode,
@@ -18,7 +19,6 @@ import {
   OrderFieldsFragmentDoc,
   ProductFieldsFragmentDoc,
 } from '../generated/operations.ts';
-import { nothingIsLeft } from './exhaustive.ts';
 import { OperationFault } from './faults.ts';
 import { present } from './operation.ts';
 import { REST_ROUTES } from './rest.ts';
@@ -72,9 +72,9 @@ describe('a mapping', () => {
     const body: { readonly name: string; readonly sku?: string } = { name: 'Pot' };
     const { name, ...left } = body;
     // @ts-expect-error: `sku` is left
-    nothingIsLeft(left);
+    allHandled(left);
     const { sku, ...nothing } = left;
-    nothingIsLeft(nothing);
+    allHandled(nothing);
     expect([name, sku, nothing]).toEqual(['Pot', undefined, {}]);
   });
 });

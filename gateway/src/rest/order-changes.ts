@@ -1,4 +1,6 @@
 // REST: what changes an order. Every change is a compare-and-swap on its version.
+
+import { allHandled } from '@holdfast/platform/validation';
 import {
   AdvanceOrderDocument,
   type AdvanceOrderMutation,
@@ -7,7 +9,6 @@ import {
   OrderVersionDocument,
 } from '../generated/operations.ts';
 import { entityTag } from './entity-tag.ts';
-import { nothingIsLeft } from './exhaustive.ts';
 import { type Conflict, conflict, guardedRoute } from './guarded-route.ts';
 import { bodyOf, NOTHING } from './intake.ts';
 import { operation, present } from './operation.ts';
@@ -104,7 +105,7 @@ export const advance = guardedRoute(
     current,
     operation: operation(AdvanceOrderDocument),
     variables: ({ id, input: { status, ...rest } }, expectedVersion) => {
-      nothingIsLeft(rest);
+      allHandled(rest);
       return { id, expectedVersion, status };
     },
     answer: ({ advanceOrder }, { id }) => changed(advanceOrder, id),

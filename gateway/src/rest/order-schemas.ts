@@ -1,4 +1,6 @@
 // REST: what an order looks like going out and coming in.
+
+import { allHandled } from '@holdfast/platform/validation';
 import { z } from 'zod';
 import {
   type GetOrderQuery,
@@ -7,7 +9,6 @@ import {
   OrderStatus,
 } from '../generated/operations.ts';
 import { entityTag } from './entity-tag.ts';
-import { nothingIsLeft } from './exhaustive.ts';
 import { id, idInput, shownId } from './ids.ts';
 import { present } from './operation.ts';
 import { amount, dateTime, type Header, PAGE_PARAMETERS, version } from './schema.ts';
@@ -56,7 +57,7 @@ export type Order = z.infer<typeof order.schema>;
 export function representation(fields: OrderFieldsFragment): Order {
   const { id, user, product, quantity, unitPrice, totalPrice, ...more } = fields;
   const { status, rejection, version, createdAt, updatedAt, ...rest } = more;
-  nothingIsLeft(rest);
+  allHandled(rest);
   return {
     id: shownId(id),
     user_id: shownId(present(user).id),

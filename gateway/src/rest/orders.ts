@@ -1,4 +1,6 @@
 // REST: orders, one by one.
+
+import { allHandled } from '@holdfast/platform/validation';
 import type { z } from 'zod';
 import {
   CreateOrderDocument,
@@ -7,7 +9,6 @@ import {
   GetOrderDocument,
 } from '../generated/operations.ts';
 import { hasCurrent } from './entity-tag.ts';
-import { nothingIsLeft } from './exhaustive.ts';
 import { invalidInput } from './faults.ts';
 import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.ts';
 import { bodyOf, NOTHING } from './intake.ts';
@@ -63,7 +64,7 @@ function graphqlInput(
   more: Pick<CreateOrderInput, 'idempotencyKey' | 'waitMs'>,
 ): CreateOrderInput {
   const { product_id: productId, quantity, ...rest } = body;
-  nothingIsLeft(rest);
+  allHandled(rest);
   return { productId, quantity, ...more };
 }
 

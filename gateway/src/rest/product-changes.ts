@@ -1,4 +1,6 @@
 // REST: changing the catalogue. Every change is a compare-and-swap on the product's version.
+
+import { allHandled } from '@holdfast/platform/validation';
 import type { z } from 'zod';
 import {
   DeleteProductDocument,
@@ -7,7 +9,6 @@ import {
   type UpdateProductInput,
   type UpdateProductMutation,
 } from '../generated/operations.ts';
-import { nothingIsLeft } from './exhaustive.ts';
 import { invalidInput } from './faults.ts';
 import { type Conflict, conflict, guardedRoute } from './guarded-route.ts';
 import { bodyOf, MERGE_PATCH_BODY, NOTHING } from './intake.ts';
@@ -49,7 +50,7 @@ function updated(
 function written(body: ProductChange): UpdateProductInput {
   const { id, version, created_at, updated_at, ...fields } = body;
   const { name, description, price, stock, ...rest } = fields;
-  nothingIsLeft(rest);
+  allHandled(rest);
   return { name, description, price, stock };
 }
 

@@ -1,9 +1,9 @@
 // REST: what a product looks like going out and coming in.
 import { parseMoney } from '@holdfast/platform/money';
+import { allHandled } from '@holdfast/platform/validation';
 import { z } from 'zod';
 import type { ProductFieldsFragment, ProductSort } from '../generated/operations.ts';
 import { entityTag } from './entity-tag.ts';
-import { nothingIsLeft } from './exhaustive.ts';
 import { id, shownId } from './ids.ts';
 import { type Done, done } from './route.ts';
 import {
@@ -36,7 +36,7 @@ type Product = z.infer<typeof product.schema>;
 /** A product as REST gives it: the table's columns, the price as a number. */
 export function representation(fields: ProductFieldsFragment): Product {
   const { id, name, description, price, stock, version, createdAt, updatedAt, ...rest } = fields;
-  nothingIsLeft(rest);
+  allHandled(rest);
   return {
     id: shownId(id),
     name,

@@ -1,4 +1,6 @@
 // REST: the catalogue.
+
+import { allHandled } from '@holdfast/platform/validation';
 import type { z } from 'zod';
 import {
   CreateProductDocument,
@@ -9,7 +11,6 @@ import {
   type ListProductsQueryVariables,
 } from '../generated/operations.ts';
 import { entityTag, hasCurrent } from './entity-tag.ts';
-import { nothingIsLeft } from './exhaustive.ts';
 import { invalidInput } from './faults.ts';
 import { idempotencyKeyHeader, readIdempotencyKey } from './idempotency-key.ts';
 import { bodyOf, NOTHING, queryOf } from './intake.ts';
@@ -32,7 +33,7 @@ const NO_CACHE = { 'cache-control': 'no-cache' };
 
 function listVariables(query: z.infer<typeof listParameters>): ListProductsQueryVariables {
   const { limit, cursor, sort, search, min_price, max_price, in_stock, ...rest } = query;
-  nothingIsLeft(rest);
+  allHandled(rest);
   return {
     first: limit,
     after: cursor,
@@ -103,7 +104,7 @@ function graphqlInput(
   idempotencyKey: string | undefined,
 ): CreateProductInput {
   const { name, description, price, stock, ...rest } = body;
-  nothingIsLeft(rest);
+  allHandled(rest);
   return { name, description, price, stock, idempotencyKey };
 }
 
