@@ -8,7 +8,7 @@ import { type System, startSystem } from '../support/system.ts';
 
 type Victim = 'orders' | 'products' | 'postgres';
 
-const ROUNDS_EACH = 6;
+const ROUNDS_EACH = 4;
 const MINUTES = minutes();
 const BUYERS = 6;
 const UNITS = 1_000_000;
