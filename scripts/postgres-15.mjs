@@ -1,11 +1,14 @@
-// Debian's PostgreSQL 15, the oldest that is supported: `npm test` runs the suites that talk to the database most on it, too.
+// Debian's PostgreSQL 15, the oldest that is supported: `npm test` runs the contract, the races and the migrations on it, and
+// all else on the embedded 18. (`npm test -- contract` runs the contract on 18.)
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ensureProgram } from './programs.mjs';
 
-/** Jest's patterns of those suites. */
-export const ON_POSTGRES_15 = ['test/src/contract/', 'test/src/concurrency/', 'prisma/src/'];
+/** Jest's patterns of what runs there alone. */
+export const ONLY_ON_POSTGRES_15 = ['test/src/contract/', 'test/src/concurrency/'];
+/** And with what runs on both. */
+export const ON_POSTGRES_15 = [...ONLY_ON_POSTGRES_15, 'prisma/src/'];
 
 /** Makes sure that it is there. Throws StepFailed, saying what to do. */
 export async function ensurePostgres15() {

@@ -5,9 +5,9 @@ import { type Account, Client, eventually } from '../support/client.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 import { type System, startSystem } from '../support/system.ts';
 
-const OPERATIONS = 10_000;
+const OPERATIONS = 6_000;
 /** Without Redis each of them reaches PostgreSQL, and costs several times as much. */
-const OPERATIONS_IN_TROUBLE = 4_000;
+const OPERATIONS_IN_TROUBLE = 2_500;
 const CALLERS = 12;
 const CREATED = 200;
 // Few, so that readers and writers meet.
