@@ -1,7 +1,11 @@
 // What docs/settings.md says of a setting, and that it has to be said.
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { z } from 'zod';
-import type { ProcessName } from './services.ts';
+import { settingsOf } from './known-settings.ts';
+import { ROOT } from './root.ts';
+import { PROCESSES, type ProcessName } from './services.ts';
 import { serviceRows } from './settings-page.ts';
 
 const pause = z.coerce.number().int().min(1).max(9).default(5).meta({ unit: 'ms' }).describe('How long.');
@@ -30,4 +34,18 @@ test('a setting without a description is refused, and so is a number without a u
   expect(() => serviceRows(new Map([['users', { BARE: bare }]]))).toThrow(
     'the setting BARE is a number and has no unit',
   );
+});
+
+test('every setting is read: its name stands in code twice, in its table and where it is used', async () => {
+  const sources = globSync(['{gateway,platform}/src/**/*.ts', 'subgraphs/*/src/**/*.ts'], {
+    cwd: ROOT,
+    exclude: ['**/*.test.ts', '**/generated/**'],
+  });
+  const text = sources.map((path) => readFileSync(join(ROOT, path), 'utf8')).join('\n');
+  const code = text.replaceAll(/^ *(\/\/|\/?\*).*$|'[^'\n]*'|"[^"\n]*"/gm, '');
+  const names = await Promise.all(PROCESSES.map(async (name) => Object.keys(await settingsOf(name))));
+  const unread = names
+    .flat()
+    .filter((name) => [...code.matchAll(new RegExp(`\\b${name}\\b`, 'g'))].length < 2);
+  expect(unread).toEqual([]);
 });

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { z } from 'zod';
 import { docsPage } from './docs-page.ts';
 import { openApiDocument } from './openapi.ts';
 import { isProblemCode } from './problem.ts';
@@ -90,6 +92,31 @@ describe('the OpenAPI document', () => {
       }
     }
   });
+});
+
+/** What the table of calls in docs/api.md names: by call, the parameters of its query and the members of its body. */
+function documentedCalls(): Map<string, Set<string>> {
+  const text = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');
+  const calls = new Map<string, Set<string>>();
+  for (const [, row = ''] of text.matchAll(/^\| (`[A-Z]+ \/.*?) \|/gm)) {
+    const call = /[A-Z]+ [^`?]+/.exec(row)?.[0] ?? '';
+    const query = [...row.matchAll(/(\w+)=/g)].map(([, name = '']) => name);
+    const body = /`\{(.*?)\}`/.exec(row)?.[1]?.match(/\w+/g) ?? [];
+    calls.set(call, new Set([...(calls.get(call) ?? []), ...query, ...body]));
+  }
+  return calls;
+}
+
+it('docs/api.md has every call, with the parameters of its query and the members of its body', () => {
+  const calls = documentedCalls();
+  const taken = REST_ROUTES.map(({ description: { method, path, takes } }): [string, Set<string>] => {
+    // A change takes what a new product has: the table says "of the fields".
+    const isChange = method === 'PUT' || method === 'PATCH';
+    const body = isChange && path === '/products/{id}' ? undefined : takes.body?.schema.schema;
+    const members = body instanceof z.ZodObject ? Object.keys(body.shape) : [];
+    return [`${method} ${path}`, new Set([...Object.keys(takes.query.shape), ...members])];
+  });
+  expect(calls).toEqual(new Map(taken));
 });
 
 describe('limits in the OpenAPI document', () => {

@@ -9,7 +9,7 @@ import { createCallerCheck, createServiceTokens } from '@holdfast/platform/servi
 import { createSubgraph } from '@holdfast/platform/subgraph';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { OrdersSettings } from './config.ts';
-import { createHistoryLoader, createOrderLoader } from './context.ts';
+import { type Context, createHistoryLoader, createOrderLoader } from './context.ts';
 import { sweepKeys } from './data/idempotency-keys.ts';
 import { createHistoryReader } from './data/order-events.ts';
 import { createOrderTable } from './data/orders.ts';
@@ -36,7 +36,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
   const settlements = listenForSettlements({ url: settings.DATABASE_DIRECT_URL ?? url, log });
   const isKeyRequired = settings.IDEMPOTENCY_KEY === 'required';
   const placeOrder = createPlaceOrder({ orders, prices, settlements, isKeyRequired });
-  const subgraph = await createSubgraph({
+  const subgraph = await createSubgraph<Context>({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
     resolvers,
     verify: createRemoteVerifier(settings),

@@ -11,7 +11,7 @@ import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import type { ProductsSettings } from './config.ts';
-import { createProductLoader } from './context.ts';
+import { type Context, createProductLoader } from './context.ts';
 import { openProductCache } from './data/cache/open.ts';
 import { sweepKeys } from './data/idempotency-keys.ts';
 import { createProductTable } from './data/products.ts';
@@ -28,7 +28,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   const decisions = createReads(pools.writes, settings.READ_TIMEOUT_MS);
   const table = createProductTable(pools.writes, cache, reads, decisions);
   const catalogue = createCatalogue(table);
-  const subgraph = await createSubgraph({
+  const subgraph = await createSubgraph<Context>({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
     resolvers,
     verify: createRemoteVerifier(settings),

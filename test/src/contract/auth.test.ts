@@ -1,4 +1,5 @@
 // Every protected call, tried with every kind of token that must not open it.
+import { REST_ROUTES } from '@holdfast/gateway/src/rest/rest.ts';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, importJWK } from 'jose';
 import { type Account, Client } from '../support/client.ts';
@@ -60,6 +61,17 @@ const GRAPHQL_CALLS: Record<string, string> = {
 };
 
 describe('protected calls', () => {
+  it('are tried one and all: every REST call that needs a token', () => {
+    const tried = REST_CALLS.map(([method, path]) => {
+      const [plain = ''] = path.split('?');
+      return `${method} ${plain.replace(`/${UNKNOWN_ID}`, '/{id}')}`;
+    });
+    const secured = REST_ROUTES.filter(({ description }) => description.secured);
+    expect(new Set(tried)).toEqual(
+      new Set(secured.map(({ description: { method, path } }) => `${method} ${path}`)),
+    );
+  });
+
   it('refuse every bad token by REST, with 401 and a challenge', async () => {
     for (const [kind, token] of Object.entries(bad)) {
       for (const [method, path, body, headers = {}] of REST_CALLS) {
