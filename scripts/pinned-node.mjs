@@ -1,7 +1,7 @@
 // The one Node that the project runs on: the version of .nvmrc. A machine may have another one. npm brings the pinned one
 // from its registry: package.json has its builds as optional dependencies, and their bin/node lands in node_modules/.bin,
 // which is first in the PATH of every npm script.
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { spawnGuarded } from './src/guarded-process.js';
@@ -30,13 +30,19 @@ const ENDING = [
  * machine.
  */
 export async function runOnPinnedNode(signal) {
+  signal?.throwIfAborted();
   if (!existsSync(BINARY))
     throw new StepFailed(
       `Node ${VERSION} is needed; this is ${process.versions.node}, and npm brought no build of it for ` +
         `${process.platform}-${process.arch}. Install it from https://nodejs.org`,
     );
+  if (realpathSync(BINARY) === process.execPath)
+    throw new StepFailed(
+      `Node ${VERSION} is needed, and npm brought ${process.versions.node}; delete node_modules and try again`,
+    );
   const program = spawnGuarded(BINARY, process.argv.slice(1), { show: true, ending: ENDING });
   signal?.addEventListener('abort', program.end);
-  const { code } = await program.ended;
+  const { code, failure } = await program.ended;
+  if (failure !== undefined) throw new StepFailed(`${BINARY} cannot be started: ${failure}`);
   return code ?? 1;
 }

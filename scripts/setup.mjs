@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isPinnedNode, runOnPinnedNode } from './pinned-node.mjs';
 import { unlessAbsent } from './src/error-code.js';
+import { stopSignal } from './src/stop-signal.js';
 import { node, ROOT, run, StepFailed, timed, whenChanged } from './steps.mjs';
 
 const SUBGRAPHS = ['users', 'products', 'orders'].map((name) => `subgraphs/${name}`);
@@ -86,7 +87,7 @@ export async function runMain(main) {
   try {
     await installPackages();
     if (isPinnedNode()) await main();
-    else process.exitCode = await runOnPinnedNode();
+    else process.exitCode = await runOnPinnedNode(await stopSignal());
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
     console.error(error.message);
@@ -118,7 +119,11 @@ async function isInstalled() {
   const wanted = Object.entries(JSON.parse(await read('package-lock.json')).packages);
   return wanted.every(
     ([path, { version, link, optional }]) =>
-      !path.includes('node_modules/') || link || optional || installed[path]?.version === version,
+      !path.includes('node_modules/') ||
+      link ||
+      // Of another platform.
+      (optional && installed[path] === undefined) ||
+      installed[path]?.version === version,
   );
 }
 

@@ -101,6 +101,17 @@ test('a migration that was edited after it had been applied is reported and not 
   expect(lines[0]).toBe(`warning: migration ${first} was edited after it had been applied to this database`);
 });
 
+test('a migration that a killed migrator had begun is begun again', async () => {
+  await run();
+  // What is left of it: the record of its beginning, and nothing of its transaction.
+  await rows('DROP SCHEMA users, products, orders CASCADE');
+  await rows('UPDATE public._prisma_migrations SET finished_at = NULL, applied_steps_count = 0');
+  const lines: string[] = [];
+  expect(await run((line) => lines.push(line))).toEqual(await migrationNames());
+  expect(lines[0]).toMatch(/was interrupted; it begins again$/);
+  expect(await run()).toEqual([]);
+});
+
 test('what it logs names migrations and no password', async () => {
   const lines: string[] = [];
   await run((line) => lines.push(line));

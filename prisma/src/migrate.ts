@@ -29,7 +29,7 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
   try {
     await checkServerVersion(client);
     await takeMigrationLock(client, options.log);
-    const applied = await applyMigrations(options.adminUrl, options.log);
+    const applied = await applyMigrations(client, options.adminUrl, options.log);
     for (const name of applied) options.log(`applied migration ${name}`);
     await migrateQueue(options.adminUrl);
     await grantRoles(client, options.rolePasswords);
@@ -57,7 +57,11 @@ async function takeMigrationLock(client: pg.Client, log: (line: string) => void)
   await client.query(`SELECT pg_advisory_lock(${key})`);
 }
 
-async function applyMigrations(adminUrl: string, log: (line: string) => void): Promise<string[]> {
+async function applyMigrations(
+  client: pg.Client,
+  adminUrl: string,
+  log: (line: string) => void,
+): Promise<string[]> {
   const [schema, migrationsList] = await Promise.all([readSchema(), readMigrations()]);
   const input = { migrationsList, filters: NO_FILTERS };
   return withSchemaEngine({ adminUrl, schema, log }, async (engine) => {
@@ -68,8 +72,28 @@ async function applyMigrations(adminUrl: string, log: (line: string) => void): P
     for (const name of editedMigrationNames) {
       log(`warning: migration ${name} was edited after it had been applied to this database`);
     }
+    for (const migrationName of await unfinishedMigrations(client)) {
+      log(`migration ${migrationName} was interrupted; it begins again`);
+      await engine.markMigrationRolledBack({ migrationName });
+    }
     return (await engine.applyMigrations(input)).appliedMigrationNames;
   });
+}
+
+/**
+ * Those that a migrator had begun when it was killed. A script is one transaction, or one statement that can be begun again,
+ * so nothing of it is left; in the moment between its end and its record it is, and beginning again then fails and says so.
+ * No other migrator is at them, because this runs under the migrators' lock.
+ */
+async function unfinishedMigrations(client: pg.Client): Promise<string[]> {
+  const { rows: tables } = await client.query(
+    `SELECT WHERE to_regclass('public._prisma_migrations') IS NOT NULL`,
+  );
+  if (tables.length === 0) return [];
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT migration_name AS name FROM public._prisma_migrations WHERE finished_at IS NULL AND rolled_back_at IS NULL`,
+  );
+  return rows.map(({ name }) => name);
 }
 
 async function migrateQueue(connectionString: string): Promise<void> {

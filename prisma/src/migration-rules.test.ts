@@ -25,6 +25,10 @@ test.each([
     'CREATE INDEX CONCURRENTLY a_idx ON t (a); CREATE INDEX CONCURRENTLY b_idx ON t (b);',
     'the only statement',
   ],
+  ['DROP INDEX CONCURRENTLY a_idx; ALTER TABLE t ADD COLUMN a int;', 'the only statement'],
+  ['ALTER TABLE orders.orders ADD CONSTRAINT a_key UNIQUE (a);', 'ADD UNIQUE builds its index'],
+  ['ALTER TABLE "orders"."orders" ADD PRIMARY KEY (a);', 'nothing can use orders.orders'],
+  ['REINDEX TABLE orders.orders;', 'REINDEX stops every write'],
   ["SET lock_timeout = '1min';", 'the migrator sets lock_timeout'],
   ['SET LOCAL statement_timeout TO 0;', 'the migrator sets statement_timeout'],
 ])('%s is refused', (sql, fault) => {
@@ -37,6 +41,9 @@ test.each([
   'ALTER TABLE t ADD COLUMN a int;',
   'CREATE INDEX CONCURRENTLY "a_idx" ON "orders"."orders"("a"); -- CREATE INDEX b_idx ON t (b);',
   'CREATE TABLE "s"."t" ("a" int);\n\nCREATE INDEX "a_idx" ON "s"."t" ("a");',
+  'ALTER TABLE t ADD CONSTRAINT a_key UNIQUE USING INDEX a_idx; -- not CREATE INDEX CONCURRENTLY',
+  'CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT a_key UNIQUE (a);',
+  'REINDEX INDEX CONCURRENTLY a_idx;',
   "COMMENT ON TABLE t IS 'CREATE INDEX a_idx ON t (a); SET lock_timeout = 0';",
 ])('%s is accepted', (sql) => {
   expect(migrationFaults(sql)).toEqual([]);

@@ -5,6 +5,10 @@ const COMMENT_OR_TEXT = /--.*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\
 const CREATE_TABLE = /\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w".]+)/gi;
 const CREATE_INDEX =
   /\bCREATE\s+(?:UNIQUE\s+)?INDEX\s+(CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?(?:(?!ON\b)([\w"]+)\s+)?ON\s+(?:ONLY\s+)?([\w".]+)/gi;
+const ADDED_INDEX =
+  /\bALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?([\w".]+)[^;]*?\bADD\s+(?:CONSTRAINT\s+[\w"]+\s+)?(UNIQUE|PRIMARY\s+KEY|EXCLUDE)\b(?!\s+USING\s+INDEX)/gi;
+const REINDEX = /\bREINDEX\b(?![^;]*\bCONCURRENTLY\b)/i;
+const CONCURRENT = /\b(?:INDEX|REINDEX\s+\w+)\s+CONCURRENTLY\b/i;
 const TIMEOUT = /\bSET\s+(?:LOCAL\s+|SESSION\s+)?((?:lock|statement)_timeout)\b/gi;
 
 /** An index that a script creates, with its table; '' for a name that PostgreSQL makes up. */
@@ -35,16 +39,24 @@ export function migrationFaults(script: string): string[] {
         ({ index, table }) =>
           `CREATE INDEX ${index} stops every write to ${table} while it is built: write CREATE INDEX CONCURRENTLY`,
       ),
-    ...(indexes.some(({ concurrently }) => concurrently) && statements.length > 1
-      ? [
-          'CREATE INDEX CONCURRENTLY runs outside a transaction: it must be the only statement of its migration',
-        ]
+    ...[...sql.matchAll(ADDED_INDEX)]
+      .filter(([, table = '']) => !created.has(nameOf(table)))
+      .map(
+        ([, table = '', kind]) =>
+          `ADD ${kind} builds its index while nothing can use ${nameOf(table)}: CREATE UNIQUE INDEX CONCURRENTLY first, then USING INDEX`,
+      ),
+    ...(REINDEX.test(sql) ? ['REINDEX stops every write to its table: write REINDEX … CONCURRENTLY'] : []),
+    ...(isConcurrent(script) && statements.length > 1
+      ? ['CONCURRENTLY runs outside a transaction: it must be in the only statement of its migration']
       : []),
     ...[...sql.matchAll(TIMEOUT)].map(
       ([, name]) => `the migrator sets ${name}, and tries again: a migration leaves it as it is`,
     ),
   ];
 }
+
+/** Whether PostgreSQL runs the script outside a transaction alone. */
+export const isConcurrent = (script: string): boolean => CONCURRENT.test(statementsOf(script));
 
 /** The script without comments, and with nothing in its texts. */
 const statementsOf = (script: string): string =>

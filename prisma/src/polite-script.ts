@@ -3,22 +3,22 @@
 // waits briefly, gives up its place, and tries again, until it gets the lock.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { indexesIn } from './migration-rules.ts';
+import { indexesIn, isConcurrent } from './migration-rules.ts';
 
 const LOCK_TIMEOUT_MS = 2_000;
 const PAUSE_MS = 1_000;
-/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const LOCK_NOT_AVAILABLE = '55P03';
-const CONCURRENTLY = /\bINDEX\s+CONCURRENTLY\b/i;
+/** lock_not_available, deadlock_detected (https://www.postgresql.org/docs/current/errcodes-appendix.html) */
+const LOCK_CODES = new Set(['55P03', '40P01']);
 
 /**
  * Runs the script as one transaction, again after a pause as often as it could not get a lock: then nothing of it has
- * happened. CREATE INDEX CONCURRENTLY runs alone, without a transaction, and waits as long as it must: it stops nobody.
+ * happened. CREATE INDEX CONCURRENTLY runs alone, without a transaction. It has no timeout, because it takes no lock that writers
+ * wait for.
  */
 export async function runPolitely(pool: pg.Pool, script: string, log: (line: string) => void): Promise<void> {
   const client = await pool.connect();
   try {
-    if (CONCURRENTLY.test(script)) await buildIndex(client, script);
+    if (isConcurrent(script)) await buildIndex(client, script);
     else await tryUntilLocked(client, script, log);
   } finally {
     // Its settings end with it.
@@ -37,7 +37,7 @@ async function tryUntilLocked(
       await client.query(script);
       return;
     } catch (error) {
-      if (!(error instanceof pg.DatabaseError) || error.code !== LOCK_NOT_AVAILABLE) throw error;
+      if (!(error instanceof pg.DatabaseError) || !LOCK_CODES.has(error.code ?? '')) throw error;
       log(`another transaction holds a lock that the migration needs (${error.message}); trying again`);
     }
     await sleep(PAUSE_MS);
