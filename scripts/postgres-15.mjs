@@ -1,30 +1,31 @@
 // Debian's PostgreSQL 15, the oldest that is supported: `npm test` runs the contract, the races and the migrations on it, and
-// all else on the embedded 18. (`npm test -- contract` runs the contract on 18.)
+// all but the contract on the embedded 18. (`npm test -- contract` runs the contract on 18.)
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { ensureProgram } from './programs.mjs';
 
 /** Jest's patterns of what runs there alone. */
-export const ONLY_ON_POSTGRES_15 = ['test/src/contract/', 'test/src/concurrency/'];
+export const ONLY_ON_POSTGRES_15 = ['test/src/contract/'];
 /** And with what runs on both. */
-export const ON_POSTGRES_15 = [...ONLY_ON_POSTGRES_15, 'prisma/src/'];
+export const ON_POSTGRES_15 = [...ONLY_ON_POSTGRES_15, 'test/src/concurrency/', 'prisma/src/'];
+
+/** Where Debian has it; HOLDFAST_TEST_POSTGRES_15 names another installation's folder. */
+const ROOT = process.env.HOLDFAST_TEST_POSTGRES_15 || '/usr/lib/postgresql/15';
 
 /** Makes sure that it is there. Throws StepFailed, saying what to do. */
 export async function ensurePostgres15() {
-  const { debianBinaries } = await import('./src/postgres-binaries.ts');
-  const folder = dirname(debianBinaries(15).postgres);
   await ensureProgram({
     program: 'postgres',
     debianPackage: 'postgresql-15',
     brewPackage: 'postgresql@15',
-    folder,
+    folder: join(ROOT, 'bin'),
   });
 }
 
 /** Runs `work` with the administrator's URL of a new server, which is gone afterwards. */
 export async function withPostgres15(work) {
-  const [{ debianBinaries }, { removePostgres, startPostgres }, { abandonedFolders }] = await Promise.all([
+  const [{ installedBinaries }, { removePostgres, startPostgres }, { abandonedFolders }] = await Promise.all([
     import('./src/postgres-binaries.ts'),
     import('./src/postgres.ts'),
     import('../test/src/support/abandoned.ts'),
@@ -33,7 +34,7 @@ export async function withPostgres15(work) {
   for (const folder of await abandonedFolders(PREFIX)) await removePostgres(folder);
   const dataDir = join(tmpdir(), `${PREFIX}${process.pid}`);
   await mkdir(dataDir, { mode: 0o755 });
-  const server = await startPostgres({ dataDir, durable: false, binaries: debianBinaries(15) });
+  const server = await startPostgres({ dataDir, durable: false, binaries: installedBinaries(ROOT, '15') });
   try {
     await work(server.adminUrl);
   } finally {

@@ -22,9 +22,9 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   return binaries;
 }
 
-/** Where Debian's package of a major version has them; they may not be there. */
-export const debianBinaries = (major: number): PostgresBinaries =>
-  binariesIn(`/usr/lib/postgresql/${major}`, String(major), 'bin');
+/** Those of an installation that has them in `bin`, as Debian's packages do; they may not be there. */
+export const installedBinaries = (root: string, version: string): PostgresBinaries =>
+  binariesIn(root, version, 'bin');
 
 /** The same binaries in another folder, such as a copy. */
 export function binariesIn(root: string, version: string, folder = 'native/bin'): PostgresBinaries {

@@ -1,5 +1,5 @@
-// Wakes those who wait for an order to be settled: one LISTEN connection a process, no polling. Whoever is going to wait
-// takes a mark before the order is inserted or read: what is announced from then on is not missed.
+// Wakes those who wait for an order to be settled: one LISTEN connection a process, no polling. A caller takes
+// a mark before it inserts or reads the order; an announcement after the mark is not missed.
 import { parseOrderId } from '@holdfast/platform/ids';
 import type { Logger } from '@holdfast/platform/log';
 import pg from 'pg';
@@ -64,7 +64,7 @@ export function listenForSettlements({ url, log, remembered = REMEMBERED }: Sett
     try {
       await next.connect();
       await next.query(`LISTEN ${CHANNEL}`);
-      // What was settled while nobody listened is not announced again.
+      // PostgreSQL does not repeat what it announced while this process had no connection.
       recent.noteGap();
       for (const orderId of [...waiting.keys()]) wake(orderId);
       hearOf(next);

@@ -16,7 +16,7 @@ export function listOrders(orders: OrderTable, userId: number, query: OrderListQ
   return pageOf(query, (page) => orders.page({ ...page, userId }));
 }
 
-/** Every user's, or those of `userId` when it is given; what can be nobody's id has no orders. @throws as `listOrders` */
+/** Every user's, or those of `userId` when it is given; a text that is no id gives an empty page. @throws as `listOrders` */
 export function listAllOrders(orders: OrderTable, { userId, ...query }: QueryAllOrdersArgs): Promise<Page> {
   if (userId == null) return pageOf(query, (page) => orders.page(page));
   const id = parseId(userId);

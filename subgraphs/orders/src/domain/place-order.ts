@@ -33,7 +33,7 @@ export type PlaceOrder = (input: CreateOrderInput, call: Call) => Promise<Placed
 /** Kept back from the deadline for reading the order and answering. */
 const ANSWER_MS = 500;
 
-/** What is ordered, which one key stands for. Its product's id is one. */
+/** The part of a request that an idempotency key stands for, with its product's id parsed. */
 type Ordered = Omit<OrderRequest, 'productId' | 'idempotencyKey' | 'waitMs'> & { readonly productId: number };
 
 interface Wanted {
