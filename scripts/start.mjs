@@ -1,4 +1,5 @@
-// `npm start`: takes the data directory, sets up what is missing, then runs the whole system (src/start.ts) until Ctrl-C.
+// `npm start` and `npm run dev`, which gives `--dev`: takes the data directory, sets up what is missing, then runs the whole
+// system (src/start.ts) until Ctrl-C.
 // At whatever step it is interrupted or killed, nothing that it started goes on.
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -12,6 +13,7 @@ import { StepFailed } from './steps.mjs';
 // Absolute from here on, so that what is started uses the folder that is locked.
 const dataDir = resolve(ROOT, process.env.DATA_DIR || '.data');
 process.env.DATA_DIR = dataDir;
+const command = process.argv.includes('--dev') ? 'npm run dev' : 'npm start';
 
 async function main() {
   const signal = await stopSignal();
@@ -21,7 +23,7 @@ async function main() {
     if (isPinnedNode()) {
       await setUp({ signal });
       const { start } = await import('./src/start.ts');
-      return await start(signal);
+      return await start(signal, () => setUp({ signal }));
     }
   } finally {
     await release();
@@ -46,7 +48,7 @@ async function takeDataDir() {
 function report(error) {
   if (error instanceof Interrupted) return 0;
   const message = error instanceof Error ? error.message : String(error);
-  console.error(error instanceof StepFailed ? message : `npm start: ${message}`);
+  console.error(error instanceof StepFailed ? message : `${command}: ${message}`);
   return 1;
 }
 

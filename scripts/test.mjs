@@ -47,6 +47,7 @@ await runMain(async () => {
     await step('drift', async () => {
       await node(['scripts/compose.mjs', '--check'], { show: true });
       await node(['scripts/monitoring.mjs', '--check'], { show: true });
+      await node(['scripts/settings-page.mjs', '--check'], { show: true });
     });
   }
   const env = long ? { LONG_MINUTES: String(minutes) } : {};

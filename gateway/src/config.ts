@@ -2,10 +2,13 @@
 import {
   ConfigError,
   commonSettings,
+  count,
+  keySetSettings,
   milliseconds,
   readSettings,
   serviceTokenSettings,
   subgraphCallSettings,
+  subgraphUrl,
   tokenSettings,
 } from '@holdfast/platform/config';
 import { MAX_CONNECTIONS } from '@holdfast/platform/http';
@@ -28,9 +31,7 @@ const toggle = z
   .default('on')
   .transform((value) => value === 'on');
 
-const bytes = (fallback: number) => z.coerce.number().int().min(10_000).max(1_000_000_000).default(fallback);
-
-const url = z.url({ protocol: /^https?$/ });
+const bytes = (fallback: number) => count('bytes', fallback, 10_000, 1_000_000_000);
 
 export const settings = {
   ...commonSettings,
@@ -38,40 +39,57 @@ export const settings = {
   ...serviceTokenSettings,
   ...redisSettings,
   ...subgraphCallSettings,
-  /** The composed schema; taken over anew whenever the file changes. */
-  SUPERGRAPH_FILE: z.string().min(1),
-  /** Where each subgraph answers GraphQL. The supergraph file's own addresses are never used. */
-  USERS_URL: url,
-  PRODUCTS_URL: url,
-  ORDERS_URL: url,
-  /** The public keys of the users service (RFC 7517). */
-  JWKS_URL: url,
-  REQUEST_TIMEOUT_MS: milliseconds(15_000, MAX_REQUEST_TIMEOUT_MS),
-  /** The longest that one query of a subgraph may take. A mutation has the time of its request. */
-  SUBGRAPH_TIMEOUT_MS: milliseconds(4_000, MAX_REQUEST_TIMEOUT_MS),
-  /** Connections to each subgraph. Calls beyond that queue, within their deadline. */
-  SUBGRAPH_CONNECTIONS: z.coerce.number().int().min(1).max(1_000).default(100),
-  /** The largest reply, of a subgraph and to a client. */
-  MAX_REPLY_BYTES: bytes(MAX_REPLY_BYTES),
-  /** How much of all replies may be unread by their clients. Past it, the slowest readers lose their connections. */
-  MAX_UNREAD_BYTES: bytes(64_000_000),
-  /** How often the supergraph file is read even when nothing says that it changed, ms. */
-  SUPERGRAPH_POLL_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
-  /** The GraphQL explorer at /graphql, for browsers. */
-  EXPLORER: toggle,
-  INTROSPECTION: toggle,
-  /** The web sites whose scripts may call. */
+  ...keySetSettings,
+  SUPERGRAPH_FILE: z
+    .string()
+    .min(1)
+    .describe('The composed schema. It is taken over anew when the file changes.'),
+  // The supergraph file's own addresses are never used.
+  USERS_URL: subgraphUrl('users'),
+  PRODUCTS_URL: subgraphUrl('products'),
+  ORDERS_URL: subgraphUrl('orders'),
+  REQUEST_TIMEOUT_MS: milliseconds(15_000, MAX_REQUEST_TIMEOUT_MS).describe(
+    'The longest that a request may take, the time of its subgraphs included.',
+  ),
+  SUBGRAPH_TIMEOUT_MS: milliseconds(4_000, MAX_REQUEST_TIMEOUT_MS).describe(
+    'The longest that one query of a subgraph may take. A mutation has the time of its request.',
+  ),
+  SUBGRAPH_CONNECTIONS: count('connections', 100, 1, 1_000).describe(
+    'The most connections to each subgraph. Calls past that wait, within their time.',
+  ),
+  MAX_REPLY_BYTES: bytes(MAX_REPLY_BYTES).describe(
+    'The largest reply to a client, and the most that the subgraphs may send for it together.',
+  ),
+  MAX_UNREAD_BYTES: bytes(64_000_000).describe(
+    'How much of all replies may be unread by their clients, MAX_REPLY_BYTES at least. Past it, the slowest readers lose ' +
+      'their connections.',
+  ),
+  SUPERGRAPH_POLL_MS: milliseconds(10_000, 600_000, 100).describe(
+    'How often SUPERGRAPH_FILE is read although the file system does not say that it changed.',
+  ),
+  EXPLORER: toggle.describe('Whether `/graphql` shows browsers an explorer of the graph.'),
+  INTROSPECTION: toggle.describe('Whether clients may ask for the schema.'),
   CORS_ORIGINS: corsOrigins,
   ...graphLimitSettings,
-  /** The longest that planning one operation may take, ms. */
-  PLAN_TIMEOUT_MS: z.coerce.number().int().min(100).max(MAX_REQUEST_TIMEOUT_MS).default(2_000),
+  PLAN_TIMEOUT_MS: milliseconds(2_000, MAX_REQUEST_TIMEOUT_MS, 100).describe(
+    'The longest that planning one operation may take. An operation past that is refused as too complex.',
+  ),
   ...operationSettings,
-  /** What differs from the table of limits, or `off`. */
   RATE_LIMITS: rateLimits,
-  /** How many proxies stand in front of the gateway, each of which appends to X-Forwarded-For. */
-  TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
-  /** How many connections one address may hold, a proxy's as well. Without the setting: see `connectionsPerAddress`. */
-  MAX_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(1).max(MAX_CONNECTIONS).optional(),
+  TRUSTED_PROXIES: count('proxies', 0, 0, 10).describe(
+    'How many proxies stand in front of the gateway, each of which appends to `X-Forwarded-For`. With 0 that field is not ' +
+      'believed.',
+  ),
+  MAX_CONNECTIONS_PER_ADDRESS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_CONNECTIONS)
+    .optional()
+    .meta({
+      unit: 'connections',
+      description: `How many connections one address may hold, a proxy's as well. Without it: ${CONNECTIONS_PER_ADDRESS}, or no bound when TRUSTED_PROXIES is set.`,
+    }),
 };
 
 export type GatewaySettings = Readonly<z.infer<z.ZodObject<typeof settings>>>;

@@ -1,5 +1,5 @@
 // Typed settings, read once from the environment: `service.ts` hands it to the `config` module of its service, which
-// names the settings that there are.
+// names the settings that there are. docs/settings.md is made from their descriptions and units.
 import { z } from 'zod';
 import { tracingSettings } from './tracing.ts';
 
@@ -8,38 +8,78 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-const port = z.coerce.number().int().min(0).max(65535);
+const port = z.coerce.number().int().min(0).max(65535).meta({ unit: '' });
 
 /** A duration in milliseconds. */
-export const milliseconds = (fallback: number, max = 600_000) =>
-  z.coerce.number().int().min(0).max(max).default(fallback);
+export const milliseconds = (fallback: number, max = 600_000, min = 0) =>
+  z.coerce.number().int().min(min).max(max).default(fallback).meta({ unit: 'ms' });
+
+/** A whole number of `unit`. */
+export const count = (unit: string, fallback: number, min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback).meta({ unit });
 
 /** The settings that every service takes. */
 export const commonSettings = {
-  PORT: port,
-  OPS_PORT: port,
-  HOST: z.string().min(1).default('0.0.0.0'),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  /**
-   * How long readiness says no before connections are closed: longer than load balancers take to notice, and than
-   * clients keep a connection that they do not use.
-   */
-  DRAIN_DELAY_MS: milliseconds(0, 20_000),
+  PORT: port.describe('Where the service listens for its callers.'),
+  OPS_PORT: port.describe(
+    'Where the service answers `/livez`, `/readyz` and `/metrics`: for operators, not for callers.',
+  ),
+  HOST: z
+    .string()
+    .min(1)
+    .default('0.0.0.0')
+    .describe('The address of the network interface that both ports are opened on.'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('The least important lines that are logged.'),
+  DRAIN_DELAY_MS: milliseconds(0, 20_000).describe(
+    'How long after SIGTERM `/readyz` says no before connections are closed. Longer than load balancers take to notice, ' +
+      'and than clients keep a connection that they do not use.',
+  ),
   ...tracingSettings,
-  /** The commit that was built: shown in the metric build_info. */
-  REVISION: z.string().max(64).default('unknown'),
+  REVISION: z
+    .string()
+    .max(64)
+    .default('unknown')
+    .describe('The commit that was built, shown in the metric `build_info`. The images set it.'),
 };
 
 /** What a service takes that calls a subgraph. */
 export const subgraphCallSettings = {
-  /** When a connection to a subgraph is opened anew, so that instances which are new get their share. */
-  SUBGRAPH_CONNECTION_MAX_AGE_MS: z.coerce.number().int().min(100).max(3_600_000).default(30_000),
+  SUBGRAPH_CONNECTION_MAX_AGE_MS: milliseconds(30_000, 3_600_000, 100).describe(
+    'After how long a connection to a subgraph is opened anew, so that new instances get their share.',
+  ),
+};
+
+/** An address that is reached by HTTP. */
+const httpUrl = z.url({ protocol: /^https?$/ });
+
+/** Where a subgraph answers GraphQL. */
+export const subgraphUrl = (name: string) =>
+  httpUrl.describe(`Where the ${name} service answers GraphQL: \`/graphql\` at its PORT.`);
+
+/** What a service needs that checks access tokens and does not sign them. */
+export const keySetSettings = {
+  JWKS_URL: httpUrl.describe('Where the users service publishes its public keys (a JWK set, RFC 7517).'),
 };
 
 /** What a service needs to check access tokens. */
 export const tokenSettings = {
-  JWT_ISSUER: z.string().min(1).default('holdfast'),
-  JWT_AUDIENCE: z.string().min(1).default('holdfast'),
+  JWT_ISSUER: z
+    .string()
+    .min(1)
+    .default('holdfast')
+    .describe(
+      'The `iss` of access tokens. A token of another issuer is refused, so all services have the same.',
+    ),
+  JWT_AUDIENCE: z
+    .string()
+    .min(1)
+    .default('holdfast')
+    .describe(
+      'The `aud` of access tokens. A token for another audience is refused, so all services have the same.',
+    ),
 };
 
 const SECRET_LENGTH = 32;
@@ -57,15 +97,22 @@ const secrets = z.string().transform((text, context): readonly [string, ...strin
 
 /** What a service needs to know the others, and to be known by them. */
 export const serviceTokenSettings = {
-  /** The first signs, all verify. */
-  SERVICE_SECRET: secrets,
+  SERVICE_SECRET: secrets.describe(
+    'Secrets of at least 32 characters, a comma between two, the same for all services. The first signs the calls between ' +
+      'services, all of them verify ([to change it](operations.md#how-to)).',
+  ),
 };
 
 /** What a service needs to reach PostgreSQL. */
 export const databaseSettings = {
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
-  /** For requests: half of them for reads, half for writes. */
-  DATABASE_POOL_MAX: z.coerce.number().int().min(1).max(100).default(10),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .describe(
+      "The database, with the service's own role: `postgres://users_service:PASSWORD@HOST:5432/DATABASE`.",
+    ),
+  DATABASE_POOL_MAX: count('connections', 10, 1, 100).describe(
+    'The most connections to PostgreSQL that the requests of one process use: half for reads, half for writes.',
+  ),
 };
 
 /**

@@ -3,6 +3,7 @@
 import type { Job, TaskList } from 'graphile-worker';
 import type pg from 'pg';
 import { z } from 'zod';
+import { count, milliseconds } from './config.ts';
 import { createScrapePool, createWorkerPool } from './database.ts';
 import { GiveWay, givesWay, isLockConflict, LOCK_TIMEOUT_MS, putBack } from './give-way.ts';
 import type { Logger } from './log.ts';
@@ -113,11 +114,18 @@ export function startWorker({ settings, applicationName, handlers, gauges, log }
 
 /** Settings of a service that works on jobs. */
 export const workerSettings = {
-  /** The database without a pooler between: LISTEN needs a session of its own. DATABASE_URL when it is not given. */
-  DATABASE_DIRECT_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
-  QUEUE_CONCURRENCY: z.coerce.number().int().min(1).max(50).default(4),
-  /** After so long a job whose worker has not finished counts as lost and is given to another. */
-  QUEUE_LEASE_MS: z.coerce.number().int().min(1_000).max(600_000).default(15_000),
+  DATABASE_DIRECT_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .describe(
+      'The database without a pooler between, for jobs and LISTEN, which needs a session of its own. Without it: DATABASE_URL.',
+    ),
+  QUEUE_CONCURRENCY: count('jobs', 4, 1, 50).describe(
+    'How many jobs of the queue a process works on at a time.',
+  ),
+  QUEUE_LEASE_MS: milliseconds(15_000, 600_000, 1_000).describe(
+    'After how long a job counts as lost whose worker has not finished it, and is given to another worker.',
+  ),
 };
 
 interface WorkerSettings {

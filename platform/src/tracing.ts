@@ -35,10 +35,28 @@ const SAMPLERS = [
 
 /** The standard names of OpenTelemetry. The exporter reads its own (OTEL_EXPORTER_OTLP_HEADERS, …) itself. */
 export const tracingSettings = {
-  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
-  OTEL_TRACES_SAMPLER: z.enum(SAMPLERS).default('parentbased_always_on'),
-  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
-  OTEL_BSP_SCHEDULE_DELAY: z.coerce.number().int().min(1).default(5_000),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe(
+      'Where traces are sent (OTLP over HTTP), such as `http://collector:4318`. Without it nothing is traced.',
+    ),
+  OTEL_TRACES_SAMPLER: z
+    .enum(SAMPLERS)
+    .default('parentbased_always_on')
+    .describe('Which requests are traced. With `parentbased_` the caller decides, when it is traced itself.'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .meta({ unit: 'share', description: 'The share of requests that `traceidratio` traces.' }),
+  OTEL_BSP_SCHEDULE_DELAY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(5_000)
+    .meta({ unit: 'ms', description: 'How long spans are collected before they are sent together.' }),
 };
 const settingsObject = z.object(tracingSettings);
 export type TracingSettings = z.output<typeof settingsObject>;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { editDistance } from './edit-distance.ts';
-import { decidedNames, folderOf, PROCESSES } from './services.ts';
+import { decidedNames, folderOf, PROCESSES, type ProcessName } from './services.ts';
 
 export type KnownSettings = {
   /** By the name of each setting that services take: what is wrong with a value, a line for each fault. */
@@ -15,12 +15,17 @@ export type KnownSettings = {
 
 const configModule = z.object({ settings: z.record(z.string(), z.instanceof(z.ZodType)) });
 
+/** The settings of a service, by name. */
+export async function settingsOf(name: ProcessName): Promise<Record<string, z.ZodType>> {
+  const path = join(folderOf(name), 'src/config.ts');
+  return configModule.parse(await import(pathToFileURL(path).href)).settings;
+}
+
 /** Reads the tables of the four services. */
 export async function readKnownSettings(): Promise<KnownSettings> {
   const checks = new Map<string, (value: string) => string[]>();
   for (const name of PROCESSES) {
-    const path = join(folderOf(name), 'src/config.ts');
-    const { settings } = configModule.parse(await import(pathToFileURL(path).href));
+    const settings = await settingsOf(name);
     for (const [setting, type] of Object.entries(settings))
       checks.set(setting, (value) => type.safeParse(value).error?.issues.map(({ message }) => message) ?? []);
   }

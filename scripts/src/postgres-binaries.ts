@@ -1,4 +1,4 @@
-// The PostgreSQL that npm installed for this platform: where it is, and made fit to run.
+// The PostgreSQL that npm installed for this platform: where it is, and made fit to run. Or another one.
 
 import { chmod, readFile, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -22,9 +22,13 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   return binaries;
 }
 
+/** Where Debian's package of a major version has them; they may not be there. */
+export const debianBinaries = (major: number): PostgresBinaries =>
+  binariesIn(`/usr/lib/postgresql/${major}`, String(major), 'bin');
+
 /** The same binaries in another folder, such as a copy. */
-export function binariesIn(root: string, version: string): PostgresBinaries {
-  const bin = join(root, 'native', 'bin');
+export function binariesIn(root: string, version: string, folder = 'native/bin'): PostgresBinaries {
+  const bin = join(root, folder);
   return { root, version, postgres: join(bin, 'postgres'), initdb: join(bin, 'initdb') };
 }
 
@@ -41,7 +45,7 @@ async function packageRoot(name: string): Promise<string> {
 
 function noBinaries(name: string, cause?: unknown): Error {
   return new Error(
-    `no embedded PostgreSQL for ${process.platform} on ${process.arch} (${name} is not installed); set DATABASE_URL to a PostgreSQL 18 of your own`,
+    `no embedded PostgreSQL for ${process.platform} on ${process.arch} (${name} is not installed); set DATABASE_URL to a PostgreSQL of your own, 15 or later`,
     { cause },
   );
 }

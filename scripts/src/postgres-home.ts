@@ -22,7 +22,7 @@ import { promisify } from 'node:util';
 import { errorCode, unlessAbsent } from './error-code.js';
 import { flushFolder, isFolder, isPresent } from './files.ts';
 import { type Account, canEnter, canRun, chooseAccount, chownTo } from './postgres-account.ts';
-import { binariesIn, findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
+import { binariesIn, type PostgresBinaries } from './postgres-binaries.ts';
 import { findCluster } from './postgres-cluster.ts';
 
 const run = promisify(execFile);
@@ -45,10 +45,12 @@ const clusterIn = (dataDir: string): string => join(dataDir, 'cluster');
 const UNFINISHED = 'cluster.new';
 
 /** The home of the cluster of `dataDir`; undefined when there is none. Throws when there is something else. */
-export async function findHome(dataDir: string): Promise<PostgresHome | undefined> {
+export async function findHome(
+  dataDir: string,
+  binaries: PostgresBinaries,
+): Promise<PostgresHome | undefined> {
   const found = await findCluster(clusterIn(await realpath(dataDir)));
   if (found === undefined) return undefined;
-  const binaries = await findPostgresBinaries();
   const account = await chooseAccount(found.owner);
   const cluster = found.path;
   if (account === undefined) return { account, binaries, cluster };
@@ -65,11 +67,11 @@ export async function findHome(dataDir: string): Promise<PostgresHome | undefine
  */
 export async function createHome(
   dataDir: string,
+  binaries: PostgresBinaries,
   fill: (home: PostgresHome) => Promise<void>,
 ): Promise<PostgresHome> {
   const folder = await realpath(dataDir);
   await removeUnfinished(folder);
-  const binaries = await findPostgresBinaries();
   const account = await chooseAccount(undefined);
   const usable = account === undefined ? binaries : await usableBinaries(binaries, account);
   const unfinished = join(folder, `${UNFINISHED}-${randomBytes(4).toString('hex')}`);

@@ -6,6 +6,7 @@ import { errorCode } from './error-code.js';
 import { readIfPresent, writeDurably } from './files.ts';
 import { spawnGuarded } from './guarded-process.js';
 import { chownTo } from './postgres-account.ts';
+import type { PostgresBinaries } from './postgres-binaries.ts';
 import { createHome, type PostgresHome } from './postgres-home.ts';
 
 export const SUPERUSER = 'postgres';
@@ -16,11 +17,12 @@ const passwordFile = (dataDir: string): string => join(dataDir, 'password');
 /** Makes the cluster of `dataDir`, which has none. Throws with one line, or the reason of `signal`. */
 export async function createCluster(
   dataDir: string,
+  binaries: PostgresBinaries,
   durable: boolean,
   signal?: AbortSignal,
 ): Promise<PostgresHome> {
   const password = randomBytes(24).toString('base64url');
-  return createHome(dataDir, async (home) => {
+  return createHome(dataDir, binaries, async (home) => {
     const forInitdb = `${home.cluster}.password`;
     try {
       await writeFile(forInitdb, `${password}\n`, { mode: 0o600 });
@@ -61,10 +63,7 @@ async function initialise(
     `--pwfile=${pwfile}`,
     '--auth=scram-sha-256',
     '--encoding=UTF8',
-    // The same order and case rules on every machine, also where other locales are installed.
-    '--locale=C',
-    '--locale-provider=builtin',
-    '--builtin-locale=C.UTF-8',
+    ...localeArguments(home.binaries),
     '--no-instructions',
     ...(durable ? [] : ['--no-sync']),
   ];
@@ -83,6 +82,12 @@ async function initialise(
   signal?.throwIfAborted();
   if (code !== 0) throw new Error(`initdb failed in ${home.cluster}: ${failure ?? reasonIn(output)}`);
 }
+
+/** The same order and case rules on every machine, also where other locales are installed; before 17, the system's. */
+const localeArguments = ({ version }: PostgresBinaries): string[] =>
+  Number.parseInt(version, 10) < 17
+    ? ['--locale=C.UTF-8']
+    : ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
 
 /** Of what initdb wrote, the line that says what went wrong. */
 function reasonIn(output: string): string {

@@ -10,6 +10,7 @@ import { waitForServer } from './database-server.ts';
 import { createEventLog } from './event-log.ts';
 import { freePort } from './ports.ts';
 import { removePostgres, startPostgres } from './postgres.ts';
+import { findPostgresBinaries } from './postgres-binaries.ts';
 import { findHome, type PostgresHome } from './postgres-home.ts';
 import { shutDown } from './postgres-shutdown.ts';
 import { launchPostmaster, type Postmaster, readPidFile } from './postmaster.ts';
@@ -31,7 +32,7 @@ beforeAll(async () => {
   await chmod(folder, 0o755);
   dataDir = join(folder, 'data');
   await crash('CREATE TABLE kept AS SELECT 1 AS i');
-  const found = await findHome(dataDir);
+  const found = await findHome(dataDir, await findPostgresBinaries());
   if (found === undefined) throw new Error('the cluster is gone');
   home = found;
 }, 120_000);

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { refuseFullDisk } from './disk-space.ts';
 import { isFolder } from './files.ts';
 import { freePort } from './ports.ts';
+import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
 import { clusterFolder, findHome, makeAccessible, removeHome } from './postgres-home.ts';
 import { createCluster, readPassword, SUPERUSER } from './postgres-initdb.ts';
 import { killWithChildren, shutDown, stopOrphan } from './postgres-shutdown.ts';
@@ -22,6 +23,8 @@ export type PostgresOptions = {
   onLog?: (line: string) => void;
   /** Default true. False gives up fsync, for tests in which nothing crashes. */
   durable?: boolean;
+  /** Default: those that npm installed. */
+  binaries?: PostgresBinaries;
   /** Aborting it while the server starts ends what has been started and makes the start throw. */
   signal?: AbortSignal | undefined;
 };
@@ -52,7 +55,9 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
   await locks.take(await realpath(dataDir));
   try {
     await refuseFullDisk(dataDir);
-    const home = (await findHome(dataDir)) ?? (await createCluster(dataDir, durable, signal));
+    const binaries = options.binaries ?? (await findPostgresBinaries());
+    const home =
+      (await findHome(dataDir, binaries)) ?? (await createCluster(dataDir, binaries, durable, signal));
     await locks.take(dirname(home.cluster));
     await refuseFullDisk(home.cluster);
     await stopOrphan(home.cluster, onLog);

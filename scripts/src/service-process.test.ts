@@ -122,6 +122,37 @@ test('one that nobody supervises stays dead until restart()', async () => {
   expect(tiny.pid).not.toBe(first);
 });
 
+test('of several restarts and stops at a time the last one decides, and one process at most is left', async () => {
+  const tiny = await create('good', { supervised: true });
+  await tiny.start();
+  const overtaken = tiny.restart();
+  const last = tiny.restart();
+  await expect(overtaken).rejects.toThrow('tiny was stopped or restarted while it ended');
+  await last;
+  const pid = tiny.pid ?? 0;
+  const stopped = tiny.restart();
+  await tiny.stop(1_000);
+  await expect(stopped).rejects.toThrow('tiny was stopped or restarted while it ended');
+  expect([tiny.pid, await isRunning(pid)]).toEqual([undefined, false]);
+});
+
+test('a restart kills a service that does not end in time', async () => {
+  const tiny = await create('stubborn');
+  await tiny.start();
+  const pid = tiny.pid ?? 0;
+  await tiny.restart({ graceMs: 100 });
+  expect([await isRunning(pid), await isRunning(tiny.pid ?? 0)]).toEqual([false, true]);
+});
+
+test('a supervised service that does not get ready after a restart is not started again by itself', async () => {
+  const tiny = await create('good', { supervised: true });
+  await tiny.start();
+  await writeFile(definition.entry, 'const broken = ;');
+  await expect(tiny.restart()).rejects.toThrow('tiny ended before it was ready: SyntaxError: ');
+  await sleep(100);
+  expect(tiny.pid).toBeUndefined();
+});
+
 test('stop() waits for a SIGTERM to be obeyed, and kills one that does not', async () => {
   const tiny = await create('stubborn');
   await tiny.start();

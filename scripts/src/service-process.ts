@@ -6,7 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Backoff, createBackoff } from './backoff.ts';
 import type { EventLog } from './event-log.ts';
 
+/** How long a service may take to end in order, ms. */
+export const GRACE_MS = 25_000;
+
 const READY_POLL_MS = 50;
+const READY_TIMEOUT_MS = 60_000;
 const ORPHAN_GUARD = new URL('./orphan-guard.ts', import.meta.url).href;
 
 export type ServiceDefinition = {
@@ -14,6 +18,8 @@ export type ServiceDefinition = {
   /** Absolute path of the program. */
   entry: string;
   env: Record<string, string>;
+  /** Options of Node. */
+  nodeArgs?: readonly string[];
   /** Answers 200 when the service is ready. */
   readyUrl: string;
 };
@@ -22,14 +28,19 @@ export type ServiceProcess = {
   readonly name: string;
   /** Of the process that runs; undefined when none does. */
   readonly pid: number | undefined;
+  /** Paths of the files of which the process said that it loads them (report-loads.ts). */
+  readonly loaded: readonly string[];
   /** Starts it for the first time. Throws, with the reason it gave, when it ends before it was ready. */
   start(): Promise<void>;
   /** Waits until the service is ready. Throws after `timeoutMs`, or when it is not to run. */
   ready(timeoutMs?: number): Promise<void>;
   /** SIGKILLs it and waits until it is gone; it stays so until restart(), unless it is supervised. */
   kill(): Promise<void>;
-  /** Starts it, after a SIGTERM if it runs, and waits until it is ready. */
-  restart(): Promise<void>;
+  /**
+   * Starts it, after a SIGTERM if it runs and a SIGKILL after `graceMs`, and waits until it is ready. Throws as start()
+   * does, after `timeoutMs` as ready() does, and when it is stopped or restarted in the meantime.
+   */
+  restart(limits?: { graceMs?: number; timeoutMs?: number }): Promise<void>;
   /** SIGTERM, and SIGKILL after `graceMs`. It is not started again. */
   stop(graceMs: number): Promise<void>;
 };
@@ -56,6 +67,9 @@ class RunningService implements ServiceProcess {
   #wanted = false;
   #supervised = false;
   #pause = new AbortController();
+  #loaded: string[] = [];
+  /** Of the calls of restart() and stop(), the last one decides. */
+  #turn = 0;
 
   constructor(definition: ServiceDefinition, options: ServiceOptions) {
     this.#definition = definition;
@@ -71,17 +85,22 @@ class RunningService implements ServiceProcess {
     return this.#child?.pid;
   }
 
-  async start(): Promise<void> {
+  get loaded(): readonly string[] {
+    return this.#loaded;
+  }
+
+  async start(timeoutMs = READY_TIMEOUT_MS): Promise<void> {
+    this.#supervised = false;
     const child = this.#spawn();
     const ended = once(child, 'close').then(() => 'ended' as const);
-    const outcome = await Promise.race([ended, this.ready().then(() => 'ready' as const)]);
+    const outcome = await Promise.race([ended, this.ready(timeoutMs).then(() => 'ready' as const)]);
     if (outcome === 'ended') {
       throw new Error(`${this.name} ended before it was ready${this.#lastWords && `: ${this.#lastWords}`}`);
     }
     this.#supervised = this.#options.supervised;
   }
 
-  async ready(timeoutMs = 60_000): Promise<void> {
+  async ready(timeoutMs = READY_TIMEOUT_MS): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (this.#wanted) {
       if (await answers200(this.#definition.readyUrl)) return;
@@ -96,23 +115,26 @@ class RunningService implements ServiceProcess {
     await this.#end('SIGKILL');
   }
 
-  async restart(): Promise<void> {
-    await this.#cease('SIGTERM');
-    this.#spawn();
-    await this.ready();
+  async restart({ graceMs = GRACE_MS, timeoutMs = READY_TIMEOUT_MS } = {}): Promise<void> {
+    this.#turn += 1;
+    const turn = this.#turn;
+    await this.#cease(graceMs);
+    if (turn !== this.#turn) throw new Error(`${this.name} was stopped or restarted while it ended`);
+    await this.start(timeoutMs);
   }
 
   async stop(graceMs: number): Promise<void> {
-    const timer = setTimeout(() => this.#child?.kill('SIGKILL'), graceMs);
-    await this.#cease('SIGTERM');
-    clearTimeout(timer);
+    this.#turn += 1;
+    await this.#cease(graceMs);
   }
 
   /** Ends it on purpose: nothing starts it again. */
-  async #cease(signal: NodeJS.Signals): Promise<void> {
+  async #cease(graceMs: number): Promise<void> {
     this.#wanted = false;
     this.#pause.abort();
-    await this.#end(signal);
+    const timer = setTimeout(() => this.#child?.kill('SIGKILL'), graceMs);
+    await this.#end('SIGTERM');
+    clearTimeout(timer);
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
@@ -124,11 +146,11 @@ class RunningService implements ServiceProcess {
   }
 
   #spawn(): ChildProcess {
-    const { name, entry, env } = this.#definition;
+    const { name, entry, env, nodeArgs = [] } = this.#definition;
     const { log } = this.#options;
     const child = fork(entry, [], {
       env,
-      execArgv: ['--import', ORPHAN_GUARD],
+      execArgv: ['--import', ORPHAN_GUARD, ...nodeArgs],
       // Its own process group: Ctrl-C in a terminal is for the supervisor, which stops them in order. Should the
       // supervisor be killed, the channel closes, and the service ends itself.
       detached: true,
@@ -137,6 +159,9 @@ class RunningService implements ServiceProcess {
     this.#wanted = true;
     this.#child = child;
     this.#lastWords = '';
+    const loaded: string[] = [];
+    this.#loaded = loaded;
+    child.on('message', (message) => typeof message === 'string' && loaded.push(message));
     this.#backoff.started();
     for (const stream of [child.stdout, child.stderr]) {
       if (stream === null) continue;

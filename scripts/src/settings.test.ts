@@ -28,8 +28,18 @@ test('without anything: an embedded database in .data, the gateway at 4000', () 
     databaseUrl: undefined,
     logLevel: 'info',
     reset: false,
+    dev: false,
+    inspect: false,
     passedThrough: {},
   });
+});
+
+test('npm run dev restarts what changes, and opens inspectors on request', () => {
+  expect(read({}, ['--dev', '--inspect'])).toMatchObject({ dev: true, inspect: true });
+  expect(() => read({}, ['--dev', '--inspect', '--fast'])).toThrow(
+    'unknown argument --fast (there are --reset and --inspect)',
+  );
+  expect(() => read({}, ['--inspect'])).toThrow('unknown argument --inspect (there is only --reset)');
 });
 
 test('the other ports follow from the gateway’s', () => {
@@ -135,7 +145,7 @@ test('all faults are reported together', () => {
     new RegExp(
       [
         'unknown argument --fast \\(there is only --reset\\)',
-        'PORT is a number from 1 to 65432; got "70000"',
+        'PORT is a number from 1 to 65332; got "70000"',
         'DATABASE_URL is no PostgreSQL URL \\(postgres://user:password@host:5432/database\\)',
         '--reset deletes the embedded database only; empty the one of DATABASE_URL yourself',
         'LOG_LEVEL: Invalid option: expected one of .*',

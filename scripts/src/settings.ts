@@ -1,6 +1,7 @@
-// What `npm start` is told, by its arguments and the environment.
+// What `npm start` and `npm run dev` are told, by its arguments and the environment.
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { z } from 'zod';
 import { type KnownSettings, meantSetting } from './known-settings.ts';
 import { ROOT } from './root.ts';
 
@@ -15,19 +16,53 @@ export type LocalSettings = {
   logLevel: string;
   /** Begin anew. */
   reset: boolean;
+  /** Restart what changes: `npm run dev`. */
+  dev: boolean;
+  /** Open an inspector for each service. */
+  inspect: boolean;
   /** Handed to the services as they are, when set. */
   passedThrough: Record<string, string>;
 };
 
-/** Read here; the services get what follows from them. */
-const OWN = new Set(['PORT', 'DATABASE_URL', 'DATA_DIR', 'LOG_LEVEL']);
+/** The last inspector is 203 above the gateway's port. */
+const HIGHEST_PORT = 65_535 - 203;
+
+/** Read here; the services get what follows from them. docs/settings.md is made from their descriptions and units. */
+export const settings = {
+  PORT: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(HIGHEST_PORT)
+    .default(4000)
+    .meta({
+      unit: '',
+      description:
+        "The gateway's port. The services follow (users `PORT + 1`, products `PORT + 2`, orders `PORT + 3`), each ops port is " +
+        '100 above, and each inspector 200.',
+    }),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .describe("An administrator's URL of a PostgreSQL to use. Without it one is embedded, in DATA_DIR."),
+  DATA_DIR: z
+    .string()
+    .default('.data')
+    .describe(
+      'Where the embedded PostgreSQL and the secrets are. The commands beside `npm start` find it by this.',
+    ),
+  LOG_LEVEL: z
+    .string()
+    .default('info')
+    .describe(
+      "As the services' setting, which gets it. `debug` and `trace` also show what `npm start` does.",
+    ),
+};
+const OWN = new Set(Object.keys(settings));
 /** OpenTelemetry's own names, which its library reads in the services. */
 const OPENTELEMETRY = /^OTEL_/;
 /** Names of npm, Node, PostgreSQL and our tests: never ours, however much they look like it. */
 const OF_OTHERS = /^(npm_|NODE_|PG|HOLDFAST_TEST_)/;
-/** The last ops port is 103 above the gateway's. */
-const HIGHEST_PORT = 65_535 - 103;
-
 /** Reads the settings; throws one error whose message names everything wrong with them. */
 export function readLocalSettings(
   args: string[],
@@ -35,9 +70,9 @@ export function readLocalSettings(
   known: KnownSettings,
 ): LocalSettings {
   const given = new Map(Object.entries(env).flatMap(([name, value]) => (value ? [[name, value]] : [])));
-  const reset = args.includes('--reset');
+  const { reset, dev, inspect, unknown } = readArguments(args);
   const faults = [
-    ...argumentFaults(args),
+    ...unknown,
     ...ownFaults(given, reset),
     ...[...given].flatMap(([name, value]) => settingFaults(name, value, known)),
   ];
@@ -46,37 +81,42 @@ export function readLocalSettings(
     !OWN.has(name) && (known.checks.has(name) || OPENTELEMETRY.test(name)) && !known.decided.has(name);
   return {
     dataDir: readDataDir(env),
-    port: readPort(given),
+    port: settings.PORT.parse(given.get('PORT')),
     databaseUrl: given.get('DATABASE_URL'),
-    logLevel: given.get('LOG_LEVEL') ?? 'info',
+    logLevel: settings.LOG_LEVEL.parse(given.get('LOG_LEVEL')),
     reset,
+    dev,
+    inspect,
     passedThrough: Object.fromEntries([...given].filter(([name]) => isPassedThrough(name))),
   };
 }
 
-function argumentFaults(args: string[]): string[] {
-  const unknown = args.filter((argument) => argument !== '--reset');
-  return unknown.length > 0 ? [`unknown argument ${unknown.join(' ')} (there is only --reset)`] : [];
+function readArguments(args: string[]) {
+  // package.json gives it to `npm run dev`.
+  const dev = args.includes('--dev');
+  const known = dev ? ['--reset', '--inspect'] : ['--reset'];
+  const others = args.filter((argument) => argument !== '--dev' && !known.includes(argument));
+  const there = dev ? 'there are --reset and --inspect' : 'there is only --reset';
+  return {
+    dev,
+    reset: args.includes('--reset'),
+    inspect: dev && args.includes('--inspect'),
+    unknown: others.length > 0 ? [`unknown argument ${others.join(' ')} (${there})`] : [],
+  };
 }
-
-const readPort = (given: ReadonlyMap<string, string>): number => Number(given.get('PORT') ?? 4000);
 
 /** What is wrong with the settings that are read here. */
 function ownFaults(given: ReadonlyMap<string, string>, reset: boolean): string[] {
   const faults: string[] = [];
-  const port = readPort(given);
-  if (!Number.isInteger(port) || port < 1 || port > HIGHEST_PORT)
-    faults.push(`PORT is a number from 1 to ${HIGHEST_PORT}; got ${JSON.stringify(given.get('PORT'))}`);
-  const databaseUrl = given.get('DATABASE_URL');
-  if (databaseUrl !== undefined && !isPostgresUrl(databaseUrl))
+  const [port, databaseUrl] = [given.get('PORT'), given.get('DATABASE_URL')];
+  if (!settings.PORT.safeParse(port).success)
+    faults.push(`PORT is a number from 1 to ${HIGHEST_PORT}; got ${JSON.stringify(port)}`);
+  if (!settings.DATABASE_URL.safeParse(databaseUrl).success)
     faults.push('DATABASE_URL is no PostgreSQL URL (postgres://user:password@host:5432/database)');
   if (reset && databaseUrl !== undefined)
     faults.push('--reset deletes the embedded database only; empty the one of DATABASE_URL yourself');
   return faults;
 }
-
-const isPostgresUrl = (text: string): boolean =>
-  URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol);
 
 /** What is wrong with one name of the environment and its value: a setting that would not be used, or cannot be. */
 function settingFaults(name: string, value: string, { checks, decided }: KnownSettings): string[] {
@@ -98,5 +138,5 @@ const isOfShell = (name: string, value: string): boolean =>
 
 /** Where the local stack keeps its data. */
 export function readDataDir(env: NodeJS.ProcessEnv): string {
-  return resolve(ROOT, env['DATA_DIR'] || '.data');
+  return resolve(ROOT, settings.DATA_DIR.parse(env['DATA_DIR'] || undefined));
 }

@@ -15,7 +15,7 @@ import { freePort } from './ports.ts';
 import type { EmbeddedPostgres } from './postgres.ts';
 import { hasRolePasswords, openSecrets } from './secrets.ts';
 import { seed } from './seed.ts';
-import { createService, type ServiceDefinition, type ServiceProcess } from './service-process.ts';
+import { createService, GRACE_MS, type ServiceDefinition, type ServiceProcess } from './service-process.ts';
 import {
   allPorts,
   entryOf,
@@ -37,6 +37,10 @@ export type StackOptions = {
   databaseUrl?: string | undefined;
   /** Start whatever dies again by itself. Tests that kill and restart things themselves say false. */
   supervised: boolean;
+  /** False leaves the services for the caller to start. */
+  started?: boolean;
+  /** Options of Node for a process. */
+  nodeArgs?: (name: ProcessName) => readonly string[];
   /** Put the demo data into an empty database. */
   seeded: boolean;
   logLevel?: string;
@@ -79,8 +83,6 @@ export type Stack = {
   stop(graceMs?: number): Promise<void>;
 };
 
-const GRACE_MS = 25_000;
-
 /** Eight ports that were free a moment ago. */
 export async function freePorts(): Promise<Ports> {
   const taken = new Set<number>();
@@ -121,7 +123,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const urls = { users: urlOf('users'), products: urlOf('products'), orders: urlOf('orders') };
     if (options.seeded) await step('loading demo data', () => seed(urls));
     const made = { server, urls, signingKeysFile, serviceSecret, services };
-    await step('starting the services', () => startServices(options, made));
+    // Before any of them starts, so that a failure of one leaves none behind.
+    for (const name of PROCESSES) addService(definitionOf(name, options, made), options, made);
+    if (options.started !== false)
+      await step('starting the services', () => Promise.all(services.map((service) => service.start())));
     // What was written since the server started may have taken the last of it.
     if (server.embedded !== undefined) await refuseFullDisk(server.embedded.folder);
     return handles(options, made);
@@ -140,12 +145,6 @@ type Made = {
   /** Every process, in the order of their start. */
   services: ServiceProcess[];
 };
-
-/** Adds the processes to `services` before they start, so that a failure of one leaves none behind. */
-async function startServices(options: StackOptions, made: Made): Promise<void> {
-  for (const name of PROCESSES) addService(definitionOf(name, options, made), options, made);
-  await Promise.all(made.services.map((service) => service.start()));
-}
 
 /** What `work` gives; rejects at once when `signal` is aborted. */
 async function unlessAborted<Result>(
@@ -179,6 +178,7 @@ function definitionOf(name: ProcessName, options: StackOptions, made: Made): Ser
     name,
     entry: entryOf(name),
     env: { ...environmentOf(name, settings), ...options.environment?.[name] },
+    nodeArgs: options.nodeArgs?.(name) ?? [],
     readyUrl: `${opsUrl(options.ports, name)}/readyz`,
   };
 }

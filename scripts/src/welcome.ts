@@ -1,6 +1,7 @@
 // What a person sees when the system is ready: where it is, whom to log in as, something to copy.
 import { relative } from 'node:path';
 import { DEMO_ACCOUNTS } from './seed.ts';
+import { inspectorAddress, PROCESSES, portsFrom } from './services.ts';
 import type { LocalSettings } from './settings.ts';
 import type { Stack } from './stack.ts';
 
@@ -17,7 +18,7 @@ Holdfast is ready.
   ${graphqlLabel(settings)}  ${gateway}/graphql
   REST                  ${gateway}/products   (contract: ${gateway}/openapi.json)
   subgraphs             ${(['users', 'products', 'orders'] as const).map((name) => localhost(stack.urls[name])).join('  ')}
-  health and metrics    ${localhost(stack.opsUrls.gateway)}/readyz  /metrics
+  health and metrics    ${localhost(stack.opsUrls.gateway)}/readyz  /metrics${inspectorsLine(settings)}
   database              ${databaseLine(stack, settings)}
   cache and limits      ${redisLine(settings)}
   demo accounts         ${accounts.join('\n                        ')}
@@ -36,6 +37,12 @@ const graphqlLabel = ({ passedThrough }: LocalSettings): string =>
 
 function localhost(url: string): string {
   return url.replace('127.0.0.1', 'localhost');
+}
+
+function inspectorsLine({ inspect, port }: LocalSettings): string {
+  if (!inspect) return '';
+  const ports = portsFrom(port);
+  return `\n  inspectors            ${PROCESSES.map((name) => `${name} ${inspectorAddress(ports, name)}`).join('  ')}`;
 }
 
 /** Never the password. */

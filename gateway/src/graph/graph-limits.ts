@@ -1,32 +1,36 @@
 // The limits of the graph: how much one operation may ask for. What is too much is refused before it is planned and
 // before any subgraph is asked; what would be long to validate, before it is validated.
 import type { ApolloServerOptions, ApolloServerPlugin } from '@apollo/server';
+import { count } from '@holdfast/platform/config';
 import { toPublicError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { type DocumentNode, Kind, type OperationDefinitionNode } from 'graphql';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { expandedSize } from './expanded.ts';
 import type { FieldWeights } from './field-weights.ts';
 import { type Measured, measure } from './measure.ts';
 import { type Excess, tooMuch } from './too-much.ts';
 
-const most = (fallback: number, max: number) => z.coerce.number().int().min(1).max(max).default(fallback);
-
 export const graphLimitSettings = {
-  /** Fields within fields. */
-  MAX_DEPTH: most(12, 100),
-  /** Fields under another name than their own. */
-  MAX_ALIASES: most(30, 10_000),
-  /** Fields of the operation itself. */
-  MAX_ROOT_FIELDS: most(20, 10_000),
-  /** Of the GraphQL language, in one document. More than 10,000 could make validation long. */
-  MAX_TOKENS: most(2_000, 10_000),
-  /** Fields, inline fragments and spreads of one document, each fragment counted where it is spread. */
-  MAX_SELECTIONS: most(400, 10_000),
-  /** Variables in `@skip` and `@include`. */
-  MAX_CONDITIONS: most(10, 100),
-  /** Selections that are executed: each counts its weight, times the sizes of the lists that it is in. */
-  MAX_COST: most(8_000, 10_000_000),
+  MAX_DEPTH: count('fields', 12, 1, 100).describe('How deep an operation may nest fields within fields.'),
+  MAX_ALIASES: count('fields', 30, 1, 10_000).describe(
+    'How many fields of an operation may have another name than their own.',
+  ),
+  MAX_ROOT_FIELDS: count('fields', 20, 1, 10_000).describe('How many fields the operation itself may have.'),
+  // More than 10,000 could make validation long.
+  MAX_TOKENS: count('tokens', 2_000, 1, 10_000).describe(
+    'How many names, numbers, texts and signs a document may have.',
+  ),
+  MAX_SELECTIONS: count('selections', 400, 1, 10_000).describe(
+    'How many fields, inline fragments and spreads a document may have, each fragment counted where it is spread.',
+  ),
+  MAX_CONDITIONS: count('variables', 10, 1, 100).describe(
+    'How many variables `@skip` and `@include` may use.',
+  ),
+  MAX_COST: count('selections', 8_000, 1, 10_000_000).describe(
+    'What an operation may [cost](api.md#limits-of-the-graph): each selection counts its weight, times the sizes of the ' +
+      'lists that it is in.',
+  ),
 };
 
 export type GraphLimits = Readonly<z.infer<z.ZodObject<typeof graphLimitSettings>>>;

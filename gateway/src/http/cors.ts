@@ -8,7 +8,7 @@ function isOrigin(text: string): boolean {
   return /^https?:[^*]*$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
-/** The setting CORS_ORIGINS: origins, separated by commas. None by default. */
+/** The setting CORS_ORIGINS. None by default. */
 export const corsOrigins = z
   .string()
   .default('')
@@ -21,7 +21,10 @@ export const corsOrigins = z
           message: `expected origins such as https://shop.example.com, got ${JSON.stringify(origin)}`,
         });
     return new Set(origins);
-  });
+  })
+  .describe(
+    'The web sites whose scripts may call ([CORS](api.md#browsers-cors)), as `https://shop.example.com,http://localhost:5173`.',
+  );
 
 const REQUEST_HEADERS = [
   'Authorization',

@@ -96,4 +96,8 @@ export const rateLimits = z
       else overrides.set(override.name, override);
     }
     return DEFAULT_LIMITS.map((limit) => withOverrides(limit, overrides));
-  });
+  })
+  .describe(
+    'What differs from the [table of limits](api.md#limits), as `login=20/1m,createOrder=10/30s` (windows in `ms`, `s`, `m` ' +
+      'or `h`), or `off`.',
+  );

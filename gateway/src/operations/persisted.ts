@@ -7,9 +7,17 @@ import { z } from 'zod';
 import { faultOf, idOf, type Manifest, manifestFile } from './manifest.ts';
 
 export const operationSettings = {
-  /** Whether /graphql runs whatever comes, or only what the manifest lists. */
-  OPERATIONS: z.enum(['any', 'persisted']).default('any'),
-  PERSISTED_OPERATIONS_FILE: manifestFile,
+  OPERATIONS: z
+    .enum(['any', 'persisted'])
+    .default('any')
+    .describe(
+      'Whether `/graphql` runs every valid operation, or those of PERSISTED_OPERATIONS_FILE only ' +
+        '([persisted operations](api.md#persisted-operations)).',
+    ),
+  PERSISTED_OPERATIONS_FILE: manifestFile.describe(
+    'The manifest of persisted operations, read once at the start. It is required with `OPERATIONS=persisted`, and refused ' +
+      'otherwise.',
+  ),
 };
 
 export type OperationSettings = Readonly<z.infer<z.ZodObject<typeof operationSettings>>>;

@@ -2,10 +2,12 @@
 import {
   commonSettings,
   databaseSettings,
+  keySetSettings,
   milliseconds,
   readSettings,
   serviceTokenSettings,
   subgraphCallSettings,
+  subgraphUrl,
   tokenSettings,
 } from '@holdfast/platform/config';
 import { workerSettings } from '@holdfast/platform/queue';
@@ -18,12 +20,17 @@ export const settings = {
   ...serviceTokenSettings,
   ...workerSettings,
   ...subgraphCallSettings,
-  JWKS_URL: z.url(),
-  /** The products service's GraphQL endpoint: where prices are read. */
-  PRODUCTS_URL: z.url(),
-  PRODUCTS_TIMEOUT_MS: milliseconds(3_000, 30_000),
-  /** Whether an order must carry an idempotency key. Without one, a double click is two orders. */
-  IDEMPOTENCY_KEY: z.enum(['optional', 'required']).default('optional'),
+  ...keySetSettings,
+  PRODUCTS_URL: subgraphUrl('products'),
+  PRODUCTS_TIMEOUT_MS: milliseconds(3_000, 30_000).describe(
+    'The longest that asking the products service for a price may take.',
+  ),
+  IDEMPOTENCY_KEY: z
+    .enum(['optional', 'required'])
+    .default('optional')
+    .describe(
+      '`required` refuses an order without an [idempotency key](api.md#retrying). Without a key, a double click is two orders.',
+    ),
 };
 
 export const readOrdersSettings = (env: NodeJS.ProcessEnv) => readSettings(settings, env);

@@ -1,7 +1,10 @@
 // The settings of the products service.
 import {
   commonSettings,
+  count,
   databaseSettings,
+  keySetSettings,
+  milliseconds,
   readSettings,
   serviceTokenSettings,
   tokenSettings,
@@ -17,18 +20,28 @@ export const settings = {
   ...serviceTokenSettings,
   ...workerSettings,
   ...redisSettings,
-  JWKS_URL: z.url(),
-  /** The longest that reading the catalogue may take in PostgreSQL: well below the gateway's SUBGRAPH_TIMEOUT_MS. */
-  READ_TIMEOUT_MS: z.coerce.number().int().min(100).max(10_000).default(2_000),
-  /** `on`: in Redis when REDIS_URL is given, in the process otherwise, which is right for one instance only. */
-  CACHE: z.enum(['on', 'off']).default('on'),
-  CACHE_MAX_BYTES: z.coerce.number().int().min(1_000_000).default(64_000_000),
-  /** How long a key that came with a new product or a change of stock is kept: a retry after that is a new request. */
-  IDEMPOTENCY_KEY_DAYS: z.coerce.number().int().min(1).max(3_650).default(90),
-  /** How often older keys are deleted, ms. */
-  IDEMPOTENCY_SWEEP_MS: z.coerce.number().int().min(100).max(86_400_000).default(3_600_000),
-  /** Who may write the catalogue: any signed-in account, or staff only. */
-  CATALOG_WRITERS: z.enum(['everyone', 'staff']).default('everyone'),
+  ...keySetSettings,
+  READ_TIMEOUT_MS: milliseconds(2_000, 10_000, 100).describe(
+    "The longest that a list, a search or a look-up may take in PostgreSQL. Well below the gateway's SUBGRAPH_TIMEOUT_MS.",
+  ),
+  CACHE: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe('Whether products are cached: in Redis when REDIS_URL is set, in the process otherwise.'),
+  CACHE_MAX_BYTES: z.coerce.number().int().min(1_000_000).default(64_000_000).meta({
+    unit: 'bytes',
+    description: 'How much memory the cache of a process may take, when it is not in Redis.',
+  }),
+  IDEMPOTENCY_KEY_DAYS: count('days', 90, 1, 3_650).describe(
+    'How long the key of a new product or of a change of stock is kept. A retry after that is a new request.',
+  ),
+  IDEMPOTENCY_SWEEP_MS: milliseconds(3_600_000, 86_400_000, 100).describe(
+    'How often older keys are deleted.',
+  ),
+  CATALOG_WRITERS: z
+    .enum(['everyone', 'staff'])
+    .default('everyone')
+    .describe('Who may write the catalogue: every signed-in account, or staff only.'),
 };
 
 export const readProductsSettings = (env: NodeJS.ProcessEnv) => readSettings(settings, env);

@@ -2,7 +2,9 @@
 import {
   ConfigError,
   commonSettings,
+  count,
   databaseSettings,
+  milliseconds,
   readSettings,
   serviceTokenSettings,
   tokenSettings,
@@ -11,9 +13,12 @@ import { z } from 'zod';
 import type { KeyTimes } from './domain/key-schedule.ts';
 
 const keyTimes = {
-  ACCESS_TOKEN_TTL_S: z.coerce.number().int().min(1).max(3_600).default(900),
-  /** How long a new signing key is published before it signs. */
-  KEY_LEAD_S: z.coerce.number().int().min(3).max(604_800).default(900),
+  ACCESS_TOKEN_TTL_S: count('s', 900, 1, 3_600).describe(
+    'How long an access token is valid. It cannot be withdrawn before that.',
+  ),
+  KEY_LEAD_S: count('s', 900, 3, 604_800).describe(
+    'How long a new signing key is published before it signs: at least three times KEYS_POLL_MS.',
+  ),
 };
 
 export const settings = {
@@ -22,17 +27,23 @@ export const settings = {
   ...serviceTokenSettings,
   ...databaseSettings,
   ...keyTimes,
-  /** A JSON file with a private JWK set (RFC 7517), which may change while the service runs. */
-  SIGNING_KEYS_FILE: z.string().min(1),
-  /** How often it is looked at, ms. */
-  KEYS_POLL_MS: z.coerce.number().int().min(50).max(600_000).default(5_000),
-  REFRESH_TOKEN_TTL_DAYS: z.coerce.number().int().min(1).max(365).default(30),
-  /** How often old sessions are deleted, ms. */
-  SESSION_SWEEP_MS: z.coerce.number().int().min(100).max(86_400_000).default(3_600_000),
-  /** How many passwords are hashed at once: each costs a core and 19 MiB for some 20 ms. */
-  ARGON2_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(2),
-  /** How many may wait for that; whoever comes after them is told to try again. */
-  ARGON2_QUEUE: z.coerce.number().int().min(0).max(10_000).default(100),
+  SIGNING_KEYS_FILE: z
+    .string()
+    .min(1)
+    .describe('A JSON file with a private JWK set (RFC 7517). It may change while the service runs.'),
+  KEYS_POLL_MS: milliseconds(5_000, 600_000, 50).describe('How often SIGNING_KEYS_FILE is looked at.'),
+  REFRESH_TOKEN_TTL_DAYS: count('days', 30, 1, 365).describe(
+    'How long a refresh token is valid that is not used. Each use gives a new one.',
+  ),
+  SESSION_SWEEP_MS: milliseconds(3_600_000, 86_400_000, 100).describe(
+    'How often sessions that are over are deleted.',
+  ),
+  ARGON2_CONCURRENCY: count('passwords', 2, 1, 64).describe(
+    'How many passwords are hashed at once. Each takes a core and 19 MiB for some 20 ms.',
+  ),
+  ARGON2_QUEUE: count('passwords', 100, 0, 10_000).describe(
+    'How many passwords may wait to be hashed. A request past that gets `SERVICE_UNAVAILABLE`.',
+  ),
 };
 
 export type UsersSettings = Readonly<z.infer<z.ZodObject<typeof settings>>>;

@@ -1,29 +1,18 @@
 // `npm run db:migration`, as a person types it who has just changed the Prisma schema.
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ROOT } from '@holdfast/scripts/settings';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { testServer } from '../setup/database.ts';
-
-const NOT_COPIED = new Set(['node_modules', 'generated', '.git', '.data']);
+import { copyTree, removeTree } from './tree.ts';
 
 let tree: string;
 
-/** A copy of the sources, with the packages of this tree and nothing generated. */
 beforeAll(async () => {
-  tree = await mkdtemp(join(tmpdir(), 'holdfast-tree-'));
-  await cp(ROOT, tree, { recursive: true, filter: (path) => !NOT_COPIED.has(basename(path)) });
-  const packages = join(tree, 'node_modules');
-  await mkdir(join(packages, '@holdfast'), { recursive: true });
-  for (const name of await readdir(join(ROOT, 'node_modules')))
-    if (name !== '@holdfast' && name !== '.cache')
-      await symlink(join(ROOT, 'node_modules', name), join(packages, name));
-  await symlink(join(tree, 'prisma'), join(packages, '@holdfast/database'));
+  tree = await copyTree();
 }, 60_000);
-afterAll(() => rm(tree, { recursive: true, force: true }));
+afterAll(() => removeTree(tree));
 
 it('writes the migration although other code does not fit the new schema yet, nor compiles at all', async () => {
   const schema = join(tree, 'prisma/schema/products.prisma');

@@ -1,4 +1,4 @@
-// `npm start` as a process of its own, and what runs because of it.
+// `npm start` and `npm run dev` as a process of its own, and what runs because of it.
 import { fileURLToPath } from 'node:url';
 import { spawnGuarded } from '@holdfast/scripts/guarded-process';
 import { checkPorts } from '@holdfast/scripts/port-check';
@@ -24,8 +24,12 @@ export interface Npm {
 }
 
 /** Runs `npm start` in a process group of its own, as a terminal does. It ends with the tests, should they be killed. */
-export async function startNpm(env: Record<string, string>, cwd = ROOT): Promise<Npm> {
-  const npm = spawnGuarded('npm', ['start'], {
+export async function startNpm(
+  env: Record<string, string>,
+  cwd = ROOT,
+  args: readonly string[] = ['start'],
+): Promise<Npm> {
+  const npm = spawnGuarded('npm', args, {
     cwd,
     env: { ...process.env, DATABASE_URL: '', REDIS_URL: '', ...env },
   });
@@ -50,7 +54,8 @@ export async function startNpm(env: Record<string, string>, cwd = ROOT): Promise
     async says(text, withinMs = 60_000) {
       const isOver = async () => hasEnded || output.includes(text);
       await eventually(isOver, (is) => is, withinMs);
-      if (!output.includes(text)) throw new Error(`npm start ended and did not say "${text}":\n${output}`);
+      if (!output.includes(text))
+        throw new Error(`npm ${args.join(' ')} ended and did not say "${text}":\n${output}`);
     },
   };
 }

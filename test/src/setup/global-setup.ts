@@ -7,26 +7,29 @@ import { databaseUrl } from '@holdfast/database';
 import { migrate } from '@holdfast/database/migrate';
 import { announceTestServer } from '@holdfast/database/testing';
 import { startPostgres } from '@holdfast/scripts/postgres';
-import pg from 'pg';
-import { keepServer, sweepAbandonedServers } from './server.ts';
-
-const TEMPLATE = 'holdfast_template';
+import { administer, keepServer, sweepAbandonedServers } from './server.ts';
 
 export default async function globalSetup(): Promise<void> {
+  const adminUrl = await openServer();
+  const template = `holdfast_template_${process.pid}`;
+  await administer(adminUrl, `CREATE DATABASE ${template} TEMPLATE template0`);
+  const password = () => randomBytes(18).toString('base64url');
+  const rolePasswords = { users: password(), products: password(), orders: password() };
+  await migrate({ adminUrl: databaseUrl(adminUrl, template), rolePasswords, log: () => undefined });
+  announceTestServer({ adminUrl, template, rolePasswords });
+}
+
+/** The administrator's URL of the server of DATABASE_URL, or else of an embedded one. */
+async function openServer(): Promise<string> {
+  const { DATABASE_URL: given } = process.env;
+  // It is for the tests' databases. What a test starts gets a URL from the test.
+  delete process.env['DATABASE_URL'];
+  if (given) return given;
   await sweepAbandonedServers();
   const dataDir = join(tmpdir(), `holdfast-test-${process.pid}`);
   await mkdir(dataDir, { mode: 0o755 });
   // Tests that crash a server start one of their own, a durable one.
   const server = await startPostgres({ dataDir, durable: false });
   keepServer({ server, dataDir });
-
-  const client = new pg.Client(server.adminUrl);
-  await client.connect();
-  await client.query(`CREATE DATABASE ${TEMPLATE} TEMPLATE template0`);
-  await client.end();
-
-  const password = () => randomBytes(18).toString('base64url');
-  const rolePasswords = { users: password(), products: password(), orders: password() };
-  await migrate({ adminUrl: databaseUrl(server.adminUrl, TEMPLATE), rolePasswords, log: () => undefined });
-  announceTestServer({ adminUrl: server.adminUrl, template: TEMPLATE, rolePasswords });
+  return server.adminUrl;
 }

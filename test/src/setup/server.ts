@@ -1,5 +1,7 @@
 // The server between global set-up and tear-down, and those of earlier runs that were killed.
+import { testServer } from '@holdfast/database/testing';
 import { type EmbeddedPostgres, removePostgres } from '@holdfast/scripts/postgres';
+import pg from 'pg';
 import { abandonedFolders } from '../support/abandoned.ts';
 
 type KeptServer = { server: EmbeddedPostgres; dataDir: string };
@@ -10,11 +12,26 @@ export function keepServer(server: KeptServer): void {
   kept = server;
 }
 
+/** Stops the server; one that was there before loses what the run has added to it. */
 export async function releaseServer(): Promise<void> {
-  if (kept === undefined) return;
+  if (kept === undefined) {
+    const { adminUrl, template } = testServer();
+    return administer(adminUrl, `DROP DATABASE ${template}`);
+  }
   await kept.server.stop();
   await removePostgres(kept.dataDir);
   kept = undefined;
+}
+
+/** Runs a statement as the administrator. */
+export async function administer(adminUrl: string, statement: string): Promise<void> {
+  const client = new pg.Client(adminUrl);
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
 }
 
 /** Removes the servers and data of test runs whose process is gone. */

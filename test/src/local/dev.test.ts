@@ -1,0 +1,167 @@
+// `npm run dev`, as a person uses it who changes the sources while it runs.
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { removePostgres } from '@holdfast/scripts/postgres';
+import { PROCESSES, portsFrom } from '@holdfast/scripts/services';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { eventually } from '../support/client.ts';
+import { freeBasePort, type Npm, startNpm } from './npm.ts';
+import { copyTree, removeTree } from './tree.ts';
+
+const STEP_MS = 60_000;
+
+let tree: string;
+let dataDir: string;
+let port: number;
+let npm: Npm;
+
+const readyEvent = z.object({
+  msg: z.string().endsWith(' is ready'),
+  process: z.string(),
+  afterMs: z.number(),
+});
+type Ready = z.infer<typeof readyEvent>;
+
+beforeAll(async () => {
+  tree = await copyTree();
+  dataDir = await mkdtemp(join(tmpdir(), 'holdfast-dev-'));
+  port = await freeBasePort();
+  npm = await startNpm({ DATA_DIR: dataDir, PORT: String(port) }, tree, ['run', 'dev', '--', '--inspect']);
+  await npm.says('"msg":"ready"', 120_000);
+}, 180_000);
+afterAll(async () => {
+  npm?.end();
+  await npm?.ended;
+  await removePostgres(join(dataDir, 'postgres'));
+  await rm(dataDir, { recursive: true });
+  await removeTree(tree);
+}, 60_000);
+
+/** Of the services that became ready, in that order, out of what was written since `from`. */
+const readyIn = (output: string): Ready[] =>
+  output.split('\n').flatMap((line) => {
+    if (!line.startsWith('{"level":"info"') || !line.includes(' is ready"')) return [];
+    return [readyEvent.parse(JSON.parse(line))];
+  });
+const namesOf = (events: readonly Ready[]) => events.map(({ process }) => process).sort();
+
+/** Of the services that a save restarts. */
+const restartsIn = (output: string): string[] =>
+  [...output.matchAll(/ changed: (.*?) is restarted"/g)]
+    .flatMap(([, names = '']) => names.split(', '))
+    .sort();
+
+/** Writes a file, and waits until what it restarts is ready: which services, and how long it took. */
+async function save(path: string, text: string, write: typeof writeFile = writeFile) {
+  const before = npm.output().length;
+  const saved = performance.now();
+  await write(join(tree, path), text);
+  const output = await eventually(
+    async () => npm.output().slice(before),
+    (said) => restartsIn(said).length > 0 && namesOf(readyIn(said)).length >= restartsIn(said).length,
+    STEP_MS,
+  );
+  return { names: restartsIn(output), tookMs: performance.now() - saved, output };
+}
+
+/** As many editors save: another file takes the place of the old one. */
+const replace: typeof writeFile = async (path, text) => {
+  await writeFile(`${path}.tmp`, text);
+  await rename(`${path}.tmp`, String(path));
+};
+
+const textOf = (path: string) => readFile(join(tree, path), 'utf8');
+
+async function query(document: string): Promise<unknown> {
+  const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: document }),
+  });
+  return JSON.parse(await response.text());
+}
+
+it('restarts the service alone whose source is saved, in the time of a start, however often', async () => {
+  const starts = readyIn(npm.output());
+  expect(namesOf(starts)).toEqual([...PROCESSES].sort());
+  const [path, text] = ['subgraphs/users/src/server.ts', await textOf('subgraphs/users/src/server.ts')];
+  for (const write of [writeFile, replace, replace, writeFile]) {
+    const { names, tookMs } = await save(path, `${text}// ${write.name}\n`, write);
+    expect(names).toEqual(['users']);
+    // The four started together, so each of them took longer than one alone.
+    expect(tookMs).toBeLessThan(Math.max(...starts.map(({ afterMs }) => afterMs)));
+  }
+}, 120_000);
+
+it('restarts every service that imports a shared file, and no other', async () => {
+  const queue = 'platform/src/queue.ts';
+  const { names } = await save(queue, `${await textOf(queue)}// changed\n`);
+  expect(names).toEqual(['orders', 'products']);
+  const http = 'platform/src/http.ts';
+  expect((await save(http, `${await textOf(http)}// changed\n`)).names).toEqual([...PROCESSES].sort());
+}, 120_000);
+
+it('shows why a service does not start, and starts it when the next file is saved', async () => {
+  const path = 'subgraphs/products/src/server.ts';
+  const text = await textOf(path);
+  const before = npm.output().length;
+  await writeFile(join(tree, path), `${text}export const broken = ;\n`);
+  const said = () => npm.output().slice(before);
+  await eventually(
+    async () => said(),
+    (output) => output.includes('the next save starts it again'),
+    STEP_MS,
+  );
+  expect(said()).toMatch(/products ended before it was ready: SyntaxError/);
+  expect((await save(path, text)).names).toEqual(['products']);
+}, 120_000);
+
+it('composes the supergraph when a schema changes, before it restarts that service', async () => {
+  const path = 'subgraphs/products/schema.graphql';
+  const text = await textOf(path);
+  const { names, output } = await save(path, text.replace(/^type Query \{\n/m, '$&  fixture: Int\n'));
+  expect(names).toEqual(['products']);
+  expect(output).toMatch(/generating resolver types: .*composing the supergraph: .*products is ready/s);
+  expect(await textOf('gateway/supergraph.graphql')).toContain('fixture: Int @join__field(graph: PRODUCTS)');
+  await eventually(
+    () => query('{ fixture }'),
+    (reply) => JSON.stringify(reply) === '{"data":{"fixture":null}}',
+    STEP_MS,
+  );
+}, 120_000);
+
+it('says what is wrong with a schema, and goes on when it is mended', async () => {
+  const path = 'subgraphs/orders/schema.graphql';
+  const text = await textOf(path);
+  const before = npm.output().length;
+  await writeFile(join(tree, path), `${text}type Broken {\n`);
+  await eventually(
+    async () => npm.output().slice(before),
+    (output) => output.includes('nothing is restarted until the schema is mended'),
+    STEP_MS,
+  );
+  expect((await save(path, text)).names).toEqual(['orders']);
+}, 120_000);
+
+it('generates the client when the Prisma schema changes, and restarts those that use it', async () => {
+  const path = 'prisma/schema/products.prisma';
+  const { names } = await save(
+    path,
+    `${await textOf(path)}\nmodel Fixture {\n  id Int @id\n\n  @@schema("products")\n}\n`,
+  );
+  expect(names).toEqual(['orders', 'users']);
+  expect(await textOf('prisma/src/generated/client.ts')).toContain('Fixture');
+}, 120_000);
+
+it('opens an inspector for each service, 200 above its port', async () => {
+  const ports = portsFrom(port);
+  for (const name of PROCESSES) {
+    const [target] = JSON.parse(
+      await (await fetch(`http://127.0.0.1:${ports[name].http + 200}/json/list`)).text(),
+    );
+    expect(target.url).toMatch(new RegExp(`${name}/src/main\\.ts$`));
+  }
+  expect(npm.output()).toContain(`gateway 127.0.0.1:${port + 200}`);
+});

@@ -1,0 +1,33 @@
+// A copy of the sources, for tests that change some: with the packages of this tree, and nothing that is generated.
+import { cp, mkdir, mkdtemp, readdir, readlink, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { ROOT } from '@holdfast/scripts/settings';
+
+const NOT_COPIED = new Set(['node_modules', 'generated', '.git', '.data']);
+
+/** The folder of a new copy. */
+export async function copyTree(): Promise<string> {
+  const tree = await mkdtemp(join(tmpdir(), 'holdfast-tree-'));
+  await cp(ROOT, tree, { recursive: true, filter: (path) => !NOT_COPIED.has(basename(path)) });
+  const packages = join(tree, 'node_modules');
+  await mkdir(join(packages, '@holdfast'), { recursive: true });
+  for (const name of await readdir(join(ROOT, 'node_modules')))
+    if (name !== '@holdfast' && name !== '.cache')
+      await symlink(join(ROOT, 'node_modules', name), join(packages, name));
+  await linkWorkspaces(tree);
+  return tree;
+}
+
+/** The copy's own packages, and what npm installed for one of them only. */
+async function linkWorkspaces(tree: string): Promise<void> {
+  const links = 'node_modules/@holdfast';
+  for (const name of await readdir(join(ROOT, links))) {
+    await symlink(await readlink(join(ROOT, links, name)), join(tree, links, name));
+    const own = join(links, name, 'node_modules');
+    if ((await readdir(join(ROOT, own)).catch(() => [])).length > 0)
+      await symlink(join(ROOT, own), join(tree, own));
+  }
+}
+
+export const removeTree = (tree: string) => rm(tree, { recursive: true, force: true });
