@@ -168,8 +168,9 @@ export class Load {
     const placed = await this.#insist('order', () => this.#send('POST', '/orders', [201, 202], order));
     if (!placed) return;
     this.placed += 1;
-    this.told.add(String(placed.body.id));
-    const read = () => this.#send('GET', `/orders/${placed.body.id}`, [200], { account });
+    const orderId = String(placed.body.id);
+    this.told.add(orderId);
+    const read = () => this.#send('GET', `/orders/${orderId}`, [200], { account });
     const seen = await this.#insist('read an order', read);
     if (turn % 3 !== 0 || seen?.body.status !== 'CONFIRMED') return;
     const cancel = ({ body: { id, version } }: Answer) =>
@@ -179,7 +180,7 @@ export class Load {
       const now = await read();
       return now.body.status === 'CANCELLED' ? now : cancel(now);
     };
-    if (await this.#insist('cancel', () => cancel(seen), again)) this.cancelled.add(String(placed.body.id));
+    if (await this.#insist('cancel', () => cancel(seen), again)) this.cancelled.add(orderId);
   }
 
   /** A compare-and-swap that nobody competes with: it must succeed, and once. */
