@@ -15,10 +15,16 @@ export interface InvalidInput {
   readonly errors: FieldError[];
 }
 
-export function invalidInput(errors: FieldError[]): InvalidInput {
-  const fields = errors.map(({ field }) => field).join(', ');
-  return { __typename: 'InvalidInput', code: 'INVALID_INPUT', message: `Please mend: ${fields}.`, errors };
-}
+/** Says which fields are wrong; their errors say what is. */
+export const fieldsMessage = (errors: readonly FieldError[]): string =>
+  `Please mend: ${errors.map(({ field }) => field).join(', ')}.`;
+
+export const invalidInput = (errors: FieldError[]): InvalidInput => ({
+  __typename: 'InvalidInput',
+  code: 'INVALID_INPUT',
+  message: fieldsMessage(errors),
+  errors,
+});
 
 export type Checked<Value> =
   | { readonly ok: true; readonly value: Value }

@@ -1,7 +1,7 @@
 // From what was thrown to the problem that the caller is told. What nobody foresaw is masked.
 import { AppError } from '@holdfast/platform/errors';
 import { HttpFault, MalformedBody } from '@holdfast/platform/http';
-import type { FieldError } from '@holdfast/platform/validation';
+import { type FieldError, fieldsMessage } from '@holdfast/platform/validation';
 import type { GraphQLFormattedError } from 'graphql';
 import { isProblemCode, type Problem, type ProblemCode, problem } from './problem.ts';
 
@@ -32,9 +32,7 @@ export function restName(graphqlName: string): string {
 }
 
 const invalid = (errors: readonly FieldError[]): Problem =>
-  problem('INVALID_INPUT', `Please mend: ${errors.map(({ field }) => field).join(', ')}.`, {
-    errors: [...errors],
-  });
+  problem('INVALID_INPUT', fieldsMessage(errors), { errors: [...errors] });
 
 /** Input that breaks a rule of a subgraph, field by field, in REST's names. */
 export const invalidInput = (errors: readonly FieldError[]): Problem =>

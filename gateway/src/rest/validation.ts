@@ -1,13 +1,12 @@
 // Checks what came against the route's own schemas; each broken rule is said in the words of the published schema.
 import { AppError } from '@holdfast/platform/errors';
-import { came, type FieldError } from '@holdfast/platform/validation';
+import { came, type FieldError, fieldsMessage } from '@holdfast/platform/validation';
 import type { z } from 'zod';
 import { type JsonSchema, requestSchema } from './json-schema.ts';
 
 /** Says to the caller which fields to mend. */
 export function invalidFields(errors: readonly FieldError[]): AppError {
-  const fields = errors.map(({ field }) => field).join(', ');
-  return new AppError('BAD_USER_INPUT', `Please mend: ${fields}.`, { details: { errors } });
+  return new AppError('BAD_USER_INPUT', fieldsMessage(errors), { details: { errors } });
 }
 
 /** How messages name what is read. */

@@ -9,7 +9,7 @@ import {
   requestHash,
 } from '@holdfast/platform/idempotency';
 import { parseId } from '@holdfast/platform/ids';
-import { allHandled, check, type InvalidInput } from '@holdfast/platform/validation';
+import { allHandled, check, type InvalidInput, invalidInput } from '@holdfast/platform/validation';
 import type { Idempotency } from '../data/idempotency-keys.ts';
 import type { Product } from '../data/product-row.ts';
 import type { ProductTable } from '../data/products.ts';
@@ -230,10 +230,5 @@ function withoutKept(
 
 function tooMuch(stock: number, delta: number): InvalidInput {
   const message = `expected a stock of at most ${MAX_STOCK}, got ${stock} + ${delta}`;
-  return {
-    __typename: 'InvalidInput',
-    code: 'INVALID_INPUT',
-    message: 'Please mend: delta.',
-    errors: [{ field: 'delta', message }],
-  };
+  return invalidInput([{ field: 'delta', message }]);
 }
