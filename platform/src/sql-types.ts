@@ -51,11 +51,8 @@ export const textOf = <Value extends string>(): TypeOf<Value> => named<Value>(..
 export const numeric = named<string>('numeric');
 export const timestamptz = named<Date>('timestamp with time zone');
 export const bytea = named<Buffer, Uint8Array>('bytea');
-export const uuid = named<string>('uuid');
 export const boolean = named<boolean>('boolean');
 export const doublePrecision = named<number>('double precision');
-/** A parameter is JSON text, because pg would make an array of PostgreSQL of an array. */
-export const jsonb = named<unknown, string>('jsonb');
 /** What a function returns that returns nothing, such as pg_notify. */
 export const nothing: TypeOf<unknown, never> = { names: ['void'], isNullable: true };
 

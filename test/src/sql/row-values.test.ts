@@ -10,13 +10,11 @@ import {
   doublePrecision,
   enumeration,
   integer,
-  jsonb,
   nullable,
   numeric,
   statement,
   text,
   timestamptz,
-  uuid,
 } from '@holdfast/platform/sql';
 import { faultsOf } from '@holdfast/platform/testing-sql';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
@@ -42,7 +40,6 @@ const TYPES = {
   price: nullable(numeric),
   at: nullable(timestamptz),
   hash: nullable(bytea),
-  uid: nullable(uuid),
   really: nullable(boolean),
   share: nullable(doublePrecision),
   size: nullable(enumeration('size', { SMALL: 'SMALL', LARGE: 'LARGE' })),
@@ -52,7 +49,6 @@ const TYPES = {
   prices: nullable(arrayOf(numeric)),
   times: nullable(arrayOf(timestamptz)),
   hashes: nullable(arrayOf(bytea)),
-  uids: nullable(arrayOf(uuid)),
   truths: nullable(arrayOf(boolean)),
   shares: nullable(arrayOf(doublePrecision)),
 };
@@ -67,13 +63,6 @@ const echo = statement({
   row: TYPES,
 });
 
-const readJson = statement({
-  name: 'read_json',
-  text: 'SELECT $json::jsonb AS json',
-  parameters: { json: jsonb },
-  row: { json: nullable(jsonb) },
-});
-
 const VALUES: ArgumentsOf<typeof TYPES> = {
   stock: -1,
   id: Number.MAX_SAFE_INTEGER,
@@ -81,7 +70,6 @@ const VALUES: ArgumentsOf<typeof TYPES> = {
   price: '99999999999999999999.10',
   at: new Date('2027-01-02T03:04:05.678Z'),
   hash: Buffer.from([0, 255]),
-  uid: '01890000-0000-7000-8000-000000000000',
   really: false,
   share: 0.1,
   size: 'LARGE',
@@ -91,7 +79,6 @@ const VALUES: ArgumentsOf<typeof TYPES> = {
   prices: ['99999999999999999999.10', '0.00'],
   times: [new Date('2027-01-02T03:04:05.678Z')],
   hashes: [Buffer.from([0, 255])],
-  uids: ['01890000-0000-7000-8000-000000000000'],
   truths: [true, false],
   shares: [0.1, 1e300],
 };
@@ -103,7 +90,6 @@ const NULLS: ArgumentsOf<typeof TYPES> = {
   price: null,
   at: null,
   hash: null,
-  uid: null,
   really: null,
   share: null,
   size: null,
@@ -113,7 +99,6 @@ const NULLS: ArgumentsOf<typeof TYPES> = {
   prices: null,
   times: null,
   hashes: null,
-  uids: null,
   truths: null,
   shares: null,
 };
@@ -125,11 +110,6 @@ it('is declared as PostgreSQL has it', async () => {
 it('is every value as it was given, or null', async () => {
   expect(await echo(pool, VALUES)).toStrictEqual([VALUES]);
   expect(await echo(pool, NULLS)).toStrictEqual([NULLS]);
-});
-
-it('is JSON as a value, given as text', async () => {
-  for (const value of [[1, [null]], 'text', { a: { b: true } }])
-    expect(await readJson(pool, { json: JSON.stringify(value) })).toStrictEqual([{ json: value }]);
 });
 
 it('is not a number that lost its last digits', async () => {
