@@ -64,7 +64,7 @@ const instanceOver = (store: CacheStore): ProductTable =>
     lateReads(),
   );
 
-/** What is known of products by anybody: a look-up that begins later must find them. */
+/** The products that a reader was told of: a look-up that begins later must find them. */
 class Witness {
   readonly #known = new Set<number>();
   readonly #missed = new Set<number>();
@@ -129,7 +129,7 @@ const places: [name: string, instances: number, create: () => CacheStore][] = [
 ];
 
 describe.each(places)('with the cache %s', (_, count, create) => {
-  it('a product that was looked for before it existed is found as soon as anybody knows it', async () => {
+  it('a product that was looked for before it existed is found as soon as one caller was told of it', async () => {
     const store = create();
     const instances = Array.from({ length: count }, () => instanceOver(store));
     const tableOf = (index: number): ProductTable => instances[index % count] ?? instanceOver(store);

@@ -1,4 +1,4 @@
-// The statements by which an order is placed and changes its status: once, whatever is repeated.
+// The statements by which an order is placed and changes its status. Each takes effect once, however often it is repeated.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
