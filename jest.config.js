@@ -1,4 +1,6 @@
 // Jest runs the sources: ES modules of which the types are stripped, as Node does it.
+import { availableParallelism } from 'node:os';
+
 export default {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
@@ -7,7 +9,7 @@ export default {
   globalSetup: '<rootDir>/test/src/setup/global-setup.ts',
   globalTeardown: '<rootDir>/test/src/setup/global-teardown.ts',
   testSequencer: '<rootDir>/scripts/long-tests-first.mjs',
-  // Tests mostly wait for PostgreSQL and for each other's locks.
-  maxWorkers: '100%',
+  // Tests wait for PostgreSQL, for locks and for timeouts: with one more than there are processors, less of those idles.
+  maxWorkers: availableParallelism() + 1,
   testTimeout: 30_000,
 };
