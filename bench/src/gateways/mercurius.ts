@@ -1,0 +1,24 @@
+// A program: mercurius as a federation gateway, as fast as its documentation lets it be: queries compiled when they come for
+// the second time, keep-alive connections enough for the load, no log.
+import mercuriusGateway from '@mercuriusjs/gateway';
+import Fastify from 'fastify';
+import { announce, argument } from '../program.ts';
+import { federation1SchemaOf, SUBGRAPHS, subgraphUrl } from '../stubs/schemas.ts';
+import { portOf } from './http.ts';
+
+const stubs = argument(0);
+const services = await Promise.all(
+  SUBGRAPHS.map(async (name) => ({
+    name,
+    url: subgraphUrl(stubs, name),
+    schema: await federation1SchemaOf(name),
+    mandatory: true,
+    connections: 100,
+    keepAliveMaxTimeout: 300_000,
+  })),
+);
+
+const app = Fastify();
+await app.register(mercuriusGateway, { gateway: { services }, jit: 1 });
+await app.listen({ port: 0, host: '127.0.0.1' });
+announce(portOf(app.server));
