@@ -1,5 +1,6 @@
 // A program: mercurius as a federation gateway, as fast as its documentation lets it be: queries compiled when they come for
 // the second time, keep-alive connections enough for the load, no log.
+import './mercurius-hooks.ts';
 import mercuriusGateway from '@mercuriusjs/gateway';
 import Fastify from 'fastify';
 import { announce, argument } from '../program.ts';
@@ -19,6 +20,6 @@ const services = await Promise.all(
 );
 
 const app = Fastify();
-await app.register(mercuriusGateway, { gateway: { services }, jit: 1 });
+await app.register(mercuriusGateway.default, { gateway: { services }, jit: 1 });
 await app.listen({ port: 0, host: '127.0.0.1' });
 announce(portOf(app.server));

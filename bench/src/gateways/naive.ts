@@ -1,8 +1,9 @@
 // A program: @apollo/gateway as its documentation shows it, and nothing else.
+
+import { readFile } from 'node:fs/promises';
 import { ApolloGateway } from '@apollo/gateway';
 import { ApolloServer } from '@apollo/server';
 import { startStandaloneServer } from '@apollo/server/standalone';
-import { readFile } from 'node:fs/promises';
 import { announce, argument } from '../program.ts';
 
 const gateway = new ApolloGateway({ supergraphSdl: await readFile(argument(0), 'utf8') });

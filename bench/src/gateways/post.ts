@@ -17,7 +17,8 @@ export function post(pool: Pool, path: string, body: string): Promise<string> {
         onResponseData: (_, chunk) => {
           chunks.push(chunk);
         },
-        onResponseEnd: () => resolve((chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))?.toString() ?? ''),
+        onResponseEnd: () =>
+          resolve((chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))?.toString() ?? ''),
         onResponseError: (_, error) => reject(error),
       },
     );

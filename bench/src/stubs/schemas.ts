@@ -26,13 +26,18 @@ export async function supergraphOver(stubs: string): Promise<string> {
 
 const ROOT_TYPES = ['Query', 'Mutation'];
 /** The entities, by the subgraph that has most of their fields; federation 1 has one owner for each. */
-const OWNERS: Readonly<Record<string, SubgraphName>> = { User: 'users', Product: 'products', Order: 'orders' };
+const OWNERS: Readonly<Record<string, SubgraphName>> = {
+  User: 'users',
+  Product: 'products',
+  Order: 'orders',
+};
 
 /** The SDL of a subgraph in federation 1: `extend type` and `@external` for what others own, and only `@key` of the directives. */
 export async function federation1SchemaOf(name: SubgraphName): Promise<string> {
   const document = visit(parse(await schemaOf(name)), {
     SchemaExtension: () => null,
-    Directive: (node) => (node.name.value === 'key' ? { ...node, arguments: node.arguments?.slice(0, 1) } : null),
+    Directive: (node) =>
+      node.name.value === 'key' ? { ...node, arguments: node.arguments?.slice(0, 1) } : null,
     ObjectTypeDefinition: {
       leave: (node) => {
         const owner = OWNERS[node.name.value];

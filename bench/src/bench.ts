@@ -1,0 +1,36 @@
+// Runs the cases that were asked for, one after the other.
+import { gatewayComparisons, restComparisons } from './cases.ts';
+import { compare } from './compare.ts';
+import type { ComparisonFigures, Figures } from './figures.ts';
+import { describeMachine } from './machine.ts';
+import { measureMemory } from './memory.ts';
+import type { BenchOptions } from './options.ts';
+import { measureReady } from './ready.ts';
+import { startBenchSystem } from './system.ts';
+
+export async function runBench(
+  options: Pick<BenchOptions, 'cases' | 'gateways' | 'rounds' | 'requests' | 'profileFolder'>,
+  onProgress: (line: string) => void,
+): Promise<Figures> {
+  const { cases, gateways, rounds, requests, profileFolder } = options;
+  const machine = await describeMachine();
+  const system = await startBenchSystem(profileFolder);
+  try {
+    const compareAll = async (comparisons: ReturnType<typeof gatewayComparisons>) => {
+      const figures: ComparisonFigures[] = [];
+      for (const comparison of comparisons)
+        figures.push(await compare(system, comparison, { rounds, requests, onProgress }));
+      return figures;
+    };
+    return {
+      machine,
+      rounds,
+      gateways: await compareAll(gatewayComparisons(cases, gateways)),
+      rest: await compareAll(cases.includes('rest') ? restComparisons() : []),
+      ...(cases.includes('memory') && { memory: await measureMemory(system, requests) }),
+      ...(cases.includes('ready') && { ready: await measureReady(system, rounds) }),
+    };
+  } finally {
+    await system.stop();
+  }
+}

@@ -1,0 +1,71 @@
+// What a run of the benchmark found: the shape of its JSON.
+
+/** Of all rounds. */
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface Row {
+  readonly name: string;
+  readonly gateway: string;
+  /** CPU of the gateway process per request, ms. */
+  readonly cpuMs: Spread;
+  /** To the first row of the same round. */
+  readonly ratio: Spread;
+  /** Requests a second, load generator and stubs on the same machine. */
+  readonly perSecond: Spread;
+}
+
+export interface ComparisonFigures {
+  readonly name: string;
+  readonly title: string;
+  readonly rows: readonly Row[];
+}
+
+export interface MemoryFigures {
+  readonly requests: number;
+  readonly texts: number;
+  /** Resident memory of the gateway, after each text came once and at the end, bytes. */
+  readonly firstBytes: number;
+  readonly lastBytes: number;
+}
+
+/** From the start of the process to the first 200 of `/readyz`, ms. */
+export interface ReadyFigures {
+  readonly plain: Spread;
+  readonly withCompileCache: Spread;
+}
+
+export interface Machine {
+  readonly node: string;
+  readonly processor: string;
+  readonly processors: number;
+  readonly commit: string;
+  readonly date: string;
+  /** Over the last minute before the run: what else the machine did. */
+  readonly load: number;
+}
+
+export interface Figures {
+  readonly machine: Machine;
+  readonly rounds: number;
+  readonly gateways: readonly ComparisonFigures[];
+  readonly rest: readonly ComparisonFigures[];
+  readonly memory?: MemoryFigures;
+  readonly ready?: ReadyFigures;
+}
+
+/** @throws when there are no values */
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (index: number): number => {
+    const value = sorted[index];
+    if (value === undefined) throw new Error('there is nothing to take a median of');
+    return value;
+  };
+  const middle = Math.floor(sorted.length / 2);
+  const median = sorted.length % 2 === 1 ? at(middle) : (at(middle - 1) + at(middle)) / 2;
+  return { median, min: at(0), max: at(sorted.length - 1) };
+}

@@ -1,0 +1,37 @@
+// The benchmark's end of the load generator.
+import { once } from 'node:events';
+import { forkProgram, programOf } from '../child.ts';
+import type { BenchRequest } from '../requests.ts';
+import type { BurstResult, LoadMessage } from './messages.ts';
+
+export interface Generator {
+  aim(url: string, requests: readonly BenchRequest[], token: string): void;
+  /** Sends until so many were answered or so much time has passed. @throws when a reply was not good */
+  fire(requests: number, maxMs: number): Promise<BurstResult>;
+  stop(): Promise<void>;
+}
+
+export function startGenerator(): Generator {
+  const child = forkProgram('load/main.ts');
+  const { stop } = programOf(child, '');
+  const gone = once(child, 'exit').then(([code]): never => {
+    throw new Error(`the load generator ended with ${code}`);
+  });
+  gone.catch(() => undefined);
+  let url = '';
+  const tell = (message: LoadMessage) => child.send(message);
+  return {
+    aim: (target, requests, token) => {
+      url = target;
+      tell({ kind: 'aim', url, requests, token });
+    },
+    fire: async (requests, maxMs) => {
+      const told: Promise<BurstResult> = once(child, 'message').then(([result]) => result);
+      tell({ kind: 'fire', requests, maxMs });
+      const result = await Promise.race([told, gone]);
+      if (result.fault !== undefined) throw new Error(`${url} does not answer as it should: ${result.fault}`);
+      return result;
+    },
+    stop,
+  };
+}
