@@ -36,14 +36,21 @@ export async function checkAnswers(system: BenchSystem, contenders: readonly Con
   const isRest = contenders.some(({ requests }) => requests[0]?.method === 'GET');
   const wanted = isRest ? first?.map(asRest) : first;
   others.forEach((answers, index) => {
-    answers.forEach((answer, request) => {
-      if (!isDeepStrictEqual(answer, wanted?.[request]))
-        throw new Error(
-          `${contenders[index + 1]?.name} answers ${JSON.stringify(answer)}, ` +
-            `${contenders[0]?.name} ${JSON.stringify(wanted?.[request])}`,
-        );
-    });
+    checkSame(contenders[0]?.name, wanted ?? [], contenders[index + 1]?.name, answers);
   });
+}
+
+/** @throws when two contenders' answers to the same requests differ */
+export function checkSame(
+  first: string | undefined,
+  wanted: readonly unknown[],
+  other: string | undefined,
+  answers: readonly unknown[],
+): void {
+  const differing = wanted.findIndex((answer, request) => !isDeepStrictEqual(answer, answers[request]));
+  if (differing === -1) return;
+  const shown = (answer: unknown) => JSON.stringify(answer);
+  throw new Error(`${other} answers ${shown(answers[differing])}, ${first} ${shown(wanted[differing])}`);
 }
 
 async function answersOf(system: BenchSystem, { gateway, requests }: Contender): Promise<unknown[]> {

@@ -15,7 +15,7 @@ export interface BenchOptions {
   readonly profileFolder: string | undefined;
 }
 
-export const DEFAULT_ROUNDS = 5;
+export const DEFAULT_ROUNDS = 11;
 
 export const USAGE = `npm run bench -- [options]
   --case NAMES       of ${CASE_NAMES.join(', ')}, with commas between; default: all

@@ -32,7 +32,15 @@ describe('what npm test asks for', () => {
 });
 
 /** Where tests are, and what they import of each other. */
-const FOLDERS = ['platform/src', 'prisma/src', 'gateway/src', 'subgraphs', 'scripts/src', 'test/src'];
+const FOLDERS = [
+  'platform/src',
+  'prisma/src',
+  'gateway/src',
+  'subgraphs',
+  'scripts/src',
+  'test/src',
+  'bench/src',
+];
 
 async function sourcesOfTests(): Promise<string[]> {
   const sources = await Promise.all(

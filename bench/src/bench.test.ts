@@ -1,0 +1,153 @@
+// That the benchmark works, whatever the speeds: every gateway starts and answers the same, and every figure comes out.
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { ROOT } from '@holdfast/scripts/root';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { checkSame } from './answers.ts';
+import { CASE_NAMES } from './cases.ts';
+import { spreadOf } from './figures.ts';
+import { readOptions } from './options.ts';
+import { differentTexts, lookups, pages, restPages, restProducts, threes } from './requests.ts';
+import { GATEWAYS } from './system.ts';
+
+/** All gateways and stubs start within it, on a machine that does other things as well. */
+const RUN_MS = 180_000;
+
+const spread = z.strictObject({ median: z.number(), min: z.number(), max: z.number() });
+const comparison = z.object({
+  name: z.string(),
+  title: z.string(),
+  rows: z.array(
+    z.strictObject({
+      name: z.string(),
+      gateway: z.string(),
+      cpuMs: spread,
+      ratio: spread,
+      perSecond: spread.refine(({ min }) => min > 0),
+    }),
+  ),
+});
+const figuresOfAllCases = z.strictObject({
+  machine: z.strictObject({
+    node: z.literal(process.versions.node),
+    processor: z.string(),
+    processors: z.number(),
+    commit: z.string(),
+    date: z.iso.date(),
+    load: z.number(),
+  }),
+  rounds: z.literal(1),
+  gateways: z.array(comparison),
+  rest: z.array(comparison),
+  memory: z.strictObject({
+    requests: z.literal(80),
+    texts: z.literal(20),
+    firstBytes: z.number().positive(),
+    lastBytes: z.number().positive(),
+  }),
+  ready: z.strictObject({ plain: spread, withCompileCache: spread }),
+});
+
+describe('npm run bench', () => {
+  let folder: string;
+  let printed: string;
+  let figures: z.infer<typeof figuresOfAllCases>;
+  let chart: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-test-'));
+    const file = (name: string) => join(folder, name);
+    const args = ['--rounds', '1', '--requests', '80', '--json', file('json'), '--svg', file('svg')];
+    const { stdout } = await promisify(execFile)(process.execPath, ['bench/src/main.ts', ...args], {
+      cwd: ROOT,
+    });
+    printed = stdout;
+    figures = figuresOfAllCases.parse(JSON.parse(await readFile(file('json'), 'utf8')));
+    chart = await readFile(file('svg'), 'utf8');
+  }, RUN_MS);
+
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('measures every gateway in each case that it can answer, the naive one first', () => {
+    const measured = figures.gateways.map(({ name, rows }) => [name, rows.map(({ gateway }) => gateway)]);
+    expect(measured).toEqual([
+      ['lookup', [...GATEWAYS]],
+      ['page', [...GATEWAYS]],
+      ['three', GATEWAYS.filter((name) => name !== 'proxy')],
+    ]);
+    for (const { rows } of figures.gateways)
+      expect(rows[0]).toMatchObject({ gateway: 'naive', ratio: { median: 1, min: 1, max: 1 } });
+  });
+
+  it('measures REST beside the GraphQL operation of the same fields', () => {
+    expect(figures.rest.map(({ title, rows }) => [title, rows.map(({ name }) => name)])).toEqual([
+      ['GET /products/{id}', ['GraphQL', 'REST']],
+      ['GET /products', ['GraphQL', 'REST']],
+    ]);
+  });
+
+  it('prints one table of the gateways and draws it', () => {
+    expect(printed).toContain(`Node ${process.versions.node}, commit ${figures.machine.commit}`);
+    const [head = '', , ...rows] = printed.split('\n').filter((line) => line.startsWith('|'));
+    expect(head).toMatch(
+      /^\| gateway \| look-up, ms \| ratio \| page of 20, ms \| ratio \| three subgraphs, ms \|/,
+    );
+    for (const [index, { name }] of (figures.gateways[0]?.rows ?? []).entries())
+      expect([rows[index], chart]).toEqual([expect.stringContaining(name), expect.stringContaining(name)]);
+  });
+});
+
+describe('the requests of a case', () => {
+  it.each(Object.entries({ lookups, pages, threes, restProducts, restPages }))(
+    'are hundreds of different ones: %s',
+    (_, requests) => {
+      expect(requests.length).toBeGreaterThanOrEqual(300);
+      expect(new Set(requests.map(({ path, body }) => path + body)).size).toBeGreaterThan(295);
+    },
+  );
+
+  it('have another text each where memory is measured', () => {
+    const texts = differentTexts(10_000).map(({ body = '' }) =>
+      z.object({ query: z.string() }).parse(JSON.parse(body)),
+    );
+    expect(new Set(texts.map(({ query }) => query)).size).toBe(10_000);
+  });
+});
+
+describe('answers', () => {
+  it('that differ from those of the first contender end the benchmark', () => {
+    expect(() => checkSame('naive', [{ product: 1 }], 'other', [{ product: 2 }])).toThrow(
+      'other answers {"product":2}, naive {"product":1}',
+    );
+    expect(() => checkSame('naive', [{ product: 1 }], 'other', [{ product: 1 }])).not.toThrow();
+  });
+});
+
+describe('the options', () => {
+  it('are all cases and gateways unless some are named', () => {
+    expect(readOptions([])).toMatchObject({ cases: CASE_NAMES, gateways: GATEWAYS, rounds: 11 });
+    expect(readOptions(['--case', 'rest,lookup', '--rounds', '7'])).toMatchObject({
+      cases: ['lookup', 'rest'],
+      rounds: 7,
+    });
+  });
+
+  it.each([
+    [['--case', 'speed'], /^--case: expected lookup, .*, got speed$/],
+    [['--rounds', '0'], /^--rounds: expected a whole number from 1, got 0$/],
+    [['--fast'], /--fast/],
+  ])('that cannot be used are refused: %j', (args, message) => {
+    expect(() => readOptions(args)).toThrow(message);
+  });
+});
+
+describe('a spread', () => {
+  it('is the median, the least and the most', () => {
+    expect(spreadOf([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3 });
+    expect(spreadOf([4, 1, 2, 3])).toEqual({ median: 2.5, min: 1, max: 4 });
+  });
+});
