@@ -16,7 +16,7 @@ type Profile = z.infer<typeof profile>;
 /** Of a share below this, %, only the sum is shown. */
 const LEAST_SHOWN = 0.5;
 
-/** A package of node_modules, a file of ours, a part of Node, or what V8 does beside JavaScript. */
+/** A package of node_modules, a file of ours, a part of Node, a function of V8 or Node without a source, or what V8 does beside. */
 function roomOf(functionName: string, url: string): string {
   const parts = url.split('/node_modules/');
   const [scope = '', name = ''] = (parts.length > 1 ? (parts.at(-1) ?? '') : '').split('/');
@@ -24,7 +24,7 @@ function roomOf(functionName: string, url: string): string {
   const ours = /\/((?:gateway|platform)\/src\/.*)$/.exec(url)?.[1];
   if (ours !== undefined) return ours;
   if (url.startsWith('node:')) return url.replace(/^node:internal\/([^/]+).*$/, 'node:$1');
-  return functionName.startsWith('(') ? functionName : '(native)';
+  return functionName.startsWith('(') ? functionName : `native ${functionName}`;
 }
 
 /** Microseconds by room, in the later half of the busy time: the first one loads, plans and compiles. */
