@@ -1,0 +1,287 @@
+// The compiled executor on small cases: what one reply does to the data and errors of an answer, and where it is more exact
+// than @apollo/gateway's.
+import { describe, expect, it } from '@jest/globals';
+import { getOperationAST, type OperationDefinitionNode, parse, print } from 'graphql';
+import { createEngines } from './corpus/engines.ts';
+import { createSubgraphs } from './corpus/subgraphs.ts';
+import { plannable, type SubgraphReply } from './execution.ts';
+import { mergeInto } from './members.ts';
+import { compileRewrites } from './rewrites.ts';
+
+const SHOP = `
+  extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])
+  scalar Money
+  type Query { product(id: ID): Product  must: Product!  products: [Product]  found: Found  node: Node  toString: String }
+  type Mutation { first: Product  second: Int }
+  union Found = Product | Nothing
+  interface Node { id: ID!  mark: Int }
+  enum Colour { RED GREEN }
+  type Nothing { reason: String! }
+  type Product implements Node @key(fields: "id") {
+    id: ID!  mark: Int!  name: String  need: String!  stock: Int  weight: Float  isNew: Boolean
+    colour: Colour  price: Money  tags: [String!]  parts: [[Product]]  node: Node
+  }`;
+const STOCK = `
+  extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
+  type Mutation { third: Int }
+  type Product @key(fields: "id") { id: ID!  left: Int  maker: String! }`;
+
+const { supergraphSdl } = createSubgraphs({ shop: SHOP, stock: STOCK });
+const engines = createEngines(supergraphSdl);
+
+/** What a subgraph replies, or throws. */
+type Replies = Readonly<Record<string, SubgraphReply | Error>>;
+
+const operationOf = (source: string, variables = {}) => ({
+  seed: 0,
+  source,
+  document: parse(source, { noLocation: true }),
+  variables,
+});
+
+const callOf = (replies: Replies) => async (subgraph: string) => {
+  const reply = replies[subgraph];
+  if (reply === undefined || reply instanceof Error)
+    throw reply ?? new Error(`no call of ${subgraph} is expected`);
+  const copy: SubgraphReply = JSON.parse(JSON.stringify(reply));
+  return copy;
+};
+
+async function answerTo(source: string, replies: Replies) {
+  const { data, errors } = await engines.compiled(operationOf(source), callOf(replies));
+  return { data, errors: errors.map(({ message, path }) => `${path?.join('.')}: ${message}`) };
+}
+
+const answerToProduct = (fields: string, product: unknown) =>
+  answerTo(`{ product { ${fields} } }`, { shop: { data: { product } } });
+
+describe('A value that does not fit its type is null, with an error', () => {
+  const invalid = (field: string) => `product.${field}: Invalid value found for field Product.${field}.`;
+
+  it.each([
+    ['name', 1],
+    ['name', ['a']],
+    ['stock', '1'],
+    ['stock', 1.5],
+    ['stock', 2 ** 31],
+    ['weight', '1.5'],
+    ['isNew', 0],
+    ['colour', 'BLUE'],
+    ['colour', 'constructor'],
+    ['colour', 0],
+    ['price', 19.99],
+    ['price', { amount: 1 }],
+  ])('%s: %j', async (field, value) => {
+    const answer = await answerToProduct(field, { [field]: value });
+    expect(answer).toEqual({ data: `{"product":{"${field}":null}}`, errors: [invalid(field)] });
+  });
+
+  it('a list where an object is expected, and an object where a list is', async () => {
+    expect(await answerToProduct('id', [{ id: '1' }])).toEqual({
+      data: '{"product":null}',
+      errors: ['product: Invalid non-object value (a list) returned by subgraph for composite type Product'],
+    });
+    expect(await answerToProduct('tags', { tags: { length: 1 } })).toEqual({
+      data: '{"product":{"tags":null}}',
+      errors: [
+        'product.tags: Invalid non-list value (an object) returned by subgraph for list type [String!]',
+      ],
+    });
+  });
+
+  it('an element of a list that must not have nulls takes the list away, and is named by its index', async () => {
+    expect(await answerToProduct('tags', { tags: ['a', 7, 'c'] })).toEqual({
+      data: '{"product":{"tags":null}}',
+      errors: ['product.tags.1: Invalid value found for array element of type String at index 1.'],
+    });
+  });
+
+  it.each(['Missing', 'Order', 'Colour', '__proto__', 7, null])(
+    'the type %j in a union',
+    async (__typename) => {
+      const answer = await answerTo('{ found { ... on Nothing { reason } } }', {
+        shop: { data: { found: { __typename, reason: 'none' } } },
+      });
+      expect(answer).toEqual({
+        data: '{"found":null}',
+        errors: ['found: Invalid __typename found for object at field Query.found.'],
+      });
+    },
+  );
+
+  it('another type than the one that an object has', async () => {
+    expect((await answerToProduct('id', { __typename: 'Nothing', id: '1' })).data).toBe('{"product":null}');
+  });
+});
+
+describe('A null', () => {
+  it('where there must be none takes its parent away, up to the whole of the data', async () => {
+    expect(await answerTo('{ must { need } }', { shop: { data: { must: { need: null } } } })).toEqual({
+      data: 'null',
+      errors: ['must.need: Cannot return null for non-nullable field Product.need.'],
+    });
+  });
+
+  it('is reported once when the subgraph has said why', async () => {
+    const errors = [{ message: 'broken', path: ['must', 'need'] }];
+    const answer = await answerTo('{ must { need } }', { shop: { data: null, errors } });
+    expect(answer).toEqual({ data: 'null', errors: ['must.need: broken'] });
+  });
+
+  it('of a member that the subgraph left out is reported', async () => {
+    expect(await answerToProduct('name stock', { stock: 1 })).toEqual({
+      data: '{"product":{"name":null,"stock":1}}',
+      errors: ['product.name: No subgraph has answered this field.'],
+    });
+  });
+
+  it('in the place of what a subgraph would tell of an entity that it does not know is none of its faults', async () => {
+    const answer = await answerTo('{ product { name left } }', {
+      shop: { data: { product: { __typename: 'Product', id: '1', name: 'a' } } },
+      stock: { data: { _entities: [null] } },
+    });
+    expect(answer).toEqual({ data: '{"product":{"name":"a","left":null}}', errors: [] });
+  });
+});
+
+describe('An error of a subgraph', () => {
+  const products = (ids: readonly (string | null)[]) => ({
+    data: { products: ids.map((id) => id && { __typename: 'Product', id }) },
+  });
+
+  it('names the place of its entity, counting the places that were not asked for', async () => {
+    const answer = await answerTo('{ products { left } }', {
+      shop: products(['1', null, '3']),
+      stock: {
+        data: { _entities: [{ left: 1 }, null] },
+        errors: [{ message: 'lost', path: ['_entities', 1] }],
+      },
+    });
+    expect(answer).toEqual({
+      data: '{"products":[{"left":1},null,{"left":null}]}',
+      errors: ['products.2: lost'],
+    });
+  });
+
+  it.each([[['_entities', 9]], [['_entities']], [['_entities', {}]], ['text'], [undefined]])(
+    'with the path %j does no harm',
+    async (path) => {
+      const errors = [{ message: 'lost', ...(path && { path }), extensions: 'none' }];
+      const answer = await answerTo('{ products { left } }', {
+        shop: products(['1']),
+        stock: { data: null, errors },
+      });
+      expect(answer.data).toBe('{"products":[{"left":null}]}');
+      expect(answer.errors).toEqual([expect.stringMatching(/^(products|undefined): lost$/)]);
+    },
+  );
+
+  it('leaves what other subgraphs say', async () => {
+    const answer = await answerTo('{ products { id left } }', {
+      shop: products(['1']),
+      stock: new Error('no reply'),
+    });
+    expect(answer.data).toBe('{"products":[{"id":"1","left":null}]}');
+    expect(answer.errors).toContain('undefined: no reply');
+  });
+
+  it.each([{ _entities: {} }, { _entities: [] }, {}, { _entities: [7] }, [], 'text'])(
+    'is made of entities like %j',
+    async (data) => {
+      const reply: SubgraphReply = JSON.parse(JSON.stringify({ data }));
+      const answer = await answerTo('{ products { left } }', { shop: products(['1']), stock: reply });
+      expect(answer.data).toBe('{"products":[{"left":null}]}');
+      expect(answer.errors[0]).toMatch(/^products/);
+    },
+  );
+});
+
+describe('Names that every object inherits', () => {
+  it('are members only where a subgraph sends them', async () => {
+    const answer = await answerTo('{ toString constructor: toString __proto__: product { valueOf: name } }', {
+      shop: { data: { toString: 'a', ...JSON.parse('{"__proto__": {"valueOf": "b"}}') } },
+    });
+    expect(answer.data).toBe('{"toString":"a","constructor":null,"__proto__":{"valueOf":"b"}}');
+  });
+
+  it('are merged as members, too', () => {
+    const target = JSON.parse('{"a": {"x": 1}}');
+    mergeInto(target, JSON.parse('{"a": {"__proto__": {"polluted": 1}, "constructor": {"y": 2}}}'));
+    mergeInto(target, JSON.parse('{"a": {"__proto__": {"more": 3}}}'));
+    expect(JSON.stringify(target)).toBe(
+      '{"a":{"x":1,"__proto__":{"polluted":1,"more":3},"constructor":{"y":2}}}',
+    );
+    expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
+  });
+});
+
+describe('The fields of a mutation', () => {
+  it('run in their order, each once, also after one that failed', async () => {
+    const sent: string[] = [];
+    const answer = await engines.compiled(
+      operationOf('mutation { second third first { id } }'),
+      async (subgraph, { query }) => {
+        sent.push(`${subgraph} ${query}`);
+        if (sent.length === 1) throw new Error('no reply');
+        return { data: subgraph === 'stock' ? { third: 3 } : { first: { id: '1' } } };
+      },
+    );
+    expect(sent.map((text) => text.replace(/Corpus\S*|\s/g, ''))).toEqual([
+      'shopmutation{second}',
+      'stockmutation{third}',
+      'shopmutation{first{id}}',
+    ]);
+    expect(answer.data).toBe('{"second":null,"third":3,"first":{"id":"1"}}');
+  });
+});
+
+describe('Beside the executor of @apollo/gateway', () => {
+  const both = async (source: string, replies: Replies) => {
+    const operation = operationOf(source);
+    const apollo = await engines.apollo(operation, callOf(replies));
+    const compiled = await engines.compiled(operation, callOf(replies));
+    return { apollo: apollo.data, compiled: compiled.data };
+  };
+
+  it('a fragment in a fragment keeps its fields where the reply does not say the type', async () => {
+    const source = '{ product { ... on Node { ... on Product { name } } } }';
+    expect(await both(source, { shop: { data: { product: { name: 'a' } } } })).toEqual({
+      apollo: '{"product":{}}',
+      compiled: '{"product":{"name":"a"}}',
+    });
+  });
+});
+
+describe('A field that the planner asked under another name', () => {
+  it.each([0, '', false, null, 'x'])('gets its own name back, also with the value %j', (value) => {
+    const rewrites = [
+      { kind: 'KeyRenamer' as const, path: ['nodes', '... on Node', 'mark__alias_0'], renameKeyTo: 'mark' },
+    ];
+    const data = { nodes: [{ __typename: 'Product', mark__alias_0: value }, { __typename: 'Other' }, null] };
+    compileRewrites(rewrites, engines.schema)?.(data);
+    expect(data.nodes[0]).toEqual({ __typename: 'Product', mark: value });
+  });
+});
+
+describe('What is to be planned', () => {
+  const planned = (source: string) => {
+    const document = parse(source);
+    const operation: OperationDefinitionNode | null | undefined = getOperationAST(document, 'A');
+    const kept = operation && plannable(document, operation);
+    return kept && print(kept).replace(/\s+/g, ' ');
+  };
+
+  it('is the operation without introspection, and without fragments that nothing uses any more', () => {
+    const source = `
+      query A { a: __type(name: "X") { ...T } ...Q ... on Query { __schema { types { ...T } } } id }
+      fragment Q on Query { __schema { types { name } } name ...R }
+      fragment R on Query { __type(name: "Y") { isOneOf } }
+      fragment T on __Type { isOneOf }
+      query B { other }`;
+    expect(planned(source)).toBe('query A { ...Q id } fragment Q on Query { name }');
+  });
+
+  it('is nothing when only introspection was asked', () => {
+    expect(planned('query A { ... on Query { __schema { types { name } } } }')).toBeUndefined();
+  });
+});
