@@ -1,6 +1,5 @@
 // Replies as values, and how one is written to its connection.
-import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { ReceivedRequest } from './http-request.ts';
 import type { UnreadReplies } from './unread-replies.ts';
 
 export const REQUEST_ID_HEADER = 'x-request-id';
@@ -11,29 +10,30 @@ export interface Reply {
   readonly body?: string;
 }
 
-export interface Sending {
-  /** The connection of the request. */
-  readonly socket: Socket;
-  readonly requestId: string;
-  /** Whether the connection ends with this reply. */
-  readonly last: boolean;
-  readonly unread: UnreadReplies;
+type OutgoingFields = Record<string, number | string | string[] | undefined>;
+
+/** The fields of the reply, after those that plugins have set in their hooks. Of `Vary` each names a part. */
+function headersOf(request: ReceivedRequest, { headers = {} }: Reply): OutgoingFields {
+  const all: OutgoingFields = request.reply.getHeaders();
+  const { vary } = all;
+  Object.assign(all, headers);
+  if (vary !== undefined && headers['vary'] !== undefined) all['vary'] = `${headers['vary']}, ${vary}`;
+  all[REQUEST_ID_HEADER] = request.requestId;
+  return all;
 }
 
-/** Writes the reply, unless the client has gone. */
-export function send(
-  response: ServerResponse,
-  reply: Reply,
-  { socket, requestId, last, unread }: Sending,
-): void {
+/** Writes the reply, unless the client has gone. @param last whether the connection ends with it */
+export function send(request: ReceivedRequest, reply: Reply, last: boolean, unread: UnreadReplies): void {
+  const { response, socket } = request;
   if (response.destroyed || response.headersSent) return;
-  const headers: Record<string, string | number> = { ...reply.headers, [REQUEST_ID_HEADER]: requestId };
+  const headers = headersOf(request, reply);
   if (last) headers['connection'] = 'close';
   const size = reply.body === undefined ? 0 : Buffer.byteLength(reply.body);
   if (reply.body !== undefined || (reply.status !== 204 && reply.status !== 304))
     headers['content-length'] = size;
   response.writeHead(reply.status, headers);
-  const body = response.req.method === 'HEAD' ? undefined : reply.body;
-  if (body !== undefined) unread.add(socket, response, size);
+  const body = request.method === 'HEAD' ? undefined : reply.body;
   response.end(body);
+  // Most replies are with the kernel by now, and need no count.
+  if (body !== undefined && response.writableLength > 0) unread.add(socket, response, size);
 }

@@ -1,80 +1,73 @@
-// The HTTP server under every service: node:http with bounded bodies, headers and times, a request id, a deadline
-// and one log line a request. (Express in front of the same handlers costs three times the CPU; docs/decisions.md.)
-import { randomUUID } from 'node:crypto';
+// The HTTP server under every service: Fastify, with bounded bodies, headers and times, a request id, a deadline and one log
+// line a request. Handlers take a view of the request and give replies as values; a service's routes stand in Fastify's
+// router. What protects a server from its clients are settings and listeners of Node's server under it.
+import { METHODS, type Server } from 'node:http';
 import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+  type FastifyContextConfig,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  LogController,
+} from 'fastify';
 import { type ConnectionShare, shareConnections } from './connection-share.ts';
-import { type AppError, CallerGone } from './errors.ts';
-import type { HttpFault } from './http-fault.ts';
-import { REQUEST_ID_HEADER, type Reply, send } from './http-reply.ts';
-import { close, listen } from './listening.ts';
-import type { Logger } from './log.ts';
-import { readBody } from './request-body.ts';
-import { requestFault } from './request-fault.ts';
-import { createUnreadReplies, type UnreadReplies } from './unread-replies.ts';
-import { answerUnreadRequests, type RawReply } from './unread-requests.ts';
+import {
+  type ExchangeOptions,
+  Exchanges,
+  type OnFault,
+  type PathParameters,
+  type RouteHandler,
+  refuseUnread,
+  tell,
+} from './http-exchanges.ts';
+import { REQUEST_ID_HEADER } from './http-reply.ts';
+import { type ReceivedRequest, requestIdOf } from './http-request.ts';
+import { closeGently, listen } from './listening.ts';
+import { boundConnections, boundedServer, MAX_HEADER_BYTES, type ServerTimes } from './node-server.ts';
+import { createUnreadReplies } from './unread-replies.ts';
+import { createUnreadRequests } from './unread-requests.ts';
 
+export type { Handler, OnFault, PathParameters, RouteHandler } from './http-exchanges.ts';
 export { HttpFault, MalformedBody } from './http-fault.ts';
-
 export { REQUEST_ID_HEADER, type Reply } from './http-reply.ts';
-/** Milliseconds that the caller will still wait: believed by who is called by services only. */
-export const TIMEOUT_HEADER = 'x-request-timeout-ms';
+export { type HttpRequest, requestIdOf, TIMEOUT_HEADER, type Trail } from './http-request.ts';
+export { MAX_CONNECTIONS } from './node-server.ts';
 
-export interface HttpRequest {
-  readonly method: string;
-  /** Percent-encoded, without the query. */
+/** Answers a request of Fastify: as a hook `onRequest`, or as a handler. */
+export type Responder = (request: FastifyRequest<{ Params: PathParameters }>, reply: FastifyReply) => void;
+
+export interface HttpRoute {
+  readonly methods: readonly string[];
+  /** In Fastify's notation, as `/products/:id`. */
   readonly path: string;
-  /** Without the question mark. */
-  readonly query: string;
-  readonly headers: IncomingHttpHeaders;
-  /** The other end of the connection: a proxy, when one is in front. Empty once the connection is gone. */
-  readonly remoteAddress: string;
-  readonly requestId: string;
-  /** When the answer is of no use any more, ms since the epoch. */
-  readonly deadlineAt: number;
-  /** What is learnt on the way and belongs in the log line. */
-  readonly trail: Trail;
-  /** Aborted with CallerGone when the connection ends before the reply. */
-  readonly signal: AbortSignal;
-  /** Why it is refused at every path. The handler throws it, so that the refusal counts as its other replies do. */
-  readonly fault: AppError | HttpFault | undefined;
-  /** The whole body. @throws {HttpFault} 413, 415 when it is packed, 400 when it ends early, 408 when it comes too late */
-  body(): Promise<Buffer>;
+  readonly handle: RouteHandler;
+  /** What metrics and traces call it; `other` when it is undefined. */
+  readonly template?: string;
+  /** What plugins are told about it. */
+  readonly config?: FastifyContextConfig;
 }
 
-export interface Trail {
-  operation?: string;
-  /** The template that the path matched, as `/products/{id}`. */
-  route?: string;
-  userId?: number;
-  code?: string;
-  trace?: { readonly trace_id: string; readonly span_id: string };
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Makes a responder, which writes what the handler resolves to. */
+    answer(handler: RouteHandler, template?: string): Responder;
+  }
+  interface FastifyRequest {
+    /** The view of the request, once something has asked for it. */
+    received?: ReceivedRequest;
+  }
 }
 
-export type Handler = (request: HttpRequest) => Promise<Reply>;
-
-export interface HttpServerOptions {
-  readonly handler: Handler;
-  /** The reply to a request whose handler threw. */
-  readonly onFault: (error: unknown, request: HttpRequest) => Reply;
-  readonly log: Logger;
-  readonly timeoutMs: number;
-  /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: faults at will would be reported as ours. */
-  readonly isPublic?: boolean;
-  readonly maxBodyBytes?: number;
+export interface HttpServerOptions extends ExchangeOptions, ServerTimes {
+  readonly routes?: (app: FastifyInstance) => void;
+  /** Answers every request that no route answers. */
+  readonly handler: RouteHandler;
+  /** What every handler runs in. */
+  readonly around?: (handler: RouteHandler, onFault: OnFault) => RouteHandler;
   /** Without it one address may hold every connection. */
   readonly connectionShare?: ConnectionShare | undefined;
   /** How much of all replies may be unread by their clients. */
   readonly maxUnreadBytes?: number;
-  /** How long the header of a request may take to come; its body has `timeoutMs` more. */
-  readonly headerTimeoutMs?: number;
-  /** Told of every reply; `startedAt` is as `performance.now()` had it. */
-  readonly observe?: (request: HttpRequest, status: number, startedAt: number) => void;
 }
 
 export interface HttpServer {
@@ -87,169 +80,106 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-const MAX_BODY_BYTES = 1_000_000;
-const HEADER_TIMEOUT_MS = 10_000;
-const MAX_HEADER_BYTES = 16_384;
-/** The gateway hands it on to a subgraph with the same bound, beside fields of its own, which are shorter than the rest. */
-const MAX_AUTHORIZATION_BYTES = MAX_HEADER_BYTES - 2_048;
-/** How often connections are looked at for requests that take too long to come; Node's own 30 s would triple 10 s. */
-const SLOW_REQUEST_CHECK_MS = 1_000;
-/** Below the open files that a process usually may have, so that what is open can still be answered. */
-export const MAX_CONNECTIONS = 10_000;
-/** Longer than clients keep a connection that they do not use, so that a server never hangs up on a request on its way. */
-const KEEP_ALIVE_MS = 65_000;
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+/** A path that is no route's. */
+const NOWHERE = '/.';
 
-/** Takes over an id from outside only when it is short and harmless; otherwise makes one. */
-export function requestIdOf(header: string | string[] | undefined): string {
-  return typeof header === 'string' && REQUEST_ID.test(header) ? header : randomUUID();
-}
+/** Every method that Node knows and that is not among `methods`. */
+export const methodsBeside = (methods: readonly string[]): string[] =>
+  METHODS.filter((method) => !methods.includes(method));
 
-function deadlineOf(header: string | string[] | undefined, timeoutMs: number): number {
-  const asked = typeof header === 'string' && /^\d{1,7}$/.test(header) ? Number(header) : timeoutMs;
-  return Date.now() + Math.min(asked, timeoutMs);
-}
+export const ANY_METHOD: readonly string[] = METHODS;
 
-/** What nginx writes for a reply whose caller had gone; it is logged and counted, never sent. */
-const CALLER_GONE_STATUS = 499;
-
-function untilReplied(response: ServerResponse): AbortSignal {
-  const gone = new AbortController();
-  response.once('close', () => {
-    if (!response.writableEnded) gone.abort(new CallerGone('the caller closed its connection'));
+/**
+ * Adds a route whose handler reads the body itself, when it wants it. It is answered before Fastify looks at the body: a
+ * refusal does not wait for one, and what is wrong with a media type is said in the words of the route.
+ */
+export function addRoute(
+  app: FastifyInstance,
+  { methods, path, handle, template, config = {} }: HttpRoute,
+): void {
+  const respond = app.answer(handle, template);
+  app.route<{ Params: PathParameters }>({
+    method: [...methods],
+    url: path,
+    config,
+    onRequest: respond,
+    handler: respond,
   });
-  return gone.signal;
 }
 
-function requestOf(
-  message: IncomingMessage,
-  cut: AbortSignal,
-  signal: AbortSignal,
-  { timeoutMs, isPublic = false, maxBodyBytes = MAX_BODY_BYTES }: HttpServerOptions,
-): HttpRequest {
-  const url = message.url ?? '/';
-  const mark = url.indexOf('?');
-  return {
-    method: message.method ?? 'GET',
-    path: mark < 0 ? url : url.slice(0, mark),
-    query: mark < 0 ? '' : url.slice(mark + 1),
-    headers: message.headers,
-    remoteAddress: message.socket.remoteAddress ?? '',
-    requestId: requestIdOf(message.headers[REQUEST_ID_HEADER]),
-    deadlineAt: deadlineOf(isPublic ? undefined : message.headers[TIMEOUT_HEADER], timeoutMs),
-    trail: {},
-    signal,
-    fault: requestFault(message, MAX_AUTHORIZATION_BYTES),
-    body: () => readBody(message, maxBodyBytes, cut),
+/** Makes Fastify answer with the handlers of `options`, whatever it has against a request itself. */
+function answerWith(app: FastifyInstance, exchanges: Exchanges, options: HttpServerOptions): void {
+  const { onFault, routes, around = (handler) => handler } = options;
+  const take = (request: FastifyRequest, reply: FastifyReply): ReceivedRequest => {
+    reply.hijack();
+    return exchanges.receive(request, reply);
   };
-}
-
-/** Stands for a request of which nothing is known. */
-const unreadRequest = (): HttpRequest => ({
-  method: '',
-  path: '',
-  query: '',
-  headers: {},
-  remoteAddress: '',
-  requestId: randomUUID(),
-  deadlineAt: Date.now(),
-  trail: {},
-  fault: undefined,
-  signal: new AbortController().signal,
-  body: async () => Buffer.alloc(0),
-});
-
-function logRequest(log: Logger, request: HttpRequest, status: number, startedAt: number): void {
-  const { requestId, method, path } = request;
-  const { operation, userId, code, trace } = request.trail;
-  const ms = Math.round((performance.now() - startedAt) * 10) / 10;
-  log.info({ requestId, method, path, operation, userId, status, code, ms, ...trace }, 'request');
-}
-
-/** The reply to a request that could not be read. */
-function refuseUnread(fault: HttpFault, options: HttpServerOptions): RawReply {
-  const startedAt = performance.now();
-  const request = unreadRequest();
-  const reply = options.onFault(fault, request);
-  options.observe?.(request, reply.status, startedAt);
-  logRequest(options.log, request, reply.status, startedAt);
-  const { status, headers, body = '' } = reply;
-  return { status, headers: { ...headers, [REQUEST_ID_HEADER]: request.requestId }, body };
-}
-
-async function serve(
-  message: IncomingMessage,
-  response: ServerResponse,
-  cut: AbortSignal,
-  options: HttpServerOptions,
-  { isDraining, unread }: { readonly isDraining: () => boolean; readonly unread: UnreadReplies },
-): Promise<void> {
-  const startedAt = performance.now();
-  // A message that was not read to its end loses it.
-  const { socket } = message;
-  const request = requestOf(message, cut, untilReplied(response), options);
-  let reply: Reply;
-  try {
-    reply = await options.handler(request);
-  } catch (error) {
-    reply = options.onFault(error, request);
-  }
-  const status = request.signal.aborted ? CALLER_GONE_STATUS : reply.status;
-  // What follows an unfit request on its connection may have been meant as a part of it.
-  const last = isDraining() || request.fault !== undefined;
-  send(response, reply, { socket, requestId: request.requestId, last, unread });
-  options.observe?.(request, status, startedAt);
-  logRequest(options.log, request, status, startedAt);
-}
-
-/** Node's server, with its bounds on time, size and number. */
-function createBoundServer({ timeoutMs, headerTimeoutMs = HEADER_TIMEOUT_MS }: HttpServerOptions): Server {
-  const server = createServer({
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: headerTimeoutMs,
-    requestTimeout: timeoutMs + headerTimeoutMs,
-    connectionsCheckingInterval: Math.min(SLOW_REQUEST_CHECK_MS, headerTimeoutMs),
-    // Of a field that comes twice Node would silently leave out one.
-    joinDuplicateHeaders: true,
-    // A request without a Host is refused like any other that is not fit, and not by Node.
-    requireHostHeader: false,
+  const answer = (handler: RouteHandler, template?: string): Responder => {
+    const whole = around(handler, onFault);
+    return (request, reply) => {
+      const received = take(request, reply);
+      if (template !== undefined) received.trail.route = template;
+      exchanges.start(received, whole, request.params);
+    };
+  };
+  const notFound = around(options.handler, onFault);
+  const otherwise = (request: FastifyRequest, reply: FastifyReply): void =>
+    exchanges.start(take(request, reply), notFound, {});
+  app.decorate('answer', answer);
+  app.setNotFoundHandler(otherwise);
+  app.setErrorHandler((error, request, reply) => {
+    // Of a request without a route Fastify would read a media type all the same.
+    if (request.is404) otherwise(request, reply);
+    else exchanges.start(take(request, reply), () => Promise.reject(error), {});
   });
-  server.maxConnections = MAX_CONNECTIONS;
-  // `maxHeaderSize` bounds the fields. Node would leave out those after the thousandth, and a proxy adds its own at the end.
-  server.maxHeadersCount = 0;
-  // Ends a connection on which nothing moves: its client does not read the reply. After a slow request was told so.
-  server.timeout = timeoutMs + headerTimeoutMs + 2 * SLOW_REQUEST_CHECK_MS;
-  return server;
+  // For what plugins reply by themselves.
+  app.addHook('onSend', (request, reply, payload, done) => {
+    const received = exchanges.receive(request, reply);
+    reply.header(REQUEST_ID_HEADER, received.requestId);
+    if (exchanges.isLast(received)) reply.header('connection', 'close');
+    tell(received, reply.statusCode, received.startedAt, options);
+    done(null, payload);
+  });
+  routes?.(app);
 }
 
-/** An HTTP server that runs `handler` for every request and always answers. */
+/** An HTTP server that always answers: by its routes, else by its handler. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  let draining = false;
-  const drain = (): void => {
-    draining = true;
-  };
-  const server = createBoundServer(options);
-  const { maxUnreadBytes = Number.POSITIVE_INFINITY, log } = options;
-  const unread = createUnreadReplies({ server, maxBytes: maxUnreadBytes, log });
-  const state = { isDraining: () => draining, unread };
-  if (options.connectionShare) shareConnections(server, options.connectionShare);
-  const begin = answerUnreadRequests(server, MAX_HEADER_BYTES, (fault) => refuseUnread(fault, options));
-  server.on('request', (message, response) => {
-    serve(message, response, begin(message, response), options, state).catch((error: unknown) => {
-      log.error({ err: error }, 'a request could not be answered');
-      response.destroy();
-    });
+  const { maxUnreadBytes = Number.POSITIVE_INFINITY, log, connectionShare } = options;
+  const unreadRequests = createUnreadRequests(MAX_HEADER_BYTES, (fault) => refuseUnread(fault, options));
+  const app: FastifyInstance = fastify({
+    ...boundedServer(options),
+    clientErrorHandler: unreadRequests.refuse,
+    genReqId: ({ headers }) => requestIdOf(headers[REQUEST_ID_HEADER]),
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    logController: new LogController({ disableRequestLogging: true }),
+    // A path that cannot be decoded, or a parameter that is too long, is no route's. Fastify would run no hook for it.
+    frameworkErrors: (_, { raw }, reply) => {
+      Object.assign(raw, { originalUrl: raw.url, url: NOWHERE });
+      app.routing(raw, reply.raw);
+    },
   });
-  // An expectation that the server does not know may be ignored (RFC 9110, 10.1.1); Node would answer it itself.
-  server.on('checkExpectation', (message, response) => server.emit('request', message, response));
+  boundConnections(app.server);
+  if (connectionShare) shareConnections(app.server, connectionShare);
+  const unread = createUnreadReplies({ server: app.server, maxBytes: maxUnreadBytes, log });
+  const exchanges = new Exchanges(options, unread, unreadRequests.begin);
+  for (const method of methodsBeside(app.supportedMethods)) app.addHttpMethod(method);
+  app.removeAllContentTypeParsers();
+  answerWith(app, exchanges, options);
+  const drain = (): void => {
+    exchanges.draining = true;
+  };
   return {
-    server,
-    listen: (port, host) => listen(server, port, host),
+    server: app.server,
+    listen: async (port, host) => {
+      await app.ready();
+      return listen(app.server, port, host);
+    },
     drain,
     close: () => {
       drain();
-      return close(server);
+      return closeGently(app);
     },
   };
 }

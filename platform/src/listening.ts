@@ -1,5 +1,6 @@
 // Opening and closing a server's port.
 import type { Server } from 'node:http';
+import type { FastifyInstance } from 'fastify';
 
 /** Resolves to the port, once it is open. */
 export function listen(server: Server, port: number, host: string): Promise<number> {
@@ -14,12 +15,12 @@ export function listen(server: Server, port: number, host: string): Promise<numb
 }
 
 /** Accepts nothing new, and resolves when the last connection has ended after its reply. */
-export function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    // Connections that are idle now would keep the server open; busy ones close after their reply.
-    server.closeIdleConnections();
-    const sweep = setInterval(() => server.closeIdleConnections(), 100);
-    server.once('close', () => clearInterval(sweep));
-  });
+export async function closeGently(app: FastifyInstance): Promise<void> {
+  // Connections that become idle would keep the server open.
+  const sweep = setInterval(() => app.server.closeIdleConnections(), 100);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(sweep);
+  }
 }

@@ -1,5 +1,5 @@
 // The ops port: liveness, readiness and metrics, apart from the port that callers use.
-import { createHttpServer, HttpFault, type HttpServer, type Reply } from './http.ts';
+import { ANY_METHOD, addRoute, createHttpServer, HttpFault, type HttpServer, type Reply } from './http.ts';
 import type { Logger } from './log.ts';
 import { registry } from './metrics.ts';
 
@@ -51,21 +51,24 @@ export function createOpsServer({ log, checks, draining }: OpsServerOptions): Ht
       : json(503, { status: 'not ready', failing });
   }
 
+  const paths: Readonly<Record<string, () => Promise<Reply>>> = {
+    '/livez': async () => json(200, { status: 'alive' }),
+    '/readyz': readiness,
+    '/metrics': async () => ({
+      status: 200,
+      headers: { 'content-type': registry.contentType },
+      body: await registry.metrics(),
+    }),
+  };
+
   return createHttpServer({
     log: log.child({}, { level: 'warn' }),
     timeoutMs: 10_000,
-    handler: async ({ path }) => {
-      if (path === '/livez') return json(200, { status: 'alive' });
-      if (path === '/readyz') return readiness();
-      if (path === '/metrics') {
-        return {
-          status: 200,
-          headers: { 'content-type': registry.contentType },
-          body: await registry.metrics(),
-        };
-      }
-      return json(404, { status: 'not found' });
+    routes: (app) => {
+      for (const [path, handle] of Object.entries(paths))
+        addRoute(app, { methods: ANY_METHOD, path, handle });
     },
+    handler: async () => json(404, { status: 'not found' }),
     onFault: (error) => {
       if (error instanceof HttpFault) return json(error.status, { status: error.message });
       log.error({ err: error }, 'the ops port failed');

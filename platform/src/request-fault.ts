@@ -17,17 +17,22 @@ const SINGLE_FIELDS = [
   'Service-Authorization',
   'X-Request-Timeout-Ms',
 ];
-const SINGLE_FIELD_BY_KEY = new Map(SINGLE_FIELDS.map((name) => [name.toLowerCase(), name]));
+const SINGLE_FIELD_KEYS = SINGLE_FIELDS.map((name) => name.toLowerCase());
 
 /** The first field that has one value and came more than once. */
-function repeatedField({ rawHeaders }: IncomingMessage): string | undefined {
+function repeatedField({ headers, rawHeaders }: IncomingMessage): string | undefined {
+  // Node puts a comma between the values that it joins: without one there is nothing to count.
+  const mayRepeat = SINGLE_FIELD_KEYS.some((key) => headers[key]?.includes(','));
+  return mayRepeat ? countedTwice(rawHeaders) : undefined;
+}
+
+function countedTwice(rawHeaders: readonly string[]): string | undefined {
   const seen = new Set<string>();
   // Names and values take turns.
   for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = SINGLE_FIELD_BY_KEY.get(rawHeaders[at]?.toLowerCase() ?? '');
-    if (name === undefined) continue;
-    if (seen.has(name)) return name;
-    seen.add(name);
+    const key = rawHeaders[at]?.toLowerCase() ?? '';
+    if (seen.has(key)) return SINGLE_FIELDS[SINGLE_FIELD_KEYS.indexOf(key)];
+    if (SINGLE_FIELD_KEYS.includes(key)) seen.add(key);
   }
   return undefined;
 }
@@ -45,15 +50,17 @@ function isPercentEncoded(text: string): boolean {
 
 /**
  * Why the request is refused at every path; undefined when it is fit.
+ * @param target what its line asks for
  * @param maxAuthorization in bytes: what is forwarded to another server must fit into that one's bounds
  */
 export function requestFault(
   message: IncomingMessage,
+  { path, query }: { readonly path: string; readonly query: string },
   maxAuthorization: number,
 ): AppError | HttpFault | undefined {
-  const { headers, httpVersion, url = '' } = message;
+  const { headers } = message;
   // RFC 9112, 3.2.
-  if (headers.host === undefined && httpVersion === '1.1')
+  if (headers.host === undefined && message.httpVersion === '1.1')
     return badInput('Host', 'expected the name of the server, got nothing');
   const repeated = repeatedField(message);
   if (repeated !== undefined) return badInput(repeated, 'expected one field, got more than one');
@@ -63,8 +70,6 @@ export function requestFault(
       431,
       `Authorization of at most ${maxAuthorization} bytes is expected, got ${length}.`,
     );
-  const mark = url.indexOf('?');
-  const [path, query] = mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)];
   const faulty = !isPercentEncoded(path) ? 'path' : !isPercentEncoded(query) ? 'query' : undefined;
   return faulty && badInput(faulty, 'expected percent-encoded UTF-8, with %25 for a percent sign');
 }

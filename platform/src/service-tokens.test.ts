@@ -20,7 +20,7 @@ let url: string;
 
 beforeAll(async () => {
   const log = createLogger('test', 'silent');
-  const { handler, onFault } = await createSubgraph({
+  const subgraph = await createSubgraph({
     typeDefs: 'type Query { hello: String! }',
     resolvers: { Query: { hello: () => 'world' } },
     verify: async () => ANONYMOUS,
@@ -29,7 +29,7 @@ beforeAll(async () => {
     routes: { 'GET /open': async () => ({ status: 204 }) },
     log,
   });
-  server = createHttpServer({ handler, onFault, log, timeoutMs: 5_000 });
+  server = createHttpServer({ ...subgraph, log, timeoutMs: 5_000 });
   url = `http://127.0.0.1:${await server.listen(0, '127.0.0.1')}`;
 });
 afterAll(() => server.close());

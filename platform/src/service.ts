@@ -1,7 +1,7 @@
 // The life of a service process: settings, start, readiness, drain, end. Each `main.ts` is one call of this.
 import { format } from 'node:util';
 import { ConfigError } from './config.ts';
-import { createHttpServer, type Handler, type HttpRequest, type Reply } from './http.ts';
+import { createHttpServer, type HttpServerOptions } from './http.ts';
 import { countRefusedConnection, observeRequest } from './http-metrics.ts';
 import { createLogger, type Logger, lastLineWritten } from './log.ts';
 import { announceBuild } from './metrics.ts';
@@ -19,9 +19,7 @@ interface LifecycleSettings extends TracingSettings {
 }
 
 /** What a service hands over once it has started. */
-export interface RunningService {
-  readonly handler: Handler;
-  readonly onFault: (error: unknown, request: HttpRequest) => Reply;
+export interface RunningService extends Pick<HttpServerOptions, 'routes' | 'handler' | 'onFault'> {
   readonly checks: Readonly<Record<string, ReadinessCheck>>;
   /** Called after the last request was answered: finishes jobs, closes pools. */
   close(): Promise<void>;
@@ -59,12 +57,14 @@ async function serve<Settings extends LifecycleSettings>(
   const stopTracing = endpoint ? await startTracing(definition.name, endpoint, settings, log) : undefined;
   announceBuild(definition.name, settings.REVISION);
   const service = await definition.start(settings, log);
-  const { handler, onFault, checks } = service;
+  const { routes, handler, onFault, checks } = service;
   const { timeoutMs, maxUnreadBytes, isPublic = false } = definition;
   const maxPerAddress = definition.maxConnectionsPerAddress?.(settings);
   const http = createHttpServer({
-    handler: tracedHandler(handler, onFault),
+    ...(routes && { routes }),
+    handler,
     onFault,
+    around: tracedHandler,
     log,
     timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : timeoutMs(settings),
     isPublic,

@@ -9,11 +9,21 @@ import { parse } from 'graphql';
 import { AppError, type FaultCode } from './errors.ts';
 import { answerGraphQL, createGraphQLServer, type RequestContext, requestContext } from './graphql.ts';
 import { measureRootFields } from './graphql-metrics.ts';
-import { type Handler, HttpFault, type HttpRequest, type Reply } from './http.ts';
+import {
+  ANY_METHOD,
+  addRoute,
+  type Handler,
+  HttpFault,
+  type HttpRequest,
+  type HttpServerOptions,
+  type Reply,
+} from './http.ts';
 import type { Logger } from './log.ts';
 import { boundMutations } from './mutation-deadlines.ts';
 import { type CallerCheck, SERVICE_TOKEN_HEADER } from './service-tokens.ts';
 import type { TokenVerifier } from './tokens.ts';
+
+const GRAPHQL_PATH = '/graphql';
 
 export interface SubgraphOptions<Context extends RequestContext> {
   /** The SDL, federation 2. */
@@ -29,9 +39,8 @@ export interface SubgraphOptions<Context extends RequestContext> {
   readonly log: Logger;
 }
 
-export interface Subgraph {
-  readonly handler: Handler;
-  readonly onFault: (error: unknown, request: HttpRequest) => Reply;
+export interface Subgraph extends Pick<HttpServerOptions, 'handler' | 'onFault'> {
+  readonly routes: NonNullable<HttpServerOptions['routes']>;
   close(): Promise<void>;
 }
 
@@ -59,6 +68,14 @@ async function refuse(
   return fault(401, 'UNAUTHENTICATED', message, { 'www-authenticate': 'Bearer' });
 }
 
+/** Refuses what is not fit, at every path. */
+const fit =
+  (handler: Handler): Handler =>
+  async (request) => {
+    if (request.fault) throw request.fault;
+    return handler(request);
+  };
+
 /** Serves a subgraph. @throws when schema and resolvers do not fit each other */
 export async function createSubgraph<Context extends RequestContext>(
   options: SubgraphOptions<Context>,
@@ -74,28 +91,32 @@ export async function createSubgraph<Context extends RequestContext>(
   });
   await server.start();
 
+  const graphql = async (request: HttpRequest): Promise<Reply> =>
+    (await refuse(request, { checkCaller, log })) ??
+    answerGraphQL(
+      server,
+      request,
+      async () => context(await requestContext(request, verify)),
+      // The gateway may ask for thousands of entities at once.
+      { maxValues: Number.POSITIVE_INFINITY },
+    );
+
   return {
-    handler: async (request) => {
-      if (request.fault) throw request.fault;
-      if (request.path === '/graphql') {
-        request.trail.route = request.path;
-        return (
-          (await refuse(request, { checkCaller, log })) ??
-          answerGraphQL(
-            server,
-            request,
-            async () => context(await requestContext(request, verify)),
-            // The gateway may ask for thousands of entities at once.
-            { maxValues: Number.POSITIVE_INFINITY },
-          )
-        );
+    routes: (app) => {
+      addRoute(app, {
+        methods: ANY_METHOD,
+        path: GRAPHQL_PATH,
+        template: GRAPHQL_PATH,
+        handle: fit(graphql),
+      });
+      for (const [name, handler] of Object.entries(routes)) {
+        const [method = '', path = ''] = name.split(' ');
+        addRoute(app, { methods: [method], path, template: path, handle: fit(handler) });
       }
-      const route = routes[`${request.method} ${request.path}`];
-      if (route) request.trail.route = request.path;
-      return route
-        ? route(request)
-        : fault(404, 'BAD_USER_INPUT', 'There is nothing here; /graphql is where to ask.');
     },
+    handler: fit(async () =>
+      fault(404, 'BAD_USER_INPUT', 'There is nothing here; /graphql is where to ask.'),
+    ),
     onFault: (error, { requestId }) => {
       if (error instanceof HttpFault)
         return fault(error.status, 'BAD_USER_INPUT', error.message, error.headers);

@@ -21,7 +21,7 @@ import type { Sampler } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { isOurFault } from './errors.ts';
-import type { Handler, HttpRequest, Reply } from './http.ts';
+import type { HttpRequest, OnFault, PathParameters, Reply, RouteHandler } from './http.ts';
 
 /** Who is traced. The names are those of the OpenTelemetry specification (SDK environment variables). */
 const SAMPLERS = [
@@ -200,29 +200,27 @@ export function tracedJob(name: string, payload: unknown, run: () => Promise<voi
 }
 
 /** Answers each request in a span of its own, faults included. */
-export function tracedHandler(
-  handler: Handler,
-  onFault: (error: unknown, request: HttpRequest) => Reply,
-): Handler {
-  return async (request) => {
-    if (tracer === undefined) return handler(request);
+export function tracedHandler(handler: RouteHandler, onFault: OnFault): RouteHandler {
+  return async (request, parameters) => {
+    if (tracer === undefined) return handler(request, parameters);
     const parent = parentOf(request.headers['traceparent']);
     const attributes = { 'http.request.method': request.method, 'url.path': request.path };
     const span = tracer.startSpan(request.method, { kind: SpanKind.SERVER, attributes }, parent);
     const { traceId, spanId } = span.spanContext();
     request.trail.trace = { trace_id: traceId, span_id: spanId };
-    const work = async () => described(await answer(handler, onFault, request), request, span);
+    const work = async () => described(await answer(handler, onFault, request, parameters), request, span);
     return context.with(parent, () => inSpan(span, work));
   };
 }
 
 async function answer(
-  handler: Handler,
-  onFault: (error: unknown, request: HttpRequest) => Reply,
+  handler: RouteHandler,
+  onFault: OnFault,
   request: HttpRequest,
+  parameters: PathParameters,
 ): Promise<Reply> {
   try {
-    return await handler(request);
+    return await handler(request, parameters);
   } catch (error) {
     return onFault(error, request);
   }

@@ -1,21 +1,9 @@
 // Requests that Node's parser refuses, or that do not come in time. Node would answer them with a bare status line;
 // here they get a reply in the words of the server, and the requests before them on the connection get theirs first.
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { HttpFault, LAST_REPLY, MalformedBody } from './http-fault.ts';
-
-interface Exchange {
-  readonly message: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly body: AbortController;
-}
-
-interface Connection {
-  /** The request whose head came last. */
-  latest: Exchange;
-  /** In the order in which they came. */
-  readonly unanswered: Set<Exchange>;
-}
+import type { ReceivedRequest } from './http-request.ts';
 
 /** A reply that is written to the connection as it is. */
 export interface RawReply {
@@ -24,46 +12,41 @@ export interface RawReply {
   readonly body: string;
 }
 
-/** Tells of a request whose head was read. The signal is aborted with a fault when its body cannot be read. */
-export type Begin = (message: IncomingMessage, response: ServerResponse) => AbortSignal;
+export interface UnreadRequests {
+  /** Tells of a request whose head was read. */
+  readonly begin: (request: ReceivedRequest) => void;
+  /** Answers what cannot be read on a connection, as a listener of the server's `clientError`, and closes it. */
+  readonly refuse: (error: NodeJS.ErrnoException, socket: Duplex) => void;
+}
 
-/**
- * Answers what `server` cannot read, and closes the connection.
- * @param refusal the reply to a request of which nothing is known
- */
-export function answerUnreadRequests(
-  server: Server,
+/** @param refusal the reply to a request of which nothing is known */
+export function createUnreadRequests(
   maxHeaderBytes: number,
   refusal: (fault: HttpFault) => RawReply,
-): Begin {
-  const connections = new WeakMap<Duplex, Connection>();
+): UnreadRequests {
+  /** By connection: the request whose head came last. Those before it are answered before it. */
+  const latest = new WeakMap<Duplex, ReceivedRequest>();
   const ended = new WeakSet<Duplex>();
 
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (socket.destroyed || ended.has(socket)) return;
-    ended.add(socket);
-    const connection = connections.get(socket);
-    const isBody = connection !== undefined && !connection.latest.message.complete;
-    const fault = faultOf(error.code, isBody, maxHeaderBytes);
-    // The handler that waits for the body answers with the fault; one that does not wait has its own answer.
-    if (isBody) connection.latest.body.abort(fault);
-    const close = () => {
-      if (socket.writable) socket.end(isBody ? '' : textOf(refusal(fault)), () => socket.destroy());
-      else socket.destroy();
-    };
-    const last = [...(connection?.unanswered ?? [])].at(-1);
-    if (last) last.response.once('close', close);
-    else close();
-  });
-
-  return (message, response) => {
-    const exchange: Exchange = { message, response, body: new AbortController() };
-    const connection = connections.get(message.socket) ?? { latest: exchange, unanswered: new Set() };
-    connection.latest = exchange;
-    connection.unanswered.add(exchange);
-    connections.set(message.socket, connection);
-    response.once('close', () => connection.unanswered.delete(exchange));
-    return exchange.body.signal;
+  return {
+    begin: (request) => {
+      latest.set(request.socket, request);
+    },
+    refuse: (error, socket) => {
+      if (socket.destroyed || ended.has(socket)) return;
+      ended.add(socket);
+      const last = latest.get(socket);
+      const isBody = last !== undefined && !last.message.complete;
+      const fault = faultOf(error.code, isBody, maxHeaderBytes);
+      // The handler that waits for the body answers with the fault; one that does not wait has its own answer.
+      if (isBody) last.cut(fault);
+      const close = () => {
+        if (socket.writable) socket.end(isBody ? '' : textOf(refusal(fault)), () => socket.destroy());
+        else socket.destroy();
+      };
+      if (last && !last.response.destroyed) last.response.once('close', close);
+      else close();
+    },
   };
 }
 

@@ -103,7 +103,7 @@ export async function startStubSystem({
   };
   const servers = new Map<SubgraphName, { readonly url: string; readonly server: HttpServer }>();
   for (const name of SUBGRAPHS) {
-    const { handler, onFault } = await createSubgraph<RequestContext>({
+    const subgraph = await createSubgraph<RequestContext>({
       typeDefs: sdl[name],
       resolvers: resolvers[name] ?? {},
       verify,
@@ -112,7 +112,7 @@ export async function startStubSystem({
       routes: { 'GET /jwks': async () => ({ status: 200, body: JSON.stringify(jwks) }) },
       log,
     });
-    const server = createHttpServer({ handler, onFault, log, timeoutMs: 15_000 });
+    const server = createHttpServer({ ...subgraph, log, timeoutMs: 15_000 });
     servers.set(name, { server, url: `http://127.0.0.1:${await server.listen(0, '127.0.0.1')}` });
   }
   const urlOf = (name: SubgraphName): string => servers.get(name)?.url ?? '';
@@ -138,12 +138,7 @@ export async function startStubSystem({
     log,
   );
   await untilReady(() => gateway.checks['supergraph']?.());
-  const front = createHttpServer({
-    handler: gateway.handler,
-    onFault: gateway.onFault,
-    log,
-    timeoutMs: 15_000,
-  });
+  const front = createHttpServer({ ...gateway, log, timeoutMs: 15_000 });
   const port = await front.listen(0, '127.0.0.1');
 
   return {

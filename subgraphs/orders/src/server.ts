@@ -60,6 +60,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
   const sweeper = startKeySweep({ sweepKeys, service: 'orders', settings, log });
 
   return {
+    routes: subgraph.routes,
     handler: subgraph.handler,
     onFault: subgraph.onFault,
     checks: { database: () => checkDatabase(pools.reads), queue: () => worker.check() },

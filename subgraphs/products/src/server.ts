@@ -54,6 +54,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   const sweeper = startKeySweep({ sweepKeys, service: 'products', settings, log });
 
   return {
+    routes: subgraph.routes,
     handler: subgraph.handler,
     onFault: subgraph.onFault,
     checks: { database: () => checkDatabase(pools.reads), queue: () => worker.check() },

@@ -125,6 +125,7 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
   });
   const sweeper = startSweeping(settings, log);
   return {
+    routes: subgraph.routes,
     handler: subgraph.handler,
     onFault: subgraph.onFault,
     checks: { database: () => checkDatabase(pools.reads) },

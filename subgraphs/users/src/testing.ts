@@ -84,12 +84,7 @@ export async function startTestUsers(env: Readonly<Record<string, string>> = {})
   });
   const log = createLogger('users', 'silent');
   const service = await startUsers(settings, log);
-  const http = createHttpServer({
-    handler: service.handler,
-    onFault: service.onFault,
-    log,
-    timeoutMs: 20_000,
-  });
+  const http = createHttpServer({ ...service, log, timeoutMs: 20_000 });
   const url = `http://127.0.0.1:${await http.listen(0, '127.0.0.1')}`;
   const pool = new pg.Pool({ connectionString: database.adminUrl, max: 2 });
   return {

@@ -1,0 +1,111 @@
+// What a server does with each request: the view of it, its handler, its reply, its line in the log.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { HttpFault } from './http-fault.ts';
+import { REQUEST_ID_HEADER, type Reply, send } from './http-reply.ts';
+import { type HttpRequest, ReceivedRequest, unreadRequest } from './http-request.ts';
+import type { Logger } from './log.ts';
+import { MAX_HEADER_BYTES } from './node-server.ts';
+import type { UnreadReplies } from './unread-replies.ts';
+import type { RawReply, UnreadRequests } from './unread-requests.ts';
+
+/** Of a path, by their names in its route. */
+export type PathParameters = Readonly<Record<string, string | undefined>>;
+
+export type Handler = (request: HttpRequest) => Promise<Reply>;
+
+/** What answers a route. */
+export type RouteHandler = (request: HttpRequest, parameters: PathParameters) => Promise<Reply>;
+
+export type OnFault = (error: unknown, request: HttpRequest) => Reply;
+
+export interface ExchangeOptions {
+  /** The reply to a request whose handler threw. */
+  readonly onFault: OnFault;
+  readonly log: Logger;
+  /** The longest that one request may take. */
+  readonly timeoutMs: number;
+  /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: faults at will would be reported as ours. */
+  readonly isPublic?: boolean;
+  readonly maxBodyBytes?: number;
+  /** Told of every reply; `startedAt` is as `performance.now()` had it. */
+  readonly observe?: (request: HttpRequest, status: number, startedAt: number) => void;
+}
+
+const MAX_BODY_BYTES = 1_000_000;
+/** The gateway hands it on to a subgraph with the same bound, beside fields of its own, which are shorter than the rest. */
+const MAX_AUTHORIZATION_BYTES = MAX_HEADER_BYTES - 2_048;
+/** What nginx writes for a reply whose caller had gone; it is logged and counted, never sent. */
+const CALLER_GONE_STATUS = 499;
+
+/** What a server does with each request. */
+export class Exchanges {
+  draining = false;
+  readonly #options: ExchangeOptions;
+  readonly #unread: UnreadReplies;
+  readonly #begin: UnreadRequests['begin'];
+  readonly #bounds;
+
+  constructor(options: ExchangeOptions, unread: UnreadReplies, begin: UnreadRequests['begin']) {
+    const { timeoutMs, isPublic = false, maxBodyBytes = MAX_BODY_BYTES } = options;
+    this.#options = options;
+    this.#unread = unread;
+    this.#begin = begin;
+    this.#bounds = { timeoutMs, isPublic, maxBodyBytes, maxAuthorization: MAX_AUTHORIZATION_BYTES };
+  }
+
+  /** The view of a request, which is made once. */
+  receive(request: FastifyRequest, reply: FastifyReply): ReceivedRequest {
+    if (request.received) return request.received;
+    const received = new ReceivedRequest(request, reply, this.#bounds);
+    this.#begin(received);
+    request.received = received;
+    return received;
+  }
+
+  /** What follows an unfit request on its connection may have been meant as a part of it. */
+  isLast = (request: ReceivedRequest): boolean => this.draining || request.fault !== undefined;
+
+  async serve(request: ReceivedRequest, handler: RouteHandler, parameters: PathParameters): Promise<void> {
+    let reply: Reply;
+    try {
+      reply = await handler(request, parameters);
+    } catch (error) {
+      reply = this.#options.onFault(error, request);
+    }
+    const status = request.isAbandoned ? CALLER_GONE_STATUS : reply.status;
+    send(request, reply, this.isLast(request), this.#unread);
+    tell(request, status, request.startedAt, this.#options);
+  }
+
+  /** Serves, whatever happens. */
+  start(request: ReceivedRequest, handler: RouteHandler, parameters: PathParameters): void {
+    this.serve(request, handler, parameters).catch((error: unknown) => {
+      this.#options.log.error({ err: error }, 'a request could not be answered');
+      request.response.destroy();
+    });
+  }
+}
+
+/** Counts and logs a request that was answered. */
+export function tell(
+  request: HttpRequest,
+  status: number,
+  startedAt: number,
+  { observe, log }: ExchangeOptions,
+): void {
+  observe?.(request, status, startedAt);
+  const { requestId, method, path } = request;
+  const { operation, userId, code, trace } = request.trail;
+  const ms = Math.round((performance.now() - startedAt) * 10) / 10;
+  log.info({ requestId, method, path, operation, userId, status, code, ms, ...trace }, 'request');
+}
+
+/** The reply to a request that could not be read. */
+export function refuseUnread(fault: HttpFault, options: ExchangeOptions): RawReply {
+  const startedAt = performance.now();
+  const request = unreadRequest();
+  const reply = options.onFault(fault, request);
+  tell(request, reply.status, startedAt, options);
+  const { status, headers, body = '' } = reply;
+  return { status, headers: { ...headers, [REQUEST_ID_HEADER]: request.requestId }, body };
+}

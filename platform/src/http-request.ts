@@ -1,0 +1,157 @@
+// What a handler sees of a request: the head as it came, and the body for those who ask for it. Everything that costs and
+// that not every handler needs is made when it is read: the signal and its listener, the body and its promise.
+import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type AppError, CallerGone } from './errors.ts';
+import type { HttpFault } from './http-fault.ts';
+import { readBody } from './request-body.ts';
+import { requestFault } from './request-fault.ts';
+
+/** Milliseconds that the caller will still wait: believed by who is called by services only. */
+export const TIMEOUT_HEADER = 'x-request-timeout-ms';
+
+export interface HttpRequest {
+  readonly method: string;
+  /** Percent-encoded, without the query. */
+  readonly path: string;
+  /** Without the question mark. */
+  readonly query: string;
+  readonly headers: IncomingHttpHeaders;
+  /** The other end of the connection: a proxy, when one is in front. Empty once the connection is gone. */
+  readonly remoteAddress: string;
+  readonly requestId: string;
+  /** When the answer is of no use any more, ms since the epoch. */
+  readonly deadlineAt: number;
+  /** What is learnt on the way and belongs in the log line. */
+  readonly trail: Trail;
+  /** Aborted with CallerGone when the connection ends before the reply. */
+  readonly signal: AbortSignal;
+  /** Why it is refused at every path. The handler throws it, so that the refusal counts as its other replies do. */
+  readonly fault: AppError | HttpFault | undefined;
+  /** The whole body. @throws {HttpFault} 413, 415 when it is packed, 400 when it ends early, 408 when it comes too late */
+  body(): Promise<Buffer>;
+}
+
+export interface Trail {
+  operation?: string;
+  /** The template that the path matched, as `/products/{id}`. */
+  route?: string;
+  userId?: number;
+  code?: string;
+  trace?: { readonly trace_id: string; readonly span_id: string };
+}
+
+/** What a server makes of every request. */
+export interface RequestBounds {
+  readonly timeoutMs: number;
+  /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: faults at will would be reported as ours. */
+  readonly isPublic: boolean;
+  readonly maxBodyBytes: number;
+  /** In bytes. */
+  readonly maxAuthorization: number;
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Takes over an id from outside only when it is short and harmless; otherwise makes one. */
+export function requestIdOf(header: string | string[] | undefined): string {
+  return typeof header === 'string' && REQUEST_ID.test(header) ? header : randomUUID();
+}
+
+function deadlineOf(header: string | string[] | undefined, timeoutMs: number): number {
+  const asked = typeof header === 'string' && /^\d{1,7}$/.test(header) ? Number(header) : timeoutMs;
+  return Date.now() + Math.min(asked, timeoutMs);
+}
+
+/** A request whose head was read, and the response that it waits for. */
+export class ReceivedRequest implements HttpRequest {
+  readonly message: IncomingMessage;
+  readonly reply: FastifyReply;
+  readonly response: ServerResponse;
+  /** The connection. The message loses it when it is not read to its end. */
+  readonly socket: Socket;
+  /** As `performance.now()` had it. */
+  readonly startedAt = performance.now();
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly remoteAddress: string;
+  readonly requestId: string;
+  readonly deadlineAt: number;
+  readonly trail: Trail = {};
+  readonly fault: AppError | HttpFault | undefined;
+  readonly #maxBodyBytes: number;
+  #signal: AbortSignal | undefined;
+  #cut: HttpFault | undefined;
+  #onCut: ((fault: HttpFault) => void) | undefined;
+
+  constructor(request: FastifyRequest, reply: FastifyReply, bounds: RequestBounds) {
+    const { raw: message, originalUrl: url } = request;
+    const { headers, socket } = message;
+    const mark = url.indexOf('?');
+    this.message = message;
+    this.reply = reply;
+    this.response = reply.raw;
+    this.socket = socket;
+    this.method = message.method ?? 'GET';
+    this.path = mark < 0 ? url : url.slice(0, mark);
+    this.query = mark < 0 ? '' : url.slice(mark + 1);
+    this.headers = headers;
+    this.remoteAddress = socket.remoteAddress ?? '';
+    this.requestId = request.id;
+    this.deadlineAt = deadlineOf(bounds.isPublic ? undefined : headers[TIMEOUT_HEADER], bounds.timeoutMs);
+    this.fault = requestFault(message, this, bounds.maxAuthorization);
+    this.#maxBodyBytes = bounds.maxBodyBytes;
+  }
+
+  /** Whether the connection has ended before the reply. */
+  get isAbandoned(): boolean {
+    return this.response.destroyed && !this.response.writableEnded;
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= this.#untilReplied();
+    return this.#signal;
+  }
+
+  body(): Promise<Buffer> {
+    return readBody(this.message, this.#maxBodyBytes, (giveUp) => {
+      if (this.#cut) giveUp(this.#cut);
+      this.#onCut = giveUp;
+    });
+  }
+
+  /** Says that the rest of the body cannot be read. A handler that waits for it gets the fault. */
+  cut(fault: HttpFault): void {
+    this.#cut = fault;
+    this.#onCut?.(fault);
+  }
+
+  #untilReplied(): AbortSignal {
+    const gone = new AbortController();
+    const abort = () => {
+      if (this.isAbandoned) gone.abort(new CallerGone('the caller closed its connection'));
+    };
+    if (this.response.destroyed) abort();
+    else this.response.once('close', abort);
+    return gone.signal;
+  }
+}
+
+/** Stands for a request of which nothing is known. */
+export const unreadRequest = (): HttpRequest => ({
+  method: '',
+  path: '',
+  query: '',
+  headers: {},
+  remoteAddress: '',
+  requestId: randomUUID(),
+  deadlineAt: Date.now(),
+  trail: {},
+  fault: undefined,
+  signal: new AbortController().signal,
+  body: async () => Buffer.alloc(0),
+});

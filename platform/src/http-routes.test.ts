@@ -1,0 +1,84 @@
+// Routes of a server, and what Fastify answers by itself.
+import { afterEach, expect, it } from '@jest/globals';
+import { addRoute, createHttpServer, type HttpServer, type HttpServerOptions } from './http.ts';
+import { createLogger } from './log.ts';
+import { raw } from './testing-raw.ts';
+
+let http: HttpServer | undefined;
+const observed: string[] = [];
+afterEach(async () => {
+  await http?.close();
+  observed.length = 0;
+});
+
+async function serve(routes: NonNullable<HttpServerOptions['routes']>): Promise<number> {
+  http = createHttpServer({
+    routes,
+    handler: async ({ path }) => ({ status: 404, body: `nothing at ${path}` }),
+    onFault: (error) => ({ status: 500, body: String(error) }),
+    log: createLogger('test', 'silent'),
+    timeoutMs: 5_000,
+    observe: ({ trail }, status) => observed.push(`${trail.route} ${status}`),
+  });
+  return http.listen(0, '127.0.0.1');
+}
+
+const call = (port: number, line: string, ...lines: string[]) =>
+  raw(port, [`${line} HTTP/1.1`, 'Host: x', 'Connection: close', ...lines, '', ''].join('\r\n'));
+const bodyOf = (reply: string): string => reply.split('\r\n\r\n')[1] ?? '';
+
+const thing: HttpServerOptions['routes'] = (app) =>
+  addRoute(app, {
+    methods: ['GET', 'POST'],
+    path: '/things/:id',
+    template: '/things/{id}',
+    handle: async ({ query }, { id }) => ({ status: 200, body: `${id} ${query}` }),
+  });
+
+it('a route gets the parameters of its path, and counts by its template', async () => {
+  const port = await serve(thing);
+  expect(bodyOf(await call(port, 'GET /things/a%20b?c=d'))).toBe('a b c=d');
+  expect(observed).toEqual(['/things/{id} 200']);
+});
+
+it.each(['a media type', '/', 'application/json; charset=', 'text/plain'])(
+  'a body of the type %j is no business of the server: the route answers, and where none is the handler',
+  async (type) => {
+    const port = await serve(thing);
+    const lines = [`Content-Type: ${type}`, 'Content-Length: 2', '', '{}'];
+    expect(bodyOf(await call(port, 'POST /things/1', ...lines))).toBe('1 ');
+    expect(bodyOf(await call(port, 'POST /nowhere', ...lines))).toBe('nothing at /nowhere');
+    expect(bodyOf(await call(port, 'QUERY /things/1', ...lines.slice(1)))).toBe('nothing at /things/1');
+  },
+);
+
+it.each(['/things/%zz', `/things/${'x'.repeat(101)}`, '/THINGS/1', '//things/1', '/things', '*'])(
+  '%s is the path of no route: hooks run, and the handler sees the path that was asked for',
+  async (path) => {
+    const port = await serve((app) => {
+      app.addHook('onRequest', (_, reply, done) => {
+        reply.header('x-hook', 'ran');
+        done();
+      });
+      thing(app);
+    });
+    const reply = await call(port, `GET ${path}`);
+    expect(bodyOf(reply)).toBe(`nothing at ${path}`);
+    expect(reply).toContain('x-hook: ran');
+    expect(observed).toEqual(['undefined 404']);
+  },
+);
+
+it('what a plugin replies by itself has a request id, is counted, and asks to leave while the server drains', async () => {
+  const port = await serve((app) => {
+    app.get('/plugin', (_, reply) => reply.send('of a plugin'));
+    app.get('/broken', async () => {
+      throw new Error('inside');
+    });
+  });
+  expect(await call(port, 'GET /plugin', 'X-Request-Id: mine')).toMatch(/x-request-id: mine\r\n/);
+  expect(bodyOf(await call(port, 'GET /broken'))).toBe('Error: inside');
+  http?.drain();
+  expect((await fetch(`http://127.0.0.1:${port}/plugin`)).headers.get('connection')).toBe('close');
+  expect(observed).toEqual(['undefined 200', 'undefined 500', 'undefined 200']);
+});
