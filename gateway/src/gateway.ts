@@ -22,16 +22,17 @@ import type { FieldWeights } from './graph/field-weights.ts';
 import { boundedParsing, limitGraph } from './graph/graph-limits.ts';
 import { answerIntrospection } from './graph/introspection.ts';
 import { nameArguments } from './graph/name-arguments.ts';
-import { forBrowsers } from './http/browser-headers.ts';
+import { allowOrigins } from './http/cors.ts';
 import { withExplorerPolicy } from './http/explorer-policy.ts';
+import { createSecureReply } from './http/security-headers.ts';
 import { indexPage } from './index-page.ts';
 import { createRateLimits } from './limits/rate-limits.ts';
 import { createOperations } from './operations/persisted.ts';
 import { createPublishedKeys } from './published-keys.ts';
 import { createReplySizes, type ReplySizes } from './reply-sizes.ts';
 import { createExecute } from './rest/operation.ts';
-import { REST_OPERATIONS, restEntries } from './rest/rest.ts';
-import { createRouter, type RouterEntry } from './router.ts';
+import { REST_OPERATIONS, restRoutes } from './rest/rest.ts';
+import { addRoutes, type GatewayRoute, nothingHere, type Passage } from './routes.ts';
 import { createSubgraphDataSource, type SubgraphDataSource } from './subgraph-data-source.ts';
 import { createSupergraph } from './supergraph.ts';
 import { openSupergraphFile } from './supergraph-file.ts';
@@ -69,8 +70,9 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
   await server.start();
 
   const verify = createRemoteVerifier(settings);
+  const secure = await createSecureReply(settings.TRUSTED_PROXIES);
   const keys = createPublishedKeys(settings.JWKS_URL);
-  const entries: RouterEntry[] = [
+  const routes: GatewayRoute[] = [
     {
       methods: ['GET', 'POST'],
       path: GRAPHQL_PATH,
@@ -81,25 +83,32 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     },
     { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
     { methods: ['GET', 'HEAD'], path: '/', handle: async (request) => indexPage(request) },
-    ...restEntries(createExecute(server)),
+    ...restRoutes(createExecute(server)),
   ];
-  const router = createRouter(entries, async (request) => {
-    // A request that is not fit to be read has no caller but its address.
-    const context = request.fault ? undefined : await requestContext(request, verify);
-    limits.admit(request);
-    if (context === undefined) throw request.fault;
-    return context;
-  });
-
-  return {
+  const passage: Passage = {
+    enter: async (request) => {
+      // A request that is not fit to be read has no caller but its address.
+      const context = request.fault ? undefined : await requestContext(request, verify);
+      limits.admit(request);
+      if (context === undefined) throw request.fault;
+      return context;
+    },
     // Faults have the header fields about limits as well.
-    handler: async (request) => {
-      const reply = await router(request)
+    leave: (handler) => async (request, parameters) => {
+      const reply = await handler(request, parameters)
         .then((whole) => replySizes.check(request, whole))
         .catch((error: unknown) => faultReply(error, request, log));
-      return forBrowsers(settings, request, await limits.describe(request, reply));
+      return secure(request, await limits.describe(request, reply));
     },
-    onFault: (error, request) => forBrowsers(settings, request, faultReply(error, request, log)),
+  };
+
+  return {
+    routes: (app) => {
+      allowOrigins(app, settings.CORS_ORIGINS);
+      addRoutes(app, routes, passage);
+    },
+    handler: nothingHere(passage),
+    onFault: (error, request) => secure(request, faultReply(error, request, log)),
     // A subgraph that is down is no reason to take the others' fields away as well.
     checks: { supergraph: () => supergraph.check(), keys: () => keys.answer() },
     close: async () => {

@@ -117,6 +117,11 @@ describe('a reply', () => {
         });
         expect(reply.headers.get('vary')).toMatch(/(^|, )Origin$/);
       }
+    for (const path of ['/products/%zz', `/products/${'1'.repeat(200)}`])
+      expect(corsOf(await call(path, { headers: { origin: SHOP } }))).toHaveProperty(
+        'access-control-allow-origin',
+        SHOP,
+      );
     const other = await call('/products/1', { headers: { origin: 'https://evil.example' } });
     expect(corsOf(other)).toEqual({});
     expect((await call('/')).headers.get('vary')).toBe('accept, Origin');

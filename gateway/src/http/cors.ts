@@ -1,6 +1,7 @@
-// Which web sites may read replies (CORS, the Fetch standard). Only origins that are listed are ever named; no cookie
-// is in use, so credentials are never allowed.
-import type { HttpRequest, Reply } from '@holdfast/platform/http';
+// Which web sites may read replies (CORS, the Fetch standard): settings of @fastify/cors. Only origins that are listed are ever
+// named; no cookie is in use, so credentials are never allowed.
+import cors from '@fastify/cors';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 
 /** `scheme://host[:port]` as browsers send it. */
@@ -38,7 +39,7 @@ const REQUEST_HEADERS = [
   'X-Apollo-Operation-Name',
   'ApolloGraphQL-Client-Name',
   'ApolloGraphQL-Client-Version',
-].join(', ');
+];
 /** Beside those that any web site may read. */
 const REPLY_HEADERS = [
   'ETag',
@@ -50,29 +51,29 @@ const REPLY_HEADERS = [
   'Retry-After',
   'WWW-Authenticate',
   'X-Request-Id',
-].join(', ');
+];
 /** Two hours, which is as long as Chromium remembers it; others would longer. */
-const PREFLIGHT_MAX_AGE_S = '7200';
+const PREFLIGHT_MAX_AGE_S = 7_200;
 
-const isPreflight = ({ method, headers }: HttpRequest): boolean =>
-  method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
-
-/** The header fields that let the request's origin read `reply`. A preflight is allowed the methods of its `Allow`. */
-export function corsHeaders(
-  origins: ReadonlySet<string>,
-  request: HttpRequest,
-  reply: Reply,
-): Record<string, string> {
-  if (origins.size === 0) return {};
-  const vary = [reply.headers?.['vary'], 'Origin'].filter(Boolean).join(', ');
-  const { origin } = request.headers;
-  if (origin === undefined || !origins.has(origin)) return { vary };
-  const allowed = { vary, 'access-control-allow-origin': origin };
-  if (!isPreflight(request)) return { ...allowed, 'access-control-expose-headers': REPLY_HEADERS };
-  return {
-    ...allowed,
-    'access-control-allow-methods': reply.headers?.['allow'] ?? '',
-    'access-control-allow-headers': REQUEST_HEADERS,
-    'access-control-max-age': PREFLIGHT_MAX_AGE_S,
-  };
+/** Lets the origins read every reply of `app`, faults included. Without any, nothing is said of origins. */
+export function allowOrigins(app: FastifyInstance, origins: ReadonlySet<string>): void {
+  if (origins.size === 0) return;
+  app.register(cors, {
+    // A function, because the plugin would show what may be read to origins that a list does not have.
+    origin: (origin, allow) => allow(null, origin !== undefined && origins.has(origin)),
+    exposedHeaders: REPLY_HEADERS,
+    preflight: false,
+  });
 }
+
+/** The plugin's settings for the route that answers OPTIONS at a path, where a browser learns the methods of `allow`. */
+export const preflightOf = (allow: string) => ({
+  methods: allow,
+  allowedHeaders: REQUEST_HEADERS,
+  exposedHeaders: null,
+  maxAge: PREFLIGHT_MAX_AGE_S,
+  preflight: true,
+  // The route answers, with `Allow`, and OPTIONS that is no preflight as well.
+  preflightContinue: true,
+  strictPreflight: false,
+});

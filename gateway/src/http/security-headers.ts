@@ -1,15 +1,29 @@
-// Header fields that tell browsers what not to do with a reply, whatever answered it.
+// Header fields that tell browsers what not to do with a reply, whatever answered it. @fastify/helmet says which; it is asked
+// once, when the gateway starts, because as a hook it would make the same fields anew for every request
+// (docs/decisions.md has the figure).
+import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import type { HttpRequest, Reply } from '@holdfast/platform/http';
+import { fastify } from 'fastify';
+import { z } from 'zod';
 
-const ALWAYS = {
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-resource-policy': 'same-origin',
-} as const;
+/** Data is no page: nothing of it loads, runs or is framed. What is for pages and plugins alone is left out. */
+const FOR_DATA: FastifyHelmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
+  },
+  strictTransportSecurity: { includeSubDomains: false },
+  crossOriginOpenerPolicy: false,
+  originAgentCluster: false,
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xFrameOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
+};
 
-/** Data is no page: nothing of it loads, runs or is framed. */
-const DATA_POLICY = "default-src 'none'; frame-ancestors 'none'";
-const ONE_YEAR = 'max-age=31536000';
+/** The reply with the header fields that it lacks. */
+export type SecureReply = (request: HttpRequest, reply: Reply) => Reply;
 
 /**
  * Whether the client spoke HTTPS, as the outermost of the trusted proxies wrote it; what the client itself wrote there
@@ -22,16 +36,21 @@ function cameByHttps({ headers }: HttpRequest, trustedProxies: number): boolean 
   return outermost?.trim().toLowerCase() === 'https';
 }
 
-/** What a reply lacks. One that says nothing about caches is kept by none: it may be somebody's own. */
-export function securityHeaders(
-  request: HttpRequest,
-  { headers = {} }: Reply,
-  trustedProxies: number,
-): Record<string, string> {
-  return {
-    ...ALWAYS,
-    ...(cameByHttps(request, trustedProxies) && { 'strict-transport-security': ONE_YEAR }),
-    ...(!headers['content-security-policy'] && { 'content-security-policy': DATA_POLICY }),
-    ...(!headers['cache-control'] && { 'cache-control': 'no-store' }),
-  };
+async function helmetFields(): Promise<Record<string, string>> {
+  const app = fastify();
+  app.register(helmet, FOR_DATA);
+  app.get('/', async (_, reply) => reply.raw.getHeaders());
+  const reply = await app.inject('/');
+  return z.record(z.string(), z.string()).parse(reply.json());
+}
+
+/** @param trustedProxies how many proxies in front are believed */
+export async function createSecureReply(trustedProxies: number): Promise<SecureReply> {
+  // A reply that says nothing about caches is kept by none: it may be of one person.
+  const overHttps = { ...(await helmetFields()), 'cache-control': 'no-store' };
+  const { 'strict-transport-security': _, ...overHttp }: Record<string, string> = overHttps;
+  return (request, reply) => ({
+    ...reply,
+    headers: { ...(cameByHttps(request, trustedProxies) ? overHttps : overHttp), ...reply.headers },
+  });
 }

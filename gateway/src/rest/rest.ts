@@ -1,6 +1,6 @@
-// The REST shim: the route table behind the gateway's router.
+// The REST shim: the route table of the gateway's router.
 import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http';
-import type { RouterEntry } from '../router.ts';
+import type { GatewayRoute } from '../routes.ts';
 import { accountRoutes } from './accounts.ts';
 import { docsPage } from './docs-page.ts';
 import { openApiDocument } from './openapi.ts';
@@ -24,7 +24,7 @@ function replyOf(answer: Answer, request: HttpRequest): Reply {
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }
 
-const entryOf = ({ description, run }: Route, execute: Execute): RouterEntry => ({
+const routeOf = ({ description, run }: Route, execute: Execute): GatewayRoute => ({
   methods: description.method === 'GET' ? ['GET', 'HEAD'] : [description.method],
   path: description.path.replace('{id}', ':id'),
   handle: async (request, { id = '' }, context) =>
@@ -32,7 +32,7 @@ const entryOf = ({ description, run }: Route, execute: Execute): RouterEntry => 
 });
 
 /** The calls of the REST contract, and the pages that document them. */
-export function restEntries(execute: Execute): RouterEntry[] {
+export function restRoutes(execute: Execute): GatewayRoute[] {
   const openapi: Reply = {
     status: 200,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },
@@ -40,7 +40,7 @@ export function restEntries(execute: Execute): RouterEntry[] {
   };
   const docs = docsPage(REST_ROUTES);
   return [
-    ...REST_ROUTES.map((route) => entryOf(route, execute)),
+    ...REST_ROUTES.map((route) => routeOf(route, execute)),
     { methods: ['GET', 'HEAD'], path: '/openapi.json', handle: async () => openapi },
     { methods: ['GET', 'HEAD'], path: '/docs', handle: async () => docs },
     {
