@@ -27,10 +27,13 @@ function readMoney(value: unknown): string {
   return amount;
 }
 
+/** How amounts come from PostgreSQL. */
+const CANONICAL = /^(?:0|[1-9]\d{0,11})\.\d\d$/;
+
 /** Out as a string, in as a string or a number. */
 export const MoneyScalar = new GraphQLScalarType<string, string>({
   name: 'Money',
-  serialize: readMoney,
+  serialize: (value) => (typeof value === 'string' && CANONICAL.test(value) ? value : readMoney(value)),
   parseValue: readMoney,
   parseLiteral: (node) => {
     const isText = node.kind === Kind.STRING || node.kind === Kind.INT || node.kind === Kind.FLOAT;
@@ -43,11 +46,23 @@ export const MoneyScalar = new GraphQLScalarType<string, string>({
 // zod takes a time without seconds as well, RFC 3339 does not.
 const instant = z.iso.datetime().regex(/:\d\d:\d\d/);
 
+const texts = new WeakMap<Date, string>();
+
+/** Rows that are cached are shown again and again, and nothing changes the instants in them. */
+function written(instant: Date): string {
+  let text = texts.get(instant);
+  if (text === undefined) {
+    text = instant.toISOString();
+    texts.set(instant, text);
+  }
+  return text;
+}
+
 /** RFC 3339 in UTC: out as a string, in as one. */
 export const DateTimeScalar = new GraphQLScalarType<Date, string>({
   name: 'DateTime',
   serialize: (value) => {
-    if (value instanceof Date) return value.toISOString();
+    if (value instanceof Date) return written(value);
     throw new TypeError(`a Date is expected, got ${typeof value}`);
   },
   parseValue: (value) => {
