@@ -1,5 +1,6 @@
 // What a line of the log is: bounded, and still readable.
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
 
@@ -44,4 +45,51 @@ it('keeps what can be read: short texts as they are, and of an error where it wa
   expect(err.type).toBe('RangeError');
   expect(err.message).toMatch(/^\$& is x{993}…$/);
   expect(err.stack).toMatch(/^RangeError: \$& is x{993}…\n +at place/);
+});
+
+it.each([
+  ['ends by itself', ''],
+  ['exits once the last line is written', 'await lastLineWritten(); process.exit();'],
+  ['exits at once', 'process.exit();'],
+  [
+    'exits after a fault',
+    "log.fatal('the service ends because of a fault'); process.exitCode = 0; process.exit();",
+  ],
+])('loses no line of a process that %s', async (_, end) => {
+  const lines = await linesOf(`
+    const { lastLineWritten } = await import(${LOG});
+    for (let n = 0; n < 5_000; n += 1) {
+      log.info({ n, path: '/products/' + n }, 'request');
+      if (n % 1_000 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    ${end}`);
+  const numbers = lines.map((line) => JSON.parse(line).n).filter((n) => n !== undefined);
+  expect(numbers.length).toBe(5_000);
+  expect(new Set(numbers).size).toBe(5_000);
+});
+
+it('writes a line soon, however few there are', async () => {
+  const code = `import { createLogger } from ${LOG}; createLogger('test').info('one'); setInterval(() => undefined, 1_000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    // The process goes on, so that it is not its end that writes the line.
+    const [chunk] = await once(child.stdout, 'data');
+    expect(JSON.parse(String(chunk)).msg).toBe('one');
+  } finally {
+    child.kill();
+  }
+});
+
+it('leaves the values of secrets out, at the top and one level below', async () => {
+  const [line = ''] = await linesOf(
+    "log.info({ token: 't', login: { username: 'ada', password: 'p' }, list: [{ token: 'deep' }], n: 1 }, 'a line');",
+  );
+  expect(JSON.parse(line)).toMatchObject({
+    token: '[redacted]',
+    login: { username: 'ada', password: '[redacted]' },
+    n: 1,
+    msg: 'a line',
+  });
 });

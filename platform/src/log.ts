@@ -6,7 +6,15 @@ import { traceIds } from './tracing.ts';
 
 export type { Logger };
 
-const SECRET_KEYS = ['password', 'token', 'accessToken', 'refreshToken', 'authorization', 'passwordHash'];
+const SECRETS: ReadonlySet<string> = new Set([
+  'password',
+  'token',
+  'accessToken',
+  'refreshToken',
+  'authorization',
+  'passwordHash',
+]);
+const CENSORED = '[redacted]';
 
 /**
  * Callers write much of what is logged: paths, names, and what the messages of errors quote. A line with a megabyte of it
@@ -58,20 +66,65 @@ function loggedError(error: unknown, depth = 0): LoggedError {
 const cutText = (value: unknown, max = MAX_TEXT): unknown =>
   typeof value === 'string' ? cut(value, max) : value;
 
-const cutMembers = (members: object): Record<string, unknown> =>
-  Object.fromEntries(
-    Object.entries(members).map(([name, value]) => [name, cutText(value, MAX_MEMBERS[name])]),
-  );
+/** The members of a line, each fit to be written. */
+function fitMembers(members: object): Record<string, unknown> {
+  const fit: Record<string, unknown> = traceIds();
+  for (const [name, value] of Object.entries(members))
+    fit[name] = SECRETS.has(name) ? CENSORED : fitValue(name, value);
+  return fit;
+}
+
+function fitValue(name: string, value: unknown): unknown {
+  // Of an error, named members alone are written (`loggedError`).
+  if (typeof value !== 'object' || value === null || isNativeError(value))
+    return cutText(value, MAX_MEMBERS[name]);
+  if (!Object.keys(value).some((key) => SECRETS.has(key))) return value;
+  return {
+    ...value,
+    ...Object.fromEntries([...SECRETS].filter((key) => key in value).map((key) => [key, CENSORED])),
+  };
+}
+
+/** Lines are written together: a system call for each would cost more than the rest of it. */
+const WRITTEN_AT_BYTES = 8_192;
+const WRITTEN_AFTER_MS = 50;
+/** What waits for a reader of the standard output that has stopped to read; lines beyond it are lost. */
+const MAX_WAITING_BYTES = 16_000_000;
+const LAST_LINES_MS = 1_000;
 
 /** One for all loggers of the process, so that their lines stand in the order in which they were written. */
-const output = pino.destination({ dest: 1 });
-const WRITE_WITHIN_MS = 1_000;
+const output = pino.destination({
+  dest: 1,
+  sync: false,
+  minLength: WRITTEN_AT_BYTES,
+  maxLength: MAX_WAITING_BYTES,
+});
 
-/** Resolves when the line that was logged just now is out, or nobody has read it for a second: then the process may end. */
+let isFlushPlanned = false;
+
+function planFlush(): void {
+  if (isFlushPlanned) return;
+  isFlushPlanned = true;
+  setTimeout(() => {
+    isFlushPlanned = false;
+    output.flush();
+  }, WRITTEN_AFTER_MS).unref();
+}
+
+const lines = {
+  write: (line: string): void => {
+    output.write(line);
+    planFlush();
+  },
+  // After a line of level fatal, which may be the last.
+  flushSync: (): void => output.flushSync(),
+};
+
+/** Resolves when all lines are out, or nobody has read them for a second: then the process may end. */
 export function lastLineWritten(): Promise<void> {
   return new Promise((resolve) => {
-    output.once('drain', resolve);
-    setTimeout(resolve, WRITE_WITHIN_MS);
+    output.flush(() => resolve());
+    setTimeout(resolve, LAST_LINES_MS);
   });
 }
 
@@ -80,11 +133,9 @@ export function createLogger(service: string, level = 'info'): Logger {
   const options: LoggerOptions = {
     level,
     base: { service },
-    mixin: traceIds,
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: (error: unknown) => loggedError(error), msg: (text: unknown) => cutText(text) },
-    formatters: { level: (label) => ({ level: label }), log: cutMembers },
-    redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
+    formatters: { level: (label) => ({ level: label }), log: fitMembers },
   };
-  return pino(options, output);
+  return pino(options, lines);
 }
