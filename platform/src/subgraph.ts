@@ -6,6 +6,7 @@ import {
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLSchemaModule } from '@apollo/subgraph/dist/schema-helper/index.js';
 import { parse } from 'graphql';
+import { compiledSchema } from './compiled-schema.ts';
 import { AppError, type FaultCode } from './errors.ts';
 import { answerGraphQL, createGraphQLServer, type RequestContext, requestContext } from './graphql.ts';
 import { measureRootFields } from './graphql-metrics.ts';
@@ -85,7 +86,7 @@ export async function createSubgraph<Context extends RequestContext>(
   boundMutations(schema);
   measureRootFields(schema);
   const server = createGraphQLServer<Context>({
-    schema,
+    gateway: compiledSchema(schema),
     log,
     plugins: [ApolloServerPluginInlineTraceDisabled(), ApolloServerPluginLandingPageDisabled()],
   });
