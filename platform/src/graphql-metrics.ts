@@ -74,10 +74,18 @@ const outcomeOfError = (error: unknown): RootOutcome => {
 const WORST_FIRST = ['error', 'abandoned', 'refused'] as const satisfies RootOutcome[];
 
 /** Of the entities of one call the worst. */
-function outcomeOfList(settled: readonly PromiseSettledResult<unknown>[]): RootOutcome {
-  const outcomes = settled.map((each) => (each.status === 'rejected' ? outcomeOfError(each.reason) : 'ok'));
+function outcomeOfList(entities: readonly unknown[]): RootOutcome {
+  const failed = entities.filter((entity) => entity instanceof Error);
+  if (failed.length === 0) return 'ok';
+  const outcomes = failed.map(outcomeOfError);
   return WORST_FIRST.find((outcome) => outcomes.includes(outcome)) ?? 'ok';
 }
+
+const errorOf = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
+
+/** Entities that are loaded each on its own, with an Error in the place of each that could not be loaded. */
+const settledList = (entities: readonly unknown[]): Promise<unknown[]> =>
+  Promise.all(entities.map((entity) => Promise.resolve(entity).catch(errorOf)));
 
 type Resolver = GraphQLFieldResolver<unknown, unknown>;
 
@@ -96,12 +104,11 @@ function measured(field: string, resolve: Resolver): Resolver {
       const result = resolve(source, args, context, info);
       if (result instanceof Promise) {
         result.then(
-          (value) => done(outcomeOfValue(value)),
+          (value) => done(Array.isArray(value) ? outcomeOfList(value) : outcomeOfValue(value)),
           (error: unknown) => done(outcomeOfError(error)),
         );
       } else if (Array.isArray(result)) {
-        // `_entities`, whose members are loaded each on its own.
-        void Promise.allSettled(result).then((settled) => done(outcomeOfList(settled)));
+        void settledList(result).then((entities) => done(outcomeOfList(entities)));
       } else done(outcomeOfValue(result));
       return result;
     } catch (error) {

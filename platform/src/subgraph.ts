@@ -5,8 +5,9 @@ import {
 } from '@apollo/server/plugin/disabled';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLSchemaModule } from '@apollo/subgraph/dist/schema-helper/index.js';
-import { parse } from 'graphql';
+import { type DocumentNode, type GraphQLSchema, Kind, parse } from 'graphql';
 import { compiledSchema } from './compiled-schema.ts';
+import { entityResolvers, type LoadEntities } from './entities.ts';
 import { AppError, type FaultCode } from './errors.ts';
 import { answerGraphQL, createGraphQLServer, type RequestContext, requestContext } from './graphql.ts';
 import { measureRootFields } from './graphql-metrics.ts';
@@ -30,6 +31,8 @@ export interface SubgraphOptions<Context extends RequestContext> {
   /** The SDL, federation 2. */
   readonly typeDefs: string;
   readonly resolvers: NonNullable<GraphQLSchemaModule['resolvers']>;
+  /** By type; other types have `__resolveReference` among their resolvers, and no service has both. */
+  readonly entities?: Readonly<Record<string, LoadEntities<Context>>>;
   readonly verify: TokenVerifier;
   /** Whoever it refuses gets nothing of the graph. */
   readonly checkCaller: CallerCheck;
@@ -77,18 +80,36 @@ const fit =
     return handler(request);
   };
 
+/** The part of a schema that has resolvers alone. */
+const NOTHING: DocumentNode = { kind: Kind.DOCUMENT, definitions: [] };
+
+function schemaOf<Context extends RequestContext>({
+  typeDefs,
+  resolvers,
+  entities,
+}: SubgraphOptions<Context>): GraphQLSchema {
+  const schema = buildSubgraphSchema([
+    { typeDefs: parse(typeDefs), resolvers },
+    ...(entities ? [{ typeDefs: NOTHING, resolvers: entityResolvers(entities) }] : []),
+  ]);
+  boundMutations(schema);
+  measureRootFields(schema);
+  return schema;
+}
+
 /** Serves a subgraph. @throws when schema and resolvers do not fit each other */
 export async function createSubgraph<Context extends RequestContext>(
   options: SubgraphOptions<Context>,
 ): Promise<Subgraph> {
   const { log, verify, checkCaller, context, routes = {} } = options;
-  const schema = buildSubgraphSchema([{ typeDefs: parse(options.typeDefs), resolvers: options.resolvers }]);
-  boundMutations(schema);
-  measureRootFields(schema);
+  const schema = schemaOf(options);
   const server = createGraphQLServer<Context>({
     gateway: compiledSchema(schema),
     log,
-    plugins: [ApolloServerPluginInlineTraceDisabled(), ApolloServerPluginLandingPageDisabled()],
+    plugins: [
+      ApolloServerPluginInlineTraceDisabled(),
+      ApolloServerPluginLandingPageDisabled(),
+    ],
   });
   await server.start();
 

@@ -1,25 +1,27 @@
 // What the resolvers of one request share.
 import type { RequestContext } from '@holdfast/platform/graphql';
-import DataLoader from 'dataloader';
+import type DataLoader from 'dataloader';
 import type { Product } from './data/product-row.ts';
 import type { ProductTable } from './data/products.ts';
 import type { Catalogue } from './domain/catalogue.ts';
 
+/** Reads products by id, archived ones included, for one request: a batch is one statement. */
+export type ReadProducts = (ids: readonly number[]) => Promise<readonly (Product | null)[]>;
+
 export interface Context extends RequestContext {
   readonly catalogue: Catalogue;
-  /** By id, archived ones included; a batch is one statement. */
+  readonly readProducts: ReadProducts;
+  /** The same, for resolvers that ask for one at a time. */
   readonly products: DataLoader<number, Product | null>;
   readonly catalogWriters: 'everyone' | 'staff';
   readonly table: ProductTable;
 }
 
-/** Loads products by id, at once those that are asked for in the same turn; a read ends when its `caller` is gone. */
-export function createProductLoader(
-  byIds: ProductTable['byIds'],
-  caller: AbortSignal,
-): DataLoader<number, Product | null> {
-  return new DataLoader(async (ids) => {
+/** Reads that give the products in the order of their ids, and null where there is none; they end when `caller` is gone. */
+export function createReadProducts(byIds: ProductTable['byIds'], caller: AbortSignal): ReadProducts {
+  return async (ids) => {
+    if (ids.length === 0) return [];
     const rows = new Map((await byIds(ids, caller)).map((product) => [product.id, product]));
     return ids.map((id) => rows.get(id) ?? null);
-  });
+  };
 }

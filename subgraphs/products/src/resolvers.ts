@@ -1,4 +1,5 @@
 // Authorise, call one domain function, return.
+import type { EntityKey } from '@holdfast/platform/entities';
 import type { FieldsBeside } from '@holdfast/platform/fields';
 import { parseId } from '@holdfast/platform/ids';
 import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/scalars';
@@ -49,12 +50,21 @@ export const resolvers = {
       return context.catalogue.adjustStock(userId, change);
     },
   },
-  Product: {
-    // Orders show products that have left the catalogue, so a reference finds those too.
-    __resolveReference: ({ id }, context) => load(id, context),
-  },
+  // Every field is a member of the row; `entities` finds one by its key.
+  Product: {},
   CreateProductResult: { __resolveType: memberType },
   UpdateProductResult: { __resolveType: memberType },
   DeleteProductResult: { __resolveType: ({ __typename }) => __typename ?? 'ProductDeleted' },
   AdjustStockResult: { __resolveType: memberType },
 } satisfies Resolvers & { Product: FieldsBeside<GraphProduct, Product> };
+
+/** Orders show products that have left the catalogue, so a reference finds those too. */
+export const entities = {
+  Product: async (keys: readonly EntityKey[], { readProducts }: Context) => {
+    const ids = keys.map(({ id }) => parseId(id));
+    const wanted = [...new Set(ids.filter((id) => id !== undefined))];
+    const products = await readProducts(wanted);
+    const byId = new Map(wanted.map((id, index) => [id, products[index]]));
+    return ids.map((id) => (id === undefined ? null : (byId.get(id) ?? null)));
+  },
+};

@@ -10,15 +10,16 @@ import type { RunningService } from '@holdfast/platform/service';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
+import DataLoader from 'dataloader';
 import type { ProductsSettings } from './config.ts';
-import { type Context, createProductLoader } from './context.ts';
+import { type Context, createReadProducts } from './context.ts';
 import { openProductCache } from './data/cache/open.ts';
 import { sweepKeys } from './data/idempotency-keys.ts';
 import { createProductTable } from './data/products.ts';
 import { createReservations } from './data/reservations.ts';
 import { createCatalogue } from './domain/catalogue.ts';
 import { stockJobs } from './jobs.ts';
-import { resolvers } from './resolvers.ts';
+import { entities, resolvers } from './resolvers.ts';
 
 export async function startProducts(settings: ProductsSettings, log: Logger): Promise<RunningService> {
   const { DATABASE_URL: url, DATABASE_POOL_MAX: max } = settings;
@@ -31,18 +32,15 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   const subgraph = await createSubgraph<Context>({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
     resolvers,
+    entities,
     verify: createRemoteVerifier(settings),
     checkCaller: createCallerCheck({ name: 'products', secrets: settings.SERVICE_SECRET }),
-    context: (base) => ({
-      ...base,
-      table,
-      catalogue,
-      catalogWriters: settings.CATALOG_WRITERS,
-      products: createProductLoader(
-        wantsNoCache(base.request) ? table.stored : table.byIds,
-        base.request.signal,
-      ),
-    }),
+    context: (base) => {
+      const byIds = wantsNoCache(base.request) ? table.stored : table.byIds;
+      const readProducts = createReadProducts(byIds, base.request.signal);
+      const products = new DataLoader(readProducts);
+      return { ...base, table, catalogue, catalogWriters: settings.CATALOG_WRITERS, readProducts, products };
+    },
     log,
   });
   const worker = startWorker({
