@@ -137,7 +137,8 @@ function headerMap(request: HttpRequest): HeaderMap {
 /** The media types of requests and replies (GraphQL over HTTP, 4), which gateway and subgraphs speak with each other. */
 export const GRAPHQL_MEDIA_TYPES = ['application/json', 'application/graphql-response+json'] as const;
 
-async function jsonBody(request: HttpRequest, maxValues?: number): Promise<unknown> {
+/** The JSON of a body; undefined without one. */
+export async function jsonBody(request: HttpRequest, maxValues?: number): Promise<unknown> {
   if (request.method !== 'POST') return undefined;
   requireTextOfType(request.headers['content-type'], GRAPHQL_MEDIA_TYPES);
   return parseJson(await request.body(), { ...(maxValues !== undefined && { maxValues }) });
@@ -154,8 +155,6 @@ function checkQuery(search: string): void {
 export interface AnswerOptions {
   /** Says what is run in a request's place, or throws, before anything of it is parsed as GraphQL. */
   readonly admit?: (request: HTTPGraphQLRequest) => HTTPGraphQLRequest;
-  /** How many values the JSON of a body may have, when it does not come from just anybody. */
-  readonly maxValues?: number;
 }
 
 /** Answers one GraphQL request over HTTP (the GraphQL-over-HTTP specification). */
@@ -163,17 +162,28 @@ export async function answerGraphQL<Context extends RequestContext>(
   server: ApolloServer<Context>,
   request: HttpRequest,
   context: () => Promise<Context>,
-  { admit = (asked) => asked, maxValues }: AnswerOptions = {},
+  { admit = (asked) => asked }: AnswerOptions = {},
+): Promise<Reply> {
+  return answerOverHttp(server, request, context, admit, await jsonBody(request));
+}
+
+/** The same with a body that was read. */
+export async function answerOverHttp<Context extends RequestContext>(
+  server: ApolloServer<Context>,
+  request: HttpRequest,
+  context: () => Promise<Context>,
+  admit: NonNullable<AnswerOptions['admit']>,
+  body: unknown,
 ): Promise<Reply> {
   const httpGraphQLRequest = admit({
     method: request.method,
     headers: headerMap(request),
     search: request.query === '' ? '' : `?${request.query}`,
-    body: await jsonBody(request, maxValues),
+    body,
   });
   checkQuery(httpGraphQLRequest.search);
   const result = await server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
   // Chunked bodies come of @defer only, which no schema here offers.
-  const body = result.body.kind === 'complete' ? result.body.string : '';
-  return { status: result.status ?? 200, headers: Object.fromEntries(result.headers), body };
+  const text = result.body.kind === 'complete' ? result.body.string : '';
+  return { status: result.status ?? 200, headers: Object.fromEntries(result.headers), body: text };
 }

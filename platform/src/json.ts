@@ -42,6 +42,7 @@ function refuseHalfCharacters(member: string, value: unknown): unknown {
 }
 
 export interface JsonBounds {
+  /** Without end for what another service wrote: then nesting is not bounded either. */
   readonly maxValues?: number;
   /** What is read, as messages name it. */
   readonly what?: string;
@@ -57,7 +58,7 @@ export function parseJson(
   bytes: Buffer,
   { maxValues = MAX_VALUES, what = 'A body' }: JsonBounds = {},
 ): unknown {
-  if (isExcessive(bytes, maxValues)) {
+  if (maxValues !== Number.POSITIVE_INFINITY && isExcessive(bytes, maxValues)) {
     throw new MalformedBody(
       `${what} of JSON with at most ${maxValues} values, nested at most ${MAX_NESTING} deep, is expected.`,
     );
@@ -71,9 +72,11 @@ export function parseJson(
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 function decode(bytes: Buffer, what: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     throw new MalformedBody(`${what} in UTF-8 is expected, got bytes that are not.`);
   }

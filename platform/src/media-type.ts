@@ -46,6 +46,7 @@ export function requireTextOfType(
   accepted: readonly string[],
   field: 'accept' | 'accept-patch' = 'accept',
 ): void {
+  if (contentType !== undefined && accepted.includes(contentType)) return;
   const headers = { [field]: accepted.join(', ') };
   const mediaType = parseMediaType(contentType ?? '');
   if (mediaType === undefined || !accepted.includes(mediaType.type)) {

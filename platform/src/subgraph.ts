@@ -1,5 +1,6 @@
 // What the three subgraphs have in common: a federated schema behind `/graphql`, and the faults of plain HTTP.
 import {
+  ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
@@ -9,7 +10,7 @@ import { type DocumentNode, type GraphQLSchema, Kind, parse } from 'graphql';
 import { compiledSchema } from './compiled-schema.ts';
 import { entityResolvers, type LoadEntities } from './entities.ts';
 import { AppError, type FaultCode } from './errors.ts';
-import { answerGraphQL, createGraphQLServer, type RequestContext, requestContext } from './graphql.ts';
+import { createGraphQLServer, type RequestContext, requestContext } from './graphql.ts';
 import { measureRootFields } from './graphql-metrics.ts';
 import {
   ANY_METHOD,
@@ -22,6 +23,7 @@ import {
 } from './http.ts';
 import type { Logger } from './log.ts';
 import { boundMutations } from './mutation-deadlines.ts';
+import { answerCall, KNOWN_BY_TEXT } from './service-calls.ts';
 import { type CallerCheck, SERVICE_TOKEN_HEADER } from './service-tokens.ts';
 import type { TokenVerifier } from './tokens.ts';
 
@@ -105,8 +107,11 @@ export async function createSubgraph<Context extends RequestContext>(
   const schema = schemaOf(options);
   const server = createGraphQLServer<Context>({
     gateway: compiledSchema(schema),
+    persistedQueries: KNOWN_BY_TEXT,
     log,
     plugins: [
+      // It would wrap every field; that replies are not to be kept is said without it.
+      ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginLandingPageDisabled(),
     ],
@@ -115,13 +120,7 @@ export async function createSubgraph<Context extends RequestContext>(
 
   const graphql = async (request: HttpRequest): Promise<Reply> =>
     (await refuse(request, { checkCaller, log })) ??
-    answerGraphQL(
-      server,
-      request,
-      async () => context(await requestContext(request, verify)),
-      // The gateway may ask for thousands of entities at once.
-      { maxValues: Number.POSITIVE_INFINITY },
-    );
+    answerCall(server, request, async () => context(await requestContext(request, verify)));
 
   return {
     routes: (app) => {
