@@ -46,6 +46,8 @@ function group(
   return [text(LABELS - 10, middle, name, 'text-anchor="end"'), ...bars];
 }
 
+const TITLE = 'CPU of the gateway process per request, in times of the first row (less is better)';
+
 /** An SVG document. */
 export function drawChart({ machine, gateways: comparisons }: Figures): string {
   const names = [...new Set(comparisons.flatMap(({ rows }) => rows.map(({ name }) => name)))];
@@ -54,12 +56,8 @@ export function drawChart({ machine, gateways: comparisons }: Figures): string {
   const topOf = (index: number) => HEAD + index * (comparisons.length * BAR + GROUP_GAP);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12" fill="#777">`,
-    text(
-      10,
-      20,
-      'CPU of the gateway process per request, in times of the first row (less is better)',
-      'font-size="14"',
-    ),
+    `<title>${TITLE}</title>`,
+    text(10, 20, TITLE, 'font-size="14"'),
     ...legend(comparisons),
     ...names.flatMap((name, index) => group(name, comparisons, topOf(index), longest)),
     text(10, height - 8, describe(machine), 'font-size="10"'),

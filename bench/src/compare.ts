@@ -6,13 +6,13 @@ import { type ComparisonFigures, type Row, spreadOf } from './figures.ts';
 import type { BenchSystem } from './system.ts';
 
 /** Until V8 has compiled what is hot. */
-const WARM_UP_REQUESTS = 4_000;
-const WARM_UP_MS = 5_000;
+const WARM_UP_REQUESTS = 40_000;
+const WARM_UP_MS = 15_000;
 /** Before each measurement, so that no connection is opened within it. */
 const OPENING_REQUESTS = 200;
-const DEFAULT_REQUESTS = 10_000;
+const DEFAULT_REQUESTS = 20_000;
 /** A slow gateway answers fewer; what is measured is the CPU of one. */
-const MEASURE_MS = 1_000;
+const MEASURE_MS = 2_000;
 
 interface Measurement {
   readonly cpuMs: number;

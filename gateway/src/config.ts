@@ -15,9 +15,9 @@ import { MAX_CONNECTIONS } from '@holdfast/platform/http';
 import { MAX_REPLY_BYTES } from '@holdfast/platform/http-client';
 import { redisSettings } from '@holdfast/platform/redis';
 import { z } from 'zod';
-import { graphLimitSettings } from './graph/graph-limits.ts';
+import { rateLimits } from './admission/limits.ts';
 import { corsOrigins } from './http/cors.ts';
-import { rateLimits } from './limits/limits.ts';
+import { graphLimitSettings } from './operations/bounds.ts';
 import { operationSettings } from './operations/persisted.ts';
 
 /** A tenth of all, so that a few clients cannot keep everyone else out. */

@@ -2,6 +2,7 @@
 import { AppError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { serverAudits } from 'graphql-http';
 import { type StubSystem, type SubgraphName, startStubSystem } from './test/stub-system.ts';
 
 const HEADER = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
@@ -53,7 +54,11 @@ afterEach(() => system.close());
 async function ask(query: string, headers: Record<string, string> = {}) {
   const reply = await fetch(`${system.url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/graphql-response+json',
+      ...headers,
+    },
     body: JSON.stringify({ query }),
   });
   return { status: reply.status, text: await reply.clone().text(), body: JSON.parse(await reply.text()) };
@@ -85,6 +90,22 @@ describe('faults of a subgraph', () => {
       remainingMs: expect.any(Number),
     });
     expect(JSON.parse(body.data.who).remainingMs).toBeLessThanOrEqual(5_000);
+  });
+});
+
+describe('the same query of several callers at once', () => {
+  it('is answered to each as its own', async () => {
+    await start();
+    const tokens = await Promise.all(['1', '2', '3'].map((id) => system.token(id)));
+    const callers = [undefined, ...tokens.map((token) => `Bearer ${token}`)];
+    const asked = Array.from({ length: 60 }, (_, index) => callers[index % callers.length]);
+    const seen = await Promise.all(
+      asked.map(async (authorization) => {
+        const { body } = await ask('{ who }', authorization === undefined ? {} : { authorization });
+        return JSON.parse(body.data.who).authorization;
+      }),
+    );
+    expect(seen).toEqual(asked);
   });
 });
 
@@ -191,18 +212,33 @@ describe('GraphQL over HTTP', () => {
     expect(reply.status).toBe(400);
     expect(await reply.json()).toEqual({
       errors: [
-        { message: expect.stringContaining('batching disabled'), extensions: { code: 'BAD_USER_INPUT' } },
+        {
+          message:
+            'the body: expected an object with the member query, got a list: one request is one operation',
+          extensions: { code: 'BAD_USER_INPUT', errors: [expect.objectContaining({ field: 'the body' })] },
+        },
       ],
     });
   });
 
-  it('runs nothing that a web page of anybody could have sent without asking first', async () => {
+  it('passes every audit of graphql-http', async () => {
+    await start();
+    const audits = serverAudits({ url: `${system.url}/graphql`, fetchFn: fetch });
+    const results = await Promise.all(audits.map((audit) => audit.fn()));
+    expect(results.filter(({ status }) => status !== 'ok')).toEqual([]);
+    expect(results.length).toBeGreaterThanOrEqual(61);
+  });
+
+  it('reads by GET, and changes nothing by it: a web page of any origin can send one without asking first', async () => {
     await start();
     const query = '{ me { name } }';
-    const path = `${system.url}/graphql?${new URLSearchParams({ query })}`;
-    expect((await fetch(path)).status).toBe(400);
-    for (const name of ['apollo-require-preflight', 'x-apollo-operation-name'])
-      expect((await fetch(path, { headers: { [name]: 'yes' } })).status).toBe(200);
+    const read = await fetch(`${system.url}/graphql?${new URLSearchParams({ query })}`);
+    expect([read.status, await read.json()]).toEqual([200, { data: { me: { name: 'ada' } } }]);
+    const before = placed;
+    const write = await fetch(
+      `${system.url}/graphql?${new URLSearchParams({ query: 'mutation { place }' })}`,
+    );
+    expect([write.status, write.headers.get('allow'), placed]).toEqual([405, 'POST', before]);
     for (const type of [
       'text/plain',
       'application/x-www-form-urlencoded',

@@ -29,13 +29,36 @@ const rootFields = new Histogram({
 
 const OTHER = 'other';
 
-function outcomeOf(
+export type OperationOutcome = 'ok' | 'refused' | 'error' | 'abandoned';
+
+/** @param errors as the caller sees them @param thrown the same, as they were thrown */
+export function outcomeOf(
   errors: readonly GraphQLFormattedError[] = [],
   thrown: readonly unknown[] = [],
-): 'ok' | 'refused' | 'error' | 'abandoned' {
+): OperationOutcome {
   if (errors.length === 0) return 'ok';
   if (thrown.some(isAbandoned)) return 'abandoned';
   return errors.some(({ extensions }) => isOurFault(extensions?.['code'])) ? 'error' : 'refused';
+}
+
+/**
+ * Counts operations, by their names when those are in `known`.
+ * @param startedAt as `performance.now()` had it
+ */
+export function operationMeter(known: ReadonlySet<string>) {
+  const bound = new Map<string, { observe(seconds: number): void }>();
+  return (
+    name: string | undefined,
+    type: string | undefined,
+    outcome: OperationOutcome,
+    startedAt: number,
+  ): void => {
+    const operation = name !== undefined && known.has(name) ? name : OTHER;
+    const key = `${operation} ${type} ${outcome}`;
+    const observer = bound.get(key) ?? operations.labels({ operation, type: type ?? OTHER, outcome });
+    bound.set(key, observer);
+    observer.observe(secondsSince(startedAt));
+  };
 }
 
 /** A plugin that counts every operation, by its name when that is in `known`. */

@@ -1,10 +1,8 @@
 // GraphQL over HTTP on Apollo Server, without a web framework between them. Gateway and subgraphs share it.
 
-import { isNativeError } from 'node:util/types';
 import { ApolloServer, type ApolloServerOptions, HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
-import { isDatabaseUnavailable } from './database.ts';
-import { AppError, isAbandoned, toPublicError } from './errors.ts';
+import { GraphQLError } from 'graphql';
+import { formatError, logFaults, withRequestId } from './graphql-faults.ts';
 import { measureOperations } from './graphql-metrics.ts';
 import type { HttpRequest, Reply } from './http.ts';
 import { parseJson } from './json.ts';
@@ -85,44 +83,6 @@ function notRunnable(operationName: string | null): GraphQLError {
       : `a query or mutation named ${JSON.stringify(operationName)}`;
   return new GraphQLError(`A document with ${which} is expected.`, {
     extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
-  });
-}
-
-const innermost = (error: unknown): unknown =>
-  error instanceof GraphQLError && error.originalError ? innermost(error.originalError) : error;
-
-/** Masks: the only way by which an error reaches a reply, whatever threw it and wherever. */
-function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
-  const original = innermost(error);
-  if (original instanceof AppError || !isDatabaseUnavailable(original)) return toPublicError(formatted);
-  const message = 'The data cannot be reached right now. Try again in a moment.';
-  return toPublicError({ ...formatted, message, extensions: { code: 'SERVICE_UNAVAILABLE' } });
-}
-
-/** Lets the caller quote a masked error: the log has the same id beside the real one. */
-function withRequestId(error: GraphQLFormattedError, requestId: string): GraphQLFormattedError {
-  if (error.extensions?.['code'] !== 'INTERNAL_SERVER_ERROR') return error;
-  return {
-    ...error,
-    message: `${error.message} Please quote request ${requestId}.`,
-    extensions: { ...error.extensions, requestId },
-  };
-}
-
-function logFaults(
-  log: Logger,
-  requestId: string,
-  errors: readonly GraphQLError[],
-  shown: readonly GraphQLFormattedError[],
-): void {
-  errors.forEach((error, index) => {
-    const code = shown[index]?.extensions?.['code'];
-    if (code !== 'INTERNAL_SERVER_ERROR' && code !== 'SERVICE_UNAVAILABLE') return;
-    const original = innermost(error);
-    // A plain object is the error of a subgraph, which has logged it, with its cause and this request's id.
-    if (!isNativeError(original) || isAbandoned(original)) return;
-    const err = original instanceof Error ? (original.cause ?? original) : original;
-    log.error({ err, requestId, field: error.path?.join('.'), code }, 'a field failed');
   });
 }
 

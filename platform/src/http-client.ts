@@ -61,6 +61,9 @@ export function createHttpPool({
   return new Pool(new URL(url).origin, {
     connections,
     maxResponseSize: maxReplyBytes,
+    // Every caller has a deadline of its own.
+    headersTimeout: 0,
+    bodyTimeout: 0,
     keepAliveTimeout: MAX_IDLE_MS,
     // Servers say how long they would keep a connection, and undici would believe them.
     keepAliveMaxTimeout: MAX_IDLE_MS,

@@ -32,9 +32,12 @@ function parseMediaType(value: string): MediaType | undefined {
 /** The registered name, and the one that is often written instead. */
 const UTF_8: ReadonlySet<string> = new Set(['utf-8', 'utf8']);
 
+/** How nearly everybody writes it: nothing is to be parsed then. */
+const JSON_TYPE = 'application/json';
+
 /** Whether a Content-Type is one of `accepted` (lower case), with any parameters. */
 export const isOfType = (contentType: string, accepted: readonly string[]): boolean =>
-  accepted.includes(parseMediaType(contentType)?.type ?? '');
+  accepted.includes(contentType) || accepted.includes(parseMediaType(contentType)?.type ?? '');
 
 /**
  * Accepts the Content-Type of a request with a body.
@@ -47,6 +50,7 @@ export function requireTextOfType(
   field: 'accept' | 'accept-patch' = 'accept',
 ): void {
   if (contentType !== undefined && accepted.includes(contentType)) return;
+  if (contentType === JSON_TYPE && accepted.includes(JSON_TYPE)) return;
   const headers = { [field]: accepted.join(', ') };
   const mediaType = parseMediaType(contentType ?? '');
   if (mediaType === undefined || !accepted.includes(mediaType.type)) {

@@ -6,6 +6,8 @@ import { isIP, isIPv4 } from 'node:net';
  * no address. Some proxies add the port.
  */
 export function networkOf(text: string): string | undefined {
+  // What the kernel gives, and so nearly every address, needs no trimming.
+  if (isIPv4(text)) return text;
   const address = text
     .trim()
     .replace(/^\[([^\]]*)\](:\d+)?$/, '$1')

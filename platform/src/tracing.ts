@@ -1,7 +1,6 @@
 // Traces by OpenTelemetry: off unless OTEL_EXPORTER_OTLP_ENDPOINT is set, and while they are off every function here is
 // one comparison. The spans stand at the few doors that everything goes through: HTTP, SQL, Redis, jobs. What happens
 // between two of them in the gateway (plan, fetch) is told by @apollo/gateway itself.
-import { createRequire } from 'node:module';
 import {
   type Attributes,
   type Context,
@@ -61,7 +60,6 @@ export const tracingSettings = {
 const settingsObject = z.object(tracingSettings);
 export type TracingSettings = z.output<typeof settingsObject>;
 
-const require = createRequire(import.meta.url);
 let tracer: Tracer | undefined;
 
 /** How long the end of a process waits for the collector, which may be away or hang. */
@@ -95,10 +93,6 @@ export async function startTracing(
   });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new core.W3CTraceContextPropagator());
-  // @apollo/gateway is CommonJS and took its tracer when it was loaded, from the CommonJS build of the API, which hands on
-  // the spans of its own registration alone.
-  const commonJs: typeof import('@opentelemetry/api') = require('@opentelemetry/api');
-  commonJs.trace.setGlobalTracerProvider(provider);
   tracer = provider.getTracer('holdfast');
   return () =>
     Promise.race([

@@ -5,9 +5,9 @@ import type { Logger } from '@holdfast/platform/log';
 
 export interface OperationText {
   /** The document. It is valid. */
-  readonly source: string;
+  readonly text: string;
   /** Which of the document's operations, when it has several. */
-  readonly operationName: string | undefined;
+  readonly name: string | undefined;
 }
 
 export type ToPlanner =

@@ -14,8 +14,10 @@ function createPlan(supergraphSdl: string): Plan {
   const supergraph = Supergraph.build(supergraphSdl, { validateSupergraph: false });
   const schema = supergraph.apiSchema();
   const planner = new QueryPlanner(supergraph);
-  return ({ source, operationName }) => {
-    const operation = operationFromDocument(schema, parse(source, { noLocation: true }), { operationName });
+  return ({ text, name }) => {
+    const operation = operationFromDocument(schema, parse(text, { noLocation: true }), {
+      operationName: name,
+    });
     return JSON.stringify(planner.buildQueryPlan(operation));
   };
 }

@@ -1,30 +1,27 @@
-// Query plans for the gateway: from the store, or from the planner's thread. What is planned at a time, what waits for it
-// and what is remembered are bounded, and the main thread never plans.
-import type { QueryPlan } from '@apollo/query-planner';
+// Query plans for the gateway, from the planner's thread. What is planned at a time and what waits for it are bounded, and
+// the main thread never plans.
+import { createHash } from 'node:crypto';
 import { AppError } from '@holdfast/platform/errors';
 import type { Logger } from '@holdfast/platform/log';
-import { labelledCounter } from '@holdfast/platform/metrics';
 import { tracedCall } from '@holdfast/platform/tracing';
-import { countRefusal } from '../graph/too-much.ts';
-import { createPlanStore } from './plan-store.ts';
+import { LRUCache } from 'lru-cache';
+import { countRefusal } from '../too-much.ts';
 import { createPlannerThread, type OperationText, type Planned } from './planner-thread.ts';
-import { cannotPlan, createPlanningQueue, type Waiting } from './planning-queue.ts';
+import { cannotPlan, createPlanningQueue, type PlannedQuery, type Waiting } from './planning-queue.ts';
 
 /** An operation that passed the limits of the graph. */
 export interface PlannableOperation extends OperationText {
-  /** The hash of `source`. */
-  readonly sourceHash: string;
   /** How many selections the planner will see: of what waits, the smallest is planned first. */
-  readonly selections: () => number;
+  readonly selections: number;
   /** When a plan is of no use any more, ms since the epoch. */
   readonly deadlineAt: number;
 }
 
 export interface Planner {
-  /** Plans for this supergraph from now on; plans that were made for another are forgotten. */
+  /** Plans for this supergraph from now on. */
   use(supergraphSdl: string): void;
   /** @throws {AppError} QUERY_TOO_COMPLEX when planning takes too long, SERVICE_UNAVAILABLE when too much waits for it */
-  plan(operation: PlannableOperation): Promise<QueryPlan>;
+  plan(operation: PlannableOperation): Promise<PlannedQuery>;
   /** @throws unless the thread has taken a supergraph over */
   check(): void;
   close(): Promise<void>;
@@ -35,12 +32,14 @@ export interface PlannerOptions {
   readonly log: Logger;
 }
 
-const countLookUp = labelledCounter({
-  name: 'graphql_query_plan_cache_total',
-  help: 'Operations whose plan was at hand (hit) or had to be made (miss).',
-  label: 'result',
-  values: ['hit', 'miss'],
-});
+/** Operations that took too long to plan. */
+const MAX_REFUSED = 10_000;
+/** Then planning is tried again: the machine may have been busy with something else. */
+const REFUSED_FOR_MS = 600_000;
+
+/** Texts are long, and what is kept of an operation that cannot be planned is not. */
+const keyOf = ({ text, name = '' }: OperationText): string =>
+  createHash('sha256').update(name).update(' ').update(text).digest('base64url');
 
 function tooLong(timeoutMs: number): AppError {
   countRefusal('plan_time');
@@ -53,19 +52,20 @@ function tooLong(timeoutMs: number): AppError {
 
 export function createPlanner({ timeoutMs, log }: PlannerOptions): Planner {
   const thread = createPlannerThread({ timeoutMs, log });
-  const store = createPlanStore();
+  const refused = new LRUCache<string, true>({ max: MAX_REFUSED, ttl: REFUSED_FOR_MS });
   const queue = createPlanningQueue();
   let supergraph: string | undefined;
   let isReady = false;
   let isWorking = false;
   let isClosed = false;
 
-  function settle({ key, resolve, reject }: Waiting, planned: Planned): void {
-    if (planned.kind === 'plan') resolve(store.keep(key, planned.json));
+  function settle({ key, resolve, reject }: Waiting, planned: Planned, supergraphSdl: string): void {
+    if (planned.kind === 'plan')
+      resolve({ plan: JSON.parse(planned.json), size: planned.json.length, supergraphSdl });
     else if (planned.kind === 'failed')
       reject(new Error(`an operation cannot be planned: ${planned.reason}`));
     else {
-      store.refuse(key);
+      refused.set(key, true);
       reject(tooLong(timeoutMs));
     }
   }
@@ -85,7 +85,7 @@ export function createPlanner({ timeoutMs, log }: PlannerOptions): Planner {
         const next = queue.take(Date.now());
         if (next === undefined) return;
         const planned = await thread.plan(next.operation);
-        if (current === supergraph) settle(next, planned);
+        if (current === supergraph) settle(next, planned, current);
         else queue.putBack(next);
       }
     } catch (error) {
@@ -97,8 +97,8 @@ export function createPlanner({ timeoutMs, log }: PlannerOptions): Planner {
     }
   }
 
-  function make(key: string, { source, operationName, selections, deadlineAt }: PlannableOperation) {
-    const plan = queue.add({ key, operation: { source, operationName }, size: selections(), deadlineAt });
+  function make(key: string, { text, name, selections, deadlineAt }: PlannableOperation) {
+    const plan = queue.add({ key, operation: { text, name }, size: selections, deadlineAt });
     void work();
     return plan;
   }
@@ -106,7 +106,7 @@ export function createPlanner({ timeoutMs, log }: PlannerOptions): Planner {
   return {
     use: (supergraphSdl) => {
       supergraph = supergraphSdl;
-      store.clear();
+      refused.clear();
       void work();
     },
     check: () => {
@@ -116,11 +116,8 @@ export function createPlanner({ timeoutMs, log }: PlannerOptions): Planner {
       throw new Error('no query can be planned');
     },
     plan: async (operation) => {
-      const key = store.keyOf(operation);
-      const found = store.find(key);
-      countLookUp(found.kind === 'plan' ? 'hit' : 'miss');
-      if (found.kind === 'plan') return found.plan;
-      if (found.kind === 'refused') throw tooLong(timeoutMs);
+      const key = keyOf(operation);
+      if (refused.has(key)) throw tooLong(timeoutMs);
       return tracedCall('gateway.plan', {}, () => make(key, operation));
     },
     close: async () => {

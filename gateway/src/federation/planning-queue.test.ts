@@ -7,9 +7,9 @@ const asked = (key: string, size: number, deadlineAt = LATER) => ({
   key,
   size,
   deadlineAt,
-  operation: { source: key, operationName: undefined },
+  operation: { text: key, name: undefined },
 });
-const PLAN = { kind: 'QueryPlan' } as const;
+const PLAN = { plan: { kind: 'QueryPlan' }, size: 20, supergraphSdl: 'type Query' } as const;
 const unavailable = { code: 'SERVICE_UNAVAILABLE', extensions: { retryAfter: 1, http: { status: 503 } } };
 
 it('gives the smallest first, and of equals the one that came first', () => {

@@ -1,9 +1,16 @@
 // Operations that wait for their plan. The smallest goes first, so that operations made to be large delay each other and
 // no others; when too many wait, the largest is sent away.
 import type { QueryPlan } from '@apollo/query-planner';
-import { HeaderMap } from '@apollo/server';
 import { AppError } from '@holdfast/platform/errors';
 import type { OperationText } from './planner-thread.ts';
+
+export interface PlannedQuery {
+  readonly plan: QueryPlan;
+  /** Of the plan as JSON, in characters. */
+  readonly size: number;
+  /** What it is a plan for: another supergraph may have come while the operation waited. */
+  readonly supergraphSdl: string;
+}
 
 export interface Asked {
   readonly key: string;
@@ -15,13 +22,13 @@ export interface Asked {
 }
 
 export interface Waiting extends Asked {
-  resolve(plan: QueryPlan): void;
+  resolve(plan: PlannedQuery): void;
   reject(error: Error): void;
 }
 
 export interface PlanningQueue {
   /** Waits for the plan, together with all who have asked for the same. @throws {AppError} SERVICE_UNAVAILABLE */
-  add(asked: Asked): Promise<QueryPlan>;
+  add(asked: Asked): Promise<PlannedQuery>;
   /** Takes the smallest. What is of no use any more at `now` is sent away. */
   take(now: number): Waiting | undefined;
   /** Lets what was taken wait again. */
@@ -34,11 +41,10 @@ const MAX_WAITING = 100;
 
 /** @param cause is for the log; without one, too much is waiting */
 export function cannotPlan(cause?: unknown): AppError {
-  const headers = new HeaderMap([['retry-after', '1']]);
   return new AppError(
     'SERVICE_UNAVAILABLE',
     'The gateway has too many operations to plan right now. Try again in a moment.',
-    { cause, details: { retryAfter: 1, http: { status: 503, headers } } },
+    { cause, details: { retryAfter: 1, http: { status: 503 } } },
   );
 }
 
@@ -46,17 +52,17 @@ export function createPlanningQueue(maxWaiting = MAX_WAITING): PlanningQueue {
   const waiting = new Set<Waiting>();
   /** By key, what is not settled yet: what waits, and what was taken. */
   const unsettled = new Map<string, Waiting>();
-  const plans = new Map<string, Promise<QueryPlan>>();
+  const plans = new Map<string, Promise<PlannedQuery>>();
 
   function leave(entry: Waiting, error: Error): void {
     waiting.delete(entry);
     entry.reject(error);
   }
 
-  function wait(asked: Asked): Promise<QueryPlan> {
+  function wait(asked: Asked): Promise<PlannedQuery> {
     const { key } = asked;
     let timer: NodeJS.Timeout | undefined;
-    const plan = new Promise<QueryPlan>((resolve, reject) => {
+    const plan = new Promise<PlannedQuery>((resolve, reject) => {
       const entry = { ...asked, resolve, reject };
       waiting.add(entry);
       unsettled.set(key, entry);

@@ -60,7 +60,7 @@ afterAll(async () => {
 async function ask(body: unknown) {
   const reply = await fetch(`${system.url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json' },
     body: JSON.stringify(body),
   });
   return { status: reply.status, body: JSON.parse(await reply.text()) };
@@ -135,7 +135,9 @@ describe('anything else', () => {
     );
     for (const body of [{}, { query: '' }, { query: 7 }, { extensions: { persistedQuery: 'x' } }])
       expect(await ask(body)).toEqual(none);
-    expect(await get({ extensions: 'no json' })).toEqual(none);
+    expect((await get({ extensions: 'no json' })).body.errors[0].message).toBe(
+      'A parameter extensions of well-formed JSON is expected.',
+    );
     for (const body of [[], [{ query: ME }], 'x']) expect((await ask(body)).status).toBe(400);
   });
 });

@@ -1,6 +1,5 @@
 // Persisted mode: /graphql runs the operations of the manifest and nothing else. It is decided before anything of a
 // request is parsed as GraphQL. The REST shim's own operations do not come this way.
-import type { HTTPGraphQLRequest } from '@apollo/server';
 import type { Logger } from '@holdfast/platform/log';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { z } from 'zod';
@@ -22,27 +21,30 @@ export const operationSettings = {
 
 export type OperationSettings = Readonly<z.infer<z.ZodObject<typeof operationSettings>>>;
 
-/** Lets a request for /graphql through, as it is to be run. @throws {GraphQLError} PERSISTED_QUERY_NOT_IN_LIST */
-export type Admit = (request: HTTPGraphQLRequest) => HTTPGraphQLRequest;
+/**
+ * The text that is run for what a request to /graphql says of its operation; undefined when any text is run.
+ * @throws {GraphQLError} PERSISTED_QUERY_NOT_IN_LIST
+ */
+export type FindListed = ((asked: unknown) => string) | undefined;
 
 export interface PersistedOperations {
-  readonly admit: Admit;
+  readonly listed: FindListed;
   /** The names of what is listed. */
   readonly names: readonly string[];
   /** Tells operations that this graph cannot run; they are refused as not listed until another graph can. */
   check(schema: GraphQLSchema): void;
 }
 
-export function createOperations(
+export function createPersisted(
   { OPERATIONS, PERSISTED_OPERATIONS_FILE: manifest }: OperationSettings,
   maxTokens: number,
   log: Logger,
 ): PersistedOperations {
   if (OPERATIONS === 'any' || manifest === undefined)
-    return { admit: (request) => request, names: [], check: () => {} };
+    return { listed: undefined, names: [], check: () => {} };
   let runnable = manifest;
   return {
-    admit: (request) => admit(runnable, request),
+    listed: (asked) => listed(runnable, asked),
     names: [...manifest.values()].map(({ name }) => name),
     check: (schema) => {
       const faults = new Map(
@@ -63,42 +65,13 @@ const notListed = (what: string): GraphQLError =>
     extensions: { code: 'PERSISTED_QUERY_NOT_IN_LIST' },
   });
 
-/** What a request says about its operation, wherever HTTP lets it. What else it has is for Apollo Server to read. */
+/** What a request says about its operation, wherever HTTP lets it. What else it has is read after that. */
 const askedShape = z.looseObject({
   query: z.string().min(1).nullish(),
   extensions: z
     .looseObject({ persistedQuery: z.looseObject({ sha256Hash: z.string() }).nullish() })
     .nullish(),
 });
-
-function admit(manifest: Manifest, request: HTTPGraphQLRequest): HTTPGraphQLRequest {
-  if (request.method !== 'GET') return { ...request, body: admitBody(manifest, request.body) };
-  const parameters = new URLSearchParams(request.search);
-  // The explorer's page, or a request that asks for nothing, which is told so.
-  if (!parameters.has('query') && !parameters.has('extensions')) return request;
-  const query = listed(manifest, {
-    query: parameters.get('query'),
-    extensions: jsonOf(parameters.get('extensions')),
-  });
-  parameters.delete('extensions');
-  parameters.set('query', query);
-  return { ...request, search: `?${parameters}` };
-}
-
-function admitBody(manifest: Manifest, body: unknown): unknown {
-  // What is no request at all is told so.
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
-  const { extensions: _, ...rest }: Record<string, unknown> = { ...body };
-  return { ...rest, query: listed(manifest, body) };
-}
-
-function jsonOf(text: string | null): unknown {
-  try {
-    return text === null ? null : JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
 
 /** The body of the operation that is asked for, by its id or by itself. */
 function listed(manifest: Manifest, asked: unknown): string {

@@ -1,6 +1,6 @@
 // The REST docs page: the route table for people, without a script.
 import type { Reply } from '@holdfast/platform/http';
-import { escapeHtml, htmlPage, prose } from '../html.ts';
+import { escapeHtml, htmlPage, prose } from '../pages/html.ts';
 import { ID_EXAMPLE } from './ids.ts';
 import { type JsonSchema, replySchema, requestSchema } from './json-schema.ts';
 import { problemsOf } from './openapi.ts';

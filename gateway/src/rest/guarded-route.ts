@@ -114,12 +114,12 @@ async function swap<Input, Replies extends ReplyDescriptions, Data, Variables ex
   handling: GuardedHandling<Input, Replies, Data, Variables>,
   call: Call<Input>,
   condition: Condition,
-  { execute, context }: Invocation,
+  { execute, caller }: Invocation,
 ): Promise<Answer> {
   const { current, operation, variables, answer, notFound } = handling;
   let expected = onlyVersion(condition);
   if (expected === undefined) {
-    const found = (await execute(current, { id: call.id }, context)).current;
+    const found = (await execute(current, { id: call.id }, caller)).current;
     if (found === null) return notFound(call.id);
     expected = found.version;
   }
@@ -127,7 +127,7 @@ async function swap<Input, Replies extends ReplyDescriptions, Data, Variables ex
   if (isMissing(method, handling.condition, condition) && accepts(condition, expected))
     return missing(method);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS && accepts(condition, expected); attempt += 1) {
-    const outcome = answer(await execute(operation, variables(call, expected), context), call);
+    const outcome = answer(await execute(operation, variables(call, expected), caller), call);
     if (outcome.kind !== 'conflict') return outcome;
     expected = outcome.currentVersion;
   }

@@ -53,8 +53,8 @@ export const list: Route = {
       throw invalidFields([{ field: 'user_id', message: 'expected with scope=all only, got it without' }]);
     const { page } =
       scope === 'own'
-        ? await invocation.execute(own, variables, invocation.context)
-        : await invocation.execute(all, { ...variables, userId }, invocation.context);
+        ? await invocation.execute(own, variables, invocation.caller)
+        : await invocation.execute(all, { ...variables, userId }, invocation.caller);
     return pageAnswer(present(page), request.query);
   },
 };

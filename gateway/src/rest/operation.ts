@@ -1,8 +1,8 @@
 // GraphQL operations of the REST shim, and the one way to run them: the gateway's own execution.
-import type { ApolloServer } from '@apollo/server';
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
-import type { RequestContext } from '@holdfast/platform/graphql';
 import { getOperationAST, print } from 'graphql';
+import type { Caller } from '../admission/caller.ts';
+import type { Answer } from '../answer.ts';
 import { OperationFault } from './faults.ts';
 
 export type AnyVariables = Readonly<Record<string, unknown>>;
@@ -10,7 +10,7 @@ export type AnyVariables = Readonly<Record<string, unknown>>;
 /** One operation of operations/*.graphql. What it gives and takes was read from the supergraph by the code generator. */
 export interface Operation<Data, Variables> {
   readonly name: string;
-  /** Of the document, printed once: Apollo Server finds what it has parsed and validated by the text. */
+  /** Of the document, printed once: the gateway finds what it has compiled by the text. */
   readonly text: string;
   readonly document: TypedDocumentNode<Data, Variables>;
 }
@@ -24,29 +24,26 @@ export function operation<Data, Variables>(
   return { name, text: print(document), document };
 }
 
-/** Runs an operation as the context's viewer. @throws {OperationFault} when there are errors or there is no data */
+/** Runs an operation as the caller. @throws {OperationFault} when there are errors or there is no data */
 export type Execute = <Data, Variables extends AnyVariables>(
   operation: Operation<Data, Variables>,
   variables: Variables,
-  contextValue: RequestContext,
+  caller: Caller,
 ) => Promise<Data>;
 
-/** Runs operations on the gateway's server, through the same limits and checks as a POST to /graphql. */
-export function createExecute(server: ApolloServer<RequestContext>): Execute {
+/** The executor has held every member to the schema that the type was generated from. */
+const isWhole = <Data>(data: unknown): data is Data => data != null;
+
+/** Runs operations through the same steps as a POST to /graphql. */
+export function createExecute(answer: Answer): Execute {
   return async <Data, Variables extends AnyVariables>(
     { text }: Operation<Data, Variables>,
     variables: Variables,
-    contextValue: RequestContext,
+    caller: Caller,
   ): Promise<Data> => {
-    const { body } = await server.executeOperation<Data, Variables>(
-      { query: text, variables },
-      { contextValue },
-    );
-    if (body.kind !== 'single') throw new OperationFault([]);
-    const { data, errors } = body.singleResult;
+    const { data, errors = [] } = await answer({ text, name: undefined, variables, isSafe: false }, caller);
     // A REST reply is whole or it is none: there is no place in it for "and this part is missing".
-    if (errors !== undefined && errors.length > 0) throw new OperationFault(errors);
-    if (data == null) throw new OperationFault([]);
+    if (errors.length > 0 || !isWhole<Data>(data)) throw new OperationFault(errors);
     return data;
   };
 }

@@ -12,10 +12,9 @@ import type { Answer, Route } from './route.ts';
 
 export const REST_ROUTES: readonly Route[] = [...accountRoutes, ...productRoutes, ...orderRoutes];
 
-/** The names of the operations that the routes run. */
-export const REST_OPERATIONS: ReadonlySet<string> = new Set(
-  REST_ROUTES.flatMap(({ operations }) => operations.map(({ name }) => name)),
-);
+/** The operations that the routes run. */
+export const REST_OPERATIONS: readonly { readonly name: string; readonly text: string }[] =
+  REST_ROUTES.flatMap(({ operations }) => operations);
 
 function replyOf(answer: Answer, request: HttpRequest): Reply {
   if (answer.kind === 'problem') return problemReply(answer, request);
@@ -27,8 +26,8 @@ function replyOf(answer: Answer, request: HttpRequest): Reply {
 const routeOf = ({ description, run }: Route, execute: Execute): GatewayRoute => ({
   methods: description.method === 'GET' ? ['GET', 'HEAD'] : [description.method],
   path: description.path.replace('{id}', ':id'),
-  handle: async (request, { id = '' }, context) =>
-    replyOf(await run({ request, id, execute, context }), request),
+  handle: async (request, { id = '' }, caller) =>
+    replyOf(await run({ request, id, execute, caller }), request),
 });
 
 /** The calls of the REST contract, and the pages that document them. */

@@ -1,10 +1,10 @@
 // A route: a description, which OpenAPI and the docs page are made from, and its handling: a GraphQL operation, a mapping
 // of the request to its variables, and a mapping of its result to an answer. The types of both mappings come from the
 // description's schemas and from the operation.
-import type { RequestContext } from '@holdfast/platform/graphql';
 import type { HttpRequest } from '@holdfast/platform/http';
 import { requireUser } from '@holdfast/platform/viewer';
 import type { z } from 'zod';
+import type { Caller } from '../admission/caller.ts';
 import type { Intake } from './intake.ts';
 import type { AnyVariables, Execute, Operation } from './operation.ts';
 import { type Problem, type ProblemCode, problem } from './problem.ts';
@@ -78,7 +78,7 @@ export interface Call<Input> {
 export interface Invocation {
   readonly request: HttpRequest;
   readonly id: string;
-  readonly context: RequestContext;
+  readonly caller: Caller;
   readonly execute: Execute;
 }
 
@@ -105,9 +105,9 @@ export function headerOf({ headers }: HttpRequest, name: string): string | undef
 /** Checks a request against the description: who asks first, then what is asked. @throws {AppError | HttpFault} */
 export async function readCall<Input>(
   { secured, takes }: Pick<RouteDescription<Input>, 'secured' | 'takes'>,
-  { request, id, context }: Invocation,
+  { request, id, caller }: Invocation,
 ): Promise<Call<Input>> {
-  if (secured) requireUser(context.viewer);
+  if (secured) requireUser(caller.viewer);
   return { id, request, input: await takes.read(request) };
 }
 
@@ -127,7 +127,7 @@ export function route<Input, const Replies extends ReplyDescriptions, Data, Vari
     operations: [operation],
     run: async (invocation) => {
       const call = await readCall(description, invocation);
-      return answer(await invocation.execute(operation, variables(call), invocation.context), call);
+      return answer(await invocation.execute(operation, variables(call), invocation.caller), call);
     },
   };
 }

@@ -61,6 +61,7 @@ export async function startLimitedSystem(
         method: 'POST',
         headers: {
           'content-type': 'application/json',
+          accept: 'application/graphql-response+json',
           ...(userId && { authorization: `Bearer ${await system.token(userId)}` }),
         },
         body: JSON.stringify({ query, variables }),

@@ -20,16 +20,22 @@ async function answerTo(response: Response) {
   return { status: response.status, data, codes: [...new Set(codes)], message: errors[0]?.message };
 }
 
+/** Its status says whether an operation can be executed. */
+const ACCEPT = { accept: 'application/graphql-response+json' };
 const post = async (body: unknown) =>
   answerTo(
     await fetch(`${system.url}/graphql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...authorized() },
+      headers: { 'content-type': 'application/json', ...ACCEPT, ...authorized() },
       body: JSON.stringify(body),
     }),
   );
 const get = async (search: Record<string, string>) =>
-  answerTo(await fetch(`${system.url}/graphql?${new URLSearchParams(search)}`, { headers: authorized() }));
+  answerTo(
+    await fetch(`${system.url}/graphql?${new URLSearchParams(search)}`, {
+      headers: { ...ACCEPT, ...authorized() },
+    }),
+  );
 
 const REFUSED: Record<string, Record<string, unknown>> = {
   'null for an argument': { query: 'query($i: ID = "x") { product(id: $i) { id } }', variables: { i: null } },

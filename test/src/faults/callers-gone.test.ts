@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import pg from 'pg';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
+import { logsSoFar } from '../support/logs-so-far.ts';
 import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
@@ -83,7 +84,7 @@ describe('a caller that leaves', () => {
 
   it('has its lists, searches and look-ups cancelled in PostgreSQL, and is no fault of ours', async () => {
     await lockCatalogue();
-    const before = system.logs().length;
+    const { length: before } = await logsSoFar(system);
     const caller = new AbortController();
     const calls = reads().map(([path, init]) =>
       fetch(system.url + path, { ...init, signal: caller.signal }).then(
@@ -101,13 +102,13 @@ describe('a caller that leaves', () => {
       ({ length }) => length === 2 * calls.length,
     );
     expect(logged.map(({ status }) => status)).toEqual(logged.map(() => 499));
-    expect(system.logs().slice(before).join('\n')).not.toContain('a field failed');
+    expect((await logsSoFar(system)).slice(before).join('\n')).not.toContain('a field failed');
     expect((await client.rest('GET', '/products')).status).toBe(200);
   });
 
   it('has its write carried out all the same', async () => {
     await lockCatalogue();
-    const before = system.logs().length;
+    const { length: before } = await logsSoFar(system);
     const caller = new AbortController();
     const write = fetch(`${system.url}/products/${product.id}`, {
       method: 'PATCH',

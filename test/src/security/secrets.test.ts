@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, secretsUsed } from '../support/client.ts';
+import { logsSoFar } from '../support/logs-so-far.ts';
 import { type System, startSystem } from '../support/system.ts';
 
 const PROCESSES = ['gateway', 'users', 'products', 'orders'] as const;
@@ -36,7 +37,7 @@ describe('a secret', () => {
   });
 
   it('stands in no log line, in no metric and in nothing that is published', async () => {
-    expectNone('the log', system.logs().join('\n'));
+    expectNone('the log', (await logsSoFar(system)).join('\n'));
     for (const name of PROCESSES) {
       for (const path of ['/metrics', '/readyz', '/livez']) {
         expectNone(`${name}${path}`, await (await fetch(system.opsUrl(name, path))).text());

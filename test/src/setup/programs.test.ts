@@ -20,7 +20,7 @@ const neededBy = (...tests: string[]) =>
 
 describe('what npm test asks for', () => {
   it('is nothing for a unit test', async () => {
-    expect(await neededBy('gateway/src/limits/limits.test.ts')).toEqual([]);
+    expect(await neededBy('gateway/src/admission/limits.test.ts')).toEqual([]);
     expect(await neededBy('prisma/src/migrate.test.ts')).toEqual([]);
   });
 

@@ -83,6 +83,8 @@ export class Client {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
+        // So that the status says whether an operation can be executed.
+        accept: 'application/graphql-response+json',
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...headers,
       },

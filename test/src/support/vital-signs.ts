@@ -1,5 +1,6 @@
 // Whether an attack has left a mark: every process must still be the same one, ready, and without a fault in its log.
 import { expect } from '@jest/globals';
+import { logsSoFar } from './logs-so-far.ts';
 import type { System } from './system.ts';
 
 const PROCESSES = ['gateway', 'users', 'products', 'orders'] as const;
@@ -16,8 +17,7 @@ export function vitalSigns(system: System): VitalSigns {
     expectUnharmed: async () => {
       expect(PROCESSES.map((name) => system.pid(name))).toEqual(pids);
       for (const name of PROCESSES) expect((await fetch(system.opsUrl(name, '/readyz'))).status).toBe(200);
-      const faults = system
-        .logs()
+      const faults = (await logsSoFar(system))
         .slice(seen)
         .filter((line) => /"level":"(error|fatal)"/.test(line));
       expect(faults).toEqual([]);

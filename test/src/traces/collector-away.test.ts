@@ -59,7 +59,7 @@ it.each(['gateway', 'orders'] as const)('%s ends in its time, and as it should',
   );
   const startedAt = performance.now();
   await system.terminate(service);
-  expect(performance.now() - startedAt).toBeLessThan(4_000);
+  expect(performance.now() - startedAt).toBeLessThan(8_000);
   const lines = linesOf(service);
   expect(lines.at(-1)?.msg).toBe('ended');
   expect(lines.filter(({ level }) => level === 'fatal')).toEqual([]);

@@ -4,7 +4,7 @@ import { ApolloGateway } from '@apollo/gateway';
 import { SCALARS } from '@holdfast/platform/scalars';
 import { describe, expect, it } from '@jest/globals';
 import { buildSchema, type GraphQLSchema, isScalarType } from 'graphql';
-import { checkScalars } from './check-scalars.ts';
+import { checkScalars } from './scalars.ts';
 
 async function apiSchema(): Promise<GraphQLSchema> {
   const supergraphSdl = await readFile(new URL('../../supergraph.graphql', import.meta.url), 'utf8');

@@ -2,7 +2,9 @@
 // one of the two has a default (https://spec.graphql.org/September2025/#sec-All-Variable-Usages-Are-Allowed). So only
 // the values of a request show that it cannot be executed, and graphql-js throws in the middle of the execution.
 import {
+  type DocumentNode,
   type FragmentDefinitionNode,
+  type GraphQLSchema,
   isNonNullType,
   Kind,
   type OperationDefinitionNode,
@@ -12,8 +14,7 @@ import {
   visit,
   visitWithTypeInfo,
 } from 'graphql';
-import { fragmentsOf, isIncluded } from '../limits/root-fields.ts';
-import type { Execution, Variables } from './executor.ts';
+import { fragmentsOf, isIncluded, type Variables } from './root-fields.ts';
 
 /** A place where a variable stands that needs a value. */
 export interface Usage {
@@ -22,23 +23,27 @@ export interface Usage {
   readonly type: string;
 }
 
-/** The variables of an operation that null must not be given to, if all of it is executed. */
-const known = new WeakMap<OperationDefinitionNode, ReadonlySet<string>>();
+/** A valid operation of a document. */
+export interface OperationOf {
+  readonly schema: GraphQLSchema;
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+}
+
+/** The variables that null must not be given to, if all of the operation is executed. */
+export const variablesThatNeedValues = (of: OperationOf): ReadonlySet<string> =>
+  new Set(usagesThatNeedValues(of, () => true).keys());
 
 /** Of each variable that is null where what will be executed needs a value, the first such place. */
-export function findNulls(execution: Execution, variables: Variables): Usage[] {
-  const { operation } = execution;
-  const needed = known.get(operation) ?? new Set(usagesThatNeedValues(execution, () => true).keys());
-  known.set(operation, needed);
+export function findNulls(of: OperationOf, variables: Variables): Usage[] {
   const isNull = (name: string) => variables[name] === null;
-  if (![...needed].some(isNull)) return [];
   const isNullCondition = ({ directives = [] }: SelectionNode) =>
     directives.some(({ arguments: given = [] }) =>
       given.some(({ value }) => value.kind === Kind.VARIABLE && isNull(value.name.value)),
     );
   // What a null decides about is walked, so that the null is found.
   const usages = usagesThatNeedValues(
-    execution,
+    of,
     (selection) => isNullCondition(selection) || isIncluded(selection, variables),
   );
   return [...usages.values()].filter(({ node }) => isNull(node.name.value));
@@ -46,7 +51,7 @@ export function findNulls(execution: Execution, variables: Variables): Usage[] {
 
 /** By the variable's name. Each fragment is walked once. */
 function usagesThatNeedValues(
-  { schema, document, operation }: Execution,
+  { schema, document, operation }: OperationOf,
   isWalked: (selection: SelectionNode) => boolean,
 ): Map<string, Usage> {
   const usages = new Map<string, Usage>();

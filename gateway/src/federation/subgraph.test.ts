@@ -1,17 +1,17 @@
 // Calls of a subgraph that misbehaves on the wire.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { GraphQLDataSourceRequestKind } from '@apollo/gateway/dist/datasources/types.js';
 import { AppError } from '@holdfast/platform/errors';
+import type { HttpRequest } from '@holdfast/platform/http';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GraphQLError } from 'graphql';
 import { createByteGate } from './byte-gate.ts';
 import { createReplySizes } from './reply-sizes.ts';
-import { createSubgraphDataSource, type SubgraphDataSource } from './subgraph-data-source.ts';
+import { createSubgraph, type Subgraph } from './subgraph.ts';
 
 const MAX_REPLY_BYTES = 1_000_000;
 
 let server: Server;
-let source: SubgraphDataSource;
+let subgraph: Subgraph;
 let calls = 0;
 
 async function start(
@@ -26,7 +26,7 @@ async function start(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  source = createSubgraphDataSource({
+  subgraph = createSubgraph({
     name: 'orders',
     url: `http://127.0.0.1:${port}/graphql`,
     timeoutMs,
@@ -40,19 +40,37 @@ async function start(
 afterEach(async () => {
   server.closeAllConnections();
   server.close();
-  await source.close();
+  await subgraph.close();
 });
 
 const json = (response: ServerResponse, status: number, body: unknown) =>
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 
+/** A request as the gateway has it when it calls a subgraph. */
+const request = (): HttpRequest => ({
+  method: 'POST',
+  path: '/graphql',
+  query: '',
+  headers: {},
+  remoteAddress: '127.0.0.1',
+  requestId: 'one',
+  deadlineAt: Date.now() + 15_000,
+  trail: {},
+  signal: new AbortController().signal,
+  fault: undefined,
+  body: async () => Buffer.alloc(0),
+});
+
 const send = (query = 'mutation { a: place }') =>
-  source.process({
-    // The one kind of call that needs no context of Apollo Server's making.
-    kind: GraphQLDataSourceRequestKind.HEALTH_CHECK,
-    request: { query },
-    context: {},
-  });
+  subgraph.call(
+    {
+      subgraph: 'orders',
+      body: JSON.stringify({ query }),
+      isMutation: query.startsWith('mutation'),
+      path: ['a'],
+    },
+    request(),
+  );
 
 async function faultOf(promise: Promise<unknown>): Promise<{ fault: AppError; error: GraphQLError }> {
   const error = await promise.then(

@@ -32,7 +32,7 @@ afterAll(() => system.close());
 async function ask(query: string, variables: Record<string, unknown> = {}) {
   const reply = await fetch(`${system.url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json' },
     body: JSON.stringify({ query, variables }),
   });
   return { status: reply.status, body: JSON.parse(await reply.text()) };

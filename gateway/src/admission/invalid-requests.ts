@@ -2,13 +2,13 @@
 // they have been answered; from the one that was too many on, the caller's next are refused unread, at every path.
 import { AppError } from '@holdfast/platform/errors';
 import { LRUCache } from 'lru-cache';
-import { type Caller, type Count, type Limiter, secondsUntil } from './limiter.ts';
+import { type Count, type Limiter, type Requester, secondsUntil } from './limiter.ts';
 import type { LimitTable } from './limits.ts';
 
 export interface InvalidRequests {
   /** The count that keeps the caller out for now. Asks no store: good requests must not pay for bad ones. */
-  blocked(caller: Caller): Count | undefined;
-  count(caller: Caller): Promise<void>;
+  blocked(caller: Requester): Count | undefined;
+  count(caller: Requester): Promise<void>;
 }
 
 /** Callers that are kept out at a time; the oldest are let in again. */
@@ -19,7 +19,7 @@ export function createInvalidRequests(table: LimitTable, limiter: Limiter): Inva
   const until = new LRUCache<string, { readonly count: Count; readonly endsAt: number }>({
     max: MAX_CALLERS,
   });
-  const keyOf = ({ userId, address }: Caller) =>
+  const keyOf = ({ userId, address }: Requester) =>
     userId === undefined ? `address ${address}` : `user ${userId}`;
   return {
     blocked: (caller) => {

@@ -1,7 +1,7 @@
 // New supergraphs under constant load.
 import { rename, symlink, writeFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { compose, type StubSystem, type SubgraphName, startStubSystem } from './test/stub-system.ts';
+import { compose, type StubSystem, type SubgraphName, startStubSystem } from '../test/stub-system.ts';
 
 const HEADER = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
 const SCHEMAS: Record<SubgraphName, string> = {
@@ -25,7 +25,7 @@ afterEach(() => system.close());
 async function ask(query: string) {
   const reply = await fetch(`${system.url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json' },
     body: JSON.stringify({ query }),
   });
   return { status: reply.status, body: JSON.parse(await reply.text()) };

@@ -1,4 +1,4 @@
-// The root fields of an operation as they will be executed, and the operation with some of them left out.
+// The root fields of an operation as they will be executed: what rate limits count.
 import {
   type ConstDirectiveNode,
   type DirectiveNode,
@@ -10,7 +10,10 @@ import {
   getDirectiveValues,
   Kind,
   type OperationDefinitionNode,
+  print,
   type SelectionSetNode,
+  separateOperations,
+  visit,
 } from 'graphql';
 
 /** What answers under one name in the reply. Nodes of the same name are merged and executed once. */
@@ -21,7 +24,7 @@ export interface RootField {
   readonly nodes: readonly FieldNode[];
 }
 
-type Variables = Readonly<Record<string, unknown>>;
+export type Variables = Readonly<Record<string, unknown>>;
 type Fragments = Readonly<Record<string, FragmentDefinitionNode>>;
 
 export function fragmentsOf(document: DocumentNode): Record<string, FragmentDefinitionNode> {
@@ -66,6 +69,22 @@ export function rootFieldsOf(
   );
 }
 
+/** Whether variables decide which root fields are executed. */
+export function hasRootConditions({ selectionSet }: OperationDefinitionNode, fragments: Fragments): boolean {
+  const visited = new Set<string>();
+  const isConditional = ({ selections }: SelectionSetNode): boolean =>
+    selections.some((selection) => {
+      if (selection.directives?.length) return true;
+      if (selection.kind === Kind.FIELD) return false;
+      if (selection.kind === Kind.INLINE_FRAGMENT) return isConditional(selection.selectionSet);
+      const fragment = fragments[selection.name.value];
+      if (!fragment || visited.has(selection.name.value)) return false;
+      visited.add(selection.name.value);
+      return isConditional(fragment.selectionSet);
+    });
+  return isConditional(selectionSet);
+}
+
 /** What `@skip` and `@include` say. @throws {GraphQLError} when a variable of theirs is null */
 export function isIncluded(
   node: { readonly directives?: readonly (DirectiveNode | ConstDirectiveNode)[] },
@@ -76,8 +95,28 @@ export function isIncluded(
   return getDirectiveValues(GraphQLIncludeDirective, node, variables)?.['if'] !== false;
 }
 
-/** The same operation with these root fields only; fragments around them are gone, since they have been decided. */
-export function onlyFields(operation: OperationDefinitionNode, fields: readonly RootField[]) {
+/**
+ * The text of the same operation with these root fields only. Fragments around them are gone, because their conditions
+ * have been decided; so are the fragments that only other fields spread.
+ */
+export function textOf(
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  fields: readonly RootField[],
+): string {
   const selections = fields.flatMap(({ nodes }) => nodes);
-  return { ...operation, selectionSet: { ...operation.selectionSet, selections } };
+  const part = { ...operation, selectionSet: { ...operation.selectionSet, selections } };
+  const definitions = document.definitions.map((definition) =>
+    definition === operation ? part : definition,
+  );
+  const parts = separateOperations({ ...document, definitions });
+  return print(withoutUnusedVariables(parts[operation.name?.value ?? ''] ?? { ...document, definitions }));
+}
+
+function withoutUnusedVariables(document: DocumentNode): DocumentNode {
+  const used = new Set<string>();
+  visit(document, { VariableDefinition: () => false, Variable: ({ name }) => void used.add(name.value) });
+  return visit(document, {
+    VariableDefinition: ({ variable }) => (used.has(variable.name.value) ? undefined : null),
+  });
 }

@@ -1,8 +1,6 @@
 // Errors about values that stand in the document itself: graphql-js says what is wrong with them and where they stand,
 // but not which argument they are the value of.
-import type { ApolloServerPlugin } from '@apollo/server';
-import type { RequestContext } from '@holdfast/platform/graphql';
-import { type ASTNode, BREAK, type DocumentNode, GraphQLError, Kind, visit } from 'graphql';
+import { type ASTNode, BREAK, type DocumentNode, type GraphQLError, Kind, visit } from 'graphql';
 
 const VALUES: ReadonlySet<string> = new Set([
   Kind.INT,
@@ -16,20 +14,12 @@ const VALUES: ReadonlySet<string> = new Set([
 ]);
 
 /** Puts `filter.minPrice: ` before the message of an error about that argument's value, `$name: ` for a default. */
-export function nameArguments(): ApolloServerPlugin<RequestContext> {
-  return {
-    requestDidStart: async () => ({
-      validationDidStart: async ({ document }) => {
-        return async (errors = []) => {
-          for (const error of errors) {
-            const [node, ...others] = error instanceof GraphQLError ? (error.nodes ?? []) : [];
-            if (!node || others.length > 0 || !VALUES.has(node.kind)) continue;
-            error.message = `${nameOf(node, document)}: ${error.message}`;
-          }
-        };
-      },
-    }),
-  };
+export function nameArguments(errors: readonly GraphQLError[], document: DocumentNode): void {
+  for (const error of errors) {
+    const [node, ...others] = error.nodes ?? [];
+    if (!node || others.length > 0 || !VALUES.has(node.kind)) continue;
+    error.message = `${nameOf(node, document)}: ${error.message}`;
+  }
 }
 
 /** The argument, or the variable, that has `value` somewhere in it, and the way to it through input fields. */

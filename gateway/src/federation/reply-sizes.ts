@@ -2,7 +2,7 @@
 // in memory together; the finished reply is looked at once more.
 import { AppError } from '@holdfast/platform/errors';
 import type { HttpRequest, Reply } from '@holdfast/platform/http';
-import { countRefusal } from './graph/too-much.ts';
+import { countRefusal } from '../too-much.ts';
 
 export interface ReplySizes {
   /** The most that a reply may have, bytes. */

@@ -47,7 +47,7 @@ type Variables = Record<string, unknown>;
 async function ask(query: string, variables: Variables = {}, url = system.url) {
   const reply = await fetch(`${url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json' },
     body: JSON.stringify({ query, variables }),
   });
   return { status: reply.status, ...JSON.parse(await reply.text()) };

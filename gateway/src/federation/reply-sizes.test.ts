@@ -2,8 +2,8 @@
 import { AppError } from '@holdfast/platform/errors';
 import { registry } from '@holdfast/platform/metrics';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createStubStore } from './test/stub-store.ts';
-import { type StubSystem, type SubgraphName, startStubSystem } from './test/stub-system.ts';
+import { createStubStore } from '../test/stub-store.ts';
+import { type StubSystem, type SubgraphName, startStubSystem } from '../test/stub-system.ts';
 
 const MAX_REPLY_BYTES = 1_000_000;
 const settings = { MAX_REPLY_BYTES: String(MAX_REPLY_BYTES) };

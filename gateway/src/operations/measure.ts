@@ -22,9 +22,9 @@ import {
   type SelectionSetNode,
   TypeMetaFieldDef,
 } from 'graphql';
-import { fragmentsOf } from '../limits/root-fields.ts';
 import type { FieldWeights } from './field-weights.ts';
 import { type IntrospectionSizes, introspectionSizes } from './introspection-sizes.ts';
+import { fragmentsOf } from './root-fields.ts';
 
 /** How many entries a list is taken to have when nothing says how many are wanted. */
 const UNSIZED_LIST = 5;
@@ -34,7 +34,7 @@ const KIB = 1_024;
 const PAGE_LISTS = new Set(['edges', 'nodes']);
 
 /** How often what is below a field is there: a number, or a variable's value. */
-type Size = number | { readonly variable: string; readonly otherwise: number };
+type Size = number | { readonly variable: string; readonly absent: number; readonly otherwise: number };
 
 /** A selection set, with every fragment in it counted as often as it is spread. */
 interface Selection {
@@ -60,6 +60,8 @@ interface Scope {
   readonly schema: GraphQLSchema;
   readonly weights: FieldWeights;
   readonly introspection: IntrospectionSizes;
+  /** Of the operation's variables that have a number for a default. */
+  readonly defaults: Readonly<Record<string, number>>;
   readonly definitions: Readonly<Record<string, FragmentDefinitionNode>>;
   /** By name; shared by all who spread it. */
   readonly fragments: Map<string, Selection>;
@@ -76,6 +78,7 @@ export function measure(
     schema,
     weights,
     introspection: introspectionSizes(schema),
+    defaults: variableDefaults(operation),
     definitions: fragmentsOf(document),
     fragments: new Map(),
   };
@@ -83,12 +86,11 @@ export function measure(
   const root = selectionOf(operation.selectionSet, type, scope);
   const { depth, aliases, fields: rootFields } = root;
   if (root.parts.length === 0) return { depth, aliases, rootFields, cost: () => Math.ceil(root.cost) };
-  const defaults = variableDefaults(operation);
   return {
     depth,
     aliases,
     rootFields,
-    cost: (variables) => Math.ceil(costOf(root, { ...defaults, ...variables }, new Map())),
+    cost: (variables) => Math.ceil(costOf(root, variables, new Map())),
   };
 }
 
@@ -143,7 +145,11 @@ function addField(whole: Selection, node: FieldNode, type: GraphQLNamedType | un
   if (name === '__typename') return;
   const isIntrospection = type !== undefined && isIntrospectionType(type);
   if (!metaField(name) && !isIntrospection) whole.depth = Math.max(whole.depth, 1 + below.depth);
-  const size = isIntrospection ? (scope.introspection.get(name) ?? 1) : field ? sizeOf(node, field) : 1;
+  const size = isIntrospection
+    ? (scope.introspection.get(name) ?? 1)
+    : field
+      ? sizeOf(node, field, scope)
+      : 1;
   addCost(whole, size, below);
 }
 
@@ -166,27 +172,37 @@ function addCost(whole: Selection, size: Size, of: Selection): void {
   else whole.parts.push({ size, of });
 }
 
-function sizeOf({ name, arguments: given = [] }: FieldNode, field: GraphQLField<unknown, unknown>): Size {
+function sizeOf(
+  { name, arguments: given = [] }: FieldNode,
+  field: GraphQLField<unknown, unknown>,
+  scope: Scope,
+): Size {
   const first = field.args.find((argument) => argument.name === 'first');
   if (first)
     return pageSize(
       first,
       given.find((argument) => argument.name.value === 'first'),
+      scope,
     );
   return isListType(getNullableType(field.type)) && !PAGE_LISTS.has(name.value) ? UNSIZED_LIST : 1;
 }
 
-function pageSize({ defaultValue }: GraphQLArgument, given: ArgumentNode | undefined): Size {
+function pageSize(
+  { defaultValue }: GraphQLArgument,
+  given: ArgumentNode | undefined,
+  { defaults }: Scope,
+): Size {
   const otherwise = typeof defaultValue === 'number' ? defaultValue : UNSIZED_LIST;
   if (given?.value.kind === Kind.INT) return atLeastOne(Number(given.value.value));
   if (given?.value.kind !== Kind.VARIABLE) return otherwise;
-  return { variable: given.value.name.value, otherwise };
+  const variable = given.value.name.value;
+  return { variable, otherwise, absent: atLeastOne(defaults[variable] ?? otherwise) };
 }
 
 /** A size that the subgraph will refuse must not make anything cheaper. */
 const atLeastOne = (size: number): number => Math.max(1, size);
 
-function variableDefaults({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, unknown> {
+function variableDefaults({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, number> {
   return Object.fromEntries(
     variableDefinitions.flatMap(({ variable, defaultValue }) =>
       defaultValue?.kind === Kind.INT ? [[variable.name.value, Number(defaultValue.value)]] : [],
@@ -213,5 +229,6 @@ function costOf(
 function lengthOf(size: Size, variables: Readonly<Record<string, unknown>>): number {
   if (typeof size === 'number') return size;
   const value = variables[size.variable];
+  if (value === undefined) return size.absent;
   return typeof value === 'number' ? atLeastOne(value) : size.otherwise;
 }

@@ -2,23 +2,18 @@
 // is done in one step by a store of ours, because the library itself reads, decides and then writes.
 import { createHash } from 'node:crypto';
 import { Counter, registry } from '@holdfast/platform/metrics';
-import type { GraphQLResolveInfo } from 'graphql';
 import { getGraphQLRateLimiter, type Identity, type Store } from 'graphql-rate-limit';
+import type { Refusal, Refusals } from '../operations/refused-fields.ts';
+import type { RootCall } from '../operations/root-calls.ts';
+import type { Variables } from '../operations/root-fields.ts';
 import type { Counters, Taken } from './counters.ts';
 import { type Limit, type LimitTable, limitsOf } from './limits.ts';
 
-export interface Caller {
+/** Who is counted. */
+export interface Requester {
   readonly address: string;
   /** Undefined unless signed in. */
   readonly userId: number | undefined;
-}
-
-/** One execution of a root field. */
-export interface RootCall {
-  readonly responseName: string;
-  readonly info: GraphQLResolveInfo;
-  /** The field's arguments. */
-  readonly args: Readonly<Record<string, unknown>>;
 }
 
 /** What one window said to the calls of one operation. */
@@ -27,25 +22,18 @@ export interface Count extends Taken {
   readonly refused: boolean;
 }
 
-export interface Refusal {
-  readonly message: string;
-  /** Whole seconds, at least 1. */
-  readonly retryAfter: number;
-}
-
 export interface Decision {
-  /** By the call's response name. */
-  readonly refusals: ReadonlyMap<string, Refusal>;
+  readonly refusals: Refusals;
   readonly counts: readonly Count[];
 }
 
 export interface Limiter {
   /** Counts the calls, and says which of them are too many. */
-  decide(calls: readonly RootCall[], caller: Caller): Promise<Decision>;
+  decide(calls: readonly RootCall[], variables: Variables, caller: Requester): Promise<Decision>;
   /** Counts something that is no call, and says whether it was too much. */
-  hit(limit: Limit, caller: Caller): Promise<Count>;
+  hit(limit: Limit, caller: Requester): Promise<Count>;
   /** What is left to the caller, uncounted. */
-  look(limit: Limit, caller: Caller): Promise<Count>;
+  look(limit: Limit, caller: Requester): Promise<Count>;
 }
 
 const refusedCalls = new Counter({
@@ -58,9 +46,7 @@ const refusedCalls = new Counter({
 /** Seconds to wait for something that is `ms` away. */
 export const secondsUntil = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000));
 
-/** Names and addresses come from outside: in a key they are neither long nor legible. */
-const keyOf = ({ name }: Limit, identity: string): string =>
-  `${name}:${createHash('sha256').update(identity).digest('base64url').slice(0, 22)}`;
+const keyOf = ({ name }: Limit, identity: string): string => `${name}:${identity}`;
 
 /**
  * A store for the calls that one operation makes in one window. When it is asked first it takes as many hits as there
@@ -110,8 +96,9 @@ async function ask(counters: Counters, limit: Limit, identity: string, calls: re
   const context: CountedContext = { identity };
   const refusals = new Map<string, Refusal>();
   let message: string | undefined;
-  for (const { responseName, args, info } of calls) {
-    message ??= await limiter({ parent: undefined, args, context, info }, config);
+  for (const { responseName, info } of calls) {
+    // Who is counted does not depend on the arguments by the library's own means.
+    message ??= await limiter({ parent: undefined, args: {}, context, info }, config);
     if (message === undefined) continue;
     refusals.set(responseName, { message, retryAfter: secondsUntil(store.taken?.resetMs ?? 0) });
   }
@@ -119,14 +106,21 @@ async function ask(counters: Counters, limit: Limit, identity: string, calls: re
   return { refusals, taken: store.taken };
 }
 
+type Arguments = Readonly<Record<string, unknown>>;
+const noArguments = (): Arguments => ({});
+
 /** The text that stands for who is counted. */
-function identityOf({ counts }: Limit, { address, userId }: Caller, args: RootCall['args']): string {
-  if (counts === 'account') return `account ${accountName(args)}`;
+function identityOf({ counts }: Limit, { address, userId }: Requester, argumentsOf: () => Arguments): string {
+  if (counts === 'account') return `account ${shortened(accountName(argumentsOf()))}`;
   return counts === 'address' || userId === undefined ? `address ${address}` : `user ${userId}`;
 }
 
+/** A name comes from outside: in a key it is neither long nor legible. */
+const shortened = (name: string): string =>
+  createHash('sha256').update(name).digest('base64url').slice(0, 22);
+
 /** As the users service compares names: without the space around them and without case. */
-function accountName({ input }: RootCall['args']): string {
+function accountName({ input }: Arguments): string {
   const hasName = typeof input === 'object' && input !== null && 'username' in input;
   return hasName ? String(input.username).trim().toLowerCase() : '';
 }
@@ -136,12 +130,12 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
   for (const { name } of table) refusedCalls.inc({ limit: name }, 0);
 
   /** The calls that the same window counts, for their limit number `round`. */
-  function windowsOf(calls: readonly RootCall[], caller: Caller, round: number) {
+  function windowsOf(calls: readonly RootCall[], variables: Variables, caller: Requester, round: number) {
     const windows = new Map<string, { limit: Limit; identity: string; calls: RootCall[] }>();
     for (const call of calls) {
       const limit = limitsOf(table, call.info.fieldName, caller.userId !== undefined)[round];
       if (limit === undefined) continue;
-      const identity = identityOf(limit, caller, call.args);
+      const identity = identityOf(limit, caller, () => call.argumentsOf(variables));
       const key = `${limit.name} ${identity}`;
       const window = windows.get(key) ?? { limit, identity, calls: [] };
       windows.set(key, window);
@@ -151,12 +145,12 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
   }
 
   return {
-    decide: async (calls, caller) => {
+    decide: async (calls, variables, caller) => {
       const refusals = new Map<string, Refusal>();
       const counts: Count[] = [];
       for (let round = 0; ; round += 1) {
         const open = calls.filter(({ responseName }) => !refusals.has(responseName));
-        const windows = windowsOf(open, caller, round);
+        const windows = windowsOf(open, variables, caller, round);
         if (windows.length === 0) return { refusals, counts };
         await Promise.all(
           windows.map(async ({ limit, identity, calls: counted }) => {
@@ -168,11 +162,11 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
       }
     },
     hit: async (limit, caller) => {
-      const taken = await counters.take(keyOf(limit, identityOf(limit, caller, {})), 1, limit);
+      const taken = await counters.take(keyOf(limit, identityOf(limit, caller, noArguments)), 1, limit);
       return { ...taken, limit, refused: taken.granted < 1 };
     },
     look: async (limit, caller) => {
-      const taken = await counters.take(keyOf(limit, identityOf(limit, caller, {})), 0, limit);
+      const taken = await counters.take(keyOf(limit, identityOf(limit, caller, noArguments)), 0, limit);
       return { ...taken, limit, refused: false };
     },
   };

@@ -1,0 +1,82 @@
+// The limits of the gateway: on requests, on what they execute, and in the header fields of every reply.
+import type { Reply } from '@holdfast/platform/http';
+import type { Redis } from '@holdfast/platform/redis';
+import type { Refusals } from '../operations/refused-fields.ts';
+import type { RootCall } from '../operations/root-calls.ts';
+import type { Variables } from '../operations/root-fields.ts';
+import type { Caller } from './caller.ts';
+import { createCounters } from './counters.ts';
+import { createInvalidRequests, tooManyInvalid } from './invalid-requests.ts';
+import { limitHeaders, tightest } from './limit-headers.ts';
+import { type Count, createLimiter } from './limiter.ts';
+import { defaultLimits, type LimitTable } from './limits.ts';
+import { createProcessCounters } from './process-counters.ts';
+import { createRedisCounters } from './redis-counters.ts';
+
+export interface RateLimits {
+  /** @throws {AppError} RATE_LIMITED when the caller has sent too many requests that executed nothing */
+  admit(caller: Caller): void;
+  /** Counts the calls, and says which of them are too many. */
+  count(calls: readonly RootCall[], variables: Variables, caller: Caller): Promise<Refusals>;
+  /** The reply with the header fields that say how much is left to its caller. */
+  describe(caller: Caller, reply: Reply): Promise<Reply>;
+}
+
+export interface RateLimitsOptions {
+  readonly table: LimitTable | 'off';
+  /** Without one, each process counts for itself. */
+  readonly redis: Redis | undefined;
+}
+
+const NONE: Refusals = new Map();
+
+const NO_LIMITS: RateLimits = {
+  admit: () => undefined,
+  count: async () => NONE,
+  describe: async (_, reply) => reply,
+};
+
+/**
+ * Whether a request has executed nothing: what cannot be executed, a page, a path where nothing is. A fault of the gateway
+ * is not the caller's, and a preflight costs no more than a refusal does.
+ */
+const isInvalid = ({ request: { method }, counts }: Caller, { status }: Reply): boolean =>
+  counts.length === 0 && status < 500 && method !== 'OPTIONS';
+
+export function createRateLimits({ table, redis }: RateLimitsOptions): RateLimits {
+  return table === 'off' ? NO_LIMITS : limitsIn(table, redis);
+}
+
+function limitsIn(table: LimitTable, redis: Redis | undefined): RateLimits {
+  const counters = createCounters(redis && createRedisCounters(redis), createProcessCounters());
+  const limiter = createLimiter(table, counters);
+  const invalid = createInvalidRequests(table, limiter);
+
+  /** Of a request that was not counted, the limit that its next one is most likely to meet. */
+  const nextCounts = (caller: Caller): Promise<Count[]> =>
+    Promise.all(
+      defaultLimits(table, caller.userId !== undefined).map((limit) => limiter.look(limit, caller)),
+    );
+
+  return {
+    admit: (caller) => {
+      const count = invalid.blocked(caller);
+      if (count === undefined) return;
+      caller.counts.push(count);
+      throw tooManyInvalid(count);
+    },
+    count: async (calls, variables, caller) => {
+      const { refusals, counts } = await limiter.decide(calls, variables, caller);
+      caller.counts.push(...counts);
+      return refusals;
+    },
+    describe: async (caller, reply) => {
+      const { counts } = caller;
+      if (isInvalid(caller, reply)) await invalid.count(caller);
+      const count = tightest(counts.length > 0 ? counts : await nextCounts(caller));
+      return count
+        ? { ...reply, headers: { ...limitHeaders(count, reply.status), ...reply.headers } }
+        : reply;
+    },
+  };
+}

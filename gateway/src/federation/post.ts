@@ -1,0 +1,145 @@
+// One POST over a pool of connections, on undici's lowest interface: its request() makes a stream of each reply, which
+// costs more than all the rest of the exchange.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher, Pool } from 'undici';
+import type { ByteGate } from './byte-gate.ts';
+
+/** What had to be answered by now. */
+export class Late extends Error {}
+
+/** One reply too much for its request. */
+export class TooLarge extends Error {}
+
+export interface Post {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface PostBounds {
+  readonly waitMs: number;
+  /** Whether so many bytes more may be kept for the request. */
+  readonly fits: (bytes: number) => boolean;
+  readonly gate: ByteGate;
+  /** Whose going ends the exchange, and with it the subgraph's work. */
+  readonly caller: AbortSignal | undefined;
+}
+
+export interface PostReply {
+  readonly status: number;
+  readonly contentType: string | undefined;
+  readonly text: string;
+}
+
+/** What undici buffers of a reply that is not read yet, bytes; a smaller one is in memory anyway. */
+const LARGE = 65_536;
+
+/** Sends the request once. @throws {Late | TooLarge} and what undici or the caller's signal says */
+export function post(pool: Pool, { path, headers, body }: Post, bounds: PostBounds): Promise<PostReply> {
+  return new Promise((resolve, reject) => {
+    const { caller } = bounds;
+    if (caller?.aborted) return reject(caller.reason);
+    const exchange = new Exchange(bounds, resolve, reject);
+    pool.dispatch({ path, method: 'POST', headers, body }, exchange);
+  });
+}
+
+interface Gated {
+  readonly abort: AbortController;
+  leave: (() => void) | undefined;
+}
+
+/** Collects one reply. Whatever ends the exchange first decides; what comes later changes nothing. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #bounds: PostBounds;
+  readonly #resolve: (reply: PostReply) => void;
+  readonly #reject: (reason: unknown) => void;
+  readonly #timer: NodeJS.Timeout;
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+  #status = 0;
+  #contentType: string | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  /** Of a reply that waits for the gate, or is through it. */
+  #gate: Gated | undefined;
+  #failure: Error | undefined;
+
+  constructor(bounds: PostBounds, resolve: (reply: PostReply) => void, reject: (reason: unknown) => void) {
+    this.#bounds = bounds;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#timer = setTimeout(this.#late, bounds.waitMs);
+    bounds.caller?.addEventListener('abort', this.#callerGone, { once: true });
+  }
+
+  readonly #late = (): void => this.#fail(new Late(`no reply within ${this.#bounds.waitMs} ms`));
+
+  readonly #callerGone = (): void => this.#fail(this.#bounds.caller?.reason);
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // The exchange may have ended while it waited for a connection.
+    if (this.#failure) controller.abort(this.#failure);
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    this.#status = status;
+    this.#contentType = headers['content-type'];
+    const size = Number(headers['content-length'] ?? LARGE);
+    if (status >= 200 && size >= LARGE) this.#waitForGate(controller, size);
+  }
+
+  #waitForGate(controller: Dispatcher.DispatchController, size: number): void {
+    controller.pause();
+    const gate: Gated = { abort: new AbortController(), leave: undefined };
+    this.#gate = gate;
+    this.#bounds.gate.enter(size, gate.abort.signal).then(
+      (leave) => {
+        gate.leave = leave;
+        if (this.#failure) leave();
+        else controller.resume();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#size += chunk.length;
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.#failure) return;
+    this.#end();
+    if (!this.#bounds.fits(this.#size)) {
+      this.#reject(new TooLarge('the replies to one request are too large together'));
+      return;
+    }
+    const [first] = this.#chunks;
+    const whole = this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks);
+    this.#resolve({ status: this.#status, contentType: this.#contentType, text: whole.toString('utf8') });
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.#fail(error);
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#failure) return;
+    this.#failure = reason instanceof Error ? reason : new Error('the exchange ended', { cause: reason });
+    this.#end();
+    this.#controller?.abort(this.#failure);
+    this.#reject(reason);
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer);
+    this.#bounds.caller?.removeEventListener('abort', this.#callerGone);
+    this.#gate?.abort.abort();
+    this.#gate?.leave?.();
+  }
+}

@@ -1,0 +1,57 @@
+// How much one operation may ask for. What is too much is refused before it is planned and before any subgraph is asked.
+import { count } from '@holdfast/platform/config';
+import type { z } from 'zod';
+import { type Excess, tooMuch } from '../too-much.ts';
+import type { Measured } from './measure.ts';
+import type { Variables } from './root-fields.ts';
+
+export const graphLimitSettings = {
+  MAX_DEPTH: count('fields', 12, 1, 100).describe('How deep an operation may nest fields within fields.'),
+  MAX_ALIASES: count('fields', 30, 1, 10_000).describe(
+    'How many fields of an operation may have another name than their own.',
+  ),
+  MAX_ROOT_FIELDS: count('fields', 20, 1, 10_000).describe('How many fields the operation itself may have.'),
+  // More than 10,000 could make validation long.
+  MAX_TOKENS: count('tokens', 2_000, 1, 10_000).describe(
+    'How many names, numbers, texts and signs a document may have.',
+  ),
+  MAX_SELECTIONS: count('selections', 400, 1, 10_000).describe(
+    'How many fields, inline fragments and spreads a document may have, each fragment counted where it is spread.',
+  ),
+  MAX_CONDITIONS: count('variables', 10, 1, 100).describe(
+    'How many variables `@skip` and `@include` may use.',
+  ),
+  MAX_COST: count('selections', 8_000, 1, 10_000_000).describe(
+    'What an operation may [cost](api.md#limits-of-the-graph): each selection counts its weight, times the sizes of the ' +
+      'lists that it is in.',
+  ),
+};
+
+export type GraphLimits = Readonly<z.infer<z.ZodObject<typeof graphLimitSettings>>>;
+
+/** The first limit that the operation passes whatever its variables are. */
+export function excessOfShape(
+  { MAX_DEPTH, MAX_ALIASES, MAX_ROOT_FIELDS }: GraphLimits,
+  { depth, aliases, rootFields }: Measured,
+): Excess | undefined {
+  if (depth > MAX_DEPTH) return { limit: 'depth', allowed: MAX_DEPTH, actual: depth };
+  if (aliases > MAX_ALIASES) return { limit: 'aliases', allowed: MAX_ALIASES, actual: aliases };
+  if (rootFields > MAX_ROOT_FIELDS)
+    return { limit: 'root_fields', allowed: MAX_ROOT_FIELDS, actual: rootFields };
+  return undefined;
+}
+
+/** @throws {AppError} QUERY_TOO_COMPLEX when the operation asks for too much with these variables */
+export type CheckBounds = (variables: Variables) => void;
+
+/** What an operation's variables can change is its cost; the rest is decided once. */
+export function compileBounds(limits: GraphLimits, measured: Measured): CheckBounds {
+  const excess = excessOfShape(limits, measured);
+  const { MAX_COST } = limits;
+  const { cost } = measured;
+  return (variables) => {
+    if (excess) throw tooMuch(excess);
+    const total = cost(variables);
+    if (total > MAX_COST) throw tooMuch({ limit: 'cost', allowed: MAX_COST, actual: total });
+  };
+}

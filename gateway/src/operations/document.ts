@@ -1,0 +1,119 @@
+// From a text to a valid document. Each step is bounded before it begins: the number of tokens before the text is
+// parsed, the size with every fragment written out before it is validated, the number of errors while it is.
+import {
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  NoSchemaIntrospectionCustomRule,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  parse,
+  specifiedRules,
+  validate,
+} from 'graphql';
+import { type Excess, tooMuch } from '../too-much.ts';
+import { expandedSize } from './expanded.ts';
+import { InvalidOperation, withCode } from './invalid-operation.ts';
+import { nameArguments } from './name-arguments.ts';
+
+export interface DocumentLimits {
+  readonly MAX_TOKENS: number;
+  readonly MAX_DEPTH: number;
+  readonly MAX_SELECTIONS: number;
+  readonly MAX_CONDITIONS: number;
+  /** Whether clients may ask for the schema, and errors may suggest names of it. */
+  readonly INTROSPECTION: boolean;
+}
+
+export interface ValidDocument {
+  readonly document: DocumentNode;
+  /** With every fragment written out: how much the planner has to look at. */
+  readonly selections: number;
+}
+
+/** One error says what to mend; a hundred are work for the gateway. */
+const MAX_VALIDATION_ERRORS = 5;
+
+/**
+ * @throws {InvalidOperation} when the text is not GraphQL, or not for this schema
+ * @throws {AppError} QUERY_TOO_COMPLEX when it passes a limit
+ */
+export function readDocument(text: string, schema: GraphQLSchema, limits: DocumentLimits): ValidDocument {
+  // Where the nodes stand is a third of what a document takes, and only errors say it.
+  const document = parseWithin(text, limits);
+  const size = expandedSize(document);
+  const excess = excessOf(size, limits);
+  if (excess) throw tooMuch(excess);
+  if (findErrors(document, schema, limits).length > 0) {
+    const located = parse(text);
+    const errors = findErrors(located, schema, limits);
+    nameArguments(errors, located);
+    throw new InvalidOperation(errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')));
+  }
+  return { document, selections: size.selections };
+}
+
+function findErrors(
+  document: DocumentNode,
+  schema: GraphQLSchema,
+  { INTROSPECTION }: DocumentLimits,
+): readonly GraphQLError[] {
+  const rules = INTROSPECTION ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
+  return validate(schema, document, rules, {
+    maxErrors: MAX_VALIDATION_ERRORS,
+    hideSuggestions: !INTROSPECTION,
+  });
+}
+
+function parseWithin(text: string, limits: DocumentLimits): DocumentNode {
+  try {
+    return parse(text, { maxTokens: limits.MAX_TOKENS, noLocation: true });
+  } catch (error) {
+    const excess = excessOfParsing(limits, error);
+    if (excess) throw tooMuch(excess);
+    if (error instanceof GraphQLError) throw new InvalidOperation([withCode(error, 'GRAPHQL_PARSE_FAILED')]);
+    throw error;
+  }
+}
+
+/** What the parser gave up at: graphql-js has no code for either. (The typing error is theirs.) */
+function excessOfParsing({ MAX_TOKENS, MAX_DEPTH }: DocumentLimits, error: unknown): Excess | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (/contains more tha[nt] \d+ tokens/.test(error.message))
+    return { limit: 'tokens', allowed: MAX_TOKENS, actual: undefined };
+  // The parser's own recursion came to the end of the stack, far beyond any depth that could be allowed.
+  if (error.name === 'RangeError') return { limit: 'depth', allowed: MAX_DEPTH, actual: undefined };
+  return undefined;
+}
+
+function excessOf(
+  { selections, conditions }: ReturnType<typeof expandedSize>,
+  { MAX_SELECTIONS, MAX_CONDITIONS }: DocumentLimits,
+): Excess | undefined {
+  if (selections > MAX_SELECTIONS)
+    return { limit: 'selections', allowed: MAX_SELECTIONS, actual: selections };
+  if (conditions > MAX_CONDITIONS)
+    return { limit: 'conditions', allowed: MAX_CONDITIONS, actual: conditions };
+  return undefined;
+}
+
+/** An operation that can be executed. */
+export interface RunnableOperation {
+  readonly node: OperationDefinitionNode;
+  readonly type: 'query' | 'mutation';
+}
+
+/** @throws {GraphQLError} unless the document has exactly one operation (of that name) and it is no subscription */
+export function chooseOperation(document: DocumentNode, name: string | undefined): RunnableOperation {
+  const node = getOperationAST(document, name);
+  const type = node?.operation;
+  if (node && type !== undefined && type !== OperationTypeNode.SUBSCRIPTION) return { node, type };
+  const which =
+    name === undefined
+      ? 'exactly one query or mutation'
+      : `a query or mutation named ${JSON.stringify(name)}`;
+  throw new GraphQLError(`A document with ${which} is expected.`, {
+    extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
+  });
+}

@@ -1,0 +1,74 @@
+// What a client asks for, and what it is told.
+import { showErrors } from '@holdfast/platform/graphql-faults';
+import { type OperationOutcome, outcomeOf } from '@holdfast/platform/graphql-metrics';
+import type { Logger } from '@holdfast/platform/log';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import type { Executed } from '../federation/execution/execution.ts';
+import { InvalidOperation } from './invalid-operation.ts';
+import type { Variables } from './root-fields.ts';
+
+/** What a client asks for. */
+export interface AskedOperation {
+  readonly text: string;
+  /** Which operation of the text, when it has several. */
+  readonly name: string | undefined;
+  readonly variables: Variables;
+  /** Whether the request may only read: a GET. */
+  readonly isSafe: boolean;
+}
+
+/** The result of an operation, as the caller is to see it. */
+export interface OperationResult {
+  /** Undefined when nothing was executed. */
+  readonly data?: Record<string, unknown> | null;
+  readonly errors?: readonly GraphQLFormattedError[];
+  /** The status of HTTP; `invalid` for an operation that cannot be executed, for which it depends on the media type. */
+  readonly status: number | 'invalid';
+  readonly retryAfter?: number;
+  /** For metrics. */
+  readonly outcome: OperationOutcome;
+}
+
+/** The result of what was executed. Its errors are masked and logged. */
+export function resultOf(executed: Executed, requestId: string, log: Logger): OperationResult {
+  const { data, errors } = executed;
+  if (errors === undefined || errors.length === 0) return { data, status: 200, outcome: 'ok' };
+  const shown = showErrors(log, requestId, errors);
+  return { data, errors: shown, ...httpOf(errors, 200), outcome: outcomeOf(shown, errors) };
+}
+
+/** The result of an operation that was not executed. */
+export function resultOfFault(fault: unknown, requestId: string, log: Logger): OperationResult {
+  const errors = errorsOf(fault);
+  const shown = showErrors(log, requestId, errors);
+  const isInternal = shown.some(({ extensions }) => extensions?.['code'] === 'INTERNAL_SERVER_ERROR');
+  return {
+    errors: shown,
+    ...httpOf(errors, isInternal ? 500 : 'invalid'),
+    outcome: outcomeOf(shown, errors),
+  };
+}
+
+function errorsOf(fault: unknown): readonly GraphQLError[] {
+  if (fault instanceof InvalidOperation) return fault.errors;
+  if (fault instanceof GraphQLError) return [fault];
+  const originalError = fault instanceof Error ? fault : new Error(String(fault));
+  return [new GraphQLError(originalError.message, { originalError })];
+}
+
+/** What errors say of the reply's head. */
+function httpOf(
+  errors: readonly GraphQLError[],
+  otherwise: OperationResult['status'],
+): Pick<OperationResult, 'status' | 'retryAfter'> {
+  for (const { extensions } of errors) {
+    const http: unknown = extensions['http'];
+    if (typeof http !== 'object' || http === null || !('status' in http)) continue;
+    const retryAfter: unknown = extensions['retryAfter'];
+    return {
+      status: Number(http.status),
+      ...(typeof retryAfter === 'number' && { retryAfter }),
+    };
+  }
+  return { status: otherwise };
+}

@@ -1,0 +1,130 @@
+// The variables of an operation: checked and coerced once, before anything is planned or any subgraph is asked.
+// Everything behind this has values that fit their types.
+import { AppError } from '@holdfast/platform/errors';
+import {
+  type ASTNode,
+  GraphQLError,
+  getVariableValues,
+  isNonNullType,
+  typeFromAST,
+  type VariableDefinitionNode,
+} from 'graphql';
+import { InvalidOperation, withCode } from './invalid-operation.ts';
+import { findNulls, type OperationOf, variablesThatNeedValues } from './null-variables.ts';
+import type { Variables } from './root-fields.ts';
+
+/** One error says what to mend; graphql-js writes the whole value into each, and a body has room for a thousand. */
+const MAX_ERRORS = 5;
+
+/** Apollo's planner gives this name to a variable of its own in what it sends to subgraphs. */
+const RESERVED = 'representations';
+
+export interface VariableOptions {
+  /** Whether errors may suggest names of the schema. */
+  readonly suggestions: boolean;
+}
+
+/**
+ * The values by the variables' names, with defaults, as graphql-js coerces them.
+ * @throws {InvalidOperation} with the first faults
+ */
+export type CoerceVariables = (given: Variables) => Variables;
+
+const NONE: Variables = Object.freeze({});
+
+/** @param locate gives the same operation with the places of its nodes, which errors say */
+export function compileCoercion(
+  of: OperationOf,
+  locate: () => OperationOf,
+  { suggestions }: VariableOptions,
+): CoerceVariables {
+  const definitions = of.operation.variableDefinitions ?? [];
+  if (definitions.length === 0) return () => NONE;
+  if (definitions.some(isReserved)) return () => refuseReserved(locate());
+  const plain = definitions.map((definition) => plainVariable(of, definition));
+  const needed = variablesThatNeedValues(of);
+  return (given) => {
+    const taken = takePlain(plain, given);
+    if (taken) return taken;
+    const options = { maxErrors: MAX_ERRORS, hideSuggestions: !suggestions };
+    const { coerced } = getVariableValues(of.schema, definitions, given, options);
+    if (coerced === undefined) throw invalid(locate(), given, options);
+    const isNull = Object.keys(coerced).some((name) => coerced[name] === null && needed.has(name));
+    const nulls = isNull ? findNulls(locate(), coerced) : [];
+    if (nulls.length > 0) throw new InvalidOperation(nulls.slice(0, MAX_ERRORS).map(nullFault));
+    return coerced;
+  };
+}
+
+const isReserved = ({ variable }: VariableDefinitionNode): boolean => variable.name.value === RESERVED;
+
+function refuseReserved({ operation }: OperationOf): never {
+  const message = `Variable "$${RESERVED}" is expected to have another name.`;
+  const reserved = (operation.variableDefinitions ?? []).filter(isReserved);
+  throw new InvalidOperation(reserved.map((node) => variableFault(message, node)));
+}
+
+/** A variable whose value may be of a kind that needs no coercion. */
+interface PlainVariable {
+  readonly name: string;
+  /** Whether graphql-js takes this value as it is. Undefined when only graphql-js can tell. */
+  readonly isPlain: ((value: unknown) => boolean) | undefined;
+  /** Whether the variable may be absent, and is absent then. */
+  readonly isOptional: boolean;
+}
+
+const MAX_INT = 2 ** 31;
+const isInt = (value: unknown) =>
+  Number.isInteger(value) && typeof value === 'number' && value >= -MAX_INT && value < MAX_INT;
+const isText = (value: unknown) => typeof value === 'string';
+/** By the name of a scalar: the values that graphql-js gives back unchanged. */
+const PLAIN: Readonly<Record<string, (value: unknown) => boolean>> = {
+  ID: isText,
+  String: isText,
+  Int: isInt,
+  Boolean: (value) => typeof value === 'boolean',
+};
+
+function plainVariable({ schema }: OperationOf, definition: VariableDefinitionNode): PlainVariable {
+  const type = typeFromAST(schema, definition.type);
+  const isRequired = isNonNullType(type);
+  const name = String(isRequired ? type.ofType : type);
+  return {
+    name: definition.variable.name.value,
+    isPlain: Object.hasOwn(PLAIN, name) ? PLAIN[name] : undefined,
+    isOptional: !isRequired && definition.defaultValue === undefined,
+  };
+}
+
+/** The values, when each of them is plain: most requests. Undefined when graphql-js has to look. */
+function takePlain(plain: readonly PlainVariable[], given: Variables): Variables | undefined {
+  const taken: Record<string, unknown> = {};
+  for (const { name, isPlain, isOptional } of plain) {
+    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    if (value === undefined && isOptional) continue;
+    if (isPlain === undefined || !isPlain(value)) return undefined;
+    taken[name] = value;
+  }
+  return taken;
+}
+
+function invalid(
+  { schema, operation }: OperationOf,
+  given: Variables,
+  options: NonNullable<Parameters<typeof getVariableValues>[3]>,
+): InvalidOperation {
+  const { errors = [] } = getVariableValues(schema, operation.variableDefinitions ?? [], given, options);
+  // The error after the last says that there are more, in words that are not for callers.
+  return new InvalidOperation(errors.slice(0, MAX_ERRORS).map((error) => withCode(error, 'BAD_USER_INPUT')));
+}
+
+const nullFault = ({ node, type }: ReturnType<typeof findNulls>[number]): GraphQLError =>
+  variableFault(
+    `Variable "$${node.name.value}" must not be null: a value of type "${type}" is expected.`,
+    node,
+  );
+
+function variableFault(message: string, node: ASTNode): GraphQLError {
+  const { extensions } = new AppError('BAD_USER_INPUT', message);
+  return new GraphQLError(message, { nodes: node, extensions });
+}

@@ -1,0 +1,104 @@
+// What the gateway is put together of: the supergraph and its planner, the subgraphs, the operations and the limits.
+import { operationMeter } from '@holdfast/platform/graphql-metrics';
+import type { HttpRequest } from '@holdfast/platform/http';
+import type { Logger } from '@holdfast/platform/log';
+import { createRedis, type Redis } from '@holdfast/platform/redis';
+import { createServiceTokens } from '@holdfast/platform/service-tokens';
+import { createRemoteVerifier } from '@holdfast/platform/tokens';
+import { tracedCall } from '@holdfast/platform/tracing';
+import { createIdentify } from './admission/caller.ts';
+import { createRateLimits } from './admission/rate-limits.ts';
+import type { GatewaySettings } from './config.ts';
+import { createByteGate } from './federation/byte-gate.ts';
+import type { SubgraphCall } from './federation/execution/execution.ts';
+import { createPlanner } from './federation/planner.ts';
+import { createReplySizes, type ReplySizes } from './federation/reply-sizes.ts';
+import { createSubgraph, type Subgraph } from './federation/subgraph.ts';
+import { loadSupergraph } from './federation/supergraph.ts';
+import { openSupergraphFile } from './federation/supergraph-file.ts';
+import { createSecureReply } from './http/security-headers.ts';
+import { createOperations } from './operations/operations.ts';
+import { createPersisted } from './operations/persisted.ts';
+import { createExplorer } from './pages/explorer.ts';
+import { createPublishedKeys } from './pages/published-keys.ts';
+import { REST_OPERATIONS } from './rest/rest.ts';
+
+/** Of the largest replies of subgraphs. */
+const READ_AT_A_TIME = 4;
+
+/** @throws when the supergraph file cannot be used */
+export async function openParts(settings: GatewaySettings, log: Logger) {
+  const redis = openRedis(settings, log);
+  const replySizes = createReplySizes(settings.MAX_REPLY_BYTES);
+  const subgraphs = openSubgraphs(settings, replySizes);
+  const planner = createPlanner({ timeoutMs: settings.PLAN_TIMEOUT_MS, log });
+  const persisted = createPersisted(settings, settings.MAX_TOKENS, log);
+  const operations = createOperations({
+    planner,
+    settings,
+    known: REST_OPERATIONS.map(({ text }) => text),
+    log,
+  });
+  const supergraph = await loadSupergraph({
+    file: openSupergraphFile({ path: settings.SUPERGRAPH_FILE, pollMs: settings.SUPERGRAPH_POLL_MS, log }),
+    subgraphs: subgraphs.names,
+    onLoad: (sdl, apiSchema) => {
+      persisted.check(apiSchema);
+      planner.use(sdl);
+      operations.use(sdl, apiSchema);
+    },
+    log,
+  });
+  const verify = createRemoteVerifier(settings);
+  return {
+    identify: createIdentify(verify, settings.TRUSTED_PROXIES),
+    limits: createRateLimits({ table: settings.RATE_LIMITS, redis }),
+    operations,
+    listed: persisted.listed,
+    meter: operationMeter(new Set([...REST_OPERATIONS.map(({ name }) => name), ...persisted.names])),
+    subgraphs,
+    replySizes,
+    secure: await createSecureReply(settings.TRUSTED_PROXIES),
+    explorer: settings.EXPLORER ? await createExplorer() : undefined,
+    keys: createPublishedKeys(settings.JWKS_URL),
+    /** @throws unless operations can be planned */
+    check: () => planner.check(),
+    close: async () => {
+      await supergraph.stop();
+      await planner.close();
+      await redis?.close();
+      await subgraphs.close();
+    },
+  };
+}
+
+/** The counts of the limits live in Redis when there is one; nothing else of the gateway does. */
+function openRedis(settings: GatewaySettings, log: Logger): Redis | undefined {
+  const { REDIS_URL: url, REDIS_TIMEOUT_MS: timeoutMs, RATE_LIMITS } = settings;
+  return url === undefined || RATE_LIMITS === 'off' ? undefined : createRedis({ url, timeoutMs, log });
+}
+
+function openSubgraphs(settings: GatewaySettings, replySizes: ReplySizes) {
+  const urls = { users: settings.USERS_URL, products: settings.PRODUCTS_URL, orders: settings.ORDERS_URL };
+  const { SUBGRAPH_TIMEOUT_MS: timeoutMs, SUBGRAPH_CONNECTIONS: connections } = settings;
+  const { SUBGRAPH_CONNECTION_MAX_AGE_MS: connectionMaxAgeMs } = settings;
+  const serviceTokens = createServiceTokens({ name: 'gateway', secrets: settings.SERVICE_SECRET });
+  const gate = createByteGate(READ_AT_A_TIME * replySizes.max);
+  const byName = new Map<string, Subgraph>();
+  for (const [name, url] of Object.entries(urls)) {
+    const serviceToken = () => serviceTokens(name);
+    const bounds = { timeoutMs, connections, connectionMaxAgeMs, replySizes, gate };
+    byName.set(name, createSubgraph({ name, url, ...bounds, serviceToken }));
+  }
+  return {
+    names: [...byName.keys()],
+    call: (call: SubgraphCall, request: HttpRequest) => {
+      const subgraph = byName.get(call.subgraph);
+      if (subgraph === undefined) throw new Error(`a plan names the subgraph ${call.subgraph}`);
+      return tracedCall('gateway.fetch', { service: call.subgraph }, () => subgraph.call(call, request));
+    },
+    close: async () => {
+      await Promise.all([...byName.values()].map((subgraph) => subgraph.close()));
+    },
+  };
+}
