@@ -17,7 +17,7 @@ import type { Variables } from './operations/root-fields.ts';
 import { indexPage } from './pages/index-page.ts';
 import { openParts } from './parts.ts';
 import { createExecute } from './rest/operation.ts';
-import { restRoutes } from './rest/rest.ts';
+import { addRest } from './rest/rest.ts';
 import { addRoutes, type GatewayRoute, nothingHere } from './routes.ts';
 
 /** Starts the gateway. @throws when the supergraph file cannot be used */
@@ -81,7 +81,6 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     },
     { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
     { methods: ['GET', 'HEAD'], path: '/', handle: async (request) => indexPage(request) },
-    ...restRoutes(createExecute(answer)),
   ];
 
   /** 1. receive: platform/http has checked the head of the request, and reads its body when it is asked for. */
@@ -111,6 +110,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     routes: (app) => {
       allowOrigins(app, settings.CORS_ORIGINS);
       addRoutes(app, routes, throughList);
+      app.register((scope) => addRest(scope, createExecute(answer), throughList));
     },
     handler: throughList(nothingHere),
     onFault: (error, request) => secure(request, faultReply(error, request, log)),

@@ -8,7 +8,7 @@ import {
   type Reply,
   type RouteHandler,
 } from '@holdfast/platform/http';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifySchema } from 'fastify';
 import type { Caller } from './admission/caller.ts';
 import { preflightOf } from './http/cors.ts';
 
@@ -18,6 +18,8 @@ export interface GatewayRoute {
   readonly methods: readonly RouteMethod[];
   /** In Fastify's notation. */
   readonly path: string;
+  /** What Fastify checks when the handler asks it to, and what is documented. */
+  readonly schema?: FastifySchema;
   readonly handle: (request: HttpRequest, parameters: PathParameters, caller: Caller) => Promise<Reply>;
 }
 
@@ -25,7 +27,7 @@ export interface GatewayRoute {
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /** `/problems/:name(^[a-z]+$)` as `/problems/{name}`. */
-const templateOf = (path: string): string => path.replace(/:(\w+)(\([^)]*\))?/g, '{$1}');
+export const templateOf = (path: string): string => path.replace(/:(\w+)(\([^)]*\))?/g, '{$1}');
 
 /** Leads requests through the list of gateway.ts, before and after they are handled. */
 export type ThroughList = (handle: GatewayRoute['handle']) => RouteHandler;
@@ -33,8 +35,10 @@ export type ThroughList = (handle: GatewayRoute['handle']) => RouteHandler;
 /** Adds the routes. Each path answers OPTIONS, and every other method with 405. */
 export function addRoutes(app: FastifyInstance, routes: readonly GatewayRoute[], through: ThroughList): void {
   for (const [path, atPath] of Map.groupBy(routes, (route) => route.path)) {
-    for (const { methods, handle } of atPath)
-      addRoute(app, { methods, path, template: templateOf(path), handle: through(handle) });
+    for (const { methods, handle, schema } of atPath) {
+      const route = { methods, path, template: templateOf(path), handle: through(handle) };
+      addRoute(app, schema ? { ...route, schema } : route);
+    }
     addMisses(app, path, new Set(atPath.flatMap(({ methods }) => methods)), through);
   }
 }

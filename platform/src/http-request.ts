@@ -32,6 +32,21 @@ export interface HttpRequest {
   readonly fault: AppError | HttpFault | undefined;
   /** The whole body. @throws {HttpFault} 413, 415 when it is packed, 400 when it ends early, 408 when it comes too late */
   body(): Promise<Buffer>;
+  /** Lets Fastify parse the body and check the request by the schemas of its route, once. @throws what is wrong with it */
+  check(): Promise<CheckedRequest>;
+}
+
+/** What Fastify has made of a request by the schemas of its route. */
+export interface CheckedRequest {
+  readonly body: unknown;
+  readonly query: unknown;
+}
+
+/** Tells Fastify to go on with a request, and how that ends. */
+export interface Checking {
+  readonly goOn: () => void;
+  passed?: (checked: CheckedRequest) => void;
+  failed?: (error: unknown) => void;
 }
 
 export interface Trail {
@@ -83,6 +98,8 @@ export class ReceivedRequest implements HttpRequest {
   readonly deadlineAt: number;
   readonly trail: Trail = {};
   readonly fault: AppError | HttpFault | undefined;
+  /** Only at routes with schemas. */
+  checking: Checking | undefined;
   readonly #maxBodyBytes: number;
   #signal: AbortSignal | undefined;
   #cut: HttpFault | undefined;
@@ -124,6 +141,15 @@ export class ReceivedRequest implements HttpRequest {
     });
   }
 
+  check(): Promise<CheckedRequest> {
+    return new Promise((resolve, reject) => {
+      if (this.checking === undefined) throw new Error('the route of this request has no schemas');
+      this.checking.passed = resolve;
+      this.checking.failed = reject;
+      this.checking.goOn();
+    });
+  }
+
   /** Says that the rest of the body cannot be read. A handler that waits for it gets the fault. */
   cut(fault: HttpFault): void {
     this.#cut = fault;
@@ -154,4 +180,5 @@ export const unreadRequest = (): HttpRequest => ({
   fault: undefined,
   signal: new AbortController().signal,
   body: async () => Buffer.alloc(0),
+  check: async () => ({ body: undefined, query: {} }),
 });

@@ -4,9 +4,11 @@
 import { METHODS, type Server } from 'node:http';
 import {
   type FastifyContextConfig,
+  type FastifyError,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  type FastifySchema,
   fastify,
   LogController,
 } from 'fastify';
@@ -20,6 +22,7 @@ import {
   refuseUnread,
   tell,
 } from './http-exchanges.ts';
+import { HttpFault } from './http-fault.ts';
 import { REQUEST_ID_HEADER } from './http-reply.ts';
 import { type ReceivedRequest, requestIdOf } from './http-request.ts';
 import { closeGently, listen } from './listening.ts';
@@ -30,11 +33,21 @@ import { createUnreadRequests } from './unread-requests.ts';
 export type { Handler, OnFault, PathParameters, RouteHandler } from './http-exchanges.ts';
 export { HttpFault, MalformedBody } from './http-fault.ts';
 export { REQUEST_ID_HEADER, type Reply } from './http-reply.ts';
-export { type HttpRequest, requestIdOf, TIMEOUT_HEADER, type Trail } from './http-request.ts';
+export {
+  type CheckedRequest,
+  type HttpRequest,
+  requestIdOf,
+  TIMEOUT_HEADER,
+  type Trail,
+} from './http-request.ts';
 export { MAX_CONNECTIONS } from './node-server.ts';
 
-/** Answers a request of Fastify: as a hook `onRequest`, or as a handler. */
-export type Responder = (request: FastifyRequest<{ Params: PathParameters }>, reply: FastifyReply) => void;
+/** Answers a request of Fastify, as a hook `onRequest` or as a handler. */
+export type Responder = (
+  request: FastifyRequest<{ Params: PathParameters }>,
+  reply: FastifyReply,
+  goOn: () => void,
+) => void;
 
 export interface HttpRoute {
   readonly methods: readonly string[];
@@ -45,12 +58,17 @@ export interface HttpRoute {
   readonly template?: string;
   /** What plugins are told about it. */
   readonly config?: FastifyContextConfig;
+  /** What Fastify checks when the handler asks it to (`request.check()`), and what plugins document. */
+  readonly schema?: FastifySchema;
 }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Makes a responder, which writes what the handler resolves to. */
-    answer(handler: RouteHandler, template?: string): Responder;
+    /**
+     * Makes a responder, which writes what the handler resolves to.
+     * @param isChecked whether the route has schemas, by which the handler can let Fastify check the request
+     */
+    answer(handler: RouteHandler, template: string | undefined, isChecked: boolean): Responder;
   }
   interface FastifyRequest {
     /** The view of the request, once something has asked for it. */
@@ -90,21 +108,45 @@ export const methodsBeside = (methods: readonly string[]): string[] =>
 export const ANY_METHOD: readonly string[] = METHODS;
 
 /**
- * Adds a route whose handler reads the body itself, when it wants it. It is answered before Fastify looks at the body: a
- * refusal does not wait for one, and what is wrong with a media type is said in the words of the route.
+ * Adds a route whose handler is called before Fastify looks at the body: a refusal does not wait for one. The handler
+ * reads the body itself, or lets Fastify parse and check it by the route's schema (`request.check()`), and goes on then.
  */
 export function addRoute(
   app: FastifyInstance,
-  { methods, path, handle, template, config = {} }: HttpRoute,
+  { methods, path, handle, template, config = {}, schema }: HttpRoute,
 ): void {
-  const respond = app.answer(handle, template);
+  const respond = app.answer(handle, template, schema !== undefined);
+  const route = { method: [...methods], url: path, config };
+  if (schema === undefined) {
+    app.route<{ Params: PathParameters }>({ ...route, onRequest: respond, handler: unreachable });
+    return;
+  }
   app.route<{ Params: PathParameters }>({
-    method: [...methods],
-    url: path,
-    config,
+    ...route,
+    schema,
     onRequest: respond,
-    handler: respond,
+    handler: (request, reply) => {
+      reply.hijack();
+      request.received?.checking?.passed?.(request);
+    },
+    errorHandler: (error, request, reply) => {
+      reply.hijack();
+      // Fastify ends the connection after each body that it cannot parse, also when it was read to its end.
+      reply.removeHeader('connection');
+      request.received?.checking?.failed?.(asHttpFault(error));
+    },
   });
+}
+
+/** Of a route whose hook answers. */
+const unreachable = (): never => {
+  throw new Error('Fastify went on with a request that was answered');
+};
+
+/** What Fastify itself has against a request, as ours. */
+function asHttpFault(error: FastifyError): Error {
+  const { code, statusCode = 500, message } = error;
+  return statusCode < 500 && code.startsWith('FST_') ? new HttpFault(statusCode, message) : error;
 }
 
 /** Makes Fastify answer with the handlers of `options`, whatever it has against a request itself. */
@@ -114,10 +156,11 @@ function answerWith(app: FastifyInstance, exchanges: Exchanges, options: HttpSer
     reply.hijack();
     return exchanges.receive(request, reply);
   };
-  const answer = (handler: RouteHandler, template?: string): Responder => {
+  const answer = (handler: RouteHandler, template: string | undefined, isChecked: boolean): Responder => {
     const whole = around(handler, onFault);
-    return (request, reply) => {
-      const received = take(request, reply);
+    return (request, reply, goOn) => {
+      const received = isChecked ? exchanges.receive(request, reply) : take(request, reply);
+      if (isChecked) received.checking = { goOn };
       if (template !== undefined) received.trail.route = template;
       exchanges.start(received, whole, request.params);
     };

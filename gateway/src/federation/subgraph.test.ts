@@ -59,6 +59,7 @@ const request = (): HttpRequest => ({
   signal: new AbortController().signal,
   fault: undefined,
   body: async () => Buffer.alloc(0),
+  check: async () => ({ body: undefined, query: {} }),
 });
 
 const send = (query = 'mutation { a: place }') =>

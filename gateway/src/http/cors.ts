@@ -55,6 +55,12 @@ const REPLY_HEADERS = [
 /** Two hours, which is as long as Chromium remembers it; others would longer. */
 const PREFLIGHT_MAX_AGE_S = 7_200;
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    cors?: ReturnType<typeof preflightOf>;
+  }
+}
+
 /** Lets the origins read every reply of `app`, faults included. Without any, nothing is said of origins. */
 export function allowOrigins(app: FastifyInstance, origins: ReadonlySet<string>): void {
   if (origins.size === 0) return;

@@ -1,11 +1,13 @@
 // The REST docs page: the route table for people, without a script.
 import type { Reply } from '@holdfast/platform/http';
+import { z } from 'zod';
 import { escapeHtml, htmlPage, prose } from '../pages/html.ts';
+import { templateOf } from '../routes.ts';
 import { ID_EXAMPLE } from './ids.ts';
-import { type JsonSchema, replySchema, requestSchema } from './json-schema.ts';
 import { problemsOf } from './openapi.ts';
 import { isProblemCode, PROBLEMS, type ProblemCode, problemName, statusOf } from './problem.ts';
-import type { ReplyDescription, Route, RouteDescription } from './route.ts';
+import { isSecured, mediaTypesOf, type ReplySchema, type Route, type RouteDescription } from './route.ts';
+import { type JsonSchema, jsonSchema } from './schema.ts';
 
 const row = (...cells: readonly string[]): string =>
   `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
@@ -39,51 +41,65 @@ function members(schema: JsonSchema): string {
   );
 }
 
-function parameters({ takes, headers = [] }: RouteDescription): string {
+function parameters({ querystring, headers }: RouteDescription['schema']): string {
+  const query = querystring ? propertiesOf(jsonSchema(querystring, 'input')) : [];
+  const fields: JsonSchema = headers ? jsonSchema(headers, 'input') : {};
   return table([
-    ...propertiesOf(requestSchema(takes.query)).map(([name, schema]) =>
+    ...query.map(([name, schema]) =>
       row(code(`?${name}=`), escapeHtml(typeOf(schema)), prose(schema.description ?? '')),
     ),
-    ...headers.map(({ name, schema, required }) =>
-      row(code(`${name}:`), required ? 'required' : 'optional', prose(schema.description ?? '')),
+    ...propertiesOf(fields).map(([name, schema]) =>
+      row(
+        code(`${name}:`),
+        fields.required?.includes(name) ? 'required' : 'optional',
+        prose(schema.description ?? ''),
+      ),
     ),
   ]);
 }
 
-function replyRow([status, { description, content, headers = [] }]: readonly [
-  string,
-  ReplyDescription,
-]): string {
-  const what = content
-    ? `${content.list ? 'array of ' : ''}<a href="#${content.schema.name}">${content.schema.name}</a>`
-    : '';
-  return row(code(status), prose(description), [what, ...headers.map(code)].filter(Boolean).join(', '));
+/** Of a reply: the representation that it is, or is a list of. */
+function representationOf({
+  content,
+}: ReplySchema): { name: string; schema: z.ZodObject; isList: boolean }[] {
+  const whole = content?.['application/json'].schema;
+  const schema = whole instanceof z.ZodArray ? whole.element : whole;
+  if (!(schema instanceof z.ZodObject)) return [];
+  return [{ name: schema.meta()?.id ?? '', schema, isList: schema !== whole }];
+}
+
+function replyRow([status, reply]: readonly [string, ReplySchema]): string {
+  const { description, headers = [] } = reply;
+  const what = representationOf(reply).map(
+    ({ name, isList }) => `${isList ? 'array of ' : ''}<a href="#${name}">${name}</a>`,
+  );
+  return row(code(status), prose(description), [...what, ...headers.map(code)].join(', '));
 }
 
 const problemLink = (problem: ProblemCode): string =>
   `<a href="#${problemName(problem)}">${statusOf(problem)}&nbsp;${problem}</a>`;
 
 function routeSection(description: RouteDescription): string {
-  const { method, path, operationId, summary, secured, takes, replies } = description;
-  const { body } = takes;
+  const { method, url, schema } = description;
+  const { operationId, summary, body, response } = schema;
+  const lock = isSecured(schema) ? '<span class="lock">needs an access token</span>' : '';
   return `<section id="${operationId}">
-<h3><span class="method">${method}</span>${code(path)} ${secured ? '<span class="lock">needs an access token</span>' : ''}</h3>
+<h3><span class="method">${method}</span>${code(templateOf(url))} ${lock}</h3>
 <p>${prose(summary)}.</p>
-${parameters(description)}
-${body ? `<p>Body, ${body.mediaTypes.map(code).join(' or ')}:</p>${members(requestSchema(body.schema.schema))}` : ''}
-<p>Replies:</p>${table(Object.entries(replies).map(replyRow))}
+${parameters(schema)}
+${body ? `<p>Body, ${mediaTypesOf(schema).map(code).join(' or ')}:</p>${members(jsonSchema(body, 'input'))}` : ''}
+<p>Replies:</p>${table(Object.entries(response).map(replyRow))}
 <p>Problems: ${problemsOf(description).map(problemLink).join(', ')}</p>
 </section>`;
 }
 
 function representations(descriptions: readonly RouteDescription[]): string {
-  const contents = descriptions.flatMap(({ replies }) =>
-    Object.values(replies).flatMap(({ content }) => content?.schema ?? []),
-  );
-  const byName = new Map(contents.map((named) => [named.name, named.schema]));
+  const all = descriptions.flatMap(({ schema }) => Object.values(schema.response).flatMap(representationOf));
+  const byName = new Map(all.map(({ name, schema }) => [name, schema]));
   return [...byName]
     .map(
-      ([name, schema]) => `<section id="${name}"><h3>${name}</h3>${members(replySchema(schema))}</section>`,
+      ([name, schema]) =>
+        `<section id="${name}"><h3>${name}</h3>${members(jsonSchema(schema, 'output'))}</section>`,
     )
     .join('');
 }
@@ -101,7 +117,7 @@ const problems = (): string =>
 /** The page at /docs. Each problem's `type` leads to its row. */
 export function docsPage(routes: readonly Route[]): Reply {
   const descriptions = routes.map(({ description }) => description);
-  const tags = Map.groupBy(descriptions, ({ tag }) => tag);
+  const tags = Map.groupBy(descriptions, ({ schema }) => schema.tags[0]);
   const sections = [...tags].map(
     ([tag, ofTag]) => `<h2>${escapeHtml(tag)}</h2>${ofTag.map(routeSection).join('')}`,
   );

@@ -12,9 +12,9 @@ import {
   headerOf,
   type Invocation,
   type Method,
-  type ReplyDescriptions,
   type Route,
   type RouteDescription,
+  type RouteSchema,
   readCall,
 } from './route.ts';
 import { invalidFields } from './validation.ts';
@@ -27,19 +27,19 @@ export interface Conflict {
 
 export const conflict = (currentVersion: number): Conflict => ({ kind: 'conflict', currentVersion });
 
-export interface GuardedHandling<Input, Replies extends ReplyDescriptions, Data, Variables> {
+export interface GuardedHandling<Schema extends RouteSchema, Data, Variables> {
   /** Whether a call without any condition is refused (428) or made with whatever version is current. */
   readonly condition: 'required' | 'optional';
   /** Where the body may carry the version that it was made from; only a PUT may do without `If-Match` then. */
-  readonly bodyVersion?: (body: Input) => number | undefined;
+  readonly bodyVersion?: (body: Call<Schema>['body']) => number | undefined;
   /** Reads the version of now. */
   readonly current: Operation<
     { readonly current: { readonly version: number } | null },
     { readonly id: string }
   >;
   readonly operation: Operation<Data, Variables>;
-  readonly variables: (call: Call<Input>, expectedVersion: number) => NoInfer<Variables>;
-  readonly answer: (data: NoInfer<Data>, call: Call<Input>) => AnswerBy<Replies> | Conflict;
+  readonly variables: (call: Call<Schema>, expectedVersion: number) => NoInfer<Variables>;
+  readonly answer: (data: NoInfer<Data>, call: Call<Schema>) => AnswerBy<Schema['response']> | Conflict;
   readonly notFound: (id: string) => Problem;
 }
 
@@ -109,10 +109,10 @@ function missing(method: Method): Problem {
 }
 
 /** Tries the swap with the version that the condition leaves, and again while a conflict leaves another. */
-async function swap<Input, Replies extends ReplyDescriptions, Data, Variables extends AnyVariables>(
+async function swap<Schema extends RouteSchema, Data, Variables extends AnyVariables>(
   method: Method,
-  handling: GuardedHandling<Input, Replies, Data, Variables>,
-  call: Call<Input>,
+  handling: GuardedHandling<Schema, Data, Variables>,
+  call: Call<Schema>,
   condition: Condition,
   { execute, caller }: Invocation,
 ): Promise<Answer> {
@@ -140,14 +140,9 @@ async function swap<Input, Replies extends ReplyDescriptions, Data, Variables ex
  * 409 to a stale version in the body, the latter three with the current ETag. `If-Match: *` is made good by trying again
  * with the version of now, up to ten times.
  */
-export function guardedRoute<
-  Input,
-  const Replies extends ReplyDescriptions,
-  Data,
-  Variables extends AnyVariables,
->(
-  description: RouteDescription<Input, Replies>,
-  handling: GuardedHandling<NoInfer<Input>, NoInfer<Replies>, Data, Variables>,
+export function guardedRoute<const Schema extends RouteSchema, Data, Variables extends AnyVariables>(
+  description: RouteDescription<Schema>,
+  handling: GuardedHandling<NoInfer<Schema>, Data, Variables>,
 ): Route {
   const { method } = description;
   return {
@@ -155,7 +150,7 @@ export function guardedRoute<
     operations: [handling.current, handling.operation],
     run: async (invocation) => {
       const call = await readCall(description, invocation);
-      const condition = readCondition(call.request, handling.bodyVersion?.(call.input));
+      const condition = readCondition(call.request, handling.bodyVersion?.(call.body));
       if (isMissing(method, handling.condition, condition) && condition.ifNoneMatch === undefined)
         return missing(method);
       return swap(method, handling, call, condition, invocation);

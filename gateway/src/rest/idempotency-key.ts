@@ -2,23 +2,21 @@
 import { badInput } from '@holdfast/platform/errors';
 import { came } from '@holdfast/platform/validation';
 import { z } from 'zod';
-import type { Header } from './schema.ts';
 
 const KEY = /^[\x20-\x7e]{1,255}$/;
 /** A string of RFC 8941, 3.3.3: only the quote and the backslash are escaped. */
 const QUOTED = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/;
 
 /** @param sentence what the key does here, and whether it is needed */
-export const idempotencyKeyHeader = (sentence: string): Header => ({
-  name: 'Idempotency-Key',
-  schema: z
+export const idempotencyKeyHeader = (sentence: string) =>
+  z
     .string()
     .min(1)
+    .optional()
     .meta({
       description: `${sentence} 1 to 255 printable ASCII characters of the client's own making, such as a random UUID.`,
       examples: ['8e03978e-40d5-43dd-bc93-6894a57f9324'],
-    }),
-});
+    });
 
 /**
  * The key: the draft's quoted form (`"8e03…"`) and the bare one that most clients send mean the same key.

@@ -1,10 +1,10 @@
 // Ids in REST: JSON integers or their decimal spelling, and nothing else.
 import { AppError } from '@holdfast/platform/errors';
 import { describe, expect, it } from '@jest/globals';
-import { newOrder } from './order-schemas.ts';
-import { bodyReader } from './validation.ts';
+import { bodyReader } from '../test/readers.ts';
+import { newOrder } from './resources/orders/schemas.ts';
 
-const read = bodyReader(newOrder.schema);
+const read = bodyReader(newOrder);
 
 describe('the id of a product in a body', () => {
   it.each([

@@ -21,8 +21,12 @@ export const idInput = (what: string) =>
     .transform(String)
     .meta({ description: `${what}, an integer of 1 to ${MAX_ID}`, examples: [ID_EXAMPLE] });
 
-/** The `{id}` of a path goes to GraphQL as it came: a text that is no id is found nowhere (404). */
-export const PATH_ID = id;
+/** The parameters of a path with an id, which goes to GraphQL as it came: a text that is no id is found nowhere (404). */
+export const PATH_ID = z.object({
+  id: z
+    .string()
+    .meta({ type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [ID_EXAMPLE] }),
+});
 
 /** GraphQL's id as a reply shows it. */
 export const shownId = (graphqlId: string): z.infer<typeof id> => Number(graphqlId);

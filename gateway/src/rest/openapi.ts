@@ -1,14 +1,18 @@
-// The REST contract as an OpenAPI 3.1 document, made from the route table that serves the calls.
-import { PATH_ID } from './ids.ts';
-import { type JsonSchema, replySchema, requestSchema } from './json-schema.ts';
+// The REST contract as an OpenAPI 3.1 document: @fastify/swagger's, of the routes' own schemas. Here is what it is told
+// beside them: the header fields of replies, and the problems that any route can have.
+import swagger from '@fastify/swagger';
+import type { FastifyInstance, FastifySchema } from 'fastify';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { templateOf } from '../routes.ts';
 import { PROBLEM, PROBLEMS, type ProblemCode, statusOf } from './problem.ts';
-import type { ReplyDescription, Route, RouteDescription } from './route.ts';
+import { isSecured, type ReplySchema, type Route, type RouteDescription } from './route.ts';
 
 interface HeaderDescription {
   readonly description: string;
   /** Whether every reply that lists it has it. */
   readonly required: boolean;
-  readonly schema: JsonSchema;
+  readonly schema: { readonly type: 'string' };
 }
 
 const always = (description: string): HeaderDescription => ({
@@ -40,7 +44,7 @@ const CONFLICT_TAG = sometimes('The version of now, when it is the version that 
 const ACCEPTED = sometimes('The media types that are accepted.');
 
 /** What problems carry beside these, by their status. */
-const PROBLEM_HEADERS: Readonly<Record<number, Readonly<Record<string, HeaderDescription>>>> = {
+const PROBLEM_HEADERS: Readonly<Record<string, Readonly<Record<string, HeaderDescription>>>> = {
   401: pick('WWW-Authenticate'),
   409: { ETag: CONFLICT_TAG },
   412: pick('ETag'),
@@ -60,15 +64,11 @@ function pick(...names: readonly string[]): Record<string, HeaderDescription> {
   );
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-const schemaReference = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-
 /** The problems that a route can answer with, its own and those that come of what it takes. */
-export function problemsOf({ secured, takes: { body }, problems }: RouteDescription): readonly ProblemCode[] {
+export function problemsOf({ schema, problems }: RouteDescription): readonly ProblemCode[] {
   return [
-    ...(body ? (['MALFORMED_JSON', 'CONTENT_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const) : []),
-    ...(secured ? (['UNAUTHENTICATED'] as const) : []),
+    ...(schema.body ? (['MALFORMED_JSON', 'CONTENT_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const) : []),
+    ...(isSecured(schema) ? (['UNAUTHENTICATED'] as const) : []),
     'BAD_USER_INPUT',
     'INVALID_INPUT',
     ...problems,
@@ -80,111 +80,115 @@ export function problemsOf({ secured, takes: { body }, problems }: RouteDescript
   ];
 }
 
-function goodReply({ description, content, headers = [] }: ReplyDescription): Json {
-  const schema = content && schemaReference(content.schema.name);
-  return {
-    description,
-    headers: pick(...COMMON_HEADERS, ...headers),
-    ...(schema && {
-      content: { 'application/json': { schema: content.list ? { type: 'array', items: schema } : schema } },
-    }),
-  };
-}
-
 /** One reply a status; the codes that share it are listed in its description. */
-function problemReplies(codes: readonly ProblemCode[]): Json {
-  const byStatus = Map.groupBy(codes, statusOf);
-  return Object.fromEntries(
-    [...byStatus].map(([status, ofStatus]) => [
+const problemReplies = (codes: readonly ProblemCode[]) =>
+  Object.fromEntries(
+    [...Map.groupBy(codes, statusOf)].map(([status, ofStatus]) => [
       status,
       {
         description: ofStatus.map((code) => `\`${code}\`: ${PROBLEMS[code][1]}.`).join(' '),
-        headers: { ...pick(...COMMON_HEADERS), ...PROBLEM_HEADERS[status] },
-        content: { 'application/problem+json': { schema: schemaReference(PROBLEM.name) } },
+        content: { 'application/problem+json': { schema: PROBLEM } },
       },
+    ]),
+  );
+
+const NO_PARAMETERS = z.strictObject({});
+
+/** A route's schema as Fastify gets it: with what need not be said of each route. */
+export const wholeSchema = (description: RouteDescription): FastifySchema => ({
+  querystring: NO_PARAMETERS,
+  ...description.schema,
+  response: {
+    ...Object.fromEntries(Object.entries(description.schema.response).map(withoutContent)),
+    ...problemReplies(problemsOf(description)),
+  },
+});
+
+/** The type provider's way to say that a reply has no content. */
+const withoutContent = ([status, reply]: [string, ReplySchema]): [string, unknown] => [
+  status,
+  reply.content ? reply : z.undefined().meta({ description: reply.description }),
+];
+
+const INFO = {
+  title: 'holdfast',
+  version: '1.0.0',
+  description:
+    'A store: accounts, a catalogue and orders. Every change of a thing names the version that it was made from.',
+  license: { name: 'MIT', identifier: 'MIT' },
+};
+
+/** Lets `openApiDocument` document those of the routes that are added to the app after this. */
+export async function documentRoutes(app: FastifyInstance, routes: readonly Route[]): Promise<void> {
+  const tags = new Set(routes.flatMap(({ description }) => description.schema.tags));
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.1',
+      info: INFO,
+      servers: [{ url: '/' }],
+      tags: [...tags].map((name) => ({ name })),
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+    },
+    hideUntagged: true,
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+}
+
+interface Reply {
+  headers?: Readonly<Record<string, HeaderDescription>>;
+}
+
+interface OpenApiDocument {
+  readonly paths: Readonly<
+    Record<string, Readonly<Record<string, { readonly responses: Readonly<Record<string, Reply>> }>>>
+  >;
+  readonly components: { schemas: Readonly<Record<string, object>> };
+}
+
+/** The document, as plain JSON, once the app is ready. */
+export function openApiDocument(app: FastifyInstance, routes: readonly Route[]): OpenApiDocument {
+  const document: OpenApiDocument = JSON.parse(JSON.stringify(app.swagger()).replaceAll(INPUT, ''));
+  for (const { description } of routes) {
+    const { method, url, schema } = description;
+    const { responses = {} } = document.paths[templateOf(url)]?.[method.toLowerCase()] ?? {};
+    for (const [status, reply] of Object.entries(responses))
+      reply.headers = headersOf(status, schema.response[Number(status)]);
+  }
+  const { components } = document;
+  components.schemas = eachOnce(components.schemas, routes);
+  return document;
+}
+
+const headersOf = (status: string, reply: ReplySchema | undefined) => ({
+  ...pick(...COMMON_HEADERS, ...(reply?.headers ?? [])),
+  ...(reply === undefined && PROBLEM_HEADERS[status]),
+});
+
+/** What the type provider puts after the name of a schema, as a request may have it. */
+const INPUT = /(?<="#\/components\/schemas\/\w+)Input(?=")/g;
+
+/** The type provider gives each schema twice, for requests and for replies. Here each is used in one of the two only. */
+function eachOnce(
+  schemas: Readonly<Record<string, object>>,
+  routes: readonly Route[],
+): Readonly<Record<string, object>> {
+  const ids = routes.map(({ description }) => description.schema.body?.meta()?.id);
+  const bodies = new Set(ids);
+  const names = Object.keys(schemas).filter((name) => !name.endsWith('Input'));
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      (bodies.has(name) ? schemas[`${name}Input`] : openObjects(schemas[name])) ?? {},
     ]),
   );
 }
 
-function parametersOf({ path, takes: { query }, headers = [] }: RouteDescription): Json[] {
-  const id = { name: 'id', in: 'path', required: true, schema: requestSchema(PATH_ID) };
-  return [
-    ...(path.includes('{id}') ? [id] : []),
-    ...Object.entries(requestSchema(query).properties ?? {}).map(([name, schema]) => ({
-      name,
-      in: 'query',
-      schema,
-    })),
-    ...headers.map(({ name, schema, required = false }) => ({
-      name,
-      in: 'header',
-      required,
-      schema: requestSchema(schema),
-    })),
-  ];
-}
-
-function operationOf(description: RouteDescription): Json {
-  const { operationId, summary, tag, secured, takes, replies } = description;
-  const { body } = takes;
-  return {
-    operationId,
-    summary,
-    tags: [tag],
-    parameters: parametersOf(description),
-    ...(body && {
-      requestBody: {
-        required: true,
-        content: Object.fromEntries(
-          body.mediaTypes.map((type) => [type, { schema: schemaReference(body.schema.name) }]),
-        ),
-      },
-    }),
-    responses: {
-      ...Object.fromEntries(Object.entries(replies).map(([status, reply]) => [status, goodReply(reply)])),
-      ...problemReplies(problemsOf(description)),
-    },
-    security: secured ? [{ bearer: [] }] : [],
-  };
-}
-
-/** The schemas of a route's body and replies, by their names. */
-const schemasOf = ({ takes: { body }, replies }: RouteDescription): [string, JsonSchema][] => [
-  ...(body ? [[body.schema.name, requestSchema(body.schema.schema)] satisfies [string, JsonSchema]] : []),
-  ...Object.values(replies).flatMap(({ content }): [string, JsonSchema][] =>
-    content ? [[content.schema.name, replySchema(content.schema.schema)]] : [],
-  ),
-];
-
-/** The document, as plain JSON. */
-export function openApiDocument(routes: readonly Route[]): Json {
-  const descriptions = routes.map(({ description }) => description);
-  const byPath = Map.groupBy(descriptions, ({ path }) => path);
-  return {
-    openapi: '3.1.1',
-    info: {
-      title: 'holdfast',
-      version: '1.0.0',
-      description:
-        'A store: accounts, a catalogue and orders. Every change of a thing names the version that it was made from.',
-      license: { name: 'MIT', identifier: 'MIT' },
-    },
-    servers: [{ url: '/' }],
-    tags: [...new Set(descriptions.map(({ tag }) => tag))].map((name) => ({ name })),
-    paths: Object.fromEntries(
-      [...byPath].map(([path, ofPath]) => [
-        path,
-        Object.fromEntries(
-          ofPath.map((description) => [description.method.toLowerCase(), operationOf(description)]),
-        ),
-      ]),
-    ),
-    components: {
-      schemas: {
-        ...Object.fromEntries(descriptions.flatMap(schemasOf)),
-        [PROBLEM.name]: replySchema(PROBLEM.schema),
-      },
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
-    },
-  };
-}
+/**
+ * A reply has no other members than those named, but the next version may add some: so what is published leaves its
+ * objects open, and a client that checks replies by it does not break then.
+ */
+const openObjects = (schema: object | undefined): object =>
+  JSON.parse(
+    JSON.stringify(schema, (key, value: unknown) => (key === 'additionalProperties' ? undefined : value)),
+  );

@@ -1,7 +1,6 @@
 // Problem details (RFC 9457): every kind of problem that a REST call can meet, and the reply that says so.
 import type { HttpRequest, Reply } from '@holdfast/platform/http';
 import { z } from 'zod';
-import type { NamedSchema } from './schema.ts';
 
 /** By code: the status and the words for people. The `type` of each is `/problems/<code in kebab case>`. */
 export const PROBLEMS = {
@@ -58,7 +57,7 @@ const helpfulMembers = {
     .meta({ description: 'One for each field that breaks a rule.' }),
 };
 
-const problemSchema = z
+export const PROBLEM = z
   .strictObject({
     type: z.string().meta({
       format: 'uri-reference',
@@ -71,11 +70,9 @@ const problemSchema = z
     request_id: z.string().meta({ description: 'Quote it when you ask for help.' }),
     ...helpfulMembers,
   })
-  .meta({ description: 'Problem details, RFC 9457.' });
+  .meta({ id: 'Problem', description: 'Problem details, RFC 9457.' });
 
-export const PROBLEM: NamedSchema<typeof problemSchema> = { name: 'Problem', schema: problemSchema };
-
-type ProblemBody = z.infer<typeof problemSchema>;
+type ProblemBody = z.infer<typeof PROBLEM>;
 
 export type ProblemMembers = Pick<ProblemBody, keyof typeof helpfulMembers>;
 

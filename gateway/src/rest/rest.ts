@@ -1,20 +1,52 @@
-// The REST shim: the route table of the gateway's router.
+// The REST shim: the calls of the REST contract, and the pages that document them.
 import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http';
-import type { GatewayRoute } from '../routes.ts';
-import { accountRoutes } from './accounts.ts';
+import { parseJson } from '@holdfast/platform/json';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { addRoutes, type GatewayRoute, type ThroughList } from '../routes.ts';
 import { docsPage } from './docs-page.ts';
-import { openApiDocument } from './openapi.ts';
+import { documentRoutes, openApiDocument, wholeSchema } from './openapi.ts';
 import type { Execute } from './operation.ts';
-import { orderRoutes } from './orders.ts';
 import { isProblemCode, problemReply } from './problem.ts';
-import { productRoutes } from './products.ts';
+import { accountRoutes } from './resources/accounts/accounts.ts';
+import { orderRoutes } from './resources/orders/orders.ts';
+import { productRoutes } from './resources/products/products.ts';
 import type { Answer, Route } from './route.ts';
+import { validatorCompiler } from './validation.ts';
 
 export const REST_ROUTES: readonly Route[] = [...accountRoutes, ...productRoutes, ...orderRoutes];
 
 /** The operations that the routes run. */
 export const REST_OPERATIONS: readonly { readonly name: string; readonly text: string }[] =
   REST_ROUTES.flatMap(({ operations }) => operations);
+
+/** Adds the calls and the pages to Fastify's router. The app is a scope of its own, with REST's parser and validator. */
+export async function addRest(app: FastifyInstance, execute: Execute, through: ThroughList): Promise<void> {
+  await documentRoutes(app, REST_ROUTES);
+  app.addContentTypeParser('*', parseBody);
+  app.setValidatorCompiler(validatorCompiler);
+  // The tests hold replies to their schemas, so they are written as they are.
+  app.setSerializerCompiler(() => JSON.stringify);
+  addRoutes(app, [...REST_ROUTES.flatMap((route) => routesOf(route, execute)), ...pages(app)], through);
+}
+
+/** The handler has accepted its media type. Of a route without a body it is not read. */
+async function parseBody({ received, routeOptions }: FastifyRequest): Promise<unknown> {
+  return routeOptions.schema?.body && received ? parseJson(await received.body()) : undefined;
+}
+
+function routesOf({ description, run }: Route, execute: Execute): GatewayRoute[] {
+  const schema = wholeSchema(description);
+  const route: GatewayRoute = {
+    methods: [description.method],
+    path: description.url,
+    schema,
+    handle: async (request, { id = '' }, caller) =>
+      replyOf(await run({ request, id, execute, caller }), request),
+  };
+  // HTTP says what HEAD is; the document need not.
+  const head: GatewayRoute = { ...route, methods: ['HEAD'], schema: { ...schema, hide: true } };
+  return description.method === 'GET' ? [route, head] : [route];
+}
 
 function replyOf(answer: Answer, request: HttpRequest): Reply {
   if (answer.kind === 'problem') return problemReply(answer, request);
@@ -23,24 +55,23 @@ function replyOf(answer: Answer, request: HttpRequest): Reply {
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }
 
-const routeOf = ({ description, run }: Route, execute: Execute): GatewayRoute => ({
-  methods: description.method === 'GET' ? ['GET', 'HEAD'] : [description.method],
-  path: description.path.replace('{id}', ':id'),
-  handle: async (request, { id = '' }, caller) =>
-    replyOf(await run({ request, id, execute, caller }), request),
-});
-
-/** The calls of the REST contract, and the pages that document them. */
-export function restRoutes(execute: Execute): GatewayRoute[] {
-  const openapi: Reply = {
-    status: 200,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },
-    body: JSON.stringify(openApiDocument(REST_ROUTES)),
-  };
+function pages(app: FastifyInstance): GatewayRoute[] {
+  let document = '';
+  // Fastify has every schema by then.
+  app.addHook('onReady', async () => {
+    document = JSON.stringify(openApiDocument(app, REST_ROUTES));
+  });
   const docs = docsPage(REST_ROUTES);
   return [
-    ...REST_ROUTES.map((route) => routeOf(route, execute)),
-    { methods: ['GET', 'HEAD'], path: '/openapi.json', handle: async () => openapi },
+    {
+      methods: ['GET', 'HEAD'],
+      path: '/openapi.json',
+      handle: async () => ({
+        status: 200,
+        headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },
+        body: document,
+      }),
+    },
     { methods: ['GET', 'HEAD'], path: '/docs', handle: async () => docs },
     {
       methods: ['GET', 'HEAD'],

@@ -1,40 +1,61 @@
-// A route: a description, which OpenAPI and the docs page are made from, and its handling: a GraphQL operation, a mapping
-// of the request to its variables, and a mapping of its result to an answer. The types of both mappings come from the
-// description's schemas and from the operation.
-import type { HttpRequest } from '@holdfast/platform/http';
+// A route: a description, which is Fastify's schema of it, and its handling: a GraphQL operation, a mapping of the request
+// to its variables, and a mapping of its result to an answer. The types of both mappings come from the schema and from the
+// operation.
+import type { IncomingMessage } from 'node:http';
+import type { CheckedRequest, HttpRequest } from '@holdfast/platform/http';
+import { requireTextOfType } from '@holdfast/platform/media-type';
 import { requireUser } from '@holdfast/platform/viewer';
+import type { FastifyRequest, FastifySchema, RawServerDefault, RouteGenericInterface } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import type { Caller } from '../admission/caller.ts';
-import type { Intake } from './intake.ts';
 import type { AnyVariables, Execute, Operation } from './operation.ts';
 import { type Problem, type ProblemCode, problem } from './problem.ts';
-import type { Header, NamedSchema } from './schema.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** A reply that is not a problem. */
-export interface ReplyDescription {
+export interface ReplySchema {
   readonly description: string;
-  readonly content?: { readonly schema: NamedSchema; readonly list?: boolean };
   /** Names from the table of reply headers in openapi.ts. */
   readonly headers?: readonly string[];
+  readonly content?: { readonly 'application/json': { readonly schema: z.ZodType } };
 }
 
 /** By status. */
-export type ReplyDescriptions = Readonly<Record<number, ReplyDescription>>;
+export type ReplySchemas = Readonly<Record<number, ReplySchema>>;
 
-export interface RouteDescription<Input = unknown, Replies extends ReplyDescriptions = ReplyDescriptions> {
-  readonly method: Method;
-  /** With the id as `{id}`. */
-  readonly path: string;
+/** Fastify's schema of a route. Schemas that have an id are published by it. */
+export interface RouteSchema extends FastifySchema {
   readonly operationId: string;
   readonly summary: string;
-  readonly tag: string;
-  /** Whether an access token is needed. */
-  readonly secured: boolean;
-  readonly headers?: readonly Header[];
-  readonly takes: Intake<Input>;
-  readonly replies: Replies;
+  readonly tags: readonly [string];
+  /** Who may call: BEARER or ANYONE. */
+  readonly security: readonly { readonly bearer: readonly string[] }[];
+  readonly params?: z.ZodObject;
+  /** Without it there are no parameters. */
+  readonly querystring?: z.ZodObject;
+  /** For documentation: each field has a reader of its own, which knows its grammar. */
+  readonly headers?: z.ZodObject;
+  readonly body?: z.ZodObject;
+  /** Of the body. */
+  readonly consumes?: readonly string[];
+  readonly response: ReplySchemas;
+}
+
+/** With an access token only. */
+export const BEARER = [{ bearer: [] }] as const;
+export const ANYONE = [] as const;
+
+const JSON_BODY = ['application/json'] as const;
+/** A PATCH is a merge patch (RFC 7396) of flat objects, which plain JSON says as well. */
+export const MERGE_PATCH_BODY = ['application/json', 'application/merge-patch+json'] as const;
+
+export interface RouteDescription<Schema extends RouteSchema = RouteSchema> {
+  readonly method: Method;
+  /** In Fastify's notation. */
+  readonly url: string;
+  readonly schema: Schema;
   /** The route's own problems, beside those that any route can have. */
   readonly problems: readonly ProblemCode[];
 }
@@ -51,26 +72,28 @@ export interface Done<Status extends number = number, Body = unknown> {
 export type Answer = Done | Problem;
 
 type BodyOf<Reply> = Reply extends {
-  readonly content: { readonly schema: NamedSchema<infer Schema>; readonly list: true };
+  readonly content: { readonly 'application/json': { readonly schema: infer Schema extends z.ZodType } };
 }
-  ? readonly z.infer<Schema>[]
-  : Reply extends { readonly content: { readonly schema: NamedSchema<infer Schema> } }
-    ? z.infer<Schema>
-    : undefined;
+  ? z.output<Schema>
+  : undefined;
 
 type DoneBy<Replies> = {
   [Status in keyof Replies & number]: Done<Status, BodyOf<Replies[Status]>>;
 }[keyof Replies & number];
 
 /** A success with a status that is described and the body of its schema, or a problem that was foreseen. */
-export type AnswerBy<Replies extends ReplyDescriptions> = DoneBy<Replies> | Problem;
+export type AnswerBy<Replies extends ReplySchemas> = DoneBy<Replies> | Problem;
 
-/** A request after it was checked against the route's description. */
-export interface Call<Input> {
-  /** The `{id}` of the path; empty when the path has none. */
+/** What Fastify makes of a request by the schema: its body and its query. */
+type Checked<Schema extends FastifySchema> = Pick<
+  FastifyRequest<RouteGenericInterface, RawServerDefault, IncomingMessage, Schema, ZodTypeProvider>,
+  'body' | 'query'
+>;
+
+/** A request after it was checked against the route's schema. */
+export interface Call<Schema extends RouteSchema> extends Checked<Schema> {
+  /** The `:id` of the path; empty when the path has none. */
   readonly id: string;
-  /** What the route takes. */
-  readonly input: Input;
   readonly request: HttpRequest;
 }
 
@@ -102,25 +125,43 @@ export function headerOf({ headers }: HttpRequest, name: string): string | undef
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** Checks a request against the description: who asks first, then what is asked. @throws {AppError | HttpFault} */
-export async function readCall<Input>(
-  { secured, takes }: Pick<RouteDescription<Input>, 'secured' | 'takes'>,
+/** The media types that a route takes; none of a route without a body. */
+export const mediaTypesOf = ({ body, consumes = JSON_BODY }: RouteSchema): readonly string[] =>
+  body === undefined ? [] : consumes;
+
+export const isSecured = ({ security }: RouteSchema): boolean => security.length > 0;
+
+/** Fastify has checked the request by the schema that the type is made of. */
+const isChecked = <Schema extends RouteSchema>(_: CheckedRequest): _ is Checked<Schema> => true;
+
+/** Checks a request against the route: who asks first, then what is asked. @throws {AppError | HttpFault} */
+export async function readCall<Schema extends RouteSchema>(
+  { method, schema }: RouteDescription<Schema>,
   { request, id, caller }: Invocation,
-): Promise<Call<Input>> {
-  if (secured) requireUser(caller.viewer);
-  return { id, request, input: await takes.read(request) };
+): Promise<Call<Schema>> {
+  if (isSecured(schema)) requireUser(caller.viewer);
+  const mediaTypes = mediaTypesOf(schema);
+  if (mediaTypes.length > 0)
+    requireTextOfType(
+      request.headers['content-type'],
+      mediaTypes,
+      method === 'PATCH' ? 'accept-patch' : 'accept',
+    );
+  const checked = await request.check();
+  if (!isChecked<Schema>(checked)) throw new Error('the request was not checked');
+  return { id, request, body: checked.body, query: checked.query };
 }
 
-export interface Handling<Input, Replies extends ReplyDescriptions, Data, Variables> {
+export interface Handling<Schema extends RouteSchema, Data, Variables> {
   readonly operation: Operation<Data, Variables>;
-  readonly variables: (call: Call<Input>) => NoInfer<Variables>;
-  readonly answer: (data: NoInfer<Data>, call: Call<Input>) => AnswerBy<Replies>;
+  readonly variables: (call: Call<Schema>) => NoInfer<Variables>;
+  readonly answer: (data: NoInfer<Data>, call: Call<Schema>) => AnswerBy<Schema['response']>;
 }
 
 /** A route that runs its operation once. */
-export function route<Input, const Replies extends ReplyDescriptions, Data, Variables extends AnyVariables>(
-  description: RouteDescription<Input, Replies>,
-  { operation, variables, answer }: Handling<NoInfer<Input>, NoInfer<Replies>, Data, Variables>,
+export function route<const Schema extends RouteSchema, Data, Variables extends AnyVariables>(
+  description: RouteDescription<Schema>,
+  { operation, variables, answer }: Handling<NoInfer<Schema>, Data, Variables>,
 ): Route {
   return {
     description,
@@ -131,6 +172,13 @@ export function route<Input, const Replies extends ReplyDescriptions, Data, Vari
     },
   };
 }
+
+/** A reply of JSON. */
+export const json = <Schema extends z.ZodType>(
+  description: string,
+  schema: Schema,
+  headers: readonly string[] = [],
+) => ({ description, headers, content: { 'application/json': { schema } } });
 
 export const notFound = (what: 'PRODUCT_NOT_FOUND' | 'ORDER_NOT_FOUND', id: string): Problem =>
   problem(

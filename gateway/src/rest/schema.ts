@@ -1,14 +1,14 @@
 // Zod schemas that the REST shim's bodies, queries and replies share. Each body, query and reply is one strict schema:
-// its check, its TypeScript type and its place in the OpenAPI document come from it.
+// its check, its TypeScript type and its place in the OpenAPI document come from it, under the `id` of its metadata.
 import { lengthOf } from '@holdfast/platform/validation';
 import { z } from 'zod';
 import { idInput } from './ids.ts';
 
-/** A schema that has its own place under `components/schemas` of the OpenAPI document. */
-export interface NamedSchema<Schema extends z.ZodObject = z.ZodObject> {
-  readonly name: string;
-  readonly schema: Schema;
-}
+export type JsonSchema = z.core.JSONSchema.BaseSchema;
+
+/** The JSON Schema of an object, with its members in it also when it has an id. */
+export const jsonSchema = ({ shape }: z.ZodObject, io: 'input' | 'output'): JsonSchema =>
+  z.toJSONSchema(z.object(shape), { io });
 
 /** The largest GraphQL Int. */
 export const MAX_INT = 2_147_483_647;
@@ -61,31 +61,22 @@ export const PAGE_PARAMETERS = {
   cursor: z.string().min(1).optional().meta({ description: 'the cursor of the Link to the next page' }),
 };
 
-/** A request header field that a route looks at. */
-export interface Header {
-  readonly name: string;
-  readonly schema: z.ZodString;
-  readonly required?: boolean;
-}
+const header = (description: string, ...examples: readonly string[]) =>
+  z.string().meta({ description, examples });
 
-export const IF_MATCH: Header = {
-  name: 'If-Match',
-  schema: z.string().meta({
-    description: 'The ETag of the version to change, a list of them, or `*` for whatever is current.',
-    examples: ['"7"'],
-  }),
-};
+/** Request header fields that several routes look at. */
+export const IF_MATCH = header(
+  'The ETag of the version to change, a list of them, or `*` for whatever is current.',
+  '"7"',
+);
+export const IF_NONE_MATCH = header('The ETag of the version that the client has.', '"7"').optional();
 
-export const IF_NONE_MATCH: Header = {
-  name: 'If-None-Match',
-  schema: z.string().meta({ description: 'The ETag of the version that the client has.', examples: ['"7"'] }),
-};
-
-/** `If-None-Match` of a write. */
-export const UNLESS_MATCH: Header = {
-  name: 'If-None-Match',
-  schema: z.string().meta({
-    description: 'ETags of versions at which nothing is to be changed, or `*` for every version.',
-    examples: ['*'],
-  }),
-};
+/** Of a write that may do without `If-Match`, or must have it. */
+export const CONDITIONS = z.object({
+  'If-Match': IF_MATCH.optional(),
+  'If-None-Match': header(
+    'ETags of versions at which nothing is to be changed, or `*` for every version.',
+    '*',
+  ).optional(),
+});
+export const REQUIRED_CONDITIONS = CONDITIONS.extend({ 'If-Match': IF_MATCH });

@@ -1,19 +1,22 @@
 import { AppError } from '@holdfast/platform/errors';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { listParameters, newProduct, replacement } from './product-schemas.ts';
-import { bodyReader, queryReader } from './validation.ts';
+import { bodyReader, queryReader } from '../test/readers.ts';
+import { listParameters, newProduct, replacement } from './resources/products/schemas.ts';
+
+const errorsIn = (error: unknown): unknown =>
+  error instanceof AppError ? error.extensions['errors'] : error;
 
 function errorsOf(read: () => unknown): unknown {
   try {
     return read();
   } catch (error) {
-    return error instanceof AppError ? error.extensions['errors'] : error;
+    return errorsIn(error);
   }
 }
 
 describe('a body', () => {
-  const read = bodyReader(newProduct.schema);
+  const read = bodyReader(newProduct);
   const good = { name: 'Pot', description: null, price: 19.99, stock: 5 };
 
   it('is returned as it came when it fits', () => {
@@ -70,8 +73,8 @@ describe('a body', () => {
 
   it('may send back what is read-only with a change, and nothing else', () => {
     const whole = { ...good, id: '7', version: 3, created_at: 'a', updated_at: 'b' };
-    expect(bodyReader(replacement.schema)(whole)).toEqual(whole);
-    expect(errorsOf(() => bodyReader(replacement.schema)({ ...whole, archived_at: null }))).toMatchObject([
+    expect(bodyReader(replacement)(whole)).toEqual(whole);
+    expect(errorsOf(() => bodyReader(replacement)({ ...whole, archived_at: null }))).toMatchObject([
       { field: 'archived_at' },
     ]);
   });
@@ -94,15 +97,15 @@ describe('a body', () => {
 describe('a query', () => {
   const read = queryReader(listParameters);
 
-  it('gets the types and the defaults of its schema', () => {
-    expect(read('limit=5&in_stock=true&min_price=1.5&search=red+pot')).toEqual({
+  it('gets the types and the defaults of its schema', async () => {
+    expect(await read('limit=5&in_stock=true&min_price=1.5&search=red+pot')).toEqual({
       limit: 5,
       in_stock: true,
       min_price: '1.5',
       search: 'red pot',
       sort: 'newest',
     });
-    expect(read('')).toEqual({ limit: 20, sort: 'newest' });
+    expect(await read('')).toEqual({ limit: 20, sort: 'newest' });
   });
 
   it.each([
@@ -140,12 +143,14 @@ describe('a query', () => {
     ['colour=red', 'colour'],
     ['__proto__=1', '__proto__'],
     ['toString=1', 'toString'],
-  ])('%j is refused by name', (query, field) => {
-    expect(errorsOf(() => read(query))).toEqual([{ field, message: expect.stringMatching(/^expected /) }]);
+  ])('%j is refused by name', async (query, field) => {
+    expect(await read(query).catch(errorsIn)).toEqual([
+      { field, message: expect.stringMatching(/^expected /) },
+    ]);
   });
 
-  it('quotes a number that is not written as one as it came', () => {
-    expect(errorsOf(() => read('limit=0x10'))).toEqual([
+  it('quotes a number that is not written as one as it came', async () => {
+    expect(await read('limit=0x10').catch(errorsIn)).toEqual([
       { field: 'limit', message: 'expected a whole number of 1 to 100, got "0x10"' },
     ]);
   });

@@ -12,17 +12,13 @@ export interface CallOptions {
 
 /** @throws {ZodError} what a body of a route has that its schema does not, or the other way round */
 function checkBody(method: string, path: string, { status, headers }: Response, body: unknown): void {
-  if (headers.get('content-type') === 'application/problem+json') PROBLEM.schema.parse(body);
+  if (headers.get('content-type') === 'application/problem+json') PROBLEM.parse(body);
   const route = REST_ROUTES.find(
     ({ description }) =>
       description.method === method &&
-      new RegExp(`^${description.path.replace('{id}', '[^/]+')}(\\?|$)`).test(path),
+      new RegExp(`^${description.url.replace(':id', '[^/]+')}(\\?|$)`).test(path),
   );
-  const content = route?.description.replies[status]?.content;
-  if (content === undefined) return;
-  const { schema } = content.schema;
-  if (content.list) schema.array().parse(body);
-  else schema.parse(body);
+  route?.description.schema.response[status]?.content?.['application/json'].schema.parse(body);
 }
 
 export async function callRest(

@@ -1,11 +1,10 @@
 // REST names the states that orders have: those of the one table of them.
 
-import { openApiDocument } from '@holdfast/gateway/src/rest/openapi.ts';
-import { REST_ROUTES } from '@holdfast/gateway/src/rest/rest.ts';
+import { publishedDocument } from '@holdfast/gateway/src/test/published.ts';
 import { ORDER_STATUSES, stepsBy } from '@holdfast/orders/domain/order-status';
 import { expect, it } from '@jest/globals';
 
-const { components, paths } = JSON.parse(JSON.stringify(openApiDocument(REST_ROUTES)));
+const { components, paths } = await publishedDocument();
 const sorted = (statuses: readonly string[]): string[] => [...statuses].sort();
 
 it.each(['Order', 'DetailedOrder'])('%s has them all', (name) => {

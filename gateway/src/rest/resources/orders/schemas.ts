@@ -7,11 +7,11 @@ import {
   type OrderFieldsFragment,
   OrderRejectionCode,
   OrderStatus,
-} from '../generated/operations.ts';
-import { entityTag } from './entity-tag.ts';
-import { id, idInput, shownId } from './ids.ts';
-import { present } from './operation.ts';
-import { amount, dateTime, type Header, PAGE_PARAMETERS, version } from './schema.ts';
+} from '../../../generated/operations.ts';
+import { entityTag } from '../../entity-tag.ts';
+import { id, idInput, shownId } from '../../ids.ts';
+import { present } from '../../operation.ts';
+import { amount, dateTime, PAGE_PARAMETERS, version } from '../../schema.ts';
 
 const status = z.enum(OrderStatus).meta({ description: `one of ${Object.values(OrderStatus).join(', ')}` });
 
@@ -25,9 +25,8 @@ const rejection = z
   .nullable()
   .meta({ description: 'Why the order was rejected; null for an order that was not.' });
 
-export const order = {
-  name: 'Order',
-  schema: z.strictObject({
+export const order = z
+  .strictObject({
     id,
     user_id: id,
     product_id: id,
@@ -39,19 +38,18 @@ export const order = {
     version,
     created_at: dateTime,
     updated_at: dateTime,
-  }),
-};
+  })
+  .meta({ id: 'Order' });
 
-export const detailedOrder = {
-  name: 'DetailedOrder',
-  schema: order.schema.extend({
+export const detailedOrder = order
+  .extend({
     history: z
       .array(z.strictObject({ status, version, at: dateTime }))
       .meta({ description: 'Every status that the order has had, oldest first.' }),
-  }),
-};
+  })
+  .meta({ id: 'DetailedOrder' });
 
-export type Order = z.infer<typeof order.schema>;
+export type Order = z.infer<typeof order>;
 
 /** An order as REST gives it: the table's columns, amounts as numbers. */
 export function representation(fields: OrderFieldsFragment): Order {
@@ -77,7 +75,7 @@ export function representation(fields: OrderFieldsFragment): Order {
 export function detailedRepresentation({
   history,
   ...fields
-}: NonNullable<GetOrderQuery['order']>): z.infer<typeof detailedOrder.schema> {
+}: NonNullable<GetOrderQuery['order']>): z.infer<typeof detailedOrder> {
   return { ...representation(fields), history: [...history] };
 }
 
@@ -89,21 +87,19 @@ export const headersOf = ({ version }: OrderFieldsFragment) => ({
   ...PRIVATE_CACHE,
 });
 
-export const newOrder = {
-  name: 'NewOrder',
-  schema: z.strictObject({
+export const newOrder = z
+  .strictObject({
     product_id: idInput('the id of a product'),
     quantity: z.int().min(1).max(10_000).meta({ description: 'a whole number of 1 to 10000' }),
-  }),
-};
+  })
+  .meta({ id: 'NewOrder' });
 
 const step = z.enum([OrderStatus.SHIPPED, OrderStatus.DELIVERED]);
 
 /** What staff make of an order. */
-export const orderStep = {
-  name: 'OrderStep',
-  schema: z.strictObject({ status: step.meta({ description: step.options.join(' or ') }) }),
-};
+export const orderStep = z
+  .strictObject({ status: step.meta({ description: step.options.join(' or ') }) })
+  .meta({ id: 'OrderStep' });
 
 export const listParameters = z.strictObject({
   ...PAGE_PARAMETERS,
@@ -112,11 +108,11 @@ export const listParameters = z.strictObject({
   user_id: idInput('the id of a user, with scope=all').optional(),
 });
 
-export const PREFER: Header = {
-  name: 'Prefer',
-  schema: z.string().meta({
+export const PREFER = z
+  .string()
+  .optional()
+  .meta({
     description:
       '`wait=N`: wait up to N seconds, at most 10, for the order to be settled; `respond-async`: do not wait.',
     examples: ['respond-async', 'wait=5'],
-  }),
-};
+  });

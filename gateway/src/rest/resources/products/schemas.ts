@@ -2,10 +2,10 @@
 import { parseMoney } from '@holdfast/platform/money';
 import { allHandled } from '@holdfast/platform/validation';
 import { z } from 'zod';
-import type { ProductFieldsFragment, ProductSort } from '../generated/operations.ts';
-import { entityTag } from './entity-tag.ts';
-import { id, shownId } from './ids.ts';
-import { type Done, done } from './route.ts';
+import type { ProductFieldsFragment, ProductSort } from '../../../generated/operations.ts';
+import { entityTag } from '../../entity-tag.ts';
+import { id, shownId } from '../../ids.ts';
+import { type Done, done } from '../../route.ts';
 import {
   amount,
   dateTime,
@@ -15,11 +15,10 @@ import {
   readOnlyMembers,
   text,
   version,
-} from './schema.ts';
+} from '../../schema.ts';
 
-export const product = {
-  name: 'Product',
-  schema: z.strictObject({
+export const product = z
+  .strictObject({
     id,
     name: z.string().meta({ examples: ['Enamel coffee pot'] }),
     description: z.string().nullable(),
@@ -28,10 +27,10 @@ export const product = {
     version,
     created_at: dateTime,
     updated_at: dateTime,
-  }),
-};
+  })
+  .meta({ id: 'Product' });
 
-type Product = z.infer<typeof product.schema>;
+type Product = z.infer<typeof product>;
 
 /** A product as REST gives it: the table's columns, the price as a number. */
 export function representation(fields: ProductFieldsFragment): Product {
@@ -88,14 +87,12 @@ const fields = {
   stock: stock(1_000_000_000, 'a whole number of 0 to 1000000000'),
 };
 
-export const newProduct = {
-  name: 'NewProduct',
-  schema: z.strictObject({ ...fields, description: fields.description.optional() }),
-};
+export const newProduct = z
+  .strictObject({ ...fields, description: fields.description.optional() })
+  .meta({ id: 'NewProduct' });
 
-export const replacement = {
-  name: 'ProductReplacement',
-  schema: z.strictObject({
+export const replacement = z
+  .strictObject({
     ...fields,
     // A client may send back what it has read, and cancelled orders take the stock above the limit.
     stock: stock(MAX_INT, 'a whole number of 0 to 1000000000, or what the stock is already'),
@@ -103,11 +100,11 @@ export const replacement = {
       .optional()
       .meta({ description: 'the version that the change was made from, a whole number' }),
     ...readOnlyMembers,
-  }),
-};
+  })
+  .meta({ id: 'ProductReplacement' });
 
 /** A replacement of which every member may be left out. */
-export const change = { name: 'ProductChange', schema: replacement.schema.partial() };
+export const change = replacement.partial().meta({ id: 'ProductChange' });
 
 const priceLimit = (which: string) =>
   z

@@ -2,13 +2,12 @@
 
 import { allHandled } from '@holdfast/platform/validation';
 import { z } from 'zod';
-import { type AccountFragment, Role } from '../generated/operations.ts';
-import { id, shownId } from './ids.ts';
-import { dateTime, version } from './schema.ts';
+import { type AccountFragment, Role } from '../../../generated/operations.ts';
+import { id, shownId } from '../../ids.ts';
+import { dateTime, version } from '../../schema.ts';
 
-export const user = {
-  name: 'User',
-  schema: z.strictObject({
+export const user = z
+  .strictObject({
     id,
     username: z.string().meta({ examples: ['ada'] }),
     email: z
@@ -19,10 +18,10 @@ export const user = {
     version,
     created_at: dateTime,
     updated_at: dateTime,
-  }),
-};
+  })
+  .meta({ id: 'User' });
 
-export function representation(account: AccountFragment): z.infer<typeof user.schema> {
+export function representation(account: AccountFragment): z.infer<typeof user> {
   const { id, username, email, role, version, createdAt, updatedAt, ...rest } = account;
   allHandled(rest);
   return {
@@ -36,46 +35,47 @@ export function representation(account: AccountFragment): z.infer<typeof user.sc
   };
 }
 
-export const session = {
-  name: 'Session',
-  schema: z.strictObject({
+export const session = z
+  .strictObject({
     token: z.string().meta({ description: 'A JWT (RFC 9068) for `Authorization: Bearer`.' }),
     token_type: z.enum(['Bearer']),
     expires_in: z.int32().min(0).meta({ description: 'Seconds until the token expires.' }),
     refresh_token: z.string().meta({ description: 'Good for one use at /token/refresh.' }),
-  }),
-};
+  })
+  .meta({ id: 'Session' });
 
 /** A text that is never quoted. */
-export const secret = (description: string) => z.string().meta({ writeOnly: true, description });
+const secret = (description: string) => z.string().meta({ writeOnly: true, description });
 
 const password = (description: string) => secret(description).meta({ format: 'password' });
 
-export const newPassword = password(
-  '12 to 128 characters, not the username and none of the most common ones',
-);
-export const currentPassword = password('the current password');
+const newPassword = password('12 to 128 characters, not the username and none of the most common ones');
 
-export const registration = {
-  name: 'Registration',
-  schema: z.strictObject({
+export const registration = z
+  .strictObject({
     username: z.string().meta({ description: '3 to 64 of letters, digits and _ . -', examples: ['ada'] }),
     email: z
       .string()
       .meta({ format: 'email', description: 'an e-mail address', examples: ['ada@example.com'] }),
     password: newPassword,
-  }),
-};
+  })
+  .meta({ id: 'Registration' });
 
-export const credentials = {
-  name: 'Credentials',
-  schema: z.strictObject({
+export const credentials = z
+  .strictObject({
     username: z.string().meta({ description: 'the username or the e-mail address', examples: ['ada'] }),
     password: password('the password'),
-  }),
-};
+  })
+  .meta({ id: 'Credentials' });
 
-export const refreshToken = {
-  name: 'RefreshToken',
-  schema: z.strictObject({ refresh_token: secret('the refresh token of a session') }),
-};
+export const refreshToken = z
+  .strictObject({ refresh_token: secret('the refresh token of a session') })
+  .meta({ id: 'RefreshToken' });
+
+export const passwordChange = z
+  .strictObject({
+    current_password: password('the current password'),
+    new_password: newPassword,
+    refresh_token: secret('the unused refresh token of the session to keep; all others end').optional(),
+  })
+  .meta({ id: 'PasswordChange' });

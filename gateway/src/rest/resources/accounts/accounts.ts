@@ -1,0 +1,258 @@
+// REST: accounts and sessions.
+import { allHandled } from '@holdfast/platform/validation';
+import { z } from 'zod';
+import {
+  ChangePasswordDocument,
+  type ChangePasswordInput,
+  type ChangePasswordMutation,
+  LoginDocument,
+  LogoutDocument,
+  LogoutEverywhereDocument,
+  type OpenedSessionFragment,
+  ProfileDocument,
+  RefreshSessionDocument,
+  RegisterDocument,
+  type RegisterMutation,
+} from '../../../generated/operations.ts';
+import { invalidInput } from '../../faults.ts';
+import { idempotencyKeyHeader, readIdempotencyKey } from '../../idempotency-key.ts';
+import { operation, present } from '../../operation.ts';
+import { type Problem, problem } from '../../problem.ts';
+import { ANYONE, BEARER, type Done, done, headerOf, json, type Route, route } from '../../route.ts';
+import {
+  credentials,
+  passwordChange,
+  refreshToken,
+  registration,
+  representation,
+  session,
+  user,
+} from './schemas.ts';
+
+/** RFC 6749, 5.1: no cache keeps a reply that carries tokens. */
+const NO_STORE = { 'cache-control': 'no-store' };
+
+function registered(data: RegisterMutation): Done<201, z.infer<typeof user>> | Problem {
+  const result = present(data.register);
+  switch (result.__typename) {
+    case 'UsernameTaken':
+      return problem('USERNAME_TAKEN', result.message);
+    case 'EmailTaken':
+      return problem('EMAIL_TAKEN', result.message);
+    case 'InvalidInput':
+      return invalidInput(result.errors);
+    case 'User': {
+      const { __typename, ...account } = result;
+      return done(201, representation(account), { location: '/profile', ...NO_STORE });
+    }
+  }
+}
+
+function opened(result: OpenedSessionFragment): Done<200, z.infer<typeof session>> | Problem {
+  switch (result.__typename) {
+    case 'InvalidCredentials':
+      return problem('INVALID_CREDENTIALS', result.message);
+    case 'Session': {
+      const { __typename, accessToken: token, expiresIn, refreshToken, ...rest } = result;
+      allHandled(rest);
+      const body = { token, expires_in: expiresIn, refresh_token: refreshToken };
+      return done(200, { ...body, token_type: 'Bearer' }, NO_STORE);
+    }
+  }
+}
+
+const register = route(
+  {
+    method: 'POST',
+    url: '/register',
+    schema: {
+      operationId: 'register',
+      summary: 'Opens an account',
+      tags: ['Accounts'],
+      security: ANYONE,
+      body: registration,
+      response: { 201: json('The account', user, ['Location']) },
+    },
+    problems: ['USERNAME_TAKEN', 'EMAIL_TAKEN'],
+  },
+  {
+    operation: operation(RegisterDocument),
+    variables: ({ body: { username, email, password, ...rest } }) => {
+      allHandled(rest);
+      return { input: { username, email, password } };
+    },
+    answer: registered,
+  },
+);
+
+const login = route(
+  {
+    method: 'POST',
+    url: '/login',
+    schema: {
+      operationId: 'login',
+      summary: 'Opens a session',
+      tags: ['Accounts'],
+      security: ANYONE,
+      body: credentials,
+      response: { 200: json('The session', session) },
+    },
+    problems: ['INVALID_CREDENTIALS'],
+  },
+  {
+    operation: operation(LoginDocument),
+    variables: ({ body: { username, password, ...rest } }) => {
+      allHandled(rest);
+      return { input: { username, password } };
+    },
+    answer: (data) => opened(present(data.login)),
+  },
+);
+
+const refresh = route(
+  {
+    method: 'POST',
+    url: '/token/refresh',
+    schema: {
+      operationId: 'refreshSession',
+      summary: 'Exchanges a refresh token for a new session. Each token works once',
+      tags: ['Accounts'],
+      security: ANYONE,
+      headers: z.object({
+        'Idempotency-Key': idempotencyKeyHeader(
+          'The same token with the same key gives the same next refresh token, as long as that was not used; without a key, a token that is presented a second time ends its session.',
+        ),
+      }),
+      body: refreshToken,
+      response: { 200: json('The new session', session) },
+    },
+    problems: ['INVALID_CREDENTIALS'],
+  },
+  {
+    operation: operation(RefreshSessionDocument),
+    variables: ({ body: { refresh_token: refreshToken, ...rest }, request }) => {
+      allHandled(rest);
+      return {
+        refreshToken,
+        idempotencyKey: readIdempotencyKey(headerOf(request, 'idempotency-key')),
+      };
+    },
+    answer: (data) => opened(present(data.refreshSession)),
+  },
+);
+
+const logout = route(
+  {
+    method: 'POST',
+    url: '/logout',
+    schema: {
+      operationId: 'logout',
+      summary: 'Ends the session that the refresh token belongs to; good also when there was none',
+      tags: ['Accounts'],
+      security: ANYONE,
+      body: refreshToken,
+      response: { 204: { description: 'There is no such session any more' } },
+    },
+    problems: [],
+  },
+  {
+    operation: operation(LogoutDocument),
+    variables: ({ body: { refresh_token: refreshToken, ...rest } }) => {
+      allHandled(rest);
+      return { refreshToken };
+    },
+    answer: () => done(204, undefined),
+  },
+);
+
+const profile = route(
+  {
+    method: 'GET',
+    url: '/profile',
+    schema: {
+      operationId: 'getProfile',
+      summary: 'The account that the access token belongs to',
+      tags: ['Accounts'],
+      security: BEARER,
+      response: { 200: json('The account', user) },
+    },
+    problems: [],
+  },
+  {
+    operation: operation(ProfileDocument),
+    variables: () => ({}),
+    answer: ({ me }) =>
+      me === null
+        ? problem('UNAUTHENTICATED', 'The access token belongs to no account.')
+        : done(200, representation(me), NO_STORE),
+  },
+);
+
+const logoutEverywhere = route(
+  {
+    method: 'POST',
+    url: '/logout/everywhere',
+    schema: {
+      operationId: 'logoutEverywhere',
+      summary: 'Ends every session of the account; access tokens that are out stay good until they expire',
+      tags: ['Accounts'],
+      security: BEARER,
+      response: { 204: { description: 'None of the refresh tokens that were issued works any more' } },
+    },
+    problems: [],
+  },
+  {
+    operation: operation(LogoutEverywhereDocument),
+    variables: () => ({}),
+    answer: () => done(204, undefined),
+  },
+);
+
+function graphqlInput(body: z.infer<typeof passwordChange>): ChangePasswordInput {
+  const { current_password: currentPassword, new_password: newPassword, refresh_token, ...rest } = body;
+  allHandled(rest);
+  return { currentPassword, newPassword, refreshToken: refresh_token ?? null };
+}
+
+function changed(data: ChangePasswordMutation): Done<204, undefined> | Problem {
+  const result = present(data.changePassword);
+  switch (result.__typename) {
+    case 'InvalidCredentials':
+      return problem('INVALID_CREDENTIALS', result.message);
+    case 'InvalidInput':
+      return invalidInput(result.errors);
+    case 'PasswordChanged':
+      return done(204, undefined);
+  }
+}
+
+const changePassword = route(
+  {
+    method: 'PUT',
+    url: '/profile/password',
+    schema: {
+      operationId: 'changePassword',
+      summary: 'Changes the password and ends every session but the one whose refresh token is given',
+      tags: ['Accounts'],
+      security: BEARER,
+      body: passwordChange,
+      response: { 204: { description: 'The new password counts from now on' } },
+    },
+    problems: ['INVALID_CREDENTIALS'],
+  },
+  {
+    operation: operation(ChangePasswordDocument),
+    variables: ({ body }) => ({ input: graphqlInput(body) }),
+    answer: changed,
+  },
+);
+
+export const accountRoutes: readonly Route[] = [
+  register,
+  login,
+  refresh,
+  logout,
+  logoutEverywhere,
+  profile,
+  changePassword,
+];

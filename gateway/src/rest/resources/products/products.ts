@@ -1,0 +1,314 @@
+// REST: the catalogue. Every change of a product is a compare-and-swap on its version.
+import { allHandled } from '@holdfast/platform/validation';
+import { z } from 'zod';
+import {
+  CreateProductDocument,
+  type CreateProductInput,
+  type CreateProductMutation,
+  DeleteProductDocument,
+  GetProductDocument,
+  ListProductsDocument,
+  type ListProductsQueryVariables,
+  ProductVersionDocument,
+  UpdateProductDocument,
+  type UpdateProductInput,
+  type UpdateProductMutation,
+} from '../../../generated/operations.ts';
+import { entityTag, hasCurrent } from '../../entity-tag.ts';
+import { invalidInput } from '../../faults.ts';
+import { type Conflict, conflict, guardedRoute } from '../../guarded-route.ts';
+import { idempotencyKeyHeader, readIdempotencyKey } from '../../idempotency-key.ts';
+import { PATH_ID } from '../../ids.ts';
+import { nextPageLink } from '../../link.ts';
+import { operation, present } from '../../operation.ts';
+import { type Problem, problem } from '../../problem.ts';
+import {
+  ANYONE,
+  BEARER,
+  done,
+  headerOf,
+  json,
+  MERGE_PATCH_BODY,
+  notFound,
+  type Route,
+  route,
+} from '../../route.ts';
+import { CONDITIONS, IF_NONE_MATCH, REQUIRED_CONDITIONS } from '../../schema.ts';
+import {
+  change,
+  listParameters,
+  newProduct,
+  product,
+  productAnswer,
+  replacement,
+  representation,
+  SORTS,
+} from './schemas.ts';
+
+const NO_CACHE = { 'cache-control': 'no-cache' };
+
+function listVariables(query: z.infer<typeof listParameters>): ListProductsQueryVariables {
+  const { limit, cursor, sort, search, min_price, max_price, in_stock, ...rest } = query;
+  allHandled(rest);
+  return {
+    first: limit,
+    after: cursor,
+    sort: SORTS[sort],
+    filter: { search, minPrice: min_price, maxPrice: max_price, inStock: in_stock },
+  };
+}
+
+const list = route(
+  {
+    method: 'GET',
+    url: '/products',
+    schema: {
+      operationId: 'listProducts',
+      summary: 'The catalogue, a page at a time',
+      tags: ['Products'],
+      security: ANYONE,
+      querystring: listParameters,
+      response: {
+        200: json('The page', product.array(), ['Link']),
+      },
+    },
+    problems: [],
+  },
+  {
+    operation: operation(ListProductsDocument),
+    variables: ({ query }) => listVariables(query),
+    answer: ({ products }, { request }) => {
+      const { edges, pageInfo } = present(products);
+      return done(
+        200,
+        edges.map(({ node }) => representation(node)),
+        { ...NO_CACHE, ...nextPageLink('/products', request.query, pageInfo) },
+      );
+    },
+  },
+);
+
+const get = route(
+  {
+    method: 'GET',
+    url: '/products/:id',
+    schema: {
+      operationId: 'getProduct',
+      summary: 'One product',
+      tags: ['Products'],
+      security: ANYONE,
+      headers: z.object({ 'If-None-Match': IF_NONE_MATCH }),
+      response: {
+        200: json('The product', product, ['ETag']),
+        304: { description: 'The product is at the version that the client has', headers: ['ETag'] },
+      },
+      params: PATH_ID,
+    },
+    problems: ['PRODUCT_NOT_FOUND'],
+  },
+  {
+    operation: operation(GetProductDocument),
+    variables: ({ id }) => ({ id }),
+    answer: (data, { id, request }) => {
+      if (data.product === null) return notFound('PRODUCT_NOT_FOUND', id);
+      const headers = { etag: entityTag(data.product.version), ...NO_CACHE };
+      if (hasCurrent(headerOf(request, 'if-none-match'), data.product.version))
+        return done(304, undefined, headers);
+      return done(200, representation(data.product), headers);
+    },
+  },
+);
+
+function graphqlInput(
+  body: z.infer<typeof newProduct>,
+  idempotencyKey: string | undefined,
+): CreateProductInput {
+  const { name, description, price, stock, ...rest } = body;
+  allHandled(rest);
+  return { name, description, price, stock, idempotencyKey };
+}
+
+function created(data: CreateProductMutation): ReturnType<typeof productAnswer<201>> | Problem {
+  const result = present(data.createProduct);
+  switch (result.__typename) {
+    case 'InvalidInput':
+      return invalidInput(result.errors);
+    case 'IdempotencyKeyReused':
+      return problem('IDEMPOTENCY_KEY_REUSED', result.message);
+    case 'Product': {
+      const { __typename, ...fields } = result;
+      return productAnswer(201, fields, { location: `/products/${fields.id}` });
+    }
+  }
+}
+
+const create = route(
+  {
+    method: 'POST',
+    url: '/products',
+    schema: {
+      operationId: 'createProduct',
+      summary: 'Adds a product to the catalogue',
+      tags: ['Products'],
+      security: BEARER,
+      headers: z.object({
+        'Idempotency-Key': idempotencyKeyHeader(
+          'The same key with the same body creates one product, however often it is sent.',
+        ),
+      }),
+      body: newProduct,
+      response: {
+        201: json(
+          'The product; with an Idempotency-Key that was used before, that product as it is now',
+          product,
+          ['ETag', 'Location'],
+        ),
+      },
+    },
+    problems: ['FORBIDDEN', 'IDEMPOTENCY_KEY_REUSED'],
+  },
+  {
+    operation: operation(CreateProductDocument),
+    variables: ({ body, request }) => ({
+      input: graphqlInput(body, readIdempotencyKey(headerOf(request, 'idempotency-key'))),
+    }),
+    answer: created,
+  },
+);
+
+/** A changed product as it was read, with what the client wants otherwise. A replacement is one as well. */
+type ProductChange = z.infer<typeof change>;
+
+const currentProduct = operation(ProductVersionDocument);
+
+const productNotFound = (id: string) => notFound('PRODUCT_NOT_FOUND', id);
+
+const update = operation(UpdateProductDocument);
+
+function updated(
+  data: UpdateProductMutation,
+  { id }: { readonly id: string },
+): ReturnType<typeof productAnswer<200>> | Problem | Conflict {
+  const result = present(data.updateProduct);
+  switch (result.__typename) {
+    case 'VersionConflict':
+      return conflict(result.currentVersion);
+    case 'ProductNotFound':
+      return productNotFound(id);
+    case 'InvalidInput':
+      return invalidInput(result.errors);
+    case 'Product': {
+      const { __typename, ...fields } = result;
+      return productAnswer(200, fields);
+    }
+  }
+}
+
+/** What is written of a body; members that are read-only, or a condition, are not. */
+function written(body: ProductChange): UpdateProductInput {
+  const { id, version, created_at, updated_at, ...fields } = body;
+  const { name, description, price, stock, ...rest } = fields;
+  allHandled(rest);
+  return { name, description, price, stock };
+}
+
+const WRITE_REPLIES = {
+  200: json('The product as it is now', product, ['ETag']),
+};
+const WRITE_PROBLEMS = [
+  'FORBIDDEN',
+  'PRODUCT_NOT_FOUND',
+  'VERSION_CONFLICT',
+  'PRECONDITION_FAILED',
+  'PRECONDITION_REQUIRED',
+] as const;
+
+/** A PUT and a PATCH differ in which members their bodies must have. */
+const CHANGE = {
+  condition: 'required',
+  bodyVersion: (body: ProductChange) => body.version,
+  current: currentProduct,
+  operation: update,
+  variables: (
+    { id, body }: { readonly id: string; readonly body: ProductChange },
+    expectedVersion: number,
+  ) => ({ id, expectedVersion, input: written(body) }),
+  answer: updated,
+  notFound: productNotFound,
+} as const;
+
+const put = guardedRoute(
+  {
+    method: 'PUT',
+    url: '/products/:id',
+    schema: {
+      operationId: 'replaceProduct',
+      summary: 'Replaces a product, if it is still at the version in `If-Match` or in the body',
+      tags: ['Products'],
+      security: BEARER,
+      headers: CONDITIONS,
+      body: replacement,
+      response: WRITE_REPLIES,
+      params: PATH_ID,
+    },
+    problems: WRITE_PROBLEMS,
+  },
+  CHANGE,
+);
+
+const patch = guardedRoute(
+  {
+    method: 'PATCH',
+    url: '/products/:id',
+    schema: {
+      operationId: 'changeProduct',
+      summary: 'Changes some fields of a product, if it is still at the version in `If-Match`',
+      tags: ['Products'],
+      security: BEARER,
+      headers: REQUIRED_CONDITIONS,
+      body: change,
+      consumes: MERGE_PATCH_BODY,
+      response: WRITE_REPLIES,
+      params: PATH_ID,
+    },
+    problems: WRITE_PROBLEMS,
+  },
+  CHANGE,
+);
+
+const remove = guardedRoute(
+  {
+    method: 'DELETE',
+    url: '/products/:id',
+    schema: {
+      operationId: 'deleteProduct',
+      summary: 'Takes a product out of the catalogue; its orders still show it',
+      tags: ['Products'],
+      security: BEARER,
+      headers: CONDITIONS,
+      response: { 204: { description: 'The product is gone from the catalogue' } },
+      params: PATH_ID,
+    },
+    problems: ['FORBIDDEN', 'PRODUCT_NOT_FOUND', 'VERSION_CONFLICT', 'PRECONDITION_FAILED'],
+  },
+  {
+    condition: 'optional',
+    current: currentProduct,
+    operation: operation(DeleteProductDocument),
+    variables: ({ id }, expectedVersion) => ({ id, expectedVersion }),
+    answer: (data, { id }) => {
+      const result = present(data.deleteProduct);
+      switch (result.__typename) {
+        case 'VersionConflict':
+          return conflict(result.currentVersion);
+        case 'ProductNotFound':
+          return productNotFound(id);
+        case 'ProductDeleted':
+          return done(204, undefined);
+      }
+    },
+    notFound: productNotFound,
+  },
+);
+
+export const productRoutes: readonly Route[] = [list, get, create, put, patch, remove];

@@ -1,0 +1,40 @@
+// For tests: the OpenAPI document as the gateway publishes it, without a system behind it.
+import { createHttpServer } from '@holdfast/platform/http';
+import { createLogger } from '@holdfast/platform/log';
+import { ANONYMOUS } from '@holdfast/platform/viewer';
+import { faultReply } from '../fault-reply.ts';
+import { addRest } from '../rest/rest.ts';
+import { nothingHere } from '../routes.ts';
+
+const log = createLogger('test', 'silent');
+
+const execute = async (): Promise<never> => {
+  throw new Error('nothing is executed here');
+};
+
+/** The page at the path. */
+async function published(path: string): Promise<string> {
+  const server = createHttpServer({
+    routes: (app) => {
+      app.register((scope) =>
+        addRest(scope, execute, (handle) => (request, parameters) => {
+          const caller = { request, address: '', viewer: ANONYMOUS, userId: undefined, counts: [] };
+          return handle(request, parameters, caller);
+        }),
+      );
+    },
+    handler: nothingHere,
+    onFault: (error, request) => faultReply(error, request, log),
+    log,
+    timeoutMs: 15_000,
+  });
+  const port = await server.listen(0, '127.0.0.1');
+  try {
+    const reply = await fetch(`http://127.0.0.1:${port}${path}`);
+    return await reply.text();
+  } finally {
+    await server.close();
+  }
+}
+
+export const publishedDocument = async () => JSON.parse(await published('/openapi.json'));

@@ -1,0 +1,40 @@
+// For tests: checks by one schema, as Fastify makes them of a route's schema.
+import { AppError } from '@holdfast/platform/errors';
+import { fastify } from 'fastify';
+import type { z } from 'zod';
+import { validatorCompiler } from '../rest/validation.ts';
+
+/** A reader of JSON bodies. @throws {AppError} with an error for each field */
+export function bodyReader(schema: z.ZodObject): (value: unknown) => unknown {
+  const validate = validatorCompiler({ schema, httpPart: 'body', method: 'POST', url: '/' });
+  return (given) => {
+    const checked = validate(given);
+    if (typeof checked !== 'object' || 'then' in checked) throw new Error('a value or an error is expected');
+    if (checked.error) throw checked.error;
+    return checked.value;
+  };
+}
+
+/** A reader of query strings, which Fastify parses. @throws {AppError} with an error for each parameter */
+export function queryReader(schema: z.ZodObject): (query: string) => Promise<unknown> {
+  const app = fastify();
+  app.setValidatorCompiler(validatorCompiler);
+  let fault: unknown;
+  let value: unknown;
+  app.get('/', {
+    schema: { querystring: schema },
+    errorHandler: async (error) => {
+      fault = error;
+    },
+    handler: async (request) => {
+      value = request.query;
+    },
+  });
+  return async (query) => {
+    fault = undefined;
+    await app.inject(`/?${query}`);
+    if (fault instanceof AppError) throw fault;
+    if (fault !== undefined) throw new Error('another fault', { cause: fault });
+    return value;
+  };
+}
