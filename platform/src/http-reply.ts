@@ -15,6 +15,8 @@ type OutgoingFields = Record<string, number | string | string[] | undefined>;
 /** The fields of the reply, after those that plugins have set in their hooks. Of `Vary` each names a part. */
 function headersOf(request: ReceivedRequest, { headers = {} }: Reply): OutgoingFields {
   const all: OutgoingFields = request.reply.getHeaders();
+  // Fastify ends the connection after each body that it cannot parse, also after one that was read to its end.
+  if (all['connection'] !== undefined) delete all['connection'];
   const { vary } = all;
   Object.assign(all, headers);
   if (vary !== undefined && headers['vary'] !== undefined) all['vary'] = `${headers['vary']}, ${vary}`;

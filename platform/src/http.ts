@@ -124,18 +124,22 @@ export function addRoute(
   app.route<{ Params: PathParameters }>({
     ...route,
     schema,
-    onRequest: respond,
+    onRequest: schema.body === undefined ? [ignoreMediaType, respond] : respond,
     handler: (request, reply) => {
       reply.hijack();
       request.received?.checking?.passed?.(request);
     },
     errorHandler: (error, request, reply) => {
       reply.hijack();
-      // Fastify ends the connection after each body that it cannot parse, also when it was read to its end.
-      reply.removeHeader('connection');
       request.received?.checking?.failed?.(asHttpFault(error));
     },
   });
+}
+
+/** A route without a body has no opinion on its type, and Fastify would refuse one that is malformed. */
+function ignoreMediaType(request: FastifyRequest, _: FastifyReply, done: () => void): void {
+  if (request.headers['content-type'] !== undefined) request.headers = { 'content-type': undefined };
+  done();
 }
 
 /** Of a route whose hook answers. */
