@@ -1,5 +1,6 @@
 // Routes of a server, and what Fastify answers by itself.
 import { afterEach, expect, it } from '@jest/globals';
+import type { FastifyRequest, FastifySchema } from 'fastify';
 import { addRoute, createHttpServer, type HttpServer, type HttpServerOptions } from './http.ts';
 import { createLogger } from './log.ts';
 import { raw } from './testing-raw.ts';
@@ -81,4 +82,59 @@ it('what a plugin replies by itself has a request id, is counted, and asks to le
   http?.drain();
   expect((await fetch(`http://127.0.0.1:${port}/plugin`)).headers.get('connection')).toBe('close');
   expect(observed).toEqual(['undefined 200', 'undefined 500', 'undefined 200']);
+});
+
+/** A route whose schema Fastify checks, once the handler lets it. */
+const checkedThing =
+  (schema: FastifySchema, isRefused = false): NonNullable<HttpServerOptions['routes']> =>
+  (app) => {
+    app.addContentTypeParser('*', async ({ received }: FastifyRequest) =>
+      JSON.parse(String(await received?.body())),
+    );
+    addRoute(app, {
+      methods: ['POST'],
+      path: '/things',
+      schema,
+      handle: async (request) => {
+        if (isRefused) return { status: 401 };
+        const { body, query } = await request.check();
+        return { status: 200, body: JSON.stringify({ body, query }) };
+      },
+    });
+  };
+const SIZED = { body: { type: 'object', properties: { size: { type: 'integer' } } } };
+const JSON_OF_12 = ['Content-Type: application/json', 'Content-Length: 12', ''];
+
+it('a route with a schema gets what Fastify has parsed and checked by it', async () => {
+  const port = await serve(checkedThing(SIZED));
+  const reply = await call(port, 'POST /things?a=b', ...JSON_OF_12, '{"size":"3"}');
+  expect(JSON.parse(bodyOf(reply))).toEqual({ body: { size: 3 }, query: { a: 'b' } });
+});
+
+it('a route with a schema is told what Fastify has against a request, and its connection stays', async () => {
+  const port = await serve(checkedThing(SIZED));
+  const post = (body: string) => `POST /things HTTP/1.1\r\nHost: x\r\n${JSON_OF_12.join('\r\n')}\r\n${body}`;
+  const last = 'GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+  const replies = await raw(port, post('{"size":"x"}') + post('no JSON at a') + last);
+  expect(replies.match(/HTTP\/1\.1 \d+|body\/size must be integer|SyntaxError|nothing at/g)).toEqual([
+    'HTTP/1.1 500',
+    'body/size must be integer',
+    'HTTP/1.1 500',
+    'SyntaxError',
+    'HTTP/1.1 404',
+    'nothing at',
+  ]);
+});
+
+it('a route with a schema refuses without waiting for the body', async () => {
+  const port = await serve(checkedThing(SIZED, true));
+  expect(await call(port, 'POST /things', 'Content-Type: application/json', 'Content-Length: 9')).toMatch(
+    /^HTTP\/1\.1 401 /,
+  );
+});
+
+it('a route with a schema, but without one of a body, does not look at the type of a body', async () => {
+  const port = await serve(checkedThing({ querystring: { type: 'object' } }));
+  const reply = await call(port, 'POST /things', 'Content-Type: a media type', 'Content-Length: 1', '', '1');
+  expect(JSON.parse(bodyOf(reply))).toEqual({ body: 1, query: {} });
 });
