@@ -1,68 +1,13 @@
 // The REST contract as an OpenAPI 3.1 document: @fastify/swagger's, of the routes' own schemas. Here is what it is told
-// beside them: the header fields of replies, and the problems that any route can have.
+// beside them: the problems that any route can have, and the header fields of replies.
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { templateOf } from '../routes.ts';
 import { PROBLEM, PROBLEMS, type ProblemCode, statusOf } from './problem.ts';
+import { type HeaderDescriptions, problemHeaders, replyHeaders } from './reply-headers.ts';
 import { isSecured, type ReplySchema, type Route, type RouteDescription } from './route.ts';
-
-interface HeaderDescription {
-  readonly description: string;
-  /** Whether every reply that lists it has it. */
-  readonly required: boolean;
-  readonly schema: { readonly type: 'string' };
-}
-
-const always = (description: string): HeaderDescription => ({
-  description,
-  required: true,
-  schema: { type: 'string' },
-});
-const sometimes = (description: string): HeaderDescription => ({ ...always(description), required: false });
-
-/** Every header field that a reply can carry, by its name. */
-const REPLY_HEADERS: Readonly<Record<string, HeaderDescription>> = {
-  'X-Request-Id': always('The id of the request, in the logs of every service.'),
-  ETag: always('The version as an entity tag, `"<version>"`.'),
-  Location: always('Where the thing is to be found.'),
-  Link: sometimes('`<…>; rel="next"` leads to the next page; absent on the last (RFC 8288).'),
-  'Preference-Applied': sometimes('What of `Prefer` was followed (RFC 7240).'),
-  'WWW-Authenticate': always('How to sign in (RFC 6750).'),
-  'Retry-After': always('Seconds after which to try again.'),
-  'RateLimit-Policy': sometimes(
-    'The tightest limit that the call met: its name, calls `q` and seconds `w`. Absent where limits are off.',
-  ),
-  RateLimit: sometimes('What of it is left: calls `r`, and seconds `t` until it is whole again.'),
-};
-
-/** What every reply carries. */
-const COMMON_HEADERS = ['X-Request-Id', 'RateLimit-Policy', 'RateLimit'];
-
-const CONFLICT_TAG = sometimes('The version of now, when it is the version that was wrong.');
-const ACCEPTED = sometimes('The media types that are accepted.');
-
-/** What problems carry beside these, by their status. */
-const PROBLEM_HEADERS: Readonly<Record<string, Readonly<Record<string, HeaderDescription>>>> = {
-  401: pick('WWW-Authenticate'),
-  409: { ETag: CONFLICT_TAG },
-  412: pick('ETag'),
-  415: { Accept: ACCEPTED, 'Accept-Patch': ACCEPTED },
-  429: pick('Retry-After'),
-  503: pick('Retry-After'),
-};
-
-/** @throws when there is no such header, which is a fault of the route table */
-function pick(...names: readonly string[]): Record<string, HeaderDescription> {
-  return Object.fromEntries(
-    names.map((name) => {
-      const header = REPLY_HEADERS[name];
-      if (header === undefined) throw new Error(`The reply header ${name} is not described.`);
-      return [name, header];
-    }),
-  );
-}
 
 /** The problems that a route can answer with, its own and those that come of what it takes. */
 export function problemsOf({ schema, problems }: RouteDescription): readonly ProblemCode[] {
@@ -136,7 +81,7 @@ export async function documentRoutes(app: FastifyInstance, routes: readonly Rout
 }
 
 interface Reply {
-  headers?: Readonly<Record<string, HeaderDescription>>;
+  headers?: HeaderDescriptions;
 }
 
 interface OpenApiDocument {
@@ -152,18 +97,15 @@ export function openApiDocument(app: FastifyInstance, routes: readonly Route[]):
   for (const { description } of routes) {
     const { method, url, schema } = description;
     const { responses = {} } = document.paths[templateOf(url)]?.[method.toLowerCase()] ?? {};
-    for (const [status, reply] of Object.entries(responses))
-      reply.headers = headersOf(status, schema.response[Number(status)]);
+    for (const [status, reply] of Object.entries(responses)) {
+      const good = schema.response[Number(status)];
+      reply.headers = good ? replyHeaders(good.headers ?? []) : problemHeaders(status);
+    }
   }
   const { components } = document;
   components.schemas = eachOnce(components.schemas, routes);
   return document;
 }
-
-const headersOf = (status: string, reply: ReplySchema | undefined) => ({
-  ...pick(...COMMON_HEADERS, ...(reply?.headers ?? [])),
-  ...(reply === undefined && PROBLEM_HEADERS[status]),
-});
 
 /** What the type provider puts after the name of a schema, as a request may have it. */
 const INPUT = /(?<="#\/components\/schemas\/\w+)Input(?=")/g;

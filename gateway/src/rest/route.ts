@@ -11,14 +11,15 @@ import type { z } from 'zod';
 import type { Caller } from '../admission/caller.ts';
 import type { AnyVariables, Execute, Operation } from './operation.ts';
 import { type Problem, type ProblemCode, problem } from './problem.ts';
+import type { ReplyHeader } from './reply-headers.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** A reply that is not a problem. */
 export interface ReplySchema {
   readonly description: string;
-  /** Names from the table of reply headers in openapi.ts. */
-  readonly headers?: readonly string[];
+  /** Beside those of every reply. */
+  readonly headers?: readonly ReplyHeader[];
   readonly content?: { readonly 'application/json': { readonly schema: z.ZodType } };
 }
 
@@ -177,7 +178,7 @@ export function route<const Schema extends RouteSchema, Data, Variables extends 
 export const json = <Schema extends z.ZodType>(
   description: string,
   schema: Schema,
-  headers: readonly string[] = [],
+  headers: readonly ReplyHeader[] = [],
 ) => ({ description, headers, content: { 'application/json': { schema } } });
 
 export const notFound = (what: 'PRODUCT_NOT_FOUND' | 'ORDER_NOT_FOUND', id: string): Problem =>
