@@ -98,32 +98,14 @@ const output = pino.destination({
   sync: false,
   minLength: WRITTEN_AT_BYTES,
   maxLength: MAX_WAITING_BYTES,
+  periodicFlush: WRITTEN_AFTER_MS,
 });
-
-let isFlushPlanned = false;
-
-function planFlush(): void {
-  if (isFlushPlanned) return;
-  isFlushPlanned = true;
-  setTimeout(() => {
-    isFlushPlanned = false;
-    output.flush();
-  }, WRITTEN_AFTER_MS).unref();
-}
-
-const lines = {
-  write: (line: string): void => {
-    output.write(line);
-    planFlush();
-  },
-  // After a line of level fatal, which may be the last.
-  flushSync: (): void => output.flushSync(),
-};
 
 /** Resolves when all lines are out, or nobody has read them for a second: then the process may end. */
 export function lastLineWritten(): Promise<void> {
   return new Promise((resolve) => {
-    output.flush(() => resolve());
+    // The first ends with the write that is under way, the second takes what has come meanwhile.
+    output.flush(() => output.flush(() => resolve()));
     setTimeout(resolve, LAST_LINES_MS);
   });
 }
@@ -137,5 +119,5 @@ export function createLogger(service: string, level = 'info'): Logger {
     serializers: { err: (error: unknown) => loggedError(error), msg: (text: unknown) => cutText(text) },
     formatters: { level: (label) => ({ level: label }), log: fitMembers },
   };
-  return pino(options, lines);
+  return pino(options, output);
 }
