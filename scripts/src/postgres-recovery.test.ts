@@ -16,7 +16,7 @@ import { shutDown } from './postgres-shutdown.ts';
 import { launchPostmaster, type Postmaster, readPidFile } from './postmaster.ts';
 import { childrenOf, commandOf, isRunning } from './processes.js';
 
-const ROWS = 300_000;
+const ROWS = 600_000;
 const SILENCE_MS = 500;
 const REPORT_MS = 400;
 
