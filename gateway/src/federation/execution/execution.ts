@@ -1,7 +1,15 @@
 // Executes a planned operation: everything that follows from the operation and its plan is computed once, and what is
 // left for a request is to call the subgraphs, to merge their replies and to check and shape the result.
 import { isPlanNode, type QueryPlan } from '@apollo/query-planner';
-import type { DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode } from 'graphql';
+import {
+  BREAK,
+  type DocumentNode,
+  type GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  visit,
+} from 'graphql';
 import { compileShapes } from './conditions.ts';
 import { namesIn } from './faults.ts';
 import type { Execution } from './fetch.ts';
@@ -16,6 +24,18 @@ export interface Executed {
   data: Record<string, unknown> | null;
   errors?: GraphQLError[];
 }
+
+/** Whether variables decide what is asked for. */
+const hasConditions = (document: DocumentNode): boolean => {
+  let found = false;
+  visit(document, {
+    Directive: ({ arguments: given = [] }) => {
+      found = given.some(({ value }) => value.kind === Kind.VARIABLE);
+      return found ? BREAK : undefined;
+    },
+  });
+  return found;
+};
 
 export type Execute = (run: Run) => Promise<Executed>;
 
@@ -39,7 +59,8 @@ export function compileExecution({
 }: Compilable): Execute {
   const node = isPlanNode(plan?.node) ? plan.node : undefined;
   const step = node && compilePlan(node, supergraphSchema);
-  const fetched = namesIn(node ? operationsOf(node) : []);
+  // The planner leaves out what conditions exclude, so with conditions by variables a member that is absent says nothing.
+  const fetched = namesIn(node && !hasConditions(document) ? operationsOf(node) : []);
   const shapeFor = compileShapes({ schema, supergraphSchema, document, operation });
   return async (run) => {
     const execution: Execution = {

@@ -7,6 +7,8 @@ export interface Mangled {
   readonly reply: SubgraphReply;
   /** Of the member, in the subgraph's reply. */
   readonly path: readonly (string | number)[];
+  /** Whether the member is missing, and not of another type. */
+  readonly isMissing: boolean;
   /** What was done, for messages. */
   readonly change: string;
 }
@@ -24,14 +26,17 @@ export function mangle(reply: SubgraphReply, random: Random): Mangled | undefine
       ? memberOf(parent, String(step))
       : null;
   const change = random.pick(CHANGES.filter(({ type }) => type !== typeOf(before)));
+  let isMissing = false;
   if (Array.isArray(parent)) parent[Number(step)] = change.value;
   else if (isJsonObject(parent)) {
-    if (random.percent(25)) delete parent[String(step)];
+    isMissing = random.percent(25);
+    if (isMissing) delete parent[String(step)];
     else setMember(parent, String(step), structuredClone(change.value));
   }
   return {
     reply: changed,
     path,
+    isMissing,
     change: `${JSON.stringify(path)}: ${JSON.stringify(before)} -> ${change.type}`,
   };
 }
