@@ -52,6 +52,7 @@ export function compileBounds(limits: GraphLimits, measured: Measured): CheckBou
   return (variables) => {
     if (excess) throw tooMuch(excess);
     const total = cost(variables);
-    if (total > MAX_COST) throw tooMuch({ limit: 'cost', allowed: MAX_COST, actual: total });
+    // What is no number is too much as well.
+    if (!(total <= MAX_COST)) throw tooMuch({ limit: 'cost', allowed: MAX_COST, actual: total });
   };
 }

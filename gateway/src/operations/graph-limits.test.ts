@@ -149,6 +149,21 @@ describe('an operation that asks for too much', () => {
     expect(asked).toBe(2);
   });
 
+  it.each(['__proto__', 'constructor', 'toString'])(
+    'is judged by a variable named $%s like any other',
+    async (name) => {
+      const query = (first: string) =>
+        `query ($${name}: Int${first}) { orders { edges { node { user { orders(first: $${name}) { edges { cursor } } } } } } }`;
+      const variables = Object.fromEntries([[name, 1_000]]);
+      const given = await ask(query('!'), variables);
+      expect(given.body.errors[0]).toMatchObject({ extensions: { limit: 8000, actual: 40_081 } });
+      expect((await ask(query('!'), Object.fromEntries([[name, 100]]))).status).toBe(200);
+      const byDefault = await ask(query(' = 1000'));
+      expect(byDefault.status).toBe(400);
+      expect(asked).toBe(1);
+    },
+  );
+
   it('is a fragment bomb, and answered at once', async () => {
     const fragments = times(20, (index) => {
       const inside = index < 19 ? times(10, () => `...F${index + 1}`) : 'id';

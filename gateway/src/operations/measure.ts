@@ -61,7 +61,7 @@ interface Scope {
   readonly weights: FieldWeights;
   readonly introspection: IntrospectionSizes;
   /** Of the operation's variables that have a number for a default. */
-  readonly defaults: Readonly<Record<string, number>>;
+  readonly defaults: ReadonlyMap<string, number>;
   readonly definitions: Readonly<Record<string, FragmentDefinitionNode>>;
   /** By name; shared by all who spread it. */
   readonly fragments: Map<string, Selection>;
@@ -196,14 +196,14 @@ function pageSize(
   if (given?.value.kind === Kind.INT) return atLeastOne(Number(given.value.value));
   if (given?.value.kind !== Kind.VARIABLE) return otherwise;
   const variable = given.value.name.value;
-  return { variable, otherwise, absent: atLeastOne(defaults[variable] ?? otherwise) };
+  return { variable, otherwise, absent: atLeastOne(defaults.get(variable) ?? otherwise) };
 }
 
 /** A size that the subgraph will refuse must not make anything cheaper. */
 const atLeastOne = (size: number): number => Math.max(1, size);
 
-function variableDefaults({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, number> {
-  return Object.fromEntries(
+function variableDefaults({ variableDefinitions = [] }: OperationDefinitionNode): Map<string, number> {
+  return new Map(
     variableDefinitions.flatMap(({ variable, defaultValue }) =>
       defaultValue?.kind === Kind.INT ? [[variable.name.value, Number(defaultValue.value)]] : [],
     ),
@@ -228,7 +228,8 @@ function costOf(
 
 function lengthOf(size: Size, variables: Readonly<Record<string, unknown>>): number {
   if (typeof size === 'number') return size;
-  const value = variables[size.variable];
+  // Names such as `constructor` are found in every object.
+  const value = Object.hasOwn(variables, size.variable) ? variables[size.variable] : undefined;
   if (value === undefined) return size.absent;
   return typeof value === 'number' ? atLeastOne(value) : size.otherwise;
 }

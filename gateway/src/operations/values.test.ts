@@ -171,6 +171,18 @@ describe("a variable's value", () => {
     expect(asked).toHaveLength(7);
   });
 
+  it.each([true, false])('of a variable named $__proto__ decides what is executed: %s', async (yes) => {
+    const text = 'query ($__proto__: Boolean!) { order me @include(if: $__proto__) { id } }';
+    const { status, data } = await ask(text, Object.fromEntries([['__proto__', yes]]));
+    expect({ status, data }).toEqual({ status: 200, data: { order: null, ...(yes && { me: { id: '1' } }) } });
+  });
+
+  it('is refused under the name $__proto__ when graphql-js would have to coerce it, and lose it', async () => {
+    const text = 'mutation ($__proto__: Money!) { sell(price: $__proto__) }';
+    const fault = await refusalOf(text, Object.fromEntries([['__proto__', '1.50']]));
+    expect(fault).toBe('Variable "$__proto__" is expected to have another name.');
+  });
+
   it('is that of a variable whose name the gateway needs for itself', async () => {
     expect(
       await refusalOf('query ($representations: Int! = 1) { me { orders(first: $representations) } }'),

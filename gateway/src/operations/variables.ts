@@ -18,6 +18,8 @@ const MAX_ERRORS = 5;
 
 /** Apollo's planner gives this name to a variable of its own in what it sends to subgraphs. */
 const RESERVED = 'representations';
+/** graphql-js loses a value of this name: in a plain object it is no member. */
+const LOST = '__proto__';
 
 export interface VariableOptions {
   /** Whether errors may suggest names of the schema. */
@@ -40,12 +42,14 @@ export function compileCoercion(
 ): CoerceVariables {
   const definitions = of.operation.variableDefinitions ?? [];
   if (definitions.length === 0) return () => NONE;
-  if (definitions.some(isReserved)) return () => refuseReserved(locate());
+  if (definitions.some(isNamed(RESERVED))) return () => refuseName(RESERVED, locate());
+  const isLost = definitions.some(isNamed(LOST));
   const plain = definitions.map((definition) => plainVariable(of, definition));
   const needed = variablesThatNeedValues(of);
   return (given) => {
     const taken = takePlain(plain, given);
     if (taken) return taken;
+    if (isLost) return refuseName(LOST, locate());
     const options = { maxErrors: MAX_ERRORS, hideSuggestions: !suggestions };
     const { coerced } = getVariableValues(of.schema, definitions, given, options);
     if (coerced === undefined) throw invalid(locate(), given, options);
@@ -56,12 +60,15 @@ export function compileCoercion(
   };
 }
 
-const isReserved = ({ variable }: VariableDefinitionNode): boolean => variable.name.value === RESERVED;
+const isNamed =
+  (name: string) =>
+  ({ variable }: VariableDefinitionNode): boolean =>
+    variable.name.value === name;
 
-function refuseReserved({ operation }: OperationOf): never {
-  const message = `Variable "$${RESERVED}" is expected to have another name.`;
-  const reserved = (operation.variableDefinitions ?? []).filter(isReserved);
-  throw new InvalidOperation(reserved.map((node) => variableFault(message, node)));
+function refuseName(name: string, { operation }: OperationOf): never {
+  const message = `Variable "$${name}" is expected to have another name.`;
+  const refused = (operation.variableDefinitions ?? []).filter(isNamed(name));
+  throw new InvalidOperation(refused.map((node) => variableFault(message, node)));
 }
 
 /** A variable whose value may be of a kind that needs no coercion. */
@@ -98,7 +105,8 @@ function plainVariable({ schema }: OperationOf, definition: VariableDefinitionNo
 
 /** The values, when each of them is plain: most requests. Undefined when graphql-js has to look. */
 function takePlain(plain: readonly PlainVariable[], given: Variables): Variables | undefined {
-  const taken: Record<string, unknown> = {};
+  // Without a prototype, so that `__proto__` is a name like any other.
+  const taken: Record<string, unknown> = Object.create(null);
   for (const { name, isPlain, isOptional } of plain) {
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
     if (value === undefined && isOptional) continue;
