@@ -21,13 +21,17 @@ export interface Asked {
   readonly deadlineAt: number;
 }
 
+/** A plan that callers wait for together. */
 export interface Waiting extends Asked {
+  /** The latest of its callers. */
+  deadlineAt: number;
+  readonly plan: Promise<PlannedQuery>;
   resolve(plan: PlannedQuery): void;
   reject(error: Error): void;
 }
 
 export interface PlanningQueue {
-  /** Waits for the plan, together with all who have asked for the same. @throws {AppError} SERVICE_UNAVAILABLE */
+  /** Waits for the plan until its own deadline, together with all who have asked for the same. @throws {AppError} SERVICE_UNAVAILABLE */
   add(asked: Asked): Promise<PlannedQuery>;
   /** Takes the smallest. What is of no use any more at `now` is sent away. */
   take(now: number): Waiting | undefined;
@@ -52,29 +56,33 @@ export function createPlanningQueue(maxWaiting = MAX_WAITING): PlanningQueue {
   const waiting = new Set<Waiting>();
   /** By key, what is not settled yet: what waits, and what was taken. */
   const unsettled = new Map<string, Waiting>();
-  const plans = new Map<string, Promise<PlannedQuery>>();
 
   function leave(entry: Waiting, error: Error): void {
     waiting.delete(entry);
     entry.reject(error);
   }
 
-  function wait(asked: Asked): Promise<PlannedQuery> {
-    const { key } = asked;
-    let timer: NodeJS.Timeout | undefined;
-    const plan = new Promise<PlannedQuery>((resolve, reject) => {
-      const entry = { ...asked, resolve, reject };
-      waiting.add(entry);
-      unsettled.set(key, entry);
-      // The planner may be busy for longer than this caller waits: with a slow plan, or with a new supergraph.
-      timer = setTimeout(() => leave(entry, cannotPlan()), Math.max(0, asked.deadlineAt - Date.now()));
-    }).finally(() => {
-      clearTimeout(timer);
-      unsettled.delete(key);
-      plans.delete(key);
+  function open(asked: Asked): Waiting {
+    const { promise: plan, resolve, reject } = Promise.withResolvers<PlannedQuery>();
+    const entry: Waiting = { ...asked, plan, resolve, reject };
+    const settled = () => unsettled.delete(asked.key);
+    plan.then(settled, settled);
+    waiting.add(entry);
+    unsettled.set(asked.key, entry);
+    return entry;
+  }
+
+  /** The planner may be busy for longer than a caller waits: with a slow plan, or with a new supergraph. */
+  function planBefore(deadlineAt: number, entry: Waiting): Promise<PlannedQuery> {
+    entry.deadlineAt = Math.max(entry.deadlineAt, deadlineAt);
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        reject(cannotPlan());
+        if (entry.deadlineAt === deadlineAt) leave(entry, cannotPlan());
+      };
+      const timer = setTimeout(giveUp, Math.max(0, deadlineAt - Date.now()));
+      entry.plan.then(resolve, reject).finally(() => clearTimeout(timer));
     });
-    plans.set(key, plan);
-    return plan;
   }
 
   const extreme = (isMore: (one: Waiting, other: Waiting) => boolean): Waiting | undefined => {
@@ -85,9 +93,8 @@ export function createPlanningQueue(maxWaiting = MAX_WAITING): PlanningQueue {
 
   return {
     add: (asked) => {
-      const known = plans.get(asked.key);
-      if (known) return known;
-      const plan = wait(asked);
+      const entry = unsettled.get(asked.key) ?? open(asked);
+      const plan = planBefore(asked.deadlineAt, entry);
       if (waiting.size > maxWaiting) {
         const largest = extreme((one, other) => one.size >= other.size);
         if (largest) leave(largest, cannotPlan());
