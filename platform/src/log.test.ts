@@ -49,7 +49,7 @@ it('keeps what can be read: short texts as they are, and of an error where it wa
 
 it.each([
   ['ends by itself', ''],
-  ['exits once the last line is written', 'await lastLineWritten(); process.exit();'],
+  ['exits once the last line is written', 'await endProcess(0);'],
   ['exits at once', 'process.exit();'],
   [
     'exits after a fault',
@@ -57,7 +57,7 @@ it.each([
   ],
 ])('loses no line of a process that %s', async (_, end) => {
   const lines = await linesOf(`
-    const { lastLineWritten } = await import(${LOG});
+    const { endProcess } = await import(${LOG});
     for (let n = 0; n < 5_000; n += 1) {
       log.info({ n, path: '/products/' + n }, 'request');
       if (n % 1_000 === 0) await new Promise((resolve) => setImmediate(resolve));

@@ -101,13 +101,20 @@ const output = pino.destination({
   periodicFlush: WRITTEN_AFTER_MS,
 });
 
-/** Resolves when all lines are out, or nobody has read them for a second: then the process may end. */
-export function lastLineWritten(): Promise<void> {
+/** Waits until all lines are out, for a second at most, and says whether they are. */
+function writeLastLines(): Promise<boolean> {
   return new Promise((resolve) => {
     // The first ends with the write that is under way, the second takes what has come meanwhile.
-    output.flush(() => output.flush(() => resolve()));
-    setTimeout(resolve, LAST_LINES_MS);
+    output.flush(() => output.flush(() => resolve(true)));
+    setTimeout(resolve, LAST_LINES_MS, false);
   });
+}
+
+/** Ends the process when its last lines are out. */
+export async function endProcess(status: number): Promise<void> {
+  if (await writeLastLines()) process.exit(status);
+  // Nothing reads the standard output, and `process.exit` would wait for the write that is under way.
+  process.kill(process.pid, 'SIGKILL');
 }
 
 /** A logger whose lines carry the service's name. Values under keys that name secrets are left out at two depths. */

@@ -4,19 +4,22 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect, it } from '@jest/globals';
 
-/** A service that tells that it is starting, and waits for something that never comes. */
-const PROGRAM = `
+/** A service that tells that it is starting, and waits for something that never comes. @param lines how often it tells */
+const program = (lines = 1, level = 'info') => `
   import { runService } from ${JSON.stringify(new URL('./service.ts', import.meta.url).href)};
   setInterval(() => undefined, 60_000);
   await runService({
     name: 'waiting',
     timeoutMs: 1_000,
-    readSettings: () => ({ PORT: 0, OPS_PORT: 0, HOST: '127.0.0.1', LOG_LEVEL: 'info', DRAIN_DELAY_MS: 60_000, REVISION: '' }),
-    start: (_, log) => new Promise(() => log.info('starting')),
+    readSettings: () => ({ PORT: 0, OPS_PORT: 0, HOST: '127.0.0.1', LOG_LEVEL: '${level}', DRAIN_DELAY_MS: 60_000, REVISION: '' }),
+    start: (_, log) => new Promise(() => {
+      for (let line = 0; line < ${lines}; line += 1) log.info('starting');
+      process.send?.('starting');
+    }),
   });`;
 
 it('ends at once when it is told to while it starts, by its own hand', async () => {
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', PROGRAM], {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program()], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(child, 'close');
@@ -29,3 +32,19 @@ it('ends at once when it is told to while it starts, by its own hand', async () 
   expect(await ended).toEqual([0, null]);
   expect(lines).toEqual(['starting', 'draining', 'ended']);
 }, 20_000);
+
+it.each([
+  ['nothing reads its lines', program(5_000), 'SIGKILL'],
+  ['it has no lines to write', program(1, 'silent'), null],
+])(
+  'ends when %s',
+  async (_, source, signal) => {
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
+    await once(child, 'message');
+    child.kill('SIGTERM');
+    expect((await once(child, 'exit'))[1]).toBe(signal);
+  },
+  20_000,
+);

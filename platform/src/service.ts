@@ -3,7 +3,7 @@ import { format } from 'node:util';
 import { ConfigError } from './config.ts';
 import { createHttpServer, type HttpServerOptions } from './http.ts';
 import { countRefusedConnection, observeRequest } from './http-metrics.ts';
-import { createLogger, type Logger, lastLineWritten } from './log.ts';
+import { createLogger, endProcess, type Logger } from './log.ts';
 import { announceBuild } from './metrics.ts';
 import { createOpsServer, type ReadinessCheck } from './ops.ts';
 import { startTracing, type TracingSettings, tracedHandler } from './tracing.ts';
@@ -101,9 +101,7 @@ export async function runService<Settings extends LifecycleSettings>(
   const fail = (error: unknown): void => {
     if (error instanceof ConfigError) log.fatal(error.message);
     else log.fatal({ err: error }, 'the service ends because of a fault');
-    process.exitCode = 1;
-    // Gives the log line time to be written, then ends whatever is still open.
-    setTimeout(() => process.exit(1), 100).unref();
+    void endProcess(1);
   };
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
@@ -112,11 +110,10 @@ export async function runService<Settings extends LifecycleSettings>(
   let close = async (): Promise<void> => undefined;
   onEnd((reason) => {
     log.info({ reason }, 'draining');
-    setTimeout(() => process.exit(1), END_WITHIN_MS).unref();
+    setTimeout(() => void endProcess(1), END_WITHIN_MS).unref();
     close().then(async () => {
       log.info('ended');
-      if (log.isLevelEnabled('info')) await lastLineWritten();
-      process.exit(0);
+      await endProcess(0);
     }, fail);
   });
   try {
