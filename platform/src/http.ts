@@ -199,9 +199,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     clientErrorHandler: unreadRequests.refuse,
     genReqId: ({ headers }) => requestIdOf(headers[REQUEST_ID_HEADER]),
     exposeHeadRoutes: false,
+    // The header bound is the only one, so that a long id is not found by its route, as a short one is.
+    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     return503OnClosing: false,
     logController: new LogController({ disableRequestLogging: true }),
-    // A path that cannot be decoded, or a parameter that is too long, is no route's. Fastify would run no hook for it.
+    // A path that cannot be decoded is no route's. Fastify would run no hook for it.
     frameworkErrors: (_, { raw }, reply) => {
       Object.assign(raw, { originalUrl: raw.url, url: NOWHERE });
       app.routing(raw, reply.raw);

@@ -174,6 +174,8 @@ describe('plain HTTP', () => {
     ['PROPFIND', '/products', {}, 405, 'METHOD_NOT_ALLOWED'],
     ['GET', '/nowhere', {}, 404, 'NOT_FOUND'],
     ['GET', '/products/', {}, 404, 'PRODUCT_NOT_FOUND'],
+    ['GET', `/products/${'1'.repeat(7_000)}`, {}, 404, 'PRODUCT_NOT_FOUND'],
+    ['POST', `/products/${'1'.repeat(7_000)}`, {}, 405, 'METHOD_NOT_ALLOWED'],
     ['POST', '/login', { body: '{"username":' }, 400, 'MALFORMED_JSON'],
     ['POST', '/login', { body: '' }, 400, 'MALFORMED_JSON'],
     [
