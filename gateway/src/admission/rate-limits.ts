@@ -37,11 +37,12 @@ const NO_LIMITS: RateLimits = {
 };
 
 /**
- * Whether a request has executed nothing: what cannot be executed, a page, a path where nothing is. A fault of the gateway
- * is not the caller's, and a preflight costs no more than a refusal does.
+ * Whether a request has executed nothing: what cannot be executed, a page, a path where nothing is, and what fails before it
+ * is counted, which would otherwise be free. That a service is away is not the caller's doing, and a preflight costs no more
+ * than a refusal does.
  */
 const isInvalid = ({ request: { method }, counts }: Caller, { status }: Reply): boolean =>
-  counts.length === 0 && status < 500 && method !== 'OPTIONS';
+  counts.length === 0 && status !== 503 && method !== 'OPTIONS';
 
 export function createRateLimits({ table, redis }: RateLimitsOptions): RateLimits {
   return table === 'off' ? NO_LIMITS : limitsIn(table, redis);
