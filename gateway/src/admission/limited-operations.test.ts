@@ -85,6 +85,14 @@ describe('RATE_LIMITS', () => {
   });
 });
 
+describe('a refused field of an inherited name', () => {
+  it('is null like any other', async () => {
+    await start('address=1/1m');
+    const { data } = await ask('{ a: me __proto__: me constructor: me }');
+    expect(JSON.stringify(data)).toBe('{"a":"me","__proto__":null,"constructor":null}');
+  });
+});
+
 describe('a refused field', () => {
   it('is null beside the others, which are asked for as if it were not there', async () => {
     await start('address=2/1m');

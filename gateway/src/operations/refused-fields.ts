@@ -2,6 +2,7 @@
 import { AppError } from '@holdfast/platform/errors';
 import { GraphQLError, isNonNullType } from 'graphql';
 import type { Executed } from '../federation/execution/execution.ts';
+import { memberOf } from '../federation/execution/members.ts';
 import type { Operation } from './operation.ts';
 import type { RootCall, RootFields } from './root-calls.ts';
 
@@ -37,7 +38,7 @@ export async function runWithout(
   const { data } = result;
   // The members stand in the order in which they were asked for.
   const whole =
-    data && Object.fromEntries(fields.map(({ responseName: name }) => [name, data[name] ?? null]));
+    data && Object.fromEntries(fields.map(({ responseName: name }) => [name, memberOf(data, name) ?? null]));
   return { data: whole, errors: [...(result.errors ?? []), ...errors] };
 }
 
