@@ -23,7 +23,7 @@ export function faultReply(error: unknown, request: HttpRequest, log: Logger): R
   return isGraphQL ? graphqlFault(problem, request) : problemReply(problem, request);
 }
 
-/** A request that GraphQL refuses before Apollo Server has seen it. */
+/** A request to /graphql that is refused before its operation is looked up. */
 function refusal(error: GraphQLError, { trail }: HttpRequest): Reply {
   const shown = toPublicError(error.toJSON());
   const code = shown.extensions?.['code'];

@@ -11,7 +11,7 @@ import type { CallSubgraph, Executed } from './federation/execution/execution.ts
 import { createGraphQLRoute } from './graphql-over-http.ts';
 import { allowOrigins } from './http/cors.ts';
 import { type Operation, requireQuery, SupergraphChanged } from './operations/operation.ts';
-import { runWithout } from './operations/refused-fields.ts';
+import { type Refusals, runWithout } from './operations/refused-fields.ts';
 import { type AskedOperation, type OperationResult, resultOf, resultOfFault } from './operations/result.ts';
 import type { Variables } from './operations/root-fields.ts';
 import { indexPage } from './pages/index-page.ts';
@@ -31,11 +31,14 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     const { requestId, trail } = caller.request;
     let operation: Operation | undefined;
     let result: OperationResult;
-    try {
+    const find = (): Operation => {
       operation = operations.find(asked.text, asked.name); // 4. operation
       if (asked.isSafe) requireQuery(operation);
       trail.operation = operation.name ?? operation.type;
-      result = resultOf(await steps(operation, asked, caller), requestId, log);
+      return operation;
+    };
+    try {
+      result = resultOf(await steps(find, asked, caller), requestId, log);
     } catch (fault) {
       result = resultOfFault(fault, requestId, log);
     }
@@ -44,32 +47,35 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     return result;
   };
 
-  async function steps(operation: Operation, asked: AskedOperation, caller: Caller): Promise<Executed> {
-    const variables = operation.coerce(asked.variables); // 5. coerce variables, once
-    operation.checkBounds(variables); // 6. bounds
-    const root = operation.rootFields(variables);
-    const refusals = await limits.count(root.calls, variables, caller); // 7. rate limits
-    if (refusals.size === 0) return execute(asked, variables, caller);
-    return runWithout(refusals, operation, root, (text) =>
-      execute({ ...asked, text, name: undefined }, variables, caller),
-    );
-  }
-
-  /** 8. execute and 9. shape. A supergraph that comes while the operation is planned makes another plan. */
-  async function execute(
-    { text, name, variables }: AskedOperation,
-    coerced: Variables,
-    { request }: Caller,
-  ): Promise<Executed> {
+  /** A supergraph that comes while an operation is planned begins these steps again, and the calls are not counted twice. */
+  async function steps(find: () => Operation, asked: AskedOperation, caller: Caller): Promise<Executed> {
+    let refusals: Refusals | undefined;
     for (;;) {
+      const operation = find();
+      const variables = operation.coerce(asked.variables); // 5. coerce variables, once
+      operation.checkBounds(variables); // 6. bounds
+      const root = operation.rootFields(variables);
+      refusals ??= await limits.count(root.calls, variables, caller); // 7. rate limits
+      const run = (chosen: Operation) => execute(chosen, asked.variables, variables, caller);
       try {
-        const run = await operations.find(text, name).plan(request.deadlineAt);
-        const call: CallSubgraph = (asked) => subgraphs.call(asked, request);
-        return await tracedCall('gateway.execute', {}, () => run({ variables, coerced, call }));
+        if (refusals.size === 0) return await run(operation);
+        return await runWithout(refusals, operation, root, (text) => run(operations.find(text)));
       } catch (error) {
         if (!(error instanceof SupergraphChanged)) throw error;
       }
     }
+  }
+
+  /** 8. execute and 9. shape. */
+  async function execute(
+    operation: Operation,
+    variables: Variables,
+    coerced: Variables,
+    { request }: Caller,
+  ): Promise<Executed> {
+    const run = await operation.plan(request.deadlineAt);
+    const call: CallSubgraph = (asked) => subgraphs.call(asked, request);
+    return tracedCall('gateway.execute', {}, () => run({ variables, coerced, call }));
   }
 
   const graphql = createGraphQLRoute(answer, parts.listed);

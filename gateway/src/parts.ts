@@ -44,8 +44,8 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
     subgraphs: subgraphs.names,
     onLoad: (sdl, apiSchema) => {
       persisted.check(apiSchema);
-      planner.use(sdl);
       operations.use(sdl, apiSchema);
+      planner.use(sdl);
     },
     log,
   });

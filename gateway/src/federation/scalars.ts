@@ -4,7 +4,7 @@ import { SCALARS } from '@holdfast/platform/scalars';
 import { type GraphQLSchema, isScalarType, isSpecifiedScalarType } from 'graphql';
 
 /**
- * Lets `schema` check literals and variables of its custom scalars, in place: Apollo Server validates with this very
+ * Lets `schema` check literals and variables of its custom scalars, in place: operations are validated with this very
  * object. Returns the names of scalars that are not known here, whose values stay unchecked.
  */
 export function checkScalars(schema: GraphQLSchema): string[] {

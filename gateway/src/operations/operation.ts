@@ -6,9 +6,10 @@ import { compileExecution, type Execute, plannable } from '../federation/executi
 import type { Planner } from '../federation/planner.ts';
 import type { PlannedQuery } from '../federation/planning-queue.ts';
 import { type CheckBounds, compileBounds, type GraphLimits } from './bounds.ts';
-import { chooseOperation, readDocument } from './document.ts';
+import { chooseOperation, type ValidDocument } from './document.ts';
 import type { Graph } from './graph.ts';
 import { measure } from './measure.ts';
+import { bytesOfOperation, type Grown } from './memory.ts';
 import type { OperationOf } from './null-variables.ts';
 import { compileRootFields, type FindRootFields } from './root-calls.ts';
 import { type RootField, textOf } from './root-fields.ts';
@@ -30,7 +31,7 @@ export interface Operation {
    * @throws {SupergraphChanged}
    */
   plan(deadlineAt: number): Execute | Promise<Execute>;
-  /** How many bytes the operation takes, as an estimate by the sizes of its text and its plan. */
+  /** How many bytes the operation takes beside its document, as an estimate. */
   readonly bytes: number;
 }
 
@@ -48,13 +49,8 @@ export interface Compiling {
   readonly planner: Planner;
   readonly settings: OperationSettings;
   /** Told when the operation has become larger. */
-  readonly onGrown: (operation: Operation) => void;
+  readonly onGrown: () => void;
 }
-
-/** Measured with this project's own operations: what a parsed document takes, … */
-const bytesOfDocument = (text: string): number => 4_000 + 30 * text.length;
-/** … and what a plan and its compiled execution take. `planSize` is in characters of JSON. */
-const bytesOfPlan = (planSize: number): number => 5_500 + 10 * planSize;
 
 const countLookUp = labelledCounter({
   name: 'graphql_query_plan_cache_total',
@@ -64,22 +60,25 @@ const countLookUp = labelledCounter({
 });
 
 /**
- * @throws {InvalidOperation} when the text is not valid
- * @throws {AppError} QUERY_TOO_COMPLEX when the document is too large to be validated
+ * @param name which operation of the document, when it has several
+ * @throws {GraphQLError} unless the document has exactly one such operation
  */
-export function compileOperation(text: string, name: string | undefined, compiling: Compiling): Operation {
+export function compileOperation(
+  text: string,
+  valid: ValidDocument,
+  name: string | undefined,
+  compiling: Compiling,
+): Operation {
   const { graph, settings } = compiling;
   const { schema } = graph;
-  const { document, selections } = readDocument(text, schema, settings);
+  const { document } = valid;
   const { node, type } = chooseOperation(document, name);
   const of: OperationOf = { schema, document, operation: node };
   const locate = (): OperationOf => {
     const located = parse(text);
     return { schema, document: located, operation: chooseOperation(located, name).node };
   };
-  const execution = createExecution(of, { name, text, selections }, compiling, () => {
-    compiling.onGrown(operation);
-  });
+  const execution = createExecution(of, { name, selections: valid.selections }, compiling);
   const operation: Operation = {
     type,
     name: node.name?.value,
@@ -89,7 +88,7 @@ export function compileOperation(text: string, name: string | undefined, compili
     textOf: (fields) => textOf(document, node, fields),
     plan: execution.plan,
     get bytes() {
-      return bytesOfDocument(text) + bytesOfPlan(execution.planSize());
+      return bytesOfOperation(valid, execution.grown());
     },
   };
   return operation;
@@ -105,26 +104,30 @@ export function requireQuery({ type }: Operation): void {
 
 interface Source {
   readonly name: string | undefined;
-  readonly text: string;
   readonly selections: number;
 }
 
 function createExecution(
   of: OperationOf,
-  { name, text, selections }: Source,
-  { graph, planner }: Compiling,
-  onPlanned: () => void,
+  { name, selections }: Source,
+  { graph, planner, onGrown }: Compiling,
 ) {
   let execute: Execute | undefined;
-  let planSize = 0;
+  let planSize: number | undefined;
+  let shapes = 0;
+  const onShape = (): void => {
+    shapes += 1;
+    // Shapes of the compilation itself are told of together with it.
+    if (execute) onGrown();
+  };
 
   function compile(planned: PlannedQuery | undefined): Execute {
     if (execute) return execute;
     if (planned && planned.supergraphSdl !== graph.sdl) throw new SupergraphChanged();
     planSize = planned?.size ?? 0;
     const { supergraphSchema } = graph;
-    execute = compileExecution({ ...of, supergraphSchema, plan: planned?.plan });
-    onPlanned();
+    execute = compileExecution({ ...of, supergraphSchema, plan: planned?.plan, onShape });
+    onGrown();
     return execute;
   }
 
@@ -136,12 +139,9 @@ function createExecution(
     const rest: DocumentNode | undefined = plannable(of.document, of.operation);
     if (rest === undefined) return compile(undefined);
     countLookUp('miss');
-    const asked = { text: textOfDocument(rest), name, selections, deadlineAt };
+    const asked = { text: print(rest), name, selections, deadlineAt };
     return planner.plan(asked).then(compile);
   }
 
-  const textOfDocument = (document: DocumentNode): string =>
-    document === of.document ? text : print(document);
-
-  return { plan, planSize: () => planSize };
+  return { plan, grown: (): Grown => ({ planSize, shapes }) };
 }

@@ -3,7 +3,9 @@ import type { Logger } from '@holdfast/platform/log';
 import type { GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Planner } from '../federation/planner.ts';
+import { readDocument, type ValidDocument } from './document.ts';
 import { createGraph, type Graph } from './graph.ts';
+import { bytesOfDocument } from './memory.ts';
 import { compileOperation, type Operation, type OperationSettings } from './operation.ts';
 
 export interface Operations {
@@ -27,19 +29,26 @@ export interface OperationsOptions {
 
 const MAX_BYTES = 100 * 2 ** 20;
 
-/** The operations of one text. Nearly always there is one. */
-type OfText = Map<string | undefined, Operation>;
+/** A text that takes more than this is compiled each time, so that a few large ones do not displace all others. */
+const MAX_ENTRY_SHARE = 1 / 50;
 
-const bytesOf = (operations: OfText): number => {
-  let sum = 1;
+/** A text that is valid, and those of its operations that were asked for. Nearly always there is one. */
+interface Entry {
+  readonly text: string;
+  readonly valid: ValidDocument;
+  readonly operations: Map<string | undefined, Operation>;
+}
+
+function bytesOf({ text, valid, operations }: Entry): number {
+  let sum = bytesOfDocument(text, valid);
   for (const { bytes } of operations.values()) sum += bytes;
   return sum;
-};
+}
 
 interface Store {
   readonly graph: Graph;
   readonly known: ReadonlyMap<string, Operation>;
-  readonly byText: LRUCache<string, OfText>;
+  readonly byText: LRUCache<string, Entry>;
 }
 
 export function createOperations({
@@ -51,34 +60,40 @@ export function createOperations({
 }: OperationsOptions): Operations {
   let store: Store | undefined;
 
-  const compile = (graph: Graph, text: string, name: string | undefined, onGrown: () => void): Operation =>
-    compileOperation(text, name, { graph, planner, settings, onGrown });
-
   function add({ graph, byText }: Store, text: string, name: string | undefined): Operation {
-    const operations: OfText = byText.get(text) ?? new Map();
-    // The cache asks for the size of an entry when the entry is set.
-    const measure = (): void => {
-      if (byText.peek(text) === operations) byText.set(text, operations);
+    const entry = byText.get(text) ?? {
+      text,
+      valid: readDocument(text, graph.schema, settings),
+      operations: new Map(),
     };
-    const operation = compile(graph, text, name, measure);
-    operations.set(name, operation);
-    byText.set(text, operations);
+    // The cache asks for the size of what it does not hold yet, so it is given a new object whenever the size has changed.
+    const keep = (): void => void byText.set(text, { ...entry });
+    const onGrown = (): void => {
+      if (byText.peek(text)?.operations === entry.operations) keep();
+    };
+    const operation = compileOperation(text, entry.valid, name, { graph, planner, settings, onGrown });
+    entry.operations.set(name, operation);
+    keep();
     return operation;
   }
 
   /** An operation that this supergraph cannot run fails when it is asked for, and the others work. */
   function compileKnown(graph: Graph): Map<string, Operation> {
     const operations = new Map<string, Operation>();
+    const compiling = { graph, planner, settings, onGrown: () => undefined };
     for (const text of known)
       try {
-        operations.set(
-          text,
-          compile(graph, text, undefined, () => undefined),
-        );
+        const valid = readDocument(text, graph.schema, settings);
+        operations.set(text, compileOperation(text, valid, undefined, compiling));
       } catch (error) {
         log.error({ err: error, text }, 'an operation of REST cannot be run on this supergraph');
       }
     return operations;
+  }
+
+  function findKnown({ known: operations }: Store, text: string, name: string | undefined) {
+    const operation = operations.get(text);
+    return name === undefined || name === operation?.name ? operation : undefined;
   }
 
   return {
@@ -87,12 +102,18 @@ export function createOperations({
       store = {
         graph,
         known: compileKnown(graph),
-        byText: new LRUCache({ maxSize: maxBytes, sizeCalculation: bytesOf }),
+        byText: new LRUCache({
+          maxSize: maxBytes,
+          maxEntrySize: Math.ceil(maxBytes * MAX_ENTRY_SHARE),
+          sizeCalculation: bytesOf,
+        }),
       };
     },
     find: (text, name) => {
       if (store === undefined) throw new Error('no supergraph was loaded yet');
-      return store.known.get(text) ?? store.byText.get(text)?.get(name) ?? add(store, text, name);
+      return (
+        findKnown(store, text, name) ?? store.byText.get(text)?.operations.get(name) ?? add(store, text, name)
+      );
     },
   };
 }

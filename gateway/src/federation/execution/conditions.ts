@@ -19,6 +19,8 @@ interface Conditional {
   readonly supergraphSchema: GraphQLSchema;
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
+  /** Told of each shape that is kept. */
+  readonly onShape: () => void;
 }
 
 export function compileShapes(
@@ -30,13 +32,17 @@ export function compileShapes(
     compileShape({ ...conditional, conditions: new Map(names.map((name) => [name, isMet(name)])) });
   if (names.length === 0) {
     const only = compile(() => false);
+    conditional.onShape();
     return () => only;
   }
   return (coerced) => {
     const isMet = (name: string) => memberOf(coerced, name) === true;
     const key = names.map((name) => (isMet(name) ? '1' : '0')).join('');
     const shape = shapes.get(key) ?? compile(isMet);
-    if (shapes.size < MAX_SHAPES) shapes.set(key, shape);
+    if (shapes.size < MAX_SHAPES && !shapes.has(key)) {
+      shapes.set(key, shape);
+      conditional.onShape();
+    }
     return shape;
   };
 }

@@ -48,6 +48,8 @@ export interface Compilable {
   readonly operation: OperationDefinitionNode;
   /** As the planner's thread gives it; undefined when only introspection was asked. */
   readonly plan: QueryPlan | undefined;
+  /** Told of each shape of the reply that is kept: conditions can make several. */
+  readonly onShape?: () => void;
 }
 
 export function compileExecution({
@@ -56,12 +58,13 @@ export function compileExecution({
   document,
   operation,
   plan,
+  onShape = () => undefined,
 }: Compilable): Execute {
   const node = isPlanNode(plan?.node) ? plan.node : undefined;
   const step = node && compilePlan(node, supergraphSchema);
   // The planner leaves out what conditions exclude, so with conditions by variables a member that is absent says nothing.
   const fetched = namesIn(node && !hasConditions(document) ? operationsOf(node) : []);
-  const shapeFor = compileShapes({ schema, supergraphSchema, document, operation });
+  const shapeFor = compileShapes({ schema, supergraphSchema, document, operation, onShape });
   return async (run) => {
     const execution: Execution = {
       run,

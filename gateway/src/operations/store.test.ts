@@ -1,0 +1,158 @@
+// The store of operations: what it keeps is bounded in bytes, and the bytes are those of the heap.
+import { readFile } from 'node:fs/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Supergraph } from '@apollo/federation-internals';
+import { createLogger } from '@holdfast/platform/log';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type GraphQLSchema, parse } from 'graphql';
+import { createPlanner, type Planner } from '../federation/planner.ts';
+import { bytesOfDocument } from './memory.ts';
+import type { Operation } from './operation.ts';
+import { createOperations, type Operations } from './operations.ts';
+
+const log = createLogger('test', 'silent');
+const settings = {
+  MAX_DEPTH: 12,
+  MAX_ALIASES: 30,
+  MAX_ROOT_FIELDS: 20,
+  MAX_TOKENS: 2_000,
+  MAX_SELECTIONS: 400,
+  MAX_CONDITIONS: 10,
+  MAX_COST: 8_000,
+  INTROSPECTION: true,
+};
+const MIB = 2 ** 20;
+
+let sdl: string;
+let schema: GraphQLSchema;
+let planner: Planner;
+beforeAll(async () => {
+  sdl = await readFile(new URL('../../supergraph.graphql', import.meta.url), 'utf8');
+  schema = Supergraph.build(sdl).apiSchema().toGraphQLJSSchema();
+  planner = createPlanner({ timeoutMs: 30_000, log });
+  planner.use(sdl);
+});
+afterAll(() => planner.close());
+
+function start(maxBytes: number, known: readonly string[] = []): Operations {
+  const operations = createOperations({ planner, settings, known, log, maxBytes });
+  operations.use(sdl, schema);
+  return operations;
+}
+const plan = (operation: Operation) => operation.plan(Date.now() + 60_000);
+const textOf = (index: number) =>
+  `query Q${index} { product(id: "${index}") { id name } me { id orders(first: 3) { edges { node { product { name } } } } } }`;
+
+/** How many of the operations are still kept, the last ones first. */
+function keptOf(operations: Operations, found: readonly (readonly [string, Operation])[]): number {
+  const lost = found.toReversed().findIndex(([text, operation]) => operations.find(text) !== operation);
+  return lost < 0 ? found.length : lost;
+}
+
+async function fill(operations: Operations, count: number, text = textOf) {
+  const found: [string, Operation][] = [];
+  for (let index = 0; index < count; index += 1) {
+    const operation = operations.find(text(index));
+    await plan(operation);
+    found.push([text(index), operation]);
+  }
+  return found;
+}
+
+describe('the store', () => {
+  it('keeps no more than its bytes, what planning adds included', async () => {
+    const operations = start(4 * MIB);
+    const found = await fill(operations, 200);
+    const kept = keptOf(operations, found);
+    // Without the documents, which the store counts as well.
+    const bytes = found.slice(-kept).reduce((sum, [, operation]) => sum + operation.bytes, 0);
+    expect(kept).toBeGreaterThan(10);
+    expect(kept).toBeLessThan(200);
+    expect(bytes).toBeLessThan(4 * MIB);
+  });
+
+  it('counts every operation of a text, and parses the text once for all', () => {
+    const names = Array.from({ length: 130 }, (_, index) => `Q${index}`);
+    const text = names.map((name) => `query ${name} { me { id } }`).join(' ');
+    const ample = start(100 * MIB);
+    const all = names.map((name) => ample.find(text, name));
+    expect(names.map((name) => ample.find(text, name))).toEqual(all);
+    // An entry may take a fiftieth of the whole: all operations together do not fit, and a few do.
+    const scarce = start(50 * 300_000);
+    const first = scarce.find(text, 'Q0');
+    expect(scarce.find(text, 'Q0')).toBe(first);
+    for (const name of names) scarce.find(text, name);
+    expect(scarce.find(text, 'Q0')).not.toBe(first);
+  });
+
+  it('counts the shapes that conditions ask for', async () => {
+    const operations = start(100 * MIB);
+    const operation = operations.find(
+      'query ($a: Boolean!, $b: Boolean!) { me { id username @skip(if: $a) email @skip(if: $b) } }',
+    );
+    const run = await plan(operation);
+    const before = operation.bytes;
+    const call = async () => ({ data: { me: { id: '1' } } });
+    for (const [a, b] of [
+      [true, true],
+      [true, false],
+      [true, true],
+    ])
+      await run({ variables: { a, b }, coerced: { a, b }, call });
+    const each = (operation.bytes - before) / 2;
+    expect(each).toBeGreaterThan(1_000);
+    await run({ variables: {}, coerced: { a: false, b: true }, call });
+    expect(operation.bytes).toBe(before + 3 * each);
+  });
+
+  it('is not emptied by a few texts that are mostly spaces', async () => {
+    const operations = start(10 * MIB);
+    const found = await fill(operations, 20);
+    for (let index = 0; index < 100; index += 1)
+      operations.find(`#${index}${' '.repeat(900_000)}\n{ __typename }`);
+    expect(keptOf(operations, found)).toBe(20);
+  });
+
+  it('has an operation of REST for its own name alone', () => {
+    const text = 'query Profile { me { id } }';
+    const operations = start(MIB, [text]);
+    expect(operations.find(text, 'Profile')).toBe(operations.find(text));
+    expect(() => operations.find(text, 'Nope')).toThrow('a query or mutation named "Nope" is expected');
+  });
+});
+
+describe('the bytes of an operation', () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const heap = (): number => {
+    collect();
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+
+  it.each<[what: string, text: (index: number) => string]>([
+    [
+      'a look-up',
+      (index) => `query Q($id: ID!) { a${index}: product(id: $id) { id name price stock version } }`,
+    ],
+    ['an operation of three services', textOf],
+    ['many fields', (index) => `query Q${index} { me { ${'id '.repeat(380)} } }`],
+    [
+      'many names',
+      (index) => `query Q${index} { me { ${Array.from({ length: 29 }, (_, n) => `a${n}: id`).join(' ')} } }`,
+    ],
+    ['spaces', (index) => `#${index}${' '.repeat(50_000)}\n{ __typename }`],
+  ])('are at least those of the heap, and not ten times as many: %s', async (_, text) => {
+    const COUNT = 150;
+    const operations = start(4_000 * MIB);
+    await plan(operations.find(text(COUNT)));
+    const before = heap();
+    const found = await fill(operations, COUNT, text);
+    const real = (heap() - before) / COUNT;
+    const { bytes = 0 } = found[0]?.[1] ?? {};
+    const estimate = bytes + bytesOfDocument(text(0), { document: parse(text(0)), selections: 0 });
+    expect(real).toBeLessThan(estimate * 1.2);
+    expect(real).toBeGreaterThan(estimate / 10);
+  });
+});
