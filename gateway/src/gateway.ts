@@ -1,5 +1,5 @@
 // The gateway: the life of a request as one list of steps. docs/gateway.md draws it; parts.ts makes what the steps use.
-import type { PathParameters, Reply, RouteHandler } from '@holdfast/platform/http';
+import type { Reply, RouteHandler } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import type { RunningService } from '@holdfast/platform/service';
 import { tracedCall } from '@holdfast/platform/tracing';
@@ -71,10 +71,10 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     operation: Operation,
     variables: Variables,
     coerced: Variables,
-    { request }: Caller,
+    caller: Caller,
   ): Promise<Executed> {
-    const run = await operation.plan(request.deadlineAt);
-    const call: CallSubgraph = (asked) => subgraphs.call(asked, request);
+    const run = await operation.plan(caller.request.deadlineAt);
+    const call: CallSubgraph = (asked) => subgraphs.call(asked, caller);
     return tracedCall('gateway.execute', {}, () => run({ variables, coerced, call }));
   }
 
@@ -94,23 +94,17 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     (handle: GatewayRoute['handle']): RouteHandler =>
     async (request, parameters) => {
       const caller = await identify(request); // 2. who
-      const reply = await admitted(handle, caller, parameters)
-        .then((whole) => replySizes.check(request, whole))
-        .catch((error: unknown) => faultReply(error, request, log));
-      return secure(request, await limits.describe(caller, reply)); // 10. reply
+      let reply: Reply;
+      try {
+        // A preflight says nothing of its caller.
+        if (request.method !== 'OPTIONS') limits.admit(caller); // 3. admit
+        if (request.fault) throw request.fault;
+        reply = replySizes.check(caller.received, await handle(request, parameters, caller));
+      } catch (error) {
+        reply = faultReply(error, request, log);
+      }
+      return secure(request, reply, await limits.describe(caller, reply)); // 10. reply
     };
-
-  async function admitted(
-    handle: GatewayRoute['handle'],
-    caller: Caller,
-    parameters: PathParameters,
-  ): Promise<Reply> {
-    const { request } = caller;
-    // A preflight says nothing of its caller.
-    if (request.method !== 'OPTIONS') limits.admit(caller); // 3. admit
-    if (request.fault) throw request.fault;
-    return handle(request, parameters, caller);
-  }
 
   return {
     routes: (app) => {

@@ -1,6 +1,5 @@
 // What the gateway is put together of: the supergraph and its planner, the subgraphs, the operations and the limits.
 import { operationMeter } from '@holdfast/platform/graphql-metrics';
-import type { HttpRequest } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { createServiceTokens } from '@holdfast/platform/service-tokens';
@@ -13,7 +12,7 @@ import { createByteGate } from './federation/byte-gate.ts';
 import type { SubgraphCall } from './federation/execution/execution.ts';
 import { createPlanner } from './federation/planner.ts';
 import { createReplySizes, type ReplySizes } from './federation/reply-sizes.ts';
-import { createSubgraph, type Subgraph } from './federation/subgraph.ts';
+import { type CalledFor, createSubgraph, type Subgraph } from './federation/subgraph.ts';
 import { loadSupergraph } from './federation/supergraph.ts';
 import { openSupergraphFile } from './federation/supergraph-file.ts';
 import { createSecureReply } from './http/security-headers.ts';
@@ -92,10 +91,10 @@ function openSubgraphs(settings: GatewaySettings, replySizes: ReplySizes) {
   }
   return {
     names: [...byName.keys()],
-    call: (call: SubgraphCall, request: HttpRequest) => {
+    call: (call: SubgraphCall, calledFor: CalledFor) => {
       const subgraph = byName.get(call.subgraph);
       if (subgraph === undefined) throw new Error(`a plan names the subgraph ${call.subgraph}`);
-      return tracedCall('gateway.fetch', { service: call.subgraph }, () => subgraph.call(call, request));
+      return tracedCall('gateway.fetch', { service: call.subgraph }, () => subgraph.call(call, calledFor));
     },
     close: async () => {
       await Promise.all([...byName.values()].map((subgraph) => subgraph.close()));

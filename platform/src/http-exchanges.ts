@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { HttpFault } from './http-fault.ts';
 import { REQUEST_ID_HEADER, type Reply, send } from './http-reply.ts';
 import { type HttpRequest, ReceivedRequest, unreadRequest } from './http-request.ts';
-import type { Logger } from './log.ts';
+import { createRequestLog, type Logger } from './log.ts';
 import { MAX_HEADER_BYTES } from './node-server.ts';
 import type { UnreadReplies } from './unread-replies.ts';
 import type { RawReply, UnreadRequests } from './unread-requests.ts';
@@ -44,10 +44,13 @@ export class Exchanges {
   readonly #unread: UnreadReplies;
   readonly #begin: UnreadRequests['begin'];
   readonly #bounds;
+  /** Counts and logs a request that was answered with `status`. */
+  readonly tell: (request: HttpRequest, status: number, startedAt: number) => void;
 
   constructor(options: ExchangeOptions, unread: UnreadReplies, begin: UnreadRequests['begin']) {
     const { timeoutMs, isPublic = false, maxBodyBytes = MAX_BODY_BYTES } = options;
     this.#options = options;
+    this.tell = createTell(options);
     this.#unread = unread;
     this.#begin = begin;
     this.#bounds = { timeoutMs, isPublic, maxBodyBytes, maxAuthorization: MAX_AUTHORIZATION_BYTES };
@@ -74,7 +77,17 @@ export class Exchanges {
     }
     const status = request.isAbandoned ? CALLER_GONE_STATUS : reply.status;
     send(request, reply, this.isLast(request), this.#unread);
-    tell(request, status, request.startedAt, this.#options);
+    this.tell(request, status, request.startedAt);
+  }
+
+  /** The reply to a request that could not be read. */
+  refuseUnread(fault: HttpFault): RawReply {
+    const startedAt = performance.now();
+    const request = unreadRequest();
+    const reply = this.#options.onFault(fault, request);
+    this.tell(request, reply.status, startedAt);
+    const { status, headers, body = '' } = reply;
+    return { status, headers: { ...headers, [REQUEST_ID_HEADER]: request.requestId }, body };
   }
 
   /** Serves, whatever happens. */
@@ -86,26 +99,16 @@ export class Exchanges {
   }
 }
 
-/** Counts and logs a request that was answered. */
-export function tell(
-  request: HttpRequest,
-  status: number,
-  startedAt: number,
-  { observe, log }: ExchangeOptions,
-): void {
-  observe?.(request, status, startedAt);
-  const { requestId, method, path } = request;
-  const { operation, userId, code, trace } = request.trail;
-  const ms = Math.round((performance.now() - startedAt) * 10) / 10;
-  log.info({ requestId, method, path, operation, userId, status, code, ms, ...trace }, 'request');
+function createTell({ observe, log }: ExchangeOptions): Exchanges['tell'] {
+  const write = createRequestLog(log);
+  return (request, status, startedAt) => {
+    observe?.(request, status, startedAt);
+    const { requestId, method, path } = request;
+    const { operation, userId, code, trace } = request.trail;
+    const ms = Math.round((performance.now() - startedAt) * 10) / 10;
+    const { trace_id, span_id } = trace ?? UNTRACED;
+    write({ requestId, method, path, operation, userId, status, code, ms, trace_id, span_id });
+  };
 }
 
-/** The reply to a request that could not be read. */
-export function refuseUnread(fault: HttpFault, options: ExchangeOptions): RawReply {
-  const startedAt = performance.now();
-  const request = unreadRequest();
-  const reply = options.onFault(fault, request);
-  tell(request, reply.status, startedAt, options);
-  const { status, headers, body = '' } = reply;
-  return { status, headers: { ...headers, [REQUEST_ID_HEADER]: request.requestId }, body };
-}
+const UNTRACED = { trace_id: undefined, span_id: undefined };

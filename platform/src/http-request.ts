@@ -28,6 +28,8 @@ export interface HttpRequest {
   readonly trail: Trail;
   /** Aborted with CallerGone when the connection ends before the reply. */
   readonly signal: AbortSignal;
+  /** Calls back when the connection ends before the reply, as `signal` does at a tenth of its cost. Call what is given to forget it. */
+  whenGone(listener: (reason: CallerGone) => void): () => void;
   /** Why it is refused at every path. The handler throws it, so that the refusal counts as its other replies do. */
   readonly fault: AppError | HttpFault | undefined;
   /** The whole body. @throws {HttpFault} 413, 415 when it is packed, 400 when it ends early, 408 when it comes too late */
@@ -134,6 +136,16 @@ export class ReceivedRequest implements HttpRequest {
     return this.#signal;
   }
 
+  whenGone(listener: (reason: CallerGone) => void): () => void {
+    const { response } = this;
+    const closed = (): void => {
+      if (this.isAbandoned) listener(new CallerGone('the caller closed its connection'));
+    };
+    if (response.destroyed) closed();
+    else response.on('close', closed);
+    return () => response.off('close', closed);
+  }
+
   body(): Promise<Buffer> {
     return readBody(this.message, this.#maxBodyBytes, (giveUp) => {
       if (this.#cut) giveUp(this.#cut);
@@ -158,11 +170,7 @@ export class ReceivedRequest implements HttpRequest {
 
   #untilReplied(): AbortSignal {
     const gone = new AbortController();
-    const abort = () => {
-      if (this.isAbandoned) gone.abort(new CallerGone('the caller closed its connection'));
-    };
-    if (this.response.destroyed) abort();
-    else this.response.once('close', abort);
+    this.whenGone((reason) => gone.abort(reason));
     return gone.signal;
   }
 }
@@ -179,6 +187,7 @@ export const unreadRequest = (): HttpRequest => ({
   trail: {},
   fault: undefined,
   signal: new AbortController().signal,
+  whenGone: () => () => undefined,
   body: async () => Buffer.alloc(0),
   check: async () => ({ body: undefined, query: {} }),
 });

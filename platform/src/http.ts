@@ -19,8 +19,6 @@ import {
   type OnFault,
   type PathParameters,
   type RouteHandler,
-  refuseUnread,
-  tell,
 } from './http-exchanges.ts';
 import { HttpFault } from './http-fault.ts';
 import { REQUEST_ID_HEADER } from './http-reply.ts';
@@ -184,7 +182,7 @@ function answerWith(app: FastifyInstance, exchanges: Exchanges, options: HttpSer
     const received = exchanges.receive(request, reply);
     reply.header(REQUEST_ID_HEADER, received.requestId);
     if (exchanges.isLast(received)) reply.header('connection', 'close');
-    tell(received, reply.statusCode, received.startedAt, options);
+    exchanges.tell(received, reply.statusCode, received.startedAt);
     done(null, payload);
   });
   routes?.(app);
@@ -193,7 +191,7 @@ function answerWith(app: FastifyInstance, exchanges: Exchanges, options: HttpSer
 /** An HTTP server that always answers: by its routes, else by its handler. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { maxUnreadBytes = Number.POSITIVE_INFINITY, log, connectionShare } = options;
-  const unreadRequests = createUnreadRequests(MAX_HEADER_BYTES, (fault) => refuseUnread(fault, options));
+  const unreadRequests = createUnreadRequests(MAX_HEADER_BYTES, (fault) => exchanges.refuseUnread(fault));
   const app: FastifyInstance = fastify({
     ...boundedServer(options),
     clientErrorHandler: unreadRequests.refuse,

@@ -8,7 +8,7 @@ const LOG = JSON.stringify(new URL('./log.ts', import.meta.url).href);
 
 /** The lines that a program logs: a process of its own, because a logger writes to the standard output. */
 async function linesOf(program: string): Promise<string[]> {
-  const code = `import { createLogger } from ${LOG}; const log = createLogger('test'); ${program}`;
+  const code = `import { createLogger, createRequestLog } from ${LOG}; const log = createLogger('test'); ${program}`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', code], {
     maxBuffer: 64_000_000,
   });
@@ -19,20 +19,25 @@ it('has an end, however long the texts in it are: members, the message, errors a
   const lines = await linesOf(`
     const long = 'x'.repeat(1_000_000);
     const fault = () => new Error(long, { cause: new TypeError(long) });
-    log.info({ path: long, operation: long, reason: long, requestId: 'r-1' }, 'request');
+    createRequestLog(log)({ requestId: 'r-1', path: long, operation: long, code: long });
+    log.info({ reason: long, password: 'secret' }, 'members');
     log.warn(long);
     log.warn({ console: true }, long);
     log.error({ err: fault(), field: long }, 'a field failed');
     log.error({ err: { message: long } }, 'a reply of a subgraph');
     log.error(fault());`);
-  expect(lines.length).toBe(6);
+  expect(lines.length).toBe(7);
   for (const line of lines) expect(line.length).toBeLessThan(10_000);
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({
     path: expect.stringMatching(/^x{199}…$/),
     operation: expect.stringMatching(/^x{99}…$/),
-    reason: expect.stringMatching(/^x{999}…$/),
+    code: expect.stringMatching(/^x{99}…$/),
     requestId: 'r-1',
     msg: 'request',
+  });
+  expect(JSON.parse(lines[1] ?? '')).toMatchObject({
+    reason: expect.stringMatching(/^x{999}…$/),
+    password: '[redacted]',
   });
 });
 

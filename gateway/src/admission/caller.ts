@@ -2,6 +2,7 @@
 import type { HttpRequest } from '@holdfast/platform/http';
 import type { TokenVerifier } from '@holdfast/platform/tokens';
 import { ANONYMOUS, type Viewer } from '@holdfast/platform/viewer';
+import { nothingReceived, type Received } from '../federation/reply-sizes.ts';
 import { clientAddress } from './client-address.ts';
 import type { Count } from './limiter.ts';
 
@@ -13,6 +14,7 @@ export interface Caller {
   readonly userId: number | undefined;
   /** What the request has met of limits so far. */
   readonly counts: Count[];
+  readonly received: Received;
 }
 
 /** Finds out who sends requests. */
@@ -24,6 +26,13 @@ export function createIdentify(verify: TokenVerifier, trustedProxies: number): I
     const viewer = request.fault ? ANONYMOUS : await verify(request.headers.authorization);
     const userId = viewer.kind === 'user' ? viewer.id : undefined;
     if (userId !== undefined) request.trail.userId = userId;
-    return { request, address: clientAddress(request, trustedProxies), viewer, userId, counts: [] };
+    return {
+      request,
+      address: clientAddress(request, trustedProxies),
+      viewer,
+      userId,
+      counts: [],
+      received: nothingReceived(),
+    };
   };
 }

@@ -5,20 +5,17 @@ import { type Count, secondsUntil } from './limiter.ts';
 /** The count that will stop the caller first: one that refused something, else the one with the least left. */
 export function tightest(counts: readonly Count[]): Count | undefined {
   const left = ({ refused, remaining }: Count) => (refused ? -1 : remaining);
-  return counts.reduce<Count | undefined>(
-    (before, count) => (before === undefined || left(count) < left(before) ? count : before),
-    undefined,
-  );
+  const [first, ...others] = counts;
+  return first && others.reduce((before, count) => (left(count) < left(before) ? count : before), first);
 }
 
-export function limitHeaders(
-  { limit, remaining, resetMs }: Count,
-  status: number,
-): Readonly<Record<string, string>> {
+export type LimitFields = Readonly<Record<string, string>>;
+
+export function limitFields({ limit, remaining, resetMs }: Count, status: number): LimitFields {
   const reset = secondsUntil(resetMs);
-  return {
+  const fields = {
     'ratelimit-policy': `"${limit.name}";q=${limit.max};w=${secondsUntil(limit.windowMs)}`,
     ratelimit: `"${limit.name}";r=${remaining};t=${reset}`,
-    ...(status === 429 && { 'retry-after': String(reset) }),
   };
+  return status === 429 ? { ...fields, 'retry-after': String(reset) } : fields;
 }

@@ -1,8 +1,9 @@
-// Decides which root fields of an operation may be executed. graphql-rate-limit asks and words the answer; the counting
-// is done in one step by a store of ours, because the library itself reads, decides and then writes.
+// Decides which root fields of an operation may be executed. Stores of ours count all calls of a window in one step, because
+// graphql-rate-limit itself reads, decides and then writes. It decides which calls are refused when not all are granted, and
+// it words the refusals.
 import { createHash } from 'node:crypto';
 import { Counter, registry } from '@holdfast/platform/metrics';
-import { getGraphQLRateLimiter, type Identity, type Store } from 'graphql-rate-limit';
+import { getGraphQLRateLimiter, type Store } from 'graphql-rate-limit';
 import type { Refusal, Refusals } from '../operations/refused-fields.ts';
 import type { RootCall } from '../operations/root-calls.ts';
 import type { Variables } from '../operations/root-fields.ts';
@@ -49,61 +50,50 @@ export const secondsUntil = (ms: number): number => Math.max(1, Math.ceil(ms / 1
 const keyOf = ({ name }: Limit, identity: string): string => `${name}:${identity}`;
 
 /**
- * A store for the calls that one operation makes in one window. When it is asked first it takes as many hits as there
- * are calls; then it hands them out. The library lets a call through when the list that it gets has room for one more.
+ * A store that holds the calls of one operation to what its window has granted: each call meets a window of one, which is
+ * free or taken.
  */
-class WindowStore implements Store {
-  taken: Taken | undefined;
-  #left = 0;
-  readonly #take: (identity: string) => Promise<Taken>;
-  readonly #max: number;
+class GrantedStore implements Store {
+  #left: number;
 
-  constructor(counters: Counters, limit: Limit, wanted: number) {
-    this.#max = limit.max;
-    this.#take = (identity) => counters.take(keyOf(limit, identity), wanted, limit);
+  constructor(granted: number) {
+    this.#left = granted;
   }
 
-  async getForIdentity({ contextIdentity }: Identity): Promise<number[]> {
-    if (this.taken === undefined) {
-      this.taken = await this.#take(contextIdentity);
-      this.#left = this.taken.granted;
-    }
+  getForIdentity(): number[] {
     this.#left -= 1;
-    return this.#left >= 0 ? [] : new Array<number>(this.#max).fill(Date.now());
+    return this.#left >= 0 ? [] : [Date.now()];
   }
 
-  /** The hit was counted when it was asked for. */
+  /** The hit was counted before. */
   setForIdentity(): void {}
 }
 
-/** What the library reads of a context: who is counted. */
-interface CountedContext {
-  readonly identity: string;
-}
+/** Who is counted is a part of what was taken, and needs no part in the library's question. */
+const COUNTED = {};
 
-/** Asks for calls that one window counts. Calls after one that was refused are refused as well. */
-async function ask(counters: Counters, limit: Limit, identity: string, calls: readonly RootCall[]) {
-  const store = new WindowStore(counters, limit, calls.length);
+/** Which calls are refused, when a window has not granted all of them. */
+async function refusalsOf(
+  calls: readonly RootCall[],
+  limit: Limit,
+  taken: Taken,
+): Promise<Map<string, Refusal>> {
+  const retryAfter = secondsUntil(taken.resetMs);
   const limiter = getGraphQLRateLimiter({
-    store,
-    identifyContext: (context: CountedContext) => context.identity,
-    formatError: ({ fieldName, max }) => {
-      const wait = secondsUntil(store.taken?.resetMs ?? 0);
-      return `${fieldName}: at most ${max} calls in ${limit.windowMs / 1_000} s are expected; try again in ${wait} s.`;
-    },
+    store: new GrantedStore(taken.granted),
+    identifyContext: () => limit.name,
+    formatError: ({ fieldName }) =>
+      `${fieldName}: at most ${limit.max} calls in ${limit.windowMs / 1_000} s are expected; try again in ${retryAfter} s.`,
   });
-  const config = { max: limit.max, window: `${limit.windowMs}ms` };
-  const context: CountedContext = { identity };
+  const config = { max: 1, window: `${limit.windowMs}ms` };
   const refusals = new Map<string, Refusal>();
-  let message: string | undefined;
   for (const { responseName, info } of calls) {
     // Who is counted does not depend on the arguments by the library's own means.
-    message ??= await limiter({ parent: undefined, args: {}, context, info }, config);
-    if (message === undefined) continue;
-    refusals.set(responseName, { message, retryAfter: secondsUntil(store.taken?.resetMs ?? 0) });
+    const message = await limiter({ parent: undefined, args: {}, context: COUNTED, info }, config);
+    if (message !== undefined) refusals.set(responseName, { message, retryAfter });
   }
   refusedCalls.inc({ limit: limit.name }, refusals.size);
-  return { refusals, taken: store.taken };
+  return refusals;
 }
 
 type Arguments = Readonly<Record<string, unknown>>;
@@ -125,23 +115,42 @@ function accountName({ input }: Arguments): string {
   return hasName ? String(input.username).trim().toLowerCase() : '';
 }
 
+/** The calls of one operation that one window counts. */
+interface Window {
+  readonly limit: Limit;
+  readonly identity: string;
+  readonly calls: readonly RootCall[];
+}
+
 /** A limiter of the fields in `table`. */
 export function createLimiter(table: LimitTable, counters: Counters): Limiter {
   for (const { name } of table) refusedCalls.inc({ limit: name }, 0);
+  const ofUsers = fieldLimits(table, true);
+  const ofAddresses = fieldLimits(table, false);
 
-  /** The calls that the same window counts, for their limit number `round`. */
-  function windowsOf(calls: readonly RootCall[], variables: Variables, caller: Requester, round: number) {
-    const windows = new Map<string, { limit: Limit; identity: string; calls: RootCall[] }>();
-    for (const call of calls) {
-      const limit = limitsOf(table, call.info.fieldName, caller.userId !== undefined)[round];
-      if (limit === undefined) continue;
-      const identity = identityOf(limit, caller, () => call.argumentsOf(variables));
-      const key = `${limit.name} ${identity}`;
-      const window = windows.get(key) ?? { limit, identity, calls: [] };
-      windows.set(key, window);
-      window.calls.push(call);
-    }
-    return [...windows.values()];
+  /** The windows that count the calls by their limit number `round`. */
+  function windowsOf(
+    calls: readonly RootCall[],
+    variables: Variables,
+    caller: Requester,
+    round: number,
+  ): Window[] {
+    const limits = caller.userId === undefined ? ofAddresses : ofUsers;
+    const windows: Window[] = calls.flatMap((call) => {
+      const limit = limits(call.info.fieldName)[round];
+      if (limit === undefined) return [];
+      return { limit, identity: identityOf(limit, caller, () => call.argumentsOf(variables)), calls: [call] };
+    });
+    return windows.length < 2 ? windows : merged(windows);
+  }
+
+  /** Counts the calls of a window. What is granted in full needs no other decision. */
+  async function count({ limit, identity, calls }: Window, refusals: Map<string, Refusal>): Promise<Count> {
+    const taken = await counters.take(keyOf(limit, identity), calls.length, limit);
+    if (taken.granted === calls.length) return { ...taken, limit, refused: false };
+    for (const [responseName, refusal] of await refusalsOf(calls, limit, taken))
+      refusals.set(responseName, refusal);
+    return { ...taken, limit, refused: true };
   }
 
   return {
@@ -149,16 +158,11 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
       const refusals = new Map<string, Refusal>();
       const counts: Count[] = [];
       for (let round = 0; ; round += 1) {
-        const open = calls.filter(({ responseName }) => !refusals.has(responseName));
+        const open =
+          refusals.size === 0 ? calls : calls.filter(({ responseName }) => !refusals.has(responseName));
         const windows = windowsOf(open, variables, caller, round);
         if (windows.length === 0) return { refusals, counts };
-        await Promise.all(
-          windows.map(async ({ limit, identity, calls: counted }) => {
-            const { taken, refusals: refused } = await ask(counters, limit, identity, counted);
-            for (const [responseName, refusal] of refused) refusals.set(responseName, refusal);
-            if (taken) counts.push({ ...taken, limit, refused: refused.size > 0 });
-          }),
-        );
+        counts.push(...(await Promise.all(windows.map((window) => count(window, refusals)))));
       }
     },
     hit: async (limit, caller) => {
@@ -170,4 +174,22 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
       return { ...taken, limit, refused: false };
     },
   };
+}
+
+/** The limits of each root field, looked up once: the schema has only so many. */
+function fieldLimits(table: LimitTable, signedIn: boolean): (field: string) => LimitTable {
+  const known = new Map<string, LimitTable>();
+  return (field) => {
+    const limits = known.get(field) ?? limitsOf(table, field, signedIn);
+    known.set(field, limits);
+    return limits;
+  };
+}
+
+/** Calls that the same window counts, together. */
+function merged(windows: readonly Window[]): Window[] {
+  const groups = Map.groupBy(windows, ({ limit, identity }) => `${limit.name} ${identity}`);
+  return [...groups.values()].flatMap(([first, ...others]) =>
+    first ? { ...first, calls: [first, ...others].flatMap(({ calls }) => calls) } : [],
+  );
 }

@@ -2,6 +2,7 @@
 import type { HttpRequest, Reply } from '@holdfast/platform/http';
 import { ANONYMOUS } from '@holdfast/platform/viewer';
 import { expect, it } from '@jest/globals';
+import { nothingReceived } from '../federation/reply-sizes.ts';
 import type { Caller } from './caller.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { createRateLimits } from './rate-limits.ts';
@@ -16,6 +17,7 @@ const request = (method: string): HttpRequest => ({
   deadlineAt: Date.now() + 15_000,
   trail: {},
   signal: new AbortController().signal,
+  whenGone: () => () => undefined,
   fault: undefined,
   body: async () => Buffer.alloc(0),
   check: async () => ({ body: undefined, query: undefined }),
@@ -26,6 +28,7 @@ const caller = (method: string): Caller => ({
   viewer: ANONYMOUS,
   userId: undefined,
   counts: [],
+  received: nothingReceived(),
 });
 
 it.each<[method: string, status: number, counts: boolean]>([

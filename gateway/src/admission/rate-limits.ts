@@ -7,7 +7,7 @@ import type { Variables } from '../operations/root-fields.ts';
 import type { Caller } from './caller.ts';
 import { createCounters } from './counters.ts';
 import { createInvalidRequests, tooManyInvalid } from './invalid-requests.ts';
-import { limitHeaders, tightest } from './limit-headers.ts';
+import { type LimitFields, limitFields, tightest } from './limit-headers.ts';
 import { type Count, createLimiter } from './limiter.ts';
 import { defaultLimits, type LimitTable } from './limits.ts';
 import { createProcessCounters } from './process-counters.ts';
@@ -18,8 +18,8 @@ export interface RateLimits {
   admit(caller: Caller): void;
   /** Counts the calls, and says which of them are too many. */
   count(calls: readonly RootCall[], variables: Variables, caller: Caller): Promise<Refusals>;
-  /** The reply with the header fields that say how much is left to its caller. */
-  describe(caller: Caller, reply: Reply): Promise<Reply>;
+  /** The header fields of a reply that say how much is left to its caller. */
+  describe(caller: Caller, reply: Reply): LimitFields | Promise<LimitFields>;
 }
 
 export interface RateLimitsOptions {
@@ -29,20 +29,21 @@ export interface RateLimitsOptions {
 }
 
 const NONE: Refusals = new Map();
+const NO_FIELDS: LimitFields = {};
 
 const NO_LIMITS: RateLimits = {
   admit: () => undefined,
   count: async () => NONE,
-  describe: async (_, reply) => reply,
+  describe: () => NO_FIELDS,
 };
 
 /**
- * Whether a request has executed nothing: what cannot be executed, a page, a path where nothing is, and what fails before it
+ * Whether a request that was not counted has executed nothing: what cannot be executed, a page, a path where nothing is, and what fails before it
  * is counted, which would otherwise be free. That a service is away is not the caller's doing, and a preflight costs no more
  * than a refusal does.
  */
-const isInvalid = ({ request: { method }, counts }: Caller, { status }: Reply): boolean =>
-  counts.length === 0 && status !== 503 && method !== 'OPTIONS';
+const isInvalid = ({ request: { method } }: Caller, { status }: Reply): boolean =>
+  status !== 503 && method !== 'OPTIONS';
 
 export function createRateLimits({ table, redis }: RateLimitsOptions): RateLimits {
   return table === 'off' ? NO_LIMITS : limitsIn(table, redis);
@@ -59,6 +60,16 @@ function limitsIn(table: LimitTable, redis: Redis | undefined): RateLimits {
       defaultLimits(table, caller.userId !== undefined).map((limit) => limiter.look(limit, caller)),
     );
 
+  const fieldsOf = (counts: readonly Count[], { status }: Reply): LimitFields => {
+    const count = tightest(counts);
+    return count ? limitFields(count, status) : NO_FIELDS;
+  };
+
+  async function describeUncounted(caller: Caller, reply: Reply): Promise<LimitFields> {
+    if (isInvalid(caller, reply)) await invalid.count(caller);
+    return fieldsOf(await nextCounts(caller), reply);
+  }
+
   return {
     admit: (caller) => {
       const count = invalid.blocked(caller);
@@ -71,13 +82,7 @@ function limitsIn(table: LimitTable, redis: Redis | undefined): RateLimits {
       caller.counts.push(...counts);
       return refusals;
     },
-    describe: async (caller, reply) => {
-      const { counts } = caller;
-      if (isInvalid(caller, reply)) await invalid.count(caller);
-      const count = tightest(counts.length > 0 ? counts : await nextCounts(caller));
-      return count
-        ? { ...reply, headers: { ...limitHeaders(count, reply.status), ...reply.headers } }
-        : reply;
-    },
+    describe: (caller, reply) =>
+      caller.counts.length > 0 ? fieldsOf(caller.counts, reply) : describeUncounted(caller, reply),
   };
 }

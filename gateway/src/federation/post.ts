@@ -1,6 +1,7 @@
 // One POST over a pool of connections, on undici's lowest interface: its request() makes a stream of each reply, which
 // costs more than all the rest of the exchange.
 import type { IncomingHttpHeaders } from 'node:http';
+import type { HttpRequest } from '@holdfast/platform/http';
 import type { Dispatcher, Pool } from 'undici';
 import type { ByteGate } from './byte-gate.ts';
 
@@ -22,7 +23,7 @@ export interface PostBounds {
   readonly fits: (bytes: number) => boolean;
   readonly gate: ByteGate;
   /** Whose going ends the exchange, and with it the subgraph's work. */
-  readonly caller: AbortSignal | undefined;
+  readonly caller: Pick<HttpRequest, 'whenGone'> | undefined;
 }
 
 export interface PostReply {
@@ -34,12 +35,11 @@ export interface PostReply {
 /** What undici buffers of a reply that is not read yet, bytes; a smaller one is in memory anyway. */
 const LARGE = 65_536;
 
-/** Sends the request once. @throws {Late | TooLarge} and what undici or the caller's signal says */
+/** Sends the request once. @throws {Late | TooLarge} and what undici says, and why the caller has gone */
 export function post(pool: Pool, { path, headers, body }: Post, bounds: PostBounds): Promise<PostReply> {
   return new Promise((resolve, reject) => {
-    const { caller } = bounds;
-    if (caller?.aborted) return reject(caller.reason);
     const exchange = new Exchange(bounds, resolve, reject);
+    if (exchange.hasEnded) return;
     pool.dispatch({ path, method: 'POST', headers, body }, exchange);
   });
 }
@@ -63,18 +63,22 @@ class Exchange implements Dispatcher.DispatchHandler {
   /** Of a reply that waits for the gate, or is through it. */
   #gate: Gated | undefined;
   #failure: Error | undefined;
+  readonly #forgetCaller: (() => void) | undefined;
 
   constructor(bounds: PostBounds, resolve: (reply: PostReply) => void, reject: (reason: unknown) => void) {
     this.#bounds = bounds;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#timer = setTimeout(this.#late, bounds.waitMs);
-    bounds.caller?.addEventListener('abort', this.#callerGone, { once: true });
+    this.#forgetCaller = bounds.caller?.whenGone((reason) => this.#fail(reason));
   }
 
   readonly #late = (): void => this.#fail(new Late(`no reply within ${this.#bounds.waitMs} ms`));
 
-  readonly #callerGone = (): void => this.#fail(this.#bounds.caller?.reason);
+  /** The caller may have gone before anything was sent. */
+  get hasEnded(): boolean {
+    return this.#failure !== undefined;
+  }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
@@ -138,7 +142,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #end(): void {
     clearTimeout(this.#timer);
-    this.#bounds.caller?.removeEventListener('abort', this.#callerGone);
+    this.#forgetCaller?.();
     this.#gate?.abort.abort();
     this.#gate?.leave?.();
   }

@@ -5,7 +5,7 @@ import type { HttpRequest } from '@holdfast/platform/http';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GraphQLError } from 'graphql';
 import { createByteGate } from './byte-gate.ts';
-import { createReplySizes } from './reply-sizes.ts';
+import { createReplySizes, nothingReceived } from './reply-sizes.ts';
 import { createSubgraph, type Subgraph } from './subgraph.ts';
 
 const MAX_REPLY_BYTES = 1_000_000;
@@ -57,6 +57,7 @@ const request = (): HttpRequest => ({
   deadlineAt: Date.now() + 15_000,
   trail: {},
   signal: new AbortController().signal,
+  whenGone: () => () => undefined,
   fault: undefined,
   body: async () => Buffer.alloc(0),
   check: async () => ({ body: undefined, query: {} }),
@@ -70,7 +71,7 @@ const send = (query = 'mutation { a: place }') =>
       isMutation: query.startsWith('mutation'),
       path: ['a'],
     },
-    request(),
+    { request: request(), received: nothingReceived() },
   );
 
 async function faultOf(promise: Promise<unknown>): Promise<{ fault: AppError; error: GraphQLError }> {

@@ -10,7 +10,7 @@ import { GraphQLError } from 'graphql';
 import type { ByteGate } from './byte-gate.ts';
 import type { SubgraphCall, SubgraphError, SubgraphReply } from './execution/execution.ts';
 import { Late, post, TooLarge } from './post.ts';
-import type { ReplySizes } from './reply-sizes.ts';
+import type { Received, ReplySizes } from './reply-sizes.ts';
 import { measureSubgraph, type SubgraphOutcome } from './subgraph-metrics.ts';
 
 export interface SubgraphOptions {
@@ -29,6 +29,12 @@ export interface SubgraphOptions {
   readonly serviceToken: () => Promise<string>;
 }
 
+/** The request that calls are made for. */
+export interface CalledFor {
+  readonly request: HttpRequest;
+  readonly received: Received;
+}
+
 export interface Subgraph {
   /**
    * Sends the call exactly once: a mutation that was sent may have been carried out, whatever became of its reply. Errors
@@ -36,7 +42,7 @@ export interface Subgraph {
    * with the reason as its cause for the log; one that is too large is QUERY_TOO_COMPLEX and is not read to its end.
    * @throws {GraphQLError} with the path of what is missing
    */
-  call(call: SubgraphCall, request: HttpRequest): Promise<SubgraphReply>;
+  call(call: SubgraphCall, calledFor: CalledFor): Promise<SubgraphReply>;
   /** Ends the pool, once what is under way was answered. */
   close(): Promise<void>;
 }
@@ -51,7 +57,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
   const waitFor = ({ isMutation }: SubgraphCall, { deadlineAt }: HttpRequest): number =>
     Math.min(isMutation ? Number.POSITIVE_INFINITY : timeoutMs, deadlineAt - Date.now());
 
-  async function send(call: SubgraphCall, request: HttpRequest): Promise<SubgraphReply> {
+  async function send(call: SubgraphCall, { request, received }: CalledFor): Promise<SubgraphReply> {
     const { body, isMutation } = call;
     const waitMs = waitFor(call, request);
     if (waitMs <= 0) throw new Late('the request had no time left');
@@ -62,26 +68,28 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
       {
         waitMs,
         gate,
-        fits: (bytes) => replySizes.add(request, { bytes, isMutation }),
+        fits: (bytes) => replySizes.add(received, bytes, isMutation),
         // A mutation that was sent is waited for, so that its outcome is known to the log and to what follows it.
-        caller: isMutation ? undefined : request.signal,
+        caller: isMutation ? undefined : request,
       },
     );
     return parseReply(status, contentType, text);
   }
 
   return {
-    call: async (call, request) => {
+    call: async (call, calledFor) => {
       const startedAt = performance.now();
       try {
-        const reply = await send(call, request);
+        const reply = await send(call, calledFor);
         measure(reply.errors ? 'graphql_error' : 'ok', startedAt);
         return reply;
       } catch (cause) {
         const outcome = outcomeOf(cause);
         measure(outcome, startedAt);
         const fault =
-          outcome === 'too_large' ? replySizes.refuse(request, call.isMutation) : unavailable(name, cause);
+          outcome === 'too_large'
+            ? replySizes.refuse(calledFor.received, call.isMutation)
+            : unavailable(name, cause);
         throw faultAt(fault, call);
       }
     },

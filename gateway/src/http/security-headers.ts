@@ -22,8 +22,8 @@ const FOR_DATA: FastifyHelmetOptions = {
   xXssProtection: false,
 };
 
-/** The reply with the header fields that it lacks. */
-export type SecureReply = (request: HttpRequest, reply: Reply) => Reply;
+/** The reply with the header fields that it lacks, and with `fields`. */
+export type SecureReply = (request: HttpRequest, reply: Reply, fields?: Reply['headers']) => Reply;
 
 /**
  * Whether the client spoke HTTPS, as the outermost of the trusted proxies wrote it; what the client itself wrote there
@@ -49,8 +49,9 @@ export async function createSecureReply(trustedProxies: number): Promise<SecureR
   // A reply that says nothing about caches is kept by none: it may be of one person.
   const overHttps = { ...(await helmetFields()), 'cache-control': 'no-store' };
   const { 'strict-transport-security': _, ...overHttp }: Record<string, string> = overHttps;
-  return (request, reply) => ({
-    ...reply,
-    headers: { ...(cameByHttps(request, trustedProxies) ? overHttps : overHttp), ...reply.headers },
+  return (request, { status, headers, body }, fields) => ({
+    status,
+    headers: { ...(cameByHttps(request, trustedProxies) ? overHttps : overHttp), ...fields, ...headers },
+    ...(body !== undefined && { body }),
   });
 }

@@ -3,6 +3,7 @@ import { createHttpServer } from '@holdfast/platform/http';
 import { createLogger } from '@holdfast/platform/log';
 import { ANONYMOUS } from '@holdfast/platform/viewer';
 import { faultReply } from '../fault-reply.ts';
+import { nothingReceived } from '../federation/reply-sizes.ts';
 import { addRest } from '../rest/rest.ts';
 import { nothingHere } from '../routes.ts';
 
@@ -18,7 +19,14 @@ async function published(path: string): Promise<string> {
     routes: (app) => {
       app.register((scope) =>
         addRest(scope, execute, (handle) => (request, parameters) => {
-          const caller = { request, address: '', viewer: ANONYMOUS, userId: undefined, counts: [] };
+          const caller = {
+            request,
+            address: '',
+            viewer: ANONYMOUS,
+            userId: undefined,
+            counts: [],
+            received: nothingReceived(),
+          };
           return handle(request, parameters, caller);
         }),
       );
