@@ -1,5 +1,6 @@
 // JSON of a request body, refused before anything is built of it when it has more in it than a request can need:
 // deep nesting overflows the stack of whoever walks it, and a million members make every message about them long.
+import { isUtf8 } from 'node:buffer';
 import { badInput } from './errors.ts';
 import { MalformedBody } from './http-fault.ts';
 import { isWellFormed } from './validation.ts';
@@ -9,21 +10,29 @@ const MAX_NESTING = 64;
 const MAX_VALUES = 1_000;
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
-const OPEN: ReadonlySet<number | undefined> = new Set([0x5b, 0x7b]);
-const CLOSE: ReadonlySet<number | undefined> = new Set([0x5d, 0x7d]);
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/** Where the string that begins at `start` ends, or the bytes. Most of a body is one long string. */
+function endOfString(bytes: Buffer, start: number): number {
+  for (let end = bytes.indexOf(QUOTE, start + 1); end >= 0; end = bytes.indexOf(QUOTE, end + 1)) {
+    let before = end;
+    while (bytes[before - 1] === BACKSLASH) before -= 1;
+    // An even number of backslashes stands for itself.
+    if ((end - before) % 2 === 0) return end;
+  }
+  return bytes.length;
+}
 
 /** Counts brackets and commas outside of strings; whether they make sense is for the parser to say. */
 function isExcessive(bytes: Buffer, maxValues: number): boolean {
   let nesting = 0;
   let values = 1;
-  let isString = false;
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at];
-    if (byte === QUOTE) isString = !isString;
-    else if (isString) at += byte === BACKSLASH ? 1 : 0;
+    if (byte === QUOTE) at = endOfString(bytes, at);
     else if (byte === COMMA) values += 1;
-    else if (CLOSE.has(byte)) nesting -= 1;
-    else if (OPEN.has(byte)) {
+    else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) nesting -= 1;
+    else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
       nesting += 1;
       values += 1;
     }
@@ -72,12 +81,10 @@ export function parseJson(
   }
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+const BYTE_ORDER_MARK = '\ufeff';
 
 function decode(bytes: Buffer, what: string): string {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    throw new MalformedBody(`${what} in UTF-8 is expected, got bytes that are not.`);
-  }
+  if (!isUtf8(bytes)) throw new MalformedBody(`${what} in UTF-8 is expected, got bytes that are not.`);
+  const text = bytes.toString('utf8');
+  return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
 }
