@@ -75,7 +75,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
   ): Promise<Executed> {
     const run = await operation.plan(caller.request.deadlineAt);
     const call: CallSubgraph = (asked) => subgraphs.call(asked, caller);
-    return tracedCall('gateway.execute', {}, () => run({ variables, coerced, call }));
+    return await tracedCall('gateway.execute', {}, () => run({ variables, coerced, call }));
   }
 
   const graphql = createGraphQLRoute(answer, parts.listed);
@@ -83,7 +83,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     {
       methods: ['GET', 'POST'],
       path: GRAPHQL_PATH,
-      handle: async (request, _, caller) => (await explorer?.(request)) ?? graphql(request, caller),
+      handle: (request, _, caller) => explorer?.(request) ?? graphql(request, caller),
     },
     { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
     { methods: ['GET', 'HEAD'], path: '/', handle: async (request) => indexPage(request) },

@@ -195,8 +195,7 @@ export function tracedJob(name: string, payload: unknown, run: () => Promise<voi
 
 /** Answers each request in a span of its own, faults included. */
 export function tracedHandler(handler: RouteHandler, onFault: OnFault): RouteHandler {
-  return async (request, parameters) => {
-    if (tracer === undefined) return handler(request, parameters);
+  const traced = (tracer: Tracer, request: HttpRequest, parameters: PathParameters) => {
     const parent = parentOf(request.headers['traceparent']);
     const attributes = { 'http.request.method': request.method, 'url.path': request.path };
     const span = tracer.startSpan(request.method, { kind: SpanKind.SERVER, attributes }, parent);
@@ -205,6 +204,8 @@ export function tracedHandler(handler: RouteHandler, onFault: OnFault): RouteHan
     const work = async () => described(await answer(handler, onFault, request, parameters), request, span);
     return context.with(parent, () => inSpan(span, work));
   };
+  return (request, parameters) =>
+    tracer === undefined ? handler(request, parameters) : traced(tracer, request, parameters);
 }
 
 async function answer(

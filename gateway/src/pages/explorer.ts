@@ -5,7 +5,7 @@ import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin
 import type { HttpRequest, Reply } from '@holdfast/platform/http';
 
 /** The page for browsers; undefined for a request that asks for no page. */
-export type Explorer = (request: HttpRequest) => Promise<Reply | undefined>;
+export type Explorer = (request: HttpRequest) => Promise<Reply> | undefined;
 
 const META_POLICY = /<meta http-equiv="Content-Security-Policy" content="([^"]*)"/;
 const REST = [
@@ -28,8 +28,7 @@ export async function createExplorer(): Promise<Explorer> {
     stopOnTerminationSignals: false,
   });
   await server.start();
-  return async (request) => {
-    if (!asksForPage(request)) return undefined;
+  const page = async (): Promise<Reply> => {
     const { body } = await server.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {
         method: 'GET',
@@ -39,15 +38,16 @@ export async function createExplorer(): Promise<Explorer> {
       },
       context: async () => ({}),
     });
-    const page = body.kind === 'complete' ? body.string : '';
-    const own = META_POLICY.exec(page)?.[1];
+    const text = body.kind === 'complete' ? body.string : '';
+    const own = META_POLICY.exec(text)?.[1];
     return {
       status: 200,
       headers: {
         'content-type': 'text/html',
         ...(own !== undefined && { 'content-security-policy': `${own}; ${REST}` }),
       },
-      body: page,
+      body: text,
     };
   };
+  return (request) => (asksForPage(request) ? page() : undefined);
 }
