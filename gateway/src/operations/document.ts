@@ -40,7 +40,7 @@ const MAX_VALIDATION_ERRORS = 5;
  * @throws {AppError} QUERY_TOO_COMPLEX when it passes a limit
  */
 export function readDocument(text: string, schema: GraphQLSchema, limits: DocumentLimits): ValidDocument {
-  // Where the nodes stand is a third of what a document takes, and only errors say it.
+  // Only errors say where nodes stand.
   const document = parseWithin(text, limits);
   const size = expandedSize(document);
   const excess = excessOf(size, limits);

@@ -119,7 +119,7 @@ describe('introspection', () => {
 
   it('has aliases and a cost, but no depth', () => {
     const text = '{ __typename a: __schema { b: queryType { name } } me { __typename } }';
-    expect(measured(text)).toEqual({ depth: 1, aliases: 2, rootFields: 3, cost: 6 });
+    expect(measured(text)).toEqual({ depth: 1, aliases: 2, rootFields: 3, parts: 0, cost: 6 });
   });
 
   it('costs about what it gives', () => {

@@ -52,6 +52,8 @@ export interface Measured {
   readonly depth: number;
   readonly aliases: number;
   readonly rootFields: number;
+  /** How many fields' costs a request's variables may decide: each is kept. */
+  readonly parts: number;
   /** Every selection costs 1, a large field its weight, times the sizes of the lists that it is in. */
   cost(variables: Readonly<Record<string, unknown>>): number;
 }
@@ -85,13 +87,29 @@ export function measure(
   const type = schema.getRootType(operation.operation) ?? undefined;
   const root = selectionOf(operation.selectionSet, type, scope);
   const { depth, aliases, fields: rootFields } = root;
-  if (root.parts.length === 0) return { depth, aliases, rootFields, cost: () => Math.ceil(root.cost) };
-  return {
-    depth,
-    aliases,
-    rootFields,
-    cost: (variables) => Math.ceil(costOf(root, variables, new Map())),
-  };
+  const cost = root.parts.length === 0 ? costAlways(root.cost) : costWith(root);
+  return { depth, aliases, rootFields, parts: partsIn(root, new Set()), cost };
+}
+
+const costAlways = (cost: number): Measured['cost'] => {
+  const whole = Math.ceil(cost);
+  return () => whole;
+};
+
+const costWith =
+  (root: Selection): Measured['cost'] =>
+  (variables) =>
+    Math.ceil(costOf(root, variables, new Map()));
+
+/** What is there several times counts once. */
+function partsIn({ parts }: Selection, counted: Set<Selection>): number {
+  let sum = parts.length;
+  for (const { of } of parts) {
+    if (counted.has(of)) continue;
+    counted.add(of);
+    sum += partsIn(of, counted);
+  }
+  return sum;
 }
 
 const empty = (): Selection => ({ depth: 0, aliases: 0, fields: 0, cost: 0, parts: [] });

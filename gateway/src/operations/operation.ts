@@ -1,7 +1,7 @@
 // One operation: all that follows from its text and the supergraph alone, computed once and kept for the requests that
 // come with the same text.
 import { labelledCounter } from '@holdfast/platform/metrics';
-import { type DocumentNode, GraphQLError, parse, print } from 'graphql';
+import { GraphQLError, type ParseOptions, parse, print } from 'graphql';
 import { compileExecution, type Execute, plannable } from '../federation/execution/execution.ts';
 import type { Planner } from '../federation/planner.ts';
 import type { PlannedQuery } from '../federation/planning-queue.ts';
@@ -9,10 +9,9 @@ import { type CheckBounds, compileBounds, type GraphLimits } from './bounds.ts';
 import { chooseOperation, type ValidDocument } from './document.ts';
 import type { Graph } from './graph.ts';
 import { measure } from './measure.ts';
-import { bytesOfOperation, type Grown } from './memory.ts';
+import { bytesOfOperation, type Grown, startOf } from './memory.ts';
 import type { OperationOf } from './null-variables.ts';
 import { compileRootFields, type FindRootFields } from './root-calls.ts';
-import { type RootField, textOf } from './root-fields.ts';
 import { type CoerceVariables, compileCoercion } from './variables.ts';
 
 export interface Operation {
@@ -22,8 +21,6 @@ export interface Operation {
   readonly coerce: CoerceVariables;
   readonly checkBounds: CheckBounds;
   readonly rootFields: FindRootFields;
-  /** The text of the operation with these root fields only. */
-  textOf(fields: readonly RootField[]): string;
   /**
    * The compiled execution; planned when it is asked for first, because planning is the dearest of all steps.
    * @param deadlineAt when a plan is of no use to the request any more, ms since the epoch
@@ -31,8 +28,8 @@ export interface Operation {
    * @throws {SupergraphChanged}
    */
   plan(deadlineAt: number): Execute | Promise<Execute>;
-  /** How many bytes the operation takes beside its document, as an estimate. */
-  readonly bytes: number;
+  /** How many bytes the operation takes beside its text, as an estimate. */
+  bytes(): number;
 }
 
 export interface OperationSettings extends GraphLimits {
@@ -60,38 +57,42 @@ const countLookUp = labelledCounter({
 });
 
 /**
+ * A document takes several times the bytes of all that is computed from it, so an operation holds its text alone: what is
+ * rarely asked for is found by parsing that again.
  * @param name which operation of the document, when it has several
  * @throws {GraphQLError} unless the document has exactly one such operation
  */
 export function compileOperation(
   text: string,
-  valid: ValidDocument,
+  { document, selections }: ValidDocument,
   name: string | undefined,
   compiling: Compiling,
 ): Operation {
-  const { graph, settings } = compiling;
+  const { graph, settings, onGrown } = compiling;
   const { schema } = graph;
-  const { document } = valid;
   const { node, type } = chooseOperation(document, name);
-  const of: OperationOf = { schema, document, operation: node };
-  const locate = (): OperationOf => {
-    const located = parse(text);
-    return { schema, document: located, operation: chooseOperation(located, name).node };
+  const locate = (options?: ParseOptions): OperationOf => {
+    const again = parse(text, options);
+    return { schema, document: again, operation: chooseOperation(again, name).node };
   };
-  const execution = createExecution(of, { name, selections: valid.selections }, compiling);
-  const operation: Operation = {
+  const read = () => locate({ noLocation: true });
+  const measured = measure(schema, graph.weights, document, node);
+  const grown = startOf(node, measured);
+  const grow = (what: 'rootFields' | 'members') => (count: number) => {
+    grown[what] += count;
+    onGrown();
+  };
+  return {
     type,
     name: node.name?.value,
-    coerce: compileCoercion(of, locate, { suggestions: settings.INTROSPECTION }),
-    checkBounds: compileBounds(settings, measure(schema, graph.weights, document, node)),
-    rootFields: compileRootFields(of),
-    textOf: (fields) => textOf(document, node, fields),
-    plan: execution.plan,
-    get bytes() {
-      return bytesOfOperation(valid, execution.grown());
-    },
+    coerce: compileCoercion({ schema, document, operation: node }, locate, {
+      suggestions: settings.INTROSPECTION,
+    }),
+    checkBounds: compileBounds(settings, measured),
+    rootFields: compileRootFields(read, grow('rootFields')),
+    plan: compileWhenAsked({ read, name, selections, grown, onMembers: grow('members') }, compiling),
+    bytes: () => bytesOfOperation(grown),
   };
-  return operation;
 }
 
 /** For requests that may only read (GET). @throws {GraphQLError} 405 when the operation is a mutation */
@@ -102,46 +103,38 @@ export function requireQuery({ type }: Operation): void {
   });
 }
 
-interface Source {
+interface Planning {
+  readonly read: () => OperationOf;
   readonly name: string | undefined;
   readonly selections: number;
+  readonly grown: Grown;
+  readonly onMembers: (count: number) => void;
 }
 
-function createExecution(
-  of: OperationOf,
-  { name, selections }: Source,
+function compileWhenAsked(
+  { read, name, selections, grown, onMembers }: Planning,
   { graph, planner, onGrown }: Compiling,
-) {
+): Operation['plan'] {
   let execute: Execute | undefined;
-  let planSize: number | undefined;
-  let shapes = 0;
-  const onShape = (): void => {
-    shapes += 1;
-    // Shapes of the compilation itself are told of together with it.
-    if (execute) onGrown();
-  };
 
   function compile(planned: PlannedQuery | undefined): Execute {
     if (execute) return execute;
     if (planned && planned.supergraphSdl !== graph.sdl) throw new SupergraphChanged();
-    planSize = planned?.size ?? 0;
-    const { supergraphSchema } = graph;
-    execute = compileExecution({ ...of, supergraphSchema, plan: planned?.plan, onShape });
+    const { schema, supergraphSchema } = graph;
+    execute = compileExecution({ schema, supergraphSchema, read, plan: planned?.plan, onMembers });
+    grown.planSize = planned?.size ?? 0;
     onGrown();
     return execute;
   }
 
-  function plan(deadlineAt: number): Execute | Promise<Execute> {
+  return (deadlineAt) => {
     if (execute) {
       countLookUp('hit');
       return execute;
     }
-    const rest: DocumentNode | undefined = plannable(of.document, of.operation);
+    const rest = plannable(read());
     if (rest === undefined) return compile(undefined);
     countLookUp('miss');
-    const asked = { text: print(rest), name, selections, deadlineAt };
-    return planner.plan(asked).then(compile);
-  }
-
-  return { plan, grown: (): Grown => ({ planSize, shapes }) };
+    return planner.plan({ text: print(rest), name, selections, deadlineAt }).then(compile);
+  };
 }

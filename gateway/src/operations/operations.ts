@@ -3,9 +3,9 @@ import type { Logger } from '@holdfast/platform/log';
 import type { GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Planner } from '../federation/planner.ts';
-import { readDocument, type ValidDocument } from './document.ts';
+import { readDocument } from './document.ts';
 import { createGraph, type Graph } from './graph.ts';
-import { bytesOfDocument } from './memory.ts';
+import { bytesOfText } from './memory.ts';
 import { compileOperation, type Operation, type OperationSettings } from './operation.ts';
 
 export interface Operations {
@@ -35,15 +35,17 @@ const MAX_ENTRY_SHARE = 1 / 50;
 /** A text that is valid, and those of its operations that were asked for. Nearly always there is one. */
 interface Entry {
   readonly text: string;
-  readonly valid: ValidDocument;
   readonly operations: Map<string | undefined, Operation>;
 }
 
-function bytesOf({ text, valid, operations }: Entry): number {
-  let sum = bytesOfDocument(text, valid);
-  for (const { bytes } of operations.values()) sum += bytes;
+function bytesOf({ text, operations }: Entry): number {
+  let sum = bytesOfText(text);
+  for (const operation of operations.values()) sum += operation.bytes();
   return sum;
 }
+
+/** The same text in memory of its own. What was cut out of a URL holds all of that. */
+const ownText = <Text extends string | undefined>(text: Text): Text => structuredClone(text);
 
 interface Store {
   readonly graph: Graph;
@@ -60,18 +62,17 @@ export function createOperations({
 }: OperationsOptions): Operations {
   let store: Store | undefined;
 
-  function add({ graph, byText }: Store, text: string, name: string | undefined): Operation {
-    const entry = byText.get(text) ?? {
-      text,
-      valid: readDocument(text, graph.schema, settings),
-      operations: new Map(),
-    };
+  function add({ graph, byText }: Store, asked: string, askedName: string | undefined): Operation {
+    const entry: Entry = byText.get(asked) ?? { text: ownText(asked), operations: new Map() };
+    const { text } = entry;
     // The cache asks for the size of what it does not hold yet, so it is given a new object whenever the size has changed.
     const keep = (): void => void byText.set(text, { ...entry });
     const onGrown = (): void => {
       if (byText.peek(text)?.operations === entry.operations) keep();
     };
-    const operation = compileOperation(text, entry.valid, name, { graph, planner, settings, onGrown });
+    const valid = readDocument(text, graph.schema, settings);
+    const name = ownText(askedName);
+    const operation = compileOperation(text, valid, name, { graph, planner, settings, onGrown });
     entry.operations.set(name, operation);
     keep();
     return operation;

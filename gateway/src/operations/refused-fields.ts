@@ -24,21 +24,20 @@ export type Refusals = ReadonlyMap<string, Refusal>;
 export async function runWithout(
   refusals: Refusals,
   operation: Operation,
-  { fields, calls }: RootFields,
+  { responseNames, calls, textOf }: RootFields,
   run: (text: string) => Promise<Executed>,
 ): Promise<Executed> {
-  const isRefused = ({ responseName }: { readonly responseName: string }) => refusals.has(responseName);
+  const isRefused = ({ responseName }: RootCall) => refusals.has(responseName);
   const isRequired = ({ info }: RootCall) => isNonNullType(info.returnType);
   const isWhole = operation.type === 'mutation' || calls.some((call) => isRefused(call) && isRequired(call));
   const isAnythingLeft = !isWhole && !calls.every(isRefused);
   const errors = [...refusals].map(([name, refusal]) => errorOf(name, refusal, isAnythingLeft));
   if (isWhole) return { data: null, errors };
-  const rest = fields.filter((field) => !isRefused(field));
-  const result: Executed = rest.length > 0 ? await run(operation.textOf(rest)) : { data: {} };
+  const rest = responseNames.filter((name) => !refusals.has(name));
+  const result: Executed = rest.length > 0 ? await run(textOf(rest)) : { data: {} };
   const { data } = result;
   // The members stand in the order in which they were asked for.
-  const whole =
-    data && Object.fromEntries(fields.map(({ responseName: name }) => [name, memberOf(data, name) ?? null]));
+  const whole = data && Object.fromEntries(responseNames.map((name) => [name, memberOf(data, name) ?? null]));
   return { data: whole, errors: [...(result.errors ?? []), ...errors] };
 }
 

@@ -69,20 +69,28 @@ export function rootFieldsOf(
   );
 }
 
-/** Whether variables decide which root fields are executed. */
-export function hasRootConditions({ selectionSet }: OperationDefinitionNode, fragments: Fragments): boolean {
+/** The variables that decide which root fields are executed. */
+export function rootConditions(
+  { selectionSet }: OperationDefinitionNode,
+  fragments: Fragments,
+): readonly string[] {
+  const names = new Set<string>();
   const visited = new Set<string>();
-  const isConditional = ({ selections }: SelectionSetNode): boolean =>
-    selections.some((selection) => {
-      if (selection.directives?.length) return true;
-      if (selection.kind === Kind.FIELD) return false;
-      if (selection.kind === Kind.INLINE_FRAGMENT) return isConditional(selection.selectionSet);
-      const fragment = fragments[selection.name.value];
-      if (!fragment || visited.has(selection.name.value)) return false;
+
+  function collect({ selections }: SelectionSetNode): void {
+    for (const selection of selections) {
+      for (const { arguments: given = [] } of selection.directives ?? [])
+        for (const { value } of given) if (value.kind === Kind.VARIABLE) names.add(value.name.value);
+      if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet);
+      if (selection.kind !== Kind.FRAGMENT_SPREAD || visited.has(selection.name.value)) continue;
       visited.add(selection.name.value);
-      return isConditional(fragment.selectionSet);
-    });
-  return isConditional(selectionSet);
+      const fragment = fragments[selection.name.value];
+      if (fragment) collect(fragment.selectionSet);
+    }
+  }
+
+  collect(selectionSet);
+  return [...names];
 }
 
 /** What `@skip` and `@include` say. @throws {GraphQLError} when a variable of theirs is null */

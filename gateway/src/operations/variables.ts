@@ -4,6 +4,7 @@ import { AppError } from '@holdfast/platform/errors';
 import {
   type ASTNode,
   GraphQLError,
+  type GraphQLSchema,
   getVariableValues,
   isNonNullType,
   typeFromAST,
@@ -40,25 +41,29 @@ export function compileCoercion(
   locate: () => OperationOf,
   { suggestions }: VariableOptions,
 ): CoerceVariables {
-  const definitions = of.operation.variableDefinitions ?? [];
-  if (definitions.length === 0) return () => NONE;
+  const { schema } = of;
+  // Of the document, closures hold these nodes and no others; a copy of a list has no room to grow.
+  const definitions = (of.operation.variableDefinitions ?? []).slice();
+  if (definitions.length === 0) return takeNone;
   if (definitions.some(isNamed(RESERVED))) return () => refuseName(RESERVED, locate());
   const isLost = definitions.some(isNamed(LOST));
-  const plain = definitions.map((definition) => plainVariable(of, definition));
-  const needed = variablesThatNeedValues(of);
+  const plain = definitions.map((definition) => plainVariable(schema, definition));
+  const needed = [...variablesThatNeedValues(of)];
   return (given) => {
     const taken = takePlain(plain, given);
     if (taken) return taken;
     if (isLost) return refuseName(LOST, locate());
     const options = { maxErrors: MAX_ERRORS, hideSuggestions: !suggestions };
-    const { coerced } = getVariableValues(of.schema, definitions, given, options);
+    const { coerced } = getVariableValues(schema, definitions, given, options);
     if (coerced === undefined) throw invalid(locate(), given, options);
-    const isNull = Object.keys(coerced).some((name) => coerced[name] === null && needed.has(name));
+    const isNull = needed.some((name) => coerced[name] === null);
     const nulls = isNull ? findNulls(locate(), coerced) : [];
     if (nulls.length > 0) throw new InvalidOperation(nulls.slice(0, MAX_ERRORS).map(nullFault));
     return coerced;
   };
 }
+
+const takeNone: CoerceVariables = () => NONE;
 
 const isNamed =
   (name: string) =>
@@ -92,7 +97,7 @@ const PLAIN: Readonly<Record<string, (value: unknown) => boolean>> = {
   Boolean: (value) => typeof value === 'boolean',
 };
 
-function plainVariable({ schema }: OperationOf, definition: VariableDefinitionNode): PlainVariable {
+function plainVariable(schema: GraphQLSchema, definition: VariableDefinitionNode): PlainVariable {
   const type = typeFromAST(schema, definition.type);
   const isRequired = isNonNullType(type);
   const name = String(isRequired ? type.ofType : type);

@@ -1,53 +1,45 @@
-// @skip and @include: an operation has one shape for each combination of their variables that has been asked for.
-import {
-  type DirectiveNode,
-  type DocumentNode,
-  type GraphQLSchema,
-  Kind,
-  type OperationDefinitionNode,
-  visit,
-} from 'graphql';
+// @skip and @include: what follows from an operation follows anew from each combination of their variables.
+import { type DirectiveNode, type DocumentNode, Kind, visit } from 'graphql';
 import { memberOf } from './members.ts';
-import type { CompleteObject } from './objects.ts';
-import { compileShape } from './shape.ts';
 
-/** Shapes that are kept of one operation. Further ones are compiled whenever they are asked for. */
-const MAX_SHAPES = 16;
+/** Combinations for which the result is kept. For further ones it is made whenever they are asked for. */
+const MAX_KEPT = 16;
 
-interface Conditional {
-  readonly schema: GraphQLSchema;
-  readonly supergraphSchema: GraphQLSchema;
-  readonly document: DocumentNode;
-  readonly operation: OperationDefinitionNode;
-  /** Told of each shape that is kept. */
-  readonly onShape: () => void;
+/** By the names of variables, whether they are true. */
+export type Conditions = ReadonlyMap<string, boolean>;
+
+/** Gives what is made for the values of these variables, of which there are few. Without any, it is made at once. */
+export function byConditions<Made>(
+  names: readonly string[],
+  make: (conditions: Conditions, isKept: boolean) => Made,
+): (coerced: Readonly<Record<string, unknown>>) => Made {
+  return names.length === 0 ? always(make(new Map(), true)) : byCombination(names, make);
 }
 
-export function compileShapes(
-  conditional: Conditional,
-): (coerced: Readonly<Record<string, unknown>>) => CompleteObject {
-  const names = variablesOfConditions(conditional.document);
-  const shapes = new Map<string, CompleteObject>();
-  const compile = (isMet: (name: string) => boolean) =>
-    compileShape({ ...conditional, conditions: new Map(names.map((name) => [name, isMet(name)])) });
-  if (names.length === 0) {
-    const only = compile(() => false);
-    conditional.onShape();
-    return () => only;
-  }
-  return (coerced) => {
+const always =
+  <Made>(made: Made) =>
+  (): Made =>
+    made;
+
+function byCombination<Made>(
+  names: readonly string[],
+  make: (conditions: Conditions, isKept: boolean) => Made,
+) {
+  const kept = new Map<string, { readonly made: Made }>();
+  return (coerced: Readonly<Record<string, unknown>>): Made => {
     const isMet = (name: string) => memberOf(coerced, name) === true;
     const key = names.map((name) => (isMet(name) ? '1' : '0')).join('');
-    const shape = shapes.get(key) ?? compile(isMet);
-    if (shapes.size < MAX_SHAPES && !shapes.has(key)) {
-      shapes.set(key, shape);
-      conditional.onShape();
-    }
-    return shape;
+    const known = kept.get(key);
+    if (known) return known.made;
+    const isKept = kept.size < MAX_KEPT;
+    const made = make(new Map(names.map((name) => [name, isMet(name)])), isKept);
+    if (isKept) kept.set(key, { made });
+    return made;
   };
 }
 
-function variablesOfConditions(document: DocumentNode): string[] {
+/** The variables that decide about a @skip or an @include. */
+export function variablesOfConditions(document: DocumentNode): string[] {
   const names = new Set<string>();
   visit(document, {
     Directive: ({ name, arguments: given }: DirectiveNode) => {

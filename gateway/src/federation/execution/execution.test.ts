@@ -267,7 +267,7 @@ describe('What is to be planned', () => {
   const planned = (source: string) => {
     const document = parse(source);
     const operation: OperationDefinitionNode | null | undefined = getOperationAST(document, 'A');
-    const kept = operation && plannable(document, operation);
+    const kept = operation && plannable({ document, operation });
     return kept && print(kept).replace(/\s+/g, ' ');
   };
 

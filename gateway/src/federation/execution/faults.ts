@@ -40,7 +40,7 @@ export function reportAbsent(faults: Faults, path: Path): void {
   reportNull(faults, path, 'No subgraph has answered this field.');
 }
 
-/** The names in the operations, those of members among them; found when they are asked for first. */
+/** The names in the operations, those of members among them; found when they are asked for first, and kept from then on. */
 export function namesIn(operations: readonly string[]): () => Names {
   let names: Names | undefined;
   return () => {

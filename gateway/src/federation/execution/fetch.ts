@@ -74,12 +74,14 @@ function compileSend({ node, within }: Fetch): Send {
   };
 }
 
-const renamedIn = ({ outputRewrites = [] }: FetchNode): ReadonlyMap<unknown, string> =>
-  new Map(
-    outputRewrites.flatMap((rewrite) =>
-      rewrite.kind === 'KeyRenamer' ? [[rewrite.path.at(-1), rewrite.renameKeyTo]] : [],
-    ),
+const NOTHING_RENAMED: ReadonlyMap<unknown, string> = new Map();
+
+const renamedIn = ({ outputRewrites = [] }: FetchNode): ReadonlyMap<unknown, string> => {
+  const renamed = outputRewrites.flatMap((rewrite): [unknown, string][] =>
+    rewrite.kind === 'KeyRenamer' ? [[rewrite.path.at(-1), rewrite.renameKeyTo]] : [],
   );
+  return renamed.length === 0 ? NOTHING_RENAMED : new Map(renamed);
+};
 
 const malformed = ({ path }: Pick<SubgraphCall, 'path'>, message: string): GraphQLError =>
   new GraphQLError(message, { ...(path && { path }), extensions: { code: 'INTERNAL_SERVER_ERROR' } });
@@ -93,14 +95,15 @@ function missingPath(node: FetchNode, within: Path): Path | undefined {
   const names = fields.flatMap((field) =>
     field.kind === Kind.FIELD ? [(field.alias ?? field.name).value] : [],
   );
-  return names.length === 1 ? names : undefined;
+  return names.length === 1 ? names.slice() : undefined;
 }
 
 type BodyFor = (variables: Run['variables'], representations?: readonly JsonObject[]) => string;
 
 /** The text of a request. What is the same in all of them is written once. */
 function compileBody(node: FetchNode): BodyFor {
-  const head = `{"query":${JSON.stringify(node.operation)},"variables":{`;
+  // Joined, the text is in one piece, which it is not when it is put together by `+`.
+  const head = ['{"query":', JSON.stringify(node.operation), ',"variables":{'].join('');
   const tail =
     node.operationName === undefined ? '}}' : `},"operationName":${JSON.stringify(node.operationName)}}`;
   const used = (node.variableUsages ?? []).map((name) => ({ name, key: `${JSON.stringify(name)}:` }));
@@ -141,7 +144,7 @@ function compileEntityFetch(fetch: Fetch): Step {
   const represent = compileEntity(node.requires ?? [], supergraph);
   const rewriteInput = compileRewrites(node.inputRewrites, supergraph);
   const rewriteOutput = compileRewrites(node.outputRewrites, supergraph);
-  const asked = namesIn([node.operation]);
+  const texts = [node.operation];
   const send = compileSend(fetch);
   const call = { path: upToList(within) };
   const usesRepresentations = node.variableUsages?.includes('representations') ?? false;
@@ -153,13 +156,13 @@ function compileEntityFetch(fetch: Fetch): Step {
   }
 
   /** An entity that one subgraph does not know may lack what the next one requires. */
-  function represented(objects: readonly JsonObject[], { unknown }: Execution) {
+  function represented(objects: readonly JsonObject[], { unknown }: Execution, asked: () => Names) {
     const entities: JsonObject[] = [];
     const representations: JsonObject[] = [];
     for (const object of objects) {
       const representation = represent(object);
       if (!representation?.['__typename']) {
-        if (unknown.has(object)) addUnknown(unknown, object);
+        if (unknown.has(object)) addUnknown(unknown, object, asked());
         continue;
       }
       rewriteInput?.(representation);
@@ -169,8 +172,8 @@ function compileEntityFetch(fetch: Fetch): Step {
     return { entities, representations };
   }
 
-  function addUnknown(unknown: Execution['unknown'], entity: JsonObject): void {
-    unknown.set(entity, [...(unknown.get(entity) ?? []), asked()]);
+  function addUnknown(unknown: Execution['unknown'], entity: JsonObject, asked: Names): void {
+    unknown.set(entity, [...(unknown.get(entity) ?? []), asked]);
   }
 
   function entitiesIn(data: JsonObject, count: number): readonly unknown[] {
@@ -183,7 +186,8 @@ function compileEntityFetch(fetch: Fetch): Step {
   }
 
   return async (execution, objects) => {
-    const { entities, representations } = represented(objects ?? [], execution);
+    const asked = namesIn(texts);
+    const { entities, representations } = represented(objects ?? [], execution, asked);
     if (entities.length === 0) return;
     if (usesRepresentations && memberOf(execution.run.variables, 'representations') !== undefined)
       throw new GraphQLError('Variables cannot contain key "representations"');
@@ -192,7 +196,7 @@ function compileEntityFetch(fetch: Fetch): Step {
     const received = entitiesIn(data, entities.length);
     entities.forEach((entity, index) => {
       const more = received[index];
-      if (more === null) addUnknown(execution.unknown, entity);
+      if (more === null) addUnknown(execution.unknown, entity, asked());
       if (!isJsonObject(more)) return;
       if (isTypeless(more)) more['__typename'] = entity['__typename'];
       rewriteOutput?.(more);

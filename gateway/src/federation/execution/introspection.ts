@@ -19,12 +19,13 @@ export interface Introspected {
   readonly nodes: readonly FieldNode[];
 }
 
-/** Gives the value of the field, by the client's variables; undefined when it fails. */
-export type Introspect = (variables: Readonly<Record<string, unknown>>) => unknown;
-
-export function compileIntrospection({ schema, document, operation, nodes }: Introspected): Introspect {
+/** The value of the field, by the client's variables; undefined when it fails. */
+export function introspect(
+  { schema, document, operation, nodes }: Introspected,
+  variableValues: Readonly<Record<string, unknown>>,
+): unknown {
   const [first] = nodes;
-  if (first === undefined) return () => undefined;
+  if (first === undefined) return undefined;
   const name = (first.alias ?? first.name).value;
   const fragments = document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
   const selectionSet = { kind: Kind.SELECTION_SET, selections: nodes } as const;
@@ -36,10 +37,8 @@ export function compileIntrospection({ schema, document, operation, nodes }: Int
     ),
   };
   const asked: DocumentNode = { kind: Kind.DOCUMENT, definitions: [query, ...fragments] };
-  return (variableValues) => {
-    const { data } = executeSync({ schema, document: asked, variableValues });
-    return data ? memberOf(data, name) : undefined;
-  };
+  const { data } = executeSync({ schema, document: asked, variableValues });
+  return data ? memberOf(data, name) : undefined;
 }
 
 const queryOf = (selectionSet: OperationDefinitionNode['selectionSet']): OperationDefinitionNode => ({

@@ -1,16 +1,6 @@
 // The walk over the members of an object: the innermost part of shaping.
 import { isInherited, type JsonObject, memberOf, setMember } from './members.ts';
-import type { Complete, Shaping } from './values.ts';
-
-export interface Member {
-  readonly name: string;
-  /** A leaf adds its name to a path by itself. */
-  readonly isLeaf: boolean;
-  readonly complete: Complete;
-}
-
-/** Gives the object with exactly its members, in their order; null when one that must not be null is. */
-export type CompleteObject = (data: JsonObject, shaping: Shaping) => JsonObject | null;
+import type { CompleteObject, Member, Shaping } from './values.ts';
 
 export function completeMembers(members: readonly Member[]): CompleteObject {
   const hasInherited = members.some(({ name }) => isInherited(name));
@@ -29,10 +19,10 @@ export function completeMembers(members: readonly Member[]): CompleteObject {
   };
 }
 
-function completeMember({ name, isLeaf, complete }: Member, value: unknown, shaping: Shaping): unknown {
-  if (isLeaf) return complete(value, shaping);
-  shaping.path.push(name);
-  const completed = complete(value, shaping);
+function completeMember(member: Member, value: unknown, shaping: Shaping): unknown {
+  if (member.isLeaf) return member.complete(value, shaping, member);
+  shaping.path.push(member.name);
+  const completed = member.complete(value, shaping, member);
   shaping.path.pop();
   return completed;
 }

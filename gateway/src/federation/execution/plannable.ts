@@ -9,6 +9,14 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 
+export interface OperationIn {
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+}
+
+/** Gives the operation that is executed, always the same one. A document is large, so nothing holds it for long. */
+export type ReadOperation = () => OperationIn;
+
 /** Whether a field asks for the schema. GraphQL has such fields on the type Query alone. */
 export const isIntrospection = (fieldName: string): boolean =>
   fieldName === '__schema' || fieldName === '__type';
@@ -24,10 +32,7 @@ export const fragmentsOf = (document: DocumentNode): Fragments =>
   );
 
 /** What is to be planned: the operation alone, without introspection; undefined when nothing is left. */
-export function plannable(
-  document: DocumentNode,
-  operation: OperationDefinitionNode,
-): DocumentNode | undefined {
+export function plannable({ document, operation }: OperationIn): DocumentNode | undefined {
   const fragments = fragmentsOf(document);
   /** Those that are used, as far as anything is left of them. */
   const kept = new Map<string, FragmentDefinitionNode | undefined>();

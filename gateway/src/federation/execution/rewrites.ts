@@ -3,6 +3,7 @@
 import type { FetchDataRewrite } from '@apollo/query-planner';
 import { type GraphQLSchema, isAbstractType } from 'graphql';
 import { isJsonObject, type JsonObject, memberOf, setMember } from './members.ts';
+import { perKey } from './per-key.ts';
 
 export type Rewrite = (value: unknown) => void;
 
@@ -57,6 +58,16 @@ function toObjects(change: (object: JsonObject) => void): Rewrite {
 
 /** The names of all types, interfaces among them, for which a condition on the type holds. */
 export function typesUnder(condition: string, schema: GraphQLSchema): ReadonlySet<string> {
+  const conditions = typesByCondition(schema);
+  const names = conditions.get(condition) ?? findTypesUnder(condition, schema);
+  conditions.set(condition, names);
+  return names;
+}
+
+/** Operations share what a supergraph says. */
+const typesByCondition = perKey((_: GraphQLSchema) => new Map<string, ReadonlySet<string>>());
+
+function findTypesUnder(condition: string, schema: GraphQLSchema): ReadonlySet<string> {
   const names = new Set([condition]);
   const type = schema.getType(condition);
   if (!isAbstractType(type)) return names;

@@ -1,7 +1,7 @@
 // The reply's shape: for each object its members in order, each with its check. Shaping walks the merged data once and
-// changes it in place; an object that has exactly the right members stays as it is.
+// changes it in place; an object that has exactly the right members stays as it is. A shape is kept for long and holds
+// nothing of the document: what it does not know from the start is found by reading the operation again.
 import {
-  type DocumentNode,
   type GraphQLCompositeType,
   type GraphQLInterfaceType,
   type GraphQLNamedType,
@@ -15,104 +15,130 @@ import {
   isLeafType,
   isObjectType,
   Kind,
-  type OperationDefinitionNode,
 } from 'graphql';
+import type { Conditions } from './conditions.ts';
 import { reportWrong } from './faults.ts';
-import { compileIntrospection } from './introspection.ts';
-import { isJsonObject } from './members.ts';
-import { type CompleteObject, completeMembers, type Member } from './objects.ts';
-import { fragmentsOf, isIntrospection } from './plannable.ts';
+import { introspect } from './introspection.ts';
+import { completeMembers } from './objects.ts';
+import { perKey } from './per-key.ts';
+import { fragmentsOf, isIntrospection, type OperationIn, type ReadOperation } from './plannable.ts';
 import { fieldsOf, type SelectedField, type Selecting, type Selections } from './selections.ts';
-import { type Complete, compileValue, describe, kindOf, nullable, type Site, wrong } from './values.ts';
+import {
+  type Complete,
+  type CompleteObject,
+  completeOf,
+  type Member,
+  type Objects,
+  wrong,
+} from './values.ts';
 
 export interface Shaped {
   readonly schema: GraphQLSchema;
   readonly supergraphSchema: GraphQLSchema;
-  readonly document: DocumentNode;
-  readonly operation: OperationDefinitionNode;
+  readonly read: ReadOperation;
   /** What @skip and @include say, by the names of their variables. */
-  readonly conditions: ReadonlyMap<string, boolean>;
+  readonly conditions: Conditions;
+  /** Told how many members the shape has, and how many are added when an object of another type is met. */
+  readonly onMembers: (count: number) => void;
 }
 
 /** An interface is the type of an object that only a subgraph without its members has told of (@interfaceObject). */
 type Concrete = GraphQLObjectType | GraphQLInterfaceType;
 
-export function compileShape(shaped: Shaped): CompleteObject {
-  const { schema, supergraphSchema, document, operation, conditions } = shaped;
-  const selecting: Selecting = { schema, fragments: fragmentsOf(document), conditions };
-  const root = schema.getRootType(operation.operation);
-  if (root == null) throw new Error(`a schema with the root type of a ${operation.operation} is expected`);
-  return shapeOf(root, [operation.selectionSet.selections]);
+/** What an operation selects of an object. */
+interface Selected {
+  readonly of: OperationIn;
+  readonly selecting: Selecting;
+  readonly sets: readonly Selections[];
+}
 
-  function shapeOf(type: Concrete, sets: readonly Selections[]): CompleteObject {
-    const fields = [...fieldsOf(sets, type, selecting).values()];
-    return completeMembers(fields.map((field) => memberFor(field, type)));
+/** Reads the operation again, down to one object. */
+type Reread = () => Selected;
+
+export function compileShape({
+  schema,
+  supergraphSchema,
+  read,
+  conditions,
+  onMembers,
+}: Shaped): CompleteObject {
+  let members = 0;
+
+  function tellMembers(): void {
+    onMembers(members);
+    members = 0;
   }
 
-  function memberFor(field: SelectedField, type: Concrete): Member {
-    const { name, within, selections } = field;
+  function readRoot(): Selected {
+    const of = read();
+    const selecting: Selecting = { schema, fragments: fragmentsOf(of.document), conditions };
+    return { of, selecting, sets: [of.operation.selectionSet.selections] };
+  }
+
+  function compileRoot(selected: Selected): CompleteObject {
+    const { operation } = selected.of.operation;
+    const root = schema.getRootType(operation);
+    if (root == null) throw new Error(`a schema with the root type of a ${operation} is expected`);
+    return shapeOf(root, selected, readRoot);
+  }
+
+  function shapeOf(type: Concrete, selected: Selected, reread: Reread): CompleteObject {
+    const fields = [...fieldsOf(selected.sets, type, selected.selecting).values()];
+    members += fields.length;
+    return completeMembers(fields.map((field) => memberFor(field, type, selected, reread)));
+  }
+
+  function memberFor(field: SelectedField, type: Concrete, selected: Selected, reread: Reread): Member {
+    const { name, within } = field;
     const fieldName = field.nodes[0]?.name.value ?? '';
-    const atLeaf = { within, leaf: name };
-    if (fieldName === '__typename') return { name, isLeaf: true, complete: completeTypename(type, atLeaf) };
-    if (isIntrospection(fieldName)) return { name, isLeaf: true, complete: introspect(field, atLeaf) };
-    const own = fieldTypeOf(type, fieldName);
+    if (fieldName === '__typename')
+      return leafOf({ owner: type, fieldName, name, complete: typenameOf(type) });
+    const rereadField = () => fieldAgain(name, type, reread);
+    if (isIntrospection(fieldName))
+      return { name, within, isLeaf: true, complete: completeIntrospection(rereadField), objects: undefined };
+    const owner = schema.getType(within);
     // Where a fragment says that the field may be null, it may: a type under the interface can be stricter.
-    const selected = fieldTypeOf(schema.getType(within), fieldName);
-    const isLeaf = isLeafType(getNullableType(selected));
-    const site = isLeaf ? atLeaf : { within, leaf: undefined };
-    const compileObject = () => completeObject(getNamedType(own), selections, site);
-    return { name, isLeaf, complete: compileValue(selected, site, compileObject) };
+    const selectedType = fieldTypeOf(owner, fieldName);
+    const complete = completeOf(selectedType);
+    if (isLeafType(getNullableType(selectedType))) return leafOf({ owner, fieldName, name, complete });
+    const own = getNamedType(fieldTypeOf(type, fieldName));
+    const below: Selected = { ...selected, sets: field.selections };
+    const objects = isCompositeType(own) ? objectsOf(own, below, () => rereadField().selected) : undefined;
+    return { name, within, isLeaf: false, complete, objects };
   }
 
-  function introspect({ nodes, name }: SelectedField, site: Site): Complete {
-    const answer = compileIntrospection({ schema, document, operation, nodes });
-    return (_, shaping) => {
-      const answered = answer(shaping.variables);
-      if (answered === undefined) wrong(shaping, site, `The schema cannot be shown in ${name}.`);
-      return answered;
-    };
-  }
-
-  function completeObject(type: GraphQLNamedType, sets: readonly Selections[], site: Site): Complete {
-    if (!isCompositeType(type)) throw new Error(`a type with fields is expected, got ${type.name}`);
-    const findShape = isObjectType(type) ? oneShape(type, sets) : shapesUnder(type, sets);
-    return nullable(site, (value, shaping) => {
-      const { path, unknown, unknownAbove } = shaping;
-      if (!isJsonObject(value))
-        return wrong(
-          shaping,
-          site,
-          `Invalid non-object value (${kindOf(value)}) returned by subgraph for composite type ${type}`,
-        );
-      const shape = findShape(value['__typename']);
-      if (shape === undefined)
-        return wrong(shaping, site, `Invalid __typename found for object at ${describe(path, type, site)}.`);
-      const asked = unknown.size > 0 ? unknown.get(value) : undefined;
-      if (asked === undefined) return shape(value, shaping);
-      unknownAbove.push(...asked);
-      const shown = shape(value, shaping);
-      unknownAbove.splice(-asked.length);
-      return shown;
-    });
-  }
-
-  function oneShape(type: GraphQLObjectType, sets: readonly Selections[]) {
-    const shape = shapeOf(type, sets);
-    return (typename: unknown) => (typename === undefined || typename === type.name ? shape : undefined);
+  function objectsOf(type: GraphQLCompositeType, selected: Selected, reread: Reread): Objects {
+    const shapeFor = isObjectType(type)
+      ? oneShape(type.name, shapeOf(type, selected, reread))
+      : shapesUnder(type, selected, reread);
+    return { type, shapeFor };
   }
 
   /** Shapes of the types that have been met. */
-  function shapesUnder(type: Exclude<GraphQLCompositeType, GraphQLObjectType>, sets: readonly Selections[]) {
+  function shapesUnder(
+    type: Exclude<GraphQLCompositeType, GraphQLObjectType>,
+    selected: Selected,
+    reread: Reread,
+  ): Objects['shapeFor'] {
     const shapes = new Map<string, CompleteObject>();
-    const compile = (typename: string): CompleteObject | undefined => {
+    const typeOf = (typename: string): Concrete | undefined => {
       const actual = schema.getType(typename);
       if (!isObjectType(actual) && !isInterfaceType(actual)) return undefined;
-      if (actual !== type && !schema.isSubType(type, actual)) return undefined;
-      const shape = shapeOf(actual, sets);
+      return actual === type || schema.isSubType(type, actual) ? actual : undefined;
+    };
+    const compile = (typename: string): CompleteObject | undefined => {
+      const actual = typeOf(typename);
+      if (actual === undefined) return undefined;
+      const shape = shapeOf(actual, reread(), reread);
       shapes.set(typename, shape);
+      tellMembers();
       return shape;
     };
-    const unnamed = isInterfaceObject(type.name, supergraphSchema) ? compile(type.name) : undefined;
+    const unnamed =
+      isInterfaceType(type) && isInterfaceObject(type.name, supergraphSchema)
+        ? shapeOf(type, selected, reread)
+        : undefined;
+    if (unnamed) shapes.set(type.name, unnamed);
     return (typename: unknown) =>
       typeof typename === 'string'
         ? (shapes.get(typename) ?? compile(typename))
@@ -120,6 +146,57 @@ export function compileShape(shaped: Shaped): CompleteObject {
           ? unnamed
           : undefined;
   }
+
+  const shape = compileRoot(readRoot());
+  tellMembers();
+  return shape;
+}
+
+const oneShape = (name: string, shape: CompleteObject) => (typename: unknown) =>
+  typename === undefined || typename === name ? shape : undefined;
+
+/** The field of that name in the reply, and what is selected below it. */
+function fieldAgain(name: string, type: Concrete, reread: Reread) {
+  const above = reread();
+  const field = fieldsOf(above.sets, type, above.selecting).get(name);
+  if (field === undefined) throw new Error(`the operation is expected to have the member ${name} again`);
+  return { nodes: field.nodes, selected: { ...above, sets: field.selections } };
+}
+
+function completeIntrospection(again: () => ReturnType<typeof fieldAgain>): Complete {
+  return (_, shaping, member) => {
+    const { nodes, selected } = again();
+    const { schema } = selected.selecting;
+    const answered = introspect({ schema, ...selected.of, nodes }, shaping.variables);
+    if (answered === undefined) wrong(shaping, member, `The schema cannot be shown in ${member.name}.`);
+    return answered;
+  };
+}
+
+interface Leaf {
+  /** The type in whose selection set or fragment the field stands. */
+  readonly owner: GraphQLNamedType | undefined;
+  readonly fieldName: string;
+  readonly name: string;
+  readonly complete: Complete;
+}
+
+/** By the field's name, the members of a type's fields that have no other name: all operations share them. */
+const leavesOf = perKey((_: GraphQLNamedType) => new Map<string, Member>());
+
+function leafOf({ owner, fieldName, name, complete }: Leaf): Member {
+  const make = (): Member => ({
+    name,
+    within: owner?.name ?? '',
+    isLeaf: true,
+    complete,
+    objects: undefined,
+  });
+  if (owner === undefined || name !== fieldName) return make();
+  const leaves = leavesOf(owner);
+  const leaf = leaves.get(name) ?? make();
+  leaves.set(name, leaf);
+  return leaf;
 }
 
 function fieldTypeOf(type: GraphQLNamedType | undefined, name: string): GraphQLOutputType {
@@ -140,14 +217,10 @@ function isInterfaceObject(name: string, supergraph: GraphQLSchema): boolean {
 }
 
 /** The name of the type: a reply may leave it out. */
-function completeTypename(type: Concrete, site: Site): Complete {
+const typenameOf = perKey((type: Concrete): Complete => {
   if (isObjectType(type)) return () => type.name;
-  return (_, shaping) => {
-    reportWrong(
-      shaping,
-      [...shaping.path, site.leaf ?? ''],
-      `An object's type is expected, got ${type.name}.`,
-    );
+  return (_, shaping, { name }) => {
+    reportWrong(shaping, [...shaping.path, name], `An object's type is expected, got ${type.name}.`);
     return undefined;
   };
-}
+});

@@ -1,6 +1,7 @@
 // The checks of values by their types. A value that does not fit becomes null, with an error; a null where there must be
 // none makes its parent null.
 import {
+  type GraphQLCompositeType,
   type GraphQLLeafType,
   type GraphQLList,
   type GraphQLOutputType,
@@ -10,6 +11,8 @@ import {
 } from 'graphql';
 import { type Faults, type Path, reportAbsent, reportNull, reportWrong } from './faults.ts';
 import { leafCheck } from './leaves.ts';
+import { isJsonObject, type JsonObject } from './members.ts';
+import { perKey } from './per-key.ts';
 
 /** What the walk over the merged data has at hand. */
 export interface Shaping extends Faults {
@@ -18,99 +21,131 @@ export interface Shaping extends Faults {
 }
 
 /** Gives the value as it is shown; null for one that does not fit; undefined when the parent must be null. */
-export type Complete = (value: unknown, shaping: Shaping) => unknown;
+export type Complete = (value: unknown, shaping: Shaping, member: Member) => unknown;
 
-export interface Site {
+/** Gives the object with exactly its members, in their order; null when one that must not be null is. */
+export type CompleteObject = (data: JsonObject, shaping: Shaping) => JsonObject | null;
+
+/** A member of an object in the reply: all that differs between operations. The checks by types are shared by all. */
+export interface Member {
+  readonly name: string;
   /** The type in whose selection set or fragment the field stands, for messages. */
   readonly within: string;
-  /** The name of a member that is a leaf: the walk does not add it to the path. */
-  readonly leaf: string | undefined;
+  /** A leaf adds its name to a path by itself. */
+  readonly isLeaf: boolean;
+  readonly complete: Complete;
+  /** What stands in the field, when that are objects. */
+  readonly objects: Objects | undefined;
 }
 
-export type CompileObject = () => Complete;
-
-export function compileValue(type: GraphQLOutputType, site: Site, compileObject: CompileObject): Complete {
-  if (isNonNullType(type)) return completeNonNull(type.ofType, site, compileObject);
-  if (isListType(type)) return completeList(type, site, compileObject);
-  if (isLeafType(type)) return completeLeaf(type, site);
-  return compileObject();
+export interface Objects {
+  readonly type: GraphQLCompositeType;
+  /** The shape of an object that says this of its type; undefined when there is none of that type. */
+  readonly shapeFor: (typename: unknown) => CompleteObject | undefined;
 }
 
-export function pathOf({ path }: Shaping, { leaf }: Site): Path {
-  return leaf === undefined ? [...path] : [...path, leaf];
+/** The check of a field's type. */
+export const completeOf: (type: GraphQLOutputType) => Complete = perKey(compile);
+
+function compile(type: GraphQLOutputType): Complete {
+  if (isNonNullType(type)) return completeNonNull(type.ofType);
+  if (isListType(type)) return completeList(type);
+  return isLeafType(type) ? completeLeaf(type) : completeObject;
+}
+
+function pathOf({ path }: Shaping, { name, isLeaf }: Member): Path {
+  return isLeaf ? [...path, name] : [...path];
 }
 
 /** As @apollo/gateway calls the place of a value. */
-export function describe(path: Path, type: GraphQLOutputType, { within }: Site): string {
+function describe(path: Path, type: GraphQLOutputType, { within }: Member): string {
   const last = path.at(-1);
   return typeof last === 'number'
     ? `array element of type ${String(type)} at index ${last}`
     : `field ${within}.${last}`;
 }
 
-function completeNonNull(type: GraphQLOutputType, site: Site, compileObject: CompileObject): Complete {
-  const complete = compileValue(type, site, compileObject);
-  return (value, shaping) => {
-    if (value !== null && value !== undefined) return complete(value, shaping) ?? undefined;
-    const path = pathOf(shaping, site);
-    reportNull(shaping, path, `Cannot return null for non-nullable ${describe(path, type, site)}.`);
+function completeNonNull(type: GraphQLOutputType): Complete {
+  const complete = completeOf(type);
+  return (value, shaping, member) => {
+    if (value !== null && value !== undefined) return complete(value, shaping, member) ?? undefined;
+    const path = pathOf(shaping, member);
+    reportNull(shaping, path, `Cannot return null for non-nullable ${describe(path, type, member)}.`);
     return undefined;
   };
 }
 
-function completeList(
-  type: GraphQLList<GraphQLOutputType>,
-  site: Site,
-  compileObject: CompileObject,
-): Complete {
-  const completeItem = compileValue(type.ofType, site, compileObject);
-  const completeItems = (items: unknown[], shaping: Shaping) => {
+function completeList(type: GraphQLList<GraphQLOutputType>): Complete {
+  const completeItem = completeOf(type.ofType);
+  const completeItems = (items: unknown[], shaping: Shaping, member: Member) => {
     let isNull = false;
     for (let index = 0; index < items.length; index += 1) {
       shaping.path.push(index);
-      const item = completeItem(items[index], shaping);
+      const item = completeItem(items[index], shaping, member);
       shaping.path.pop();
       if (item === undefined) isNull = true;
       else items[index] = item;
     }
     return isNull ? null : items;
   };
-  return nullable(site, (value, shaping) => {
-    if (Array.isArray(value)) return completeItems(value, shaping);
+  return nullable((value, shaping, member) => {
+    if (Array.isArray(value)) return completeItems(value, shaping, member);
     return wrong(
       shaping,
-      site,
+      member,
       `Invalid non-list value (${kindOf(value)}) returned by subgraph for list type ${type}`,
     );
   });
 }
 
-function completeLeaf(type: GraphQLLeafType, site: Site): Complete {
+function completeLeaf(type: GraphQLLeafType): Complete {
   const isValid = leafCheck(type);
-  return nullable(site, (value, shaping) => {
+  return nullable((value, shaping, member) => {
     if (isValid(value)) return value;
-    const place = describe(pathOf(shaping, site), type, site);
-    return wrong(shaping, site, `Invalid value found for ${place}.`);
+    const place = describe(pathOf(shaping, member), type, member);
+    return wrong(shaping, member, `Invalid value found for ${place}.`);
   });
 }
 
-export function nullable(site: Site, complete: Complete): Complete {
-  return (value, shaping) => {
+const completeObject = nullable((value, shaping, member) => {
+  const { objects } = member;
+  if (objects === undefined) throw new Error(`a member of objects is expected, got ${member.name}`);
+  const { path, unknown, unknownAbove } = shaping;
+  const { type, shapeFor } = objects;
+  if (!isJsonObject(value))
+    return wrong(
+      shaping,
+      member,
+      `Invalid non-object value (${kindOf(value)}) returned by subgraph for composite type ${type}`,
+    );
+  const shape = shapeFor(value['__typename']);
+  if (shape === undefined)
+    return wrong(shaping, member, `Invalid __typename found for object at ${describe(path, type, member)}.`);
+  const asked = unknown.size > 0 ? unknown.get(value) : undefined;
+  if (asked === undefined) return shape(value, shaping);
+  unknownAbove.push(...asked);
+  const shown = shape(value, shaping);
+  unknownAbove.splice(-asked.length);
+  return shown;
+});
+
+function nullable(complete: Complete): Complete {
+  return (value, shaping, member) => {
     if (value === null) return null;
-    if (value !== undefined) return complete(value, shaping);
-    reportAbsent(shaping, pathOf(shaping, site));
+    if (value !== undefined) return complete(value, shaping, member);
+    reportAbsent(shaping, pathOf(shaping, member));
     return null;
   };
 }
 
 /** Reports the value, and gives what is shown in its place. */
-export function wrong(shaping: Shaping, site: Site, message: string): null {
-  reportWrong(shaping, pathOf(shaping, site), message);
+export function wrong(shaping: Shaping, member: Member, message: string): null {
+  reportWrong(shaping, pathOf(shaping, member), message);
   return null;
 }
 
 /** The JSON type of a value, which itself belongs into no message. */
-export function kindOf(value: unknown): string {
+function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   return typeof value === 'object' && value !== null ? 'an object' : `a ${typeof value}`;
 }

@@ -79,12 +79,11 @@ export function createEngines(supergraphSdl: string): Engines {
     },
     compiled: async ({ document, variables }, call) => {
       const operation = operationIn(document);
-      const planned = plannable(document, operation);
+      const planned = plannable({ document, operation });
       const execute = compileExecution({
         schema,
         supergraphSchema,
-        document,
-        operation,
+        read: () => ({ document, operation }),
         plan: planned && plan(planned),
       });
       return answer(
