@@ -49,10 +49,8 @@ export interface Redis {
   run<Result>(commands: (client: RedisClient) => Promise<Result>, timeoutMs?: number): Promise<Result>;
   /** Whether Redis answered last time. */
   readonly up: boolean;
-  /** Resolves once it is up, or after `timeoutMs`. */
+  /** Resolves once it is up, or has been away for `timeoutMs`. */
   untilUp(timeoutMs: number): Promise<void>;
-  /** The id of the server process, another one after each restart; undefined until it was asked. */
-  readonly runId: string | undefined;
   close(): Promise<void>;
 }
 
@@ -93,7 +91,7 @@ function withTimeout<Result>(work: Promise<Result>, timeoutMs: number): Promise<
 export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
   const client = connect(url);
   let up = false;
-  let runId: string | undefined;
+  let awaySince = performance.now();
   let lastError: unknown;
   let closed = false;
   const waiting = new Set<() => void>();
@@ -102,20 +100,22 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
     if (up === isUp || closed) return;
     up = isUp;
     gauge.set(isUp ? 1 : 0);
-    if (isUp) for (const wake of [...waiting]) wake();
-    if (isUp) log.info({ runId }, 'Redis answers and is used');
-    else log.warn({ err: error ?? lastError }, 'Redis does not answer; doing without it');
+    if (!isUp) {
+      awaySince = performance.now();
+      log.warn({ err: error ?? lastError }, 'Redis does not answer; doing without it');
+      return;
+    }
+    for (const wake of [...waiting]) wake();
+    log.info('Redis answers and is used');
   }
 
   /**
-   * Asks who is there, and whether it takes writes: one that is full or read-only would otherwise be taken up and
-   * given up again all the time. One probe at a time: of a server that hangs, the answer is the sign that it is back.
+   * Asks whether it takes writes: one that is full or read-only would otherwise be taken up and given up again all the
+   * time. One probe at a time: of a server that hangs, the answer is the sign that it is back.
    */
   async function probe(): Promise<void> {
     await client.set('holdfast:probe', '', { expiration: { type: 'PX', value: PROBE_MS } });
-    const info = await client.info('server');
-    runId = /^run_id:(\w+)/m.exec(info)?.[1];
-    turn(runId !== undefined);
+    turn(true);
   }
 
   let probing = false;
@@ -135,12 +135,8 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
     lastError = error;
     turn(false, error);
   });
-  // Whoever answers after a reconnect may be another server: nothing is used before the next probe has told.
+  // Nothing is used before the next probe has told.
   client.on('reconnecting', () => turn(false));
-  client.on('ready', () => {
-    runId = undefined;
-    turn(false);
-  });
   // Only here: a process that was given no Redis is not one that has lost it.
   for (const metric of [gauge, failures]) registry.registerMetric(metric);
   gauge.set(0);
@@ -152,21 +148,19 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
     get up() {
       return up;
     },
-    get runId() {
-      return runId;
+    untilUp: (untilMs) => {
+      const remainingMs = awaySince + untilMs - performance.now();
+      if (up || remainingMs <= 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        const done = (): void => {
+          clearTimeout(timeout);
+          waiting.delete(done);
+          resolve();
+        };
+        const timeout = setTimeout(done, remainingMs);
+        waiting.add(done);
+      });
     },
-    untilUp: (untilMs) =>
-      up
-        ? Promise.resolve()
-        : new Promise((resolve) => {
-            const done = (): void => {
-              clearTimeout(timeout);
-              waiting.delete(done);
-              resolve();
-            };
-            const timeout = setTimeout(done, untilMs);
-            waiting.add(done);
-          }),
     run: async (commands, callTimeoutMs = timeoutMs) => {
       if (!up) throw new RedisUnavailable('Redis is away');
       try {

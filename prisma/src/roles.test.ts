@@ -17,12 +17,7 @@ afterAll(async () => {
 
 const TABLES: Record<Service, string[]> = {
   users: ['users.users', 'users.sessions'],
-  products: [
-    'products.products',
-    'products.reservations',
-    'products.cache_control',
-    'products.idempotency_keys',
-  ],
+  products: ['products.products', 'products.reservations', 'products.idempotency_keys'],
   orders: ['orders.orders', 'orders.order_events', 'orders.idempotency_keys'],
 };
 /** Rows that stay as they were written. */

@@ -168,18 +168,6 @@ CREATE TABLE "products"."idempotency_keys" (
 );
 CREATE INDEX "idempotency_keys_created_at_idx" ON "products"."idempotency_keys" ("created_at");
 
--- One row.
-CREATE TABLE "products"."cache_control" (
-    "id" INTEGER NOT NULL DEFAULT 1,
-    "epoch" INTEGER NOT NULL DEFAULT 1,
-    "run_id" VARCHAR(64),
-    "suspended_until" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT "cache_control_pkey" PRIMARY KEY ("id"),
-    CONSTRAINT "cache_control_id_check" CHECK ("id" = 1)
-);
-INSERT INTO "products"."cache_control" DEFAULT VALUES;
-
 -- orders --------------------------------------------------------------------------------------------------------------
 
 CREATE TYPE "orders"."rejection_code" AS ENUM ('OUT_OF_STOCK', 'PRODUCT_NOT_FOUND');

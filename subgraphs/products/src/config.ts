@@ -1,6 +1,7 @@
 // The settings of the products service.
 import {
   commonSettings,
+  count,
   databaseSettings,
   keySetSettings,
   milliseconds,
@@ -28,6 +29,9 @@ export const settings = {
     .enum(['on', 'off'])
     .default('on')
     .describe('Whether products are cached: in Redis when REDIS_URL is set, in the process otherwise.'),
+  CACHE_TTL_S: count('s', 30, 1, 300).describe(
+    'How long an entry of the cache lives at most, and so how old what a reader is shown may be after a write that could not reach Redis.',
+  ),
   CACHE_MAX_BYTES: z.coerce.number().int().min(1_000_000).default(64_000_000).meta({
     unit: 'bytes',
     description: 'How much memory the cache of a process may take, when it is not in Redis.',

@@ -1,5 +1,5 @@
 // What the products service counts of its own.
-import { conflictCounter, labelledCounter } from '@holdfast/platform/metrics';
+import { Counter, conflictCounter, labelledCounter, registry } from '@holdfast/platform/metrics';
 
 /** Counts an edit or a delete of a product that came too late. */
 export const countConflict = conflictCounter('product');
@@ -11,3 +11,19 @@ export const countReservation = labelledCounter({
   label: 'outcome',
   values: ['reserved', 'out_of_stock', 'product_not_found', 'released'],
 });
+
+const lookUps = new Counter({
+  name: 'cache_requests_total',
+  help: 'Look-ups of products and of pages of them, by how they were answered; bypass: the cache was not in use.',
+  labelNames: ['kind', 'result'],
+  registers: [registry],
+});
+
+/** Counts look-ups by what the cache had; `bypass` when it did not answer. */
+export const countLookUps = (
+  kind: 'product' | 'page',
+  result: 'hit' | 'miss' | 'bypass',
+  count: number,
+): void => lookUps.inc({ kind, result }, count);
+for (const kind of ['product', 'page'] as const)
+  for (const result of ['hit', 'miss', 'bypass'] as const) countLookUps(kind, result, 0);

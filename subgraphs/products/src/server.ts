@@ -24,9 +24,9 @@ import { entities, resolvers } from './resolvers.ts';
 export async function startProducts(settings: ProductsSettings, log: Logger): Promise<RunningService> {
   const { DATABASE_URL: url, DATABASE_POOL_MAX: max } = settings;
   const pools = createRequestPools({ url, max, applicationName: 'products', log });
-  const { cache, close: closeCache } = openProductCache(settings, log);
   const reads = createReads(pools.reads, settings.READ_TIMEOUT_MS);
   const decisions = createReads(pools.writes, settings.READ_TIMEOUT_MS);
+  const { cache, close: closeCache } = openProductCache(settings, pools.reads, log);
   const table = createProductTable(pools.writes, cache, reads, decisions);
   const catalogue = createCatalogue(table);
   const subgraph = await createSubgraph<Context>({

@@ -17,6 +17,7 @@ import { type RedisServer, startRedis } from '../support/redis.ts';
 const CREATED = 300;
 const CREATORS = 3;
 const READERS = 12;
+const TTL_MS = 30_000;
 /** How many ids beyond the newest are looked for. */
 const AHEAD = 3;
 
@@ -54,25 +55,19 @@ function lateReads(): Reads {
 }
 
 const instanceOver = (store: CacheStore): ProductTable =>
-  createProductTable(
-    pools.writes,
-    createProductCache({
-      store: () => store,
-      storeForWrite: async () => store,
-      suspend: async () => undefined,
-    }),
-    lateReads(),
-  );
+  createProductTable(pools.writes, createProductCache(store), lateReads());
 
 /** The products that a reader was told of: a look-up that begins later must find them. */
 class Witness {
   readonly #known = new Set<number>();
   readonly #missed = new Set<number>();
   #newest: number;
+  #newestCreated: number;
   created = 0;
 
   constructor(before: number) {
     this.#newest = before;
+    this.#newestCreated = before;
   }
 
   #learn(ids: readonly number[]): void {
@@ -87,6 +82,7 @@ class Witness {
       undefined,
     );
     this.#learn([product?.id ?? 0]);
+    this.#newestCreated = Math.max(this.#newestCreated, product?.id ?? 0);
   }
 
   async lookUp(table: ProductTable, caller: AbortSignal): Promise<void> {
@@ -99,7 +95,8 @@ class Witness {
   }
 
   async list(table: ProductTable, caller: AbortSignal): Promise<void> {
-    const newest = this.#newest;
+    // Lists have a new product once its creation is answered, and look-ups as soon as it is committed.
+    const newest = this.#newestCreated;
     const page = await table.page({ order: 'NEWEST', after: undefined, filter: {}, limit: AHEAD }, caller);
     expect(page[0]?.id ?? 0).toBeGreaterThanOrEqual(newest);
     this.#learn(page.map(({ id }) => id));
@@ -123,9 +120,10 @@ async function read(table: ProductTable, witness: Witness): Promise<void> {
   if (leaves) clearTimeout(leaves);
 }
 
+const namespace = crypto.randomUUID();
 const places: [name: string, instances: number, create: () => CacheStore][] = [
-  ['in Redis, shared by two instances', 2, () => createRedisStore(redis, crypto.randomUUID(), 2_000)],
-  ['in the process', 1, () => createMemoryStore(1_000_000)],
+  ['in Redis, shared by two instances', 2, () => createRedisStore(redis, async () => namespace, TTL_MS)],
+  ['in the process', 1, () => createMemoryStore(TTL_MS, 1_000_000)],
 ];
 
 describe.each(places)('with the cache %s', (_, count, create) => {

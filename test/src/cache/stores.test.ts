@@ -1,28 +1,42 @@
 // The rules of the cache's store, held against both places that it may be in.
-
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger } from '@holdfast/platform/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { createMemoryStore } from '@holdfast/products/data/cache/memory-store';
 import { createRedisStore } from '@holdfast/products/data/cache/redis-store';
-import type { CacheStore } from '@holdfast/products/data/cache/store';
+import { type CacheStore, FENCE_MS, leaseOf, nameOf, PAGE } from '@holdfast/products/data/cache/store';
 import type { Product } from '@holdfast/products/data/product-row';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { createClient } from 'redis';
+import { eventually } from '../support/client.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type StallingProxy, startStallingProxy } from '../support/stalling-proxy.ts';
+
+const log = createLogger('test', 'silent');
 
 let server: RedisServer;
+let proxy: StallingProxy;
 let redis: Redis;
+let stalling: Redis;
 
 beforeAll(async () => {
   server = await startRedis();
-  redis = createRedis({ url: server.url, timeoutMs: 2_000, log: createLogger('test', 'silent') });
-  await redis.untilUp(10_000);
+  proxy = await startStallingProxy(server.url);
+  redis = createRedis({ url: server.url, timeoutMs: 2_000, log });
+  stalling = createRedis({ url: proxy.url, timeoutMs: 200, log });
+  await Promise.all([redis.untilUp(10_000), stalling.untilUp(10_000)]);
 });
 afterAll(async () => {
-  await redis?.close();
+  await Promise.all([redis?.close(), stalling?.close()]);
+  await proxy?.close();
   await server?.stop();
 });
 
 const ID = 7;
+const NAME = nameOf(ID);
+const OTHER = nameOf(8);
+const NEWEST = `${PAGE}newest`;
+const TTL_MS = 60_000;
 const at = new Date('2026-11-23T08:15:30.123Z');
 const product = (version: number, id = ID): Product => ({
   id,
@@ -36,109 +50,231 @@ const product = (version: number, id = ID): Product => ({
   createdAt: at,
   updatedAt: at,
 });
-const filled = (version: number) => new Map([[ID, product(version)]]);
+const versions = (version: number) => new Map([[NAME, [product(version)]]]);
+const NOTHING = new Map<string, Product[]>();
 
-const stores: [name: string, create: () => CacheStore][] = [
-  ['in Redis', () => createRedisStore(redis, crypto.randomUUID(), 2_000)],
-  ['in the process', () => createMemoryStore(1_000_000)],
+/** A store over a connection, on a database of this name. */
+const inRedis = (over: Redis, ttlMs: number, name: string = crypto.randomUUID()): CacheStore =>
+  createRedisStore(over, async () => name, ttlMs);
+
+const stores: [name: string, create: (ttlMs: number) => CacheStore][] = [
+  ['in Redis', (ttlMs) => inRedis(redis, ttlMs)],
+  ['in the process', (ttlMs) => createMemoryStore(ttlMs, 1_000_000)],
 ];
+
+/** What is there: the versions, or the kind and the token. A lease that this makes is given back. */
+async function shown(store: CacheStore, name = NAME): Promise<string> {
+  const [entry] = await store.claim([name], 'a look');
+  if (entry?.kind === 'products') return entry.products.map(({ version }) => `v${version}`).join(' ');
+  if (entry?.kind !== 'lease') return entry?.kind ?? '';
+  if (entry.token !== 'a look') return `lease of ${entry.token}`;
+  await store.fill([name], 'a look', NOTHING);
+  return 'nothing';
+}
+
+async function fill(store: CacheStore, name: string, ...products: Product[]): Promise<void> {
+  await store.claim([name], 'filling');
+  await store.fill([name], 'filling', new Map([[name, products]]));
+}
 
 describe.each(stores)('the store %s', (_, create) => {
   let store: CacheStore;
   beforeEach(() => {
-    store = create();
+    store = create(TTL_MS);
   });
 
-  const entry = async () => (await store.read([ID]))[0];
-  const version = async () => {
-    const found = await entry();
-    return found?.kind === 'product' ? found.product.version : found?.kind;
-  };
-
-  it('gives back what was filled, dates and all', async () => {
-    expect(await version()).toBe('none');
-    expect(await store.lease([ID], 'reader')).toEqual([{ kind: 'lease', token: 'reader' }]);
-    expect(await entry()).toEqual({ kind: 'lease', token: 'reader' });
-    await store.fill([ID], 'reader', filled(3));
-    expect(await entry()).toEqual({ kind: 'product', product: product(3) });
+  it('gives back what was filled in, dates and all', async () => {
+    const archived = { ...product(3), archivedAt: at, description: 'Boils.' };
+    await store.claim([NAME, OTHER], 'reader');
+    await store.fill([NAME, OTHER], 'reader', new Map([[NAME, [archived]]]));
+    expect(await store.claim([NAME], 'another')).toMatchObject([{ kind: 'products', products: [archived] }]);
+    expect(await shown(store, OTHER)).toBe('nothing');
   });
 
   it('gives one lease at a time', async () => {
-    const first = [{ kind: 'lease', token: 'first' }];
-    expect(await store.lease([ID], 'first')).toEqual(first);
-    expect(await store.lease([ID], 'second')).toEqual(first);
-    await store.fill([ID], 'second', filled(1));
-    expect(await version()).toBe('lease');
-    await store.fill([ID], 'first', new Map());
-    expect(await version()).toBe('none');
+    await store.claim([NAME], 'first');
+    expect(await shown(store)).toBe('lease of first');
+    await store.fill([NAME], 'second', versions(1));
+    expect(await shown(store)).toBe('lease of first');
+    await store.fill([NAME], 'first', NOTHING);
+    expect(await shown(store)).toBe('nothing');
   });
 
-  it('does not let in what a slow reader read before a write', async () => {
-    await store.lease([ID], 'reader');
-    await store.fence(ID, 'writer');
-    expect(await version()).toBe('fence');
-    await store.fill([ID], 'reader', filled(1));
-    expect(await version()).toBe('fence');
-    await store.publish(ID, 'writer', product(2));
-    await store.fill([ID], 'reader', filled(1));
-    expect(await version()).toBe(2);
+  it.each([
+    ['an older version', versions(1)],
+    ['nothing', NOTHING],
+  ])('does not let a slow reader that found %s undo a write', async (_found, late) => {
+    await store.claim([NAME], 'reader');
+    await store.fence([NAME], 'writer');
+    await store.fill([NAME], 'reader', late);
+    expect(await shown(store)).toBe('fence');
+    await store.settle([NAME], 'writer', versions(2));
+    await store.fill([NAME], 'reader', late);
+    expect(await shown(store)).toBe('v2');
   });
 
-  it('does not let a slow reader that found nothing take a product away that was created meanwhile', async () => {
-    await store.lease([ID], 'reader');
-    await store.fence(ID, 'writer');
-    await store.fill([ID], 'reader', new Map());
-    expect(await version()).toBe('fence');
-    await store.publish(ID, 'writer', product(1));
-    await store.fill([ID], 'reader', new Map());
-    expect(await version()).toBe(1);
+  it('keeps the fence until the last of several writers is done, and then none of what they wrote', async () => {
+    await fill(store, NAME, product(1));
+    await store.fence([NAME], 'a');
+    await store.fence([NAME], 'b');
+    await store.settle([NAME], 'b', versions(3));
+    expect(await shown(store)).toBe('fence');
+    await store.fence([NAME], 'c');
+    await store.settle([NAME], 'c', NOTHING);
+    expect(await shown(store)).toBe('fence');
+    await store.settle([NAME], 'a', versions(2));
+    expect(await shown(store)).toBe('nothing');
+    await store.fence([NAME], 'd');
+    await store.settle([NAME], 'd', versions(4));
+    expect(await shown(store)).toBe('v4');
   });
 
-  it('keeps the fence until the last of several writers is done, and then the newest of what they wrote', async () => {
-    await store.fence(ID, 'a');
-    await store.fence(ID, 'b');
-    await store.fence(ID, 'c');
-    await store.publish(ID, 'b', product(7));
-    expect(await version()).toBe('fence');
-    await store.publish(ID, 'a', product(6));
-    expect(await version()).toBe('fence');
-    await store.publish(ID, 'c', undefined);
-    expect(await version()).toBe(7);
+  it.each([
+    ['that changed nothing', NOTHING],
+    ['of which is not known what it changed', undefined],
+  ])('knows nothing of a product after a write %s', async (_which, written) => {
+    await fill(store, NAME, product(1));
+    await store.fence([NAME], 'writer');
+    await store.settle([NAME], 'writer', written);
+    expect(await shown(store)).toBe('nothing');
   });
 
-  it('knows nothing of a product after a write that changed nothing', async () => {
-    await store.lease([ID], 'reader');
-    await store.fill([ID], 'reader', filled(1));
-    await store.fence(ID, 'writer');
-    await store.publish(ID, 'writer', undefined);
-    expect(await version()).toBe('none');
+  it('writes several products at once', async () => {
+    await store.fence([NAME, OTHER], 'writer');
+    await store.settle([NAME, OTHER], 'writer', new Map([[OTHER, [product(5, 8)]]]));
+    expect([await shown(store), await shown(store, OTHER)]).toEqual(['nothing', 'v5']);
   });
 
-  it('shows a page until somebody writes anything, and none while they do', async () => {
-    const first = await store.readPage('newest');
-    if (first.kind === 'page' || first.generation === undefined) throw new Error('a page may be filled in');
-    await store.fillPage('newest', first.generation, [product(1)]);
-    expect(await store.readPage('newest')).toEqual({ kind: 'page', products: [product(1)] });
+  it('shows a page until a product is changed, and not while one of its own is written', async () => {
+    await fill(store, NEWEST, product(1), product(1, 8));
+    await store.fence([OTHER], 'writer');
+    expect(await shown(store, NEWEST)).toBe('fence');
+    await store.settle([OTHER], 'writer', NOTHING);
+    expect(await shown(store, NEWEST)).toBe('v1 v1');
+    await store.fence([OTHER], 'writer');
+    await store.settle([OTHER], 'writer', new Map([[OTHER, [product(2, 8)]]]));
+    expect(await shown(store, NEWEST)).toBe('nothing');
+  });
 
-    await store.fence(ID, 'writer');
-    expect(await store.readPage('newest')).toEqual({ kind: 'none', generation: undefined });
-    await store.fillPage('newest', first.generation, [product(1)]);
-    await store.publish(ID, 'writer', product(2));
-    await store.fillPage('newest', first.generation, [product(1)]);
-    const after = await store.readPage('newest');
-    expect(after).toEqual({ kind: 'none', generation: expect.any(String) });
-    expect(after.kind === 'none' && after.generation).not.toBe(first.generation);
+  it('keeps a page that was read while a product of it was written for nobody', async () => {
+    await store.fence([NAME], 'writer');
+    await fill(store, NEWEST, product(1));
+    expect(await shown(store, NEWEST)).toBe('fence');
+    await store.settle([NAME], 'writer', versions(2));
+    expect(await shown(store, NEWEST)).toBe('nothing');
+  });
+
+  it('does not let in a page that was read before a change', async () => {
+    await store.claim([NEWEST], 'reader');
+    await store.fence([NAME], 'writer');
+    await store.settle([NAME], 'writer', versions(2));
+    await store.fill([NEWEST], 'reader', new Map([[NEWEST, [product(1)]]]));
+    expect(await shown(store, NEWEST)).toBe('nothing');
+  });
+
+  it('goes on showing a page while products are written that are not on it, and are missing', async () => {
+    await fill(store, NEWEST, product(1));
+    const missing = [OTHER, nameOf(9), nameOf(10)];
+    for (const name of missing) await store.fence([name], name);
+    expect(await shown(store, NEWEST)).toBe('v1');
+    for (const name of missing) await store.settle([name], name, NOTHING);
+    expect(await shown(store, NEWEST)).toBe('v1');
+  });
+
+  it('keeps nothing for longer than its time to live, which begins before what is kept was read', async () => {
+    const ttlMs = 1_200;
+    store = create(ttlMs);
+    const beganAt = performance.now();
+    await store.claim([NAME, NEWEST], 'reader');
+    await store.fence([OTHER], 'writer');
+    await sleep(leaseOf(ttlMs) * 0.7);
+    await store.fill(
+      [NAME, NEWEST],
+      'reader',
+      new Map([
+        [NAME, [product(1)]],
+        [NEWEST, [product(1)]],
+      ]),
+    );
+    expect([await shown(store), await shown(store, NEWEST)]).toEqual(['v1', 'v1']);
+    await store.settle([OTHER], 'writer', new Map([[OTHER, [product(1, 8)]]]));
+    expect(await shown(store, OTHER)).toBe('v1');
+    await sleep(beganAt + ttlMs - performance.now() + 5);
+    expect([await shown(store), await shown(store, NEWEST)]).toEqual(['nothing', 'nothing']);
+  });
+});
+
+describe('the store in Redis', () => {
+  it('shares fences with instances whose rows have another shape, and takes none of their rows', async () => {
+    const name = crypto.randomUUID();
+    const store = inRedis(redis, TTL_MS, name);
+    await fill(store, NAME, product(1));
+    const client = createClient({ url: server.url });
+    await client.connect();
+    const row = (await client.get(`${name}:${NAME}`)) ?? '';
+    await client.set(`${name}:${NAME}`, row.replace(/^\|V.{8}/, '|Vanother!'));
+    expect(await shown(store)).toBe('fence');
+    client.destroy();
+  });
+
+  it('lets nothing in that arrives late', async () => {
+    const ttlMs = 900;
+    const name = crypto.randomUUID();
+    const store = inRedis(redis, ttlMs, name);
+    const late = inRedis(stalling, ttlMs, name);
+    await late.claim([NAME, NEWEST], 'reader');
+    await late.fence([OTHER], 'writer');
+    proxy.stall(true);
+    const sent = [
+      late.fill(
+        [NAME, NEWEST],
+        'reader',
+        new Map([
+          [NAME, [product(1)]],
+          [NEWEST, [product(1)]],
+        ]),
+      ),
+      late.settle([OTHER], 'writer', new Map([[OTHER, [product(1, 8)]]])),
+    ];
+    for (const { status } of await Promise.allSettled(sent)) expect(status).toBe('rejected');
+    await sleep(ttlMs);
+    proxy.resume();
+    await eventually(
+      () => shown(store, OTHER),
+      (entry) => entry !== 'fence',
+    );
+    const entries = [await shown(store), await shown(store, NEWEST), await shown(store, OTHER)];
+    expect(entries).toEqual(['nothing', 'nothing', 'nothing']);
+  });
+
+  it('takes the end of a fence that nobody settled for a change of the product', async () => {
+    const name = crypto.randomUUID();
+    const store = inRedis(redis, TTL_MS, name);
+    await fill(store, NEWEST, product(1));
+    await store.fence([NAME], 'a writer that is killed');
+    await store.fence([OTHER], 'one that goes on');
+    const client = createClient({ url: server.url });
+    await client.connect();
+    // As if the time had passed: the fence of the first one is over.
+    const state = JSON.parse((await client.get(`${name}:state`)) ?? '');
+    for (const token of Object.keys(state.fences[NAME].tokens)) state.fences[NAME].tokens[token] -= FENCE_MS;
+    await client.set(`${name}:state`, JSON.stringify(state));
+    client.destroy();
+    expect(await shown(store, NEWEST)).toBe('nothing');
+    expect(await shown(store)).toBe('nothing');
+    expect(await shown(store, OTHER)).toBe('fence');
   });
 });
 
 describe('the store in the process', () => {
   it('is bounded', async () => {
-    const store = createMemoryStore(100_000);
+    const store = createMemoryStore(TTL_MS, 100_000);
     const ids = Array.from({ length: 2_000 }, (_, index) => index + 1);
-    await store.lease(ids, 'reader');
-    await store.fill(ids, 'reader', new Map(ids.map((id) => [id, product(1, id)])));
-    const kept = (await store.read(ids)).filter(({ kind }) => kind === 'product').length;
-    expect(kept).toBeGreaterThan(10);
-    expect(kept).toBeLessThan(400);
+    for (const id of ids) await fill(store, nameOf(id), product(1, id));
+    // The newest first, because a look at one that is not there takes room, too.
+    let count = 0;
+    while ((await shown(store, nameOf(ids.pop() ?? 0))) === 'v1') count += 1;
+    expect(count).toBeGreaterThan(10);
+    expect(count).toBeLessThan(400);
   });
 });

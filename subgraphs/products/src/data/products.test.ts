@@ -118,8 +118,8 @@ describe('a new product', () => {
     const seen: unknown[] = [];
     const cache: ProductCache = {
       ...NO_CACHE,
-      write: async (id, work) => {
-        seen.push(id, await products());
+      write: async (ids, work) => {
+        seen.push(...ids, await products());
         return work();
       },
     };

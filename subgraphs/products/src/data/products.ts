@@ -74,7 +74,7 @@ export function createProductTable(
       const [next] = await nextId(writes, {});
       if (next === undefined) throw new Error('the sequence of ids gave none');
       const row = { ...next, ...product, ...(idempotency ?? NO_KEY) };
-      return cache.write(next.id, async () => (await insertOnce(writes, row))[0]);
+      return (await cache.write([next.id], () => insertOnce(writes, row)))[0];
     },
     byKey: async (userId, key) => {
       const [use] = await selectByKey(writes, { userId, key });
@@ -84,22 +84,22 @@ export function createProductTable(
     },
     unchanged: async (id, expectedVersion, exact) =>
       (await selectGuarded(writes, { id, expectedVersion, exact }))[0],
-    update: (id, expectedVersion, exact, change) => {
+    update: async (id, expectedVersion, exact, change) => {
       const { name = null, description = null, price = null, stock = null } = change;
       const changed = keysOf(change).filter((field) => change[field] !== undefined);
       const parameters = { id, expectedVersion, exact, changed, name, description, price, stock };
-      return cache.write(id, async () => (await updateGuarded(writes, parameters))[0]);
+      return (await cache.write([id], () => updateGuarded(writes, parameters)))[0];
     },
-    archive: (id, expectedVersion) =>
-      cache.write(id, async () => (await archiveGuarded(writes, { id, expectedVersion }))[0]),
-    adjustStock: (id, delta, maxStock, idempotency) =>
-      cache.write(id, async () => {
-        try {
-          return (await adjustOnce(writes, { id, delta, maxStock, ...(idempotency ?? NO_KEY) }))[0];
-        } catch (error) {
-          if (isKeyUsed(error)) return undefined;
+    archive: async (id, expectedVersion) =>
+      (await cache.write([id], () => archiveGuarded(writes, { id, expectedVersion })))[0],
+    adjustStock: async (id, delta, maxStock, idempotency) => {
+      const parameters = { id, delta, maxStock, ...(idempotency ?? NO_KEY) };
+      const adjust = () =>
+        adjustOnce(writes, parameters).catch((error: unknown) => {
+          if (isKeyUsed(error)) return [];
           throw error;
-        }
-      }),
+        });
+      return (await cache.write([id], adjust))[0];
+    },
   };
 }

@@ -111,11 +111,9 @@ const MAX_ATTEMPTS = 3;
 /** Reservations through `db`. A change of stock is a write of the product, and so goes around the cache's fences. */
 export function createReservations(db: Queryable, cache: ProductCache): Reservations {
   async function isTaken(orderId: number, productId: number, quantity: number): Promise<boolean> {
-    const product = await cache.write(productId, async () => {
-      const [taken] = await take(db, { orderId, productId, quantity, trace: traceparent() });
-      if (!taken) return undefined;
-      const { jobId: _, ...written } = taken;
-      return written;
+    const [product] = await cache.write([productId], async () => {
+      const taken = await take(db, { orderId, productId, quantity, trace: traceparent() });
+      return taken.map(({ jobId: _, ...written }) => written);
     });
     if (product) countReservation('reserved');
     return product !== undefined;
@@ -138,14 +136,13 @@ export function createReservations(db: Queryable, cache: ProductCache): Reservat
       throw new Error(`order ${orderId} cannot be decided: does product ${productId} exist?`);
     },
     release: async (orderId, productId) => {
-      await cache.write(productId, async () => {
-        const [released] = await release(db, { orderId }).catch((error: unknown) => {
+      const [released] = await cache.write([productId], () =>
+        release(db, { orderId }).catch((error: unknown) => {
           if (!isOutOfRange(error)) throw error;
           throw new GiveWay(`the stock of product ${productId} has no room for the units`, { cause: error });
-        });
-        if (released) countReservation('released');
-        return released;
-      });
+        }),
+      );
+      if (released) countReservation('released');
     },
   };
 }

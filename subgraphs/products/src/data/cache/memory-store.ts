@@ -1,101 +1,61 @@
-// The cache in the process, for a service that runs as one instance without Redis. The same rules as in Redis, each
-// call one synchronous step; bounded by size, least recently used first.
+// The cache in the process, for one instance without Redis: the same rules, bounded by size. A fence lasts until it is settled.
 import { LRUCache } from 'lru-cache';
 import type { Product } from '../product-row.ts';
-import {
-  type CacheStore,
-  type Entry,
-  FENCE_TTL_MS,
-  jittered,
-  LEASE_TTL_MS,
-  PAGE_TTL_MS,
-  PRODUCT_TTL_MS,
-} from './store.ts';
+import { type CacheStore, type Entry, jittered, leaseOf, nameOf, PAGE } from './store.ts';
 
-type Cached =
-  | { readonly kind: 'product'; readonly product: Product }
-  | { readonly kind: 'lease'; readonly token: string }
-  | { readonly kind: 'fence'; readonly tokens: Map<string, number>; newest: Product | undefined };
-
-type Fence = Extract<Cached, { kind: 'fence' }>;
+type Kept = Exclude<Entry, { kind: 'fence' }>;
 
 const ENTRY_BYTES = 300;
-const sizeOf = (product: Product): number =>
-  Object.values(product).reduce<number>(
-    (sum, value) => (typeof value === 'string' ? sum + 2 * value.length : sum),
-    ENTRY_BYTES,
-  );
+const sizeOf = ({ name, description }: Product): number => ENTRY_BYTES + 2 * `${name}${description}`.length;
 
 /** @param maxBytes roughly; a quarter of it is for pages */
-export function createMemoryStore(maxBytes: number): CacheStore {
-  const entries = new LRUCache<number, Cached>({
-    maxSize: Math.ceil(maxBytes * 0.75),
-    sizeCalculation: (entry) => (entry.kind === 'product' ? sizeOf(entry.product) : ENTRY_BYTES),
-  });
-  const pages = new LRUCache<string, { generation: string; products: readonly Product[] }>({
-    maxSize: Math.ceil(maxBytes * 0.25),
-    sizeCalculation: ({ products }) => products.reduce((sum, product) => sum + sizeOf(product), ENTRY_BYTES),
-  });
-  let generation = 0;
-  /** When each write counts as lost, by its token. */
-  const writers = new Map<string, number>();
-
-  function forgetExpired(tokens: Map<string, number>): void {
-    for (const [token, until] of tokens) if (until < Date.now()) tokens.delete(token);
-  }
-  function writing(): boolean {
-    forgetExpired(writers);
-    return writers.size > 0;
-  }
-  const keep = (id: number, entry: Cached, ttl: number) => entries.set(id, entry, { ttl });
+export function createMemoryStore(ttlMs: number, maxBytes: number): CacheStore {
+  const create = (share: number) =>
+    new LRUCache<string, Kept>({
+      maxSize: Math.ceil(maxBytes * share),
+      sizeCalculation: (kept) =>
+        (kept.kind === 'lease' ? [] : kept.products).reduce((sum, each) => sum + sizeOf(each), ENTRY_BYTES),
+    });
+  const [products, pages] = [create(0.75), create(0.25)];
+  const entriesOf = (name: string): LRUCache<string, Kept> => (name.startsWith(PAGE) ? pages : products);
+  const fences = new Map<string, { readonly writers: number; readonly isShared: boolean }>();
+  const keep = (name: string, value: readonly Product[], ttl: number) =>
+    entriesOf(name).set(name, { kind: 'products', products: value }, { ttl: jittered(ttl) });
 
   return {
-    read: async (ids) => ids.map((id): Entry => entries.get(id) ?? { kind: 'none' }),
-    lease: async (ids, token) =>
-      ids.map((id): Entry => {
-        if (!entries.has(id)) keep(id, { kind: 'lease', token }, LEASE_TTL_MS);
-        return entries.get(id) ?? { kind: 'none' };
+    claim: async (names, token) =>
+      names.map((name) => {
+        const entry = entriesOf(name).get(name) ?? { kind: 'lease', token };
+        const written = entry.kind === 'products' ? entry.products.map(({ id }) => nameOf(id)) : [name];
+        if (written.some((each) => fences.has(each))) return { kind: 'fence' };
+        if (!entriesOf(name).has(name)) entriesOf(name).set(name, entry, { ttl: leaseOf(ttlMs) });
+        return entry;
       }),
-    fill: async (ids, token, products) => {
-      for (const id of ids) {
-        const current = entries.get(id);
-        if (current?.kind !== 'lease' || current.token !== token) continue;
-        const product = products.get(id);
-        if (product) keep(id, { kind: 'product', product }, jittered(PRODUCT_TTL_MS));
-        else entries.delete(id);
+    fill: async (names, token, values) => {
+      for (const name of names) {
+        const entry = entriesOf(name).get(name);
+        if (entry?.kind !== 'lease' || entry.token !== token) continue;
+        const value = values.get(name);
+        if (value) keep(name, value, ttlMs - leaseOf(ttlMs));
+        else entriesOf(name).delete(name);
       }
     },
-    fence: async (id, token) => {
-      const until = Date.now() + FENCE_TTL_MS;
-      const current = entries.get(id);
-      const fence: Fence =
-        current?.kind === 'fence' ? current : { kind: 'fence', tokens: new Map(), newest: undefined };
-      fence.tokens.set(token, until);
-      keep(id, fence, FENCE_TTL_MS);
-      generation += 1;
-      writers.set(token, until);
+    fence: async (names) => {
+      for (const name of names) {
+        const { writers } = fences.get(name) ?? { writers: 0 };
+        fences.set(name, { writers: writers + 1, isShared: writers > 0 });
+        products.delete(name);
+      }
     },
-    publish: async (id, token, product) => {
-      writers.delete(token);
-      generation += 1;
-      const fence = entries.get(id);
-      // It was pushed out by others: whoever reads next asks the database.
-      if (fence?.kind !== 'fence' || !fence.tokens.delete(token)) return void entries.delete(id);
-      if (product && product.version > (fence.newest?.version ?? 0)) fence.newest = product;
-      forgetExpired(fence.tokens);
-      if (fence.tokens.size > 0) return;
-      if (fence.newest) keep(id, { kind: 'product', product: fence.newest }, jittered(PRODUCT_TTL_MS));
-      else entries.delete(id);
-    },
-    readPage: async (key) => {
-      if (writing()) return { kind: 'none', generation: undefined };
-      const page = pages.get(key);
-      if (page?.generation === String(generation)) return { kind: 'page', products: [...page.products] };
-      return { kind: 'none', generation: String(generation) };
-    },
-    fillPage: async (key, under, products) => {
-      if (writing() || under !== String(generation)) return;
-      pages.set(key, { generation: under, products }, { ttl: jittered(PAGE_TTL_MS) });
+    settle: async (names, _, written) => {
+      if (written?.size !== 0) pages.clear();
+      for (const name of names) {
+        const { writers, isShared } = fences.get(name) ?? { writers: 0, isShared: true };
+        if (writers > 1) fences.set(name, { writers: writers - 1, isShared: true });
+        else fences.delete(name);
+        const value = written?.get(name);
+        if (value && !isShared) keep(name, value, ttlMs);
+      }
     },
   };
 }

@@ -5,6 +5,7 @@ import { createMemoryStore } from './memory-store.ts';
 import { createProductCache, type ProductCache } from './product-cache.ts';
 
 const ID = 7;
+const at = new Date();
 const product = (version: number): Product => ({
   id: ID,
   name: 'Kettle',
@@ -14,8 +15,8 @@ const product = (version: number): Product => ({
   version,
   contentVersion: 1,
   archivedAt: null,
-  createdAt: new Date(),
-  updatedAt: new Date(),
+  createdAt: at,
+  updatedAt: at,
 });
 
 /** A cache before a "database" whose answers a test gives when it likes. */
@@ -24,12 +25,7 @@ function setUp(): {
   queries: ((products: Product[]) => void)[];
   read: () => Promise<number | undefined>;
 } {
-  const store = createMemoryStore(1_000_000);
-  const cache = createProductCache({
-    store: () => store,
-    storeForWrite: async () => store,
-    suspend: async () => undefined,
-  });
+  const cache = createProductCache(createMemoryStore(30_000, 1_000_000));
   const queries: ((products: Product[]) => void)[] = [];
   const load = () => new Promise<Product[]>((resolve) => queries.push(resolve));
   return { cache, queries, read: async () => (await cache.byIds([ID], load))[0]?.version };
@@ -68,7 +64,7 @@ describe('the product cache', () => {
     const { cache, queries, read } = setUp();
     const early = read();
     await turns();
-    await cache.write(ID, async () => product(2));
+    await cache.write([ID], async () => [product(2)]);
     expect(await read()).toBe(2);
     queries[0]?.([product(1)]);
     expect(await early).toBe(1);
@@ -79,7 +75,7 @@ describe('the product cache', () => {
     const { cache, queries, read } = setUp();
     const early = read();
     await turns();
-    await cache.write(ID, async () => product(1));
+    await cache.write([ID], async () => [product(1)]);
     expect(await read()).toBe(1);
     queries[0]?.([]);
     expect(await early).toBeUndefined();
@@ -100,9 +96,9 @@ describe('the product cache', () => {
 
   it('asks the database for what is being written, each reader anew', async () => {
     const { cache, queries, read } = setUp();
-    let commit: (written: Product) => void = () => undefined;
+    let commit: (written: Product[]) => void = () => undefined;
     const writing = cache.write(
-      ID,
+      [ID],
       () =>
         new Promise((resolve) => {
           commit = resolve;
@@ -116,7 +112,7 @@ describe('the product cache', () => {
     queries[0]?.([product(1)]);
     queries[1]?.([product(2)]);
     expect(await Promise.all([before, after])).toEqual([1, 2]);
-    commit(product(2));
+    commit([product(2)]);
     await writing;
     expect(await read()).toBe(2);
     expect(queries).toHaveLength(2);
@@ -124,12 +120,45 @@ describe('the product cache', () => {
 
   it('keeps the fence of a write that failed: nobody knows whether it was committed', async () => {
     const { cache, queries, read } = setUp();
-    await expect(cache.write(ID, () => Promise.reject(new Error('connection lost')))).rejects.toThrow(
+    await expect(cache.write([ID], () => Promise.reject(new Error('connection lost')))).rejects.toThrow(
       'connection lost',
     );
     void read();
     void read();
     await turns();
     expect(queries).toHaveLength(2);
+  });
+
+  it('shows pages on that have nothing to do with a write that failed, or that changed nothing', async () => {
+    const { cache } = setUp();
+    let loads = 0;
+    const page = () =>
+      cache.page('newest', async () => {
+        loads += 1;
+        return [product(1)];
+      });
+    await page();
+    const lost = cache.write([8], () => Promise.reject(new Error('connection lost')));
+    await expect(lost).rejects.toThrow('connection lost');
+    // Jobs of products that do not exist.
+    for (const id of [9, 10, 11]) await cache.write([id], async () => []);
+    expect(await page()).toEqual([product(1)]);
+    expect(loads).toBe(1);
+    await cache.write([8], async () => [{ ...product(1), id: 8 }]);
+    await page();
+    expect(loads).toBe(2);
+  });
+
+  it('gives the lease of a load that failed back', async () => {
+    const { cache, queries, read } = setUp();
+    await expect(cache.byIds([ID], () => Promise.reject(new Error('no answer')))).rejects.toThrow(
+      'no answer',
+    );
+    await turns();
+    const reads = [read(), read()];
+    await turns();
+    expect(queries).toHaveLength(1);
+    queries[0]?.([product(3)]);
+    expect(await Promise.all(reads)).toEqual([3, 3]);
   });
 });

@@ -1,169 +1,124 @@
-// The cache in Redis. Values are text: `<version>|<shape>|<json>`, `L|<token>`, `F|` and the
-// newest published product if any; pages `<generation>|<json>`.
+// The cache in Redis. An entry is `<generation>|L<token>` or `<generation>|<shape><json>`, a product's without a generation.
+// The generation and the fences are one value, the state, so that a hit is one MGET of it and of what is looked for.
 import { createHash } from 'node:crypto';
 import type { Redis } from '@holdfast/platform/redis';
 import { z } from 'zod';
 import { PRODUCT, type Product } from '../product-row.ts';
-import {
-  type CacheStore,
-  type Entry,
-  FENCE_TTL_MS,
-  jittered,
-  LEASE_TTL_MS,
-  PAGE_TTL_MS,
-  PRODUCT_TTL_MS,
-} from './store.ts';
+import type { ByName, CacheStore, Entry } from './store.ts';
+import { FENCE_MS, jittered, leaseOf, nameOf, PAGE } from './store.ts';
 
-/** KEYS: entries. ARGV: lease, its TTL. Returns the values that are there then. */
-const LEASE = `
-for _, key in ipairs(KEYS) do redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) end
-return redis.call('MGET', unpack(KEYS))`;
+/** A fence has the time at which each writer's ends, by token, and whether there was more than one at a time. */
+type State = { readonly generation: string; readonly fences: Readonly<Record<string, unknown>> };
 
-/** KEYS: entries. ARGV: lease, TTL, then a value for each key, or '' for none. */
-const FILL = `
-for i, key in ipairs(KEYS) do
-  if redis.call('GET', key) == ARGV[1] then
-    if ARGV[i + 2] == '' then redis.call('DEL', key)
-    else redis.call('SET', key, ARGV[i + 2], 'PX', ARGV[2]) end
+/** KEYS: state, entries. A generation is the time of its change, so none comes twice, also when the state was lost. */
+const withState = (work: string): string => `
+local time, token, ttl = redis.call('TIME'), ARGV[1], ARGV[2]
+local now, fresh = time[1] * 1000 + math.floor(time[2] / 1000), string.format('%.0f', time[1] * 1000000 + time[2])
+local state = cjson.decode(redis.call('GET', KEYS[1]) or '{"generation":"' .. fresh .. '","fences":{}}')
+for name, fence in pairs(state.fences) do
+  for writer, endsAt in pairs(fence.tokens) do
+    if endsAt <= now then fence.tokens[writer], fence.isShared, state.generation = nil, true, fresh end
   end
-end`;
+  if not next(fence.tokens) then state.fences[name] = nil end
+end
+${work}
+redis.call('SET', KEYS[1], cjson.encode(state))`;
 
-/** The time, ms; and a generation that was never used before, should the last one have been lost. */
-const CLOCK = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local fresh = time[1] * 1000000 + time[2]`;
-
-/** KEYS: entry, its writers, generation, all writers. ARGV: token, fence TTL. */
-const FENCE = `${CLOCK}
-local current = redis.call('GET', KEYS[1])
-if current and string.sub(current, 1, 2) == 'F|' then redis.call('PEXPIRE', KEYS[1], ARGV[2])
-else redis.call('SET', KEYS[1], 'F|', 'PX', ARGV[2]) end
-redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
-redis.call('ZADD', KEYS[4], now + ARGV[2], ARGV[1])
-redis.call('SET', KEYS[3], string.format('%.0f', fresh), 'NX')
-redis.call('INCR', KEYS[3])`;
-
-/** KEYS: as for FENCE. ARGV: token, fence TTL, TTL, value or ''. */
-const PUBLISH = `${CLOCK}
-redis.call('ZREM', KEYS[4], ARGV[1])
-redis.call('SET', KEYS[3], string.format('%.0f', fresh), 'NX')
-redis.call('INCR', KEYS[3])
-local held = redis.call('ZREM', KEYS[2], ARGV[1]) == 1
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-local others = redis.call('ZCARD', KEYS[2]) > 0
-local current = redis.call('GET', KEYS[1]) or ''
-local kept = string.sub(current, 1, 2) == 'F|' and string.sub(current, 3) or current
-local version = function(value) return tonumber(string.match(value, '^(%d+)|') or 0) end
-local newest = version(kept) > version(ARGV[4]) and kept or ARGV[4]
-if others then redis.call('SET', KEYS[1], 'F|' .. newest, 'PX', ARGV[2])
-elseif held and newest ~= '' then redis.call('SET', KEYS[1], newest, 'PX', ARGV[3])
-else redis.call('DEL', KEYS[1]) end`;
-
-const WRITERS = `${CLOCK}
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-local writing = redis.call('ZCARD', KEYS[2]) > 0
-redis.call('SET', KEYS[1], string.format('%.0f', fresh), 'NX')
-local generation = redis.call('GET', KEYS[1])`;
-
-/** KEYS: generation, writers, page. Returns the generation, or '' while somebody writes, and the page if it is of it. */
-const READ_PAGE = `${WRITERS}
-if writing then return { '' } end
-local page = redis.call('GET', KEYS[3])
-local prefix = generation .. '|'
-if page and string.sub(page, 1, #prefix) == prefix then return { generation, string.sub(page, #prefix + 1) } end
-return { generation }`;
-
-/** KEYS: generation, writers, page. ARGV: generation, TTL, page. */
-const FILL_PAGE = `${WRITERS}
-if writing or generation ~= ARGV[1] then return end
-redis.call('SET', KEYS[3], generation .. '|' .. ARGV[3], 'PX', ARGV[2])`;
+/** ARGV: token, TTL, names, and to fill in the leases a value for each, or ''. Gives the values of the keys otherwise. */
+const LEASE = `${withState(`
+for i = 2, #KEYS do
+  local name, value = ARGV[i + 1], ARGV[i + #KEYS]
+  local head = (string.sub(name, 1, ${PAGE.length}) == '${PAGE}' and state.generation or '') .. '|'
+  local lease, held = head .. 'L' .. token, redis.call('GET', KEYS[i]) or ''
+  if not value and not state.fences[name] and string.sub(held, 1, #head) ~= head then
+    redis.call('SET', KEYS[i], lease, 'PX', ttl)
+  elseif value == '' and held == lease then redis.call('DEL', KEYS[i])
+  elseif value and held == lease then redis.call('SET', KEYS[i], head .. value, 'PX', ttl) end
+end`)}
+return #ARGV == #KEYS + 1 and redis.call('MGET', unpack(KEYS))`;
 
 /**
- * Which columns a cached row has, and their types. While a change of the schema is rolled out, instances with other columns share the
- * cache: they share its fences, but none takes a row of another shape.
+ * ARGV: token, TTL, '' unless something may have changed, names, and to end the fences a value for each, or ''. The life of a
+ * value begins with its fence, because a writer that cannot reach Redis may have made it an older one since.
  */
-const SHAPE = createHash('sha256').update(JSON.stringify(PRODUCT)).digest('base64url').slice(0, 8);
+const FENCE = withState(`
+if ARGV[3] ~= '' then state.generation = fresh end
+for i = 2, #KEYS do
+  local name, value = ARGV[i + 2], ARGV[i + 1 + #KEYS]
+  local fence = state.fences[name] or { tokens = {} }
+  local left = (fence.tokens[token] or 0) - ${FENCE_MS} + ttl - now
+  if not value then fence.isShared = next(fence.tokens) ~= nil end
+  fence.tokens[token] = not value and now + ${FENCE_MS} or nil
+  state.fences[name] = next(fence.tokens) and fence
+  redis.call('DEL', KEYS[i])
+  if value and value ~= '' and left > 0 and not fence.isShared then redis.call('SET', KEYS[i], '|' .. value, 'PX', left) end
+end`);
 
-const texts = z.array(z.string().nullable());
-const pageReply = z.tuple([z.string()], z.string());
+/** The columns of a row. While they change, instances share fences and take no row of another shape. */
+const SHAPE = `V${createHash('sha256').update(JSON.stringify(PRODUCT)).digest('base64url').slice(0, 8)}`;
 
-/** What JSON makes of a value: a date is text. What it cannot give back is not known, so `revive` has to say. */
-type InJson<Value> = Value extends string | number | boolean | null
-  ? Value
-  : Value extends Date
-    ? string
-    : unknown;
+const textOf = (products?: readonly Product[]) => (products ? SHAPE + JSON.stringify(products) : '');
+const textsOf = (names: readonly string[], by?: ByName) => names.map((name) => textOf(by?.get(name)));
 
-/** What this module wrote. (A reviver of JSON would be called for every member: twice the time.) */
-type Stored = { readonly [Field in keyof Product]: InJson<Product[Field]> };
-
-const revive = (stored: Stored): Product => ({
-  ...stored,
-  createdAt: new Date(stored.createdAt),
-  updatedAt: new Date(stored.updatedAt),
-  archivedAt: stored.archivedAt === null ? null : new Date(stored.archivedAt),
-});
-
-const parseProduct = (json: string): Product => revive(JSON.parse(json));
-const parseProducts = (json: string): Product[] => JSON.parse(json).map(revive);
-
-function parseEntry(text: string | null): Entry {
-  if (text === null) return { kind: 'none' };
-  const bar = text.indexOf('|');
-  const head = text.slice(0, bar);
-  if (head === 'L') return { kind: 'lease', token: text.slice(bar + 1) };
-  if (head === 'F') return { kind: 'fence' };
-  const json = text.indexOf('|', bar + 1) + 1;
-  // As if it were being written: read from the database, and left as it is for those who know that shape.
-  if (text.slice(bar + 1, json - 1) !== SHAPE) return { kind: 'fence' };
-  return { kind: 'product', product: parseProduct(text.slice(json)) };
+/** From JSON, in which dates are text. */
+function revive(stored: Product): Product {
+  const [createdAt, updatedAt] = [new Date(stored.createdAt), new Date(stored.updatedAt)];
+  return { ...stored, createdAt, updatedAt, archivedAt: stored.archivedAt && new Date(stored.archivedAt) };
 }
 
-const textOf = (product: Product | undefined): string =>
-  product ? `${product.version}|${SHAPE}|${JSON.stringify(product)}` : '';
+const reply = z.array(z.string().nullable());
 
-/**
- * The cache under a namespace of `redis`.
- * @param fenceTimeoutMs how long a write waits to be fenced, before it does it the slow way (control.ts)
- */
-export function createRedisStore(redis: Redis, namespace: string, fenceTimeoutMs: number): CacheStore {
-  const keyOf = (id: number): string => `${namespace}:product:${id}`;
-  const generation = `${namespace}:generation`;
-  const writers = `${namespace}:writers`;
-  const keysOf = (id: number): string[] => [keyOf(id), `${keyOf(id)}:writers`, generation, writers];
-  const pageKey = (key: string): string => `${namespace}:page:${SHAPE}:${key}`;
-  const script = (text: string, keys: string[], args: string[], timeoutMs?: number): Promise<unknown> =>
-    redis.run((client) => client.eval(text, { keys, arguments: args }), timeoutMs);
+/** Of a reply of MGET. Undefined where there is nothing, or a page of an earlier generation. */
+function entriesOf(
+  names: readonly string[],
+  [state, ...texts]: z.infer<typeof reply>,
+): (Entry | undefined)[] {
+  const { generation, fences }: State = JSON.parse(state ?? '{"generation":"","fences":{}}');
+  return names.map((name, index) => {
+    const [head, text] = [name.startsWith(PAGE) ? `${generation}|` : '|', texts[index]];
+    if (name in fences) return { kind: 'fence' };
+    if (!text?.startsWith(head)) return undefined;
+    if (text.startsWith('L', head.length)) return { kind: 'lease', token: text.slice(head.length + 1) };
+    if (!text.startsWith(SHAPE, head.length)) return { kind: 'fence' };
+    const products: Product[] = JSON.parse(text.slice(head.length + SHAPE.length)).map(revive);
+    if (products.some(({ id }) => nameOf(id) in fences)) return { kind: 'fence' };
+    return { kind: 'products', products };
+  });
+}
 
+/** How long a write waits to reach Redis, before it goes on without. */
+const WRITE_TIMEOUT_MS = 1_000;
+
+/** @param namespace names the database, because products of another one have the same ids */
+export function createRedisStore(redis: Redis, namespace: () => Promise<string>, ttlMs: number): CacheStore {
+  const keysOf = async (names: readonly string[]): Promise<string[]> => {
+    const prefix = await namespace();
+    return ['state', ...names].map((name) => `${prefix}:${name}`);
+  };
+  const run = async (script: string, names: readonly string[], args: unknown[], timeoutMs?: number) => {
+    const keys = await keysOf(names);
+    if (timeoutMs !== undefined) await redis.untilUp(timeoutMs);
+    return redis.run((client) => client.eval(script, { keys, arguments: args.map(String) }), timeoutMs);
+  };
   return {
-    read: async (ids) => (await redis.run((client) => client.mGet(ids.map(keyOf)))).map(parseEntry),
-    lease: async (ids, token) => {
-      const values = await script(LEASE, ids.map(keyOf), [`L|${token}`, String(LEASE_TTL_MS)]);
-      return texts.parse(values).map(parseEntry);
+    claim: async (names, token) => {
+      const keys = await keysOf(names);
+      const found = entriesOf(names, await redis.run((client) => client.mGet(keys)));
+      const hits = found.filter((entry) => entry?.kind === 'products');
+      if (hits.length === names.length) return hits;
+      const values = await run(LEASE, names, [token, leaseOf(ttlMs), ...names]);
+      return entriesOf(names, reply.parse(values)).map((entry) => entry ?? { kind: 'fence' });
     },
-    fill: async (ids, token, products) => {
-      const values = ids.map((id) => textOf(products.get(id)));
-      await script(FILL, ids.map(keyOf), [`L|${token}`, String(jittered(PRODUCT_TTL_MS)), ...values]);
+    fill: async (names, token, values) => {
+      await run(LEASE, names, [token, jittered(ttlMs - leaseOf(ttlMs)), ...names, ...textsOf(names, values)]);
     },
-    fence: async (id, token) => {
-      await script(FENCE, keysOf(id), [token, String(FENCE_TTL_MS)], fenceTimeoutMs);
+    fence: async (names, token) => {
+      await run(FENCE, names, [token, ttlMs, '', ...names], WRITE_TIMEOUT_MS);
     },
-    publish: async (id, token, product) => {
-      const args = [token, String(FENCE_TTL_MS), String(jittered(PRODUCT_TTL_MS)), textOf(product)];
-      await script(PUBLISH, keysOf(id), args, fenceTimeoutMs);
-    },
-    readPage: async (key) => {
-      const [current, page] = pageReply.parse(
-        await script(READ_PAGE, [generation, writers, pageKey(key)], []),
-      );
-      if (page !== undefined) return { kind: 'page', products: parseProducts(page) };
-      return { kind: 'none', generation: current === '' ? undefined : current };
-    },
-    fillPage: async (key, under, products) => {
-      const args = [under, String(jittered(PAGE_TTL_MS)), JSON.stringify(products)];
-      await script(FILL_PAGE, [generation, writers, pageKey(key)], args);
+    settle: async (names, token, written) => {
+      const changed = written?.size === 0 ? '' : 'changed';
+      const args = [token, jittered(ttlMs), changed, ...names, ...textsOf(names, written)];
+      await run(FENCE, names, args, WRITE_TIMEOUT_MS);
     },
   };
 }

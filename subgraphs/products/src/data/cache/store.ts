@@ -1,47 +1,36 @@
-// What the cache needs of the place that it keeps things in: in Redis, shared by all instances, or in the process.
+// What the cache asks of the place that it keeps things in: Redis, shared by all instances, or the process.
 //
-// An entry is a product at a version, or a lease (somebody who found nothing is reading the database to fill it), or a
-// fence (somebody is writing the product: until the last of them has published, whoever reads goes to the database). A
-// fence takes the place of anything, a lease only that of nothing.
+// An entry is a product or a page of them. A reader that finds nothing leases it, reads PostgreSQL and fills it in. Writers
+// fence their products, which ends what was kept or leased of them. A page ends with a change of any product, and is not
+// shown while one of its own is fenced.
 import type { Product } from '../product-row.ts';
 
 export type Entry =
-  | { readonly kind: 'product'; readonly product: Product }
+  | { readonly kind: 'products'; readonly products: readonly Product[] }
   | { readonly kind: 'lease'; readonly token: string }
-  | { readonly kind: 'fence' }
-  | { readonly kind: 'none' };
+  | { readonly kind: 'fence' };
 
-/** A page, or the generation under which one may be filled in; undefined while somebody writes. */
-export type PageEntry =
-  | { readonly kind: 'page'; readonly products: Product[] }
-  | { readonly kind: 'none'; readonly generation: string | undefined };
+/** By the names of their entries. */
+export type ByName = ReadonlyMap<string, readonly Product[]>;
 
-/** Each call is one round trip and, to others, one step. Any may reject with RedisUnavailable. */
+/** To others, each call is one step. Any may reject, as when Redis does not answer in time. */
 export interface CacheStore {
-  read(ids: readonly number[]): Promise<Entry[]>;
-  /** Sets leases where there is nothing, and gives what is there then: this lease, or what somebody else was faster with. */
-  lease(ids: readonly number[], token: string): Promise<Entry[]>;
-  /** Turns the leases of that token into products; a lease without a product goes away. */
-  fill(ids: readonly number[], token: string, products: ReadonlyMap<number, Product>): Promise<void>;
-  /** Before a product is written: fences it, and moves the generation of pages on. */
-  fence(id: number, token: string): Promise<void>;
-  /**
-   * After it was written, or, without a product, after nothing was changed. While other writers of it are under way the
-   * fence stays and keeps the newest product that any of them has published; the last one puts that in its place.
-   */
-  publish(id: number, token: string, product: Product | undefined): Promise<void>;
-  readPage(key: string): Promise<PageEntry>;
-  /** Keeps a page that was read under `generation`, if nobody has written since. */
-  fillPage(key: string, generation: string, products: readonly Product[]): Promise<void>;
+  /** What is there under each name, which is a new lease of the token where nothing was. */
+  claim(names: readonly string[], token: string): Promise<Entry[]>;
+  /** Fills in those leases of the token that still stand. One without a value goes away. */
+  fill(names: readonly string[], token: string, values: ByName): Promise<void>;
+  /** Before products are written. */
+  fence(names: readonly string[], token: string): Promise<void>;
+  /** Ends fences. Keeps what was `written` (undefined: perhaps anything) by no more than one writer at a time. */
+  settle(names: readonly string[], token: string, written: ByName | undefined): Promise<void>;
 }
 
-/** A last resort: what is right stays right without it. */
-export const PRODUCT_TTL_MS = 300_000;
-export const PAGE_TTL_MS = 60_000;
-/** A reader that has not filled its lease by now is gone. */
-export const LEASE_TTL_MS = 5_000;
-/** Longer than an ordinary write takes. The fence of one that hangs is renewed, or the cache not used (write-watch.ts). */
-export const FENCE_TTL_MS = 30_000;
-
+export const nameOf = (id: number): string => `product:${id}`;
+export const idOf = (name: string): number => Number(name.slice(nameOf(0).length - 1));
+export const PAGE = 'page:';
+/** Longer than a write takes, but for a commit that hangs. A fence that ends by itself counts as a change. */
+export const FENCE_MS = 30_000;
+/** The first part of an entry's life: how long a reader may take to fill it in. */
+export const leaseOf = (ttlMs: number): number => Math.ceil(ttlMs / 6);
 /** Spreads expiries by up to a fifth, so that what was filled together is not missed together. */
-export const jittered = (ttlMs: number): number => Math.round(ttlMs * (0.8 + Math.random() * 0.2));
+export const jittered = (ttlMs: number): number => Math.floor(ttlMs * (0.8 + Math.random() * 0.2));
