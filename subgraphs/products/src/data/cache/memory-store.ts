@@ -26,8 +26,8 @@ export function createMemoryStore(ttlMs: number, maxBytes: number): CacheStore {
     claim: async (names, token) =>
       names.map((name) => {
         const entry = entriesOf(name).get(name) ?? { kind: 'lease', token };
-        const written = entry.kind === 'products' ? entry.products.map(({ id }) => nameOf(id)) : [name];
-        if (written.some((each) => fences.has(each))) return { kind: 'fence' };
+        const shown = entry.kind === 'products' && fences.size > 0 ? entry.products : [];
+        if (fences.has(name) || shown.some(({ id }) => fences.has(nameOf(id)))) return { kind: 'fence' };
         if (!entriesOf(name).has(name)) entriesOf(name).set(name, entry, { ttl: leaseOf(ttlMs) });
         return entry;
       }),

@@ -67,7 +67,6 @@ function revive(stored: Product): Product {
 }
 
 const reply = z.array(z.string().nullable());
-
 /** Of a reply of MGET. Undefined where there is nothing, or a page of an earlier generation. */
 function entriesOf(
   names: readonly string[],
@@ -75,13 +74,14 @@ function entriesOf(
 ): (Entry | undefined)[] {
   const { generation, fences }: State = JSON.parse(state ?? '{"generation":"","fences":{}}');
   return names.map((name, index) => {
-    const [head, text] = [name.startsWith(PAGE) ? `${generation}|` : '|', texts[index]];
+    const [isPage, text] = [name.startsWith(PAGE), texts[index]];
+    const head = isPage ? `${generation}|` : '|';
     if (name in fences) return { kind: 'fence' };
     if (!text?.startsWith(head)) return undefined;
     if (text.startsWith('L', head.length)) return { kind: 'lease', token: text.slice(head.length + 1) };
     if (!text.startsWith(SHAPE, head.length)) return { kind: 'fence' };
     const products: Product[] = JSON.parse(text.slice(head.length + SHAPE.length)).map(revive);
-    if (products.some(({ id }) => nameOf(id) in fences)) return { kind: 'fence' };
+    if (isPage && products.some(({ id }) => nameOf(id) in fences)) return { kind: 'fence' };
     return { kind: 'products', products };
   });
 }
