@@ -7,6 +7,9 @@ import { doublePrecision, integer, notNull, statement } from './sql.ts';
 
 const COUNTED = 'a count is 0 without rows';
 
+/** How `last_error` begins of a job that can never be done. */
+export const UNWORKABLE = 'cannot be done: ';
+
 /**
  * graphile-worker itself gives the jobs of lost workers out again after four hours, and counts a lost worker as a failed
  * attempt, which it is not. What did fail is tried again before long, as what it waits for may be back.
@@ -28,11 +31,21 @@ const sweepJobs = statement({
    ), untried AS (
      UPDATE graphile_worker._private_jobs SET run_at = now()
       WHERE locked_at IS NULL AND attempts = 0 AND run_at > now() + $pauseMs * interval '1 millisecond'
+   ), parked AS (
+     SELECT graphile_worker.permanently_fail_jobs(array_agg(id), min(last_error))
+       FROM graphile_worker._private_jobs
+      WHERE locked_at IS NULL AND attempts < max_attempts AND last_error LIKE '${UNWORKABLE}%'
+        AND run_at <= now() + $backOffMs * interval '1 millisecond'
+      GROUP BY last_error
    )
-   SELECT (SELECT count(*)::int FROM lost) AS lost,
+   SELECT (SELECT count(*)::int FROM lost) AS lost, (SELECT count(*)::int FROM parked) AS parked,
           (SELECT count(*)::int FROM graphile_worker._private_jobs WHERE attempts >= max_attempts) AS dead`,
   parameters: { leaseMs: doublePrecision, backOffMs: doublePrecision, pauseMs: doublePrecision },
-  row: { lost: notNull(integer, COUNTED), dead: notNull(integer, COUNTED) },
+  row: {
+    lost: notNull(integer, COUNTED),
+    parked: notNull(integer, COUNTED),
+    dead: notNull(integer, COUNTED),
+  },
 });
 
 /** The pause before a failed job is tried again grows up to this. */

@@ -3,12 +3,13 @@
 import type { Job, TaskList } from 'graphile-worker';
 import type pg from 'pg';
 import { z } from 'zod';
+import { MOST_AT_ONCE } from './batches.ts';
 import { count, milliseconds } from './config.ts';
 import { createScrapePool, createWorkerPool } from './database.ts';
 import { GiveWay, givesWay, isLockConflict, LOCK_TIMEOUT_MS, putBack } from './give-way.ts';
 import type { Logger } from './log.ts';
 import { measureTask, observeQueue } from './queue-metrics.ts';
-import { startSweeping } from './queue-sweep.ts';
+import { startSweeping, UNWORKABLE } from './queue-sweep.ts';
 import { bigint, notNull, statement } from './sql.ts';
 import { tracedJob } from './tracing.ts';
 import { keepWorking } from './worker-pool.ts';
@@ -30,6 +31,8 @@ export interface WorkerOptions {
   readonly handlers: (db: pg.Pool) => Readonly<Record<string, JobHandler>>;
   /** Has gauges of the service read over the connection that reads the queue's. */
   readonly gauges?: (db: pg.Pool) => void;
+  /** How many jobs are under way at a time; default: as many as a batch of theirs takes. */
+  readonly jobsAtOnce?: number;
   readonly log: Logger;
 }
 
@@ -38,6 +41,22 @@ export interface Worker {
   check(): Promise<void>;
   /** Takes no more jobs, finishes those under way, closes the connections. */
   stop(): Promise<void>;
+}
+
+/** Thrown by a handler whose job can never be done, whatever is tried. It is parked: kept, told of as dead, and not tried again. */
+export class Unworkable extends Error {
+  override readonly name = 'Unworkable';
+
+  constructor(reason: string, options?: ErrorOptions) {
+    super(UNWORKABLE + reason, options);
+  }
+}
+
+/** What a job carries. @throws {Unworkable} when it is not what `schema` says */
+export function payloadOf<Payload>(schema: z.ZodType<Payload>, payload: unknown): Payload {
+  const { data, error } = schema.safeParse(payload);
+  if (data === undefined) throw new Unworkable('its payload is malformed', { cause: error });
+  return data;
 }
 
 /** A job is tried for weeks before it is given up: what it carries is an order that somebody was told of. */
@@ -55,6 +74,22 @@ export const addJob = (name: string, payload: string, trace: string): string =>
 /** The column that `addJob` adds to a statement's row. */
 export const ADDED_JOB = { jobId: notNull(bigint, 'add_job returns the job that it added') };
 
+/**
+ * The part of a statement's SELECT list that adds a job for each row of `rows`, with one notification for all of them, as the
+ * column `jobs` (ADDED_JOBS). Nothing is added when the statement returns no row.
+ * @param payload SQL of type jsonb over the columns of `rows`; @param trace the same of type text, as in `addJob`
+ * @param rows SQL: a FROM list, with the condition on it
+ * @param order SQL over the columns of `rows`: in which order the jobs are taken
+ */
+export const addJobs = (name: string, payload: string, trace: string, rows: string, order: string): string =>
+  `(SELECT count(*) FROM (
+      SELECT array_agg(ROW('${name}', (${payload} || jsonb_build_object('traceparent', ${trace}))::json, NULL, NULL,
+               ${MAX_ATTEMPTS}, NULL, NULL, NULL)::graphile_worker.job_spec ORDER BY ${order}) AS specs
+        FROM ${rows} HAVING count(*) > 0) AS wanted, graphile_worker.add_jobs(specs)) AS jobs`;
+
+/** The column that `addJobs` adds to a statement's row. */
+export const ADDED_JOBS = { jobs: notNull(bigint, 'a count is 0 without rows') };
+
 const readQueue = statement({
   name: 'queue_check',
   text: 'SELECT FROM graphile_worker.jobs LIMIT 1',
@@ -62,7 +97,7 @@ const readQueue = statement({
   row: {},
 });
 
-/** Beside one a job: LISTEN and the sweep. */
+/** Beside one a batch: LISTEN and the sweep. */
 const EXTRA_CONNECTIONS = 2;
 
 function taskList(handlers: Readonly<Record<string, JobHandler>>, pool: pg.Pool, log: Logger): TaskList {
@@ -97,13 +132,14 @@ async function failOrGiveWay(error: unknown, pool: pg.Pool, job: Job, log: Logge
 }
 
 /** Works on the named jobs until it is stopped. Survives a restart of the database. */
-export function startWorker({ settings, applicationName, handlers, gauges, log }: WorkerOptions): Worker {
-  const { QUEUE_CONCURRENCY: concurrency, QUEUE_LEASE_MS: leaseMs } = settings;
+export function startWorker(options: WorkerOptions): Worker {
+  const { settings, applicationName, handlers, gauges, jobsAtOnce = MOST_AT_ONCE, log } = options;
+  const { QUEUE_CONCURRENCY: batches, QUEUE_LEASE_MS: leaseMs } = settings;
   const url = settings.DATABASE_DIRECT_URL ?? settings.DATABASE_URL;
-  const max = concurrency + EXTRA_CONNECTIONS;
+  const max = batches + EXTRA_CONNECTIONS;
   const pool = createWorkerPool({ url, max, applicationName, log, lockTimeoutMs: LOCK_TIMEOUT_MS });
   const tasks = taskList(handlers(pool), pool, log);
-  const workers = keepWorking({ pool, tasks, concurrency, log });
+  const workers = keepWorking({ pool, tasks, jobsAtOnce, log });
   const scrapePool = createScrapePool({ url, applicationName: `${applicationName}-metrics`, log });
   observeQueue(scrapePool, Object.keys(tasks), log);
   gauges?.(scrapePool);
@@ -131,8 +167,8 @@ export const workerSettings = {
     .describe(
       'The database without a pooler between, for jobs and LISTEN, which needs a session of its own. Without it: DATABASE_URL.',
     ),
-  QUEUE_CONCURRENCY: count('jobs', 4, 1, 50).describe(
-    'How many jobs of the queue a process works on at a time.',
+  QUEUE_CONCURRENCY: count('connections', 4, 1, 50).describe(
+    'Over how many connections a process works on jobs of the queue at a time. A batch of jobs takes one.',
   ),
   QUEUE_LEASE_MS: milliseconds(15_000, 600_000, 1_000).describe(
     'After how long a job counts as lost whose worker has not finished it, and is given to another worker.',

@@ -17,7 +17,7 @@ import type { Logger } from './log.ts';
 export interface WorkerPoolOptions {
   readonly pool: pg.Pool;
   readonly tasks: TaskList;
-  readonly concurrency: number;
+  readonly jobsAtOnce: number;
   readonly log: Logger;
 }
 
@@ -34,20 +34,20 @@ const MAX_RESTART_MS = 5_000;
 const STOP_MS = 10_000;
 /** Longer than the statements of a job may take, so that a worker that is busy is not taken for one that is dead. */
 const SILENT_MS = 45_000;
-/** Failed fetches of each worker in a row, after which a run is given up. */
+/** Failed looks for jobs in a row, after which a run is given up. */
 const FAILURES = 3;
+/** How graphile-worker begins what it logs of such a look; it has no event for it. */
+const NOT_FETCHED = 'Error occurred fetching jobs';
 
 const levelOf = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace' } as const;
 
 /** Works on `tasks` until it is stopped. */
-export function keepWorking({ pool, tasks, concurrency, log }: WorkerPoolOptions): KeptWorkerPool {
-  const logger = new WorkerLogger(
-    () => (level, message, meta) =>
-      // graphile-worker takes a job that gives way for one that failed.
-      log[meta?.['error'] instanceof GiveWay ? 'debug' : levelOf[level]]({ queue: true }, message),
-  );
-  // Results are handed in as batches, because single ones that cannot be handed in reject where nobody listens.
-  const preset = { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } };
+export function keepWorking({ pool, tasks, jobsAtOnce, log }: WorkerPoolOptions): KeptWorkerPool {
+  // One look fetches as many jobs as can be under way, and is made by one of the workers and not by each. Results are handed in
+  // as batches, also because single ones that cannot be handed in reject where nobody listens.
+  const preset = {
+    worker: { localQueue: { size: jobsAtOnce }, completeJobBatchDelay: 0, failJobBatchDelay: 0 },
+  };
   let current: WorkerPool;
   let restart: NodeJS.Timeout | undefined;
   let stopping = false;
@@ -58,11 +58,6 @@ export function keepWorking({ pool, tasks, concurrency, log }: WorkerPoolOptions
     const events: WorkerEvents = new EventEmitter();
     let over = false;
     let failures = 0;
-    const fetched = (): void => {
-      failures = 0;
-      restartMs = RESTART_MS;
-      lastSignAt = performance.now();
-    };
     const again = (error?: unknown): void => {
       if (over || stopping) return;
       over = true;
@@ -70,19 +65,37 @@ export function keepWorking({ pool, tasks, concurrency, log }: WorkerPoolOptions
       restart = setTimeout(run, restartMs);
       restartMs = Math.min(MAX_RESTART_MS, restartMs * 2);
     };
-    events.on('worker:getJob:empty', fetched);
-    events.on('job:start', fetched);
-    events.on('worker:getJob:error', ({ error }) => {
-      // A database that does not answer is none of the worker's faults: it fetches again when there are answers.
+    const fetched = (): void => {
+      failures = 0;
+      restartMs = RESTART_MS;
+      lastSignAt = performance.now();
+    };
+    const notFetched = (error: unknown): void => {
+      // A database that does not answer is no fault of the worker: it fetches again when there are answers.
       if (!(error instanceof pg.DatabaseError)) lastSignAt = performance.now();
       failures += 1;
-      if (failures < FAILURES * concurrency || over) return;
+      if (failures < FAILURES || over) return;
       again(error);
       void endQuietly(workers);
-    });
+    };
+    events.on('localQueue:getJobs:complete', fetched);
+    events.on('job:start', fetched);
     events.on('pool:gracefulShutdown', () => again(new Error('graphile-worker shut itself down')));
+    const logger = new WorkerLogger(() => (level, message, meta) => {
+      const error = meta?.['error'];
+      // graphile-worker takes a job that gives way for one that failed.
+      log[error instanceof GiveWay ? 'debug' : levelOf[level]]({ queue: true }, message);
+      if (message.startsWith(NOT_FETCHED)) notFetched(error);
+    });
     const workers = runTaskList(
-      { logger, preset, events, concurrency, noHandleSignals: true, pollInterval: POLL_INTERVAL_MS },
+      {
+        logger,
+        preset,
+        events,
+        concurrency: jobsAtOnce,
+        noHandleSignals: true,
+        pollInterval: POLL_INTERVAL_MS,
+      },
       tasks,
       pool,
     );

@@ -50,6 +50,7 @@ beforeEach(async () => {
     settings: { DATABASE_URL: database.urls.products, QUEUE_CONCURRENCY: 2, QUEUE_LEASE_MS: LEASE_MS },
     applicationName: 'test',
     handlers: () => ({ 'do-it': handle }),
+    jobsAtOnce: 2,
     log: createLogger('test', 'silent'),
   });
 });
