@@ -155,6 +155,109 @@ CREATE TABLE "products"."reservations" (
 );
 CREATE INDEX "reservations_product_id_idx" ON "products"."reservations" ("product_id");
 
+-- Reserves the units of many orders, which are given by three arrays of one length: for each product one guarded decrement, in the
+-- order in which the orders were placed. An order that does not fit is refused and takes nothing from the smaller ones after it.
+-- Orders that have a reservation are left out. Returns each order that was decided, whether it is held, whether its product is
+-- in the catalogue, and what was left when its turn came.
+--
+-- Rows are locked in one order, by every caller: products by their ids, and after each product its reservations. So no two
+-- callers can wait for each other. Two that decide one order at the same time wait for each other at the product; the second
+-- then breaks the primary key of the reservations, which undoes all that it has done.
+CREATE FUNCTION "products"."reserve"("order_ids" bigint[], "product_ids" integer[], "quantities" integer[])
+    RETURNS TABLE ("order_id" bigint, "product_id" integer, "held" boolean, "live" boolean, "available" integer)
+    LANGUAGE plpgsql
+AS $$
+#variable_conflict use_column
+DECLARE
+    "wanted" record;
+    "seen" record;
+    "lefts" integer[];
+    "left" integer;
+BEGIN
+    FOR "wanted" IN
+        SELECT "o"."product_id", count(*)::int AS "count", sum("o"."quantity") AS "units",
+               array_agg("o"."order_id" ORDER BY "o"."order_id") AS "order_ids",
+               array_agg("o"."quantity" ORDER BY "o"."order_id") AS "quantities"
+          FROM unnest("order_ids", "product_ids", "quantities") AS "o" ("order_id", "product_id", "quantity")
+         WHERE NOT EXISTS (SELECT FROM "products"."reservations" AS "r" WHERE "r"."order_id" = "o"."order_id")
+         GROUP BY "o"."product_id" ORDER BY "o"."product_id"
+    LOOP
+        LOOP
+            "lefts" := '{}';
+            -- Nearly always all of them fit, and one statement is all.
+            UPDATE "products"."products" AS "p"
+               SET "stock" = "p"."stock" - "wanted"."units", "version" = "p"."version" + 1, "updated_at" = now()
+             WHERE "p"."id" = "wanted"."product_id" AND "p"."archived_at" IS NULL AND "p"."stock" >= "wanted"."units"
+            RETURNING true AS "live" INTO "seen";
+            EXIT WHEN FOUND;
+
+            SELECT "p"."stock", "p"."archived_at" IS NULL AS "live" INTO "seen"
+              FROM "products"."products" AS "p" WHERE "p"."id" = "wanted"."product_id";
+            IF NOT FOUND THEN
+                RAISE foreign_key_violation USING MESSAGE = format('there is no product %s', "wanted"."product_id");
+            END IF;
+            "left" := CASE WHEN "seen"."live" THEN "seen"."stock" ELSE 0 END;
+            FOR "i" IN 1 .. "wanted"."count" LOOP
+                "lefts" := "lefts" || "left";
+                IF "wanted"."quantities"["i"] <= "left" THEN
+                    "left" := "left" - "wanted"."quantities"["i"];
+                END IF;
+            END LOOP;
+            EXIT WHEN "left" = "lefts"[1];
+            -- What was decided holds for this stock only.
+            UPDATE "products"."products" AS "p" SET "stock" = "left", "version" = "p"."version" + 1, "updated_at" = now()
+             WHERE "p"."id" = "wanted"."product_id" AND "p"."archived_at" IS NULL AND "p"."stock" = "seen"."stock";
+            EXIT WHEN FOUND;
+        END LOOP;
+
+        RETURN QUERY
+            WITH "decided" AS (
+                SELECT "o"."order_id", "o"."quantity", "o"."left" IS NULL OR "o"."quantity" <= "o"."left" AS "held", "o"."left"
+                  FROM unnest("wanted"."order_ids", "wanted"."quantities", "lefts")
+                    AS "o" ("order_id", "quantity", "left")
+            ), "reserved" AS (
+                INSERT INTO "products"."reservations" ("order_id", "product_id", "quantity", "status")
+                SELECT "d"."order_id", "wanted"."product_id", "d"."quantity",
+                       CASE WHEN "d"."held" THEN 'HELD' ELSE 'REFUSED' END::"products"."reservation_status"
+                  FROM "decided" AS "d"
+            )
+            SELECT "d"."order_id", "wanted"."product_id", "d"."held", "seen"."live", coalesce("d"."left", 0) FROM "decided" AS "d";
+    END LOOP;
+END;
+$$;
+
+-- Gives the units of many orders back to the stock, and locks in the order of "reserve". Does nothing for an order that holds
+-- none. Returns each that was released. When another caller has released one of them in between, all of it is undone.
+CREATE FUNCTION "products"."release"("order_ids" bigint[])
+    RETURNS TABLE ("order_id" bigint, "product_id" integer)
+    LANGUAGE plpgsql
+AS $$
+#variable_conflict use_column
+DECLARE
+    "held" record;
+    "released" integer;
+BEGIN
+    FOR "held" IN
+        SELECT "r"."product_id", count(*) AS "count", sum("r"."quantity") AS "units", array_agg("r"."order_id") AS "order_ids"
+          FROM "products"."reservations" AS "r"
+         WHERE "r"."order_id" = ANY ("order_ids") AND "r"."status" = 'HELD'
+         GROUP BY "r"."product_id" ORDER BY "r"."product_id"
+    LOOP
+        UPDATE "products"."products" AS "p"
+           SET "stock" = "p"."stock" + "held"."units", "version" = "p"."version" + 1, "updated_at" = now()
+         WHERE "p"."id" = "held"."product_id";
+        RETURN QUERY
+            UPDATE "products"."reservations" AS "r" SET "status" = 'RELEASED', "updated_at" = now()
+             WHERE "r"."order_id" = ANY ("held"."order_ids") AND "r"."status" = 'HELD'
+            RETURNING "r"."order_id", "r"."product_id";
+        GET DIAGNOSTICS "released" = ROW_COUNT;
+        IF "released" <> "held"."count" THEN
+            RAISE serialization_failure USING MESSAGE = 'an order was released by another caller at the same time';
+        END IF;
+    END LOOP;
+END;
+$$;
+
 CREATE TABLE "products"."idempotency_keys" (
     "user_id" INTEGER NOT NULL,
     "key" VARCHAR(255) NOT NULL,

@@ -1,24 +1,40 @@
-// The jobs of the products service: what orders ask of the stock.
-import type { JobHandler } from '@holdfast/platform/queue';
+// The jobs of the products service: what orders ask of the stock. Jobs that come at the same time are done together.
+import { createBatches } from '@holdfast/platform/batches';
+import { type JobHandler, payloadOf } from '@holdfast/platform/queue';
+import { traceparent } from '@holdfast/platform/tracing';
 import { z } from 'zod';
-import type { Reservations } from './data/reservations.ts';
-import { createLockedProducts } from './locked-products.ts';
+import type { Reservations, StockOrder } from './data/reservations.ts';
+import { createLockedProducts, type LockedProducts } from './locked-products.ts';
 
 const id = z.int().positive();
-const reservation = z.object({ orderId: id, productId: id, quantity: z.int().positive() });
-const release = z.object({ orderId: id, productId: id });
+const stockOrder = z.object({ orderId: id, productId: id });
+const reservable = stockOrder.extend({ quantity: z.int().positive() });
+
+/** Batches of jobs that change the stock. One of a product that another session keeps locked is done by itself, or gives way. */
+function stockBatches<Order extends StockOrder>(
+  locked: LockedProducts,
+  change: (orders: readonly Order[]) => Promise<void>,
+): (order: Order) => Promise<void> {
+  const run = async (orders: readonly Order[]) => {
+    await change(orders);
+    return orders.map(() => undefined);
+  };
+  const alone = <Result>({ productId }: Order, work: () => Promise<Result>) =>
+    locked.unlessLocked(productId, work);
+  const inBatch = createBatches(run, { alone });
+  return async (order) => {
+    if (locked.isLocked(order.productId)) await alone(order, () => change([order]));
+    else await inBatch(order);
+  };
+}
 
 /** Handlers by job name. Each can be run any number of times. */
 export function stockJobs(reservations: Reservations): Record<'reserve-stock' | 'release-stock', JobHandler> {
-  const { unlessLocked } = createLockedProducts();
+  const locked = createLockedProducts();
+  const reserve = stockBatches(locked, reservations.reserve);
+  const release = stockBatches(locked, reservations.release);
   return {
-    'reserve-stock': async (payload) => {
-      const { orderId, productId, quantity } = reservation.parse(payload);
-      await unlessLocked(productId, () => reservations.reserve(orderId, productId, quantity));
-    },
-    'release-stock': async (payload) => {
-      const { orderId, productId } = release.parse(payload);
-      await unlessLocked(productId, () => reservations.release(orderId, productId));
-    },
+    'reserve-stock': (payload) => reserve({ ...payloadOf(reservable, payload), trace: traceparent() }),
+    'release-stock': (payload) => release(payloadOf(stockOrder, payload)),
   };
 }

@@ -4,8 +4,10 @@ import { GiveWay, isLockConflict, LOCK_TIMEOUT_MS } from '@holdfast/platform/giv
 import { LRUCache } from 'lru-cache';
 
 export interface LockedProducts {
+  /** Whether a job has met the lock of the product and none has found it gone since. */
+  isLocked(productId: number): boolean;
   /** Runs `work`, which changes the product's row. @throws {GiveWay} while the row is known to be locked */
-  unlessLocked(productId: number, work: () => Promise<void>): Promise<void>;
+  unlessLocked<Result>(productId: number, work: () => Promise<Result>): Promise<Result>;
 }
 
 /** After this a job tries whether the lock is still there. */
@@ -15,6 +17,7 @@ const REMEMBERED = 10_000;
 export function createLockedProducts(now: () => number = () => performance.now()): LockedProducts {
   const triedAgainAt = new LRUCache<number, number>({ max: REMEMBERED });
   return {
+    isLocked: (productId) => triedAgainAt.has(productId),
     unlessLocked: async (productId, work) => {
       const at = triedAgainAt.get(productId);
       if (at !== undefined) {
@@ -23,8 +26,9 @@ export function createLockedProducts(now: () => number = () => performance.now()
         triedAgainAt.set(productId, now() + LOCK_TIMEOUT_MS + TRIED_AGAIN_MS);
       }
       try {
-        await work();
+        const result = await work();
         triedAgainAt.delete(productId);
+        return result;
       } catch (error) {
         if (isLockConflict(error)) triedAgainAt.set(productId, now() + TRIED_AGAIN_MS);
         throw error;

@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from '@holdfast/database/testin
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { NO_CACHE } from './cache/product-cache.ts';
-import { createReservations } from './reservations.ts';
+import { createReservations, type Reservable } from './reservations.ts';
 
 const CONNECTIONS_EACH = 8;
 const ROUNDS = 150;
@@ -65,6 +65,8 @@ const nextOrder = (): number => {
   return orders;
 };
 
+const wanted = (): Reservable => ({ orderId: nextOrder(), productId, quantity: 1, trace: null });
+
 /** What the orders service does: the foreign key locks the product's row FOR KEY SHARE. */
 const placeOrder = (client: pg.Client) =>
   client.query(
@@ -84,9 +86,7 @@ const COUNT = CONNECTIONS_EACH * ROUNDS;
 
 describe('orders of one popular product', () => {
   it('are placed and reserved, eight at a time each, without a deadlock', async () => {
-    await expectNoDeadlock((client) =>
-      createReservations(client, NO_CACHE).reserve(nextOrder(), productId, 1),
-    );
+    await expectNoDeadlock((client) => createReservations(client, NO_CACHE).reserve([wanted()]));
     const { rows } = await admin.query('SELECT stock, version FROM products.products');
     expect(rows).toEqual([{ stock: UNITS - COUNT, version: 1 + COUNT }]);
   }, 120_000);
@@ -94,10 +94,10 @@ describe('orders of one popular product', () => {
   it('are placed, reserved and released, and others refused, without a deadlock', async () => {
     await expectNoDeadlock(async (client) => {
       const reservations = createReservations(client, NO_CACHE);
-      const orderId = nextOrder();
-      await reservations.reserve(orderId, productId, 1);
-      await reservations.release(orderId, productId);
-      await reservations.reserve(nextOrder(), productId, UNITS + 1);
+      const order = wanted();
+      await reservations.reserve([order]);
+      await reservations.release([order]);
+      await reservations.reserve([{ ...wanted(), quantity: UNITS + 1 }]);
     });
     const { rows } = await admin.query('SELECT stock, version FROM products.products');
     expect(rows).toEqual([{ stock: UNITS, version: 1 + 2 * COUNT }]);

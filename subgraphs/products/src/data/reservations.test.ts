@@ -1,8 +1,8 @@
 // The statements on which "no oversold order" rests, each against another connection that is in its way.
 
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
-import type { Queryable } from '@holdfast/platform/database';
 import { GiveWay } from '@holdfast/platform/give-way';
+import { Unworkable } from '@holdfast/platform/queue';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { NO_CACHE } from './cache/product-cache.ts';
@@ -39,9 +39,14 @@ const nextOrder = (): number => {
 };
 
 const reserveStock = (on: pg.Client, orderId: number, product: number, quantity: number): Promise<void> =>
-  createReservations(on, NO_CACHE).reserve(orderId, product, quantity);
+  createReservations(on, NO_CACHE).reserve([{ orderId, productId: product, quantity, trace: null }]);
+/** In one batch, orders of the product given as number and quantity. */
+const reserveAll = (on: pg.Client, ...wanted: [orderId: number, quantity: number][]): Promise<void> =>
+  createReservations(on, NO_CACHE).reserve(
+    wanted.map(([orderId, quantity]) => ({ orderId, productId, quantity, trace: null })),
+  );
 const releaseStock = (on: pg.Client, orderId: number): Promise<void> =>
-  createReservations(on, NO_CACHE).release(orderId, productId);
+  createReservations(on, NO_CACHE).release([{ orderId, productId }]);
 
 const stock = async (): Promise<number> =>
   (await admin.query('SELECT stock FROM products.products WHERE id = $1', [productId])).rows[0].stock;
@@ -107,17 +112,14 @@ describe('reserving', () => {
     expect(rows[0].payload).toMatchObject({ outcome: 'REJECTED', code: 'OUT_OF_STOCK', available: 1 });
   });
 
-  it('takes them after all when the stock is filled up before they are refused', async () => {
-    const order = nextOrder();
-    const filledUpBeforeRefusal: Queryable = {
-      query: async (config) => {
-        if (config.name === 'reservations_refuse')
-          await admin.query('UPDATE products.products SET stock = 10 WHERE id = $1', [productId]);
-        return second.query(config);
-      },
-    };
-    await createReservations(filledUpBeforeRefusal, NO_CACHE).reserve(order, productId, 6);
-    expect([await stock(), await statusOf(order), await settlements()]).toEqual([4, 'HELD', 1]);
+  it('decides anew when the stock has changed between the decision and the write', async () => {
+    const [small, large] = [nextOrder(), nextOrder()];
+    // The guard of the first UPDATE fails for seven units of five. Then it waits, having seen a stock of five.
+    await whileFirstHolds(
+      () => first.query('UPDATE products.products SET stock = 8 WHERE id = $1', [productId]),
+      () => reserveAll(second, [small, 2], [large, 5]),
+    );
+    expect([await stock(), await statusOf(small), await statusOf(large)]).toEqual([1, 'HELD', 'HELD']);
   });
 
   it('refuses a product that was deleted, also while the job waited for it', async () => {
@@ -136,6 +138,66 @@ describe('reserving', () => {
   });
 });
 
+/** What was announced of an order to the orders service. */
+const outcomeOf = async (orderId: number) =>
+  (
+    await admin.query(
+      `SELECT payload FROM graphile_worker._private_jobs WHERE payload->>'orderId' = $1::text`,
+      [orderId],
+    )
+  ).rows.map(({ payload }) => payload);
+
+describe('reserving for many orders at once', () => {
+  it('decides in the order in which they were placed, and what does not fit keeps nothing from what is smaller', async () => {
+    const [one, two, three, four] = [nextOrder(), nextOrder(), nextOrder(), nextOrder()];
+    // Given in another order than they were placed.
+    await reserveAll(first, [four, 1], [two, 3], [three, 2], [one, 3]);
+    const outcomes = await Promise.all([one, two, three, four].map(outcomeOf));
+    expect(outcomes).toMatchObject([
+      [{ orderId: one, outcome: 'CONFIRMED' }],
+      [{ orderId: two, outcome: 'REJECTED', code: 'OUT_OF_STOCK', available: 2 }],
+      [{ orderId: three, outcome: 'CONFIRMED' }],
+      [{ orderId: four, outcome: 'REJECTED', code: 'OUT_OF_STOCK', available: 0 }],
+    ]);
+    expect(await stock()).toBe(0);
+  });
+
+  it('changes each product once, and tells of all outcomes with one notification', async () => {
+    const notified: (string | undefined)[] = [];
+    admin.on('notification', ({ payload }) => notified.push(payload));
+    await admin.query('LISTEN "jobs:insert"');
+    await reserveAll(first, [nextOrder(), 1], [nextOrder(), 1], [nextOrder(), 1]);
+    const { rows } = await admin.query('SELECT stock, version FROM products.products');
+    expect(rows).toEqual([{ stock: 2, version: 2 }]);
+    expect(await settlements()).toBe(3);
+    expect(notified).toHaveLength(1);
+  });
+
+  it('leaves out those that are decided already', async () => {
+    const [before, after] = [nextOrder(), nextOrder()];
+    await reserveStock(first, before, productId, 2);
+    await reserveAll(first, [before, 2], [after, 3]);
+    expect([await stock(), await settlements()]).toEqual([0, 2]);
+  });
+
+  it('does nothing when one of them names no product, and says that this one can never be done', async () => {
+    const good = { orderId: nextOrder(), productId, quantity: 1, trace: null };
+    const bad = { ...good, orderId: nextOrder(), productId: 1_000_000 };
+    await expect(createReservations(first, NO_CACHE).reserve([good, bad])).rejects.toBeInstanceOf(Unworkable);
+    expect([await stock(), await settlements()]).toEqual([5, 0]);
+  });
+
+  it('takes the units once when two batches with the same order run at the same time', async () => {
+    const [both, another] = [nextOrder(), nextOrder()];
+    const error = await whileFirstHolds(
+      () => reserveAll(first, [both, 2]),
+      () => reserveAll(second, [both, 2], [another, 1]),
+    );
+    expect(error).toMatchObject({ code: '23505' });
+    expect([await stock(), await statusOf(another)]).toEqual([3, undefined]);
+  });
+});
+
 describe('releasing', () => {
   it('puts the units back once, and nothing for an order that was refused', async () => {
     const order = nextOrder();
@@ -149,13 +211,15 @@ describe('releasing', () => {
     expect([await stock(), await statusOf(refused)]).toEqual([5, 'REFUSED']);
   });
 
-  it('puts them back once when the job runs twice at the same time', async () => {
+  it('puts them back once when the job runs twice at the same time: the second fails, and finds it done when it is retried', async () => {
     const order = nextOrder();
     await reserveStock(first, order, productId, 2);
-    await whileFirstHolds(
+    const error = await whileFirstHolds(
       () => releaseStock(first, order),
       () => releaseStock(second, order),
     );
+    expect(error).toMatchObject({ code: '40001' });
+    await releaseStock(second, order);
     expect(await stock()).toBe(5);
   });
 });
