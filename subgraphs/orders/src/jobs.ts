@@ -1,6 +1,6 @@
 // The jobs of the orders service: what the stock answered.
 import { RejectionCode } from '@holdfast/database/generated/enums';
-import type { JobHandler } from '@holdfast/platform/queue';
+import { type JobHandler, payloadOf, Unworkable } from '@holdfast/platform/queue';
 import { z } from 'zod';
 import type { OrderTable } from './data/orders.ts';
 
@@ -14,12 +14,12 @@ const settlement = z.discriminatedUnion('outcome', [
   }),
 ]);
 
-/** Handlers by job name. Each is one statement and can be run any number of times. */
+/** Handlers by job name. Each can be run any number of times; jobs that come at the same time are done together. */
 export function orderJobs(orders: OrderTable): Record<'settle-order', JobHandler> {
   return {
     'settle-order': async (payload) => {
-      const { orderId, ...outcome } = settlement.parse(payload);
-      await orders.settle(orderId, outcome);
+      const { orderId, ...outcome } = payloadOf(settlement, payload);
+      if (!(await orders.settle(orderId, outcome))) throw new Unworkable(`there is no order ${orderId}`);
     },
   };
 }

@@ -1,12 +1,14 @@
-// The statements that place an order and change its status. Each is one: the guarded write, its line of history and the job
-// that follows, all or nothing.
-import { ADDED_JOB, addJob } from '@holdfast/platform/queue';
+// The statements that place orders and change their status. Each is one: the guarded write, its line of history and the job
+// that follows, all or nothing. Those that every order goes through take many at once.
+import type { RejectionCode } from '@holdfast/database';
+import { ADDED_JOB, ADDED_JOBS, addJob, addJobs } from '@holdfast/platform/queue';
 import {
+  arrayOf,
   bigint,
+  boolean,
   bytea,
   doublePrecision,
   integer,
-  nothing,
   notNull,
   nullable,
   selectList,
@@ -15,7 +17,10 @@ import {
   textOf,
 } from '@holdfast/platform/sql';
 import { type Actor, type OrderStatus, PLACED, type StepBy, stepsBy } from '../domain/order-status.ts';
-import { NEW_ORDER, ORDER, rejectionCode } from './order-row.ts';
+import { ORDER } from './order-row.ts';
+
+/** Where it is announced that orders were settled: their ids, with commas between. */
+export const SETTLED_CHANNEL = 'order_settled';
 
 /** The line of history of each row of `changed`, a CTE, at the time in its column `at`. */
 const event = (changed: string, at: 'created_at' | 'updated_at'): string =>
@@ -31,58 +36,88 @@ const isStep = (by: Actor, to: string): string =>
     .join(', ')})`;
 
 /**
- * No row when the user has used the key before. The key is written first, so that of several requests with one key the first
- * decides and the others wait for it; both ids are of one `nextval`, and an order that is not placed leaves a gap.
+ * Places many orders, which are given by arrays of one length. Gives each that was placed with its place in them; an order
+ * whose user has used its key before is not. The keys are written first, so that of several requests with one key, in one
+ * statement or in several, the first decides and the others wait for it; they are written in one order, so that no two
+ * statements wait for each other. Both ids are of one `nextval`, and an order that is not placed leaves a gap.
  */
-export const insertOrder = statement({
+export const insertOrders = statement({
   name: 'orders_insert',
-  text: `WITH numbered AS (
-     SELECT nextval('orders.orders_id_seq') AS id
+  text: `WITH wanted AS MATERIALIZED (
+     SELECT nextval('orders.orders_id_seq') AS id, given.*
+       FROM unnest($userIds::int[], $productIds::int[], $quantities::int[], $unitPrices::numeric[],
+                   $keys::varchar[], $hashes::bytea[], $traces::text[])
+         WITH ORDINALITY AS given (user_id, product_id, quantity, unit_price, key, request_hash, trace, place)
    ), used AS (
      INSERT INTO orders.idempotency_keys (user_id, key, request_hash, order_id)
-     SELECT $userId::int, $key::varchar, $hash::bytea, id FROM numbered WHERE $key::varchar IS NOT NULL
+     SELECT user_id, key, request_hash, id FROM wanted WHERE key IS NOT NULL ORDER BY user_id, key, place
      ON CONFLICT DO NOTHING
      RETURNING order_id
-   ), placed AS (
+   ), inserted AS (
      INSERT INTO orders.orders (id, user_id, product_id, quantity, unit_price, total_price, status)
-     SELECT id, $userId::int, $productId::int, $quantity::int, $unitPrice::numeric,
-            $unitPrice::numeric * $quantity::int, '${PLACED.to}'
-       FROM numbered WHERE $key::varchar IS NULL OR EXISTS (SELECT FROM used)
+     SELECT id, user_id, product_id, quantity, unit_price, unit_price * quantity, '${PLACED.to}'
+       FROM wanted WHERE key IS NULL OR id IN (SELECT order_id FROM used) ORDER BY id
      RETURNING *
-   ), ${event('placed', 'created_at')}
-   SELECT ${selectList(ORDER)}, ${addJob(
+   ), ${event('inserted', 'created_at')}, placed AS MATERIALIZED (
+     SELECT inserted.*, place, trace FROM inserted JOIN wanted USING (id)
+   )
+   SELECT ${selectList(ORDER)}, place, ${addJobs(
      PLACED.job,
      "jsonb_build_object('orderId', id, 'productId', product_id, 'quantity', quantity)",
-     '$trace::text',
+     'trace',
+     'placed',
+     'id',
    )}
      FROM placed`,
   parameters: {
-    ...NEW_ORDER,
-    key: nullable(text),
-    hash: nullable(bytea),
-    trace: nullable(text),
+    userIds: arrayOf(ORDER.userId),
+    productIds: arrayOf(ORDER.productId),
+    quantities: arrayOf(ORDER.quantity),
+    unitPrices: arrayOf(ORDER.unitPrice),
+    keys: arrayOf(nullable(text)),
+    hashes: arrayOf(nullable(bytea)),
+    traces: arrayOf(nullable(text)),
   },
-  row: { ...ORDER, ...ADDED_JOB },
+  row: { ...ORDER, place: notNull(bigint, 'WITH ORDINALITY counts every row'), ...ADDED_JOBS },
 });
 
-export const settleOrder = statement({
+/**
+ * Settles many orders, which are given by arrays of one length: those of them that are PENDING, whose rows are locked in the
+ * order of their ids. Gives for each whether there is such an order, and how long it took if it was settled now.
+ */
+export const settleOrders = statement({
   name: 'orders_settle',
-  text: `WITH settled AS (
+  text: `WITH given AS MATERIALIZED (
+     SELECT * FROM unnest($ids::bigint[], $outcomes::varchar[], $codes::text[], $availables::int[])
+         AS given (id, outcome, code, available)
+   ), pending AS MATERIALIZED (
+     SELECT id, outcome, code, available FROM orders.orders JOIN given USING (id)
+      WHERE ${isStep('settlement', 'outcome')} ORDER BY id FOR NO KEY UPDATE OF orders
+   ), settled AS (
      UPDATE orders.orders
-        SET status = $outcome::varchar, rejection_code = $code, rejection_available = $available,
+        SET status = outcome, rejection_code = code::orders.rejection_code, rejection_available = available,
             version = version + 1, updated_at = now()
-      WHERE id = $id AND ${isStep('settlement', '$outcome::varchar')}
-     RETURNING id, version, status, created_at, updated_at
-   ), ${event('settled', 'updated_at')}
-   SELECT extract(epoch FROM updated_at - created_at)::float8 AS seconds, pg_notify('order_settled', id::text)
-     FROM settled`,
+       FROM pending WHERE orders.id = pending.id
+     RETURNING orders.id, version, status, created_at, updated_at
+   ), ${event('settled', 'updated_at')}, announced AS (
+     SELECT pg_notify('${SETTLED_CHANNEL}', string_agg(id::text, ',')) FROM settled HAVING count(*) > 0
+   )
+   SELECT given.id, extract(epoch FROM updated_at - created_at)::float8 AS seconds,
+          settled.id IS NOT NULL OR EXISTS (SELECT FROM orders.orders WHERE orders.id = given.id) AS exists,
+          (SELECT count(*) FROM announced) AS announcements
+     FROM given LEFT JOIN settled ON settled.id = given.id`,
   parameters: {
-    id: bigint,
-    outcome: textOf<StepBy<'settlement'>['to']>(),
-    code: nullable(rejectionCode),
-    available: nullable(integer),
+    ids: arrayOf(bigint),
+    outcomes: arrayOf(textOf<StepBy<'settlement'>['to']>()),
+    codes: arrayOf(nullable(textOf<RejectionCode>())),
+    availables: arrayOf(nullable(integer)),
   },
-  row: { seconds: notNull(doublePrecision, 'neither of the times is null'), pg_notify: nothing },
+  row: {
+    id: notNull(bigint, 'none is given that is null'),
+    seconds: nullable(doublePrecision),
+    exists: notNull(boolean, 'EXISTS is true or false'),
+    announcements: notNull(bigint, 'a count is 0 without rows'),
+  },
 });
 
 const CANCELLED: OrderStatus = 'CANCELLED';

@@ -1,11 +1,13 @@
 // The rows of `orders.orders`: what is read of them, and what changes them.
 import type { RejectionCode } from '@holdfast/database';
+import { createBatches } from '@holdfast/platform/batches';
 import type { Queryable } from '@holdfast/platform/database';
 import {
   type ArgumentsOf,
   arrayOf,
   bigint,
   integer,
+  notNull,
   type RowOf,
   selectList,
   statement,
@@ -18,7 +20,7 @@ import { countTransition, observeSettlement } from '../metrics.ts';
 import { KEY } from './idempotency-keys.ts';
 import { type OrderPageQuery, selectOrderPage } from './order-pages.ts';
 import { type NEW_ORDER, ORDER, type Order } from './order-row.ts';
-import { advanceOrder, cancelOrder, insertOrder, settleOrder } from './order-writes.ts';
+import { advanceOrder, cancelOrder, insertOrders, settleOrders } from './order-writes.ts';
 
 export type { Order };
 
@@ -33,13 +35,16 @@ const selectByIds = statement({
 const ORDER_OF_KEY = { ...ORDER, requestHash: KEY.requestHash };
 type OrderOfKey = RowOf<typeof ORDER_OF_KEY>;
 
-const selectByKey = statement({
-  name: 'orders_by_idempotency_key',
-  text: `SELECT ${selectList(ORDER_OF_KEY)}
-     FROM (SELECT order_id, request_hash FROM orders.idempotency_keys WHERE user_id = $userId AND key = $key) AS used
+/** The orders of keys that were used, each with the place of its key in the arrays of users and keys. */
+const selectByKeys = statement({
+  name: 'orders_by_idempotency_keys',
+  text: `SELECT ${selectList(ORDER_OF_KEY)}, place
+     FROM (SELECT used.order_id, used.request_hash, place
+             FROM unnest($userIds::int[], $keys::varchar[]) WITH ORDINALITY AS given (user_id, key, place)
+             JOIN orders.idempotency_keys used ON used.user_id = given.user_id AND used.key = given.key) AS used
      JOIN orders.orders ON id = order_id`,
-  parameters: { userId: integer, key: text },
-  row: ORDER_OF_KEY,
+  parameters: { userIds: arrayOf(integer), keys: arrayOf(text) },
+  row: { ...ORDER_OF_KEY, place: notNull(bigint, 'WITH ORDINALITY counts every row') },
 });
 
 export interface NewOrder extends ArgumentsOf<typeof NEW_ORDER> {
@@ -55,13 +60,17 @@ export type Settlement =
       readonly available: number;
     };
 
+/** Calls of a method that says "in batches" are one statement when they come at the same time, whoever makes them. */
 export interface OrderTable {
   byIds(ids: readonly number[]): Promise<Order[]>;
+  /** In batches. */
+  byId(id: number): Promise<Order | undefined>;
+  /** In batches. */
   byIdempotencyKey(userId: number, key: string): Promise<OrderOfKey | undefined>;
-  /** PENDING, with its `reserve-stock` job. */
+  /** PENDING, with its `reserve-stock` job. In batches. */
   insert(order: NewOrder): Promise<Order | 'key used' | 'no such product'>;
-  /** Does nothing to an order that is not PENDING any more. */
-  settle(id: number, settlement: Settlement): Promise<void>;
+  /** Does nothing to an order that is not PENDING any more. In batches. @returns false when there is no such order */
+  settle(id: number, settlement: Settlement): Promise<boolean>;
   /** Undefined when it is not this user's, not at that version or cannot be cancelled. Adds the `release-stock` job. */
   cancel(id: number, userId: number, expectedVersion: number): Promise<Order | undefined>;
   /** Undefined when it does not exist, is not at that version or not in a status from which staff may take it there. */
@@ -70,38 +79,90 @@ export interface OrderTable {
   page(query: OrderPageQuery): Promise<Order[]>;
 }
 
+type TracedOrder = NewOrder & { readonly trace: string | null };
+type Settling = Settlement & { readonly id: number };
+type UserKey = { readonly userId: number; readonly key: string };
+
 const namesUnknownProduct = (error: unknown): boolean =>
   error instanceof pg.DatabaseError &&
   error.code === '23503' &&
   error.constraint === 'orders_product_id_fkey';
 
+/** Of rows that came with the place (from 1) of what was asked for: one for each of `count` places. */
+function inPlaces<Row extends { readonly place: number }>(
+  rows: readonly Row[],
+  count: number,
+): (Omit<Row, 'place'> | undefined)[] {
+  const byPlace = new Map(rows.map(({ place, ...row }) => [place, row]));
+  return Array.from({ length: count }, (_, index) => byPlace.get(index + 1));
+}
+
+async function insertAll(db: Queryable, orders: readonly TracedOrder[]): Promise<(Order | undefined)[]> {
+  const rows = await insertOrders(db, {
+    userIds: orders.map(({ userId }) => userId),
+    productIds: orders.map(({ productId }) => productId),
+    quantities: orders.map(({ quantity }) => quantity),
+    unitPrices: orders.map(({ unitPrice }) => unitPrice),
+    keys: orders.map(({ idempotency }) => idempotency?.key ?? null),
+    hashes: orders.map(({ idempotency }) => idempotency?.hash ?? null),
+    traces: orders.map(({ trace }) => trace),
+  });
+  for (const { status } of rows) countTransition(status);
+  return inPlaces(rows, orders.length);
+}
+
+async function settleAll(db: Queryable, settlements: readonly Settling[]): Promise<boolean[]> {
+  const rejection = (each: Settling) => (each.outcome === 'REJECTED' ? each : undefined);
+  const rows = await settleOrders(db, {
+    ids: settlements.map(({ id }) => id),
+    outcomes: settlements.map(({ outcome }) => outcome),
+    codes: settlements.map((each) => rejection(each)?.code ?? null),
+    availables: settlements.map((each) => rejection(each)?.available ?? null),
+  });
+  const outcomes = new Map(settlements.map(({ id, outcome }) => [id, outcome]));
+  const existing = new Set<number>();
+  for (const { id, seconds, exists } of rows) {
+    if (exists) existing.add(id);
+    const outcome = outcomes.get(id);
+    if (seconds === null || outcome === undefined) continue;
+    // Once, though two runs of its job may be in one batch.
+    outcomes.delete(id);
+    countTransition(outcome);
+    observeSettlement(seconds);
+  }
+  return settlements.map(({ id }) => existing.has(id));
+}
+
 /** The table over `db`, read over `reads`. */
 export function createOrderTable(db: Queryable, reads: Queryable = db): OrderTable {
+  const byId = createBatches(async (ids: readonly number[]) => {
+    const rows = new Map((await selectByIds(reads, { ids })).map((order) => [order.id, order]));
+    return ids.map((id) => rows.get(id));
+  });
+  const byKey = createBatches(async (keys: readonly UserKey[]) =>
+    inPlaces(
+      await selectByKeys(reads, {
+        userIds: keys.map(({ userId }) => userId),
+        keys: keys.map(({ key }) => key),
+      }),
+      keys.length,
+    ),
+  );
+  const insert = createBatches((orders: readonly TracedOrder[]) => insertAll(db, orders));
+  const settle = createBatches((settlements: readonly Settling[]) => settleAll(db, settlements));
   return {
     byIds: (ids) => selectByIds(reads, { ids }),
-    byIdempotencyKey: async (userId, key) => (await selectByKey(reads, { userId, key }))[0],
-    insert: async ({ idempotency, ...order }) => {
-      const { key = null, hash = null } = idempotency ?? {};
+    byId,
+    byIdempotencyKey: (userId, key) => byKey({ userId, key }),
+    insert: async (order) => {
       try {
-        const trace = traceparent();
-        const [placed] = await insertOrder(db, { ...order, key, hash, trace });
-        if (!placed) return 'key used';
-        countTransition(placed.status);
-        return placed;
+        return (await insert({ ...order, trace: traceparent() })) ?? 'key used';
       } catch (error) {
         if (namesUnknownProduct(error)) return 'no such product';
         throw error;
       }
     },
-    settle: async (id, settlement) => {
-      const { outcome } = settlement;
-      const { code, available } =
-        settlement.outcome === 'REJECTED' ? settlement : { code: null, available: null };
-      const [settled] = await settleOrder(db, { id, outcome, code, available });
-      if (!settled) return;
-      countTransition(outcome);
-      observeSettlement(settled.seconds);
-    },
+    settle: (id, settlement) => settle({ id, ...settlement }),
     cancel: async (id, userId, expectedVersion) => {
       const [cancelled] = await cancelOrder(db, { id, userId, expectedVersion, trace: traceparent() });
       if (cancelled) countTransition(cancelled.status);

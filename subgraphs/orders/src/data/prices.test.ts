@@ -35,22 +35,22 @@ const ask = (from: Prices) => from.priceOf(1, { requestId: 'test', deadlineAt: D
 
 describe('the price of a product', () => {
   it('is what the products service says', async () => {
-    expect(await ask(await pricesFrom({ data: { product: { price: '19.99' } } }))).toBe('19.99');
+    expect(await ask(await pricesFrom({ data: { p0: { price: '19.99' } } }))).toBe('19.99');
   });
 
   it('is asked for past every cache', async () => {
-    await ask(await pricesFrom({ data: { product: { price: '19.99' } } }));
+    await ask(await pricesFrom({ data: { p0: { price: '19.99' } } }));
     expect(headers).toMatchObject({ 'cache-control': 'no-cache' });
   });
 
   it('is undefined when there is no such product', async () => {
-    expect(await ask(await pricesFrom({ data: { product: null } }))).toBeUndefined();
+    expect(await ask(await pricesFrom({ data: { p0: null } }))).toBeUndefined();
   });
 
   it.each([
-    ['null beside an error', { data: { product: null }, errors: [{ message: 'the database is away' }] }, 200],
+    ['null beside an error', { data: { p0: null }, errors: [{ message: 'the database is away' }] }, 200],
     ['an error alone', { errors: [{ message: 'no' }] }, 200],
-    ['a status that is no 200', { data: { product: { price: '1.00' } } }, 503],
+    ['a status that is no 200', { data: { p0: { price: '1.00' } } }, 503],
     ['something else', ['hello'], 200],
     ['nothing in time', undefined, 200],
   ])('cannot be told from %s, which is no "not found"', async (_, reply, status) => {

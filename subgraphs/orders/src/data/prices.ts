@@ -1,5 +1,7 @@
 // Asks the products service, over HTTP, what a product costs at this moment. The price is PostgreSQL's and never a
-// cache's: a cached one may be older than what the customer was shown.
+// cache's: a cached one may be older than what the customer was shown. A price is the same for every caller, so those who ask
+// while a request is under way share the next one.
+import { createBatches, MOST_AT_ONCE } from '@holdfast/platform/batches';
 import { AppError } from '@holdfast/platform/errors';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
 import { createHttpPool } from '@holdfast/platform/http-client';
@@ -8,27 +10,42 @@ import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { tracedCall, traceHeaders } from '@holdfast/platform/tracing';
 import { z } from 'zod';
 
+export interface PriceCall {
+  readonly requestId: string;
+  /** ms since the epoch */
+  readonly deadlineAt: number;
+}
+
 export interface Prices {
   /**
    * The price of one unit, "19.99"; undefined when there is no such product, or no longer.
    * @throws {AppError} SERVICE_UNAVAILABLE when the products service does not answer in time
    */
-  priceOf(
-    productId: number,
-    call: { readonly requestId: string; readonly deadlineAt: number },
-  ): Promise<string | undefined>;
+  priceOf(productId: number, call: PriceCall): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
 const SPAN = { 'peer.service': 'products' };
 const CONNECTIONS = 32;
-const QUERY = 'query PriceOfProduct($id: ID!) { product(id: $id) { price } }';
 
 /** Null without an error is "no such product"; beside one it only says that nobody can tell right now. */
 const answer = z.object({
   errors: z.never().optional(),
-  data: z.object({ product: z.object({ price: z.string() }).nullable() }),
+  data: z.record(z.string(), z.object({ price: z.string() }).nullable()),
 });
+
+/** An operation for that many products: `$p0`, `$p1`, … and the prices under the same names. */
+function queryFor(count: number): string {
+  const names = Array.from({ length: count }, (_, index) => `p${index}`);
+  const parameters = names.map((name) => `$${name}: ID!`).join(', ');
+  const fields = names.map((name) => `${name}: product(id: $${name}) { price }`).join(' ');
+  return `query PricesOfProducts(${parameters}) { ${fields} }`;
+}
+
+/** By the power of two: the products service prepares each text that it is sent, so these are few. */
+const QUERIES = Array.from({ length: Math.ceil(Math.log2(MOST_AT_ONCE)) + 1 }, (_, power) =>
+  queryFor(2 ** power),
+);
 
 export interface PricesOptions {
   readonly url: string;
@@ -43,8 +60,12 @@ export function createPrices({ url, timeoutMs, connectionMaxAgeMs, serviceToken 
   const pool = createHttpPool({ url, connections: CONNECTIONS, maxAgeMs: connectionMaxAgeMs });
   const { pathname: path } = new URL(url);
 
-  async function ask(productId: number, requestId: string, remainingMs: number): Promise<unknown> {
-    const { statusCode, body } = await pool.request({
+  async function ask(
+    body: { readonly query: string | undefined; readonly variables: Record<string, string> },
+    requestId: string,
+    remainingMs: number,
+  ): Promise<unknown> {
+    const { statusCode, body: reply } = await pool.request({
       path,
       method: 'POST',
       headers: {
@@ -55,26 +76,43 @@ export function createPrices({ url, timeoutMs, connectionMaxAgeMs, serviceToken 
         [REQUEST_ID_HEADER]: requestId,
         [TIMEOUT_HEADER]: String(remainingMs),
       },
-      body: JSON.stringify({
-        query: QUERY,
-        operationName: 'PriceOfProduct',
-        variables: { id: String(productId) },
-      }),
+      body: JSON.stringify({ ...body, operationName: 'PricesOfProducts' }),
       signal: AbortSignal.timeout(remainingMs),
     });
-    const reply = await body.json();
+    const answered = await reply.json();
     if (statusCode !== 200) throw new Error(`the products service answered ${statusCode}`);
-    return reply;
+    return answered;
   }
 
+  /** The prices of some products, by their ids. Whoever of `calls` can wait the longest says how long that may take. */
+  async function pricesOf(ids: readonly number[], calls: readonly PriceCall[]) {
+    const power = Math.ceil(Math.log2(ids.length));
+    const padded = Array.from({ length: 2 ** power }, (_, index) => ids[index] ?? ids[0]);
+    const variables = Object.fromEntries(padded.map((id, index) => [`p${index}`, String(id)]));
+    const deadlineAt = Math.max(...calls.map((call) => call.deadlineAt));
+    const remainingMs = Math.max(1, Math.min(timeoutMs, deadlineAt - Date.now()));
+    const requestId = calls[0]?.requestId ?? '';
+    const { data } = answer.parse(
+      await tracedCall('price of product', SPAN, () =>
+        ask({ query: QUERIES[power], variables }, requestId, remainingMs),
+      ),
+    );
+    return new Map(ids.map((id, index) => [id, data[`p${index}`]?.price]));
+  }
+
+  const priceInBatch = createBatches<PriceCall & { readonly productId: number }, string | undefined>(
+    async (calls) => {
+      const prices = await pricesOf([...new Set(calls.map(({ productId }) => productId))], calls);
+      return calls.map(({ productId }) => prices.get(productId));
+    },
+    // What one call was not told no other would be told.
+    { isDivisible: () => false },
+  );
+
   return {
-    priceOf: async (productId, { requestId, deadlineAt }) => {
-      const remainingMs = Math.max(1, Math.min(timeoutMs, deadlineAt - Date.now()));
+    priceOf: async (productId, call) => {
       try {
-        const { data } = answer.parse(
-          await tracedCall('price of product', SPAN, () => ask(productId, requestId, remainingMs)),
-        );
-        return data.product?.price;
+        return await priceInBatch({ ...call, productId });
       } catch (cause) {
         throw new AppError('SERVICE_UNAVAILABLE', 'Prices cannot be read right now. Nothing was ordered.', {
           cause,

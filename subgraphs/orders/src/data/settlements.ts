@@ -3,6 +3,7 @@
 import { parseOrderId } from '@holdfast/platform/ids';
 import type { Logger } from '@holdfast/platform/log';
 import pg from 'pg';
+import { SETTLED_CHANNEL } from './order-writes.ts';
 import { createRecentSettlements } from './recent-settlements.ts';
 
 export interface Settlements {
@@ -23,7 +24,6 @@ export interface SettlementsOptions {
   readonly remembered?: number;
 }
 
-const CHANNEL = 'order_settled';
 const RECONNECT_MS = 500;
 const HEARTBEAT_MS = 10_000;
 const ANSWER_MS = 5_000;
@@ -43,10 +43,12 @@ export function listenForSettlements({ url, log, remembered = REMEMBERED }: Sett
   };
 
   function hear(payload: string | undefined): void {
-    const orderId = parseOrderId(payload ?? '');
-    if (orderId === undefined) return;
-    recent.note(orderId);
-    wake(orderId);
+    for (const text of payload?.split(',') ?? []) {
+      const orderId = parseOrderId(text);
+      if (orderId === undefined) continue;
+      recent.note(orderId);
+      wake(orderId);
+    }
   }
 
   async function connect(): Promise<void> {
@@ -63,7 +65,7 @@ export function listenForSettlements({ url, log, remembered = REMEMBERED }: Sett
     client = next;
     try {
       await next.connect();
-      await next.query(`LISTEN ${CHANNEL}`);
+      await next.query(`LISTEN ${SETTLED_CHANNEL}`);
       // PostgreSQL does not repeat what it announced while this process had no connection.
       recent.noteGap();
       for (const orderId of [...waiting.keys()]) wake(orderId);

@@ -67,7 +67,9 @@ function placeOrder(
   return place(request, { userId: fixture.userId, requestId: 'test', deadlineAt: Date.now() + 15_000 });
 }
 
-const confirm = ({ id }: Order) => fixture.orders.settle(id, { outcome: 'CONFIRMED' });
+const confirm = async ({ id }: Order): Promise<void> => {
+  await fixture.orders.settle(id, { outcome: 'CONFIRMED' });
+};
 const orderCount = async (): Promise<number> =>
   (await fixture.admin.query('SELECT FROM orders.orders')).rowCount ?? 0;
 
@@ -133,14 +135,14 @@ describe('a key', () => {
 
   it('costs a statement, and a retry one, with the order in it', async () => {
     await placeOrder({ idempotencyKey: 'k' }, confirm);
-    expect(statements).toEqual(['orders_by_idempotency_key', 'orders_insert', 'orders_by_ids']);
+    expect(statements).toEqual(['orders_by_idempotency_keys', 'orders_insert', 'orders_by_ids']);
     statements = [];
     price = undefined;
     expect(await placeOrder({ idempotencyKey: 'k' })).toMatchObject({ status: 'CONFIRMED' });
     expect(await placeOrder({ idempotencyKey: 'k', quantity: 3 })).toMatchObject({
       __typename: 'IdempotencyKeyReused',
     });
-    expect(statements).toEqual(['orders_by_idempotency_key', 'orders_by_idempotency_key']);
+    expect(statements).toEqual(['orders_by_idempotency_keys', 'orders_by_idempotency_keys']);
   });
 });
 

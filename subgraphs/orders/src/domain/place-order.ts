@@ -88,7 +88,7 @@ export function createPlaceOrder(dependencies: PlaceOrderDependencies): PlaceOrd
    * it was placed.
    */
   const reread = async (order: Order): Promise<Order> =>
-    (await orders.byIds([order.id]).catch(() => []))[0] ?? order;
+    (await orders.byId(order.id).catch(() => undefined)) ?? order;
 
   /** The order as it is once it is settled, or at `untilMs`. `since` is a mark from before it was inserted or read. */
   async function settled(order: Order, untilMs: number, since: number): Promise<Order> {
