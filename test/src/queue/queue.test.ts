@@ -2,10 +2,12 @@
 
 import { connect, createServer } from 'node:net';
 import { createLogger } from '@holdfast/platform/log';
-import { startWorker, type Worker } from '@holdfast/platform/queue';
+import { registry } from '@holdfast/platform/metrics';
+import { payloadOf, startWorker, type Worker } from '@holdfast/platform/queue';
 import { freePort } from '@holdfast/scripts/ports';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 import { eventually } from '../support/client.ts';
 
@@ -172,6 +174,37 @@ describe('a worker', () => {
     await eventually(jobsLeft, (count) => count === 0, 60_000);
     await workers[0]?.check();
   }, 120_000);
+
+  it('parks a job that can never be done, tells of it as dead, and does the others meanwhile', async () => {
+    const order = z.object({ orderId: z.int() });
+    const done: number[] = [];
+    work(async (payload) => void done.push(payloadOf(order, payload).orderId));
+    await addJob('do-it', { orderId: 'no number' });
+    for (const orderId of [1, 2, 3]) await addJob('do-it', { orderId });
+    const left = await eventually(
+      async () =>
+        (await admin.query('SELECT attempts, max_attempts, last_error FROM graphile_worker.jobs')).rows,
+      (rows) => rows.length === 1 && rows[0].attempts === rows[0].max_attempts,
+    );
+    expect(left[0].last_error).toBe('cannot be done: its payload is malformed');
+    expect(done).toEqual([1, 2, 3]);
+    const metrics = await registry.metrics();
+    expect(metrics).toContain('queue_dead_jobs{task="do-it"} 1');
+  });
+
+  it('has jobs that were added together under way together', async () => {
+    const sent: number[] = [];
+    const { promise: all, resolve } = Promise.withResolvers<void>();
+    await admin.query(`SELECT graphile_worker.add_job('do-it') FROM generate_series(1, 50)`);
+    work(async () => {
+      sent.push(1);
+      if (sent.length === 50) resolve();
+      // None ends before all have begun.
+      await all;
+    });
+    await eventually(jobsLeft, (count) => count === 0);
+    expect(sent).toHaveLength(50);
+  });
 
   it('leaves the jobs of others to those who know them', async () => {
     work(async () => undefined, 'orders');

@@ -72,7 +72,7 @@ it('makes one trace of an order: REST, plan, price, SQL, and both workers across
       `gateway POST /orders > gateway gateway.plan`,
       `${placing} > orders price of product > products POST /graphql`,
       `${placing} > orders sql orders_insert`,
-      `${reserving} > products sql reservations_take`,
+      `${reserving} > products sql reservations_reserve`,
       `${reserving} > orders job settle-order > orders sql orders_settle`,
     ],
   );

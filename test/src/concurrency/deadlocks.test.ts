@@ -1,0 +1,168 @@
+// Row locks are taken in one order everywhere: batches of inserts, reservations, settlements and releases that share their
+// products, orders and keys, and edits of those products, all at once and over connections of their own, never wait in a circle.
+import { cancelOrder, insertOrders, settleOrders } from '@holdfast/orders/data/order-writes';
+import { NO_CACHE } from '@holdfast/products/data/cache/product-cache';
+import { adjustOnce, updateGuarded } from '@holdfast/products/data/product-statements';
+import { createReservations } from '@holdfast/products/data/reservations';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
+import { rounds, timeLimitMs } from '../support/long.ts';
+
+const PRODUCTS = 4;
+const UNITS = 120;
+const WORKERS = 4;
+const BATCH = 12;
+
+let database: TestDatabase;
+let admin: pg.Client;
+let userId: number;
+let productIds: number[];
+/** Units by product. */
+let putIn: Map<number, number>;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  admin = new pg.Client({ connectionString: database.adminUrl });
+  await admin.connect();
+  const user = await admin.query(
+    `INSERT INTO users.users (username, email, password_hash) VALUES ('ann', 'ann@example.com', 'x') RETURNING id`,
+  );
+  const products = await admin.query(
+    `INSERT INTO products.products (name, price, stock) SELECT 'Kettle', 10, ${UNITS} FROM generate_series(1, ${PRODUCTS}) RETURNING id`,
+  );
+  userId = user.rows[0].id;
+  productIds = products.rows.map(({ id }) => id);
+  putIn = new Map(productIds.map((id) => [id, UNITS]));
+});
+afterEach(async () => {
+  await admin.end();
+  await database.drop();
+});
+
+const random = (below: number): number => Math.floor(Math.random() * below);
+const shuffled = <Item>(items: readonly Item[]): Item[] =>
+  items
+    .map((item) => ({ item, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
+const some = <Item>(items: readonly Item[]): Item[] => shuffled(items).slice(0, BATCH);
+const list = <Item>(make: () => Item): Item[] => Array.from({ length: BATCH }, make);
+
+interface PlacedOrder {
+  readonly orderId: number;
+  readonly productId: number;
+  readonly quantity: number;
+  readonly trace: null;
+}
+
+/** One of several processes of each service. All of them know all orders, so each order is handled several times. */
+function createWorker(orders: pg.Client, products: pg.Client, known: PlacedOrder[]) {
+  const reservations = createReservations(products, NO_CACHE);
+  return [
+    async () => {
+      const placed = await insertOrders(orders, {
+        userIds: list(() => userId),
+        productIds: list(() => productIds[random(PRODUCTS)] ?? 0),
+        quantities: list(() => 1 + random(4)),
+        unitPrices: list(() => '10.00'),
+        keys: list(() => `key ${random(400)}`),
+        hashes: list(() => Buffer.alloc(32)),
+        traces: list(() => null),
+      });
+      known.push(
+        ...placed.map(({ id, productId, quantity }) => ({ orderId: id, productId, quantity, trace: null })),
+      );
+    },
+    () => reservations.reserve(some(known)),
+    async () => {
+      // As the orders service hears of it: from the queue.
+      const { rows } = await products.query(
+        `SELECT payload FROM graphile_worker._private_jobs ORDER BY random() LIMIT ${BATCH}`,
+      );
+      const answers = rows.map(({ payload }) => payload).filter(({ outcome }) => outcome !== undefined);
+      await settleOrders(orders, {
+        ids: answers.map(({ orderId }) => orderId),
+        outcomes: answers.map(({ outcome }) => outcome),
+        codes: answers.map(({ code }) => code ?? null),
+        availables: answers.map(({ available }) => available ?? null),
+      });
+    },
+    () => reservations.release(some(known.slice(0, known.length / 3))),
+    async () => {
+      const [order] = some(known);
+      if (order !== undefined)
+        await cancelOrder(orders, { id: order.orderId, userId, expectedVersion: 2, trace: null });
+    },
+    async () => {
+      const id = productIds[random(PRODUCTS)] ?? 0;
+      const { rows } = await products.query('SELECT version FROM products.products WHERE id = $1', [id]);
+      const change = {
+        name: null,
+        price: null,
+        stock: null,
+        description: 'edited',
+        changed: ['description'],
+      };
+      await updateGuarded(products, { id, expectedVersion: rows[0].version, exact: false, ...change });
+      const unit = { id, delta: 1, maxStock: 1_000_000, userId, key: null, hash: null };
+      const added = await adjustOnce(products, unit);
+      putIn.set(id, (putIn.get(id) ?? 0) + added.length);
+    },
+  ];
+}
+
+async function deadlocks(): Promise<number> {
+  const { rows } = await admin.query(
+    'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()',
+  );
+  return rows[0].deadlocks;
+}
+
+/** Runs steps of every kind in a random order; gives the SQLSTATEs of those that PostgreSQL refused. */
+async function work(known: PlacedOrder[], steps: number): Promise<string[]> {
+  const orders = new pg.Client({ connectionString: database.urls.orders });
+  const products = new pg.Client({ connectionString: database.urls.products });
+  await Promise.all([orders.connect(), products.connect()]);
+  const refused: string[] = [];
+  try {
+    for (let count = 0; count < steps; count += 1)
+      for (const step of shuffled(createWorker(orders, products, known)))
+        await step().catch((error: unknown) => {
+          if (!(error instanceof pg.DatabaseError)) throw error;
+          refused.push(error.code ?? 'none');
+        });
+  } finally {
+    await Promise.all([orders.end(), products.end()]);
+  }
+  return refused;
+}
+
+describe('batches of everything that an order goes through, and edits', () => {
+  it(
+    'never wait for each other in a circle, and take and give each unit once',
+    async () => {
+      const known: PlacedOrder[] = [];
+      for (const _ of rounds(2)) {
+        const refused = await Promise.all(Array.from({ length: WORKERS }, () => work(known, 40)));
+        // The same order at the same time in two batches: the second is undone, and its orders are done one by one.
+        expect(new Set(refused.flat().filter((code) => !['23505', '40001'].includes(code)))).toEqual(
+          new Set(),
+        );
+      }
+      expect(await deadlocks()).toBe(0);
+      const { rows } = await admin.query(
+        `SELECT id, stock + (SELECT coalesce(sum(quantity), 0)::int FROM products.reservations
+                              WHERE product_id = products.id AND status = 'HELD') AS units
+           FROM products.products ORDER BY id`,
+      );
+      expect(rows).toEqual(productIds.map((id) => ({ id, units: putIn.get(id) })));
+      const { rows: kinds } = await admin.query(
+        'SELECT status, count(*)::int AS count FROM products.reservations GROUP BY status ORDER BY status',
+      );
+      // Every outcome was among them, or nothing was raced.
+      expect(kinds.map(({ status }) => status)).toEqual(['HELD', 'REFUSED', 'RELEASED']);
+    },
+    timeLimitMs(180_000),
+  );
+});
