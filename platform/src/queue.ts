@@ -20,7 +20,7 @@ import { keepWorking } from './worker-pool.ts';
  */
 export type JobHandler = (
   payload: unknown,
-  job: { readonly id: string; readonly attempt: number },
+  job: { readonly id: string; readonly attempt: number; readonly priority: number },
 ) => Promise<void>;
 
 export interface WorkerOptions {
@@ -74,18 +74,30 @@ export const addJob = (name: string, payload: string, trace: string): string =>
 /** The column that `addJob` adds to a statement's row. */
 export const ADDED_JOB = { jobId: notNull(bigint, 'add_job returns the job that it added') };
 
+/** Jobs for the rows of a FROM list. What is SQL is over the columns of those rows. */
+export interface JobsToAdd {
+  readonly name: string;
+  /** SQL: a FROM list, with the condition on it. */
+  readonly from: string;
+  /** SQL of type jsonb. */
+  readonly payload: string;
+  /** SQL of type text, as in `addJob`. */
+  readonly trace: string;
+  /** SQL of type integer: those of a lower number are taken first, whenever they were added. */
+  readonly priority: string;
+  /** SQL: in which order those of one priority are taken. */
+  readonly order: string;
+}
+
 /**
- * The part of a statement's SELECT list that adds a job for each row of `rows`, with one notification for all of them, as the
- * column `jobs` (ADDED_JOBS). Nothing is added when the statement returns no row.
- * @param payload SQL of type jsonb over the columns of `rows`; @param trace the same of type text, as in `addJob`
- * @param rows SQL: a FROM list, with the condition on it
- * @param order SQL over the columns of `rows`: in which order the jobs are taken
+ * The part of a statement's SELECT list that adds jobs in that statement, with one notification for all of them, as the column
+ * `jobs` (ADDED_JOBS). Nothing is added when the statement returns no row.
  */
-export const addJobs = (name: string, payload: string, trace: string, rows: string, order: string): string =>
+export const addJobs = ({ name, from, payload, trace, priority, order }: JobsToAdd): string =>
   `(SELECT count(*) FROM (
       SELECT array_agg(ROW('${name}', (${payload} || jsonb_build_object('traceparent', ${trace}))::json, NULL, NULL,
-               ${MAX_ATTEMPTS}, NULL, NULL, NULL)::graphile_worker.job_spec ORDER BY ${order}) AS specs
-        FROM ${rows} HAVING count(*) > 0) AS wanted, graphile_worker.add_jobs(specs)) AS jobs`;
+               ${MAX_ATTEMPTS}, NULL, ${priority}, NULL)::graphile_worker.job_spec ORDER BY ${order}) AS specs
+        FROM ${from} HAVING count(*) > 0) AS wanted, graphile_worker.add_jobs(specs)) AS jobs`;
 
 /** The column that `addJobs` adds to a statement's row. */
 export const ADDED_JOBS = { jobs: notNull(bigint, 'a count is 0 without rows') };
@@ -107,10 +119,10 @@ function taskList(handlers: Readonly<Record<string, JobHandler>>, pool: pg.Pool,
       return [
         name,
         async (payload, { job }) => {
-          const { id, attempts: attempt } = job;
+          const { id, attempts: attempt, priority } = job;
           const startedAt = performance.now();
           await tracedJob(name, payload, async () => {
-            await measure(attempt, () => handle(payload, { id, attempt })).catch((error: unknown) =>
+            await measure(attempt, () => handle(payload, { id, attempt, priority })).catch((error: unknown) =>
               failOrGiveWay(error, pool, job, log),
             );
             log.info({ job: name, jobId: id, attempt, ms: Math.round(performance.now() - startedAt) }, 'job');

@@ -307,8 +307,8 @@ CREATE INDEX "orders_user_id_id_idx" ON "orders"."orders" ("user_id", "id" DESC)
 CREATE INDEX "orders_user_id_status_id_idx" ON "orders"."orders" ("user_id", "status", "id" DESC);
 CREATE INDEX "orders_status_id_idx" ON "orders"."orders" ("status", "id");
 CREATE INDEX "orders_product_id_idx" ON "orders"."orders" ("product_id");
--- The orders that wait to be settled, which are few, for the gauges of them.
-CREATE INDEX "orders_pending_idx" ON "orders"."orders" ("created_at") WHERE "status" = 'PENDING';
+-- The orders that wait to be settled, which are few: for the gauges of them, and for how many of one product there are.
+CREATE INDEX "orders_pending_idx" ON "orders"."orders" ("product_id", "created_at") WHERE "status" = 'PENDING';
 
 CREATE TABLE "orders"."order_events" (
     "order_id" BIGINT NOT NULL,

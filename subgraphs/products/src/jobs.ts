@@ -34,7 +34,8 @@ export function stockJobs(reservations: Reservations): Record<'reserve-stock' | 
   const reserve = stockBatches(locked, reservations.reserve);
   const release = stockBatches(locked, reservations.release);
   return {
-    'reserve-stock': (payload) => reserve({ ...payloadOf(reservable, payload), trace: traceparent() }),
+    'reserve-stock': (payload, { priority }) =>
+      reserve({ ...payloadOf(reservable, payload), trace: traceparent(), priority }),
     'release-stock': (payload) => release(payloadOf(stockOrder, payload)),
   };
 }

@@ -54,6 +54,7 @@ interface PlacedOrder {
   readonly productId: number;
   readonly quantity: number;
   readonly trace: null;
+  readonly priority: number;
 }
 
 /** One of several processes of each service. All of them know all orders, so each order is handled several times. */
@@ -71,7 +72,13 @@ function createWorker(orders: pg.Client, products: pg.Client, known: PlacedOrder
         traces: list(() => null),
       });
       known.push(
-        ...placed.map(({ id, productId, quantity }) => ({ orderId: id, productId, quantity, trace: null })),
+        ...placed.map(({ id, productId, quantity }) => ({
+          orderId: id,
+          productId,
+          quantity,
+          trace: null,
+          priority: 0,
+        })),
       );
     },
     () => reservations.reserve(some(known)),

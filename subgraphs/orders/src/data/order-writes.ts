@@ -1,6 +1,7 @@
 // The statements that place orders and change their status. Each is one: the guarded write, its line of history and the job
 // that follows, all or nothing. Those that every order goes through take many at once.
 import type { RejectionCode } from '@holdfast/database';
+import { MOST_AT_ONCE } from '@holdfast/platform/batches';
 import { ADDED_JOB, ADDED_JOBS, addJob, addJobs } from '@holdfast/platform/queue';
 import {
   arrayOf,
@@ -36,6 +37,12 @@ const isStep = (by: Actor, to: string): string =>
     .join(', ')})`;
 
 /**
+ * How many orders of one product may be PENDING before the next ones let those of other products go first. Two batches: what
+ * a worker has at a time.
+ */
+const FIRST_LANE = 2 * MOST_AT_ONCE;
+
+/**
  * Places many orders, which are given by arrays of one length. Gives each that was placed with its place in them; an order
  * whose user has used its key before is not. The keys are written first, so that of several requests with one key, in one
  * statement or in several, the first decides and the others wait for it; they are written in one order, so that no two
@@ -58,16 +65,24 @@ export const insertOrders = statement({
      SELECT id, user_id, product_id, quantity, unit_price, unit_price * quantity, '${PLACED.to}'
        FROM wanted WHERE key IS NULL OR id IN (SELECT order_id FROM used) ORDER BY id
      RETURNING *
-   ), ${event('inserted', 'created_at')}, placed AS MATERIALIZED (
-     SELECT inserted.*, place, trace FROM inserted JOIN wanted USING (id)
+   ), ${event('inserted', 'created_at')}, lane AS (
+     SELECT product_id, (
+         SELECT count(*)::int / ${FIRST_LANE} FROM (
+           SELECT FROM orders.orders WHERE product_id = product.product_id AND status = '${PLACED.to}' LIMIT ${FIRST_LANE}
+         ) AS pending) AS number
+       FROM (SELECT DISTINCT product_id FROM inserted) AS product
+   ), placed AS MATERIALIZED (
+     SELECT inserted.*, place, trace, lane.number AS lane
+       FROM inserted JOIN wanted USING (id) JOIN lane ON lane.product_id = inserted.product_id
    )
-   SELECT ${selectList(ORDER)}, place, ${addJobs(
-     PLACED.job,
-     "jsonb_build_object('orderId', id, 'productId', product_id, 'quantity', quantity)",
-     'trace',
-     'placed',
-     'id',
-   )}
+   SELECT ${selectList(ORDER)}, place, ${addJobs({
+     name: PLACED.job,
+     from: 'placed',
+     payload: "jsonb_build_object('orderId', id, 'productId', product_id, 'quantity', quantity)",
+     trace: 'trace',
+     priority: 'lane',
+     order: 'id',
+   })}
      FROM placed`,
   parameters: {
     userIds: arrayOf(ORDER.userId),

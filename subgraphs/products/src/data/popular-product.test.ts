@@ -65,7 +65,7 @@ const nextOrder = (): number => {
   return orders;
 };
 
-const wanted = (): Reservable => ({ orderId: nextOrder(), productId, quantity: 1, trace: null });
+const wanted = (): Reservable => ({ orderId: nextOrder(), productId, quantity: 1, trace: null, priority: 0 });
 
 /** What the orders service does: the foreign key locks the product's row FOR KEY SHARE. */
 const placeOrder = (client: pg.Client) =>

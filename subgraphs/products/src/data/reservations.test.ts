@@ -39,11 +39,13 @@ const nextOrder = (): number => {
 };
 
 const reserveStock = (on: pg.Client, orderId: number, product: number, quantity: number): Promise<void> =>
-  createReservations(on, NO_CACHE).reserve([{ orderId, productId: product, quantity, trace: null }]);
+  createReservations(on, NO_CACHE).reserve([
+    { orderId, productId: product, quantity, trace: null, priority: 0 },
+  ]);
 /** In one batch, orders of the product given as number and quantity. */
 const reserveAll = (on: pg.Client, ...wanted: [orderId: number, quantity: number][]): Promise<void> =>
   createReservations(on, NO_CACHE).reserve(
-    wanted.map(([orderId, quantity]) => ({ orderId, productId, quantity, trace: null })),
+    wanted.map(([orderId, quantity]) => ({ orderId, productId, quantity, trace: null, priority: 0 })),
   );
 const releaseStock = (on: pg.Client, orderId: number): Promise<void> =>
   createReservations(on, NO_CACHE).release([{ orderId, productId }]);
@@ -181,7 +183,7 @@ describe('reserving for many orders at once', () => {
   });
 
   it('does nothing when one of them names no product, and says that this one can never be done', async () => {
-    const good = { orderId: nextOrder(), productId, quantity: 1, trace: null };
+    const good = { orderId: nextOrder(), productId, quantity: 1, trace: null, priority: 0 };
     const bad = { ...good, orderId: nextOrder(), productId: 1_000_000 };
     await expect(createReservations(first, NO_CACHE).reserve([good, bad])).rejects.toBeInstanceOf(Unworkable);
     expect([await stock(), await settlements()]).toEqual([5, 0]);

@@ -33,17 +33,26 @@ const OUTCOME = `jsonb_build_object('orderId', order_id) || CASE
 const reserve = statement({
   name: 'reservations_reserve',
   text: `WITH decided AS MATERIALIZED (
-     SELECT reserved.*, trace
+     SELECT reserved.*, trace, priority
        FROM products.reserve($orderIds::bigint[], $productIds::int[], $quantities::int[]) AS reserved
-       JOIN unnest($orderIds::bigint[], $traces::text[]) AS given (order_id, trace) USING (order_id)
+       JOIN unnest($orderIds::bigint[], $traces::text[], $priorities::int[]) AS given (order_id, trace, priority)
+         USING (order_id)
    )
-   SELECT product_id AS "productId", held, live, ${addJobs('settle-order', OUTCOME, 'trace', 'decided', 'order_id')}
+   SELECT product_id AS "productId", held, live, ${addJobs({
+     name: 'settle-order',
+     from: 'decided',
+     payload: OUTCOME,
+     trace: 'trace',
+     priority: 'priority',
+     order: 'order_id',
+   })}
      FROM decided`,
   parameters: {
     orderIds: arrayOf(bigint),
     productIds: arrayOf(integer),
     quantities: arrayOf(integer),
     traces: arrayOf(nullable(text)),
+    priorities: arrayOf(integer),
   },
   row: {
     productId: notNull(integer, GIVEN),
@@ -76,6 +85,8 @@ export interface Reservable extends StockOrder {
   readonly quantity: number;
   /** Of the caller who placed it (`traceparent`). */
   readonly trace: string | null;
+  /** Of its job, and so of the next one. */
+  readonly priority: number;
 }
 
 export interface Reservations {
@@ -116,6 +127,7 @@ export function createReservations(db: Queryable, cache: ProductCache): Reservat
           productIds: orders.map(({ productId }) => productId),
           quantities: orders.map(({ quantity }) => quantity),
           traces: orders.map(({ trace }) => trace),
+          priorities: orders.map(({ priority }) => priority),
         }).catch((error: unknown) => {
           if (sqlState(error) !== FOREIGN_KEY_VIOLATION) throw error;
           throw new Unworkable('an order of a product that does not exist', { cause: error });
