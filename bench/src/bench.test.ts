@@ -50,6 +50,16 @@ const figuresOfAllCases = z.strictObject({
     lastBytes: z.number().positive(),
   }),
   ready: z.strictObject({ plain: spread, withCompileCache: spread }),
+  orders: z.strictObject({
+    rows: z.array(
+      z.object({
+        by: z.enum(['ours', 'naive', 'pgbench']),
+        products: z.enum(['many', 'one']),
+        perSecond: spread.refine(({ min }) => min > 0),
+        cpu: z.record(z.string(), spread),
+      }),
+    ),
+  }),
 });
 
 describe('npm run bench', () => {
@@ -88,6 +98,19 @@ describe('npm run bench', () => {
       ['GET /products/{id}', ['GraphQL', 'REST']],
       ['GET /products', ['GraphQL', 'REST']],
     ]);
+  });
+
+  it('measures orders of many products and of one, beside the naive design, by the CPU of every process', () => {
+    const { rows } = figures.orders;
+    const measured = rows.map(({ by, products }) => `${by} ${products}`);
+    expect(new Set(measured.filter((name) => !name.startsWith('pgbench')))).toEqual(
+      new Set(['ours many', 'ours one', 'naive one']),
+    );
+    const processes = ['gateway', 'users', 'products', 'orders', 'PostgreSQL'];
+    for (const { by, cpu } of rows) expect(Object.keys(cpu)).toEqual(by === 'pgbench' ? [] : processes);
+    expect(printed).toMatch(
+      /One product: [\d.]+ times the orders of many products, [\d.]+ times the naive design's\./,
+    );
   });
 
   it('prints one table of the gateways and draws it', () => {

@@ -5,6 +5,7 @@ import type { ComparisonFigures, Figures } from './figures.ts';
 import { describeMachine } from './machine.ts';
 import { measureMemory } from './memory.ts';
 import type { BenchOptions } from './options.ts';
+import { measureOrders } from './orders/orders.ts';
 import { measureReady } from './ready.ts';
 import { startBenchSystem } from './system.ts';
 
@@ -29,6 +30,7 @@ export async function runBench(
       rest: await compareAll(cases.includes('rest') ? restComparisons() : []),
       ...(cases.includes('memory') && { memory: await measureMemory(system, requests) }),
       ...(cases.includes('ready') && { ready: await measureReady(system, rounds) }),
+      ...(cases.includes('orders') && { orders: await measureOrders({ rounds, requests, onProgress }) }),
     };
   } finally {
     await system.stop();

@@ -4,7 +4,7 @@ import * as requests from './requests.ts';
 import type { GatewayName } from './system.ts';
 import { GATEWAYS } from './system.ts';
 
-export const CASE_NAMES = ['lookup', 'page', 'three', 'rest', 'memory', 'ready'] as const;
+export const CASE_NAMES = ['lookup', 'page', 'three', 'rest', 'memory', 'ready', 'orders'] as const;
 export type CaseName = (typeof CASE_NAMES)[number];
 
 /** One row of a comparison. */

@@ -38,6 +38,27 @@ export interface ReadyFigures {
   readonly withCompileCache: Spread;
 }
 
+/** Orders of some callers, each of whom places the next one when the one before is answered. */
+export interface OrderRow {
+  readonly name: string;
+  readonly by: 'ours' | 'naive' | 'pgbench';
+  readonly callers: number;
+  readonly products: 'many' | 'one';
+  /** Orders a second, load generator on the same machine. */
+  readonly perSecond: Spread;
+  /** Until an order is answered, ms; undefined of pgbench. */
+  readonly p50: Spread | undefined;
+  readonly p99: Spread | undefined;
+  /** How many were answered before they were settled (202), of all rounds. */
+  readonly late: number;
+  /** CPU of each process for an order, ms. */
+  readonly cpu: Readonly<Record<string, Spread>>;
+}
+
+export interface OrderFigures {
+  readonly rows: readonly OrderRow[];
+}
+
 export interface Machine {
   readonly node: string;
   readonly processor: string;
@@ -55,6 +76,7 @@ export interface Figures {
   readonly rest: readonly ComparisonFigures[];
   readonly memory?: MemoryFigures;
   readonly ready?: ReadyFigures;
+  readonly orders?: OrderFigures;
 }
 
 /** @throws when there are no values */

@@ -4,6 +4,8 @@ import type {
   Figures,
   Machine,
   MemoryFigures,
+  OrderFigures,
+  OrderRow,
   ReadyFigures,
   Row,
   Spread,
@@ -57,7 +59,37 @@ const seconds = ({ median, min, max }: Spread): string =>
 const readyLine = ({ plain, withCompileCache }: ReadyFigures): string =>
   `Ready: ${seconds(plain)} after the start of the process, ${seconds(withCompileCache)} with Node's compile cache.`;
 
-export function report({ machine, rounds, gateways, rest, memory, ready }: Figures): string {
+const PROCESSES = ['gateway', 'users', 'products', 'orders', 'PostgreSQL'];
+const whole = (spread: Spread | undefined): string => (spread === undefined ? '–' : spread.median.toFixed(0));
+
+function orderTable({ rows }: OrderFigures): string {
+  return table(
+    ['orders', 'a second', 'p50, ms', 'p99, ms', '202', ...PROCESSES, 'all, ms'],
+    rows.map(({ name, perSecond, p50, p99, late, cpu }) => [
+      name,
+      `${whole(perSecond)} (${perSecond.min.toFixed(0)}–${perSecond.max.toFixed(0)})`,
+      whole(p50),
+      whole(p99),
+      String(late),
+      ...PROCESSES.map((process) => (cpu[process]?.median ? number(cpu[process].median) : '–')),
+      number(Object.values(cpu).reduce((sum, { median }) => sum + median, 0)),
+    ]),
+  );
+}
+
+/** At the most callers, where all of them wait for the one product. */
+function orderLine({ rows }: OrderFigures): string {
+  const rate = (by: OrderRow['by'], products: OrderRow['products']): number =>
+    rows.filter((row) => row.by === by && row.products === products).sort((a, b) => b.callers - a.callers)[0]
+      ?.perSecond.median ?? Number.NaN;
+  const one = rate('ours', 'one');
+  return (
+    `One product: ${number(one / rate('ours', 'many'))} times the orders of many products, ` +
+    `${number(one / rate('naive', 'one'))} times the naive design's.`
+  );
+}
+
+export function report({ machine, rounds, gateways, rest, memory, ready, orders }: Figures): string {
   return [
     describe(machine),
     gateways.length + rest.length > 0 &&
@@ -66,6 +98,10 @@ export function report({ machine, rounds, gateways, rest, memory, ready }: Figur
     rest.length > 0 && restTable(rest),
     memory && memoryLine(memory),
     ready && readyLine(ready),
+    orders &&
+      `Orders: medians of ${rounds} rounds; CPU milliseconds of each process for an order, the callers left out.`,
+    orders && orderTable(orders),
+    orders && orderLine(orders),
   ]
     .filter((part) => typeof part === 'string')
     .join('\n\n');

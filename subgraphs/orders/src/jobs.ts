@@ -10,7 +10,7 @@ const settlement = z.discriminatedUnion('outcome', [
     orderId: z.int().positive(),
     outcome: z.literal('REJECTED'),
     code: z.enum(RejectionCode),
-    available: z.int().min(0),
+    available: z.int32().min(0),
   }),
 ]);
 

@@ -162,14 +162,35 @@ describe('an edit that comes too late', () => {
 });
 
 describe('the queue', () => {
+  const settle = (payload: object, maxAttempts: number) =>
+    admin.query(`SELECT graphile_worker.add_job('settle-order', $1::json, max_attempts => $2)`, [
+      JSON.stringify(payload),
+      maxAttempts,
+    ]);
+
   it('counts a job that fails, that is tried again, and that is given up', async () => {
+    await admin.query('REVOKE UPDATE ON orders.orders FROM orders_service');
     const grown = await growth(
       at('orders'),
-      () => admin.query(`SELECT graphile_worker.add_job('settle-order', '{}', max_attempts => 2)`),
+      () => settle({ orderId: 1, outcome: 'CONFIRMED' }, 2),
       (so) => so('queue_dead_jobs') === 1,
     );
+    await admin.query('GRANT UPDATE ON orders.orders TO orders_service');
     expect(grown('queue_job_duration_seconds_count', { task: 'settle-order', outcome: 'error' })).toBe(2);
     expect(grown('queue_job_retries_total', { task: 'settle-order' })).toBe(1);
+    expect(grown('queue_dead_jobs', { task: 'settle-order' })).toBe(1);
+    await admin.query('DELETE FROM graphile_worker._private_jobs');
+  });
+
+  it.each([
+    ['a malformed payload', {}],
+    ['an order that does not exist', { orderId: 9_007_199_254_740_991, outcome: 'CONFIRMED' }],
+  ])('counts a job with %s as dead long before its attempts are used up', async (_, payload) => {
+    const grown = await growth(
+      at('orders'),
+      () => settle(payload, 1_000),
+      (so) => so('queue_dead_jobs') === 1,
+    );
     expect(grown('queue_dead_jobs', { task: 'settle-order' })).toBe(1);
     await admin.query('DELETE FROM graphile_worker._private_jobs');
   });
