@@ -44,10 +44,15 @@ const figuresOfAllCases = z.strictObject({
   gateways: z.array(comparison),
   rest: z.array(comparison),
   memory: z.strictObject({
-    requests: z.literal(80),
     texts: z.literal(20),
-    firstBytes: z.number().positive(),
-    lastBytes: z.number().positive(),
+    rows: z.array(
+      z.strictObject({
+        requests: z.number(),
+        residentBytes: z.number().positive(),
+        heapBytes: z.number().positive(),
+        planned: z.literal(20),
+      }),
+    ),
   }),
   ready: z.strictObject({ plain: spread, withCompileCache: spread }),
   orders: z.strictObject({
@@ -111,6 +116,10 @@ describe('npm run bench', () => {
     expect(printed).toMatch(
       /One product: [\d.]+ times the orders of many products, [\d.]+ times the naive design's\./,
     );
+  });
+
+  it('measures memory when each text has come once, and on the way to the last request', () => {
+    expect(figures.memory.rows.map(({ requests }) => requests)).toEqual([20, 35, 50, 65, 80]);
   });
 
   it('prints one table of the gateways and draws it', () => {

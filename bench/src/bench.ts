@@ -10,10 +10,10 @@ import { measureReady } from './ready.ts';
 import { startBenchSystem } from './system.ts';
 
 export async function runBench(
-  options: Pick<BenchOptions, 'cases' | 'gateways' | 'rounds' | 'requests' | 'profileFolder'>,
+  options: Pick<BenchOptions, 'cases' | 'gateways' | 'rounds' | 'requests' | 'texts' | 'profileFolder'>,
   onProgress: (line: string) => void,
 ): Promise<Figures> {
-  const { cases, gateways, rounds, requests, profileFolder } = options;
+  const { cases, gateways, rounds, requests, texts, profileFolder } = options;
   const machine = await describeMachine();
   const system = await startBenchSystem(profileFolder);
   try {
@@ -28,7 +28,7 @@ export async function runBench(
       rounds,
       gateways: await compareAll(gatewayComparisons(cases, gateways)),
       rest: await compareAll(cases.includes('rest') ? restComparisons() : []),
-      ...(cases.includes('memory') && { memory: await measureMemory(system, requests) }),
+      ...(cases.includes('memory') && { memory: await measureMemory(system, requests, texts) }),
       ...(cases.includes('ready') && { ready: await measureReady(system, rounds) }),
       ...(cases.includes('orders') && { orders: await measureOrders({ rounds, requests, onProgress }) }),
     };

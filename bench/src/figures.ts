@@ -24,12 +24,21 @@ export interface ComparisonFigures {
   readonly rows: readonly Row[];
 }
 
-export interface MemoryFigures {
+export interface MemoryRow {
   readonly requests: number;
+  /** What the process of the gateway holds, bytes. */
+  readonly residentBytes: number;
+  /** Of its heap, garbage that is not collected yet included, bytes. */
+  readonly heapBytes: number;
+  /** How many plans were made so far. */
+  readonly planned: number;
+}
+
+export interface MemoryFigures {
+  /** How many different ones there are. */
   readonly texts: number;
-  /** Resident memory of the gateway, after each text came once and at the end, bytes. */
-  readonly firstBytes: number;
-  readonly lastBytes: number;
+  /** The first one when each text has come once. */
+  readonly rows: readonly MemoryRow[];
 }
 
 /** From the start of the process to the first 200 of `/readyz`, ms. */

@@ -1,26 +1,57 @@
 // Whether the memory of our gateway is bounded whatever texts come: every cache of it is kept small by bytes.
 import { residentBytes } from '@holdfast/test/src/support/process-usage.ts';
-import type { MemoryFigures } from './figures.ts';
+import type { MemoryFigures, MemoryRow } from './figures.ts';
+import type { OurGateway } from './our-gateway.ts';
 import { differentTexts } from './requests.ts';
 import type { BenchSystem } from './system.ts';
 
-const TEXTS = 10_000;
+const DEFAULT_TEXTS = 10_000;
 const DEFAULT_REQUESTS = 40_000;
+/** How many rows there are after the first. */
+const STEPS = 4;
 const NO_TIME_LIMIT_MS = 24 * 3_600_000;
 
+/** @param texts how many different texts come, again and again; the first row is measured when each has come once */
 export async function measureMemory(
   system: BenchSystem,
   requests = DEFAULT_REQUESTS,
+  texts = Math.max(1, Math.min(DEFAULT_TEXTS, Math.floor(requests / 4))),
 ): Promise<MemoryFigures> {
-  const texts = Math.max(1, Math.min(TEXTS, Math.floor(requests / 4)));
   const gateway = await system.anotherOfOurs();
+  const rows: MemoryRow[] = [];
+  let sent = 0;
+  const sendUpTo = async (count: number): Promise<void> => {
+    await system.generator.fire(count - sent, NO_TIME_LIMIT_MS);
+    sent = count;
+    rows.push({ requests: sent, ...(await memoryOf(gateway)) });
+  };
   try {
     system.generator.aim(gateway.url, differentTexts(texts), system.token);
-    await system.generator.fire(texts, NO_TIME_LIMIT_MS);
-    const firstBytes = await residentBytes(gateway.pid);
-    await system.generator.fire(requests - texts, NO_TIME_LIMIT_MS);
-    return { requests, texts, firstBytes, lastBytes: await residentBytes(gateway.pid) };
+    await sendUpTo(texts);
+    const more = Math.max(0, requests - texts);
+    for (let step = 1; step <= STEPS; step += 1) {
+      const count = texts + Math.floor((more * step) / STEPS);
+      if (count > sent) await sendUpTo(count);
+    }
+    return { texts, rows };
   } finally {
     await gateway.stop();
   }
+}
+
+async function memoryOf({ pid, opsUrl }: OurGateway): Promise<Omit<MemoryRow, 'requests'>> {
+  const resident = await residentBytes(pid);
+  const metrics = await (await fetch(`${opsUrl}/metrics`)).text();
+  return {
+    residentBytes: resident,
+    heapBytes: metric(metrics, 'nodejs_heap_size_used_bytes'),
+    planned: metric(metrics, 'graphql_query_plan_cache_total{result="miss"'),
+  };
+}
+
+/** The value on the first line that begins so. */
+function metric(metrics: string, start: string): number {
+  const line = metrics.split('\n').find((each) => each.startsWith(start));
+  if (line === undefined) throw new Error(`the metrics are expected to have ${start}`);
+  return Number(line.slice(line.lastIndexOf(' ')));
 }

@@ -9,6 +9,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** The most requests of one measurement; undefined for the default of each case. */
   readonly requests: number | undefined;
+  /** How many different texts come where memory is measured; undefined for the default. */
+  readonly texts: number | undefined;
   readonly jsonFile: string | undefined;
   readonly svgFile: string | undefined;
   /** Where CPU profiles of our gateway are written. */
@@ -22,6 +24,7 @@ export const USAGE = `npm run bench -- [options]
   --gateway NAMES    of ${GATEWAYS.join(', ')}, with commas between; default: all
   --rounds N         how often each gateway is measured, in alternation; default: ${DEFAULT_ROUNDS}
   --requests N       the most requests of one measurement
+  --texts N          how many different texts come in the case memory; default: 10000
   --json FILE        writes every figure
   --svg FILE         draws the ratios
   --profile FOLDER   writes CPU profiles of our gateway, which makes it slower`;
@@ -35,6 +38,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       gateway: { type: 'string' },
       rounds: { type: 'string' },
       requests: { type: 'string' },
+      texts: { type: 'string' },
       json: { type: 'string' },
       svg: { type: 'string' },
       profile: { type: 'string' },
@@ -45,6 +49,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     gateways: namesIn('--gateway', values.gateway, GATEWAYS),
     rounds: countIn('--rounds', values.rounds) ?? DEFAULT_ROUNDS,
     requests: countIn('--requests', values.requests),
+    texts: countIn('--texts', values.texts),
     jsonFile: values.json,
     svgFile: values.svg,
     profileFolder: values.profile,

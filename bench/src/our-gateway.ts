@@ -18,6 +18,8 @@ export interface OurGatewayOptions {
 }
 
 export interface OurGateway extends Program {
+  /** Where it tells its metrics, without a path. */
+  readonly opsUrl: string;
   /** From the start of the process to the first good answer of `/readyz`. */
   readonly readyMs: number;
 }
@@ -57,7 +59,7 @@ export async function startOurGateway(options: OurGatewayOptions): Promise<OurGa
     if (performance.now() - startedAt > READY_WITHIN_MS) throw new Error('the gateway does not become ready');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  return { ...program, readyMs: performance.now() - startedAt };
+  return { ...program, opsUrl: `http://127.0.0.1:${opsPort}`, readyMs: performance.now() - startedAt };
 }
 
 const isReady = (url: string): Promise<boolean> =>

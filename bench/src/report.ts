@@ -49,9 +49,20 @@ const restTable = (comparisons: readonly ComparisonFigures[]): string =>
 
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
 
-const memoryLine = ({ requests, texts, firstBytes, lastBytes }: MemoryFigures): string =>
-  `Memory: ${megabytes(firstBytes)} MB resident after the first ${texts} requests, each of another text; ` +
-  `${megabytes(lastBytes)} MB after ${requests} requests (${(lastBytes / firstBytes).toFixed(2)} times).`;
+function memoryTable({ texts, rows }: MemoryFigures): string {
+  const first = rows[0]?.residentBytes ?? Number.NaN;
+  const caption = `Memory of our gateway, with ${texts} different texts. The heap includes garbage.`;
+  return `${caption}\n\n${table(
+    ['requests', 'resident, MB', 'to the first row', 'heap, MB', 'plans made'],
+    rows.map(({ requests, residentBytes, heapBytes, planned }) => [
+      String(requests),
+      megabytes(residentBytes),
+      number(residentBytes / first),
+      megabytes(heapBytes),
+      String(planned),
+    ]),
+  )}`;
+}
 
 const seconds = ({ median, min, max }: Spread): string =>
   `${median.toFixed(0)} ms (${min.toFixed(0)}–${max.toFixed(0)})`;
@@ -96,7 +107,7 @@ export function report({ machine, rounds, gateways, rest, memory, ready, orders 
       `CPU milliseconds of the gateway process per request: median of ${rounds} rounds; the ratio is to the first row in the same round, with its least and its most.`,
     gateways.length > 0 && gatewayTable(gateways),
     rest.length > 0 && restTable(rest),
-    memory && memoryLine(memory),
+    memory && memoryTable(memory),
     ready && readyLine(ready),
     orders &&
       `Orders: medians of ${rounds} rounds; CPU milliseconds of each process for an order, the callers left out.`,
