@@ -87,19 +87,14 @@ export function measure(
   const type = schema.getRootType(operation.operation) ?? undefined;
   const root = selectionOf(operation.selectionSet, type, scope);
   const { depth, aliases, fields: rootFields } = root;
-  const cost = root.parts.length === 0 ? costAlways(root.cost) : costWith(root);
-  return { depth, aliases, rootFields, parts: partsIn(root, new Set()), cost };
+  return { depth, aliases, rootFields, parts: partsIn(root, new Set()), cost: costWith(root) };
 }
 
-const costAlways = (cost: number): Measured['cost'] => {
-  const whole = Math.ceil(cost);
-  return () => whole;
-};
-
-const costWith =
-  (root: Selection): Measured['cost'] =>
-  (variables) =>
-    Math.ceil(costOf(root, variables, new Map()));
+function costWith(root: Selection): Measured['cost'] {
+  const whole = Math.ceil(root.cost);
+  if (root.parts.length === 0) return () => whole;
+  return (variables) => Math.ceil(costOf(root, variables, new Map()));
+}
 
 /** What is there several times counts once. */
 function partsIn({ parts }: Selection, counted: Set<Selection>): number {
