@@ -5,12 +5,12 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { MOST_AT_ONCE } from './batches.ts';
 import { count, milliseconds } from './config.ts';
-import { createScrapePool, createWorkerPool } from './database.ts';
+import { createScrapePool, createWorkerPool, type Queryable } from './database.ts';
 import { GiveWay, givesWay, isLockConflict, LOCK_TIMEOUT_MS, putBack } from './give-way.ts';
 import type { Logger } from './log.ts';
 import { measureTask, observeQueue } from './queue-metrics.ts';
 import { startSweeping, UNWORKABLE } from './queue-sweep.ts';
-import { bigint, notNull, statement } from './sql.ts';
+import { bigint, integer, notNull, statement } from './sql.ts';
 import { tracedJob } from './tracing.ts';
 import { keepWorking } from './worker-pool.ts';
 
@@ -37,7 +37,7 @@ export interface WorkerOptions {
 }
 
 export interface Worker {
-  /** Rejects when the queue cannot be read, or nobody works on it. */
+  /** Rejects when the queue cannot be read, is of another version of graphile-worker, or nobody works on it. */
   check(): Promise<void>;
   /** Takes no more jobs, finishes those under way, closes the connections. */
   stop(): Promise<void>;
@@ -102,12 +102,28 @@ export const addJobs = ({ name, from, payload, trace, priority, order }: JobsToA
 /** The column that `addJobs` adds to a statement's row. */
 export const ADDED_JOBS = { jobs: notNull(bigint, 'a count is 0 without rows') };
 
-const readQueue = statement({
-  name: 'queue_check',
-  text: 'SELECT FROM graphile_worker.jobs LIMIT 1',
+/** The migration of graphile-worker up to which its tables are known to those statements of ours that write to them. */
+export const QUEUE_REVISION = 19;
+
+const readRevision = statement({
+  name: 'queue_revision',
+  text: `SELECT coalesce(max(id), 0) AS revision, coalesce(max(id) FILTER (WHERE breaking), 0) AS breaking
+     FROM graphile_worker.migrations`,
   parameters: {},
-  row: {},
+  row: {
+    revision: notNull(integer, 'coalesce says 0'),
+    breaking: notNull(integer, 'coalesce says 0'),
+  },
 });
+
+/** @throws when the tables of the queue are none that this version can work on */
+async function checkRevision(db: Queryable): Promise<void> {
+  const [{ revision = 0, breaking = 0 } = {}] = await readRevision(db, {});
+  if (revision < QUEUE_REVISION || breaking > QUEUE_REVISION)
+    throw new Error(
+      `the tables of graphile-worker are at migration ${revision} (the last breaking one is ${breaking}), expected ${QUEUE_REVISION}`,
+    );
+}
 
 /** Beside one a batch: LISTEN and the sweep. */
 const EXTRA_CONNECTIONS = 2;
@@ -161,7 +177,7 @@ export function startWorker(options: WorkerOptions): Worker {
     check: async () => {
       workers.check();
       // Not over the worker's own, all of which may wait for commits that hang, while the service goes on reading.
-      await readQueue(scrapePool, {});
+      await checkRevision(scrapePool);
     },
     stop: async () => {
       stopSweeping();

@@ -3,7 +3,7 @@
 import { connect, createServer } from 'node:net';
 import { createLogger } from '@holdfast/platform/log';
 import { registry } from '@holdfast/platform/metrics';
-import { payloadOf, startWorker, type Worker } from '@holdfast/platform/queue';
+import { payloadOf, QUEUE_REVISION, startWorker, type Worker } from '@holdfast/platform/queue';
 import { freePort } from '@holdfast/scripts/ports';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -190,6 +190,21 @@ describe('a worker', () => {
     expect(done).toEqual([1, 2, 3]);
     const metrics = await registry.metrics();
     expect(metrics).toContain('queue_dead_jobs{task="do-it"} 1');
+  });
+
+  it('is not ready on tables of a graphile-worker that breaks with the one that is known, nor of an older one', async () => {
+    work(async () => undefined);
+    const check = () => workers[0]?.check();
+    const { rows } = await admin.query('SELECT max(id) AS revision FROM graphile_worker.migrations');
+    // Else look at the statements of ours on the private tables (platform/src/queue-sweep.ts, give-way.ts).
+    expect(rows[0].revision).toBe(QUEUE_REVISION);
+    await check();
+    await admin.query('INSERT INTO graphile_worker.migrations (id, breaking) VALUES (1000, false)');
+    await check();
+    await admin.query('UPDATE graphile_worker.migrations SET breaking = true WHERE id = 1000');
+    await expect(check()).rejects.toThrow('at migration 1000 (the last breaking one is 1000), expected 19');
+    await admin.query(`DELETE FROM graphile_worker.migrations WHERE id >= ${QUEUE_REVISION}`);
+    await expect(check()).rejects.toThrow('expected 19');
   });
 
   it('has jobs that were added together under way together', async () => {
