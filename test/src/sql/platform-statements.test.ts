@@ -18,7 +18,7 @@ it.each(['products', 'orders'] as const)(
     const pool = new pg.Pool({ connectionString: database.urls[service], max: 1 });
     try {
       const names = declaredStatements().map(({ name }) => name);
-      expect(names.sort()).toEqual(['queue_check', 'queue_gauges', 'queue_put_back', 'queue_sweep']);
+      expect(names.sort()).toEqual(['queue_gauges', 'queue_put_back', 'queue_revision', 'queue_sweep']);
       expect(await faultsOf(pool, declaredStatements())).toEqual([]);
     } finally {
       await pool.end();
