@@ -1,4 +1,5 @@
-// `npm run bench`: what a request costs our gateway in CPU, beside other gateways in the same run (docs/performance.md).
+// `npm run bench`: what a request costs our gateway in CPU, beside other gateways in the same run, and what an order costs
+// (docs/performance.md).
 import { writeFile } from 'node:fs/promises';
 import { runBench } from './bench.ts';
 import { drawChart } from './chart.ts';

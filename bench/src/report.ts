@@ -83,7 +83,9 @@ function orderTable({ rows }: OrderFigures): string {
       whole(p99),
       String(late),
       ...PROCESSES.map((process) => (cpu[process]?.median ? number(cpu[process].median) : '–')),
-      number(Object.values(cpu).reduce((sum, { median }) => sum + median, 0)),
+      Object.keys(cpu).length === 0
+        ? '–'
+        : number(Object.values(cpu).reduce((sum, { median }) => sum + median, 0)),
     ]),
   );
 }

@@ -27,7 +27,7 @@ export interface SettlementsOptions {
 const RECONNECT_MS = 500;
 const HEARTBEAT_MS = 10_000;
 const ANSWER_MS = 5_000;
-/** Two seconds of the most orders that one PostgreSQL could settle (docs/scaling.md); an insert takes milliseconds. */
+/** Half a second of the most orders that one PostgreSQL could settle (docs/scaling.md); an insert takes milliseconds. */
 const REMEMBERED = 10_000;
 
 /** Listens on `url` and, when the connection is lost, again; everyone who waits is then woken to look at their order. */
