@@ -85,7 +85,10 @@ function isWanted({ deadline, reject }: Pick<Entry<unknown, unknown>, 'deadline'
   return false;
 }
 
-/** Under the earliest deadline of the batch: what comes too late for one is run for each alone, under its own. */
+/**
+ * Under the earliest deadline of the batch: what comes too late for one is run for each alone, under its own. That one caller
+ * has gone is no reason to end the work of the others.
+ */
 function underEarliest<Result>(
   batch: readonly { readonly deadline: Deadline | undefined }[],
   work: () => Result,
@@ -93,8 +96,7 @@ function underEarliest<Result>(
   const deadlines = batch.map(({ deadline }) => deadline).filter((deadline) => deadline !== undefined);
   if (deadlines.length < 2) return work();
   const deadlineAt = Math.min(...deadlines.map((deadline) => deadline.deadlineAt));
-  const signal = AbortSignal.any(deadlines.map((deadline) => deadline.signal));
-  return withDeadline({ deadlineAt, signal }, work);
+  return withDeadline({ deadlineAt, signal: new AbortController().signal }, work);
 }
 
 function deliver<Result>(

@@ -104,6 +104,7 @@ export class ReceivedRequest implements HttpRequest {
   checking: Checking | undefined;
   readonly #maxBodyBytes: number;
   #signal: AbortSignal | undefined;
+  #whenGone: Set<(reason: CallerGone) => void> | undefined;
   #cut: HttpFault | undefined;
   #onCut: ((fault: HttpFault) => void) | undefined;
 
@@ -138,12 +139,18 @@ export class ReceivedRequest implements HttpRequest {
 
   whenGone(listener: (reason: CallerGone) => void): () => void {
     const { response } = this;
-    const closed = (): void => {
-      if (this.isAbandoned) listener(new CallerGone('the caller closed its connection'));
-    };
-    if (response.destroyed) closed();
-    else response.on('close', closed);
-    return () => response.off('close', closed);
+    if (this.isAbandoned) listener(new CallerGone('the caller closed its connection'));
+    else if (this.#whenGone) this.#whenGone.add(listener);
+    else {
+      const listeners = new Set([listener]);
+      this.#whenGone = listeners;
+      // One for all of them: Node takes more than ten for a leak.
+      response.once('close', () => {
+        if (!this.isAbandoned) return;
+        for (const each of listeners) each(new CallerGone('the caller closed its connection'));
+      });
+    }
+    return () => this.#whenGone?.delete(listener);
   }
 
   body(): Promise<Buffer> {

@@ -83,6 +83,27 @@ describe('the HTTP server', () => {
     while (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5));
   });
 
+  it('tells all who wait for that, of which there may be many, and those that forget it no more', async () => {
+    const warnings: Error[] = [];
+    process.on('warning', (warning) => warnings.push(warning));
+    const told: number[] = [];
+    const begun = Promise.withResolvers<void>();
+    const port = await serve(async (request) => {
+      const numbers = Array.from({ length: 20 }, (_, number) => number);
+      const forget = numbers.map((number) => request.whenGone(() => told.push(number)));
+      for (const number of numbers.slice(3)) forget[number]?.();
+      begun.resolve();
+      return new Promise((resolve) => request.whenGone(() => resolve({ status: 200 })));
+    });
+    const call = new AbortController();
+    const reply = fetch(`http://127.0.0.1:${port}/`, { signal: call.signal });
+    await begun.promise;
+    call.abort();
+    await expect(reply).rejects.toThrow('aborted');
+    while (told.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect([told, warnings]).toEqual([[0, 1, 2], []]);
+  });
+
   it('finishes what is under way when it is closed, and takes nothing new', async () => {
     let finish = (): void => undefined;
     const begun = new Promise<void>((isBegun) => {

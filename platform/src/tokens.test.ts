@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
 import { remoteKeys } from './remote-keys.ts';
 import { createTokenVerifier, type TokenVerifier } from './tokens.ts';
 
@@ -54,6 +54,23 @@ async function endpoint(keys: JWK[]): Promise<Endpoint> {
   });
   return Object.assign(state, { verify });
 }
+
+describe('a token that is known', () => {
+  it('is not checked again, and is one entry, however its header is spelt', async () => {
+    const { jwk, key } = await makeKey();
+    const publicKey = await importJWK(jwk);
+    let checks = 0;
+    const keys = async () => {
+      checks += 1;
+      return publicKey;
+    };
+    const verify = createTokenVerifier({ keys, issuer: ISSUER, audience: ISSUER });
+    const token = await sign({ jwk, key });
+    for (const header of [`Bearer ${token}`, `bearer    ${token}`, `BEARER  ${token}`, `Bearer ${token}`])
+      expect(await verify(header)).toMatchObject({ kind: 'user' });
+    expect(checks).toBe(1);
+  });
+});
 
 describe('a verifier over a JWKS endpoint', () => {
   it('asks for the keys once, and not again for a token that it knows', async () => {

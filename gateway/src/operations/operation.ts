@@ -58,7 +58,7 @@ const countLookUp = labelledCounter({
 
 /**
  * A document takes several times the bytes of all that is computed from it, so an operation holds its text alone: what is
- * rarely asked for is found by parsing that again.
+ * rarely asked for is found by parsing that again, once for all that a request asks for.
  * @param name which operation of the document, when it has several
  * @throws {GraphQLError} unless the document has exactly one such operation
  */
@@ -75,7 +75,14 @@ export function compileOperation(
     const again = parse(text, options);
     return { schema, document: again, operation: chooseOperation(again, name).node };
   };
-  const read = () => locate({ noLocation: true });
+  let latest = new WeakRef<OperationOf>({ schema, document, operation: node });
+  const read = (): OperationOf => {
+    const known = latest.deref();
+    if (known) return known;
+    const again = locate({ noLocation: true });
+    latest = new WeakRef(again);
+    return again;
+  };
   const measured = measure(schema, graph.weights, document, node);
   const grown = startOf(node, measured);
   const grow = (what: 'rootFields' | 'members') => (count: number) => {

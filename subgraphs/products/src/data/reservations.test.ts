@@ -1,11 +1,14 @@
 // The statements on which "no oversold order" rests, each against another connection that is in its way.
 
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import type { Queryable } from '@holdfast/platform/database';
 import { GiveWay } from '@holdfast/platform/give-way';
 import { Unworkable } from '@holdfast/platform/queue';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { NO_CACHE } from './cache/product-cache.ts';
+import { createMemoryStore } from './cache/memory-store.ts';
+import { createProductCache, NO_CACHE } from './cache/product-cache.ts';
+import { selectByIds } from './product-statements.ts';
 import { createProductTable } from './products.ts';
 import { createReservations } from './reservations.ts';
 
@@ -187,6 +190,23 @@ describe('reserving for many orders at once', () => {
     const bad = { ...good, orderId: nextOrder(), productId: 1_000_000 };
     await expect(createReservations(first, NO_CACHE).reserve([good, bad])).rejects.toBeInstanceOf(Unworkable);
     expect([await stock(), await settlements()]).toEqual([5, 0]);
+  });
+
+  it('is done although the products cannot be read after it, and no page shows what was before', async () => {
+    const cache = createProductCache(createMemoryStore(30_000, 1_000_000));
+    let statements = 0;
+    const failing: Queryable = {
+      query: <Row extends pg.QueryResultRow>(config: pg.QueryConfig) => {
+        statements += 1;
+        return statements === 2 ? Promise.reject(new Error('cancelled')) : first.query<Row>(config);
+      },
+    };
+    const order = { orderId: nextOrder(), productId, quantity: 2, trace: null, priority: 0 };
+    const stockOnPage = async () =>
+      (await cache.page('all', () => selectByIds(first, { ids: [productId] })))[0]?.stock;
+    expect(await stockOnPage()).toBe(5);
+    await createReservations(failing, cache).reserve([order]);
+    expect([statements, await stock(), await stockOnPage()]).toEqual([2, 3, 3]);
   });
 
   it('takes the units once when two batches with the same order run at the same time', async () => {

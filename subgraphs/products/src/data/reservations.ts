@@ -113,7 +113,8 @@ async function writeProducts(
   const ids = [...new Set(orders.map(({ productId }) => productId))];
   await cache.write(ids, async () => {
     const changed = [...(await work())];
-    return changed.length === 0 ? [] : selectByIds(db, { ids: changed });
+    // They are changed, whether they can be read or not.
+    return changed.length === 0 ? [] : selectByIds(db, { ids: changed }).catch(() => undefined);
   });
 }
 

@@ -15,8 +15,8 @@ export interface ProductCache {
   byIds(ids: readonly number[], load: (ids: readonly number[]) => Promise<Product[]>): Promise<Product[]>;
   /** A page of the list that `key` stands for. */
   page(key: string, load: () => Promise<Product[]>): Promise<Product[]>;
-  /** Runs a write of the products with these ids; it gives those that it changed. */
-  write(ids: readonly number[], work: () => Promise<Product[]>): Promise<Product[]>;
+  /** Runs a write of the products with these ids; it gives those that it changed, or undefined when they could not be read. */
+  write(ids: readonly number[], work: () => Promise<Product[] | undefined>): Promise<Product[]>;
 }
 
 type Load = (names: readonly string[]) => Promise<ByName>;
@@ -82,8 +82,8 @@ export function createProductCache(store: CacheStore): ProductCache {
           void (answerTo(error) ?? sleep(FENCE_MS, undefined, { ref: false })).then(() => settle(undefined));
         throw error;
       });
-      await settle(byName(written));
-      return written;
+      await settle(written && byName(written));
+      return written ?? [];
     },
   };
 }
@@ -92,5 +92,5 @@ export function createProductCache(store: CacheStore): ProductCache {
 export const NO_CACHE: ProductCache = {
   byIds: (ids, load) => load(ids),
   page: (_, load) => load(),
-  write: (_, work) => work(),
+  write: async (_, work) => (await work()) ?? [],
 };
