@@ -11,5 +11,5 @@ export default {
   testSequencer: '<rootDir>/scripts/long-tests-first.mjs',
   // Tests wait for PostgreSQL, for locks and for timeouts: with one more than there are processors, less of those idles.
   maxWorkers: availableParallelism() + 1,
-  testTimeout: 30_000,
+  testTimeout: 60_000,
 };
