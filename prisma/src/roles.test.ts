@@ -88,6 +88,10 @@ describe.each(SERVICES.map((service) => ({ service })))('the role of $service', 
     expect(await as(`SELECT 1 / (current_setting('statement_timeout') = '10s')::int`)).toBe('ok');
   });
 
+  test('has no statement compiled, which would take longer than to run it', async () => {
+    expect(await as(`SELECT 1 / (current_setting('jit') = 'off')::int`)).toBe('ok');
+  });
+
   test.each(foreign)('can do nothing with %s', async (table) => {
     const column = table === 'orders.order_events' ? 'order_id' : table.endsWith('_keys') ? 'key' : 'id';
     expect(await as(`SELECT * FROM ${table}`)).toBe(DENIED);

@@ -58,9 +58,13 @@ export async function ensureLogin(client: pg.ClientBase, role: string, password:
   });
 }
 
-/** The services ask for this on each connection, too; a pooler such as PgBouncer does not hand that on. */
+/**
+ * The services ask for the timeout on each connection, too; a pooler such as PgBouncer does not hand that on. Their statements
+ * are short, and PostgreSQL compiles those that it takes for long ones (JIT), which takes far longer than to run them.
+ */
 async function boundStatements(client: pg.ClientBase, role: string): Promise<void> {
   await client.query(`ALTER ROLE ${quote(role)} SET statement_timeout = '10s'`);
+  await client.query(`ALTER ROLE ${quote(role)} SET jit = off`);
 }
 
 /** Roles belong to the server, not to the database: a migrator of another database may be at the same ones. */
