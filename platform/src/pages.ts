@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { badInput } from './errors.ts';
 import { parseOrderId } from './ids.ts';
 
-const MAX_PAGE = 100;
+/** The longest page. */
+export const MAX_PAGE = 100;
 const DEFAULT_PAGE = 20;
 
 /** The page size asked for. @throws {AppError} BAD_USER_INPUT unless it is 1 to 100 */

@@ -120,14 +120,4 @@ describe('the words of a text', () => {
       await service.end();
     }
   });
-
-  test('are not computed anew, and the row stays in its place in the indexes, when a unit is sold', async () => {
-    await admin.query(INSERT, ['Kettle', null]);
-    await admin.query('UPDATE products.products SET stock = stock - 1, version = version + 1');
-    await admin.query('SELECT pg_stat_force_next_flush()');
-    const { rows } = await admin.query(
-      `SELECT n_tup_hot_upd::int AS hot FROM pg_stat_user_tables WHERE relid = 'products.products'::regclass`,
-    );
-    expect(rows).toEqual([{ hot: 1 }]);
-  });
 });

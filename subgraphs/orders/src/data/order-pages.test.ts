@@ -54,7 +54,7 @@ async function allPages(filter: Filter, limit: number): Promise<Order[]> {
 describe('pages of orders', () => {
   it('show each order that fits once, newest first', async () => {
     for (const [name, filter, total] of filters()) {
-      const ids = (await allPages(filter, total > 1_000 ? 3_000 : 7)).map(({ id }) => id);
+      const ids = (await allPages(filter, total > 1_000 ? 100 : 7)).map(({ id }) => id);
       expect({ name, count: ids.length }).toEqual({ name, count: total });
       expect(ids).toEqual([...new Set(ids)].sort((one, other) => other - one));
     }

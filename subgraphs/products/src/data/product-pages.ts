@@ -4,11 +4,10 @@ import { createHash } from 'node:crypto';
 import type { Queryable } from '@holdfast/platform/database';
 import { keysOf } from '@holdfast/platform/fields';
 import { decodeCursor, encodeCursor } from '@holdfast/platform/pages';
-import { arrayOf, bigint, boolean, integer, numeric, statement, text } from '@holdfast/platform/sql';
-import type pg from 'pg';
+import { arrayOf, bigint, boolean, integer, notNull, numeric, statement, text } from '@holdfast/platform/sql';
 import type { ProductFilter as FilterInput, ProductSort } from '../generated/graphql.ts';
 import { PRODUCT, PRODUCT_COLUMNS, type Product } from './product-row.ts';
-import { type SearchTerms, searchText } from './product-search.ts';
+import { type Bounds, LONGEST, type SearchTerms, searchText } from './product-search.ts';
 
 export type ProductOrder = ProductSort;
 
@@ -53,7 +52,7 @@ const FILTERS = {
   search: 'products.search_query($words::text[], $phrases::text[], $excluded::text[])',
   minPrice: 'price >= $minPrice::numeric',
   maxPrice: 'price <= $maxPrice::numeric',
-  inStock: '(stock > 0) = $inStock::boolean',
+  inStock: 'in_stock = $inStock::boolean',
 } satisfies Record<keyof ProductFilter, string>;
 type FilterName = keyof typeof FILTERS;
 const FILTER_NAMES = keysOf(FILTERS);
@@ -83,23 +82,82 @@ interface Shape {
 const nameOf = ({ order, isFirst, filters }: Shape): string =>
   ['products_page', order, isFirst ? 'first' : 'after', ...filters].join('_');
 
-function textOf({ order, isFirst, filters }: Shape): string {
+const row = (members: readonly string[]): string => `(${members.join(', ')})`;
+
+/** What a list is sorted by. What is in stock, or is not, is a list of its own. */
+const columnsOf = ({ order, filters }: Shape): string[] =>
+  filters.includes('inStock') ? ['in_stock', ...ORDERS[order].columns] : [...ORDERS[order].columns];
+
+const orderBy =
+  (shape: Shape) =>
+  (table?: string): string =>
+    columnsOf(shape)
+      .map((column) => `${table ? `${table}.` : ''}${column} ${ORDERS[shape.order].direction}`)
+      .join(', ');
+
+/** Bounds of the price are a place on the list by price, and elsewhere a filter. */
+const isByPrice = (order: ProductOrder): boolean => ORDERS[order].columns[0] === 'price';
+
+/** The key of a cursor. One that lies before the list's first price is moved there, or the walk to it would be long. */
+function keyAfter({ order, filters }: Shape): string[] {
   const { columns, direction } = ORDERS[order];
-  const orderBy = (table?: string) =>
-    columns.map((column) => `${table ? `${table}.` : ''}${column} ${direction}`).join(', ');
-  const place = ['archived_at IS NULL'];
-  if (!isFirst) {
-    const key = columns.map((column) => SORT_COLUMNS[column]);
-    place.push(`(${columns.join(', ')}) ${direction === 'ASC' ? '>' : '<'} (${key.join(', ')})`);
-  }
-  // Bounds of the price are a place on the list by price, and elsewhere a filter.
-  const isPlace = (name: FilterName): boolean => columns[0] === 'price' && /Price$/.test(name);
-  place.push(...filters.filter(isPlace).map((name) => FILTERS[name]));
-  const rest = filters.filter((name) => name !== 'search' && !isPlace(name)).map((name) => FILTERS[name]);
-  if (filters.includes('search'))
-    return searchText({ columns: PRODUCT_COLUMNS, query: FILTERS.search, place, filters: rest, orderBy });
-  return `SELECT ${PRODUCT_COLUMNS} FROM products.products
-           WHERE ${[...place, ...rest].join(' AND ')} ORDER BY ${orderBy()} LIMIT $limit`;
+  const isUp = direction === 'ASC';
+  if (!isByPrice(order) || !filters.includes(isUp ? 'minPrice' : 'maxPrice'))
+    return columns.map((column) => SORT_COLUMNS[column]);
+  const [price, first, id] = isUp ? ['$minPrice', 'greatest', '0'] : ['$maxPrice', 'least', '2147483648'];
+  const isBefore = `$afterPrice::numeric ${isUp ? '<' : '>'} ${price}::numeric`;
+  return [
+    `${first}($afterPrice::numeric, ${price}::numeric)`,
+    `CASE WHEN ${isBefore} THEN ${id} ELSE $afterId::int END`,
+  ];
+}
+
+/**
+ * Where a list begins and ends, each by one comparison of rows. An index is walked from the one to the other, and PostgreSQL
+ * has no other way to the order. (With `in_stock = $inStock` it may as well walk the list of all products and drop most.)
+ */
+function placeOf(shape: Shape): string[] {
+  const { order, isFirst, filters } = shape;
+  const isUp = ORDERS[order].direction === 'ASC';
+  const [ahead, back] = isUp ? ['>', '<'] : ['<', '>'];
+  const stock = filters.includes('inStock') ? { columns: ['in_stock'], key: ['$inStock::boolean'] } : NOTHING;
+  const bound = (operator: string, name: 'minPrice' | 'maxPrice'): string[] => {
+    const price =
+      isByPrice(order) && filters.includes(name)
+        ? { columns: ['price'], key: [`$${name}::numeric`] }
+        : NOTHING;
+    const columns = [...stock.columns, ...price.columns];
+    return columns.length === 0 ? [] : [`${row(columns)} ${operator} ${row([...stock.key, ...price.key])}`];
+  };
+  const start = isFirst
+    ? bound(`${ahead}=`, isUp ? 'minPrice' : 'maxPrice')
+    : [`${row(columnsOf(shape))} ${ahead} ${row([...stock.key, ...keyAfter(shape)])}`];
+  return [...start, ...bound(`${back}=`, isUp ? 'maxPrice' : 'minPrice')];
+}
+const NOTHING = { columns: [], key: [] };
+
+/** Bounds of the price as a filter, and as the place where the products are on the list by price. */
+function boundsOf({ order, filters }: Shape): Bounds | undefined {
+  const names = filters.filter((name) => name === 'minPrice' || name === 'maxPrice');
+  if (names.length === 0 || isByPrice(order)) return undefined;
+  const byPrice: Shape = { order: 'PRICE_ASC', isFirst: true, filters };
+  return {
+    filters: names.map((name) => FILTERS[name]),
+    place: placeOf(byPrice),
+    orderBy: orderBy(byPrice)(),
+  };
+}
+
+function textOf(shape: Shape): string {
+  const place = placeOf(shape);
+  const bounds = boundsOf(shape);
+  const query = shape.filters.includes('search') ? FILTERS.search : undefined;
+  if (query !== undefined || bounds !== undefined)
+    return searchText({ columns: PRODUCT_COLUMNS, query, bounds, place, orderBy: orderBy(shape) });
+  return `SELECT ${PRODUCT_COLUMNS}, false AS "isMark" FROM (
+            SELECT * FROM products.products WHERE ${['archived_at IS NULL', ...place].join(' AND ')}
+             ORDER BY ${orderBy(shape)()} LIMIT ${LONGEST}
+          ) AS products ORDER BY ${orderBy(shape)()} LIMIT $limit`;
 }
 
 const declarePage = (shape: Shape) =>
@@ -118,7 +176,7 @@ const declarePage = (shape: Shape) =>
       maxPrice: numeric,
       inStock: boolean,
     },
-    row: PRODUCT,
+    row: { ...PRODUCT, isMark: notNull(boolean, 'it is a constant of each part') },
   });
 
 const SUBSETS = Array.from({ length: 2 ** FILTER_NAMES.length }, (_, bits) =>
@@ -158,10 +216,6 @@ function argumentsOf({ order, after, filter, limit }: ProductPageQuery) {
 /** At most `limit` products in their order. */
 export const selectProductPage = (db: Queryable, query: ProductPageQuery): Promise<Product[]> =>
   pageOf(query)(db, argumentsOf(query));
-
-/** The statement that reads a page, for EXPLAIN. */
-export const productPageStatement = (query: ProductPageQuery): pg.QueryConfig =>
-  pageOf(query).queryOf(argumentsOf(query));
 
 /** The same for the same question, and short: what a client searches for may be long. */
 export function pageKey({ order, after, filter, limit }: ProductPageQuery): string {

@@ -26,7 +26,10 @@ export const PRODUCT = {
 } satisfies ColumnsOf<ProductModel>;
 
 /** A product as the service handles it: the price is a decimal string. */
-export type Product = RowOf<typeof PRODUCT>;
+export type Product = RowOf<typeof PRODUCT> & {
+  /** At the end of a page: none of its products, but the place on the list up to which it was looked for them. */
+  readonly isMark?: boolean;
+};
 
 /** With the name of the table, so that they can be told from those of a join. */
 export const PRODUCT_COLUMNS = selectList(PRODUCT, 'products');

@@ -33,7 +33,8 @@ function sortKeyOf(order: ProductOrder, after: string): string[] {
 }
 
 /**
- * A page of the products that can be ordered.
+ * A page of the products that can be ordered. It is shorter than `first`, and another one follows, where a search has looked
+ * at as many products as one request may.
  * @throws {AppError} BAD_USER_INPUT naming the argument that breaks a rule
  */
 export async function browse(
@@ -51,5 +52,9 @@ export async function browse(
     limit: size + 1,
   };
   const rows = await table.page(query, caller);
-  return toConnection(rows, size, after, (product) => productCursor(order, product));
+  const cursorOf = (product: Product): string => productCursor(order, product);
+  const last = rows.at(-1);
+  if (last?.isMark !== true) return toConnection(rows, size, after, cursorOf);
+  const { edges, pageInfo } = toConnection(rows.slice(0, -1), size, after, cursorOf);
+  return { edges, pageInfo: { ...pageInfo, hasNextPage: true, endCursor: cursorOf(last) } };
 }
