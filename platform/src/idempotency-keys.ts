@@ -29,7 +29,7 @@ export type SweepKeys = (db: Queryable, max: number, days: number) => Promise<nu
 export function createKeySweep(schema: string): SweepKeys {
   const table = `${schema}.idempotency_keys`;
   const sweep = statement({
-    name: 'idempotency_keys_sweep',
+    name: `${schema}_idempotency_keys_sweep`,
     text: `DELETE FROM ${table}
       WHERE (user_id, key) IN (SELECT user_id, key FROM ${table}
                                 WHERE created_at < now() - $days * interval '1 day'

@@ -1,0 +1,117 @@
+// That work is bounded whatever the size of the shop: what PostgreSQL does for each question in a shop of 100,000 products,
+// by the very statements that the services run. (What it costs with a million: `npm run bench:size`.)
+import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import { FAR, FEW, NEAR, SAMPLE } from '@holdfast/products/data/product-search';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Explained, explain } from './explain.ts';
+import { RARE } from './load.ts';
+import type { Question } from './questions.ts';
+import { openShop, type Shop, sell, updatesOfProducts } from './shop.ts';
+
+const PRODUCTS = 100_000;
+const LIMIT = 21;
+
+let database: TestDatabase;
+let shop: Shop;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  shop = await openShop(database, { products: PRODUCTS, orders: 2 * PRODUCTS, ofLargeUser: PRODUCTS / 10 });
+}, 180_000);
+afterAll(async () => {
+  await shop?.close();
+  await database?.drop();
+});
+
+/** What is done for the questions of that name, with both kinds of plans. */
+async function explainAll(asked: readonly Question[], fits: RegExp): Promise<[string, Explained][]> {
+  const found = asked.filter(({ name }) => fits.test(name));
+  expect(found.length).toBeGreaterThan(0);
+  const explained: [string, Explained][] = [];
+  for (const question of found)
+    for (const plan of ['generic', 'custom'] as const)
+      explained.push([
+        `${question.name} (${plan})`,
+        await explain(shop.clients[question.service], question, plan),
+      ]);
+  return explained;
+}
+
+describe('PostgreSQL', () => {
+  it('never reads a whole table, and looks at a bounded number of rows', async () => {
+    const { steady, bounded } = shop.questions;
+    // The page and what its rows are joined with stand beside what is looked at.
+    const little = NEAR + SAMPLE + 3 * RARE + 2 * LIMIT;
+    const most = NEAR + SAMPLE + 2 * (FEW + 1) + 2 * FAR + 2 * LIMIT;
+    for (const [questions, bound] of [
+      [steady, little],
+      [bounded, most],
+    ] as const)
+      for (const [name, { whole, rows, sorted }] of await explainAll(questions, /./))
+        expect({ name, whole, isBounded: rows <= bound && sorted <= FEW + 1, rows }).toMatchObject({
+          name,
+          whole: [],
+          isBounded: true,
+        });
+  }, 120_000);
+
+  it.each([
+    [/^first page, (newest|oldest)|^10,000th page, (newest|oldest)/, ['products_live_idx']],
+    [/^(first|10,000th) page, price|range of prices, price/, ['products_price_id_idx']],
+    [/^(first|10,000th) page, name/, ['products_name_id_idx']],
+    [/^(out of|in) stock, .*(newest|oldest)/, ['products_stock_id_idx']],
+    [/^(out of|in) stock, .*price/, ['products_stock_price_id_idx']],
+    [/^(out of|in) stock, .*name/, ['products_stock_name_id_idx']],
+    [/^my orders(, deep)?$/, ['orders_user_id_id_idx']],
+    [/^my orders, [A-Z]/, ['orders_user_id_status_id_idx']],
+    [/^all orders, [A-Z]/, ['orders_status_id_idx']],
+  ])('walks one index for a page and looks at no more rows than it gives: %s', async (fits, indexes) => {
+    for (const [name, explained] of await explainAll(shop.questions.steady, fits))
+      expect({ name, ...explained, isShort: explained.rows <= LIMIT }).toMatchObject({
+        name,
+        indexes,
+        sorted: 0,
+        isShort: true,
+      });
+  });
+
+  it('meets a common word on the list and asks no index of words', async () => {
+    for (const [name, { indexes, rows }] of await explainAll(
+      shop.questions.steady,
+      /^(a common word|a prefix), (newest|oldest|price asc|price desc|name asc)$/,
+    ))
+      expect({ name, words: indexes.includes('products_search_idx'), isNear: rows < 200 }).toEqual({
+        name,
+        words: false,
+        isNear: true,
+      });
+  });
+
+  it('asks the index of words for the rare ones, and sorts what it finds', async () => {
+    for (const [name, { indexes, sorted }] of await explainAll(
+      shop.questions.steady,
+      /^(a rare word|no hit|two words, one rare), (newest|price asc|name asc|out of stock)$/,
+    ))
+      expect({ name, words: indexes.includes('products_search_idx'), sorted: sorted <= SAMPLE }).toEqual({
+        name,
+        words: true,
+        sorted: true,
+      });
+  });
+});
+
+it('updates a product in place when a unit of it is sold', async () => {
+  const { admin } = shop;
+  const { rows } = await admin.query<{ id: number }>(
+    'SELECT id FROM products.products WHERE stock > 50 AND archived_at IS NULL ORDER BY id LIMIT 100',
+  );
+  const before = await updatesOfProducts(admin);
+  await sell(
+    database.urls.products,
+    rows.map(({ id }) => id),
+    4_000,
+  );
+  const after = await updatesOfProducts(admin);
+  expect(after.all - before.all).toBe(4_000);
+  expect((after.inPlace - before.inPlace) / 4_000).toBeGreaterThan(0.95);
+}, 60_000);
