@@ -12,7 +12,7 @@ export const idempotencyKeySettings = {
     'How long an idempotency key is kept. A retry after that is a new request.',
   ),
   IDEMPOTENCY_SWEEP_MS: milliseconds(3_600_000, 86_400_000, 100).describe(
-    'How often older keys are deleted.',
+    'How often older keys are deleted, and reservations of orders that have been over for 90 days.',
   ),
 };
 type IdempotencyKeySettings = z.infer<z.ZodObject<typeof idempotencyKeySettings>>;
@@ -24,17 +24,21 @@ export type SweepKeys = (db: Queryable, max: number, days: number) => Promise<nu
  * The sweep of one schema. Declares its statement, so it is called once, when a module is loaded.
  *
  * One instance sweeps at a time: two that chose the same rows could lock them in different orders. (FOR UPDATE SKIP LOCKED
- * would need the right to update, which the services do not have on these tables.)
+ * would need the right to update, which the services do not have on these tables.) A row stays where it is (ctid), because keys
+ * are never changed.
  */
 export function createKeySweep(schema: string): SweepKeys {
   const table = `${schema}.idempotency_keys`;
   const sweep = statement({
     name: `${schema}_idempotency_keys_sweep`,
     text: `DELETE FROM ${table}
-      WHERE (user_id, key) IN (SELECT user_id, key FROM ${table}
-                                WHERE created_at < now() - $days * interval '1 day'
-                                  AND (SELECT pg_try_advisory_xact_lock(hashtext('${table}')))
-                                ORDER BY created_at LIMIT $max)
+      WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM (
+          SELECT ctid FROM ${table}
+           WHERE created_at < now() - $days * interval '1 day'
+             AND (SELECT pg_try_advisory_xact_lock(hashtext('${table}')))
+           ORDER BY created_at LIMIT 1000
+        ) AS old LIMIT $max))
   RETURNING key`,
     parameters: { max: bigint, days: doublePrecision },
     row: { key: text },
@@ -42,19 +46,26 @@ export function createKeySweep(schema: string): SweepKeys {
   return async (db, max, days) => (await sweep(db, { max, days })).length;
 }
 
-export interface KeySweepOptions {
-  readonly sweepKeys: SweepKeys;
+export interface SweepsOptions {
+  /** By what they delete. */
+  readonly sweeps: Readonly<Record<string, SweepKeys>>;
   /** The service's name. */
   readonly service: string;
   readonly settings: IdempotencyKeySettings & { readonly DATABASE_URL: string };
   readonly log: Logger;
 }
 
-/** Sweeps over a connection of its own: it is no request's statement. */
-export function startKeySweep({ sweepKeys, service, settings, log }: KeySweepOptions): Sweeper {
+/** Sweeps over one connection of its own: it is no request's statement. */
+export function startSweeps({ sweeps, service, settings, log }: SweepsOptions): Sweeper {
   const { DATABASE_URL: url, IDEMPOTENCY_KEY_DAYS: days, IDEMPOTENCY_SWEEP_MS: everyMs } = settings;
   const pool = createWorkerPool({ url, max: 1, applicationName: `${service} sweep`, log });
-  const sweep = (max: number) => sweepKeys(pool, max, days);
-  const sweeper = startSweeper({ what: 'old idempotency keys', sweep, everyMs, log });
-  return { stop: () => sweeper.stop().then(() => pool.end()) };
+  const sweepers = Object.entries(sweeps).map(([what, sweep]) =>
+    startSweeper({ what, sweep: (max) => sweep(pool, max, days), everyMs, log }),
+  );
+  return {
+    stop: async () => {
+      await Promise.all(sweepers.map((sweeper) => sweeper.stop()));
+      await pool.end();
+    },
+  };
 }

@@ -1,6 +1,7 @@
 // The sweeper: how it goes on, and that it ends.
 import { expect, it } from '@jest/globals';
 import { createLogger } from './log.ts';
+import { registry } from './metrics.ts';
 import { startSweeper } from './sweeper.ts';
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -23,6 +24,9 @@ it('sweeps in batches until nothing is left, again after its pause and after a f
   while (swept.length < 6) await pause(5);
   await sweeper.stop();
   expect(swept.slice(0, 5)).toEqual([100, 100, 3, 0, 0]);
+  const metrics = await registry.metrics();
+  expect(metrics).toContain('swept_total{what="old things"} 203');
+  expect(metrics).toContain('sweep_failures_total{what="old things"} 1');
   const { length } = swept;
   await pause(60);
   expect(swept).toHaveLength(length);

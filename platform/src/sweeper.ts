@@ -1,5 +1,6 @@
 // Deletes what has become old, in batches, again and again for as long as a service runs.
 import type { Logger } from './log.ts';
+import { Counter, registry } from './metrics.ts';
 
 export interface Sweeper {
   /** Resolves once nothing of it runs any more. */
@@ -17,16 +18,33 @@ export interface SweeperOptions {
   readonly random?: () => number;
 }
 
+const swept = new Counter({
+  name: 'swept_total',
+  help: 'What was deleted because it was old.',
+  labelNames: ['what'],
+  registers: [registry],
+});
+const failures = new Counter({
+  name: 'sweep_failures_total',
+  help: 'Sweeps that did not come to their end. The next one goes on.',
+  labelNames: ['what'],
+  registers: [registry],
+});
+
 /** Bounds what one statement deletes. */
 const AT_ONCE = 100;
 
 export function startSweeper({ what, sweep, everyMs, log, random = Math.random }: SweeperOptions): Sweeper {
+  for (const counter of [swept, failures]) counter.inc({ what }, 0);
   let isStopping = false;
   let running = Promise.resolve();
 
   async function sweepAll(): Promise<void> {
     let count = 0;
-    for (let swept = AT_ONCE; swept === AT_ONCE && !isStopping; count += swept) swept = await sweep(AT_ONCE);
+    for (let some = AT_ONCE; some === AT_ONCE && !isStopping; count += some) {
+      some = await sweep(AT_ONCE);
+      swept.inc({ what }, some);
+    }
     if (count > 0) log.info({ count }, `${what} are deleted`);
   }
 
@@ -34,7 +52,10 @@ export function startSweeper({ what, sweep, everyMs, log, random = Math.random }
     setTimeout(() => {
       running = sweepAll()
         // The next sweep finds what this one left.
-        .catch((error: unknown) => log.warn({ err: error }, `${what} could not be deleted`))
+        .catch((error: unknown) => {
+          failures.inc({ what });
+          log.warn({ err: error }, `${what} could not be deleted`);
+        })
         .then(() => {
           if (!isStopping) timer = next(everyMs);
         });

@@ -55,7 +55,7 @@ CREATE INDEX "sessions_unused_expires_at_idx" ON "users"."sessions" ("expires_at
 
 -- products ------------------------------------------------------------------------------------------------------------
 
-CREATE TYPE "products"."reservation_status" AS ENUM ('HELD', 'REFUSED', 'RELEASED');
+CREATE TYPE "products"."reservation_status" AS ENUM ('HELD', 'REFUSED', 'RELEASED', 'SHIPPED');
 
 -- The order of names that people expect: letters before accents, accents before case, numbers by their value. It depends
 -- on the server's version of ICU: see "Names in order" in docs/operations.md.
@@ -161,6 +161,8 @@ CREATE TABLE "products"."reservations" (
     CONSTRAINT "reservations_quantity_check" CHECK ("quantity" > 0)
 );
 CREATE INDEX "reservations_product_id_idx" ON "products"."reservations" ("product_id");
+-- Those of orders that are over, in the order in which they are swept.
+CREATE INDEX "reservations_over_idx" ON "products"."reservations" ("updated_at") WHERE "status" <> 'HELD';
 
 -- Reserves the units of many orders, which are given by three arrays of one length: for each product one guarded decrement, in the
 -- order in which the orders were placed. An order that does not fit is refused and takes nothing from the smaller ones after it.

@@ -1,7 +1,7 @@
 // Puts the orders service together.
 import { readFile } from 'node:fs/promises';
 import { checkDatabase, createRequestPools } from '@holdfast/platform/database';
-import { startKeySweep } from '@holdfast/platform/idempotency-keys';
+import { startSweeps } from '@holdfast/platform/idempotency-keys';
 import type { Logger } from '@holdfast/platform/log';
 import { startWorker } from '@holdfast/platform/queue';
 import type { RunningService } from '@holdfast/platform/service';
@@ -57,7 +57,12 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
     gauges: (db) => observePending(db, log),
     log,
   });
-  const sweeper = startKeySweep({ sweepKeys, service: 'orders', settings, log });
+  const sweeper = startSweeps({
+    sweeps: { 'old idempotency keys': sweepKeys },
+    service: 'orders',
+    settings,
+    log,
+  });
 
   return {
     routes: subgraph.routes,

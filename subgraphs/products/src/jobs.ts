@@ -1,8 +1,10 @@
 // The jobs of the products service: what orders ask of the stock. Jobs that come at the same time are done together.
 import { createBatches } from '@holdfast/platform/batches';
+import type { Queryable } from '@holdfast/platform/database';
 import { type JobHandler, payloadOf } from '@holdfast/platform/queue';
 import { traceparent } from '@holdfast/platform/tracing';
 import { z } from 'zod';
+import { shipReservation } from './data/finished-reservations.ts';
 import type { Reservations, StockOrder } from './data/reservations.ts';
 import { createLockedProducts, type LockedProducts } from './locked-products.ts';
 
@@ -26,6 +28,13 @@ function stockBatches<Order extends StockOrder>(
     else await inBatch(order);
   };
 }
+
+const shipment = stockOrder.pick({ orderId: true });
+
+/** The handler of orders that were shipped. It can be run any number of times. */
+export const shippingJobs = (db: Queryable): Record<'ship-stock', JobHandler> => ({
+  'ship-stock': (payload) => shipReservation(db, payloadOf(shipment, payload).orderId),
+});
 
 /** Handlers by job name. Each can be run any number of times. */
 export function stockJobs(reservations: Reservations): Record<'reserve-stock' | 'release-stock', JobHandler> {

@@ -1,7 +1,7 @@
 // Puts the products service together.
 import { readFile } from 'node:fs/promises';
 import { checkDatabase, createRequestPools } from '@holdfast/platform/database';
-import { startKeySweep } from '@holdfast/platform/idempotency-keys';
+import { startSweeps } from '@holdfast/platform/idempotency-keys';
 import type { Logger } from '@holdfast/platform/log';
 import { wantsNoCache } from '@holdfast/platform/no-cache';
 import { startWorker } from '@holdfast/platform/queue';
@@ -14,11 +14,12 @@ import DataLoader from 'dataloader';
 import type { ProductsSettings } from './config.ts';
 import { type Context, createReadProducts } from './context.ts';
 import { openProductCache } from './data/cache/open.ts';
+import { sweepReservations } from './data/finished-reservations.ts';
 import { sweepKeys } from './data/idempotency-keys.ts';
 import { createProductTable } from './data/products.ts';
 import { createReservations } from './data/reservations.ts';
 import { createCatalogue } from './domain/catalogue.ts';
-import { stockJobs } from './jobs.ts';
+import { shippingJobs, stockJobs } from './jobs.ts';
 import { entities, resolvers } from './resolvers.ts';
 
 export async function startProducts(settings: ProductsSettings, log: Logger): Promise<RunningService> {
@@ -46,10 +47,15 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   const worker = startWorker({
     settings,
     applicationName: 'products-worker',
-    handlers: (db) => stockJobs(createReservations(db, cache)),
+    handlers: (db) => ({ ...stockJobs(createReservations(db, cache)), ...shippingJobs(db) }),
     log,
   });
-  const sweeper = startKeySweep({ sweepKeys, service: 'products', settings, log });
+  const sweeper = startSweeps({
+    sweeps: { 'old idempotency keys': sweepKeys, 'reservations of finished orders': sweepReservations },
+    service: 'products',
+    settings,
+    log,
+  });
 
   return {
     routes: subgraph.routes,

@@ -199,7 +199,9 @@ describe('the queue', () => {
     const tasks = async (url: string) =>
       [...(await scrape(url)).keys()].filter((series) => series.startsWith('queue_jobs{'));
     const another = await system.another('products');
-    const ofProducts = ['queue_jobs{task="release-stock"}', 'queue_jobs{task="reserve-stock"}'];
+    const ofProducts = ['release-stock', 'reserve-stock', 'ship-stock'].map(
+      (task) => `queue_jobs{task="${task}"}`,
+    );
     expect((await tasks(at('products'))).sort()).toEqual(ofProducts);
     expect((await tasks(another.opsUrl('/metrics'))).sort()).toEqual(ofProducts);
     await another.stop();

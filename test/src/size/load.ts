@@ -55,6 +55,11 @@ const KEYS = `
   INSERT INTO orders.idempotency_keys (user_id, key, request_hash, order_id)
   SELECT user_id, 'key-' || id, 'hash', id FROM orders.orders WHERE id % 10 = 0`;
 
+const RESERVATIONS = `
+  INSERT INTO products.reservations (order_id, product_id, quantity, status)
+  SELECT id, product_id, quantity, CASE status WHEN 'CONFIRMED' THEN 'HELD' ELSE 'SHIPPED' END::products.reservation_status
+    FROM orders.orders WHERE status <> 'PENDING'`;
+
 /** The indexes of a table that no constraint owns: made anew after the load, because that is much faster. */
 async function withoutIndexes(admin: pg.Client, table: string, load: () => Promise<unknown>): Promise<void> {
   const { rows } = await admin.query<{ name: string; definition: string }>(
@@ -79,5 +84,6 @@ export async function loadShop(admin: pg.Client, { products, orders, ofLargeUser
   await withoutIndexes(admin, 'orders.orders', () => admin.query(ORDERS, [orders, ofLargeUser, products]));
   await admin.query(EVENTS);
   await withoutIndexes(admin, 'orders.idempotency_keys', () => admin.query(KEYS));
+  await withoutIndexes(admin, 'products.reservations', () => admin.query(RESERVATIONS));
   await admin.query('VACUUM ANALYZE');
 }

@@ -6,6 +6,7 @@ import { DEAR, LARGE_USER } from './load.ts';
 // They declare the statements. Two servers cannot be loaded at once, because each counts conflicts under the same name.
 import '@holdfast/orders/data/order-events';
 import '@holdfast/orders/data/orders';
+import '@holdfast/products/data/finished-reservations';
 import '@holdfast/products/data/product-pages';
 import '@holdfast/products/data/product-statements';
 
@@ -166,6 +167,8 @@ function orders(middle: number): Question[] {
     ofOrders('all orders, deep', 'orders_page_all_after', { ...PAGE, after: middle }),
     ...['PENDING', 'SHIPPED', 'DELIVERED', 'REJECTED'].flatMap(all),
     ofOrders('gauges of what is pending', 'orders_pending_gauges', {}),
+    ofOrders('the sweep of keys', 'orders_idempotency_keys_sweep', { max: 100, days: 90 }),
+    ofProducts('the sweep of reservations', 'reservations_sweep', { max: 100, days: 90 }),
     ofOrders('placing: the key', 'orders_by_idempotency_key', { userId: LARGE_USER, key: 'unused' }),
   ];
 }

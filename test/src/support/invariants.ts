@@ -90,7 +90,7 @@ export async function expectInvariants(
   });
   for (const [productId, units] of unitsPutIn) {
     const held = orders
-      .filter(({ product_id, status }) => product_id === productId && RESERVATION_OF[status] === 'HELD')
+      .filter(({ product_id, status }) => product_id === productId && TAKEN.has(RESERVATION_OF[status]))
       .reduce((sum, { quantity }) => sum + quantity, 0);
     expect({ productId, units: (stocks.get(productId) ?? Number.NaN) + held }).toEqual({ productId, units });
   }
@@ -111,11 +111,13 @@ export async function expectInvariants(
   return orders;
 }
 
+/** Of which the units are not in the stock. */
+const TAKEN: ReadonlySet<string | undefined> = new Set(['HELD', 'SHIPPED']);
 const RESERVATION_OF: Readonly<Record<OrderStatus, string | undefined>> = {
   PENDING: undefined,
   CONFIRMED: 'HELD',
-  SHIPPED: 'HELD',
-  DELIVERED: 'HELD',
+  SHIPPED: 'SHIPPED',
+  DELIVERED: 'SHIPPED',
   REJECTED: 'REFUSED',
   CANCELLED: 'RELEASED',
 };

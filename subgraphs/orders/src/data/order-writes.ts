@@ -155,14 +155,24 @@ export const cancelOrder = statement({
   row: { ...ORDER, ...ADDED_JOB },
 });
 
+const SHIPPED: OrderStatus = 'SHIPPED';
+
+/** With a job that tells the stock when the order is shipped. */
 export const advanceOrder = statement({
   name: 'orders_advance',
   text: `WITH advanced AS (
      UPDATE orders.orders SET status = $to::varchar, version = version + 1, updated_at = now()
       WHERE id = $id AND version = $expectedVersion AND ${isStep('staff', '$to::varchar')}
      RETURNING *
-   ), ${event('advanced', 'updated_at')}
-   SELECT ${selectList(ORDER)} FROM advanced`,
-  parameters: { id: bigint, expectedVersion: integer, to: textOf<StepBy<'staff'>['to']>() },
-  row: ORDER,
+   ), ${event('advanced', 'updated_at')}, job AS (
+     SELECT ${addJob('ship-stock', "jsonb_build_object('orderId', id)", '$trace::text')} FROM advanced WHERE status = '${SHIPPED}'
+   )
+   SELECT ${selectList(ORDER)}, (SELECT "jobId" FROM job) AS "jobId" FROM advanced`,
+  parameters: {
+    id: bigint,
+    expectedVersion: integer,
+    to: textOf<StepBy<'staff'>['to']>(),
+    trace: nullable(text),
+  },
+  row: { ...ORDER, jobId: nullable(bigint) },
 });

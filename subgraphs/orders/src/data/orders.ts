@@ -169,7 +169,7 @@ export function createOrderTable(db: Queryable, reads: Queryable = db): OrderTab
       return cancelled;
     },
     advance: async (id, expectedVersion, to) => {
-      const [advanced] = await advanceOrder(db, { id, expectedVersion, to });
+      const [advanced] = await advanceOrder(db, { id, expectedVersion, to, trace: traceparent() });
       if (advanced) countTransition(advanced.status);
       return advanced;
     },

@@ -23,9 +23,10 @@ async function historyOf(id: number): Promise<string[]> {
   return rows.map(({ line }) => line);
 }
 
-const releases = async (): Promise<number> =>
-  (await fixture.admin.query("SELECT FROM graphile_worker.jobs WHERE task_identifier = 'release-stock'"))
+const jobs = async (name: string): Promise<number> =>
+  (await fixture.admin.query('SELECT FROM graphile_worker.jobs WHERE task_identifier = $1', [name]))
     .rowCount ?? 0;
+const releases = (): Promise<number> => jobs('release-stock');
 
 const at = (id: number, expectedVersion: number) => ({ id: String(id), expectedVersion });
 const to = (id: number, expectedVersion: number, status: OrderStatus) => ({
@@ -193,5 +194,16 @@ describe('an order under races', () => {
     // Both must have won now and then, or nothing was raced.
     expect(cancelled).toBeGreaterThan(0);
     expect(cancelled).toBeLessThan(ROUNDS);
+  });
+});
+
+it('tells the stock once of an order that is shipped, and not of its delivery', async () => {
+  const id = await fixture.confirmed();
+  expect(await jobs('ship-stock')).toBe(0);
+  for (const version of [2, 2]) await advanceOrder(fixture.orders, to(id, version, 'SHIPPED'));
+  await advanceOrder(fixture.orders, to(id, 3, 'DELIVERED'));
+  expect({ shipped: await jobs('ship-stock'), history: await historyOf(id) }).toEqual({
+    shipped: 1,
+    history: ['1 PENDING', '2 CONFIRMED', '3 SHIPPED', '4 DELIVERED'],
   });
 });

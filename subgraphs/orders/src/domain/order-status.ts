@@ -30,7 +30,7 @@ interface Step {
   readonly to: OrderStatus;
   readonly by: Actor;
   /** The job that is added with the step. */
-  readonly job?: 'release-stock';
+  readonly job?: 'release-stock' | 'ship-stock';
 }
 
 /** How an order begins. */
@@ -41,7 +41,7 @@ export const STEPS = [
   { from: 'PENDING', to: 'CONFIRMED', by: 'settlement' },
   { from: 'PENDING', to: 'REJECTED', by: 'settlement' },
   { from: 'CONFIRMED', to: 'CANCELLED', by: 'customer', job: 'release-stock' },
-  { from: 'CONFIRMED', to: 'SHIPPED', by: 'staff' },
+  { from: 'CONFIRMED', to: 'SHIPPED', by: 'staff', job: 'ship-stock' },
   { from: 'SHIPPED', to: 'DELIVERED', by: 'staff' },
 ] as const satisfies readonly Step[];
 
