@@ -1,7 +1,13 @@
 // That losing a node, a zone or a pod, or rolling out, leaves enough of everything; and that what is there is enough.
 
+import { SERVICES } from '@holdfast/database';
 import { createLogger } from '@holdfast/platform/log';
 import { createOpsServer } from '@holdfast/platform/ops';
+import {
+  type ConnectionBudget,
+  connectionBudgets,
+  connectionsOf,
+} from '@holdfast/scripts/connection-budgets';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { type KubernetesObject, nameOf, ofKind, SERVICE_NAMES, selects, workloadsOf } from './objects.ts';
@@ -87,8 +93,7 @@ const pooler = z.looseObject({
   }),
 });
 
-/** Beside one a job: LISTEN of the queue, its sweep, metrics, an inquiry; for orders LISTEN for settlements. */
-const DIRECT = { products: 4, orders: 5 };
+/** For migrations, backups, replicas and whoever looks into it. */
 const RESERVED = 20;
 
 test('all instances at once, while one more of each is rolled in, find room for their connections', () => {
@@ -96,19 +101,21 @@ test('all instances at once, while one more of each is rolled in, find room for 
   const [cluster] = ofKind(objects, 'Cluster').map((object) => database.parse(object).spec);
   const [pool] = ofKind(objects, 'Pooler').map((object) => pooler.parse(object).spec);
   const most = (service: string) => instances(objects, service).max + 1;
-  const concurrency = (service: 'products' | 'orders') =>
-    Number(plainSettings(objects, service)['QUEUE_CONCURRENCY'] ?? 4);
-  const direct = (['products', 'orders'] as const).map(
-    (service) => most(service) * (concurrency(service) + DIRECT[service]),
-  );
+  const sum = (way: ConnectionBudget['way']) =>
+    SERVICES.reduce((total, service) => {
+      const settings = plainSettings(objects, service);
+      const budgets = connectionBudgets(service, {
+        poolMax: Number(settings['DATABASE_POOL_MAX'] ?? 10),
+        queueConcurrency: Number(settings['QUEUE_CONCURRENCY'] ?? 4),
+      });
+      return total + most(service) * connectionsOf(budgets, way);
+    }, 0);
   const parameters = pool?.pgbouncer.parameters;
-  const pooled = 3 * (parameters?.default_pool_size ?? 0) * (pool?.instances ?? 0);
-  const sum = direct.reduce((total, one) => total + one, pooled);
-  expect(sum + RESERVED).toBeLessThanOrEqual(cluster?.postgresql.parameters.max_connections ?? 0);
-  const clients = ['users', 'products', 'orders'].map(
-    (service) => most(service) * Number(plainSettings(objects, 'users')['DATABASE_POOL_MAX'] ?? 10),
-  );
-  expect(clients.reduce((total, one) => total + one, 0)).toBeLessThan(parameters?.max_client_conn ?? 0);
+  const pooled = SERVICES.length * (parameters?.default_pool_size ?? 0) * (pool?.instances ?? 0);
+  const room = cluster?.postgresql.parameters.max_connections ?? 0;
+  expect(pooled + sum('direct') + RESERVED).toBeLessThanOrEqual(room);
+  // PgBouncer counts the clients of each of its instances, and one may get all of them.
+  expect(sum('pooled')).toBeLessThan(parameters?.max_client_conn ?? 0);
 });
 
 /** What is done before SIGTERM. */
