@@ -1,7 +1,10 @@
 // What a search finds, page by page, in a catalogue of 100,000 products. (What PostgreSQL does for it: test/src/size.)
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import type { Connection } from '@holdfast/platform/pages';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { browse } from '../domain/browse.ts';
+import type { QueryProductsArgs } from '../generated/graphql.ts';
 import {
   type ProductOrder,
   type ProductPageQuery,
@@ -9,6 +12,7 @@ import {
   productSortKey,
   selectProductPage,
 } from './product-pages.ts';
+import type { Product } from './product-row.ts';
 import { FAR, type SearchTerms } from './product-search.ts';
 
 const COUNT = 100_000;
@@ -160,5 +164,25 @@ describe('pages of a search', () => {
     expect(ids).toEqual(await expected(terms('old'), 'NEWEST'));
     expect(marks.length).toBeGreaterThan(0);
     expect(marks.length).toBeLessThan(COUNT / FAR);
+  }, 60_000);
+
+  it('are followed by the clients of a connection to the end, short ones and empty ones too', async () => {
+    const table = { page: (query: ProductPageQuery) => selectProductPage(client, query) };
+    const sizes: number[] = [];
+    const ids: number[] = [];
+    let after: string | null = null;
+    do {
+      const args: QueryProductsArgs = { first: 100, after, filter: { search: 'old' }, sort: 'NEWEST' };
+      const { edges, pageInfo }: Connection<Product> = await browse(
+        table,
+        args,
+        new AbortController().signal,
+      );
+      sizes.push(edges.length);
+      ids.push(...edges.map(({ node }) => node.id));
+      after = pageInfo.hasNextPage ? pageInfo.endCursor : null;
+    } while (after !== null);
+    expect(ids).toEqual(await expected(terms('old'), 'NEWEST'));
+    expect(sizes.slice(0, -1)).toContain(0);
   }, 60_000);
 });

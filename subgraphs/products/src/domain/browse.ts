@@ -38,7 +38,7 @@ function sortKeyOf(order: ProductOrder, after: string): string[] {
  * @throws {AppError} BAD_USER_INPUT naming the argument that breaks a rule
  */
 export async function browse(
-  table: ProductTable,
+  table: Pick<ProductTable, 'page'>,
   { first, after, filter, sort, ...rest }: QueryProductsArgs,
   caller: AbortSignal,
 ): Promise<Connection<Product>> {
