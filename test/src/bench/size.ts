@@ -11,7 +11,7 @@ import { removePostgres, startPostgres } from '@holdfast/scripts/postgres';
 import { administer } from '../setup/server.ts';
 import { type Explained, explain } from '../size/explain.ts';
 import type { Question } from '../size/questions.ts';
-import { openShop, type Shop, sell, updatesOfProducts } from '../size/shop.ts';
+import { openShop, type Shop, shareInPlace } from '../size/shop.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -80,13 +80,8 @@ async function showSales({ admin }: Shop, url: string): Promise<void> {
   );
   const ids = rows.map(({ id }) => id);
   await admin.query('UPDATE products.products SET stock = $2 WHERE id = ANY ($1)', [ids, sales]);
-  const before = await updatesOfProducts(admin);
-  await sell(url, ids, sales);
-  const after = await updatesOfProducts(admin);
-  const [all, inPlace] = [after.all - before.all, after.inPlace - before.inPlace];
-  console.log(
-    `\n${all} sales of ${ids.length} products: ${((100 * inPlace) / all).toFixed(2)} % updated in place`,
-  );
+  const share = await shareInPlace(admin, url, ids, sales);
+  console.log(`\n${sales} sales of ${ids.length} products: ${(100 * share).toFixed(2)} % updated in place`);
 }
 
 const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-bench-size-'));

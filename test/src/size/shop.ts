@@ -2,6 +2,7 @@
 import type { TestDatabase } from '@holdfast/database/testing';
 import { adjustOnce } from '@holdfast/products/data/product-statements';
 import pg from 'pg';
+import { eventually } from '../support/client.ts';
 import { loadShop, type ShopSize } from './load.ts';
 import { type Questions, questionsFor } from './questions.ts';
 
@@ -41,7 +42,7 @@ const SELLERS = 4;
 const NO_KEY = { userId: null, key: null, hash: null };
 
 /** Sells a unit `count` times over some connections, of each product of `ids` in turn. */
-export async function sell(url: string, ids: readonly number[], count: number): Promise<void> {
+async function sell(url: string, ids: readonly number[], count: number): Promise<void> {
   const pool = new pg.Pool({ connectionString: url, max: SELLERS });
   let sold = 0;
   const seller = async () => {
@@ -60,11 +61,28 @@ export async function sell(url: string, ids: readonly number[], count: number): 
 }
 
 /** How many updates of products there were, and how many of them in place (HOT), without a new entry of any index. */
-export async function updatesOfProducts(admin: pg.Client): Promise<{ all: number; inPlace: number }> {
+async function updatesOfProducts(admin: pg.Client): Promise<{ all: number; inPlace: number }> {
   await admin.query('SELECT pg_stat_force_next_flush(), pg_stat_clear_snapshot()');
   const { rows } = await admin.query<{ all: number; inPlace: number }>(
     `SELECT n_tup_upd::int AS "all", n_tup_hot_upd::int AS "inPlace" FROM pg_stat_user_tables
       WHERE relid = 'products.products'::regclass`,
   );
   return rows[0] ?? { all: 0, inPlace: 0 };
+}
+
+/** Sells `count` units and gives the share of the sales, 0 to 1, that updated their product in place. */
+export async function shareInPlace(
+  admin: pg.Client,
+  url: string,
+  ids: readonly number[],
+  count: number,
+): Promise<number> {
+  const before = await updatesOfProducts(admin);
+  await sell(url, ids, count);
+  // PostgreSQL counts the updates of a connection when that has ended.
+  const after = await eventually(
+    () => updatesOfProducts(admin),
+    ({ all }) => all - before.all >= count,
+  );
+  return (after.inPlace - before.inPlace) / (after.all - before.all);
 }
