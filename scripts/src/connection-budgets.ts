@@ -42,7 +42,7 @@ export function connectionBudgets(
   ];
   const own: Record<Service, readonly ConnectionBudget[]> = {
     users: [],
-    products: [...jobs, ...writing({ applicationName: 'products-cache', way: 'pooled', most: 2 })],
+    products: jobs,
     orders: [...jobs, { applicationName: 'orders-listener', way: 'direct', most: 1 }],
   };
   return [...requests, ...own[service]];
