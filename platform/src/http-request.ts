@@ -104,7 +104,7 @@ export class ReceivedRequest implements HttpRequest {
   checking: Checking | undefined;
   readonly #maxBodyBytes: number;
   #signal: AbortSignal | undefined;
-  #whenGone: Set<(reason: CallerGone) => void> | undefined;
+  readonly #whenGone = new Set<(reason: CallerGone) => void>();
   #cut: HttpFault | undefined;
   #onCut: ((fault: HttpFault) => void) | undefined;
 
@@ -140,18 +140,22 @@ export class ReceivedRequest implements HttpRequest {
   whenGone(listener: (reason: CallerGone) => void): () => void {
     const { response } = this;
     if (this.isAbandoned) listener(new CallerGone('the caller closed its connection'));
-    else if (this.#whenGone) this.#whenGone.add(listener);
-    else {
-      const listeners = new Set([listener]);
-      this.#whenGone = listeners;
+    else if (!response.destroyed) {
       // One for all of them: Node takes more than ten for a leak.
-      response.once('close', () => {
-        if (!this.isAbandoned) return;
-        for (const each of listeners) each(new CallerGone('the caller closed its connection'));
-      });
+      if (this.#whenGone.size === 0) response.on('close', this.#closed);
+      this.#whenGone.add(listener);
     }
-    return () => this.#whenGone?.delete(listener);
+    return () => {
+      this.#whenGone.delete(listener);
+      // A listener that stays would keep the whole request for as long as its reply waits for its client.
+      if (this.#whenGone.size === 0) response.off('close', this.#closed);
+    };
   }
+
+  readonly #closed = (): void => {
+    if (!this.isAbandoned) return;
+    for (const listener of this.#whenGone) listener(new CallerGone('the caller closed its connection'));
+  };
 
   body(): Promise<Buffer> {
     return readBody(this.message, this.#maxBodyBytes, (giveUp) => {

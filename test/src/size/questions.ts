@@ -169,7 +169,7 @@ function orders(middle: number): Question[] {
     ofOrders('gauges of what is pending', 'orders_pending_gauges', {}),
     ofOrders('the sweep of keys', 'orders_idempotency_keys_sweep', { max: 100, days: 90 }),
     ofProducts('the sweep of reservations', 'reservations_sweep', { max: 100, days: 90 }),
-    ofOrders('placing: the key', 'orders_by_idempotency_key', { userId: LARGE_USER, key: 'unused' }),
+    ofOrders('placing: the key', 'orders_by_idempotency_keys', { userIds: [LARGE_USER], keys: ['unused'] }),
   ];
 }
 
