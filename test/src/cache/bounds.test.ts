@@ -2,14 +2,15 @@
 // and its word to Redis. `far` reaches Redis by a way on which nothing arrives for a while.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FENCE_MS } from '@holdfast/products/data/cache/store';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 import { type StallingProxy, startStallingProxy } from '../support/stalling-proxy.ts';
 import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
-const TTL_S = 3;
+/** Longer than a write takes on a busy machine that waits a second for Redis before its commit, and a second after it. */
+const TTL_S = 10;
 const READ = `query($id: ID!, $mark: String) { product(id: $id) { version }
   products(filter: { search: $mark }) { edges { node { version } } } }`;
 const PATCH = `mutation($id: ID!) { updateProduct(id: $id, expectedVersion: 1, input: { price: "12.00" }) {
@@ -36,6 +37,7 @@ beforeAll(async () => {
   admin = new pg.Client({ connectionString: system.adminUrl });
   await admin.connect();
 }, 120_000);
+afterEach(() => proxy.resume());
 afterAll(async () => {
   await admin?.end();
   await system?.stop();
