@@ -3,6 +3,7 @@
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { FAR, FEW, NEAR, SAMPLE } from '@holdfast/products/data/product-search';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '../support/client.ts';
 import { type Explained, explain } from './explain.ts';
 import { RARE } from './load.ts';
 import type { Question } from './questions.ts';
@@ -103,8 +104,13 @@ describe('PostgreSQL', () => {
 it('updates a product in place when a unit of it is sold', async () => {
   const { admin } = shop;
   const { rows } = await admin.query<{ id: number }>(
-    'SELECT id FROM products.products WHERE stock > 50 AND archived_at IS NULL ORDER BY id LIMIT 100',
+    'SELECT id FROM products.products WHERE stock > 50 AND archived_at IS NULL ORDER BY id LIMIT 200',
   );
   const ids = rows.map(({ id }) => id);
-  expect(await shareInPlace(admin, database.urls.products, ids, 4_000)).toBeGreaterThan(0.95);
-}, 60_000);
+  // While autovacuum looks at the new table, PostgreSQL cannot clear old rows away, and updates find no place beside them.
+  await eventually(
+    () => shareInPlace(admin, database.urls.products, ids, 1_000),
+    (share) => share > 0.95,
+    60_000,
+  );
+}, 120_000);
