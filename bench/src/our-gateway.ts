@@ -6,7 +6,7 @@ import { ISSUER } from './tokens.ts';
 
 /** On, counted for every request, and never reached. */
 const HIGH_LIMITS = ['user', 'address', 'invalid'].map((name) => `${name}=1000000/1m`).join(',');
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 120_000;
 
 export interface OurGatewayOptions {
   /** Where the stubs answer. */
@@ -44,7 +44,7 @@ const settingsOf = (
   ...settings,
 });
 
-/** Starts it and waits until it is ready. @throws when it ends before that, or is not ready in half a minute */
+/** Starts it and waits until it is ready. @throws when it ends before that, or is not ready in two minutes */
 export async function startOurGateway(options: OurGatewayOptions): Promise<OurGateway> {
   const port = await freePort();
   const opsPort = await freePort(new Set([port]));

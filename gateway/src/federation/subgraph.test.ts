@@ -16,7 +16,7 @@ let calls = 0;
 
 async function start(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
-  timeoutMs = 1_000,
+  timeoutMs = 10_000,
 ) {
   calls = 0;
   server = createServer((request, response) => {
