@@ -5,7 +5,7 @@ import { count, milliseconds } from './config.ts';
 import { createWorkerPool, type Queryable } from './database.ts';
 import type { Logger } from './log.ts';
 import { bigint, doublePrecision, statement, text } from './sql.ts';
-import { type Sweeper, startSweeper } from './sweeper.ts';
+import { deleteOldest, type Sweeper, startSweeper } from './sweeper.ts';
 
 export const idempotencyKeySettings = {
   IDEMPOTENCY_KEY_DAYS: count('days', 90, 1, 3_650).describe(
@@ -20,26 +20,12 @@ type IdempotencyKeySettings = z.infer<z.ZodObject<typeof idempotencyKeySettings>
 /** Deletes at most `max` keys that were used more than `days` days ago; returns how many. */
 export type SweepKeys = (db: Queryable, max: number, days: number) => Promise<number>;
 
-/**
- * The sweep of one schema. Declares its statement, so it is called once, when a module is loaded.
- *
- * One instance sweeps at a time: two that chose the same rows could lock them in different orders. (FOR UPDATE SKIP LOCKED
- * would need the right to update, which the services do not have on these tables.) A row stays where it is (ctid), because keys
- * are never changed.
- */
+/** The sweep of one schema. Declares its statement, so it is called once, when a module is loaded. */
 export function createKeySweep(schema: string): SweepKeys {
   const table = `${schema}.idempotency_keys`;
   const sweep = statement({
     name: `${schema}_idempotency_keys_sweep`,
-    text: `DELETE FROM ${table}
-      WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM (
-          SELECT ctid FROM ${table}
-           WHERE created_at < now() - $days * interval '1 day'
-             AND (SELECT pg_try_advisory_xact_lock(hashtext('${table}')))
-           ORDER BY created_at LIMIT 1000
-        ) AS old LIMIT $max))
-  RETURNING key`,
+    text: `${deleteOldest(table, 'created_at', "created_at < now() - $days * interval '1 day'")} RETURNING key`,
     parameters: { max: bigint, days: doublePrecision },
     row: { key: text },
   });

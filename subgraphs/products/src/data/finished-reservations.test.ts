@@ -63,6 +63,15 @@ it('is never swept while it holds units that may come back', async () => {
   expect(await statuses()).toEqual({ 1: 'HELD' });
 });
 
+it('is not swept while the queue keeps a job that is as old: it may be of that order, and reserve again', async () => {
+  await reserve(1, 'RELEASED', 100);
+  await admin.query(`SELECT graphile_worker.add_job('reserve-stock', '{"orderId":1}')`);
+  await admin.query(`UPDATE graphile_worker._private_jobs SET created_at = now() - interval '101 days'`);
+  expect(await sweepReservations(pool, 100)).toBe(0);
+  await admin.query('DELETE FROM graphile_worker._private_jobs');
+  expect(await sweepReservations(pool, 100)).toBe(1);
+});
+
 it('is swept once when several instances sweep at the same time', async () => {
   for (let orderId = 1; orderId <= 40; orderId += 1) await reserve(orderId, 'SHIPPED', 100);
   let swept = 0;

@@ -1,9 +1,9 @@
-// Reservations of orders that are over: shipped, released or refused. Nothing is done with them any more, so they are swept,
-// but not before any job of their order could run again: one that found no reservation would take the units once more.
+// Reservations of orders that are over: shipped, released or refused. Nothing is done with them any more, so they are swept.
+// A job that reserves and finds no reservation takes the units, so none is swept while a job of its order may run again.
 import type { Queryable } from '@holdfast/platform/database';
 import { bigint, doublePrecision, statement } from '@holdfast/platform/sql';
+import { deleteOldest } from '@holdfast/platform/sweeper';
 
-/** Much longer than a job is tried. */
 const KEPT_DAYS = 90;
 
 const ship = statement({
@@ -20,19 +20,17 @@ export async function shipReservation(db: Queryable, orderId: number): Promise<v
 }
 
 /**
- * One instance at a time, because two that chose the same rows could lock them in different orders. A row stays where it is (ctid),
- * because nothing changes a reservation that is over.
+ * The jobs of an order that is over were added before it was over. So nothing is swept while the queue keeps any job, tried or
+ * parked, that is as old as what would be swept.
  */
 const sweep = statement({
   name: 'reservations_sweep',
-  text: `DELETE FROM products.reservations WHERE ctid = ANY (ARRAY(
-     SELECT ctid FROM (
-       SELECT ctid FROM products.reservations
-        WHERE status <> 'HELD' AND updated_at < now() - $days * interval '1 day'
-          AND (SELECT pg_try_advisory_xact_lock(hashtext('products.reservations')))
-        ORDER BY updated_at LIMIT 1000
-     ) AS old LIMIT $max))
- RETURNING order_id`,
+  text: `${deleteOldest(
+    'products.reservations',
+    'updated_at',
+    `status <> 'HELD' AND updated_at < now() - $days * interval '1 day' AND NOT EXISTS (
+       SELECT FROM graphile_worker.jobs WHERE created_at < now() - $days * interval '1 day')`,
+  )} RETURNING order_id`,
   parameters: { max: bigint, days: doublePrecision },
   row: { order_id: bigint },
 });
