@@ -37,13 +37,13 @@ export interface WorkerOptions {
 }
 
 export interface Worker {
-  /** Rejects when the queue cannot be read, is of another version of graphile-worker, or nobody works on it. */
+  /** Rejects when the queue cannot be read, is of another version of graphile-worker, or no worker fetches jobs. */
   check(): Promise<void>;
   /** Takes no more jobs, finishes those under way, closes the connections. */
   stop(): Promise<void>;
 }
 
-/** Thrown by a handler whose job can never be done, whatever is tried. It is parked: kept, told of as dead, and not tried again. */
+/** Thrown by a handler whose job can never be done. The job is parked: it is kept, counted as dead and not tried again. */
 export class Unworkable extends Error {
   override readonly name = 'Unworkable';
 

@@ -44,7 +44,7 @@ const levelOf = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace'
 /** Works on `tasks` until it is stopped. */
 export function keepWorking({ pool, tasks, jobsAtOnce, log }: WorkerPoolOptions): KeptWorkerPool {
   // One look fetches as many jobs as can be under way, and is made by one of the workers and not by each. Results are handed in
-  // as batches, also because single ones that cannot be handed in reject where nobody listens.
+  // as batches, also because single ones that cannot be handed in reject where no handler listens.
   const preset = {
     worker: { localQueue: { size: jobsAtOnce }, completeJobBatchDelay: 0, failJobBatchDelay: 0 },
   };

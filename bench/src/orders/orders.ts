@@ -1,4 +1,4 @@
-// What an order costs and how many go through: of many products and of one that everybody wants, beside the naive design
+// What an order costs and how many go through: of many products and of one popular product, beside the naive design
 // and PostgreSQL alone, in alternation.
 import type { OrderFigures, OrderRow } from '../figures.ts';
 import { spreadOf } from '../figures.ts';

@@ -65,7 +65,7 @@ export async function startShop(): Promise<Shop> {
   };
 }
 
-/** Waits for the orders that nobody waited for. */
+/** Waits for the orders whose callers have gone. */
 async function checkOrders(database: pg.Client, placed: number): Promise<void> {
   const found = async () =>
     (

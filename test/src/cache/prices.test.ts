@@ -1,4 +1,4 @@
-// The price and the stock that an order is decided by are PostgreSQL's, whatever a cache has.
+// The price and the stock that an order is decided by are PostgreSQL's, also when a cache has others.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createClient } from 'redis';
 import { Client } from '../support/client.ts';

@@ -156,7 +156,7 @@ describe.each(stores)('the store %s', (_, create) => {
     expect(await shown(store, NEWEST)).toBe('nothing');
   });
 
-  it('keeps a page that was read while a product of it was written for nobody', async () => {
+  it('does not keep a page that was read while a product of it was written', async () => {
     await store.fence([NAME], 'writer');
     await fill(store, NEWEST, product(1));
     expect(await shown(store, NEWEST)).toBe('fence');
@@ -247,7 +247,7 @@ describe('the store in Redis', () => {
     expect(entries).toEqual(['nothing', 'nothing', 'nothing']);
   });
 
-  it('takes the end of a fence that nobody settled for a change of the product', async () => {
+  it('takes the end of a fence that was never settled for a change of the product', async () => {
     const name = crypto.randomUUID();
     const store = inRedis(redis, TTL_MS, name);
     await fill(store, NEWEST, product(1));

@@ -1,4 +1,4 @@
-// After an outage of PostgreSQL everybody comes at once. No process opens more connections than its budget.
+// After an outage of PostgreSQL all callers come at once. No process opens more connections than its budget.
 import { SERVICES, serviceRole } from '@holdfast/database';
 import { connectionBudgets } from '@holdfast/scripts/connection-budgets';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';

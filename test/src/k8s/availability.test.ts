@@ -93,7 +93,7 @@ const pooler = z.looseObject({
   }),
 });
 
-/** For migrations, backups, replicas and whoever looks into it. */
+/** For migrations, backups, replicas and people who look into it. */
 const RESERVED = 20;
 
 test('all instances at once, while one more of each is rolled in, find room for their connections', () => {

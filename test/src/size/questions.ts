@@ -174,7 +174,7 @@ function orders(middle: number): Question[] {
 }
 
 export interface Questions {
-  /** They cost the same whatever the size of the shop. */
+  /** They cost the same in a shop of any size. */
   readonly steady: readonly Question[];
   /** They cost at most a bound. */
   readonly bounded: readonly Question[];

@@ -1,4 +1,4 @@
-// That work is bounded whatever the size of the shop: what PostgreSQL does for each question in a shop of 100,000 products,
+// That work is bounded in a shop of any size: what PostgreSQL does for each question in a shop of 100,000 products,
 // by the very statements that the services run. (What it costs with a million: `npm run bench:size`.)
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { FAR, FEW, NEAR, SAMPLE } from '@holdfast/products/data/product-search';

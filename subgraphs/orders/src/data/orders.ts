@@ -60,7 +60,7 @@ export type Settlement =
       readonly available: number;
     };
 
-/** Calls of a method that says "in batches" are one statement when they come at the same time, whoever makes them. */
+/** Calls of a method that says "in batches" are one statement when they come at the same time, also from several requests. */
 export interface OrderTable {
   byIds(ids: readonly number[]): Promise<Order[]>;
   /** In batches. */

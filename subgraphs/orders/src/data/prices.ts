@@ -28,7 +28,7 @@ export interface Prices {
 const SPAN = { 'peer.service': 'products' };
 const CONNECTIONS = 32;
 
-/** Null without an error is "no such product"; beside one it only says that nobody can tell right now. */
+/** Null without an error is "no such product"; beside one it only says that the service cannot tell right now. */
 const answer = z.object({
   errors: z.never().optional(),
   data: z.record(z.string(), z.object({ price: z.string() }).nullable()),
@@ -84,7 +84,7 @@ export function createPrices({ url, timeoutMs, connectionMaxAgeMs, serviceToken 
     return answered;
   }
 
-  /** The prices of some products, by their ids. Whoever of `calls` can wait the longest says how long that may take. */
+  /** The prices of some products, by their ids. The call that can wait the longest says how long that may take. */
   async function pricesOf(ids: readonly number[], calls: readonly PriceCall[]) {
     const power = Math.ceil(Math.log2(ids.length));
     const padded = Array.from({ length: 2 ** power }, (_, index) => ids[index] ?? ids[0]);

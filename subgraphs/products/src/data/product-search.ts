@@ -5,7 +5,7 @@
 // What many products have is met soon on the list itself, so the statement first looks at the list's next 500. When they do
 // not fill the page, it asks an index of the filter for a few thousand products. If those are all, it sorts them. If there
 // are more, it goes on along the list, again so far and no further: the page is then shorter than the limit and ends with a
-// mark, from which the next page goes on. So no statement looks at more products than these bounds allow, whatever is asked.
+// mark, from which the next page goes on. So no statement looks at more products than these bounds allow, for any question.
 // The words of a product are read from the column `search` and never computed.
 
 import { MAX_PAGE } from '@holdfast/platform/pages';
