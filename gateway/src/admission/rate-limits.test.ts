@@ -1,5 +1,6 @@
 // Which requests count although they have executed nothing.
 import type { HttpRequest, Reply } from '@holdfast/platform/http';
+import { unreadRequest } from '@holdfast/platform/http-request';
 import { ANONYMOUS } from '@holdfast/platform/viewer';
 import { expect, it } from '@jest/globals';
 import { nothingReceived } from '../federation/reply-sizes.ts';
@@ -7,21 +8,7 @@ import type { Caller } from './caller.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { createRateLimits } from './rate-limits.ts';
 
-const request = (method: string): HttpRequest => ({
-  method,
-  path: '/graphql',
-  query: '',
-  headers: {},
-  remoteAddress: '192.0.2.1',
-  requestId: 'one',
-  deadlineAt: Date.now() + 15_000,
-  trail: {},
-  signal: new AbortController().signal,
-  whenGone: () => () => undefined,
-  fault: undefined,
-  body: async () => Buffer.alloc(0),
-  check: async () => ({ body: undefined, query: undefined }),
-});
+const request = (method: string): HttpRequest => ({ ...unreadRequest(), method, path: '/graphql' });
 const caller = (method: string): Caller => ({
   request: request(method),
   address: '192.0.2.1',

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { AppError } from '@holdfast/platform/errors';
 import type { HttpRequest } from '@holdfast/platform/http';
+import { unreadRequest } from '@holdfast/platform/http-request';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GraphQLError } from 'graphql';
 import { createByteGate } from './byte-gate.ts';
@@ -47,21 +48,7 @@ const json = (response: ServerResponse, status: number, body: unknown) =>
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 
 /** A request as the gateway has it when it calls a subgraph. */
-const request = (): HttpRequest => ({
-  method: 'POST',
-  path: '/graphql',
-  query: '',
-  headers: {},
-  remoteAddress: '127.0.0.1',
-  requestId: 'one',
-  deadlineAt: Date.now() + 15_000,
-  trail: {},
-  signal: new AbortController().signal,
-  whenGone: () => () => undefined,
-  fault: undefined,
-  body: async () => Buffer.alloc(0),
-  check: async () => ({ body: undefined, query: {} }),
-});
+const request = (): HttpRequest => ({ ...unreadRequest(), method: 'POST', deadlineAt: Date.now() + 15_000 });
 
 const send = (query = 'mutation { a: place }') =>
   subgraph.call(

@@ -7,6 +7,7 @@ import pg from 'pg';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 import { type StallingProxy, startStallingProxy } from '../support/stalling-proxy.ts';
+import { askSubgraph } from '../support/subgraph.ts';
 import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
 /** Longer than a write takes on a busy machine that waits a second for Redis before its commit, and a second after it. */
@@ -45,18 +46,8 @@ afterAll(async () => {
   await redis?.stop();
 });
 
-async function ask(url: string, query: string, variables: object) {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      authorization: `Bearer ${account.token}`,
-      ...(await system.serviceHeaders('products')),
-    },
-    body: JSON.stringify({ query, variables }),
-  });
-  return JSON.parse(await response.text()).data;
-}
+const ask = async (url: string, query: string, variables: object) =>
+  (await askSubgraph(system, 'products', { url, query, variables, token: account.token })).data;
 
 interface Item {
   readonly id: string;

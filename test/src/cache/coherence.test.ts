@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
+import { askSubgraph } from '../support/subgraph.ts';
 import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
 const OPERATIONS = 6_000;
@@ -63,22 +64,11 @@ afterAll(async () => {
 class Away extends Error {}
 
 async function ask(url: string, query: string, variables: object) {
-  const request = {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      authorization: `Bearer ${account.token}`,
-      ...(await system.serviceHeaders('products')),
-    },
-    body: JSON.stringify({ query, variables }),
-  };
-  const text = await fetch(url, request)
-    .then((response) => response.text())
-    .catch((cause: unknown) => {
-      throw new Away('no answer', { cause });
-    });
-  const { data, errors } = JSON.parse(text);
-  expect(errors).toBeUndefined();
+  const call = { url, query, variables, token: account.token };
+  const { data, errors } = await askSubgraph(system, 'products', call).catch((cause: unknown) => {
+    throw new Away('no answer', { cause });
+  });
+  expect(errors).toEqual([]);
   return data;
 }
 

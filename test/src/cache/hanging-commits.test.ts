@@ -7,6 +7,7 @@ import { type Account, Client, eventually } from '../support/client.ts';
 import { hangCommits, releaseCommits, sessions } from '../support/commits.ts';
 import { inspect } from '../support/invariants.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
+import { askSubgraph } from '../support/subgraph.ts';
 import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
 const BEFORE = '10.00';
@@ -41,18 +42,8 @@ afterAll(async () => {
   await redis?.stop();
 });
 
-async function ask(url: string, query: string, variables: object) {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      authorization: `Bearer ${account.token}`,
-      ...(await system.serviceHeaders('products')),
-    },
-    body: JSON.stringify({ query, variables }),
-  });
-  return JSON.parse(await response.text()).data;
-}
+const ask = async (url: string, query: string, variables: object) =>
+  (await askSubgraph(system, 'products', { url, query, variables, token: account.token })).data;
 
 /** The prices of the products as look-ups by id show them, on both of the instances that live. */
 async function lookedUp(ids: readonly string[]): Promise<string[]> {

@@ -8,14 +8,16 @@ export interface SubgraphCall {
   /** The end user's access token. */
   readonly token?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Of another instance of the service, with its path. */
+  readonly url?: string;
 }
 
 export async function askSubgraph(
   system: System,
   service: Subgraph,
-  { query, variables = {}, token, headers = {} }: SubgraphCall,
+  { query, variables = {}, token, headers = {}, url = system.subgraphUrl(service) }: SubgraphCall,
 ): Promise<GraphQLReply> {
-  const response = await fetch(system.subgraphUrl(service), {
+  const response = await fetch(url, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
