@@ -11,6 +11,13 @@ const COUNTED = 'a count is 0 without rows';
 export const UNWORKABLE = 'cannot be done: ';
 
 /**
+ * SQL of type boolean: whether the queue keeps a job, tried or parked, that was added before `time` (SQL). The job with the lowest
+ * id is the oldest, but for the moments in which others were added.
+ */
+export const keepsJobOf = (time: string): string =>
+  `coalesce((SELECT created_at FROM graphile_worker._private_jobs ORDER BY id LIMIT 1) < ${time}, false)`;
+
+/**
  * graphile-worker itself gives the jobs of lost workers out again after four hours, and counts a lost worker as a failed
  * attempt, which it is not. What did fail is tried again before long, as what it waits for may be back.
  *

@@ -60,6 +60,13 @@ const RESERVATIONS = `
   SELECT id, product_id, quantity, CASE status WHEN 'CONFIRMED' THEN 'HELD' ELSE 'SHIPPED' END::products.reservation_status
     FROM orders.orders WHERE status <> 'PENDING'`;
 
+const JOBS = 10_000;
+/** A backlog, of which the first is added as any job is. */
+const BACKLOG = `
+  INSERT INTO graphile_worker._private_jobs (task_id, payload, max_attempts)
+  SELECT task_id, payload, max_attempts
+    FROM graphile_worker._private_jobs CROSS JOIN generate_series(2, ${JOBS})`;
+
 /** The indexes of a table that no constraint owns: made anew after the load, because that is much faster. */
 async function withoutIndexes(admin: pg.Client, table: string, load: () => Promise<unknown>): Promise<void> {
   const { rows } = await admin.query<{ name: string; definition: string }>(
@@ -85,5 +92,7 @@ export async function loadShop(admin: pg.Client, { products, orders, ofLargeUser
   await admin.query(EVENTS);
   await withoutIndexes(admin, 'orders.idempotency_keys', () => admin.query(KEYS));
   await withoutIndexes(admin, 'products.reservations', () => admin.query(RESERVATIONS));
+  await admin.query(`SELECT graphile_worker.add_job('reserve-stock')`);
+  await admin.query(BACKLOG);
   await admin.query('VACUUM ANALYZE');
 }

@@ -1,10 +1,12 @@
 // Reservations of orders that are over: shipped, released or refused. Nothing is done with them any more, so they are swept.
 // A job that reserves and finds no reservation takes the units, so none is swept while a job of its order may run again.
 import type { Queryable } from '@holdfast/platform/database';
+import { keepsJobOf } from '@holdfast/platform/queue-sweep';
 import { bigint, doublePrecision, statement } from '@holdfast/platform/sql';
 import { deleteOldest } from '@holdfast/platform/sweeper';
 
 const KEPT_DAYS = 90;
+const OVER_BEFORE = "now() - $days * interval '1 day'";
 
 const ship = statement({
   name: 'reservations_ship',
@@ -28,8 +30,7 @@ const sweep = statement({
   text: `${deleteOldest(
     'products.reservations',
     'updated_at',
-    `status <> 'HELD' AND updated_at < now() - $days * interval '1 day' AND NOT EXISTS (
-       SELECT FROM graphile_worker.jobs WHERE created_at < now() - $days * interval '1 day')`,
+    `status <> 'HELD' AND updated_at < ${OVER_BEFORE} AND NOT ${keepsJobOf(OVER_BEFORE)}`,
   )} RETURNING order_id`,
   parameters: { max: bigint, days: doublePrecision },
   row: { order_id: bigint },
