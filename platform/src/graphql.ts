@@ -4,10 +4,11 @@ import { ApolloServer, type ApolloServerOptions, HeaderMap, type HTTPGraphQLRequ
 import { GraphQLError } from 'graphql';
 import { formatError, logFaults, withRequestId } from './graphql-faults.ts';
 import { measureOperations } from './graphql-metrics.ts';
-import type { HttpRequest, Reply } from './http.ts';
+import { CLIENT_ADDRESS_HEADER, type HttpRequest, type Reply } from './http.ts';
 import { parseJson } from './json.ts';
 import type { Logger } from './log.ts';
 import { requireTextOfType } from './media-type.ts';
+import type { Origin } from './security-events.ts';
 import type { TokenVerifier } from './tokens.ts';
 import type { Viewer } from './viewer.ts';
 
@@ -19,14 +20,18 @@ export interface RequestContext {
   readonly deadlineAt: number;
   readonly authorization: string | undefined;
   readonly request: HttpRequest;
+  /** From where the request came to the system. */
+  readonly origin: Origin;
 }
 
 /** Who asks, and until when. */
 export async function requestContext(request: HttpRequest, verify: TokenVerifier): Promise<RequestContext> {
-  const { authorization } = request.headers;
+  const { requestId, deadlineAt, headers } = request;
+  const { authorization, [CLIENT_ADDRESS_HEADER]: address } = headers;
   const viewer = await verify(authorization);
   if (viewer.kind === 'user') request.trail.userId = viewer.id;
-  return { requestId: request.requestId, viewer, deadlineAt: request.deadlineAt, authorization, request };
+  const origin = { address: typeof address === 'string' ? address : undefined, requestId };
+  return { requestId, viewer, deadlineAt, authorization, request, origin };
 }
 
 /** What Apollo Server was told to run: a schema with resolvers, or a gateway. */

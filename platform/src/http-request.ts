@@ -12,6 +12,9 @@ import { requestFault } from './request-fault.ts';
 /** Milliseconds that the caller will still wait: believed by who is called by services only. */
 export const TIMEOUT_HEADER = 'x-request-timeout-ms';
 
+/** The address that the gateway counts its client by: believed by who is called by services only. */
+export const CLIENT_ADDRESS_HEADER = 'client-address';
+
 export interface HttpRequest {
   readonly method: string;
   /** Percent-encoded, without the query. */

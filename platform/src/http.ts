@@ -33,6 +33,7 @@ export { HttpFault, MalformedBody } from './http-fault.ts';
 export { REQUEST_ID_HEADER, type Reply } from './http-reply.ts';
 export {
   type CheckedRequest,
+  CLIENT_ADDRESS_HEADER,
   type HttpRequest,
   requestIdOf,
   TIMEOUT_HEADER,

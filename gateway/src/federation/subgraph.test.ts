@@ -58,7 +58,7 @@ const send = (query = 'mutation { a: place }') =>
       isMutation: query.startsWith('mutation'),
       path: ['a'],
     },
-    { request: request(), received: nothingReceived() },
+    { request: request(), address: '192.0.2.1', received: nothingReceived() },
   );
 
 async function faultOf(promise: Promise<unknown>): Promise<{ fault: AppError; error: GraphQLError }> {

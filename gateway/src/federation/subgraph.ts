@@ -1,7 +1,12 @@
 // Calls one subgraph: posts the operation over a keep-alive pool and parses the reply, nothing else.
 import { AppError, CallerGone } from '@holdfast/platform/errors';
 import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql';
-import { type HttpRequest, REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
+import {
+  CLIENT_ADDRESS_HEADER,
+  type HttpRequest,
+  REQUEST_ID_HEADER,
+  TIMEOUT_HEADER,
+} from '@holdfast/platform/http';
 import { createHttpPool, isReplyTooLarge } from '@holdfast/platform/http-client';
 import { isOfType } from '@holdfast/platform/media-type';
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
@@ -31,6 +36,8 @@ export interface SubgraphOptions {
 
 /** The request that calls are made for. */
 export interface CalledFor {
+  /** The client's, as the gateway counts it. */
+  readonly address: string;
   readonly request: HttpRequest;
   readonly received: Received;
 }
@@ -57,11 +64,11 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
   const waitFor = ({ isMutation }: SubgraphCall, { deadlineAt }: HttpRequest): number =>
     Math.min(isMutation ? Number.POSITIVE_INFINITY : timeoutMs, deadlineAt - Date.now());
 
-  async function send(call: SubgraphCall, { request, received }: CalledFor): Promise<SubgraphReply> {
+  async function send(call: SubgraphCall, { request, address, received }: CalledFor): Promise<SubgraphReply> {
     const { body, isMutation } = call;
     const waitMs = waitFor(call, request);
     if (waitMs <= 0) throw new Late('the request had no time left');
-    const headers = headersOf(request, waitMs, await options.serviceToken());
+    const headers = headersOf(request, address, waitMs, await options.serviceToken());
     const { status, contentType, text } = await post(
       pool,
       { path, headers, body },
@@ -117,6 +124,7 @@ function faultAt(fault: AppError, { path }: SubgraphCall): GraphQLError {
 
 function headersOf(
   { requestId, headers: { authorization } }: HttpRequest,
+  address: string,
   waitMs: number,
   serviceToken: string,
 ): Record<string, string> {
@@ -127,6 +135,7 @@ function headersOf(
     [TIMEOUT_HEADER]: String(Math.floor(waitMs)),
     [SERVICE_TOKEN_HEADER]: serviceToken,
     [REQUEST_ID_HEADER]: requestId,
+    [CLIENT_ADDRESS_HEADER]: address,
   };
   if (authorization !== undefined) headers['authorization'] = authorization;
   return headers;
