@@ -16,7 +16,7 @@ const JEST = [
   '--disable-warning=ExperimentalWarning',
   'node_modules/jest/bin/jest.js',
 ];
-const LONG_TESTS = 'test/src/(concurrency|faults|model)/';
+const LONG_TESTS = '(test/src/(concurrency|faults|model)/|execution/corpus)';
 
 await runMain(async () => {
   const started = performance.now();

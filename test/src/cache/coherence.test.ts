@@ -8,12 +8,12 @@ import { type RedisServer, startRedis } from '../support/redis.ts';
 import { askSubgraph } from '../support/subgraph.ts';
 import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
-const OPERATIONS = 6_000;
+const OPERATIONS = 2_000;
 /** Without Redis each of them reaches PostgreSQL, and costs several times as much. */
-const OPERATIONS_IN_TROUBLE = 2_500;
+const OPERATIONS_IN_TROUBLE = 1_200;
 const CALLERS = 12;
-const CREATED = 200;
-const KILLS = 6;
+const CREATED = 100;
+const KILLS = 3;
 const TTL_S = 2;
 // Few, so that readers and writers meet.
 const PRODUCTS = 2;

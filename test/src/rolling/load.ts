@@ -31,6 +31,8 @@ interface Call {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Between two requests of one caller: what is replaced meets requests all the time, and the machine is not full of them. */
+const REST_MS = 50;
 const PATIENCE_MS = 20_000;
 const TRIES = 200;
 const ACROSS = `query($id: ID!) {
@@ -87,10 +89,10 @@ export class Load {
     return this.failures.filter(({ repaired }) => !repaired);
   }
 
-  async #repeat(work: (turn: number) => Promise<unknown>, restMs = 0): Promise<void> {
+  async #repeat(work: (turn: number) => Promise<unknown>, restMs = REST_MS): Promise<void> {
     for (let turn = 0; this.#running; turn += 1) {
       await work(turn);
-      if (restMs > 0) await pause(restMs);
+      await pause(restMs);
     }
   }
 

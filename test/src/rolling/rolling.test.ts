@@ -10,7 +10,7 @@ import { Load } from './load.ts';
 import { ADD_COLUMN, DROP_COLUMN, makeNextProducts, SKU } from './next-products.ts';
 
 const UNITS = 1_000_000;
-const REQUESTS = 3_000;
+const REQUESTS = 1_000;
 /** What others depend on comes first. */
 const ORDER: ProcessName[] = ['users', 'products', 'orders', 'gateway'];
 
