@@ -34,7 +34,8 @@ const settingsOf = (
   HOST: '127.0.0.1',
   JWT_ISSUER: ISSUER,
   JWT_AUDIENCE: ISSUER,
-  SERVICE_SECRET: 'the stubs do not verify what is signed with it',
+  // The stubs do not verify what is signed with it.
+  SERVICE_KEY: 'x'.repeat(43),
   SUPERGRAPH_FILE: supergraphFile,
   USERS_URL: subgraphUrl(stubs, 'users'),
   PRODUCTS_URL: subgraphUrl(stubs, 'products'),

@@ -1,12 +1,12 @@
 // The settings of the gateway; the only reader of the environment.
 import {
   ConfigError,
+  callingSettings,
   commonSettings,
   count,
   keySetSettings,
   milliseconds,
   readSettings,
-  serviceTokenSettings,
   subgraphCallSettings,
   subgraphUrl,
   tokenSettings,
@@ -36,7 +36,7 @@ const bytes = (fallback: number) => count('bytes', fallback, 10_000, 1_000_000_0
 export const settings = {
   ...commonSettings,
   ...tokenSettings,
-  ...serviceTokenSettings,
+  ...callingSettings,
   ...redisSettings,
   ...subgraphCallSettings,
   ...keySetSettings,

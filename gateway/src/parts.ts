@@ -2,7 +2,7 @@
 import { operationMeter } from '@holdfast/platform/graphql-metrics';
 import type { Logger } from '@holdfast/platform/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
-import { createServiceTokens } from '@holdfast/platform/service-tokens';
+import { type CalledService, createServiceTokens } from '@holdfast/platform/service-tokens';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
 import { tracedCall } from '@holdfast/platform/tracing';
 import { createIdentify } from './admission/caller.ts';
@@ -78,13 +78,17 @@ function openRedis(settings: GatewaySettings, log: Logger): Redis | undefined {
 }
 
 function openSubgraphs(settings: GatewaySettings, replySizes: ReplySizes) {
-  const urls = { users: settings.USERS_URL, products: settings.PRODUCTS_URL, orders: settings.ORDERS_URL };
+  const urls: [CalledService, string][] = [
+    ['users', settings.USERS_URL],
+    ['products', settings.PRODUCTS_URL],
+    ['orders', settings.ORDERS_URL],
+  ];
   const { SUBGRAPH_TIMEOUT_MS: timeoutMs, SUBGRAPH_CONNECTIONS: connections } = settings;
   const { SUBGRAPH_CONNECTION_MAX_AGE_MS: connectionMaxAgeMs } = settings;
-  const serviceTokens = createServiceTokens({ name: 'gateway', secrets: settings.SERVICE_SECRET });
+  const serviceTokens = createServiceTokens({ name: 'gateway', key: settings.SERVICE_KEY });
   const gate = createByteGate(READ_AT_A_TIME * replySizes.max);
   const byName = new Map<string, Subgraph>();
-  for (const [name, url] of Object.entries(urls)) {
+  for (const [name, url] of urls) {
     const serviceToken = () => serviceTokens(name);
     const bounds = { timeoutMs, connections, connectionMaxAgeMs, replySizes, gate };
     byName.set(name, createSubgraph({ name, url, ...bounds, serviceToken }));

@@ -1,6 +1,8 @@
 // Typed settings, read once from the environment: `service.ts` hands it to the `config` module of its service, which
 // names the settings that there are. docs/settings.md is made from their descriptions and units.
+import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
+import { CALLING_SERVICES, parsePrivateKey, parsePublicKey, type ServicePublicKeys } from './service-keys.ts';
 import { tracingSettings } from './tracing.ts';
 
 /** Settings that cannot be used. The message lists every fault, one a line, never a value that may be secret. */
@@ -85,7 +87,7 @@ export const tokenSettings = {
 const SECRET_LENGTH = 32;
 
 /** Secrets, comma between them. A fault says which one is wrong and shows none. */
-const secrets = z.string().transform((text, context): readonly [string, ...string[]] => {
+export const secrets = z.string().transform((text, context): readonly [string, ...string[]] => {
   const [first = '', ...others] = text.split(',').map((secret) => secret.trim());
   const short = [first, ...others].findIndex((secret) => secret.length < SECRET_LENGTH);
   if (short >= 0) {
@@ -95,11 +97,45 @@ const secrets = z.string().transform((text, context): readonly [string, ...strin
   return [first, ...others];
 });
 
-/** What a service needs to know the others, and to be known by them. */
-export const serviceTokenSettings = {
-  SERVICE_SECRET: secrets.describe(
-    'Secrets of at least 32 characters, a comma between two, the same for all services. The first signs the calls between ' +
-      'services, all of them verify ([to change it](operations.md#how-to)).',
+const serviceKey = z.string().transform((text, context) => {
+  const key = parsePrivateKey(text);
+  if (key) return key;
+  const message = 'expected the 32 octets of an Ed25519 private key, in base64url (43 characters)';
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
+/** What a service needs that calls another. */
+export const callingSettings = {
+  SERVICE_KEY: serviceKey.describe(
+    "The service's own Ed25519 private key, which signs its calls of other services: 32 octets in base64url " +
+      '([to make and to change it](operations.md#how-to)).',
+  ),
+};
+
+const servicePublicKeys = z.string().transform((text, context): ServicePublicKeys => {
+  const keys: Record<keyof ServicePublicKeys, KeyObject[]> = { gateway: [], products: [], orders: [] };
+  for (const entry of text.split(',')) {
+    const [name, value = ''] = entry.trim().split('=', 2);
+    const caller = CALLING_SERVICES.find((service) => service === name);
+    const key = parsePublicKey(value);
+    if (caller && key) keys[caller].push(key);
+    else {
+      const message = `expected NAME=KEY with a name of ${CALLING_SERVICES.join(', ')} and an Ed25519 public key in base64url, got ${JSON.stringify(entry)}`;
+      context.addIssue({ code: 'custom', message });
+    }
+  }
+  const absent = CALLING_SERVICES.filter((service) => keys[service].length === 0);
+  if (absent.length > 0)
+    context.addIssue({ code: 'custom', message: `there is no key of ${absent.join(', ')}` });
+  return keys;
+});
+
+/** What a service needs that others call. */
+export const calledSettings = {
+  SERVICE_PUBLIC_KEYS: servicePublicKeys.describe(
+    'The public keys of the services that call others, the same for all: `gateway=KEY,products=KEY,orders=KEY`. A name may ' +
+      'stand twice while its key is changed.',
   ),
 };
 

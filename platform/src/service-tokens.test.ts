@@ -1,19 +1,18 @@
 // Who is let into a subgraph, and who is not.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { decodeJwt, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
-import { ConfigError, readSettings, serviceTokenSettings } from './config.ts';
+import { decodeJwt, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import { ConfigError, calledSettings, callingSettings, readSettings } from './config.ts';
 import { createHttpServer, type HttpServer } from './http.ts';
 import { createLogger } from './log.ts';
-import { createCallerCheck, createServiceTokens, SERVICE_TOKEN_HEADER } from './service-tokens.ts';
+import { CALLING_SERVICES, publicHalfOf, publicKeysOf } from './service-keys.ts';
+import { type CalledService, createCallerCheck, SERVICE_TOKEN_HEADER } from './service-tokens.ts';
 import { createSubgraph } from './subgraph.ts';
+import { newServiceKey, newServiceKeys, publicKeysFrom, tokensOf } from './testing-services.ts';
 import { ANONYMOUS } from './viewer.ts';
 
-const SECRET = 'a secret that is in use these days';
-const NEXT = 'a secret that comes after that one';
-const OTHER = 'a secret that nobody has ever used';
-
-const at = (time: string) => () => new Date(time).getTime();
-const tokensOf = (secret: string, name = 'gateway') => createServiceTokens({ name, secrets: [secret] });
+const SERVICES = newServiceKeys();
+const STRANGERS = newServiceKeys();
+const NOW = new Date('2026-11-23T10:00:00Z').getTime();
 
 let server: HttpServer;
 let url: string;
@@ -24,7 +23,7 @@ beforeAll(async () => {
     typeDefs: 'type Query { hello: String! }',
     resolvers: { Query: { hello: () => 'world' } },
     verify: async () => ANONYMOUS,
-    checkCaller: createCallerCheck({ name: 'orders', secrets: [SECRET, NEXT] }),
+    checkCaller: createCallerCheck({ name: 'orders', keys: publicKeysFrom(SERVICES) }),
     context: (base) => base,
     routes: { 'GET /open': async () => ({ status: 204 }) },
     log,
@@ -47,11 +46,13 @@ async function ask(header: string | undefined, more: Record<string, string> = {}
   return { status: reply.status, text: await reply.text() };
 }
 
-const now = () => Math.floor(Date.now() / 1_000);
-const GOOD: JWTPayload = { iss: 'gateway', aud: 'orders', iat: now(), exp: now() + 60 };
+const SECOND = Math.floor(Date.now() / 1_000);
+const GOOD: JWTPayload = { iss: 'gateway', aud: 'orders', iat: SECOND, exp: SECOND + 60 };
 
-const signed = (claims: JWTPayload, { typ = 'service+jwt', alg = 'HS256' } = {}) =>
-  new SignJWT(claims).setProtectedHeader({ alg, typ }).sign(new TextEncoder().encode(SECRET.repeat(2)));
+const signed = (claims: JWTPayload, { typ = 'service+jwt', key = SERVICES.gateway } = {}) =>
+  new SignJWT(claims)
+    .setProtectedHeader({ alg: 'EdDSA', typ })
+    .sign(readSettings(callingSettings, { SERVICE_KEY: key }).SERVICE_KEY);
 
 async function usersToken(): Promise<string> {
   const { privateKey } = await generateKeyPair('EdDSA');
@@ -60,26 +61,29 @@ async function usersToken(): Promise<string> {
     .sign(privateKey);
 }
 
+const gatewayToken = () => tokensOf('gateway', SERVICES.gateway)('orders');
+
 const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 describe('a subgraph', () => {
-  it('answers a service that holds a token for it, whichever of its secrets it was signed with', async () => {
+  it('answers a service that may call it', async () => {
     const expected = { status: 200, text: '{"data":{"hello":"world"}}\n' };
-    expect(await ask(await tokensOf(SECRET)('orders'))).toEqual(expected);
-    expect(await ask(await tokensOf(NEXT)('orders'))).toEqual(expected);
+    expect(await ask(await tokensOf('gateway', SERVICES.gateway)('orders'))).toEqual(expected);
   });
 
   it.each<[string, () => Promise<string | undefined>]>([
     ['no token', async () => undefined],
     ['something else', async () => 'Bearer orders'],
-    ['another scheme', async () => (await tokensOf(SECRET)('orders')).replace('Bearer', 'Basic')],
-    ['two tokens', async () => `${await tokensOf(SECRET)('orders')}, ${await tokensOf(SECRET)('orders')}`],
-    ['a token for products', () => tokensOf(SECRET)('products')],
-    ['a token of another secret', () => tokensOf(OTHER)('orders')],
+    ['another scheme', async () => (await gatewayToken()).replace('Bearer', 'Basic')],
+    ['two tokens', async () => `${await gatewayToken()}, ${await gatewayToken()}`],
+    ['a token for products', () => tokensOf('gateway', SERVICES.gateway)('products')],
+    ['a service that has no business here', () => tokensOf('products', SERVICES.products)('orders')],
+    ['a token of another key', () => tokensOf('gateway', STRANGERS.gateway)('orders')],
+    ['a service that calls itself another', () => tokensOf('gateway', SERVICES.products)('orders')],
+    ['an expired token', () => tokensOf('gateway', SERVICES.gateway, () => Date.now() - 61_000)('orders')],
     [
-      'an expired token',
-      () =>
-        createServiceTokens({ name: 'gateway', secrets: [SECRET], now: () => Date.now() - 61_000 })('orders'),
+      'a token of ten years',
+      async () => `Bearer ${await signed({ ...GOOD, exp: SECOND + 10 * 365 * 86_400 })}`,
     ],
     ['alg none', async () => `Bearer ${encoded({ alg: 'none', typ: 'service+jwt' })}.${encoded(GOOD)}.`],
     ['a user’s access token', async () => `Bearer ${await usersToken()}`],
@@ -98,7 +102,7 @@ describe('a subgraph', () => {
   });
 
   it('does not mistake a service token for a user’s', async () => {
-    const header = await tokensOf(SECRET)('orders');
+    const header = await gatewayToken();
     expect((await ask(undefined, { authorization: header })).status).toBe(401);
   });
 
@@ -108,49 +112,103 @@ describe('a subgraph', () => {
 });
 
 describe('the check of a caller', () => {
-  const check = createCallerCheck({ name: 'orders', secrets: [SECRET.repeat(2)] });
+  const checkOf = (name: CalledService, now = Date.now) =>
+    createCallerCheck({ name, keys: publicKeysFrom(SERVICES), now });
+  const check = checkOf('orders');
 
   it.each([
-    ['type', () => signed(GOOD, { typ: 'JWT' }), 'ERR_JWT_CLAIM_VALIDATION_FAILED'],
-    ['algorithm', () => signed(GOOD, { alg: 'HS512' }), 'ERR_JOSE_ALG_NOT_ALLOWED'],
-    ['issuer', () => signed({ ...GOOD, iss: undefined }), 'ERR_JWT_CLAIM_VALIDATION_FAILED'],
-    ['expiry', () => signed({ ...GOOD, exp: undefined }), 'ERR_JWT_CLAIM_VALIDATION_FAILED'],
-    ['audience', () => signed({ ...GOOD, aud: undefined }), 'ERR_JWT_CLAIM_VALIDATION_FAILED'],
+    ['type', () => signed(GOOD, { typ: 'JWT' }), 'unexpected "typ" JWT header value'],
+    ['issuer', () => signed({ ...GOOD, iss: undefined }), 'missing required "iss" claim'],
+    ['expiry', () => signed({ ...GOOD, exp: undefined }), 'missing required "exp" claim'],
+    ['start', () => signed({ ...GOOD, iat: undefined }), 'missing required "iat" claim'],
+    ['audience', () => signed({ ...GOOD, aud: undefined }), 'missing required "aud" claim'],
+    ['life', () => signed({ ...GOOD, exp: SECOND + 61 }), 'it lives longer than 60 s'],
+    [
+      'clock',
+      () => signed({ ...GOOD, iat: SECOND + 30, exp: SECOND + 90 }),
+      '"iat" claim timestamp check failed (it should be in the past)',
+    ],
+    ['key', () => signed(GOOD, { key: STRANGERS.gateway }), 'it is signed with no key of a service'],
+    ['name', () => signed(GOOD, { key: SERVICES.orders }), 'unexpected "iss" claim value'],
   ])('says why, for the log: a wrong or missing %s', async (_, token, reason) => {
-    expect(await check(`Bearer ${await signed(GOOD)}`)).toBeUndefined();
-    expect(await check(`Bearer ${await token()}`)).toBe(reason);
+    expect(await check(`Bearer ${await signed(GOOD)}`, 'graphql')).toBeUndefined();
+    expect(await check(`Bearer ${await token()}`, 'graphql')).toBe(reason);
+  });
+
+  it('lets each service call those that the table names, and for that only', async () => {
+    const open: string[] = [];
+    for (const caller of CALLING_SERVICES) {
+      const tokens = tokensOf(caller, SERVICES[caller]);
+      for (const called of ['users', 'products', 'orders'] as const) {
+        for (const purpose of ['graphql', 'revocations'] as const) {
+          const reason = await checkOf(called)(await tokens(called), purpose);
+          if (reason === undefined) open.push(`${caller} → ${called} ${purpose}`);
+          else expect(reason).toBe(`${caller} may not call ${called} for ${purpose}`);
+        }
+      }
+    }
+    expect(open).toEqual([
+      'gateway → users graphql',
+      'gateway → users revocations',
+      'gateway → products graphql',
+      'gateway → orders graphql',
+      'products → users revocations',
+      'orders → users revocations',
+      'orders → products graphql',
+    ]);
+  });
+
+  it('asks the table for a token that it remembers, too', async () => {
+    const users = checkOf('users');
+    const header = await tokensOf('products', SERVICES.products)('users');
+    expect(await users(header, 'revocations')).toBeUndefined();
+    expect(await users(header, 'graphql')).toBe('products may not call users for graphql');
+    expect(await users(header, 'revocations')).toBeUndefined();
   });
 
   it('does not let a remembered token outlive its expiry', async () => {
-    let time = at('2026-11-23T10:00:00Z')();
+    let time = NOW;
     const clock = () => time;
-    const header = await createServiceTokens({ name: 'gateway', secrets: [SECRET], now: clock })('orders');
-    const checked = createCallerCheck({ name: 'orders', secrets: [SECRET], now: clock });
-    expect(await checked(header)).toBeUndefined();
-    time += 59_000;
-    expect(await checked(header)).toBeUndefined();
+    const header = await tokensOf('gateway', SERVICES.gateway, clock)('orders');
+    const checked = checkOf('orders', clock);
+    expect(await checked(header, 'graphql')).toBeUndefined();
+    time += 44_000;
+    expect(await checked(header, 'graphql')).toBeUndefined();
     time += 1_000;
-    expect(await checked(header)).toBe('ERR_JWT_EXPIRED');
+    expect(await checked(header, 'graphql')).toMatch(/^"(exp|iat)" claim timestamp check failed/);
   });
 
-  it('refuses the public key of a user’s token as a secret of its own making', async () => {
-    const { publicKey } = await generateKeyPair('EdDSA', { extractable: true });
-    const key = new TextEncoder().encode(JSON.stringify(await exportJWK(publicKey)));
+  it.each([-15, 15])(
+    'puts up with a caller’s clock that is %i s off, for as long as a token is used',
+    async (seconds) => {
+      let time = NOW;
+      const header = await tokensOf('gateway', SERVICES.gateway, () => NOW + seconds * 1_000)('orders');
+      const first = checkOf('orders', () => time);
+      expect(await first(header, 'graphql')).toBeUndefined();
+      time += 29_999;
+      expect(await checkOf('orders', () => time)(header, 'graphql')).toBeUndefined();
+    },
+  );
+
+  it('refuses a public key that is used as a secret', async () => {
+    const key = new TextEncoder().encode(publicHalfOf(SERVICES.gateway));
     const token = await new SignJWT(GOOD).setProtectedHeader({ alg: 'HS256', typ: 'service+jwt' }).sign(key);
-    expect(await check(`Bearer ${token}`)).toBe('ERR_JWS_SIGNATURE_VERIFICATION_FAILED');
+    expect(await check(`Bearer ${token}`, 'graphql')).toBe(
+      '"alg" (Algorithm) Header Parameter value not allowed',
+    );
   });
 });
 
 describe('a service’s tokens', () => {
-  it('are one for each target for 30 s, and good for 60', async () => {
-    let time = at('2026-11-23T10:00:00Z')();
-    const tokens = createServiceTokens({ name: 'gateway', secrets: [SECRET], now: () => time });
+  it('are one for each target for 30 s, live for 60, and are dated back for clocks that differ', async () => {
+    let time = NOW;
+    const tokens = tokensOf('gateway', SERVICES.gateway, () => time);
     const first = await tokens('orders');
     expect(decodeJwt(first.slice('Bearer '.length))).toEqual({
       iss: 'gateway',
       aud: 'orders',
-      iat: time / 1_000,
-      exp: time / 1_000 + 60,
+      iat: time / 1_000 - 15,
+      exp: time / 1_000 + 45,
     });
     expect(await tokens('products')).not.toBe(first);
     time += 29_999;
@@ -160,23 +218,38 @@ describe('a service’s tokens', () => {
   });
 });
 
-describe('SERVICE_SECRET', () => {
-  const read = (value: string) => () => readSettings(serviceTokenSettings, { SERVICE_SECRET: value });
+describe('SERVICE_KEY', () => {
+  it.each(['', 'hunter2', `${SERVICES.gateway},hunter2`])(
+    'is one key; a fault shows no value: %#',
+    (value) => {
+      const read = () => readSettings(callingSettings, { SERVICE_KEY: value });
+      expect(read).toThrow(ConfigError);
+      expect(read).toThrow('SERVICE_KEY: ');
+      expect(read).not.toThrow(/hunter2/);
+    },
+  );
+});
 
-  it('is one secret or several', () => {
-    expect(read(SECRET)()).toEqual({ SERVICE_SECRET: [SECRET] });
-    expect(read(`${NEXT}, ${SECRET}`)()).toEqual({ SERVICE_SECRET: [NEXT, SECRET] });
+describe('SERVICE_PUBLIC_KEYS', () => {
+  const all = publicKeysOf(SERVICES);
+  const read = (value: string) => readSettings(calledSettings, { SERVICE_PUBLIC_KEYS: value });
+
+  it('has a key of each service that calls, or several', () => {
+    const next = publicHalfOf(newServiceKey());
+    const { SERVICE_PUBLIC_KEYS: keys } = read(`${all}, gateway=${next}`);
+    expect(keys.gateway).toHaveLength(2);
+    expect(keys.products).toHaveLength(1);
+    expect(keys.orders).toHaveLength(1);
   });
 
   it.each([
-    ['', 'SERVICE_SECRET: is required'],
-    ['hunter2', 'number 1 is shorter'],
-    [`${SECRET},hunter2`, 'number 2 is shorter'],
-    [`${SECRET},`, 'number 2 is shorter'],
-  ])('must be long; a fault names the setting and shows no value: %#', (value, fault) => {
-    expect(read(value)).toThrow(ConfigError);
-    expect(read(value)).toThrow(fault);
-    expect(read(value)).toThrow('SERVICE_SECRET: ');
-    expect(read(value)).not.toThrow(/hunter2|a secret that/);
+    ['', 'is required'],
+    ['gateway', 'expected NAME=KEY'],
+    [`${all},users=${publicHalfOf(SERVICES.orders)}`, 'a name of gateway, products, orders'],
+    [`${all},`, 'expected NAME=KEY'],
+    [`gateway=${publicHalfOf(SERVICES.gateway)}`, 'there is no key of products, orders'],
+  ])('is refused when it is not: %#', (value, fault) => {
+    expect(() => read(value)).toThrow(ConfigError);
+    expect(() => read(value)).toThrow(fault);
   });
 });

@@ -1,48 +1,67 @@
-// Tokens by which services know each other: a JWT (HS256, `typ: service+jwt`) that says who calls and who is called.
-// It goes beside the end user's access token and never in its place: it opens the door and gives no right.
+// Tokens by which services know each other: a JWT (EdDSA, `typ: service+jwt`) that says who calls and who is called. Each caller
+// signs with a key of its own, so that no service can pass for another: those that are called know public keys only.
+// The token goes beside the end user's access token and never in its place: it opens the door and gives no right.
+import type { KeyObject } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { CALLING_SERVICES, type CallingService, type ServicePublicKeys } from './service-keys.ts';
 
 export const SERVICE_TOKEN_HEADER = 'service-authorization';
 
-const ALGORITHM = 'HS256';
+/** Who may call whom, and for what. What is not in it is refused: products has no business in the graph of users. */
+const CALLS = {
+  users: { graphql: ['gateway'], revocations: ['gateway', 'products', 'orders'] },
+  products: { graphql: ['gateway', 'orders'], revocations: [] },
+  orders: { graphql: ['gateway'], revocations: [] },
+} as const satisfies Record<string, Record<string, readonly CallingService[]>>;
+
+export type CalledService = keyof typeof CALLS;
+/** What a service is called for. */
+export type CallPurpose = keyof (typeof CALLS)[CalledService];
+
+const ALGORITHM = 'EdDSA';
 const TYPE = 'service+jwt';
+/** From `iat` to `exp`. */
 const LIFETIME_S = 60;
-/** The other half of its life is for what is on its way, and for clocks that differ. */
 const REUSED_FOR_MS = 30_000;
-/** One of each caller is in use at a time; only good ones are remembered, so nobody else can fill this. */
+/**
+ * How long before it is made a token says that it was. A token from the future is refused, and so two clocks may differ by this
+ * much: the same is left of the token's life when it is used for the last time.
+ */
+const DATED_BACK_S = 15;
+/** One of each caller is in use at a time; only good ones are remembered, so that strangers cannot fill this. */
 const REMEMBERED = 1_000;
 const BEARER = /^Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/;
 
-export interface ServiceTokenOptions {
-  /** The name of the service that calls, or is called. */
-  readonly name: string;
-  /** The first signs, all verify: a new one is added behind, then put first, and the old one taken out. */
-  readonly secrets: readonly [string, ...string[]];
-  readonly now?: () => number;
-}
-
 /** The value of `Service-Authorization` for a call of `target`. */
-export type ServiceTokens = (target: string) => Promise<string>;
+export type ServiceTokens = (target: CalledService) => Promise<string>;
 
-/** Why a call is refused, for the log; undefined when it comes from a service and is meant for this one. */
-export type CallerCheck = (header: string | string[] | undefined) => Promise<string | undefined>;
-
-const keyOf = (secret: string): Uint8Array => new TextEncoder().encode(secret);
+/** Why a call is refused, for the log; undefined when the caller may call this service for that. */
+export type CallerCheck = (
+  header: string | string[] | undefined,
+  purpose: CallPurpose,
+) => Promise<string | undefined>;
 
 /** Tokens of the service `name`, minted anew every 30 s for each target. */
-export function createServiceTokens({ name, secrets, now = Date.now }: ServiceTokenOptions): ServiceTokens {
-  const key = keyOf(secrets[0]);
+export function createServiceTokens({
+  name,
+  key,
+  now = Date.now,
+}: {
+  readonly name: CallingService;
+  readonly key: KeyObject;
+  readonly now?: () => number;
+}): ServiceTokens {
   const minted = new Map<string, { readonly header: Promise<string>; readonly until: number }>();
 
   async function mint(target: string): Promise<string> {
-    const seconds = Math.floor(now() / 1_000);
+    const issuedAt = Math.floor(now() / 1_000) - DATED_BACK_S;
     const token = await new SignJWT()
       .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
       .setIssuer(name)
       .setAudience(target)
-      .setIssuedAt(seconds)
-      .setExpirationTime(seconds + LIFETIME_S)
+      .setIssuedAt(issuedAt)
+      .setExpirationTime(issuedAt + LIFETIME_S)
       .sign(key);
     return `Bearer ${token}`;
   }
@@ -57,36 +76,60 @@ export function createServiceTokens({ name, secrets, now = Date.now }: ServiceTo
 }
 
 /** A check for the service `name` that costs one look-up for a token that it has seen. It never rejects. */
-export function createCallerCheck({ name, secrets, now = Date.now }: ServiceTokenOptions): CallerCheck {
-  const keys = secrets.map(keyOf);
-  /** When a good token expires, ms since the epoch. */
-  const verified = new LRUCache<string, number>({ max: REMEMBERED });
+export function createCallerCheck({
+  name,
+  keys,
+  now = Date.now,
+}: {
+  readonly name: CalledService;
+  readonly keys: ServicePublicKeys;
+  readonly now?: () => number;
+}): CallerCheck {
+  /** Who holds a good token, and until when, ms since the epoch. */
+  const verified = new LRUCache<string, { readonly caller: CallingService; readonly until: number }>({
+    max: REMEMBERED,
+  });
 
-  async function fault(token: string): Promise<string | undefined> {
-    let reason = 'no secret was tried';
-    for (const key of keys) {
-      try {
-        const { payload } = await jwtVerify(token, key, {
-          algorithms: [ALGORITHM],
-          typ: TYPE,
-          audience: name,
-          requiredClaims: ['iss', 'iat', 'exp'],
-          currentDate: new Date(now()),
-        });
-        verified.set(token, (payload.exp ?? 0) * 1_000);
-        return undefined;
-      } catch (error) {
-        reason = error instanceof errors.JOSEError ? error.code : 'it cannot be checked';
-        if (!(error instanceof errors.JWSSignatureVerificationFailed)) return reason;
+  /** The caller, when one of its keys signed the token; otherwise the reason. */
+  async function verify(token: string): Promise<{ caller: CallingService } | { reason: string }> {
+    const reason = 'it is signed with no key of a service';
+    for (const caller of CALLING_SERVICES) {
+      for (const key of keys[caller]) {
+        try {
+          const { payload } = await jwtVerify(token, key, {
+            algorithms: [ALGORITHM],
+            typ: TYPE,
+            issuer: caller,
+            audience: name,
+            requiredClaims: ['exp'],
+            maxTokenAge: LIFETIME_S,
+            currentDate: new Date(now()),
+          });
+          const { exp = 0, iat = 0 } = payload;
+          if (exp - iat > LIFETIME_S) return { reason: `it lives longer than ${LIFETIME_S} s` };
+          verified.set(token, { caller, until: exp * 1_000 });
+          return { caller };
+        } catch (error) {
+          if (error instanceof errors.JWSSignatureVerificationFailed) continue;
+          return { reason: error instanceof errors.JOSEError ? error.message : 'it cannot be checked' };
+        }
       }
     }
-    return reason;
+    return { reason };
   }
 
-  return async (header) => {
+  function known(token: string): { caller: CallingService } | undefined {
+    const found = verified.get(token);
+    return found !== undefined && now() < found.until ? found : undefined;
+  }
+
+  return async (header, purpose) => {
     if (header === undefined) return 'there is none';
     const token = typeof header === 'string' ? BEARER.exec(header)?.[1] : undefined;
     if (token === undefined) return 'it is not of the form "Bearer <JWT>"';
-    return now() < (verified.get(token) ?? 0) ? undefined : fault(token);
+    const found = known(token) ?? (await verify(token));
+    if ('reason' in found) return found.reason;
+    const allowed: readonly CallingService[] = CALLS[name][purpose];
+    return allowed.includes(found.caller) ? undefined : `${found.caller} may not call ${name} for ${purpose}`;
   };
 }

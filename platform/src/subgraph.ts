@@ -66,7 +66,7 @@ async function refuse(
   request: HttpRequest,
   { checkCaller, log }: Pick<SubgraphOptions<RequestContext>, 'checkCaller' | 'log'>,
 ): Promise<Reply | undefined> {
-  const reason = await checkCaller(request.headers[SERVICE_TOKEN_HEADER]);
+  const reason = await checkCaller(request.headers[SERVICE_TOKEN_HEADER], 'graphql');
   if (reason === undefined) return undefined;
   request.trail.code = 'UNAUTHENTICATED';
   log.warn({ requestId: request.requestId, reason }, 'a call was refused for its service token');

@@ -47,8 +47,7 @@ export async function runSystem(containers, folder, labels) {
     assert.equal(await waiting.ended, 0, waiting.lines.join('\n'));
     const files = await giveKeys(folder, secrets.signingKeysFile);
     const redisUrl = `redis://127.0.0.1:${redisPort}`;
-    const { serviceSecret } = secrets;
-    return await runServices(containers, { databaseUrls, files, redisUrl, serviceSecret, labels });
+    return await runServices(containers, { databaseUrls, files, redisUrl, secrets, labels });
   } finally {
     redis.kill();
     await database.stop();
@@ -107,7 +106,7 @@ async function giveKeys(folder, signingKeysFile) {
   return files;
 }
 
-async function runServices(containers, { databaseUrls, files, redisUrl, serviceSecret, labels }) {
+async function runServices(containers, { databaseUrls, files, redisUrl, secrets, labels }) {
   const { freePorts } = await import('../src/stack.ts');
   const { environmentOf, httpUrl, opsUrl } = await import('../src/services.ts');
   const ports = await freePorts();
@@ -115,8 +114,7 @@ async function runServices(containers, { databaseUrls, files, redisUrl, serviceS
   const settings = {
     ports,
     databaseUrls,
-    signingKeysFile: `${FILES}/keys.json`,
-    serviceSecret,
+    secrets: { ...secrets, signingKeysFile: `${FILES}/keys.json` },
     logLevel: 'info',
     passedThrough: { REDIS_URL: redisUrl, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url },
   };

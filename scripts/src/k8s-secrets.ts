@@ -38,10 +38,13 @@ export async function makeSecrets(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const env = (name: string) => join(folder, `${name}.env`);
   // The passwords of the roles and keys.json.
-  const { rolePasswords, serviceSecret } = await openSecrets(folder);
+  const { rolePasswords, serviceKeys, servicePublicKeys, sessionSecret } = await openSecrets(folder);
   const { POSTGRES_PASSWORD = '' } = await openEnv(env('postgres'), { POSTGRES_PASSWORD: secret() });
   const adminUrl = `postgres://postgres:${POSTGRES_PASSWORD}@postgres:5432/holdfast`;
-  await openEnv(env('service'), { SERVICE_SECRET: serviceSecret });
+  await openEnv(env('service-keys'), { SERVICE_PUBLIC_KEYS: servicePublicKeys });
+  for (const [service, SERVICE_KEY] of Object.entries(serviceKeys))
+    await openEnv(env(`${service}-key`), { SERVICE_KEY });
+  await openEnv(env('users-sessions'), { SESSION_SECRET: sessionSecret });
   await openEnv(env('redis'), { REDIS_URL: 'redis://redis:6379' });
   await openEnv(env('migrations'), {
     DATABASE_URL: adminUrl,

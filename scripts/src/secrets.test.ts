@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { makeSecrets } from './k8s-secrets.ts';
 import { openSecrets, readRolePasswords } from './secrets.ts';
 
-const FILES = ['keys.json', 'role-passwords.json', 'service-secret.json'];
+const FILES = ['keys.json', 'role-passwords.json', 'service-keys.json', 'session-secret.json'];
 
 let folder: string;
 

@@ -4,17 +4,29 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Service } from '@holdfast/database';
 import type { RolePasswords } from '@holdfast/database/roles';
+import { type CallingService, parsePrivateKey, publicKeysOf } from '@holdfast/platform/service-keys';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
+import { z } from 'zod';
 import { writeDurably } from './files.ts';
 import { readSecretFile, type SecretFile } from './secret-file.ts';
+
+/** The private key of each service that calls others: its 32 octets in base64url. */
+export type ServiceKeys = Record<CallingService, string>;
 
 export type StackSecrets = {
   rolePasswords: RolePasswords;
   /** A private JWK set (RFC 7517) with one Ed25519 key. */
   signingKeysFile: string;
   /** By which the services know each other. */
-  serviceSecret: string;
+  serviceKeys: ServiceKeys;
+  /** Their public halves, as SERVICE_PUBLIC_KEYS lists them. */
+  servicePublicKeys: string;
+  /** From which the users service derives refresh tokens. */
+  sessionSecret: string;
 };
+
+const privateKey = z.string().refine((text) => parsePrivateKey(text) !== undefined);
+const privateKeys = z.object({ gateway: privateKey, products: privateKey, orders: privateKey });
 
 const ROLE_PASSWORDS: SecretFile<RolePasswords> = {
   name: 'role-passwords.json',
@@ -38,13 +50,20 @@ const SIGNING_KEYS: SecretFile<object> = {
   withoutIt: 'a new key is made, and everyone has to log in again',
 };
 
-const SERVICE_SECRET_LENGTH = 32;
+const SERVICE_KEYS: SecretFile<ServiceKeys> = {
+  name: 'service-keys.json',
+  expected: 'an Ed25519 private key for gateway, products and orders each',
+  parse: (content) => privateKeys.safeParse(content).data,
+  withoutIt: 'new ones are made',
+};
 
-const SERVICE_SECRET: SecretFile<string> = {
-  name: 'service-secret.json',
-  expected: `a string of ${SERVICE_SECRET_LENGTH} characters at least`,
+const SESSION_SECRET_LENGTH = 32;
+
+const SESSION_SECRET: SecretFile<string> = {
+  name: 'session-secret.json',
+  expected: `a string of ${SESSION_SECRET_LENGTH} characters at least`,
   parse: (content) =>
-    typeof content === 'string' && content.length >= SERVICE_SECRET_LENGTH ? content : undefined,
+    typeof content === 'string' && content.length >= SESSION_SECRET_LENGTH ? content : undefined,
   withoutIt: 'a new one is made',
 };
 
@@ -64,15 +83,19 @@ export async function hasRolePasswords(dataDir: string): Promise<boolean> {
  */
 export async function openSecrets(dataDir: string): Promise<StackSecrets> {
   // All are read before one is made.
-  const [passwords, keys, secret] = [
+  const [passwords, keys, serviceKeys, session] = [
     await readSecretFile(dataDir, ROLE_PASSWORDS),
     await readSecretFile(dataDir, SIGNING_KEYS),
-    await readSecretFile(dataDir, SERVICE_SECRET),
+    await readSecretFile(dataDir, SERVICE_KEYS),
+    await readSecretFile(dataDir, SESSION_SECRET),
   ];
   if (keys === undefined) await write(dataDir, SIGNING_KEYS, { keys: [await makeSigningKey()] });
+  const callers = serviceKeys ?? (await write(dataDir, SERVICE_KEYS, makeServiceKeys()));
   return {
     rolePasswords: passwords ?? (await write(dataDir, ROLE_PASSWORDS, makePasswords())),
-    serviceSecret: secret ?? (await write(dataDir, SERVICE_SECRET, randomSecret())),
+    serviceKeys: callers,
+    servicePublicKeys: publicKeysOf(callers),
+    sessionSecret: session ?? (await write(dataDir, SESSION_SECRET, randomSecret())),
     signingKeysFile: signingKeysFile(dataDir),
   };
 }
@@ -86,7 +109,7 @@ export async function readRolePasswords(dataDir: string): Promise<RolePasswords>
 
 /** Deletes the secrets of `dataDir`. */
 export async function removeSecrets(dataDir: string): Promise<void> {
-  const names = [ROLE_PASSWORDS.name, SIGNING_KEYS.name, SERVICE_SECRET.name];
+  const names = [ROLE_PASSWORDS.name, SIGNING_KEYS.name, SERVICE_KEYS.name, SESSION_SECRET.name];
   await Promise.all(names.map((name) => rm(join(dataDir, name), { recursive: true, force: true })));
 }
 
@@ -116,6 +139,15 @@ function hasKeys(content: unknown): content is { keys: unknown[] } {
 }
 
 const randomSecret = (): string => randomBytes(32).toString('base64url');
+
+/** A private key of a service: any 32 octets are one (RFC 8032). */
+export const makeServiceKey = randomSecret;
+
+const makeServiceKeys = (): ServiceKeys => ({
+  gateway: makeServiceKey(),
+  products: makeServiceKey(),
+  orders: makeServiceKey(),
+});
 
 function makePasswords(): RolePasswords {
   const password = () => randomBytes(24).toString('base64url');

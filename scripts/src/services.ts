@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Service } from '@holdfast/database';
 import { ROOT } from './root.ts';
+import type { StackSecrets } from './secrets.ts';
 
 export const PROCESSES = ['users', 'products', 'orders', 'gateway'] as const;
 export type ProcessName = (typeof PROCESSES)[number];
@@ -9,12 +10,22 @@ export type ProcessName = (typeof PROCESSES)[number];
 /** The port that callers use and the one for `/livez`, `/readyz` and `/metrics`. */
 export type Ports = Record<ProcessName, { http: number; ops: number }>;
 
+/** The secrets that services are given. */
+export type ServiceSecrets = Omit<StackSecrets, 'rolePasswords'>;
+
+/** For a look at the names of settings. */
+export const NO_SECRETS: ServiceSecrets = {
+  signingKeysFile: '',
+  serviceKeys: { gateway: '', products: '', orders: '' },
+  servicePublicKeys: '',
+  sessionSecret: '',
+};
+
 export type ServiceSettings = {
   ports: Ports;
   /** URL of the database with each service's own role. */
   databaseUrls: Record<Service, string>;
-  signingKeysFile: string;
-  serviceSecret: string;
+  secrets: ServiceSecrets;
   logLevel: string;
   /** For every process: REDIS_URL, RATE_LIMITS and the like. */
   passedThrough: Record<string, string>;
@@ -90,8 +101,7 @@ export function decidedNames(): ReadonlySet<string> {
   const anything: ServiceSettings = {
     ports: portsFrom(0),
     databaseUrls: { users: '', products: '', orders: '' },
-    signingKeysFile: '',
-    serviceSecret: '',
+    secrets: NO_SECRETS,
     logLevel: '',
     passedThrough: {},
   };
@@ -104,7 +114,6 @@ function decided(name: ProcessName, settings: ServiceSettings): Record<string, s
     PORT: String(http),
     OPS_PORT: String(ops),
     HOST,
-    SERVICE_SECRET: settings.serviceSecret,
     ...own(name, settings),
   };
 }
@@ -113,20 +122,34 @@ function decided(name: ProcessName, settings: ServiceSettings): Record<string, s
 const NO_POOLER = { DATABASE_DIRECT_URL: '' };
 
 function own(name: ProcessName, settings: ServiceSettings): Record<string, string> {
-  const { ports, databaseUrls } = settings;
+  const { ports, databaseUrls, secrets } = settings;
+  const { servicePublicKeys: SERVICE_PUBLIC_KEYS } = secrets;
   const graphql = (process: ProcessName) => `${httpUrl(ports, process)}/graphql`;
   const JWKS_URL = `${httpUrl(ports, 'users')}/.well-known/jwks.json`;
   switch (name) {
     case 'users':
-      return { DATABASE_URL: databaseUrls.users, SIGNING_KEYS_FILE: settings.signingKeysFile };
+      return {
+        DATABASE_URL: databaseUrls.users,
+        SIGNING_KEYS_FILE: secrets.signingKeysFile,
+        SESSION_SECRET: secrets.sessionSecret,
+        SERVICE_PUBLIC_KEYS,
+      };
     case 'products':
-      return { DATABASE_URL: databaseUrls.products, ...NO_POOLER, JWKS_URL };
+      return {
+        DATABASE_URL: databaseUrls.products,
+        ...NO_POOLER,
+        JWKS_URL,
+        SERVICE_KEY: secrets.serviceKeys.products,
+        SERVICE_PUBLIC_KEYS,
+      };
     case 'orders':
       return {
         DATABASE_URL: databaseUrls.orders,
         ...NO_POOLER,
         JWKS_URL,
         PRODUCTS_URL: graphql('products'),
+        SERVICE_KEY: secrets.serviceKeys.orders,
+        SERVICE_PUBLIC_KEYS,
       };
     case 'gateway':
       return {
@@ -135,6 +158,7 @@ function own(name: ProcessName, settings: ServiceSettings): Record<string, strin
         PRODUCTS_URL: graphql('products'),
         ORDERS_URL: graphql('orders'),
         JWKS_URL,
+        SERVICE_KEY: secrets.serviceKeys.gateway,
       };
   }
 }

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { editDistance } from './edit-distance.ts';
 import { type KnownSettings, readKnownSettings } from './known-settings.ts';
-import { environmentOf, PROCESSES, portFormula, portsFrom } from './services.ts';
+import { environmentOf, NO_SECRETS, PROCESSES, portFormula, portsFrom } from './services.ts';
 import { ROOT, readLocalSettings } from './settings.ts';
 
 let known: KnownSettings;
@@ -74,15 +74,14 @@ describe('settings of the services', () => {
       const settings = {
         ports: portsFrom(4000),
         databaseUrls: { users: '', products: '', orders: '' },
-        signingKeysFile: '',
-        serviceSecret: '',
+        secrets: NO_SECRETS,
         logLevel: 'info',
         passedThrough: { [name]: 'as given' },
       };
       for (const process of PROCESSES) expect(environmentOf(process, settings)[name]).toBe('as given');
     }
-    expect(faultsOf({ SERVICE_SECRET: 'x'.repeat(40), JWKS_URL: 'http://x', OPS_PORT: '1' })).toBe(
-      'SERVICE_SECRET is decided by npm start; unset it; JWKS_URL is decided by npm start; unset it; ' +
+    expect(faultsOf({ SERVICE_KEY: 'x'.repeat(43), JWKS_URL: 'http://x', OPS_PORT: '1' })).toBe(
+      'SERVICE_KEY is decided by npm start; unset it; JWKS_URL is decided by npm start; unset it; ' +
         'OPS_PORT is decided by npm start; unset it',
     );
   });

@@ -25,6 +25,7 @@ import {
   type Ports,
   PROCESSES,
   type ProcessName,
+  type ServiceSecrets,
   type ServiceSettings,
 } from './services.ts';
 
@@ -75,8 +76,7 @@ export type Stack = {
   opsUrls: Record<ProcessName, string>;
   services: Record<ProcessName, ServiceProcess>;
   database: { adminUrl: string; urls: Record<Service, string>; embedded: EmbeddedPostgres | undefined };
-  signingKeysFile: string;
-  serviceSecret: string;
+  secrets: ServiceSecrets;
   /** Starts one more process of that name and waits until it is ready. Nothing finds it but whoever is told. */
   another(name: ProcessName, own?: InstanceOptions): Promise<Instance>;
   /** SIGTERM to every process, SIGKILL after `graceMs` (default 25 s), the database last. */
@@ -107,7 +107,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await waitForServer(options.databaseUrl, options.log, signal);
     if (isNew) await refuseToTakeRolesOver(options.databaseUrl, options.dataDir);
   }
-  const { rolePasswords, signingKeysFile, serviceSecret } = await openSecrets(options.dataDir);
+  const { rolePasswords, ...secrets } = await openSecrets(options.dataDir);
   const server = await namedStep('starting PostgreSQL', () =>
     openDatabaseServer({ ...options, databaseUrl: options.databaseUrl, takenPorts: allPorts(options.ports) }),
   );
@@ -122,7 +122,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const urlOf = (service: Service) => serviceUrl(adminUrl, service, rolePasswords[service]);
     const urls = { users: urlOf('users'), products: urlOf('products'), orders: urlOf('orders') };
     if (options.seeded) await step('loading demo data', () => seed(urls));
-    const made = { server, urls, signingKeysFile, serviceSecret, services };
+    const made = { server, urls, secrets, services };
     // Before any of them starts, so that a failure of one leaves none behind.
     for (const name of PROCESSES) addService(definitionOf(name, options, made), options, made);
     if (options.started !== false)
@@ -140,8 +140,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 type Made = {
   server: DatabaseServer;
   urls: Record<Service, string>;
-  signingKeysFile: string;
-  serviceSecret: string;
+  secrets: ServiceSecrets;
   /** Every process, in the order of their start. */
   services: ServiceProcess[];
 };
@@ -169,8 +168,7 @@ function definitionOf(name: ProcessName, options: StackOptions, made: Made): Ser
   const settings: ServiceSettings = {
     ports: options.ports,
     databaseUrls: made.urls,
-    signingKeysFile: made.signingKeysFile,
-    serviceSecret: made.serviceSecret,
+    secrets: made.secrets,
     logLevel: options.logLevel ?? 'info',
     passedThrough: options.passedThrough ?? {},
   };
@@ -202,7 +200,7 @@ async function startAnother(
 
 function handles(options: StackOptions, made: Made): Stack {
   const { ports } = options;
-  const { server, urls, signingKeysFile, serviceSecret, services } = made;
+  const { server, urls, secrets, services } = made;
   const named = (name: ProcessName): ServiceProcess => {
     const service = services.find((each) => each.name === name);
     if (service === undefined) throw new Error(`${name} was not started`);
@@ -213,8 +211,7 @@ function handles(options: StackOptions, made: Made): Stack {
     opsUrls: each((name) => opsUrl(ports, name)),
     services: each(named),
     database: { adminUrl: server.adminUrl, urls, embedded: server.embedded },
-    signingKeysFile,
-    serviceSecret,
+    secrets,
     another: (name, own = {}) => startAnother(name, own, options, made),
     stop: (graceMs = GRACE_MS) => stopAll(services, server, graceMs),
   };

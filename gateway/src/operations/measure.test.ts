@@ -17,7 +17,7 @@ import { type FieldWeights, fieldWeights } from './field-weights.ts';
 import { measure } from './measure.ts';
 
 const limits = readGatewaySettings({
-  SERVICE_SECRET: 'x'.repeat(32),
+  SERVICE_KEY: 'x'.repeat(43),
   PORT: '0',
   OPS_PORT: '0',
   SUPERGRAPH_FILE: 'x',

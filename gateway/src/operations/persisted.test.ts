@@ -160,7 +160,7 @@ describe('the manifest', () => {
         ORDERS_URL: url,
         JWKS_URL: url,
         SUPERGRAPH_FILE: 'x',
-        SERVICE_SECRET: 'x'.repeat(32),
+        SERVICE_KEY: 'x'.repeat(43),
         ...settings,
       });
     const PERSISTED_OPERATIONS_FILE = await fileWith(manifest(entry('Me', ME)));

@@ -8,6 +8,7 @@ import { createHttpServer, type HttpServer } from '@holdfast/platform/http';
 import { createLogger } from '@holdfast/platform/log';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph, type SubgraphOptions } from '@holdfast/platform/subgraph';
+import { newServiceKeys, publicKeysFrom } from '@holdfast/platform/testing-services';
 import { createTokenVerifier, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/tokens';
 import type { Role } from '@holdfast/platform/viewer';
 import { parse } from 'graphql';
@@ -17,7 +18,7 @@ import { startGateway } from '../gateway.ts';
 
 const log = createLogger('test', 'silent');
 const ISSUER = 'test';
-const SERVICE_SECRET = 'known to the stubs and to the gateway';
+const SERVICE_KEYS = newServiceKeys();
 
 export const SUBGRAPHS = ['users', 'products', 'orders'] as const;
 export type SubgraphName = (typeof SUBGRAPHS)[number];
@@ -107,7 +108,7 @@ export async function startStubSystem({
       typeDefs: sdl[name],
       resolvers: resolvers[name] ?? {},
       verify,
-      checkCaller: createCallerCheck({ name, secrets: [SERVICE_SECRET] }),
+      checkCaller: createCallerCheck({ name, keys: publicKeysFrom(SERVICE_KEYS) }),
       context: (base) => base,
       routes: { 'GET /jwks': async () => ({ status: 200, body: JSON.stringify(jwks) }) },
       log,
@@ -126,7 +127,7 @@ export async function startStubSystem({
       OPS_PORT: '0',
       JWT_ISSUER: ISSUER,
       JWT_AUDIENCE: ISSUER,
-      SERVICE_SECRET,
+      SERVICE_KEY: SERVICE_KEYS.gateway,
       SUPERGRAPH_FILE: supergraphFile,
       USERS_URL: `${urlOf('users')}/graphql`,
       PRODUCTS_URL: `${urlOf('products')}/graphql`,

@@ -1,11 +1,12 @@
 // The settings of the orders service.
 import {
+  calledSettings,
+  callingSettings,
   commonSettings,
   databaseSettings,
   keySetSettings,
   milliseconds,
   readSettings,
-  serviceTokenSettings,
   subgraphCallSettings,
   subgraphUrl,
   tokenSettings,
@@ -18,7 +19,8 @@ export const settings = {
   ...commonSettings,
   ...databaseSettings,
   ...tokenSettings,
-  ...serviceTokenSettings,
+  ...calledSettings,
+  ...callingSettings,
   ...workerSettings,
   ...subgraphCallSettings,
   ...idempotencyKeySettings,

@@ -25,8 +25,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
   const pools = createRequestPools({ url, max, applicationName: 'orders', log });
   const orders = createOrderTable(pools.writes, pools.reads);
   const readHistories = createHistoryReader(pools.reads);
-  const self = { name: 'orders', secrets: settings.SERVICE_SECRET };
-  const serviceTokens = createServiceTokens(self);
+  const serviceTokens = createServiceTokens({ name: 'orders', key: settings.SERVICE_KEY });
   const prices = createPrices({
     url: settings.PRODUCTS_URL,
     timeoutMs: settings.PRODUCTS_TIMEOUT_MS,
@@ -40,7 +39,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
     resolvers,
     verify: createRemoteVerifier(settings),
-    checkCaller: createCallerCheck(self),
+    checkCaller: createCallerCheck({ name: 'orders', keys: settings.SERVICE_PUBLIC_KEYS }),
     context: (base) => ({
       ...base,
       orders,

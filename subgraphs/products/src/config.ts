@@ -1,12 +1,13 @@
 // The settings of the products service.
 import {
+  calledSettings,
+  callingSettings,
   commonSettings,
   count,
   databaseSettings,
   keySetSettings,
   milliseconds,
   readSettings,
-  serviceTokenSettings,
   tokenSettings,
 } from '@holdfast/platform/config';
 import { idempotencyKeySettings } from '@holdfast/platform/idempotency-keys';
@@ -18,7 +19,8 @@ export const settings = {
   ...commonSettings,
   ...databaseSettings,
   ...tokenSettings,
-  ...serviceTokenSettings,
+  ...calledSettings,
+  ...callingSettings,
   ...workerSettings,
   ...redisSettings,
   ...keySetSettings,

@@ -35,7 +35,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
     resolvers,
     entities,
     verify: createRemoteVerifier(settings),
-    checkCaller: createCallerCheck({ name: 'products', secrets: settings.SERVICE_SECRET }),
+    checkCaller: createCallerCheck({ name: 'products', keys: settings.SERVICE_PUBLIC_KEYS }),
     context: (base) => {
       const byIds = wantsNoCache(base.request) ? table.stored : table.byIds;
       const readProducts = createReadProducts(byIds, base.request.signal);

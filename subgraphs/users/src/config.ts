@@ -1,12 +1,13 @@
 // The settings of the users service; the only reader of the environment.
 import {
   ConfigError,
+  calledSettings,
   commonSettings,
   count,
   databaseSettings,
   milliseconds,
   readSettings,
-  serviceTokenSettings,
+  secrets,
   tokenSettings,
 } from '@holdfast/platform/config';
 import { z } from 'zod';
@@ -24,7 +25,7 @@ const keyTimes = {
 export const settings = {
   ...commonSettings,
   ...tokenSettings,
-  ...serviceTokenSettings,
+  ...calledSettings,
   ...databaseSettings,
   ...keyTimes,
   SIGNING_KEYS_FILE: z
@@ -32,6 +33,10 @@ export const settings = {
     .min(1)
     .describe('A JSON file with a private JWK set (RFC 7517). It may change while the service runs.'),
   KEYS_POLL_MS: milliseconds(5_000, 600_000, 50).describe('How often SIGNING_KEYS_FILE is looked at.'),
+  SESSION_SECRET: secrets.describe(
+    'Secrets of at least 32 characters, a comma between two. The first derives the next refresh token of a session, all of ' +
+      'them know a [refresh that is sent again](api.md#retrying).',
+  ),
   REFRESH_TOKEN_TTL_DAYS: count('days', 30, 1, 365).describe(
     'How long a refresh token is valid that is not used. Each use gives a new one.',
   ),

@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '@holdfast/database/testin
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JWK } from 'jose';
 import pg from 'pg';
-import { createKey, postGraphQL, SERVICE_SECRET, temporaryFile } from './testing.ts';
+import { createKey, postGraphQL, SECRETS, temporaryFile } from './testing.ts';
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 const SESSION = '... on Session { accessToken refreshToken } ... on Problem { code }';
@@ -62,7 +62,7 @@ const settings = () => ({
   HOST: '127.0.0.1',
   DATABASE_URL: database.urls.users,
   SIGNING_KEYS_FILE: file.path,
-  SERVICE_SECRET,
+  ...SECRETS,
 });
 
 async function listening({ log, process: child }: Service): Promise<{ url: string; opsUrl: string }> {
@@ -99,7 +99,7 @@ describe('the users service', () => {
   it('says every setting that it lacks, and ends with 1', async () => {
     const service = start({ ACCESS_TOKEN_TTL_S: 'soon' });
     expect(await service.ended).toBe(1);
-    for (const name of ['PORT', 'OPS_PORT', 'DATABASE_URL', 'SIGNING_KEYS_FILE', 'SERVICE_SECRET']) {
+    for (const name of ['PORT', 'OPS_PORT', 'DATABASE_URL', 'SIGNING_KEYS_FILE', 'SERVICE_PUBLIC_KEYS']) {
       expect(service.log()).toContain(`${name}: is required`);
     }
     expect(service.log()).toContain('ACCESS_TOKEN_TTL_S: ');
@@ -178,7 +178,7 @@ describe('the users service', () => {
       first.refreshToken,
       second.accessToken,
       second.refreshToken,
-      SERVICE_SECRET,
+      SECRETS.SESSION_SECRET,
     ];
     expect(hashes.split('\n')).toHaveLength(3);
     for (const secret of [...secrets, ...hashes.split('\n'), keys[0]?.d])

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createTestDatabase } from '@holdfast/database/testing';
 import { createHttpServer } from '@holdfast/platform/http';
 import { createLogger } from '@holdfast/platform/log';
-import { createServiceTokens, SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
+import { publicKeysOf } from '@holdfast/platform/service-keys';
+import { gatewayHeaders, newServiceKeys } from '@holdfast/platform/testing-services';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import pg from 'pg';
 import { z } from 'zod';
@@ -39,8 +40,14 @@ export async function createKey(): Promise<JWK> {
   return exportJWK(privateKey);
 }
 
-export const SERVICE_SECRET = 'known to the users service and its tests';
-const serviceTokens = createServiceTokens({ name: 'test', secrets: [SERVICE_SECRET] });
+const serviceKeys = newServiceKeys();
+const serviceHeaders = gatewayHeaders(serviceKeys);
+
+/** The secrets that the service is given. */
+export const SECRETS = {
+  SERVICE_PUBLIC_KEYS: publicKeysOf(serviceKeys),
+  SESSION_SECRET: 'known to the users service and its tests',
+};
 
 /** Writes `content` to a file that is gone after `remove`. */
 export async function temporaryFile(content: string): Promise<{ path: string; remove(): Promise<void> }> {
@@ -61,7 +68,7 @@ export async function postGraphQL(
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      [SERVICE_TOKEN_HEADER]: await serviceTokens('users'),
+      ...(await serviceHeaders('users')),
       ...(authorization && { authorization }),
     },
     body: JSON.stringify({ query, variables }),
@@ -79,7 +86,7 @@ export async function startTestUsers(env: Readonly<Record<string, string>> = {})
     OPS_PORT: '0',
     DATABASE_URL: database.urls.users,
     SIGNING_KEYS_FILE: file.path,
-    SERVICE_SECRET,
+    ...SECRETS,
     ...env,
   });
   const log = createLogger('users', 'silent');

@@ -15,7 +15,7 @@ beforeAll(async () => {
   const client = await Client.of(system.url);
   const { token } = await client.account();
   await client.product(token);
-  secrets = [...secretsUsed, ...system.databasePasswords, system.signingKey.d ?? '', system.serviceSecret];
+  secrets = [...secretsUsed, ...system.databasePasswords, system.signingKey.d ?? ''];
 }, 60_000);
 afterAll(() => system?.stop());
 

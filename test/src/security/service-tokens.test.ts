@@ -1,5 +1,7 @@
 // The subgraphs' own doors in the running system: who is no service gets nothing, whatever else it holds.
-import { createServiceTokens, SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
+import { publicHalfOf, publicKeysOf } from '@holdfast/platform/service-keys';
+import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
+import { newServiceKey, tokensOf } from '@holdfast/platform/testing-services';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { type AnotherInstance, type Subgraph, type System, startSystem } from '../support/system.ts';
@@ -28,21 +30,20 @@ const ask = (service: Subgraph, token: string | undefined) =>
     body: JSON.stringify({ query: '{ __typename _service { sdl } }' }),
   });
 
-const tokensOf = (secret: string, now = Date.now) =>
-  createServiceTokens({ name: 'gateway', secrets: [secret], now });
-
 describe('a subgraph', () => {
   it('is closed to a signed-in user, to another service’s token, and to stale and forged ones', async () => {
-    const { serviceSecret } = system;
+    const { gateway, products } = system.serviceKeys;
     for (const service of SUBGRAPHS) {
       const elsewhere = service === 'orders' ? 'products' : 'orders';
       const tokens: Record<string, string | undefined> = {
         none: undefined,
         'the user’s own': `Bearer ${account.token}`,
-        'meant for another subgraph': await tokensOf(serviceSecret)(elsewhere),
-        'of another secret': await tokensOf('x'.repeat(43))(service),
-        expired: await tokensOf(serviceSecret, () => Date.now() - 61_000)(service),
-        'the secret itself': `Bearer ${serviceSecret}`,
+        'meant for another subgraph': await tokensOf('gateway', gateway)(elsewhere),
+        'of another key': await tokensOf('gateway', newServiceKey())(service),
+        'of a service that has no business there': await tokensOf('products', products)(service),
+        'of a service that calls itself the gateway': await tokensOf('gateway', products)(service),
+        expired: await tokensOf('gateway', gateway, () => Date.now() - 61_000)(service),
+        'the key itself': `Bearer ${gateway}`,
       };
       for (const [kind, token] of Object.entries(tokens)) {
         const reply = await ask(service, token);
@@ -55,7 +56,7 @@ describe('a subgraph', () => {
           code: 'UNAUTHENTICATED',
         });
       }
-      expect((await ask(service, await tokensOf(serviceSecret)(service))).status).toBe(200);
+      expect((await ask(service, await tokensOf('gateway', gateway)(service))).status).toBe(200);
     }
   });
 
@@ -68,7 +69,7 @@ describe('a subgraph', () => {
   });
 
   it('is never mistaken by the gateway for the reason to refuse a user', async () => {
-    const stranger = await system.another('gateway', { SERVICE_SECRET: 'y'.repeat(43) });
+    const stranger = await system.another('gateway', { SERVICE_KEY: newServiceKey() });
     const reply = await fetch(`${stranger.url}/profile`, {
       headers: { authorization: `Bearer ${account.token}` },
     });
@@ -77,13 +78,17 @@ describe('a subgraph', () => {
     await stranger.stop();
   });
 
-  it('takes over a new secret without refusing anybody: added behind, then first, then alone', async () => {
-    const [old, next] = [system.serviceSecret, 'z'.repeat(43)];
-    const states = [`${old},${next}`, `${next},${old}`, next];
+  it('refuses no call while the gateway’s key is changed: published, then used, then alone', async () => {
+    const { serviceKeys } = system;
+    const [old, next] = [serviceKeys.gateway, newServiceKey()];
+    const before = publicKeysOf(serviceKeys);
+    const both = `${before},gateway=${publicHalfOf(next)}`;
+    const after = publicKeysOf({ ...serviceKeys, gateway: next });
     const instances: AnotherInstance[] = [];
-    for (const SERVICE_SECRET of states) instances.push(await system.another('products', { SERVICE_SECRET }));
-    const accepted = async (state: number, secret: string) => {
-      const header = await tokensOf(secret)('products');
+    for (const SERVICE_PUBLIC_KEYS of [before, both, after])
+      instances.push(await system.another('products', { SERVICE_PUBLIC_KEYS }));
+    const accepted = async (state: number, key: string) => {
+      const header = await tokensOf('gateway', key)('products');
       const response = await fetch(`${instances[state]?.url}/graphql`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', [SERVICE_TOKEN_HEADER]: header },
@@ -91,10 +96,23 @@ describe('a subgraph', () => {
       });
       return response.status === 200;
     };
-    // Neighbouring states run side by side during a roll-out.
-    expect([await accepted(0, old), await accepted(0, next)]).toEqual([true, true]);
-    expect([await accepted(1, old), await accepted(1, next)]).toEqual([true, true]);
-    expect([await accepted(2, old), await accepted(2, next)]).toEqual([false, true]);
+    // Neighbouring states run side by side during a roll-out; the gateway signs with the new key in the second one only.
+    expect([await accepted(0, old), await accepted(1, old)]).toEqual([true, true]);
+    expect([await accepted(1, next), await accepted(2, next)]).toEqual([true, true]);
+    expect([await accepted(0, next), await accepted(2, old)]).toEqual([false, false]);
     for (const instance of instances) await instance.stop();
+  });
+
+  it('is called by a gateway with a new key as by the one before', async () => {
+    const next = newServiceKey();
+    const products = await system.another('products', {
+      SERVICE_PUBLIC_KEYS: publicKeysOf({ ...system.serviceKeys, gateway: next }),
+    });
+    const gateway = await system.another('gateway', {
+      SERVICE_KEY: next,
+      PRODUCTS_URL: `${products.url}/graphql`,
+    });
+    expect((await fetch(`${gateway.url}/products`)).status).toBe(200);
+    for (const instance of [gateway, products]) await instance.stop();
   });
 });

@@ -2,7 +2,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { createServiceTokens, SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
+import { gatewayHeaders } from '@holdfast/platform/testing-services';
 import { createEventLog } from '@holdfast/scripts/event-log';
 import { type EmbeddedPostgres, removePostgres } from '@holdfast/scripts/postgres';
 import type { Ports, ProcessName } from '@holdfast/scripts/services';
@@ -51,9 +51,9 @@ export interface System {
   /** The files in which the stack keeps its secrets. */
   secretFiles(): Promise<string[]>;
   /** What the services sign their calls of each other with. */
-  readonly serviceSecret: string;
+  readonly serviceKeys: Stack['secrets']['serviceKeys'];
   subgraphUrl(service: Subgraph): string;
-  /** The header field by which a service is known to `service`. */
+  /** The header field by which `service` knows the gateway. */
   serviceHeaders(service: Subgraph): Promise<Record<string, string>>;
   opsUrl(service: ProcessName, path: string): string;
   pid(service: ProcessName): number | undefined;
@@ -107,24 +107,23 @@ export async function startSystem({
     passedThrough: { JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE, RATE_LIMITS: 'off', ...env },
     environment,
   });
-  const { keys } = JSON.parse(await readFile(stack.signingKeysFile, 'utf8'));
-  const { serviceSecret } = stack;
-  secretsUsed.add(serviceSecret);
-  const serviceTokens = createServiceTokens({ name: 'test', secrets: [serviceSecret] });
+  const { serviceKeys, sessionSecret, signingKeysFile } = stack.secrets;
+  for (const secret of [...Object.values(serviceKeys), sessionSecret]) secretsUsed.add(secret);
+  const { keys } = JSON.parse(await readFile(signingKeysFile, 'utf8'));
   const passwords = JSON.parse(await readFile(join(dataDir, 'role-passwords.json'), 'utf8'));
 
   return {
     url: stack.urls.gateway,
     adminUrl: stack.database.adminUrl,
     signingKey: keys[0],
-    signingKeysFile: stack.signingKeysFile,
+    signingKeysFile,
     issuer: ISSUER,
     audience: AUDIENCE,
     databasePasswords: Object.values(passwords),
     secretFiles: async () =>
       (await readdir(dataDir)).filter((name) => name.endsWith('.json')).map((name) => join(dataDir, name)),
-    serviceSecret,
-    serviceHeaders: async (service) => ({ [SERVICE_TOKEN_HEADER]: await serviceTokens(service) }),
+    serviceKeys,
+    serviceHeaders: gatewayHeaders(serviceKeys),
     subgraphUrl: (service) => `${stack.urls[service]}/graphql`,
     opsUrl: (service, path) => stack.opsUrls[service] + path,
     pid: (service) => stack.services[service].pid,
