@@ -34,16 +34,19 @@ const failures = new Counter({
 /**
  * SQL that deletes the oldest rows of a table, at most `$max`. One instance sweeps a table at a time: two that chose the same rows
  * could lock them in different orders. (FOR UPDATE SKIP LOCKED would need the right to update, which not every service has.)
+ * @param table as SCHEMA.NAME; the schema has `try_turn`
  * @param age the column that says how old a row is
  * @param isOld SQL of type boolean. Nothing may change a row of which it is true: it is found again by its place (ctid)
  */
-export const deleteOldest = (table: string, age: string, isOld: string): string =>
-  `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+export function deleteOldest(table: string, age: string, isOld: string): string {
+  const [schema, name] = table.split('.');
+  return `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
      SELECT ctid FROM (
        SELECT ctid FROM ${table}
-        WHERE ${isOld} AND (SELECT pg_try_advisory_xact_lock(hashtext('${table}')))
+        WHERE ${isOld} AND (SELECT ${schema}.try_turn('sweep of ${name}'))
         ORDER BY ${age} LIMIT 1000
      ) AS old LIMIT $max))`;
+}
 
 /** Bounds what one statement deletes. */
 const AT_ONCE = 100;

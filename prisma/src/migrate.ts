@@ -3,7 +3,7 @@
 import { Logger, runMigrations } from 'graphile-worker';
 import pg from 'pg';
 import { NO_FILTERS, readMigrations, readSchema } from './history.ts';
-import { grantRoles, QUEUE_SCHEMA, type RolePasswords } from './roles.ts';
+import { grantRoles, hasOpenFunctions, QUEUE_SCHEMA, type RolePasswords } from './roles.ts';
 import { withSchemaEngine } from './schema-engine.ts';
 
 const NEEDED_VERSION = 15;
@@ -33,6 +33,8 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
     for (const name of applied) options.log(`applied migration ${name}`);
     await migrateQueue(options.adminUrl);
     await grantRoles(client, options.rolePasswords);
+    if (await hasOpenFunctions(client))
+      options.log('large objects and advisory locks are open to every role: only a superuser can close them');
     return applied;
   } finally {
     // Ends the session, and with it the lock.

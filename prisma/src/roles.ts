@@ -10,6 +10,29 @@ export type RolePasswords = Record<Service, string>;
 export const QUEUE_SCHEMA = 'graphile_worker';
 const QUEUE_SERVICES: Service[] = ['products', 'orders'];
 
+/**
+ * What each service may do, and no more: a table that is not here is closed to all of them. Nothing is deleted but what has become
+ * old, what is appended is never changed, and of a row only the columns that some statement writes can be. A right that the
+ * version before still uses stays until that version runs nowhere.
+ */
+const OWN_RIGHTS: Record<Service, Record<string, string>> = {
+  users: {
+    users: 'SELECT, INSERT, UPDATE (password_hash, role, version, updated_at)',
+    sessions: 'SELECT, INSERT, UPDATE (used_at, revoked_at), DELETE',
+  },
+  products: {
+    products:
+      'SELECT, INSERT, UPDATE (name, description, price, stock, version, content_version, archived_at, updated_at)',
+    reservations: 'SELECT, INSERT, UPDATE (status, updated_at), DELETE',
+    idempotency_keys: 'SELECT, INSERT, DELETE',
+  },
+  orders: {
+    orders: 'SELECT, INSERT, UPDATE (status, version, rejection_code, rejection_available, updated_at)',
+    order_events: 'SELECT, INSERT',
+    idempotency_keys: 'SELECT, INSERT, DELETE',
+  },
+};
+
 /** What a worker and `add_job` do to each table: they run with the rights of whoever calls them. */
 const QUEUE_RIGHTS = {
   migrations: 'SELECT',
@@ -19,6 +42,24 @@ const QUEUE_RIGHTS = {
   _private_known_crontabs: 'SELECT, INSERT, UPDATE',
   jobs: 'SELECT',
 };
+
+/**
+ * Closes to everyone what no service needs of PostgreSQL's own functions: large objects, which fill the disk beside every table, and
+ * advisory locks, which any role could hold against the others (a service takes its own by `take_turn` and `try_turn` of its
+ * schema). Only who owns these functions can: a superuser.
+ */
+const CLOSE_FUNCTIONS = `
+  DO $$
+  DECLARE "closed" regprocedure;
+  BEGIN
+    FOR "closed" IN
+      SELECT oid FROM pg_proc
+       WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ '^(pg_(try_)?advisory_|lo_|loread$|lowrite$)'
+         AND has_function_privilege('public', oid, 'EXECUTE') AND pg_has_role(proowner, 'USAGE')
+    LOOP
+      EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', "closed");
+    END LOOP;
+  END $$`;
 
 const quote = pg.escapeIdentifier;
 
@@ -34,8 +75,9 @@ export async function grantRoles(client: pg.ClientBase, passwords: RolePasswords
   await client.query('BEGIN');
   try {
     await client.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
+    await client.query(await revokeTemporary(client));
+    await client.query(CLOSE_FUNCTIONS);
     for (const service of SERVICES) await client.query(ownSchemaGrants(service, serviceRole(service)));
-    await client.query(withheldRights());
     for (const service of QUEUE_SERVICES) await client.query(queueGrants(serviceRole(service)));
     // What a service needs to tell whether the database is as new as itself: see status.ts.
     await client.query(
@@ -47,6 +89,15 @@ export async function grantRoles(client: pg.ClientBase, passwords: RolePasswords
     await client.query('ROLLBACK');
     throw error;
   }
+}
+
+/** Whether PostgreSQL's large objects and advisory locks are still open to every role. */
+export async function hasOpenFunctions(client: pg.ClientBase): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `SELECT WHERE has_function_privilege('public', 'pg_advisory_lock(bigint)', 'EXECUTE')
+               OR has_function_privilege('public', 'lo_create(oid)', 'EXECUTE')`,
+  );
+  return rowCount !== 0;
 }
 
 /** Makes `role` one that logs in with `password`, whether it existed or not. */
@@ -86,24 +137,25 @@ function isRace(error: unknown): boolean {
   return alreadyThere || (error.code === 'XX000' && error.message.startsWith('tuple concurrently'));
 }
 
-function ownSchemaGrants(schema: string, role: string): string {
-  const rights = 'SELECT, INSERT, UPDATE, DELETE';
+function ownSchemaGrants(service: Service, role: string): string {
+  const [schema, grantee] = [quote(service), quote(role)];
+  const tables = Object.entries(OWN_RIGHTS[service]).map(
+    ([table, rights]) => `GRANT ${rights} ON ${schema}.${quote(table)} TO ${grantee};`,
+  );
   return `
-    REVOKE ALL ON SCHEMA ${quote(schema)} FROM PUBLIC;
-    GRANT USAGE ON SCHEMA ${quote(schema)} TO ${quote(role)};
-    GRANT ${rights} ON ALL TABLES IN SCHEMA ${quote(schema)} TO ${quote(role)};
-    GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${quote(schema)} TO ${quote(role)};
-    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${quote(schema)} TO ${quote(role)};
-    ALTER DEFAULT PRIVILEGES IN SCHEMA ${quote(schema)} GRANT ${rights} ON TABLES TO ${quote(role)};
-    ALTER DEFAULT PRIVILEGES IN SCHEMA ${quote(schema)} GRANT USAGE ON SEQUENCES TO ${quote(role)};`;
+    REVOKE ALL ON SCHEMA ${schema} FROM PUBLIC;
+    REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA ${schema} FROM PUBLIC;
+    REVOKE ALL ON ALL TABLES IN SCHEMA ${schema} FROM ${grantee};
+    GRANT USAGE ON SCHEMA ${schema} TO ${grantee};
+    GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${schema} TO ${grantee};
+    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${schema} TO ${grantee};
+    ${tables.join(' ')}`;
 }
 
-/** What a service may not do to its own tables: a key is written with its effect, and then only read and swept. */
-function withheldRights(): string {
-  const ofKeys: Service[] = ['products', 'orders'];
-  return ofKeys
-    .map((service) => `REVOKE UPDATE ON ${service}.idempotency_keys FROM ${quote(serviceRole(service))}`)
-    .join('; ');
+/** Temporary tables are nobody's need, and fill the disk. */
+async function revokeTemporary(client: pg.ClientBase): Promise<string> {
+  const { rows } = await client.query<{ name: string }>('SELECT current_database() AS name');
+  return `REVOKE TEMPORARY ON DATABASE ${quote(rows[0]?.name ?? '')} FROM PUBLIC`;
 }
 
 function queueGrants(role: string): string {

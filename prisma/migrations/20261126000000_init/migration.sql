@@ -53,6 +53,12 @@ CREATE INDEX "sessions_user_id_idx" ON "users"."sessions" ("user_id");
 -- The newest token of every session, which is the unused one, in the order in which they expire: the sweep.
 CREATE INDEX "sessions_unused_expires_at_idx" ON "users"."sessions" ("expires_at") WHERE "used_at" IS NULL;
 
+-- Turns, until the end of the transaction: advisory locks by names of this schema, because PostgreSQL's own functions would
+-- let each service hold the locks of the others, and are closed to them.
+CREATE FUNCTION "users"."take_turn"("name" text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+    AS $$ SELECT pg_advisory_xact_lock(hashtextextended('users.' || "name", 0)) $$;
+
 -- products ------------------------------------------------------------------------------------------------------------
 
 CREATE TYPE "products"."reservation_status" AS ENUM ('HELD', 'REFUSED', 'RELEASED', 'SHIPPED');
@@ -280,6 +286,11 @@ CREATE TABLE "products"."idempotency_keys" (
 );
 CREATE INDEX "idempotency_keys_created_at_idx" ON "products"."idempotency_keys" ("created_at");
 
+-- A turn as in the schema of users, or false when another has it.
+CREATE FUNCTION "products"."try_turn"("name" text) RETURNS boolean
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+    AS $$ SELECT pg_try_advisory_xact_lock(hashtextextended('products.' || "name", 0)) $$;
+
 -- orders --------------------------------------------------------------------------------------------------------------
 
 CREATE TYPE "orders"."rejection_code" AS ENUM ('OUT_OF_STOCK', 'PRODUCT_NOT_FOUND');
@@ -345,3 +356,8 @@ CREATE TABLE "orders"."idempotency_keys" (
         ON DELETE CASCADE ON UPDATE CASCADE
 );
 CREATE INDEX "idempotency_keys_created_at_idx" ON "orders"."idempotency_keys" ("created_at");
+
+-- A turn as in the schema of users, or false when another has it.
+CREATE FUNCTION "orders"."try_turn"("name" text) RETURNS boolean
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+    AS $$ SELECT pg_try_advisory_xact_lock(hashtextextended('orders.' || "name", 0)) $$;

@@ -32,9 +32,9 @@ export interface RoleStore {
 // Until the end of the transaction. The statement that follows sees what the one before it in the queue has committed.
 const takeTurn = statement({
   name: 'users_role_turn',
-  text: `SELECT pg_advisory_xact_lock(hashtext('users.users.role'))`,
+  text: `SELECT users.take_turn('role')`,
   parameters: {},
-  row: { pg_advisory_xact_lock: nothing },
+  row: { take_turn: nothing },
 });
 
 // The guard compares versions, so `before` is the row that is changed, as it was.

@@ -1,0 +1,192 @@
+// Every right that a service has in the database, from PostgreSQL's own catalogues: effective ones, by whatever way it has them,
+// and no more than is written here. A new table, column or function is a line here and in roles.ts.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { grantRoles } from './roles.ts';
+import { createTestDatabase, type TestDatabase, testServer } from './testing.ts';
+import { SERVICES, type Service, serviceRole } from './urls.ts';
+
+const QUEUE = [
+  'schema graphile_worker: USAGE',
+  'table graphile_worker._private_job_queues: SELECT, INSERT, UPDATE',
+  'table graphile_worker._private_jobs: SELECT, INSERT, UPDATE, DELETE',
+  'table graphile_worker._private_known_crontabs: SELECT, INSERT, UPDATE',
+  'table graphile_worker._private_tasks: SELECT, INSERT',
+  'table graphile_worker.jobs: SELECT',
+  'table graphile_worker.migrations: SELECT',
+  'function graphile_worker.add_job',
+  'function graphile_worker.add_jobs',
+  'function graphile_worker.complete_jobs',
+  'function graphile_worker.force_unlock_workers',
+  'function graphile_worker.permanently_fail_jobs',
+  'function graphile_worker.remove_job',
+  'function graphile_worker.reschedule_jobs',
+];
+
+const EVERYBODY = [
+  'database: CONNECT',
+  'schema public: USAGE',
+  // How new the database is: see status.ts.
+  'table public._prisma_migrations: SELECT',
+];
+
+const RIGHTS: Record<Service, readonly string[]> = {
+  users: [
+    ...EVERYBODY,
+    'schema users: USAGE',
+    'table users.sessions: SELECT, INSERT, DELETE, UPDATE(revoked_at, used_at)',
+    'table users.users: SELECT, INSERT, UPDATE(password_hash, role, updated_at, version)',
+    'sequence users.sessions_id_seq: USAGE',
+    'sequence users.users_id_seq: USAGE',
+    'function users.take_turn',
+  ],
+  products: [
+    ...EVERYBODY,
+    ...QUEUE,
+    'schema products: USAGE',
+    'table products.idempotency_keys: SELECT, INSERT, DELETE',
+    'table products.products: SELECT, INSERT, ' +
+      'UPDATE(archived_at, content_version, description, name, price, stock, updated_at, version)',
+    'table products.reservations: SELECT, INSERT, DELETE, UPDATE(status, updated_at)',
+    'sequence products.products_id_seq: USAGE',
+    'function products.release',
+    'function products.reserve',
+    'function products.search_query',
+    'function products.search_term',
+    'function products.search_vector',
+    'function products.search_words',
+    'function products.try_turn',
+  ],
+  orders: [
+    ...EVERYBODY,
+    ...QUEUE,
+    'schema orders: USAGE',
+    'table orders.idempotency_keys: SELECT, INSERT, DELETE',
+    'table orders.order_events: SELECT, INSERT',
+    'table orders.orders: SELECT, INSERT, ' +
+      'UPDATE(rejection_available, rejection_code, status, updated_at, version)',
+    'sequence orders.orders_id_seq: USAGE',
+    'function orders.try_turn',
+  ],
+};
+
+/** One line a thing, with every right that `$1` has to it. What PostgreSQL itself brings is left out, but for its functions. */
+const EFFECTIVE = `
+  WITH own AS (
+    SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)'
+  ), rights AS (
+    SELECT format('database') AS thing, word, array_position(words, word) AS rank, NULL AS columns
+      FROM (VALUES ('{CONNECT,CREATE,TEMPORARY}'::text[])) AS w (words), unnest(words) AS word
+     WHERE has_database_privilege($1, current_database(), word)
+    UNION ALL
+    SELECT format('schema %s', nspname), word, array_position(words, word), NULL
+      FROM own, (VALUES ('{USAGE,CREATE}'::text[])) AS w (words), unnest(words) AS word
+     WHERE has_schema_privilege($1, oid, word)
+    UNION ALL
+    SELECT format('table %s.%s', nspname, relname), word, array_position(words, word), NULL
+      FROM pg_class c JOIN own ON own.oid = relnamespace,
+           (VALUES ('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[])) AS w (words), unnest(words) AS word
+     WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND has_table_privilege($1, c.oid, word)
+    UNION ALL
+    -- Of those columns that a right to the whole table does not cover.
+    SELECT format('table %s.%s', nspname, relname), word, 9, string_agg(attname, ', ' ORDER BY attname COLLATE "C")
+      FROM pg_class c JOIN own ON own.oid = relnamespace JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped,
+           unnest('{SELECT,INSERT,UPDATE,REFERENCES}'::text[]) AS word
+     WHERE relkind IN ('r', 'p', 'v', 'm', 'f')
+       AND has_column_privilege($1, c.oid, attnum, word) AND NOT has_table_privilege($1, c.oid, word)
+     GROUP BY nspname, relname, word
+    UNION ALL
+    SELECT format('sequence %s.%s', nspname, relname), word, array_position(words, word), NULL
+      FROM pg_class c JOIN own ON own.oid = relnamespace,
+           (VALUES ('{USAGE,SELECT,UPDATE}'::text[])) AS w (words), unnest(words) AS word
+     WHERE relkind = 'S' AND has_sequence_privilege($1, c.oid, word)
+    UNION ALL
+    SELECT DISTINCT format('function %s.%s', nspname, proname), '', 0, NULL
+      FROM pg_proc p JOIN own ON own.oid = pronamespace
+     WHERE prorettype <> 'trigger'::regtype
+       AND has_function_privilege($1, p.oid, 'EXECUTE') AND has_schema_privilege($1, pronamespace, 'USAGE')
+    UNION ALL
+    SELECT format('function of PostgreSQL: %s', proname), '', 0, NULL
+      FROM pg_proc
+     WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ 'advisory|^lo_|^loread|^lowrite'
+       AND has_function_privilege($1, oid, 'EXECUTE')
+  )
+  SELECT thing || coalesce(': ' || nullif(string_agg(word || coalesce('(' || columns || ')', ''), ', ' ORDER BY rank, word), ''), '')
+         AS line
+    FROM rights GROUP BY thing`;
+
+let database: TestDatabase;
+let admin: pg.Client;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  admin = new pg.Client(database.adminUrl);
+  await admin.connect();
+  // Rights to a database are not copied with it.
+  await grantRoles(admin, testServer().rolePasswords);
+});
+afterAll(async () => {
+  await admin.end();
+  await database.drop();
+});
+
+async function rightsOf(role: string): Promise<string[]> {
+  const { rows } = await admin.query<{ line: string }>(EFFECTIVE, [role]);
+  return rows.map(({ line }) => line).sort();
+}
+
+test.each(SERVICES)('the role of %s has these rights and no other', async (service) => {
+  expect(await rightsOf(serviceRole(service))).toEqual([...RIGHTS[service]].sort());
+});
+
+test.each(SERVICES)('the role of %s is nobody’s member and owns nothing', async (service) => {
+  const { rows } = await admin.query(
+    `SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolcanlogin,
+            (SELECT count(*)::int FROM pg_auth_members WHERE member = r.oid) AS member_of,
+            (SELECT count(*)::int FROM pg_shdepend WHERE refobjid = r.oid AND deptype = 'o') AS owns
+       FROM pg_roles r WHERE rolname = $1`,
+    [serviceRole(service)],
+  );
+  expect(rows).toEqual([
+    {
+      rolsuper: false,
+      rolcreaterole: false,
+      rolcreatedb: false,
+      rolreplication: false,
+      rolbypassrls: false,
+      rolcanlogin: true,
+      member_of: 0,
+      owns: 0,
+    },
+  ]);
+});
+
+describe('a right that is given beside the list', () => {
+  test.each([
+    ['GRANT UPDATE ON orders.order_events TO orders_service', 'UPDATE'],
+    ['GRANT UPDATE (status) ON orders.order_events TO PUBLIC', 'UPDATE(status)'],
+    ['GRANT TEMPORARY ON DATABASE :db TO orders_service', 'TEMPORARY'],
+    ['GRANT EXECUTE ON FUNCTION pg_advisory_lock(bigint) TO PUBLIC', 'pg_advisory_lock'],
+    [
+      'CREATE VIEW public.seen AS SELECT 1; GRANT SELECT ON public.seen TO PUBLIC',
+      'table public.seen: SELECT',
+    ],
+  ])('is found: %s', async (grant, found) => {
+    const before = await rightsOf('orders_service');
+    await admin.query('BEGIN');
+    const { pathname } = new URL(database.adminUrl);
+    await admin.query(grant.replace(':db', pathname.slice(1)));
+    const after = await rightsOf('orders_service');
+    await admin.query('ROLLBACK');
+    const added = after.filter((line) => !before.includes(line));
+    expect(added).toHaveLength(1);
+    expect(added[0]).toContain(found);
+  });
+
+  test('is taken back by the next migration', async () => {
+    const before = await rightsOf('orders_service');
+    await admin.query('GRANT ALL ON orders.order_events, orders.orders TO orders_service');
+    await grantRoles(admin, testServer().rolePasswords);
+    expect(await rightsOf('orders_service')).toEqual(before);
+  });
+});
