@@ -13,7 +13,7 @@ import {
 } from '@holdfast/platform/config';
 import { MAX_CONNECTIONS } from '@holdfast/platform/http';
 import { MAX_REPLY_BYTES } from '@holdfast/platform/http-client';
-import { redisSettings } from '@holdfast/platform/redis';
+import { redisSettings, redisUrl } from '@holdfast/platform/redis';
 import { z } from 'zod';
 import { rateLimits } from './admission/limits.ts';
 import { corsOrigins } from './http/cors.ts';
@@ -38,6 +38,10 @@ export const settings = {
   ...tokenSettings,
   ...callingSettings,
   ...redisSettings,
+  REDIS_URL: redisUrl.describe(
+    'The Redis that holds the counts of the limits, for all gateways together: one that evicts nothing, or a caller could have ' +
+      'counts evicted. Without it each gateway counts for itself, which is right for one only.',
+  ),
   ...subgraphCallSettings,
   ...keySetSettings,
   SUPERGRAPH_FILE: z

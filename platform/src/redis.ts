@@ -18,15 +18,13 @@ const failures = new Counter({
   registers: [],
 });
 
-/** Settings of a service that uses Redis when there is one. */
+/** Where a Redis is. */
+export const redisUrl = z
+  .url({ protocol: /^rediss?$/, error: 'expected a URL such as redis://user:password@host:6379' })
+  .optional();
+
+/** Settings of a service that uses a Redis when there is one. */
 export const redisSettings = {
-  REDIS_URL: z
-    .url({ protocol: /^rediss?$/, error: 'expected a URL such as redis://user:password@host:6379' })
-    .optional()
-    .describe(
-      'The Redis that holds the cache and the counts of the limits, for all instances together. Without it each process has ' +
-        'its own, which is right for one instance only.',
-    ),
   REDIS_TIMEOUT_MS: milliseconds(100, 5_000).describe(
     'How long a request waits for Redis before it does without.',
   ),

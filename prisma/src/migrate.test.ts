@@ -1,4 +1,5 @@
 // The migrator: what it leaves, and that several at once leave the same.
+import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { readMigrations } from './history.ts';
@@ -35,6 +36,17 @@ async function migrationNames(): Promise<string[]> {
   return (await readMigrations()).migrationDirectories.map(({ path }) => path);
 }
 
+/** What the manifest of production has a superuser do in a new database. */
+async function statementOfProduction(): Promise<string> {
+  const manifest = await readFile(
+    new URL('../../k8s/overlays/production/database.yaml', import.meta.url),
+    'utf8',
+  );
+  const statement = /postInitApplicationSQL:\n +- \|\n([\s\S]*?END \$\$)\n/.exec(manifest)?.[1];
+  if (statement === undefined) throw new Error('the manifest has no postInitApplicationSQL');
+  return statement;
+}
+
 test('an empty database gets every migration, once', async () => {
   const names = await migrationNames();
   expect(names.length).toBeGreaterThan(0);
@@ -66,31 +78,46 @@ test('migrators of different databases of one server do not disturb each other o
   }
 });
 
-test('an owner of the database who is no superuser, and may create roles, can migrate it', async () => {
-  const owner = `owner_${process.pid}_${Date.now()}`;
-  // On a server of its own it would have made the services' roles itself, which gives the same right to them: from
-  // PostgreSQL 16 on. Before, who may create roles may change any.
-  await rows(`CREATE ROLE ${owner} LOGIN CREATEROLE PASSWORD 'p'`);
-  try {
-    const [[version] = []] = await rows('SHOW server_version_num');
-    if (Number(version) >= 160_000)
-      await rows(
-        `GRANT ${SERVICES.map(serviceRole).join(', ')} TO ${owner} WITH ADMIN OPTION, INHERIT FALSE, SET FALSE`,
-      );
-    const url = new URL(database.adminUrl);
-    await rows(`ALTER DATABASE ${url.pathname.slice(1)} OWNER TO ${owner}`);
-    url.username = owner;
-    url.password = 'p';
-    const { rolePasswords } = testServer();
-    const names = await migrate({ adminUrl: url.href, rolePasswords, log: () => undefined });
-    expect(names).toEqual(await migrationNames());
-    expect(await databaseStatus(database.urls.orders)).toEqual({ ready: true });
-  } finally {
-    await rows(`REASSIGN OWNED BY ${owner} TO CURRENT_USER`);
-    await rows(`DROP OWNED BY ${owner}`);
-    await rows(`DROP ROLE ${owner}`);
-  }
-});
+test.each([
+  ['open', false],
+  ['closed to all but the owner, as the manifest of production has it', true],
+])(
+  'an owner who is no superuser, and may create roles, can migrate: functions are %s',
+  async (_, isClosed) => {
+    const owner = `owner_${process.pid}_${Date.now()}`;
+    // On a server of its own it would have made the services' roles itself, which gives the same right to them: from
+    // PostgreSQL 16 on. Before, who may create roles may change any.
+    await rows(`CREATE ROLE ${owner} LOGIN CREATEROLE PASSWORD 'p'`);
+    try {
+      const [[version] = []] = await rows('SHOW server_version_num');
+      if (Number(version) >= 160_000)
+        await rows(
+          `GRANT ${SERVICES.map(serviceRole).join(', ')} TO ${owner} WITH ADMIN OPTION, INHERIT FALSE, SET FALSE`,
+        );
+      const url = new URL(database.adminUrl);
+      await rows(`ALTER DATABASE ${url.pathname.slice(1)} OWNER TO ${owner}`);
+      url.username = owner;
+      url.password = 'p';
+      if (isClosed) await rows((await statementOfProduction()).replaceAll('holdfast_migrator', owner));
+      const { rolePasswords } = testServer();
+      const lines: string[] = [];
+      const names = await migrate({ adminUrl: url.href, rolePasswords, log: (line) => lines.push(line) });
+      expect(names).toEqual(await migrationNames());
+      expect(lines.some((line) => line.includes('only a superuser can close them'))).toBe(!isClosed);
+      const service = new pg.Client(database.urls.users);
+      await service.connect();
+      await service.query(`SELECT users.take_turn('role')`);
+      const lock = service.query('SELECT pg_advisory_xact_lock(1)');
+      await (isClosed ? expect(lock).rejects.toThrow('permission denied') : lock);
+      await service.end();
+      expect(await databaseStatus(database.urls.orders)).toEqual({ ready: true });
+    } finally {
+      await rows(`REASSIGN OWNED BY ${owner} TO CURRENT_USER`);
+      await rows(`DROP OWNED BY ${owner}`);
+      await rows(`DROP ROLE ${owner}`);
+    }
+  },
+);
 
 test('a migration that was edited after it had been applied is reported and not run again', async () => {
   await run();

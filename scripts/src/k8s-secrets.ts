@@ -45,7 +45,14 @@ export async function makeSecrets(folder: string): Promise<void> {
   for (const [service, SERVICE_KEY] of Object.entries(serviceKeys))
     await openEnv(env(`${service}-key`), { SERVICE_KEY });
   await openEnv(env('users-sessions'), { SESSION_SECRET: sessionSecret });
-  await openEnv(env('redis'), { REDIS_URL: 'redis://redis:6379' });
+  // One for the counts of the limits, one for the cache.
+  for (const [name, setting] of [
+    ['redis', 'REDIS_URL'],
+    ['cache', 'CACHE_REDIS_URL'],
+  ] as const) {
+    const { REDIS_PASSWORD } = await openEnv(env(`${name}-password`), { REDIS_PASSWORD: secret() });
+    await openEnv(env(name), { [setting]: `redis://:${REDIS_PASSWORD}@${name}:6379` });
+  }
   await openEnv(env('migrations'), {
     DATABASE_URL: adminUrl,
     USERS_DB_PASSWORD: rolePasswords.users,

@@ -91,10 +91,15 @@ export function environmentOf(name: ProcessName, settings: ServiceSettings): Rec
     JWT_ISSUER: 'holdfast-local',
     JWT_AUDIENCE: 'holdfast',
     ...(name === 'gateway' && { CORS_ORIGINS: APOLLO_STUDIO }),
+    ...(name === 'products' && sharedRedis(settings.passedThrough)),
     ...settings.passedThrough,
     ...decided(name, settings),
   };
 }
+
+/** One Redis is enough for one machine. */
+const sharedRedis = ({ REDIS_URL }: Record<string, string>): Record<string, string> =>
+  REDIS_URL === undefined ? {} : { CACHE_REDIS_URL: REDIS_URL };
 
 /** The settings of the services that are not passed through, because `npm start` decides them. */
 export function decidedNames(): ReadonlySet<string> {

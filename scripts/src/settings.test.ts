@@ -52,6 +52,8 @@ test('the other ports follow from the gateway’s', () => {
   expect(portFormula('orders', 'ops')).toBe('PORT + 103');
 });
 
+const NO_DATABASES = { users: '', products: '', orders: '' };
+
 describe('settings of the services', () => {
   test('are handed on, whichever a service knows, and nothing else is', () => {
     const given = {
@@ -73,7 +75,7 @@ describe('settings of the services', () => {
       if (known.decided.has(name)) continue;
       const settings = {
         ports: portsFrom(4000),
-        databaseUrls: { users: '', products: '', orders: '' },
+        databaseUrls: NO_DATABASES,
         secrets: NO_SECRETS,
         logLevel: 'info',
         passedThrough: { [name]: 'as given' },
@@ -84,6 +86,17 @@ describe('settings of the services', () => {
       'SERVICE_KEY is decided by npm start; unset it; JWKS_URL is decided by npm start; unset it; ' +
         'OPS_PORT is decided by npm start; unset it',
     );
+  });
+
+  test('give products the one Redis that there is for its cache, unless it has another', () => {
+    const redisOf = (passedThrough: Record<string, string>) => {
+      const { ports, databaseUrls } = { ports: portsFrom(4000), databaseUrls: NO_DATABASES };
+      const settings = { ports, databaseUrls, secrets: NO_SECRETS, logLevel: 'info', passedThrough };
+      return PROCESSES.map((name) => environmentOf(name, settings)['CACHE_REDIS_URL']);
+    };
+    expect(redisOf({})).toEqual([undefined, undefined, undefined, undefined]);
+    expect(redisOf({ REDIS_URL: 'redis://r' })[1]).toBe('redis://r');
+    expect(redisOf({ REDIS_URL: 'redis://r', CACHE_REDIS_URL: 'redis://c' })[1]).toBe('redis://c');
   });
 
   test('are checked before anything is started', () => {

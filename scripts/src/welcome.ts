@@ -55,8 +55,11 @@ function databaseLine({ database }: Stack, { dataDir }: LocalSettings): string {
 
 /** Never the password. */
 function redisLine({ passedThrough }: LocalSettings): string {
-  const url = passedThrough['REDIS_URL'];
-  const place = url === undefined ? 'in the processes (REDIS_URL shares them)' : `Redis at ${hostOf(url)}`;
+  const { REDIS_URL: counts, CACHE_REDIS_URL: cache = counts } = passedThrough;
+  const [limitsPlace, cachePlace] = [counts, cache].map((url) =>
+    url === undefined ? 'in the processes (REDIS_URL shares them)' : `Redis at ${hostOf(url)}`,
+  );
+  const place = counts === cache ? `${limitsPlace}` : `cache ${cachePlace}; limits ${limitsPlace}`;
   return passedThrough['RATE_LIMITS'] === 'off' ? `${place}; limits are off` : place;
 }
 

@@ -12,7 +12,7 @@ import {
 } from '@holdfast/platform/config';
 import { idempotencyKeySettings } from '@holdfast/platform/idempotency-keys';
 import { workerSettings } from '@holdfast/platform/queue';
-import { redisSettings } from '@holdfast/platform/redis';
+import { redisSettings, redisUrl } from '@holdfast/platform/redis';
 import { z } from 'zod';
 
 export const settings = {
@@ -23,6 +23,10 @@ export const settings = {
   ...callingSettings,
   ...workerSettings,
   ...redisSettings,
+  CACHE_REDIS_URL: redisUrl.describe(
+    'The Redis that holds the cache, for all instances together: another than the one of the limits, because it evicts what is ' +
+      'not read. Without it each process has its own cache, which is right for one instance only. `npm start` gives REDIS_URL.',
+  ),
   ...keySetSettings,
   READ_TIMEOUT_MS: milliseconds(2_000, 10_000, 100).describe(
     "The longest that a list, a search or a look-up may take in PostgreSQL. Well below the gateway's SUBGRAPH_TIMEOUT_MS.",
@@ -30,7 +34,7 @@ export const settings = {
   CACHE: z
     .enum(['on', 'off'])
     .default('on')
-    .describe('Whether products are cached: in Redis when REDIS_URL is set, in the process otherwise.'),
+    .describe('Whether products are cached: in Redis when CACHE_REDIS_URL is set, in the process otherwise.'),
   CACHE_TTL_S: count('s', 30, 1, 300).describe(
     'How long an entry of the cache lives at most, and so how old what a reader is shown may be after a write that could not reach Redis.',
   ),

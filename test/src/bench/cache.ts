@@ -110,7 +110,7 @@ const redis = await startRedis();
 const contenders = [
   await contender('off', { CACHE: 'off' }),
   await contender('process', { CACHE: 'on' }),
-  await contender('redis', { CACHE: 'on', REDIS_URL: redis.url }),
+  await contender('redis', { CACHE: 'on', CACHE_REDIS_URL: redis.url }),
 ];
 console.log(
   `${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}; calls go through the gateway; SQL statements / ms`,

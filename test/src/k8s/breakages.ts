@@ -6,7 +6,7 @@ export const BREAKAGES: [kind: string, name: string, from: string, to: string, s
   ['Service', 'users', '"sessionAffinity"', '"sesionAffinity"', 'must NOT have additional properties'],
   ['Cluster', 'holdfast-db', '"instances":3', '"instance":3', 'additionalProperty'],
   ['Pooler', 'holdfast-db', '"transaction"', '"transactions"', 'must be equal to one of the allowed values'],
-  ['RedisReplication', 'holdfast', '"clusterSize"', '"size"', 'must have required property'],
+  ['RedisReplication', 'holdfast-redis', '"clusterSize"', '"size"', 'must have required property'],
   ['NetworkPolicy', 'gateway', '"from"', '"form"', 'additionalProperty'],
   ['PodMonitor', 'holdfast', '"podMetricsEndpoints"', '"endpoints"', 'additionalProperty'],
   [
@@ -150,7 +150,7 @@ export const BREAKAGES: [kind: string, name: string, from: string, to: string, s
   ],
   [
     'RedisReplication',
-    'holdfast',
+    'holdfast-redis',
     '"name":"holdfast-redis"',
     '"name":"redis"',
     'no Service holdfast-redis-m',

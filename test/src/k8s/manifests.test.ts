@@ -37,7 +37,7 @@ describe.each(VARIANTS)('%s', (variant) => {
     const external = variant === 'local' ? new Map<string, string[]>() : documented;
     expect(brokenReferences(rendered[variant], external)).toEqual([]);
     const urls = variant === 'local' ? [] : await documentedUrls();
-    expect(urls.length).toBe(variant === 'local' ? 0 : 3);
+    expect(urls.length).toBe(variant === 'local' ? 0 : 4);
     expect(brokenNames(rendered[variant], external, urls)).toEqual([]);
   });
 

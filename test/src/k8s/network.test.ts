@@ -36,6 +36,12 @@ const OTHERS: Endpoint[] = [
     ports: [6379],
   },
   {
+    name: 'cache',
+    namespace: HOME,
+    labels: { app: 'holdfast-cache', redis_setup_type: 'replication', role: 'replication' },
+    ports: [6379],
+  },
+  {
     name: 'sentinel',
     namespace: HOME,
     labels: { redis_setup_type: 'sentinel', role: 'sentinel' },
@@ -107,9 +113,9 @@ const CALLS = [
   'orders → database:5432',
   'migrations → database:5432',
   'pooler → database:5432',
-  // Cache, limits.
+  // Limits, cache.
   'gateway → redis:6379',
-  'products → redis:6379',
+  'products → cache:6379',
   // Metrics.
   'prometheus → gateway:4100',
   'prometheus → users:4101',
@@ -123,10 +129,16 @@ const CALLS = [
   'operators → database:5432',
   'operators → database:8000',
   'operators → redis:6379',
+  'operators → cache:6379',
   'operators → sentinel:26379',
   'redis → redis:6379',
+  'redis → cache:6379',
   'redis → sentinel:26379',
+  'cache → redis:6379',
+  'cache → cache:6379',
+  'cache → sentinel:26379',
   'sentinel → redis:6379',
+  'sentinel → cache:6379',
   'sentinel → sentinel:26379',
   'database → API server or object store:443',
   'database → API server or object store:6443',

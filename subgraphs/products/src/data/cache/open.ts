@@ -19,7 +19,7 @@ const selectDatabase = statement({
 
 /** Opens the cache that the settings ask for. Until the database has told its name, Redis is not used. */
 export function openProductCache(settings: ProductsSettings, db: Queryable, log: Logger) {
-  const { CACHE, CACHE_MAX_BYTES, REDIS_URL: url, REDIS_TIMEOUT_MS: timeoutMs } = settings;
+  const { CACHE, CACHE_MAX_BYTES, CACHE_REDIS_URL: url, REDIS_TIMEOUT_MS: timeoutMs } = settings;
   const ttlMs = settings.CACHE_TTL_S * 1_000;
   const redis = CACHE === 'on' && url !== undefined ? createRedis({ url, timeoutMs, log }) : undefined;
   let database: string | undefined;
