@@ -4,6 +4,7 @@ import type { Logger } from '@holdfast/platform/log';
 import type { RunningService } from '@holdfast/platform/service';
 import { tracedCall } from '@holdfast/platform/tracing';
 import type { Caller } from './admission/caller.ts';
+import { clientAddress } from './admission/client-address.ts';
 import type { Answer } from './answer.ts';
 import type { GatewaySettings } from './config.ts';
 import { faultReply, GRAPHQL_PATH } from './fault-reply.ts';
@@ -58,8 +59,15 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
       refusals ??= await limits.count(root.calls, variables, caller); // 7. rate limits
       const run = (chosen: Operation) => execute(chosen, asked.variables, variables, caller);
       try {
-        if (refusals.size === 0) return await run(operation);
-        return await runWithout(refusals, operation, root, (text) => run(operations.find(text)));
+        if (refusals.size === 0) {
+          caller.request.trail.fields = root.fields;
+          return await run(operation);
+        }
+        return await runWithout(refusals, operation, root, (text) => {
+          const rest = operations.find(text);
+          caller.request.trail.fields = rest.rootFields(variables).fields;
+          return run(rest);
+        });
       } catch (error) {
         if (!(error instanceof SupergraphChanged)) throw error;
       }
@@ -113,6 +121,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
       app.register((scope) => addRest(scope, createExecute(answer), throughList));
     },
     handler: throughList(nothingHere),
+    addressOf: (request) => clientAddress(request, settings.TRUSTED_PROXIES),
     onFault: (error, request) => secure(request, faultReply(error, request, log)),
     // A subgraph that is down is no reason to take the others' fields away as well.
     checks: { supergraph: () => parts.check(), keys: () => keys.answer() },

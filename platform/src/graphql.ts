@@ -31,6 +31,7 @@ export async function requestContext(request: HttpRequest, verify: TokenVerifier
   const viewer = await verify(authorization);
   if (viewer.kind === 'user') request.trail.userId = viewer.id;
   const origin = { address: typeof address === 'string' ? address : undefined, requestId };
+  if (origin.address !== undefined) request.trail.address = origin.address;
   return { requestId, viewer, deadlineAt, authorization, request, origin };
 }
 

@@ -24,6 +24,8 @@ export interface ExchangeOptions {
   readonly log: Logger;
   /** The longest that one request may take. */
   readonly timeoutMs: number;
+  /** The client's address, of a request on whose way nobody has learnt it. */
+  readonly addressOf?: (request: Pick<HttpRequest, 'remoteAddress' | 'headers'>) => string;
   /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: faults at will would be reported as ours. */
   readonly isPublic?: boolean;
   readonly maxBodyBytes?: number;
@@ -81,9 +83,9 @@ export class Exchanges {
   }
 
   /** The reply to a request that could not be read. */
-  refuseUnread(fault: HttpFault): RawReply {
+  refuseUnread(fault: HttpFault, remoteAddress: string): RawReply {
     const startedAt = performance.now();
-    const request = unreadRequest();
+    const request = unreadRequest(remoteAddress);
     const reply = this.#options.onFault(fault, request);
     this.tell(request, reply.status, startedAt);
     const { status, headers, body = '' } = reply;
@@ -99,15 +101,29 @@ export class Exchanges {
   }
 }
 
-function createTell({ observe, log }: ExchangeOptions): Exchanges['tell'] {
+function createTell({ observe, addressOf, log }: ExchangeOptions): Exchanges['tell'] {
   const write = createRequestLog(log);
   return (request, status, startedAt) => {
     observe?.(request, status, startedAt);
     const { requestId, method, path } = request;
-    const { operation, userId, code, trace } = request.trail;
+    const { operation, fields, userId, code, trace } = request.trail;
+    const address = request.trail.address ?? addressOf?.(request);
     const ms = Math.round((performance.now() - startedAt) * 10) / 10;
     const { trace_id, span_id } = trace ?? UNTRACED;
-    write({ requestId, method, path, operation, userId, status, code, ms, trace_id, span_id });
+    write({
+      requestId,
+      address,
+      method,
+      path,
+      operation,
+      fields,
+      userId,
+      status,
+      code,
+      ms,
+      trace_id,
+      span_id,
+    });
   };
 }
 

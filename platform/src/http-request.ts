@@ -55,7 +55,11 @@ export interface Checking {
 }
 
 export interface Trail {
+  /** The client's, as the gateway counts it. */
+  address?: string;
   operation?: string;
+  /** The root fields that ran, with how often each; the caller chooses the operation's name, and not these. */
+  fields?: string;
   /** The template that the path matched, as `/products/{id}`. */
   route?: string;
   userId?: number;
@@ -190,12 +194,12 @@ export class ReceivedRequest implements HttpRequest {
 }
 
 /** Stands for a request of which nothing is known. */
-export const unreadRequest = (): HttpRequest => ({
+export const unreadRequest = (remoteAddress = ''): HttpRequest => ({
   method: '',
   path: '',
   query: '',
   headers: {},
-  remoteAddress: '',
+  remoteAddress,
   requestId: randomUUID(),
   deadlineAt: Date.now(),
   trail: {},

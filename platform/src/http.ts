@@ -192,7 +192,9 @@ function answerWith(app: FastifyInstance, exchanges: Exchanges, options: HttpSer
 /** An HTTP server that always answers: by its routes, else by its handler. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { maxUnreadBytes = Number.POSITIVE_INFINITY, log, connectionShare } = options;
-  const unreadRequests = createUnreadRequests(MAX_HEADER_BYTES, (fault) => exchanges.refuseUnread(fault));
+  const unreadRequests = createUnreadRequests(MAX_HEADER_BYTES, (fault, remoteAddress) =>
+    exchanges.refuseUnread(fault, remoteAddress),
+  );
   const app: FastifyInstance = fastify({
     ...boundedServer(options),
     clientErrorHandler: unreadRequests.refuse,

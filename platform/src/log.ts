@@ -141,9 +141,13 @@ export function createLogger(service: string, level = 'info'): Logger {
 /** What the line of a request says; callers write the path and the operation. */
 export interface RequestLine {
   readonly requestId: string;
+  /** The client's, as the gateway counts it; undefined when no client asked. */
+  readonly address: string | undefined;
   readonly method: string;
   readonly path: string;
   readonly operation: string | undefined;
+  /** The root fields that ran, `login changePassword×3`. */
+  readonly fields: string | undefined;
   readonly userId: number | undefined;
   readonly status: number;
   readonly code: string | undefined;

@@ -19,7 +19,8 @@ interface LifecycleSettings extends TracingSettings {
 }
 
 /** What a service hands over once it has started. */
-export interface RunningService extends Pick<HttpServerOptions, 'routes' | 'handler' | 'onFault'> {
+export interface RunningService
+  extends Pick<HttpServerOptions, 'routes' | 'handler' | 'onFault' | 'addressOf'> {
   readonly checks: Readonly<Record<string, ReadinessCheck>>;
   /** Called after the last request was answered: finishes jobs, closes pools. */
   close(): Promise<void>;
@@ -57,13 +58,14 @@ async function serve<Settings extends LifecycleSettings>(
   const stopTracing = endpoint ? await startTracing(definition.name, endpoint, settings, log) : undefined;
   announceBuild(definition.name, settings.REVISION);
   const service = await definition.start(settings, log);
-  const { routes, handler, onFault, checks } = service;
+  const { routes, handler, onFault, addressOf, checks } = service;
   const { timeoutMs, maxUnreadBytes, isPublic = false } = definition;
   const maxPerAddress = definition.maxConnectionsPerAddress?.(settings);
   const http = createHttpServer({
     ...(routes && { routes }),
     handler,
     onFault,
+    ...(addressOf && { addressOf }),
     around: tracedHandler,
     log,
     timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : timeoutMs(settings),

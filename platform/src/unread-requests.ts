@@ -1,6 +1,7 @@
 // Requests that Node's parser refuses, or that do not come in time. Node would answer them with a bare status line;
 // here they get a reply in the words of the server, and the requests before them on the connection get theirs first.
 import { STATUS_CODES } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HttpFault, LAST_REPLY, MalformedBody } from './http-fault.ts';
 import type { ReceivedRequest } from './http-request.ts';
@@ -19,10 +20,10 @@ export interface UnreadRequests {
   readonly refuse: (error: NodeJS.ErrnoException, socket: Duplex) => void;
 }
 
-/** @param refusal the reply to a request of which nothing is known */
+/** @param refusal the reply to a request of which nothing is known but who sent it */
 export function createUnreadRequests(
   maxHeaderBytes: number,
-  refusal: (fault: HttpFault) => RawReply,
+  refusal: (fault: HttpFault, remoteAddress: string) => RawReply,
 ): UnreadRequests {
   /** By connection: the request whose head came last. Those before it are answered before it. */
   const latest = new WeakMap<Duplex, ReceivedRequest>();
@@ -41,7 +42,8 @@ export function createUnreadRequests(
       // The handler that waits for the body answers with the fault; one that does not wait has its own answer.
       if (isBody) last.cut(fault);
       const close = () => {
-        if (socket.writable) socket.end(isBody ? '' : textOf(refusal(fault)), () => socket.destroy());
+        if (socket.writable)
+          socket.end(isBody ? '' : textOf(refusal(fault, addressOf(socket))), () => socket.destroy());
         else socket.destroy();
       };
       if (last && !last.response.destroyed) last.response.once('close', close);
@@ -80,3 +82,5 @@ function faultOf(code: string | undefined, isBody: boolean, maxHeaderBytes: numb
         : new HttpFault(400, 'A well-formed request of HTTP/1.1 is expected.', LAST_REPLY);
   }
 }
+
+const addressOf = (socket: Duplex): string => (socket instanceof Socket && socket.remoteAddress) || '';

@@ -26,9 +26,11 @@ export function createIdentify(verify: TokenVerifier, trustedProxies: number): I
     const viewer = request.fault ? ANONYMOUS : await verify(request.headers.authorization);
     const userId = viewer.kind === 'user' ? viewer.id : undefined;
     if (userId !== undefined) request.trail.userId = userId;
+    const address = clientAddress(request, trustedProxies);
+    request.trail.address = address;
     return {
       request,
-      address: clientAddress(request, trustedProxies),
+      address,
       viewer,
       userId,
       counts: [],

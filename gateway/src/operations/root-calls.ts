@@ -1,5 +1,7 @@
 // What rate limits count of an operation: each root field that will be executed, introspection too, which is work for the
 // gateway itself, and `__typename` not.
+
+import { cut } from '@holdfast/platform/text';
 import {
   type FragmentDefinitionNode,
   type GraphQLField,
@@ -33,6 +35,8 @@ export interface RootFields {
   /** Of the fields in the reply, in their order. */
   readonly responseNames: readonly string[];
   readonly calls: readonly RootCall[];
+  /** Their names by the schema, for the log: `me product×3`. */
+  readonly fields: string;
   /** The text of the operation with the root fields of these response names only. */
   textOf(responseNames: readonly string[]): string;
 }
@@ -69,10 +73,22 @@ function rootFieldsWith(variables: Variables, read: () => OperationOf): RootFiel
   const calls = type ? fields.flatMap((field) => callOf(field, type, again)) : [];
   return {
     responseNames: fields.map(({ responseName }) => responseName),
+    fields: textOfFields(fields),
     // A copy of a list has no room to grow.
     calls: calls.slice(),
     textOf: (responseNames) => textWith(again(), responseNames),
   };
+}
+
+/** Of their names in the log, characters. */
+const MAX_FIELDS = 200;
+
+/** Each name once, with how often it is there. */
+function textOfFields(fields: readonly RootField[]): string {
+  const counts = new Map<string, number>();
+  for (const { name } of fields) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const words = [...counts].map(([name, count]) => (count === 1 ? name : `${name}×${count}`));
+  return cut(words.join(' '), MAX_FIELDS);
 }
 
 function textWith({ of: { document, operation }, fields }: Read, responseNames: readonly string[]): string {

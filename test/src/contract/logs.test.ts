@@ -1,4 +1,5 @@
 // The logs of a whole run: one JSON line an event, enough to follow a request through the services, and no secret.
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, eventually, secretsUsed, uniqueName } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
@@ -12,6 +13,8 @@ interface Line {
   readonly msg: string;
   readonly requestId?: string;
   readonly operation?: string;
+  readonly address?: string;
+  readonly fields?: string;
   readonly status?: number;
   readonly ms?: number;
   readonly userId?: number;
@@ -117,6 +120,84 @@ describe('the log', () => {
       expect(line.ms).toBeGreaterThan(0);
       expect(new Date(line.time).getTime()).toBeGreaterThan(Date.now() - 60_000);
     }
+  });
+
+  it('says from which address a request came, in every service, and which root fields ran, whatever it calls itself', async () => {
+    const { token } = await client.account();
+    const requestId = uniqueName('fields');
+    const query = `query Innocent($not: Boolean!) {
+      a: product(id: 1) { id } b: product(id: 2) { id } me { orders(first: 1) { edges { cursor } } }
+      ... on Query @include(if: $not) { products(first: 1) { edges { cursor } } }
+    }`;
+    await client.graphql(query, { not: false }, token, { 'x-request-id': requestId });
+    const found = await eventually(
+      async () => lines().filter((line) => line.requestId === requestId && line.msg === 'request'),
+      (some) => new Set(some.map(({ service }) => service)).size === 4,
+    );
+    for (const { address } of found) expect(address).toBe('127.0.0.1');
+    expect(found.find(({ service }) => service === 'gateway')?.fields).toBe('product×2 me');
+  });
+
+  it('says of a request what it was counted by: what a proxy says counts when it is trusted', async () => {
+    const behind = await system.another('gateway', { TRUSTED_PROXIES: '1' });
+    const [spoofed, seen] = ['203.0.113.7', '198.51.100.23'];
+    const ask = async (url: string, path: string, init: RequestInit = {}) => {
+      const requestId = uniqueName('address');
+      const headers = {
+        ...init.headers,
+        'x-forwarded-for': `${spoofed}, ${seen}`,
+        'x-request-id': requestId,
+      };
+      await fetch(`${url}${path}`, { ...init, headers });
+      const [line] = await eventually(
+        async () => lines().filter((one) => one.requestId === requestId && one.service === 'gateway'),
+        (some) => some.length > 0,
+      );
+      return line?.address;
+    };
+    const preflight = {
+      method: 'OPTIONS',
+      headers: { origin: 'https://a.example', 'access-control-request-method': 'POST' },
+    };
+    for (const [path, init] of [
+      ['/products', {}],
+      ['/nowhere', {}],
+      ['/graphql', { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } }],
+      ['/graphql', preflight],
+    ] as const) {
+      expect([path, await ask(behind.url, path, init)]).toEqual([path, seen]);
+      expect([path, await ask(system.url, path, init)]).toEqual([path, '127.0.0.1']);
+    }
+    await behind.stop();
+  });
+
+  it('says who sent what cannot be read as a request', async () => {
+    const { length: before } = await logsSoFar(system);
+    const { hostname, port } = new URL(system.url);
+    const socket = connect(Number(port), hostname, () => socket.end('no request at all\r\n\r\n'));
+    const added = await eventually(
+      async () => lines().slice(before),
+      (some) => some.some(({ status }) => status === 400),
+    );
+    expect(added.find(({ status }) => status === 400)?.address).toBe('127.0.0.1');
+  });
+
+  it('does not believe a stranger’s address at a subgraph', async () => {
+    const requestId = uniqueName('stranger');
+    await fetch(system.subgraphUrl('users'), {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'client-address': '203.0.113.7',
+        'x-request-id': requestId,
+      },
+      body: '{"query":"{ __typename }"}',
+    });
+    const [line] = await eventually(
+      async () => lines().filter((one) => one.requestId === requestId && one.msg === 'request'),
+      (some) => some.length > 0,
+    );
+    expect([line?.status, line?.address]).toEqual([401, undefined]);
   });
 
   it('has short lines for long texts of callers: of an operation’s name the first 100 characters', async () => {
