@@ -1,6 +1,6 @@
 // What an image says of itself and what is in it.
 import assert from 'node:assert/strict';
-import { lstat } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { filesUnder } from '../steps.mjs';
 
@@ -53,7 +53,19 @@ export async function checkFiles(root) {
     assert.ok(!own || !TESTS.test(path), `a test: ${path}`);
     await checkOwner(file, path);
   }
+  await checkSbom(root, files);
   return files.length;
+}
+
+/** The list of packages names every one that is there. */
+async function checkSbom(root, files) {
+  const { components } = JSON.parse(await readFile(join(root, 'app/sbom.json'), 'utf8'));
+  const listed = new Set(components.map(({ 'bom-ref': id }) => id.split('|')[0]));
+  for (const file of files) {
+    if (!/node_modules\/(@[^/]+\/)?[^/@]+\/package\.json$/.test(file)) continue;
+    const { name, version } = JSON.parse(await readFile(file, 'utf8'));
+    if (version) assert.ok(listed.has(`${name}@${version}`), `sbom.json lacks ${name}@${version}`);
+  }
 }
 
 /** Nothing that the process runs may be changed by it, even where the root file system can be written. */

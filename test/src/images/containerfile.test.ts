@@ -78,6 +78,18 @@ describe('the Containerfile', () => {
     }
   });
 
+  it('puts a list of its packages into every target, by the lock file that they were installed from', () => {
+    for (const target of TARGETS) {
+      const workspace = target === 'migrations' ? 'database' : target;
+      expect(last(`${target}-packages`, 'RUN')).toMatch(
+        new RegExp(`npm ci .* && npm sbom --package-lock-only .* -w @holdfast/${workspace} > sbom\\.json$`),
+      );
+      expect(instructions(target, 'COPY')).toContain(
+        `--from=${target}-packages /app/sbom.json /app/sbom.json`,
+      );
+    }
+  });
+
   it('runs every target as a user with a number, not root, and without a shell', () => {
     for (const target of TARGETS) {
       expect(last(target, 'USER')).toBe('10001:10001');
