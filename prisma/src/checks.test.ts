@@ -153,9 +153,35 @@ describe('orders', () => {
 
   test('one event an order and version, from 1', async () => {
     const order_id = await insert('orders.orders', owned);
-    expect(await verdict('orders.order_events', { order_id, version: 0, status: 'PENDING' })).toBe(
-      'order_events_version_check',
-    );
+    expect(
+      await verdict('orders.order_events', {
+        order_id,
+        version: 0,
+        status: 'PENDING',
+        actor_id: 1,
+        actor_role: 'CUSTOMER',
+      }),
+    ).toBe('order_events_version_check');
+  });
+
+  const customer = { actor_id: 1, actor_role: 'CUSTOMER' };
+  const staff = { actor_id: 1, actor_role: 'STAFF' };
+  test.each<[string, Row]>([
+    ['accepted', { status: 'PENDING', ...customer }],
+    ['accepted', { status: 'CONFIRMED' }],
+    ['accepted', { status: 'SHIPPED', ...staff }],
+    ['accepted', { status: 'CANCELLED', ...customer }],
+    ['accepted', { status: 'CANCELLED', ...staff, reason: 'It is damaged.' }],
+    ['order_events_actor_check', { status: 'CONFIRMED', actor_role: 'STAFF' }],
+    ['order_events_system_check', { status: 'PENDING' }],
+    ['order_events_system_check', { status: 'CONFIRMED', ...staff }],
+    ['order_events_staff_check', { status: 'SHIPPED', ...customer }],
+    ['order_events_staff_reason_check', { status: 'CANCELLED', ...staff }],
+    ['order_events_reason_check', { status: 'CANCELLED', ...staff, reason: '' }],
+    ['order_events_reason_check', { status: 'SHIPPED', ...staff, reason: 'It was time.' }],
+  ])('%s: an event %j', async (expected, event) => {
+    const order_id = await insert('orders.orders', owned);
+    expect(await verdict('orders.order_events', { order_id, version: 1, ...event })).toBe(expected);
   });
 
   test('an order holds its user and its product', async () => {

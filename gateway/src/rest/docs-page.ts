@@ -81,13 +81,13 @@ const problemLink = (problem: ProblemCode): string =>
 
 function routeSection(description: RouteDescription): string {
   const { method, url, schema } = description;
-  const { operationId, summary, body, response } = schema;
+  const { operationId, summary, body, isBodyOptional, response } = schema;
   const lock = isSecured(schema) ? '<span class="lock">needs an access token</span>' : '';
   return `<section id="${operationId}">
 <h3><span class="method">${method}</span>${code(templateOf(url))} ${lock}</h3>
 <p>${prose(summary)}.</p>
 ${parameters(schema)}
-${body ? `<p>Body, ${mediaTypesOf(schema).map(code).join(' or ')}:</p>${members(jsonSchema(body, 'input'))}` : ''}
+${body ? `<p>${isBodyOptional ? 'Body, if you like' : 'Body'}, ${mediaTypesOf(schema).map(code).join(' or ')}:</p>${members(jsonSchema(body, 'input'))}` : ''}
 <p>Replies:</p>${table(Object.entries(response).map(replyRow))}
 <p>Problems: ${problemsOf(description).map(problemLink).join(', ')}</p>
 </section>`;

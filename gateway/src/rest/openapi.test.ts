@@ -85,6 +85,11 @@ describe('the OpenAPI document', () => {
       expect([name, 'additionalProperties' in schema]).toEqual([name, bodies.includes(name)]);
   });
 
+  it('says which calls need a body', () => {
+    const bodyOf = (path: string) => document.paths[path].post.requestBody.required;
+    expect([bodyOf('/orders/{id}/advance'), bodyOf('/orders/{id}/cancel')]).toEqual([true, false]);
+  });
+
   it('says for every call what its problems look like', () => {
     for (const item of Object.values<Record<string, { responses: Record<string, { content?: object }> }>>(
       document.paths,

@@ -86,7 +86,18 @@ interface Reply {
 
 interface OpenApiDocument {
   readonly paths: Readonly<
-    Record<string, Readonly<Record<string, { readonly responses: Readonly<Record<string, Reply>> }>>>
+    Record<
+      string,
+      Readonly<
+        Record<
+          string,
+          {
+            readonly responses: Readonly<Record<string, Reply>>;
+            readonly requestBody?: { required: boolean };
+          }
+        >
+      >
+    >
   >;
   readonly components: { schemas: Readonly<Record<string, object>> };
 }
@@ -96,7 +107,8 @@ export function openApiDocument(app: FastifyInstance, routes: readonly Route[]):
   const document: OpenApiDocument = JSON.parse(JSON.stringify(app.swagger()).replaceAll(INPUT, ''));
   for (const { description } of routes) {
     const { method, url, schema } = description;
-    const { responses = {} } = document.paths[templateOf(url)]?.[method.toLowerCase()] ?? {};
+    const { responses = {}, requestBody } = document.paths[templateOf(url)]?.[method.toLowerCase()] ?? {};
+    if (requestBody) requestBody.required = !schema.isBodyOptional;
     for (const [status, reply] of Object.entries(responses)) {
       const good = schema.response[Number(status)];
       reply.headers = good ? replyHeaders(good.headers ?? []) : problemHeaders(status);

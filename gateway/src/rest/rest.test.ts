@@ -97,7 +97,15 @@ describe('reading', () => {
       user_id: Number(USER_ID),
       unit_price: 2.35,
       total_price: 4.7,
-      history: [{ status: 'PENDING', version: 1, at: expect.any(String) }],
+      history: [
+        {
+          status: 'PENDING',
+          version: 1,
+          at: expect.any(String),
+          actor: { user_id: Number(USER_ID), role: 'CUSTOMER' },
+          reason: null,
+        },
+      ],
     });
   });
 });

@@ -23,6 +23,7 @@ export const REST_OPERATIONS: readonly { readonly name: string; readonly text: s
 export async function addRest(app: FastifyInstance, execute: Execute, through: ThroughList): Promise<void> {
   await documentRoutes(app, REST_ROUTES);
   app.addContentTypeParser('*', parseBody);
+  app.addHook('preValidation', fillBody);
   app.setValidatorCompiler(validatorCompiler);
   // The tests hold replies to their schemas, so they are written as they are.
   app.setSerializerCompiler(() => JSON.stringify);
@@ -30,8 +31,18 @@ export async function addRest(app: FastifyInstance, execute: Execute, through: T
 }
 
 /** The handler has accepted its media type. Of a route without a body it is not read. */
-async function parseBody({ received, routeOptions }: FastifyRequest): Promise<unknown> {
-  return routeOptions.schema?.body && received ? parseJson(await received.body()) : undefined;
+async function parseBody({ received, routeOptions: { schema } }: FastifyRequest): Promise<unknown> {
+  if (!schema?.body || !received) return undefined;
+  const bytes = await received.body();
+  return bytes.length === 0 && isBodyOptional(schema) ? {} : parseJson(bytes);
+}
+
+const isBodyOptional = (schema: object | undefined): boolean =>
+  schema !== undefined && 'isBodyOptional' in schema && schema.isBodyOptional === true;
+
+/** Fastify calls no parser for a request that has neither a body nor a type of one. */
+async function fillBody(request: FastifyRequest): Promise<void> {
+  if (request.body === undefined && isBodyOptional(request.routeOptions.schema)) request.body = {};
 }
 
 function routesOf({ description, run }: Route, execute: Execute): GatewayRoute[] {

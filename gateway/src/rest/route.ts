@@ -39,6 +39,8 @@ export interface RouteSchema extends FastifySchema {
   /** For documentation: each field has a reader of its own, which knows its grammar. */
   readonly headers?: z.ZodObject;
   readonly body?: z.ZodObject;
+  /** Whether a request without a body counts as one with an empty object. */
+  readonly isBodyOptional?: boolean;
   /** Of the body. */
   readonly consumes?: readonly string[];
   readonly response: ReplySchemas;
@@ -130,6 +132,10 @@ export function headerOf({ headers }: HttpRequest, name: string): string | undef
 export const mediaTypesOf = ({ body, consumes = JSON_BODY }: RouteSchema): readonly string[] =>
   body === undefined ? [] : consumes;
 
+/** Whether the head announces a body (RFC 9112, 6.3). */
+const hasBody = ({ headers }: HttpRequest): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
 export const isSecured = ({ security }: RouteSchema): boolean => security.length > 0;
 
 /** Fastify has checked the request by the schema that the type is made of. */
@@ -142,7 +148,7 @@ export async function readCall<Schema extends RouteSchema>(
 ): Promise<Call<Schema>> {
   if (isSecured(schema)) requireUser(caller.viewer);
   const mediaTypes = mediaTypesOf(schema);
-  if (mediaTypes.length > 0)
+  if (mediaTypes.length > 0 && (hasBody(request) || !schema.isBodyOptional))
     requireTextOfType(
       request.headers['content-type'],
       mediaTypes,

@@ -244,6 +244,18 @@ describe('ordering', () => {
     const cancelled = await call('POST', path, { headers: { 'if-match': '"1"' } });
     expect(cancelled.body).toMatchObject({ status: 'CANCELLED', version: 2 });
     expect(cancelled.headers.get('etag')).toBe('"2"');
+    for (const body of [{}, { reason: 'It is damaged.' }])
+      expect((await call('POST', path, { headers: { 'if-match': '"1"' }, body })).status).toBe(200);
+    for (const [body, field] of [
+      [{ why: 'x' }, 'why'],
+      [{ reason: 7 }, 'reason'],
+    ] as const)
+      expect((await call('POST', path, { headers: { 'if-match': '"1"' }, body })).body).toMatchObject({
+        status: 400,
+        errors: [{ field }],
+      });
+    const typed = { 'if-match': '"1"', 'content-type': 'application/json' };
+    expect((await call('POST', path, { headers: typed })).status).toBe(200);
     store.orderStatus = 'SHIPPED';
     const late = await call('POST', path, { headers: { 'if-match': '*' } });
     expect(late.body).toMatchObject({ status: 409, code: 'ORDER_NOT_CANCELLABLE', current_version: 1 });

@@ -20,7 +20,9 @@ function order(store: StubStore, version = 1) {
     status: store.orderStatus,
     rejection: null,
     version,
-    history: [{ status: 'PENDING', version: 1, at: NOW }],
+    history: [
+      { status: 'PENDING', version: 1, at: NOW, actor: { id: USER_ID, role: 'CUSTOMER' }, reason: null },
+    ],
     createdAt: NOW,
     updatedAt: NOW,
   };

@@ -294,6 +294,7 @@ CREATE FUNCTION "products"."try_turn"("name" text) RETURNS boolean
 -- orders --------------------------------------------------------------------------------------------------------------
 
 CREATE TYPE "orders"."rejection_code" AS ENUM ('OUT_OF_STOCK', 'PRODUCT_NOT_FOUND');
+CREATE TYPE "orders"."actor_role" AS ENUM ('CUSTOMER', 'STAFF');
 
 -- SERIAL would end after 2.1 billion orders.
 CREATE TABLE "orders"."orders" (
@@ -334,6 +335,9 @@ CREATE TABLE "orders"."order_events" (
     "order_id" BIGINT NOT NULL,
     "version" INTEGER NOT NULL,
     "status" VARCHAR(50) NOT NULL,
+    "actor_id" INTEGER,
+    "actor_role" "orders"."actor_role",
+    "reason" VARCHAR(500),
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "order_events_pkey" PRIMARY KEY ("order_id", "version"),
@@ -341,7 +345,15 @@ CREATE TABLE "orders"."order_events" (
         ON DELETE CASCADE ON UPDATE CASCADE,
     CONSTRAINT "order_events_status_check"
         CHECK ("status" IN ('PENDING', 'CONFIRMED', 'REJECTED', 'CANCELLED', 'SHIPPED', 'DELIVERED')),
-    CONSTRAINT "order_events_version_check" CHECK ("version" >= 1)
+    CONSTRAINT "order_events_version_check" CHECK ("version" >= 1),
+    CONSTRAINT "order_events_actor_check" CHECK (("actor_id" IS NULL) = ("actor_role" IS NULL)),
+    -- The system settles; all else is done by a user.
+    CONSTRAINT "order_events_system_check" CHECK (("actor_id" IS NULL) = ("status" IN ('CONFIRMED', 'REJECTED'))),
+    CONSTRAINT "order_events_staff_check" CHECK ("status" NOT IN ('SHIPPED', 'DELIVERED') OR "actor_role" = 'STAFF'),
+    -- Who cancels may say why; staff have to.
+    CONSTRAINT "order_events_reason_check" CHECK ("reason" IS NULL OR ("status" = 'CANCELLED' AND "reason" <> '')),
+    CONSTRAINT "order_events_staff_reason_check"
+        CHECK ("status" <> 'CANCELLED' OR "actor_role" <> 'STAFF' OR "reason" IS NOT NULL)
 );
 
 CREATE TABLE "orders"."idempotency_keys" (

@@ -1,5 +1,6 @@
 // What the resolvers of one request share.
 import type { RequestContext } from '@holdfast/platform/graphql';
+import type { SecurityLog } from '@holdfast/platform/security-events';
 import DataLoader from 'dataloader';
 import type { OrderEvent } from './data/order-events.ts';
 import type { Order, OrderTable } from './data/orders.ts';
@@ -16,6 +17,7 @@ export interface Context extends RequestContext {
   /** By id, whoever's it is: ask `maySee` before showing one. */
   readonly orderById: DataLoader<number, Order | null>;
   readonly historyOf: DataLoader<number, OrderEvent[]>;
+  readonly record: SecurityLog;
 }
 
 export function createOrderLoader(orders: OrderTable): DataLoader<number, Order | null> {

@@ -38,11 +38,11 @@ beforeAll(async () => {
 afterAll(() => fixture?.close());
 
 it('orders of before are where they were, and change as ever', async () => {
-  const { orders, userId, pool } = fixture;
+  const { orders, userId, customer, pool } = fixture;
   expect(await orders.byIdempotencyKey(userId, 'before')).toMatchObject({ id: before });
   expect(await orders.insert(withKey('before'))).toBe('key used');
   await orders.settle(before, { outcome: 'CONFIRMED' });
-  expect(await orders.cancel(before, userId, 2)).toMatchObject({ status: 'CANCELLED', version: 3 });
+  expect(await orders.cancel(before, 2, customer, null)).toMatchObject({ status: 'CANCELLED', version: 3 });
   const history = await createHistoryReader(pool)([before]);
   expect(history.map(({ status }) => status)).toEqual(['PENDING', 'CONFIRMED', 'CANCELLED']);
 });

@@ -57,12 +57,10 @@ export const resolvers = {
   },
   Mutation: {
     createOrder: (_, { input }, { viewer, requestId, deadlineAt, placeOrder }) =>
-      placeOrder(input, { userId: requireUser(viewer).id, requestId, deadlineAt }),
-    cancelOrder: (_, change, { viewer, orders }) => cancelOrder(orders, requireUser(viewer).id, change),
-    advanceOrder: (_, change, { viewer, orders }) => {
-      requireStaff(viewer);
-      return advanceOrder(orders, change);
-    },
+      placeOrder(input, { user: requireUser(viewer), requestId, deadlineAt }),
+    cancelOrder: (_, change, { viewer, orders, origin, record }) =>
+      cancelOrder(orders, { actor: requireUser(viewer), origin, record }, change),
+    advanceOrder: (_, change, { viewer, orders }) => advanceOrder(orders, requireStaff(viewer), change),
   },
   Order: {
     __resolveReference: ({ id }, context) => {
@@ -78,7 +76,14 @@ export const resolvers = {
       code === null ? null : { code, available: available ?? 0 },
     history: ({ id }, _, { historyOf }) => historyOf.load(id),
   },
-  OrderEvent: { at: ({ createdAt }) => createdAt },
+  OrderEvent: {
+    at: ({ createdAt }) => createdAt,
+    // The users service answers for those accounts only that the viewer may see.
+    actor: ({ actorId: id, actorRole: role }, _, { viewer }) =>
+      id === null || role === null
+        ? null
+        : { id: String(id), role, user: maySee(viewer, id) ? { id } : null },
+  },
   User: {
     __resolveReference: (reference) => {
       const id = parseId(reference.id);

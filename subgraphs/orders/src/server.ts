@@ -4,6 +4,7 @@ import { checkDatabase, createRequestPools } from '@holdfast/platform/database';
 import { startSweeps } from '@holdfast/platform/idempotency-keys';
 import type { Logger } from '@holdfast/platform/log';
 import { startWorker } from '@holdfast/platform/queue';
+import { createSecurityLog } from '@holdfast/platform/security-events';
 import type { RunningService } from '@holdfast/platform/service';
 import { createCallerCheck, createServiceTokens } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
@@ -35,6 +36,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
   const settlements = listenForSettlements({ url: settings.DATABASE_DIRECT_URL ?? url, log });
   const isKeyRequired = settings.IDEMPOTENCY_KEY === 'required';
   const placeOrder = createPlaceOrder({ orders, prices, settlements, isKeyRequired });
+  const record = createSecurityLog(log);
   const subgraph = await createSubgraph<Context>({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
     resolvers,
@@ -44,6 +46,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
       ...base,
       orders,
       placeOrder,
+      record,
       orderById: createOrderLoader(orders),
       historyOf: createHistoryLoader(readHistories),
     }),

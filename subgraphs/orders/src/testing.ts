@@ -1,7 +1,7 @@
 // For tests: the table of orders on a database of its own, with a user and a product to order.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import pg from 'pg';
-import { createOrderTable, type NewOrder, type OrderTable } from './data/orders.ts';
+import { type Actor, createOrderTable, type NewOrder, type OrderTable } from './data/orders.ts';
 
 export interface OrdersFixture {
   readonly database: TestDatabase;
@@ -11,6 +11,10 @@ export interface OrdersFixture {
   readonly pool: pg.Pool;
   readonly orders: OrderTable;
   readonly userId: number;
+  /** The user, as a customer. */
+  readonly customer: Actor;
+  /** Another account, which is staff. */
+  readonly staff: Actor;
   readonly productId: number;
   /** Two units of the product for the user, without a key. */
   readonly wanted: NewOrder;
@@ -34,9 +38,14 @@ export async function createOrdersFixture(): Promise<OrdersFixture> {
   const product = await admin.query(
     `INSERT INTO products.products (name, price, stock) VALUES ('Kettle', 10, 5) RETURNING id`,
   );
+  const clerk = await admin.query(
+    `INSERT INTO users.users (username, email, password_hash, role) VALUES ('sue', 'sue@example.com', 'x', 'STAFF') RETURNING id`,
+  );
   const userId: number = user.rows[0].id;
+  const customer = { id: userId, role: 'CUSTOMER' } as const;
+  const staff = { id: Number(clerk.rows[0].id), role: 'STAFF' } as const;
   const productId: number = product.rows[0].id;
-  const wanted = { userId, productId, quantity: 2, unitPrice: '10.00', idempotency: undefined };
+  const wanted = { user: customer, productId, quantity: 2, unitPrice: '10.00', idempotency: undefined };
   const place = async (): Promise<number> => {
     const placed = await orders.insert(wanted);
     if (typeof placed === 'string') throw new Error(`the order was not placed: ${placed}`);
@@ -48,6 +57,8 @@ export async function createOrdersFixture(): Promise<OrdersFixture> {
     pool,
     orders,
     userId,
+    customer,
+    staff,
     productId,
     wanted,
     place,

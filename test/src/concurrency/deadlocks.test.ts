@@ -70,6 +70,7 @@ function createWorker(orders: pg.Client, products: pg.Client, known: PlacedOrder
         keys: list(() => `key ${random(400)}`),
         hashes: list(() => Buffer.alloc(32)),
         traces: list(() => null),
+        actorRoles: list(() => 'CUSTOMER' as const),
       });
       known.push(
         ...placed.map(({ id, productId, quantity }) => ({
@@ -99,7 +100,14 @@ function createWorker(orders: pg.Client, products: pg.Client, known: PlacedOrder
     async () => {
       const [order] = some(known);
       if (order !== undefined)
-        await cancelOrder(orders, { id: order.orderId, userId, expectedVersion: 2, trace: null });
+        await cancelOrder(orders, {
+          id: order.orderId,
+          expectedVersion: 2,
+          actorId: userId,
+          actorRole: 'CUSTOMER',
+          reason: null,
+          trace: null,
+        });
     },
     async () => {
       const id = productIds[random(PRODUCTS)] ?? 0;

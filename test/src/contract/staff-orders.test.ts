@@ -1,6 +1,6 @@
 // What staff do with orders, by GraphQL and REST, and that nobody else can.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.ts';
+import { type Account, Client, eventually } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
 import { staffAccount } from '../support/staff.ts';
@@ -122,6 +122,99 @@ describe('advanceOrder', () => {
     const { errors } = await client.graphql(ADVANCE, { id: orderId, version: 2, status: 'SHIPPED' }, token());
     expect(errors[0]?.extensions.code).toBe(code);
     expect(await statusOf(orderId)).toBe('CONFIRMED');
+  });
+});
+
+const CANCEL = `mutation($id: ID!, $version: Int!, $reason: String) {
+  cancelOrder(id: $id, expectedVersion: $version, reason: $reason) { __typename
+    ... on Order { status version history { status reason actor { id role user { username } } } }
+    ... on InvalidInput { errors { field } } ... on Problem { code } } }`;
+
+describe('cancelling by staff', () => {
+  const HISTORY = `query($id: ID!) {
+    order(id: $id) { history { status reason actor { id role user { username } } } } }`;
+  const cancel = (token: string, reason?: string, version = 2) =>
+    client.graphql(CANCEL, { id: orderId, version, reason }, token);
+  const events = () =>
+    system
+      .logs()
+      .filter((line) => line.includes('"order.cancelled_by_staff"') && line.includes(`"order ${orderId}"`))
+      .map((line) => JSON.parse(line));
+
+  it('takes any CONFIRMED order and a reason, names both in the history, and is a security event', async () => {
+    const { data, errors } = await cancel(staff.token, 'The card was stolen.');
+    expect(errors).toEqual([]);
+    const history = [
+      {
+        status: 'PENDING',
+        reason: null,
+        actor: { id: owner.id, role: 'CUSTOMER', user: { username: owner.username } },
+      },
+      { status: 'CONFIRMED', reason: null, actor: null },
+      {
+        status: 'CANCELLED',
+        reason: 'The card was stolen.',
+        actor: { id: staff.id, role: 'STAFF', user: { username: staff.username } },
+      },
+    ];
+    expect(data.cancelOrder).toEqual({ __typename: 'Order', status: 'CANCELLED', version: 3, history });
+    // The customer sees who and why, and nothing more of the account.
+    const seen = await client.graphql(HISTORY, { id: orderId }, owner.token);
+    expect(seen.errors).toEqual([]);
+    expect(seen.data.order.history).toEqual([
+      ...history.slice(0, 2),
+      { ...history[2], actor: { id: staff.id, role: 'STAFF', user: null } },
+    ]);
+    const [event] = await eventually(
+      async () => events(),
+      (found) => found.length > 0,
+    );
+    expect(event).toMatchObject({
+      event: 'order.cancelled_by_staff',
+      actor: `user ${staff.id}`,
+      actorRole: 'STAFF',
+      subject: `order ${orderId}`,
+      address: '127.0.0.1',
+      requestId: expect.any(String),
+      details: { customer: Number(owner.id), version: 3 },
+    });
+  });
+
+  it('is on REST with a body, which a customer may leave out', async () => {
+    const at = { 'if-match': '"2"' };
+    const path = () => `/orders/${orderId}/cancel`;
+    const silent = await client.rest('POST', path(), { token: staff.token, headers: at });
+    expectProblem(silent, 400, 'INVALID_INPUT');
+    expect(fieldsOf(silent.body)).toEqual(['reason']);
+    const body = { reason: 'It is damaged.' };
+    expect((await client.rest('POST', path(), { token: staff.token, headers: at, body })).status).toBe(200);
+    const read = await client.rest('GET', `/orders/${orderId}`, { token: owner.token });
+    expect(read.body.history).toMatchObject([
+      { status: 'PENDING', actor: { user_id: Number(owner.id), role: 'CUSTOMER' }, reason: null },
+      { status: 'CONFIRMED', actor: null, reason: null },
+      {
+        status: 'CANCELLED',
+        actor: { user_id: Number(staff.id), role: 'STAFF' },
+        reason: 'It is damaged.',
+      },
+    ]);
+    orderId = await place(owner);
+    expect((await client.rest('POST', path(), { token: owner.token, headers: at })).status).toBe(200);
+    expect(events()).toEqual([]);
+  });
+
+  it('leaves a shipped order alone, and is nothing for other customers', async () => {
+    expect((await cancel(stranger.token, 'Mine!')).data.cancelOrder).toMatchObject({
+      code: 'ORDER_NOT_FOUND',
+    });
+    expect((await client.graphql(CANCEL, { id: orderId, version: 2 })).errors[0]?.extensions.code).toBe(
+      'UNAUTHENTICATED',
+    );
+    await client.graphql(ADVANCE, { id: orderId, version: 2, status: 'SHIPPED' }, staff.token);
+    expect((await cancel(staff.token, 'Stop it.', 3)).data.cancelOrder).toMatchObject({
+      code: 'ORDER_NOT_CANCELLABLE',
+    });
+    expect(await statusOf(orderId)).toBe('SHIPPED');
   });
 });
 

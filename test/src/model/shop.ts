@@ -1,5 +1,5 @@
 // The simple model of the shop: what the replies alone say must be true of stock, prices and orders.
-import { ORDER_STATUSES, type OrderStatus, type StepBy } from '@holdfast/orders/domain/order-status';
+import { type Advance, ORDER_STATUSES, type OrderStatus } from '@holdfast/orders/domain/order-status';
 import { expect } from '@jest/globals';
 import type { Account, Client } from '../support/client.ts';
 
@@ -51,7 +51,7 @@ const CANCEL = `mutation($id: ID!, $version: Int!) {
 const ADVANCE = `mutation($id: ID!, $version: Int!, $status: OrderStatus!) {
   advanceOrder(id: $id, expectedVersion: $version, status: $status) {
     __typename ... on Order { status version } ... on OrderVersionConflict { currentVersion } } }`;
-type Change = StepBy<'customer' | 'staff'>['to'];
+type Change = Advance | 'CANCELLED';
 /** The status that an order must have for a change to the other: said once more, because this is a model. */
 const BEFORE: Readonly<Record<Change, OrderStatus>> = {
   CANCELLED: 'CONFIRMED',
@@ -155,7 +155,7 @@ export class Shop {
     if (order) await this.#change(order, 'CANCELLED', CANCEL, order.account);
   }
 
-  async advance(index: number, status: StepBy<'staff'>['to'], staff: Account): Promise<void> {
+  async advance(index: number, status: Advance, staff: Account): Promise<void> {
     const order = this.made[index % Math.max(1, this.made.length)];
     if (order) await this.#change(order, status, ADVANCE, staff);
   }

@@ -44,6 +44,7 @@ const accept = (count: number) =>
         keys: many(null),
         hashes: many(null),
         traces: many(null),
+        actorRoles: many('CUSTOMER' as const),
       });
   });
 

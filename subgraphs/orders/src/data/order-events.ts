@@ -1,23 +1,30 @@
 // The history of orders: append-only, written together with each change of status.
 import type { OrderEvent as OrderEventModel } from '@holdfast/database';
+import { ActorRole } from '@holdfast/database/generated/enums';
 import type { Queryable } from '@holdfast/platform/database';
 import {
   arrayOf,
   bigint,
   type ColumnsOf,
+  enumeration,
   integer,
+  nullable,
   type RowOf,
   selectList,
   statement,
+  text,
   textOf,
   timestamptz,
 } from '@holdfast/platform/sql';
 import type { OrderStatus } from '../domain/order-status.ts';
 
-const ORDER_EVENT = {
+export const ORDER_EVENT = {
   orderId: bigint,
   version: integer,
   status: textOf<OrderStatus>(),
+  actorId: nullable(integer),
+  actorRole: nullable(enumeration('orders.actor_role', ActorRole)),
+  reason: nullable(text),
   createdAt: timestamptz,
 } satisfies ColumnsOf<OrderEventModel, { status: OrderStatus }>;
 export type OrderEvent = RowOf<typeof ORDER_EVENT>;

@@ -1,6 +1,7 @@
 // The statements that place orders and change their status. Each is one: the guarded write, its line of history and the job
 // that follows, all or nothing. Those that every order goes through take many at once.
 import type { RejectionCode } from '@holdfast/database';
+import { ActorRole } from '@holdfast/database/generated/enums';
 import { MOST_AT_ONCE } from '@holdfast/platform/batches';
 import { ADDED_JOB, ADDED_JOBS, addJob, addJobs } from '@holdfast/platform/queue';
 import {
@@ -17,21 +18,45 @@ import {
   text,
   textOf,
 } from '@holdfast/platform/sql';
-import { type Actor, type OrderStatus, PLACED, type StepBy, stepsBy } from '../domain/order-status.ts';
+import {
+  type Advance,
+  type OrderStatus,
+  PLACED,
+  type StepBy,
+  type StepTaker,
+  stepsBy,
+} from '../domain/order-status.ts';
+import { ORDER_EVENT } from './order-events.ts';
 import { ORDER } from './order-row.ts';
 
 /** Where it is announced that orders were settled: their ids, with commas between. */
 export const SETTLED_CHANNEL = 'order_settled';
 
+/** Who takes a step, as SQL: an id and the name of a role. */
+interface Actor {
+  readonly id: string;
+  readonly role: string;
+}
+
+/** The actor whose id and role are parameters of the statement. */
+const ACTOR = { id: '$actorId::int', role: '$actorRole::text' } as const satisfies Actor;
+const ACTOR_PARAMETERS = { actorId: integer, actorRole: textOf<ActorRole>() };
+const SYSTEM: Actor = { id: 'NULL', role: 'NULL' };
+
 /** The line of history of each row of `changed`, a CTE, at the time in its column `at`. */
-const event = (changed: string, at: 'created_at' | 'updated_at'): string =>
+const event = (
+  changed: string,
+  at: 'created_at' | 'updated_at',
+  { id, role }: Actor,
+  reason = 'NULL',
+): string =>
   `event AS (
-     INSERT INTO orders.order_events (order_id, version, status, created_at)
-     SELECT id, version, status, ${at} FROM ${changed}
+     INSERT INTO orders.order_events (order_id, version, status, actor_id, actor_role, reason, created_at)
+     SELECT id, version, status, ${id}, ${role}::orders.actor_role, ${reason}, ${at} FROM ${changed}
    )`;
 
 /** SQL of type boolean: whether `by` may take a row from its status to the status `to`. */
-const isStep = (by: Actor, to: string): string =>
+const isStep = (by: StepTaker, to: string): string =>
   `(status, ${to}) IN (${stepsBy(by)
     .map((step) => `('${step.from}', '${step.to}')`)
     .join(', ')})`;
@@ -53,8 +78,8 @@ export const insertOrders = statement({
   text: `WITH wanted AS MATERIALIZED (
      SELECT nextval('orders.orders_id_seq') AS id, given.*
        FROM unnest($userIds::int[], $productIds::int[], $quantities::int[], $unitPrices::numeric[],
-                   $keys::varchar[], $hashes::bytea[], $traces::text[])
-         WITH ORDINALITY AS given (user_id, product_id, quantity, unit_price, key, request_hash, trace, place)
+                   $keys::varchar[], $hashes::bytea[], $traces::text[], $actorRoles::text[])
+         WITH ORDINALITY AS given (user_id, product_id, quantity, unit_price, key, request_hash, trace, actor_role, place)
    ), used AS (
      INSERT INTO orders.idempotency_keys (user_id, key, request_hash, order_id)
      SELECT user_id, key, request_hash, id FROM wanted WHERE key IS NOT NULL ORDER BY user_id, key, place
@@ -65,16 +90,16 @@ export const insertOrders = statement({
      SELECT id, user_id, product_id, quantity, unit_price, unit_price * quantity, '${PLACED.to}'
        FROM wanted WHERE key IS NULL OR id IN (SELECT order_id FROM used) ORDER BY id
      RETURNING *
-   ), ${event('inserted', 'created_at')}, lane AS (
+   ), lane AS (
      SELECT product_id, (
          SELECT count(*)::int / ${FIRST_LANE} FROM (
            SELECT FROM orders.orders WHERE product_id = product.product_id AND status = '${PLACED.to}' LIMIT ${FIRST_LANE}
          ) AS pending) AS number
        FROM (SELECT DISTINCT product_id FROM inserted) AS product
    ), placed AS MATERIALIZED (
-     SELECT inserted.*, place, trace, lane.number AS lane
+     SELECT inserted.*, actor_role, place, trace, lane.number AS lane
        FROM inserted JOIN wanted USING (id) JOIN lane ON lane.product_id = inserted.product_id
-   )
+   ), ${event('placed', 'created_at', { id: 'user_id', role: 'actor_role' })}
    SELECT ${selectList(ORDER)}, place, ${addJobs({
      name: PLACED.job,
      from: 'placed',
@@ -92,6 +117,7 @@ export const insertOrders = statement({
     keys: arrayOf(nullable(text)),
     hashes: arrayOf(nullable(bytea)),
     traces: arrayOf(nullable(text)),
+    actorRoles: arrayOf(textOf<ActorRole>()),
   },
   row: { ...ORDER, place: notNull(bigint, 'WITH ORDINALITY counts every row'), ...ADDED_JOBS },
 });
@@ -114,7 +140,7 @@ export const settleOrders = statement({
             version = version + 1, updated_at = now()
        FROM pending WHERE orders.id = pending.id
      RETURNING orders.id, version, status, created_at, updated_at
-   ), ${event('settled', 'updated_at')}, announced AS (
+   ), ${event('settled', 'updated_at', SYSTEM)}, announced AS (
      SELECT pg_notify('${SETTLED_CHANNEL}', string_agg(id::text, ',')) FROM settled HAVING count(*) > 0
    )
    SELECT given.id, extract(epoch FROM updated_at - created_at)::float8 AS seconds,
@@ -141,17 +167,24 @@ export const cancelOrder = statement({
   name: 'orders_cancel',
   text: `WITH cancelled AS (
      UPDATE orders.orders SET status = '${CANCELLED}', version = version + 1, updated_at = now()
-      WHERE id = $id AND user_id = $userId AND version = $expectedVersion
-        AND ${isStep('customer', `'${CANCELLED}'`)}
+      WHERE id = $id AND version = $expectedVersion
+        AND ((user_id = ${ACTOR.id} AND ${isStep('customer', `'${CANCELLED}'`)})
+             OR (${ACTOR.role} = '${ActorRole.STAFF}' AND ${isStep('staff', `'${CANCELLED}'`)}))
      RETURNING *
-   ), ${event('cancelled', 'updated_at')}
+   ), ${event('cancelled', 'updated_at', ACTOR, '$reason::varchar')}
    SELECT ${selectList(ORDER)}, ${addJob(
      'release-stock',
      "jsonb_build_object('orderId', id, 'productId', product_id)",
      '$trace::text',
    )}
      FROM cancelled`,
-  parameters: { id: bigint, userId: integer, expectedVersion: integer, trace: nullable(text) },
+  parameters: {
+    id: bigint,
+    expectedVersion: integer,
+    ...ACTOR_PARAMETERS,
+    reason: ORDER_EVENT.reason,
+    trace: nullable(text),
+  },
   row: { ...ORDER, ...ADDED_JOB },
 });
 
@@ -164,14 +197,15 @@ export const advanceOrder = statement({
      UPDATE orders.orders SET status = $to::varchar, version = version + 1, updated_at = now()
       WHERE id = $id AND version = $expectedVersion AND ${isStep('staff', '$to::varchar')}
      RETURNING *
-   ), ${event('advanced', 'updated_at')}, job AS (
+   ), ${event('advanced', 'updated_at', ACTOR)}, job AS (
      SELECT ${addJob('ship-stock', "jsonb_build_object('orderId', id)", '$trace::text')} FROM advanced WHERE status = '${SHIPPED}'
    )
    SELECT ${selectList(ORDER)}, (SELECT "jobId" FROM job) AS "jobId" FROM advanced`,
   parameters: {
     id: bigint,
     expectedVersion: integer,
-    to: textOf<StepBy<'staff'>['to']>(),
+    ...ACTOR_PARAMETERS,
+    to: textOf<Advance>(),
     trace: nullable(text),
   },
   row: { ...ORDER, jobId: nullable(bigint) },

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
-import type { OrderTable } from './orders.ts';
+import type { Actor, OrderTable } from './orders.ts';
 
 const UNKNOWN = 1_000_000;
 
@@ -10,11 +10,12 @@ let fixture: OrdersFixture;
 let admin: pg.Client;
 let orders: OrderTable;
 let userId: number;
+let customer: Actor;
 let place: () => Promise<number>;
 
 beforeEach(async () => {
   fixture = await createOrdersFixture();
-  ({ admin, orders, userId, place } = fixture);
+  ({ admin, orders, userId, customer, place } = fixture);
 });
 afterEach(() => fixture.close());
 
@@ -65,20 +66,20 @@ describe('an order', () => {
     await orders.settle(id, { outcome: 'CONFIRMED' });
     await orders.settle(id, { outcome: 'REJECTED', code: 'OUT_OF_STOCK', available: 0 });
     expect((await orders.byIds([id]))[0]).toMatchObject({ status: 'CONFIRMED', version: 2 });
-    await orders.cancel(id, userId, 2);
+    await orders.cancel(id, 2, customer, null);
     await orders.settle(id, { outcome: 'CONFIRMED' });
     expect((await orders.byIds([id]))[0]).toMatchObject({ status: 'CANCELLED', version: 3 });
   });
 
   it('is cancelled once, by its owner, at its version, when it is CONFIRMED', async () => {
     const id = await place();
-    expect(await orders.cancel(id, userId, 1)).toBeUndefined();
+    expect(await orders.cancel(id, 1, customer, null)).toBeUndefined();
     await orders.settle(id, { outcome: 'CONFIRMED' });
-    expect(await orders.cancel(id, UNKNOWN, 2)).toBeUndefined();
-    expect(await orders.cancel(id, userId, 1)).toBeUndefined();
+    expect(await orders.cancel(id, 2, { ...customer, id: UNKNOWN }, null)).toBeUndefined();
+    expect(await orders.cancel(id, 1, customer, null)).toBeUndefined();
     expect(await jobs('release-stock')).toBe(0);
-    expect(await orders.cancel(id, userId, 2)).toMatchObject({ status: 'CANCELLED', version: 3 });
-    expect(await orders.cancel(id, userId, 3)).toBeUndefined();
+    expect(await orders.cancel(id, 2, customer, null)).toMatchObject({ status: 'CANCELLED', version: 3 });
+    expect(await orders.cancel(id, 3, customer, null)).toBeUndefined();
     expect(await jobs('release-stock')).toBe(1);
   });
 });

@@ -1,5 +1,5 @@
 // The rows of `orders.orders`: what is read of them, and what changes them.
-import type { RejectionCode } from '@holdfast/database';
+import type { ActorRole, RejectionCode } from '@holdfast/database';
 import { createBatches } from '@holdfast/platform/batches';
 import type { Queryable } from '@holdfast/platform/database';
 import {
@@ -15,7 +15,7 @@ import {
 } from '@holdfast/platform/sql';
 import { traceparent } from '@holdfast/platform/tracing';
 import pg from 'pg';
-import type { StepBy } from '../domain/order-status.ts';
+import type { Advance } from '../domain/order-status.ts';
 import { countTransition, observeSettlement } from '../metrics.ts';
 import { KEY } from './idempotency-keys.ts';
 import { type OrderPageQuery, selectOrderPage } from './order-pages.ts';
@@ -47,7 +47,15 @@ const selectByKeys = statement({
   row: { ...ORDER_OF_KEY, place: notNull(bigint, 'WITH ORDINALITY counts every row') },
 });
 
-export interface NewOrder extends ArgumentsOf<typeof NEW_ORDER> {
+/** The user who takes a step of an order, with the role of that moment. */
+export interface Actor {
+  readonly id: number;
+  readonly role: ActorRole;
+}
+
+export interface NewOrder extends Omit<ArgumentsOf<typeof NEW_ORDER>, 'userId'> {
+  /** Whose order it is. */
+  readonly user: Actor;
   /** The client's key and the SHA-256 of the input that came with it. */
   readonly idempotency: { readonly key: string; readonly hash: Buffer } | undefined;
 }
@@ -71,10 +79,18 @@ export interface OrderTable {
   insert(order: NewOrder): Promise<Order | 'key used' | 'no such product'>;
   /** Does nothing to an order that is not PENDING any more. In batches. @returns false when there is no such order */
   settle(id: number, settlement: Settlement): Promise<boolean>;
-  /** Undefined when it is not this user's, not at that version or cannot be cancelled. Adds the `release-stock` job. */
-  cancel(id: number, userId: number, expectedVersion: number): Promise<Order | undefined>;
+  /**
+   * Undefined when it is not the actor's, who is no staff either, not at that version or cannot be cancelled. Adds the
+   * `release-stock` job.
+   */
+  cancel(
+    id: number,
+    expectedVersion: number,
+    actor: Actor,
+    reason: string | null,
+  ): Promise<Order | undefined>;
   /** Undefined when it does not exist, is not at that version or not in a status from which staff may take it there. */
-  advance(id: number, expectedVersion: number, to: StepBy<'staff'>['to']): Promise<Order | undefined>;
+  advance(id: number, expectedVersion: number, actor: Actor, to: Advance): Promise<Order | undefined>;
   /** Newest first. */
   page(query: OrderPageQuery): Promise<Order[]>;
 }
@@ -99,7 +115,8 @@ function inPlaces<Row extends { readonly place: number }>(
 
 async function insertAll(db: Queryable, orders: readonly TracedOrder[]): Promise<(Order | undefined)[]> {
   const rows = await insertOrders(db, {
-    userIds: orders.map(({ userId }) => userId),
+    userIds: orders.map(({ user }) => user.id),
+    actorRoles: orders.map(({ user }) => user.role),
     productIds: orders.map(({ productId }) => productId),
     quantities: orders.map(({ quantity }) => quantity),
     unitPrices: orders.map(({ unitPrice }) => unitPrice),
@@ -163,13 +180,15 @@ export function createOrderTable(db: Queryable, reads: Queryable = db): OrderTab
       }
     },
     settle: (id, settlement) => settle({ id, ...settlement }),
-    cancel: async (id, userId, expectedVersion) => {
-      const [cancelled] = await cancelOrder(db, { id, userId, expectedVersion, trace: traceparent() });
+    cancel: async (id, expectedVersion, { id: actorId, role: actorRole }, reason) => {
+      const trace = traceparent();
+      const [cancelled] = await cancelOrder(db, { id, expectedVersion, actorId, actorRole, reason, trace });
       if (cancelled) countTransition(cancelled.status);
       return cancelled;
     },
-    advance: async (id, expectedVersion, to) => {
-      const [advanced] = await advanceOrder(db, { id, expectedVersion, to, trace: traceparent() });
+    advance: async (id, expectedVersion, { id: actorId, role: actorRole }, to) => {
+      const trace = traceparent();
+      const [advanced] = await advanceOrder(db, { id, expectedVersion, actorId, actorRole, to, trace });
       if (advanced) countTransition(advanced.status);
       return advanced;
     },

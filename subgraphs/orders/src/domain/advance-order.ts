@@ -2,9 +2,9 @@
 import { badInput } from '@holdfast/platform/errors';
 import { parseOrderId } from '@holdfast/platform/ids';
 import { allHandled, came } from '@holdfast/platform/validation';
-import type { Order, OrderTable } from '../data/orders.ts';
+import type { Actor, Order, OrderTable } from '../data/orders.ts';
 import type { MutationAdvanceOrderArgs } from '../generated/graphql.ts';
-import { statusesBefore, stepsBy } from './order-status.ts';
+import { ADVANCES, statusesBefore } from './order-status.ts';
 import {
   type OrderNotAdvanceable,
   type OrderNotFound,
@@ -15,28 +15,29 @@ import {
 
 export type Advanced = Order | OrderVersionConflict | OrderNotAdvanceable | OrderNotFound;
 
-/** The statuses that staff can give. */
-const TARGETS = [...new Set(stepsBy('staff').map(({ to }) => to))];
-
 /**
  * Gives the order the status if that is its next one and it is at `expectedVersion`; otherwise says why not.
- * @throws {AppError} BAD_USER_INPUT when staff cannot give that status to any order
+ * @throws {AppError} BAD_USER_INPUT when that status is no step on an order's way to its customer
  */
-export async function advanceOrder(orders: OrderTable, change: MutationAdvanceOrderArgs): Promise<Advanced> {
+export async function advanceOrder(
+  orders: OrderTable,
+  actor: Actor,
+  change: MutationAdvanceOrderArgs,
+): Promise<Advanced> {
   const { id: given, expectedVersion, status, ...rest } = change;
   allHandled(rest);
   const id = parseOrderId(given);
   if (id === undefined) return orderNotFound(given);
-  const to = TARGETS.find((target) => target === status);
-  if (!to) throw badInput('status', `expected ${TARGETS.join(' or ')}, got ${came(status)}`);
-  const advanced = await orders.advance(id, expectedVersion, to);
+  const to = ADVANCES.find((target) => target === status);
+  if (!to) throw badInput('status', `expected ${ADVANCES.join(' or ')}, got ${came(status)}`);
+  const advanced = await orders.advance(id, expectedVersion, actor, to);
   if (advanced) return advanced;
   const [current] = await orders.byIds([id]);
   if (!current) return orderNotFound(given);
   if (current.version !== expectedVersion) return orderVersionConflict(expectedVersion, current);
   const before = statusesBefore('staff', to);
   // It has come to that version since the write was refused. Versions only grow, so that happens once.
-  if (before.includes(current.status)) return advanceOrder(orders, change);
+  if (before.includes(current.status)) return advanceOrder(orders, actor, change);
   return {
     __typename: 'OrderNotAdvanceable',
     code: 'ORDER_NOT_ADVANCEABLE',

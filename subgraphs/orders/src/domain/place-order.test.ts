@@ -64,7 +64,7 @@ function placeOrder(
     isKeyRequired: false,
   });
   const request = { productId: String(fixture.productId), quantity: 2, waitMs: 10_000, ...input };
-  return place(request, { userId: fixture.userId, requestId: 'test', deadlineAt: Date.now() + 15_000 });
+  return place(request, { user: fixture.customer, requestId: 'test', deadlineAt: Date.now() + 15_000 });
 }
 
 const confirm = async ({ id }: Order): Promise<void> => {

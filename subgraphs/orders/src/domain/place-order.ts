@@ -11,7 +11,7 @@ import {
 import { parseId } from '@holdfast/platform/ids';
 import { fitsColumn, MAX_AMOUNT, totalOf } from '@holdfast/platform/money';
 import { allHandled, check, type InvalidInput, invalidInput } from '@holdfast/platform/validation';
-import type { Order, OrderTable } from '../data/orders.ts';
+import type { Actor, Order, OrderTable } from '../data/orders.ts';
 import type { Prices } from '../data/prices.ts';
 import type { Settlements } from '../data/settlements.ts';
 import type { CreateOrderInput } from '../generated/graphql.ts';
@@ -22,7 +22,7 @@ export type Placed = Order | OutOfStock | ProductNotFound | IdempotencyKeyReused
 
 /** Who orders, and until when an answer is of use. */
 export interface Call {
-  readonly userId: number;
+  readonly user: Actor;
   readonly requestId: string;
   /** ms since the epoch */
   readonly deadlineAt: number;
@@ -113,7 +113,7 @@ export function createPlaceOrder(dependencies: PlaceOrderDependencies): PlaceOrd
   }
 
   async function place(wanted: Wanted, call: Call): Promise<Placed> {
-    const replayed = await replay(wanted, call.userId);
+    const replayed = await replay(wanted, call.user.id);
     if (replayed) return replayed;
     const { ordered, key, untilMs } = wanted;
     const { productId, quantity, ...rest } = ordered;
@@ -125,7 +125,7 @@ export function createPlaceOrder(dependencies: PlaceOrderDependencies): PlaceOrd
     const idempotency = key === undefined ? undefined : { key, hash: hashOf(ordered) };
     // The order may be settled before its id comes back.
     const since = settlements.mark();
-    const placed = await orders.insert({ userId: call.userId, productId, quantity, unitPrice, idempotency });
+    const placed = await orders.insert({ user: call.user, productId, quantity, unitPrice, idempotency });
     if (placed === 'no such product') return noSuchProduct(String(productId));
     // Another request with the same key was faster: its order is the answer.
     if (placed === 'key used') return place(wanted, call);

@@ -1,10 +1,11 @@
 // What an order may ask for.
 import { idempotencyKey } from '@holdfast/platform/idempotency';
-import { came } from '@holdfast/platform/validation';
+import { came, isMultilineText, isVisible, lengthOf } from '@holdfast/platform/validation';
 import { z } from 'zod';
 
 const MAX_QUANTITY = 10_000;
 const MAX_WAIT_MS = 10_000;
+const MAX_REASON = 500;
 
 const got = (rule: string) => (issue: { input?: unknown }) => `expected ${rule}, got ${came(issue.input)}`;
 
@@ -27,3 +28,19 @@ export const orderRules = z.strictObject({
 });
 
 export type OrderRequest = z.infer<typeof orderRules>;
+
+const reasonRule = `a reason of 1 to ${MAX_REASON} characters, some of them visible, no control characters but tabs and line breaks`;
+const reason = z
+  .string({ error: got(reasonRule) })
+  .trim()
+  .refine((text) => isMultilineText(text) && isVisible(text) && lengthOf(text) <= MAX_REASON, {
+    error: got(reasonRule),
+  });
+
+/** What a customer may say who cancels, and what staff must. */
+export const cancellationRules = {
+  CUSTOMER: z.strictObject({ reason: reason.nullable() }),
+  STAFF: z.strictObject({
+    reason: reason.nullable().refine((text) => text !== null, { error: got(reasonRule) }),
+  }),
+};

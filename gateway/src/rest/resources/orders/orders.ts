@@ -39,6 +39,7 @@ import {
 import { IF_NONE_MATCH, REQUIRED_CONDITIONS } from '../../schema.ts';
 import { invalidFields } from '../../validation.ts';
 import {
+  cancellation,
   detailedOrder,
   detailedRepresentation,
   headersOf,
@@ -224,6 +225,8 @@ function changed(
       return refused('ORDER_NOT_ADVANCEABLE', result);
     case 'OrderNotFound':
       return orderNotFound(id);
+    case 'InvalidInput':
+      return invalidInput(result.errors);
     case 'Order': {
       const { __typename, ...fields } = result;
       return done(200, representation(fields), headersOf(fields));
@@ -250,11 +253,13 @@ const cancel = guardedRoute(
     schema: {
       operationId: 'cancelOrder',
       summary:
-        'Cancels a CONFIRMED order, if it is still at the version in `If-Match`, and puts its units back',
+        'Cancels a CONFIRMED order, for staff any, if it is still at the version in `If-Match`, and puts its units back',
       tags: ['Orders'],
       security: BEARER,
       params: PATH_ID,
       headers: REQUIRED_CONDITIONS,
+      body: cancellation,
+      isBodyOptional: true,
       response: CHANGE_REPLIES,
     },
     problems: ['ORDER_NOT_CANCELLABLE', ...CHANGE_PROBLEMS],
@@ -263,7 +268,10 @@ const cancel = guardedRoute(
     condition: 'required',
     current: currentOrder,
     operation: operation(CancelOrderDocument),
-    variables: ({ id }, expectedVersion) => ({ id, expectedVersion }),
+    variables: ({ id, body: { reason, ...rest } }, expectedVersion) => {
+      allHandled(rest);
+      return { id, expectedVersion, reason };
+    },
     answer: ({ cancelOrder }, { id }) => changed(cancelOrder, id),
     notFound: orderNotFound,
   },

@@ -4,6 +4,7 @@ import { allHandled } from '@holdfast/platform/validation';
 import { z } from 'zod';
 import {
   type GetOrderQuery,
+  OrderActorRole,
   type OrderFieldsFragment,
   OrderRejectionCode,
   OrderStatus,
@@ -41,10 +42,22 @@ export const order = z
   })
   .meta({ id: 'Order' });
 
+const actor = z
+  .strictObject({
+    user_id: id,
+    role: z.enum(OrderActorRole).meta({ description: 'As what the user acted, at that moment.' }),
+  })
+  .nullable()
+  .meta({ description: 'Who took the step; null for the system itself, which confirms and rejects.' });
+
+const reason = z.string().nullable().meta({
+  description: 'Why the order was cancelled, in the words of who did; null when nothing was said.',
+});
+
 export const detailedOrder = order
   .extend({
     history: z
-      .array(z.strictObject({ status, version, at: dateTime }))
+      .array(z.strictObject({ status, version, at: dateTime, actor, reason }))
       .meta({ description: 'Every status that the order has had, oldest first.' }),
   })
   .meta({ id: 'DetailedOrder' });
@@ -76,7 +89,11 @@ export function detailedRepresentation({
   history,
   ...fields
 }: NonNullable<GetOrderQuery['order']>): z.infer<typeof detailedOrder> {
-  return { ...representation(fields), history: [...history] };
+  const steps = history.map(({ actor, ...step }) => ({
+    ...step,
+    actor: actor && { user_id: shownId(actor.id), role: actor.role },
+  }));
+  return { ...representation(fields), history: steps };
 }
 
 /** For its owner and staff only: no cache keeps it, not even a browser's. */
@@ -93,6 +110,16 @@ export const newOrder = z
     quantity: z.int().min(1).max(10_000).meta({ description: 'a whole number of 1 to 10000' }),
   })
   .meta({ id: 'NewOrder' });
+
+/** What may be said of a cancellation. */
+export const cancellation = z
+  .strictObject({
+    reason: z.string().optional().meta({
+      description:
+        'why, for the history, which the customer reads: 1 to 500 characters; staff must say it, a customer may',
+    }),
+  })
+  .meta({ id: 'Cancellation' });
 
 const step = z.enum([OrderStatus.SHIPPED, OrderStatus.DELIVERED]);
 
