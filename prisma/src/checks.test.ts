@@ -95,7 +95,7 @@ describe('products', () => {
     ['reservations_quantity_check', 0],
   ])('a reservation is %s: %i units', async (expected, quantity) => {
     const product_id = await insert('products.products', product);
-    const row = { order_id: 1, product_id, quantity, status: 'HELD' };
+    const row = { order_id: 1, user_id: 1, product_id, quantity, status: 'HELD' };
     expect(await verdict('products.reservations', row)).toBe(expected);
   });
 });
@@ -131,6 +131,30 @@ describe('orders', () => {
     ['orders_unit_price_check', { unit_price: '-1', total_price: '-3' }],
     ['orders_total_price_check', { total_price: '119.71' }],
     ['orders_version_check', { version: 0 }],
+    [
+      'accepted',
+      {
+        status: 'REJECTED',
+        rejection_code: 'PURCHASE_LIMIT',
+        rejection_available: 2,
+        rejection_limit: 100,
+        rejection_held: 0,
+      },
+    ],
+    ['orders_rejection_limit_check', { status: 'REJECTED', rejection_code: 'PURCHASE_LIMIT' }],
+    [
+      'orders_rejection_limit_check',
+      { status: 'REJECTED', rejection_code: 'PURCHASE_LIMIT', rejection_limit: 100 },
+    ],
+    [
+      'orders_rejection_limit_check',
+      {
+        status: 'REJECTED',
+        rejection_code: 'OUT_OF_STOCK',
+        rejection_limit: 100,
+        rejection_held: 0,
+      },
+    ],
     ['orders_rejection_code_check', { status: 'REJECTED' }],
     ['orders_rejection_code_check', { rejection_code: 'OUT_OF_STOCK' }],
     ['orders_user_id_fkey', { user_id: 0 }],

@@ -8,7 +8,7 @@ const SCRIPT = `\\set product random(:first, :last)
 INSERT INTO orders.orders (user_id, product_id, quantity, unit_price, total_price)
   VALUES (:user, :product, 1, 10, 10) RETURNING id \\gset
 UPDATE products.products SET stock = stock - 1, version = version + 1 WHERE id = :product AND stock >= 1;
-INSERT INTO products.reservations (order_id, product_id, quantity, status) VALUES (:id, :product, 1, 'HELD');
+INSERT INTO products.reservations (order_id, user_id, product_id, quantity, status) VALUES (:id, :user, :product, 1, 'HELD');
 UPDATE orders.orders SET status = 'CONFIRMED', version = version + 1 WHERE id = :id AND status = 'PENDING';
 `;
 const DEBIAN = '/usr/lib/postgresql';

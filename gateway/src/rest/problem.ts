@@ -20,6 +20,7 @@ export const PROBLEMS = {
   EMAIL_TAKEN: [409, 'The e-mail address is taken'],
   VERSION_CONFLICT: [409, 'Somebody else was first'],
   OUT_OF_STOCK: [409, 'Not enough in stock'],
+  PURCHASE_LIMIT: [409, 'More than one customer may order'],
   ORDER_NOT_CANCELLABLE: [409, 'The order cannot be cancelled'],
   ORDER_NOT_ADVANCEABLE: [409, 'The order cannot take that step'],
   PRECONDITION_FAILED: [412, 'A condition of the request does not hold'],
@@ -51,6 +52,10 @@ const helpfulMembers = {
     .optional()
     .meta({ description: 'The version to read before the next try.' }),
   available: z.int32().min(0).optional().meta({ description: 'Units that were left at that moment.' }),
+  limit: z.int32().min(1).optional().meta({ description: 'Units that one customer may order.' }),
+  held: z.int32().min(0).optional().meta({
+    description: "Units that the limit counts beside the order's own: of the customer's other open orders.",
+  }),
   errors: z
     .array(z.strictObject({ field: z.string(), message: z.string() }))
     .optional()

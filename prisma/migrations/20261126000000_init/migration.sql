@@ -155,6 +155,7 @@ CREATE INDEX "products_search_idx" ON "products"."products" USING GIN ("search")
 
 CREATE TABLE "products"."reservations" (
     "order_id" BIGINT NOT NULL,
+    "user_id" INTEGER NOT NULL,
     "product_id" INTEGER NOT NULL,
     "quantity" INTEGER NOT NULL,
     "status" "products"."reservation_status" NOT NULL,
@@ -166,20 +167,29 @@ CREATE TABLE "products"."reservations" (
         ON DELETE RESTRICT ON UPDATE CASCADE,
     CONSTRAINT "reservations_quantity_check" CHECK ("quantity" > 0)
 );
-CREATE INDEX "reservations_product_id_idx" ON "products"."reservations" ("product_id");
+-- What a customer holds of a product: few rows, however much was ordered before. No product is deleted, so the foreign key needs
+-- no index of its own.
+CREATE INDEX "reservations_held_idx" ON "products"."reservations" ("product_id", "user_id") WHERE "status" = 'HELD';
 -- Those of orders that are over, in the order in which they are swept.
 CREATE INDEX "reservations_over_idx" ON "products"."reservations" ("updated_at") WHERE "status" <> 'HELD';
 
--- Reserves the units of many orders, which are given by three arrays of one length: for each product one guarded decrement, in the
+-- Reserves the units of many orders, which are given by four arrays of one length: for each product one guarded decrement, in the
 -- order in which the orders were placed. An order that does not fit is refused and takes nothing from the smaller ones after it.
 -- Orders that have a reservation are left out. Returns each order that was decided, whether it is held, whether its product is
 -- in the catalogue, and what was left when its turn came.
 --
+-- An order of more than "max_units" is refused, and so is one with which its user would hold more than "max_open" units of the
+-- product (null: no such limit); then the limit and what counted against it are returned as well. What a user holds is counted
+-- under the lock of the product's row, which each caller takes before it adds to that: so no orders pass a limit together,
+-- whoever decides them. Without "max_open" nothing is counted.
+--
 -- Rows are locked in one order, by every caller: products by their ids, and after each product its reservations. So no two
 -- callers can wait for each other. Two that decide one order at the same time wait for each other at the product; the second
 -- then breaks the primary key of the reservations, which undoes all that it has done.
-CREATE FUNCTION "products"."reserve"("order_ids" bigint[], "product_ids" integer[], "quantities" integer[])
-    RETURNS TABLE ("order_id" bigint, "product_id" integer, "held" boolean, "live" boolean, "available" integer)
+CREATE FUNCTION "products"."reserve"("order_ids" bigint[], "user_ids" integer[], "product_ids" integer[], "quantities" integer[],
+                                     "max_units" integer, "max_open" integer)
+    RETURNS TABLE ("order_id" bigint, "product_id" integer, "held" boolean, "live" boolean, "available" integer,
+                   "limit" integer, "counted" integer)
     LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column
@@ -188,23 +198,42 @@ DECLARE
     "seen" record;
     "lefts" integer[];
     "left" integer;
+    "quantity" integer;
+    "user" integer;
+    "opens" bigint[];
+    "excess" bigint;
+    "excesses" bigint[];
 BEGIN
     FOR "wanted" IN
-        SELECT "o"."product_id", count(*)::int AS "count", sum("o"."quantity") AS "units",
+        SELECT "o"."product_id", count(*)::int AS "count",
+               sum("o"."quantity") FILTER (WHERE "o"."quantity" <= "max_units") AS "units",
                array_agg("o"."order_id" ORDER BY "o"."order_id") AS "order_ids",
+               array_agg("o"."user_id" ORDER BY "o"."order_id") AS "user_ids",
                array_agg("o"."quantity" ORDER BY "o"."order_id") AS "quantities"
-          FROM unnest("order_ids", "product_ids", "quantities") AS "o" ("order_id", "product_id", "quantity")
+          FROM unnest("order_ids", "user_ids", "product_ids", "quantities") AS "o" ("order_id", "user_id", "product_id", "quantity")
          WHERE NOT EXISTS (SELECT FROM "products"."reservations" AS "r" WHERE "r"."order_id" = "o"."order_id")
          GROUP BY "o"."product_id" ORDER BY "o"."product_id"
     LOOP
         LOOP
             "lefts" := '{}';
-            -- Nearly always all of them fit, and one statement is all.
-            UPDATE "products"."products" AS "p"
-               SET "stock" = "p"."stock" - "wanted"."units", "version" = "p"."version" + 1, "updated_at" = now()
-             WHERE "p"."id" = "wanted"."product_id" AND "p"."archived_at" IS NULL AND "p"."stock" >= "wanted"."units"
-            RETURNING true AS "live" INTO "seen";
-            EXIT WHEN FOUND;
+            "excesses" := '{}';
+            IF "max_open" IS NULL THEN
+                -- Nearly always all of them fit, and one statement is all.
+                UPDATE "products"."products" AS "p"
+                   SET "stock" = "p"."stock" - "wanted"."units", "version" = "p"."version" + 1, "updated_at" = now()
+                 WHERE "p"."id" = "wanted"."product_id" AND "p"."archived_at" IS NULL AND "p"."stock" >= "wanted"."units"
+                RETURNING "p"."stock", true AS "live" INTO "seen";
+                EXIT WHEN FOUND;
+            ELSE
+                PERFORM FROM "products"."products" AS "p" WHERE "p"."id" = "wanted"."product_id" FOR NO KEY UPDATE;
+                -- For each order what its user holds. The statement after the lock sees all that was committed before it.
+                SELECT array_agg(coalesce("h"."units", 0) ORDER BY "o"."place") INTO "opens"
+                  FROM unnest("wanted"."user_ids") WITH ORDINALITY AS "o" ("user_id", "place")
+                  LEFT JOIN (SELECT "r"."user_id", sum("r"."quantity") AS "units" FROM "products"."reservations" AS "r"
+                              WHERE "r"."product_id" = "wanted"."product_id" AND "r"."user_id" = ANY ("wanted"."user_ids")
+                                AND "r"."status" = 'HELD'
+                              GROUP BY "r"."user_id") AS "h" ON "h"."user_id" = "o"."user_id";
+            END IF;
 
             SELECT "p"."stock", "p"."archived_at" IS NULL AS "live" INTO "seen"
               FROM "products"."products" AS "p" WHERE "p"."id" = "wanted"."product_id";
@@ -214,8 +243,20 @@ BEGIN
             "left" := CASE WHEN "seen"."live" THEN "seen"."stock" ELSE 0 END;
             FOR "i" IN 1 .. "wanted"."count" LOOP
                 "lefts" := "lefts" || "left";
-                IF "wanted"."quantities"["i"] <= "left" THEN
-                    "left" := "left" - "wanted"."quantities"["i"];
+                "quantity" := "wanted"."quantities"["i"];
+                "excess" := NULL;
+                IF "max_open" IS NOT NULL AND "quantity" <= "max_units" THEN
+                    -- What a user holds by now stands at the first of the user's orders.
+                    "user" := array_position("wanted"."user_ids", "wanted"."user_ids"["i"]);
+                    IF "opens"["user"] + "quantity" > "max_open" THEN
+                        "excess" := "opens"["user"];
+                    ELSIF "quantity" <= "left" THEN
+                        "opens"["user"] := "opens"["user"] + "quantity";
+                    END IF;
+                END IF;
+                "excesses" := array_append("excesses", "excess");
+                IF "quantity" <= least("left", "max_units") AND "excess" IS NULL THEN
+                    "left" := "left" - "quantity";
                 END IF;
             END LOOP;
             EXIT WHEN "left" = "lefts"[1];
@@ -226,17 +267,22 @@ BEGIN
         END LOOP;
 
         RETURN QUERY
-            WITH "decided" AS (
-                SELECT "o"."order_id", "o"."quantity", "o"."left" IS NULL OR "o"."quantity" <= "o"."left" AS "held", "o"."left"
-                  FROM unnest("wanted"."order_ids", "wanted"."quantities", "lefts")
-                    AS "o" ("order_id", "quantity", "left")
+            WITH "given" AS (
+                SELECT "o".*, CASE WHEN "o"."quantity" > "max_units" THEN "max_units"
+                                   WHEN "o"."excess" IS NOT NULL THEN "max_open" END AS "limit"
+                  FROM unnest("wanted"."order_ids", "wanted"."user_ids", "wanted"."quantities", "lefts", "excesses")
+                    AS "o" ("order_id", "user_id", "quantity", "left", "excess")
+            ), "decided" AS (
+                SELECT "g".*, "g"."limit" IS NULL AND ("g"."left" IS NULL OR "g"."quantity" <= "g"."left") AS "held" FROM "given" AS "g"
             ), "reserved" AS (
-                INSERT INTO "products"."reservations" ("order_id", "product_id", "quantity", "status")
-                SELECT "d"."order_id", "wanted"."product_id", "d"."quantity",
+                INSERT INTO "products"."reservations" ("order_id", "user_id", "product_id", "quantity", "status")
+                SELECT "d"."order_id", "d"."user_id", "wanted"."product_id", "d"."quantity",
                        CASE WHEN "d"."held" THEN 'HELD' ELSE 'REFUSED' END::"products"."reservation_status"
                   FROM "decided" AS "d"
             )
-            SELECT "d"."order_id", "wanted"."product_id", "d"."held", "seen"."live", coalesce("d"."left", 0) FROM "decided" AS "d";
+            SELECT "d"."order_id", "wanted"."product_id", "d"."held", "seen"."live", coalesce("d"."left", "seen"."stock"),
+                   "d"."limit", least(coalesce("d"."excess", 0), 2147483647)::int
+              FROM "decided" AS "d";
     END LOOP;
 END;
 $$;
@@ -293,7 +339,7 @@ CREATE FUNCTION "products"."try_turn"("name" text) RETURNS boolean
 
 -- orders --------------------------------------------------------------------------------------------------------------
 
-CREATE TYPE "orders"."rejection_code" AS ENUM ('OUT_OF_STOCK', 'PRODUCT_NOT_FOUND');
+CREATE TYPE "orders"."rejection_code" AS ENUM ('OUT_OF_STOCK', 'PRODUCT_NOT_FOUND', 'PURCHASE_LIMIT');
 CREATE TYPE "orders"."actor_role" AS ENUM ('CUSTOMER', 'STAFF');
 
 -- SERIAL would end after 2.1 billion orders.
@@ -308,6 +354,8 @@ CREATE TABLE "orders"."orders" (
     "version" INTEGER NOT NULL DEFAULT 1,
     "rejection_code" "orders"."rejection_code",
     "rejection_available" INTEGER,
+    "rejection_limit" INTEGER,
+    "rejection_held" INTEGER,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
@@ -322,7 +370,10 @@ CREATE TABLE "orders"."orders" (
     CONSTRAINT "orders_unit_price_check" CHECK ("unit_price" >= 0),
     CONSTRAINT "orders_total_price_check" CHECK ("total_price" = "unit_price" * "quantity"),
     CONSTRAINT "orders_version_check" CHECK ("version" >= 1),
-    CONSTRAINT "orders_rejection_code_check" CHECK (("rejection_code" IS NOT NULL) = ("status" = 'REJECTED'))
+    CONSTRAINT "orders_rejection_code_check" CHECK (("rejection_code" IS NOT NULL) = ("status" = 'REJECTED')),
+    CONSTRAINT "orders_rejection_limit_check" CHECK (
+        ("rejection_limit" IS NOT NULL) = ("rejection_code" IS NOT DISTINCT FROM 'PURCHASE_LIMIT')
+        AND ("rejection_held" IS NOT NULL) = ("rejection_limit" IS NOT NULL))
 );
 CREATE INDEX "orders_user_id_id_idx" ON "orders"."orders" ("user_id", "id");
 CREATE INDEX "orders_user_id_status_id_idx" ON "orders"."orders" ("user_id", "status", "id");

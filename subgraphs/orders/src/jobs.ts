@@ -1,16 +1,21 @@
 // The jobs of the orders service: what the stock answered.
-import { RejectionCode } from '@holdfast/database/generated/enums';
 import { type JobHandler, payloadOf, Unworkable } from '@holdfast/platform/queue';
 import { z } from 'zod';
 import type { OrderTable } from './data/orders.ts';
 
-const settlement = z.discriminatedUnion('outcome', [
-  z.object({ orderId: z.int().positive(), outcome: z.literal('CONFIRMED') }),
-  z.object({
-    orderId: z.int().positive(),
-    outcome: z.literal('REJECTED'),
-    code: z.enum(RejectionCode),
-    available: z.int32().min(0),
+const confirmed = z.object({ orderId: z.int().positive(), outcome: z.literal('CONFIRMED') });
+const rejected = z.object({
+  orderId: z.int().positive(),
+  outcome: z.literal('REJECTED'),
+  available: z.int32().min(0),
+});
+const settlement = z.union([
+  confirmed,
+  rejected.extend({ code: z.enum(['OUT_OF_STOCK', 'PRODUCT_NOT_FOUND']) }),
+  rejected.extend({
+    code: z.literal('PURCHASE_LIMIT'),
+    limit: z.int32().positive(),
+    held: z.int32().min(0),
   }),
 ]);
 

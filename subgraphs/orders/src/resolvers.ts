@@ -72,8 +72,10 @@ export const resolvers = {
     rejection: ({
       rejectionCode: code,
       rejectionAvailable: available,
+      rejectionLimit: limit,
+      rejectionHeld: held,
     }): Required<Omit<OrderRejection, '__typename'>> | null =>
-      code === null ? null : { code, available: available ?? 0 },
+      code === null ? null : { code, available: available ?? 0, limit, held },
     history: ({ id }, _, { historyOf }) => historyOf.load(id),
   },
   OrderEvent: {

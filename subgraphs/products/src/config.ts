@@ -47,6 +47,14 @@ export const settings = {
     .enum(['everyone', 'staff'])
     .default('everyone')
     .describe('Who may write the catalogue: every signed-in account, or staff only.'),
+  MAX_UNITS_PER_ORDER: count('units', 100, 1, 10_000).describe(
+    'How many units one order may ask for. One that asks for more is rejected (`PURCHASE_LIMIT`).',
+  ),
+  MAX_OPEN_UNITS: z.coerce.number().int().min(1).max(1_000_000_000).optional().meta({
+    unit: 'units',
+    description:
+      'How many units of one product the PENDING and CONFIRMED orders of one customer may have together. Without it: any number.',
+  }),
 };
 
 export const readProductsSettings = (env: NodeJS.ProcessEnv) => readSettings(settings, env);

@@ -9,7 +9,7 @@ import type { Reservations, StockOrder } from './data/reservations.ts';
 import { createLockedProducts, type LockedProducts } from './locked-products.ts';
 
 const stockOrder = z.object({ orderId: z.int().positive(), productId: z.int32().positive() });
-const reservable = stockOrder.extend({ quantity: z.int32().positive() });
+const reservable = stockOrder.extend({ userId: z.int32().positive(), quantity: z.int32().positive() });
 
 /** Batches of jobs that change the stock. One of a product that another session keeps locked is done by itself, or gives way. */
 function stockBatches<Order extends StockOrder>(

@@ -4,12 +4,21 @@ import { Counter, conflictCounter, labelledCounter, registry } from '@holdfast/p
 /** Counts an edit or a delete of a product that came too late. */
 export const countConflict = conflictCounter('product');
 
+const RESERVATION_OUTCOMES = [
+  'reserved',
+  'out_of_stock',
+  'product_not_found',
+  'purchase_limit',
+  'released',
+] as const;
+export type ReservationOutcome = (typeof RESERVATION_OUTCOMES)[number];
+
 /** Counts what became of an order's units, once; a job that runs again changes nothing and counts nothing. */
 export const countReservation = labelledCounter({
   name: 'reservations_total',
   help: 'Reservations of stock that were decided or released.',
   label: 'outcome',
-  values: ['reserved', 'out_of_stock', 'product_not_found', 'released'],
+  values: RESERVATION_OUTCOMES,
 });
 
 const lookUps = new Counter({

@@ -44,10 +44,11 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
     },
     log,
   });
+  const limits = { maxUnits: settings.MAX_UNITS_PER_ORDER, maxOpen: settings.MAX_OPEN_UNITS ?? null };
   const worker = startWorker({
     settings,
     applicationName: 'products-worker',
-    handlers: (db) => ({ ...stockJobs(createReservations(db, cache)), ...shippingJobs(db) }),
+    handlers: (db) => ({ ...stockJobs(createReservations(db, cache, limits)), ...shippingJobs(db) }),
     log,
   });
   const sweeper = startSweeps({

@@ -52,6 +52,7 @@ const list = <Item>(make: () => Item): Item[] => Array.from({ length: BATCH }, m
 interface PlacedOrder {
   readonly orderId: number;
   readonly productId: number;
+  readonly userId: number;
   readonly quantity: number;
   readonly trace: null;
   readonly priority: number;
@@ -59,7 +60,9 @@ interface PlacedOrder {
 
 /** One of several processes of each service. All of them know all orders, so each order is handled several times. */
 function createWorker(orders: pg.Client, products: pg.Client, known: PlacedOrder[]) {
-  const reservations = createReservations(products, NO_CACHE);
+  // Some count what each customer holds, under a lock of their own; nothing is past the limit.
+  const maxOpen = random(2) === 0 ? null : 1_000_000;
+  const reservations = createReservations(products, NO_CACHE, { maxUnits: 4, maxOpen });
   return [
     async () => {
       const placed = await insertOrders(orders, {
@@ -75,6 +78,7 @@ function createWorker(orders: pg.Client, products: pg.Client, known: PlacedOrder
       known.push(
         ...placed.map(({ id, productId, quantity }) => ({
           orderId: id,
+          userId,
           productId,
           quantity,
           trace: null,
@@ -94,6 +98,8 @@ function createWorker(orders: pg.Client, products: pg.Client, known: PlacedOrder
         outcomes: answers.map(({ outcome }) => outcome),
         codes: answers.map(({ code }) => code ?? null),
         availables: answers.map(({ available }) => available ?? null),
+        limits: answers.map(() => null),
+        helds: answers.map(() => null),
       });
     },
     () => reservations.release(some(known.slice(0, known.length / 3))),

@@ -118,6 +118,7 @@ describe('orders', () => {
     const settled = await eventually(read, ({ body }) => body.status !== 'PENDING');
     const rejected = { status: 'REJECTED', rejection: { code: 'OUT_OF_STOCK', available: 1 } };
     expect(settled.body).toMatchObject(rejected);
+    expect(settled.body.rejection).toMatchObject({ limit: null, held: null });
     const list = await client.rest('GET', '/orders?status=REJECTED&limit=1', { token: account.token });
     expect(list.body).toMatchObject([{ id: accepted.body.id, ...rejected }]);
     const { data } = await client.graphql(
@@ -126,6 +127,29 @@ describe('orders', () => {
       account.token,
     );
     expect(data.order).toEqual(rejected);
+  });
+
+  it('refuses more units than one order may have, and says so whenever it is read', async () => {
+    const product = await client.product(account.token, { stock: 500 });
+    const refused = await place({ product_id: product.id, quantity: 101 });
+    expectProblem(refused, 409, 'PURCHASE_LIMIT');
+    expect(refused.body).toMatchObject({ limit: 100, held: 0 });
+    const list = await client.rest('GET', '/orders?status=REJECTED&limit=1', { token: account.token });
+    expect(list.body[0].rejection).toEqual({ code: 'PURCHASE_LIMIT', available: 500, limit: 100, held: 0 });
+    const input = { productId: product.id, quantity: 101 };
+    const { data } = await client.graphql(
+      `mutation($input: CreateOrderInput!) { createOrder(input: $input) {
+        ... on PurchaseLimitReached { code message limit held } } }`,
+      { input },
+      account.token,
+    );
+    expect(data.createOrder).toEqual({
+      code: 'PURCHASE_LIMIT',
+      message: '101 units were asked for; an order may have 100 at most.',
+      limit: 100,
+      held: 0,
+    });
+    expect((await place({ product_id: product.id, quantity: 100 })).status).toBe(201);
   });
 
   it('honours Prefer', async () => {

@@ -33,7 +33,7 @@ const zeros: [ProcessName, string, string, readonly string[]][] = [
     'products',
     'reservations_total',
     'outcome',
-    ['reserved', 'out_of_stock', 'product_not_found', 'released'],
+    ['reserved', 'out_of_stock', 'product_not_found', 'purchase_limit', 'released'],
   ],
   ['products', 'queue_job_retries_total', 'task', ['reserve-stock', 'release-stock', 'ship-stock']],
   ['products', 'queue_dead_jobs', 'task', ['reserve-stock', 'release-stock', 'ship-stock']],

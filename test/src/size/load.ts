@@ -48,16 +48,16 @@ const ORDERS = `
     FROM generate_series(1, $1::int) AS n`;
 
 const EVENTS = `
-  INSERT INTO orders.order_events (order_id, version, status)
-  SELECT id, at, 'PENDING' FROM orders.orders CROSS JOIN generate_series(1, 2) AS at`;
+  INSERT INTO orders.order_events (order_id, version, status, actor_id, actor_role)
+  SELECT id, at, 'PENDING', user_id, 'CUSTOMER' FROM orders.orders CROSS JOIN generate_series(1, 2) AS at`;
 
 const KEYS = `
   INSERT INTO orders.idempotency_keys (user_id, key, request_hash, order_id)
   SELECT user_id, 'key-' || id, 'hash', id FROM orders.orders WHERE id % 10 = 0`;
 
 const RESERVATIONS = `
-  INSERT INTO products.reservations (order_id, product_id, quantity, status)
-  SELECT id, product_id, quantity, CASE status WHEN 'CONFIRMED' THEN 'HELD' ELSE 'SHIPPED' END::products.reservation_status
+  INSERT INTO products.reservations (order_id, user_id, product_id, quantity, status)
+  SELECT id, user_id, product_id, quantity, CASE status WHEN 'CONFIRMED' THEN 'HELD' ELSE 'SHIPPED' END::products.reservation_status
     FROM orders.orders WHERE status <> 'PENDING'`;
 
 const JOBS = 10_000;

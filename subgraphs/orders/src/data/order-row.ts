@@ -28,6 +28,8 @@ export const ORDER = {
   version: integer,
   rejectionCode: nullable(rejectionCode),
   rejectionAvailable: nullable(integer),
+  rejectionLimit: nullable(integer),
+  rejectionHeld: nullable(integer),
   createdAt: timestamptz,
   updatedAt: timestamptz,
 } satisfies ColumnsOf<OrderModel, { status: OrderStatus }>;
@@ -39,6 +41,8 @@ type Later =
   | 'version'
   | 'rejectionCode'
   | 'rejectionAvailable'
+  | 'rejectionLimit'
+  | 'rejectionHeld'
   | 'createdAt'
   | 'updatedAt';
 

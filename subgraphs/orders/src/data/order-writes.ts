@@ -103,7 +103,8 @@ export const insertOrders = statement({
    SELECT ${selectList(ORDER)}, place, ${addJobs({
      name: PLACED.job,
      from: 'placed',
-     payload: "jsonb_build_object('orderId', id, 'productId', product_id, 'quantity', quantity)",
+     payload:
+       "jsonb_build_object('orderId', id, 'userId', user_id, 'productId', product_id, 'quantity', quantity)",
      trace: 'trace',
      priority: 'lane',
      order: 'id',
@@ -129,15 +130,15 @@ export const insertOrders = statement({
 export const settleOrders = statement({
   name: 'orders_settle',
   text: `WITH given AS MATERIALIZED (
-     SELECT * FROM unnest($ids::bigint[], $outcomes::varchar[], $codes::text[], $availables::int[])
-         AS given (id, outcome, code, available)
+     SELECT * FROM unnest($ids::bigint[], $outcomes::varchar[], $codes::text[], $availables::int[], $limits::int[], $helds::int[])
+         AS given (id, outcome, code, available, "limit", held)
    ), pending AS MATERIALIZED (
-     SELECT id, outcome, code, available FROM orders.orders JOIN given USING (id)
+     SELECT id, outcome, code, available, "limit", held FROM orders.orders JOIN given USING (id)
       WHERE ${isStep('settlement', 'outcome')} ORDER BY id FOR NO KEY UPDATE OF orders
    ), settled AS (
      UPDATE orders.orders
         SET status = outcome, rejection_code = code::orders.rejection_code, rejection_available = available,
-            version = version + 1, updated_at = now()
+            rejection_limit = "limit", rejection_held = held, version = version + 1, updated_at = now()
        FROM pending WHERE orders.id = pending.id
      RETURNING orders.id, version, status, created_at, updated_at
    ), ${event('settled', 'updated_at', SYSTEM)}, announced AS (
@@ -152,6 +153,8 @@ export const settleOrders = statement({
     outcomes: arrayOf(textOf<StepBy<'settlement'>['to']>()),
     codes: arrayOf(nullable(textOf<RejectionCode>())),
     availables: arrayOf(nullable(integer)),
+    limits: arrayOf(nullable(integer)),
+    helds: arrayOf(nullable(integer)),
   },
   row: {
     id: notNull(bigint, 'none is given that is null'),

@@ -62,11 +62,10 @@ export interface NewOrder extends Omit<ArgumentsOf<typeof NEW_ORDER>, 'userId'> 
 
 export type Settlement =
   | { readonly outcome: 'CONFIRMED' }
-  | {
-      readonly outcome: 'REJECTED';
-      readonly code: RejectionCode;
-      readonly available: number;
-    };
+  | ({ readonly outcome: 'REJECTED'; readonly available: number } & (
+      | { readonly code: Exclude<RejectionCode, 'PURCHASE_LIMIT'> }
+      | { readonly code: 'PURCHASE_LIMIT'; readonly limit: number; readonly held: number }
+    ));
 
 /** Calls of a method that says "in batches" are one statement when they come at the same time, also from several requests. */
 export interface OrderTable {
@@ -129,12 +128,15 @@ async function insertAll(db: Queryable, orders: readonly TracedOrder[]): Promise
 }
 
 async function settleAll(db: Queryable, settlements: readonly Settling[]): Promise<boolean[]> {
-  const rejection = (each: Settling) => (each.outcome === 'REJECTED' ? each : undefined);
+  const rejections = settlements.map((each) => (each.outcome === 'REJECTED' ? each : undefined));
+  const excesses = rejections.map((each) => (each?.code === 'PURCHASE_LIMIT' ? each : undefined));
   const rows = await settleOrders(db, {
     ids: settlements.map(({ id }) => id),
     outcomes: settlements.map(({ outcome }) => outcome),
-    codes: settlements.map((each) => rejection(each)?.code ?? null),
-    availables: settlements.map((each) => rejection(each)?.available ?? null),
+    codes: rejections.map((each) => each?.code ?? null),
+    availables: rejections.map((each) => each?.available ?? null),
+    limits: excesses.map((each) => each?.limit ?? null),
+    helds: excesses.map((each) => each?.held ?? null),
   });
   const outcomes = new Map(settlements.map(({ id, outcome }) => [id, outcome]));
   const existing = new Set<number>();

@@ -121,6 +121,47 @@ describe('the reply to an order', () => {
   });
 });
 
+describe('an order past a purchase limit', () => {
+  const rejected = async ({ id }: Order, limit: number, held: number): Promise<void> => {
+    await fixture.orders.settle(id, {
+      outcome: 'REJECTED',
+      code: 'PURCHASE_LIMIT',
+      available: 7,
+      limit,
+      held,
+    });
+  };
+
+  it('is refused with the limit and what counted, also when it is sent again', async () => {
+    const refused = {
+      __typename: 'PurchaseLimitReached',
+      code: 'PURCHASE_LIMIT',
+      message:
+        "2 units were asked for, and the customer's open orders have 4 of the product; together 5 are allowed.",
+      limit: 5,
+      held: 4,
+    };
+    const input = { idempotencyKey: 'k' };
+    expect(await placeOrder(input, (order) => rejected(order, 5, 4))).toEqual(refused);
+    expect(await placeOrder(input)).toEqual(refused);
+    expect((await fixture.orders.page({ limit: 1 }))[0]).toMatchObject({
+      status: 'REJECTED',
+      rejectionCode: 'PURCHASE_LIMIT',
+      rejectionAvailable: 7,
+      rejectionLimit: 5,
+      rejectionHeld: 4,
+    });
+  });
+
+  it('may be too large by itself', async () => {
+    expect(await placeOrder({}, (order) => rejected(order, 1, 0))).toMatchObject({
+      message: '2 units were asked for; an order may have 1 at most.',
+      limit: 1,
+      held: 0,
+    });
+  });
+});
+
 describe('a key', () => {
   it('stands for one order of twenty calls at once, and each is told its outcome', async () => {
     const outcomes = await Promise.all(

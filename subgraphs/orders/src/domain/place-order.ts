@@ -15,10 +15,16 @@ import type { Actor, Order, OrderTable } from '../data/orders.ts';
 import type { Prices } from '../data/prices.ts';
 import type { Settlements } from '../data/settlements.ts';
 import type { CreateOrderInput } from '../generated/graphql.ts';
-import type { OutOfStock, ProductNotFound } from './problems.ts';
+import type { OutOfStock, ProductNotFound, PurchaseLimitReached } from './problems.ts';
 import { type OrderRequest, orderRules } from './rules.ts';
 
-export type Placed = Order | OutOfStock | ProductNotFound | IdempotencyKeyReused | InvalidInput;
+export type Placed =
+  | Order
+  | OutOfStock
+  | PurchaseLimitReached
+  | ProductNotFound
+  | IdempotencyKeyReused
+  | InvalidInput;
 
 /** Who orders, and until when an answer is of use. */
 export interface Call {
@@ -63,10 +69,20 @@ function totalFault(unitPrice: string, quantity: number): InvalidInput | undefin
 
 const KEY_REUSED = keyReused('another product or quantity');
 
+function purchaseLimitReached(quantity: number, limit: number, held: number): PurchaseLimitReached {
+  const message =
+    quantity > limit
+      ? `${quantity} units were asked for; an order may have ${limit} at most.`
+      : `${quantity} units were asked for, and the customer's open orders have ${held} of the product; together ${limit} are allowed.`;
+  return { __typename: 'PurchaseLimitReached', code: 'PURCHASE_LIMIT', message, limit, held };
+}
+
 /** What the caller is told of an order: the order itself, or why it was rejected. */
 function outcomeOf(order: Order): Placed {
   if (order.status !== 'REJECTED') return order;
   if (order.rejectionCode === 'PRODUCT_NOT_FOUND') return noSuchProduct(String(order.productId));
+  if (order.rejectionLimit !== null)
+    return purchaseLimitReached(order.quantity, order.rejectionLimit, order.rejectionHeld ?? 0);
   const available = order.rejectionAvailable ?? 0;
   const message = `${order.quantity} units were asked for, ${available} were left.`;
   return { __typename: 'OutOfStock', code: 'OUT_OF_STOCK', message, available };

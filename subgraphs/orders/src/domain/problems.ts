@@ -13,6 +13,7 @@ type Problem<Type, Code extends string> = {
 };
 
 export type OutOfStock = Problem<graph.OutOfStock, 'OUT_OF_STOCK'>;
+export type PurchaseLimitReached = Problem<graph.PurchaseLimitReached, 'PURCHASE_LIMIT'>;
 export type ProductNotFound = Problem<graph.ProductNotFound, 'PRODUCT_NOT_FOUND'>;
 export type OrderNotFound = Problem<graph.OrderNotFound, 'ORDER_NOT_FOUND'>;
 export type OrderNotCancellable = Problem<graph.OrderNotCancellable, 'ORDER_NOT_CANCELLABLE'>;

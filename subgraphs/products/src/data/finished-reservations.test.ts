@@ -27,8 +27,8 @@ afterEach(async () => {
 
 const reserve = (orderId: number, status: string, daysAgo = 0) =>
   admin.query(
-    `INSERT INTO products.reservations (order_id, product_id, quantity, status, updated_at)
-     VALUES ($1, $2, 1, $3, now() - $4 * interval '1 day')`,
+    `INSERT INTO products.reservations (order_id, user_id, product_id, quantity, status, updated_at)
+     VALUES ($1, 1, $2, 1, $3, now() - $4 * interval '1 day')`,
     [orderId, productId, status, daysAgo],
   );
 

@@ -65,7 +65,15 @@ const nextOrder = (): number => {
   return orders;
 };
 
-const wanted = (): Reservable => ({ orderId: nextOrder(), productId, quantity: 1, trace: null, priority: 0 });
+const wanted = (): Reservable => ({
+  orderId: nextOrder(),
+  userId,
+  productId,
+  quantity: 1,
+  trace: null,
+  priority: 0,
+});
+const NO_LIMITS = { maxUnits: 2 * UNITS, maxOpen: null };
 
 /** What the orders service does: the foreign key locks the product's row FOR KEY SHARE. */
 const placeOrder = (client: pg.Client) =>
@@ -86,14 +94,14 @@ const COUNT = CONNECTIONS_EACH * ROUNDS;
 
 describe('orders of one popular product', () => {
   it('are placed and reserved, eight at a time each, without a deadlock', async () => {
-    await expectNoDeadlock((client) => createReservations(client, NO_CACHE).reserve([wanted()]));
+    await expectNoDeadlock((client) => createReservations(client, NO_CACHE, NO_LIMITS).reserve([wanted()]));
     const { rows } = await admin.query('SELECT stock, version FROM products.products');
     expect(rows).toEqual([{ stock: UNITS - COUNT, version: 1 + COUNT }]);
   }, 120_000);
 
   it('are placed, reserved and released, and others refused, without a deadlock', async () => {
     await expectNoDeadlock(async (client) => {
-      const reservations = createReservations(client, NO_CACHE);
+      const reservations = createReservations(client, NO_CACHE, NO_LIMITS);
       const order = wanted();
       await reservations.reserve([order]);
       await reservations.release([order]);

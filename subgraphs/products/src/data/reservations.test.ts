@@ -8,9 +8,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createMemoryStore } from './cache/memory-store.ts';
 import { createProductCache, NO_CACHE } from './cache/product-cache.ts';
+import { shipReservation } from './finished-reservations.ts';
 import { selectByIds } from './product-statements.ts';
 import { createProductTable } from './products.ts';
-import { createReservations } from './reservations.ts';
+import { createReservations, type PurchaseLimits } from './reservations.ts';
 
 let database: TestDatabase;
 let admin: pg.Client;
@@ -41,17 +42,26 @@ const nextOrder = (): number => {
   return 3_000_000_000 + orders;
 };
 
+const NO_LIMITS: PurchaseLimits = { maxUnits: 10_000, maxOpen: null };
+
 const reserveStock = (on: pg.Client, orderId: number, product: number, quantity: number): Promise<void> =>
-  createReservations(on, NO_CACHE).reserve([
-    { orderId, productId: product, quantity, trace: null, priority: 0 },
+  createReservations(on, NO_CACHE, NO_LIMITS).reserve([
+    { orderId, userId: 1, productId: product, quantity, trace: null, priority: 0 },
   ]);
 /** In one batch, orders of the product given as number and quantity. */
 const reserveAll = (on: pg.Client, ...wanted: [orderId: number, quantity: number][]): Promise<void> =>
-  createReservations(on, NO_CACHE).reserve(
-    wanted.map(([orderId, quantity]) => ({ orderId, productId, quantity, trace: null, priority: 0 })),
+  createReservations(on, NO_CACHE, NO_LIMITS).reserve(
+    wanted.map(([orderId, quantity]) => ({
+      orderId,
+      userId: 1,
+      productId,
+      quantity,
+      trace: null,
+      priority: 0,
+    })),
   );
 const releaseStock = (on: pg.Client, orderId: number): Promise<void> =>
-  createReservations(on, NO_CACHE).release([{ orderId, productId }]);
+  createReservations(on, NO_CACHE, NO_LIMITS).release([{ orderId, productId }]);
 
 const stock = async (): Promise<number> =>
   (await admin.query('SELECT stock FROM products.products WHERE id = $1', [productId])).rows[0].stock;
@@ -186,9 +196,11 @@ describe('reserving for many orders at once', () => {
   });
 
   it('does nothing when one of them names no product, and says that this one can never be done', async () => {
-    const good = { orderId: nextOrder(), productId, quantity: 1, trace: null, priority: 0 };
+    const good = { orderId: nextOrder(), userId: 1, productId, quantity: 1, trace: null, priority: 0 };
     const bad = { ...good, orderId: nextOrder(), productId: 1_000_000 };
-    await expect(createReservations(first, NO_CACHE).reserve([good, bad])).rejects.toBeInstanceOf(Unworkable);
+    await expect(createReservations(first, NO_CACHE, NO_LIMITS).reserve([good, bad])).rejects.toBeInstanceOf(
+      Unworkable,
+    );
     expect([await stock(), await settlements()]).toEqual([5, 0]);
   });
 
@@ -201,11 +213,11 @@ describe('reserving for many orders at once', () => {
         return statements === 2 ? Promise.reject(new Error('cancelled')) : first.query<Row>(config);
       },
     };
-    const order = { orderId: nextOrder(), productId, quantity: 2, trace: null, priority: 0 };
+    const order = { orderId: nextOrder(), userId: 1, productId, quantity: 2, trace: null, priority: 0 };
     const stockOnPage = async () =>
       (await cache.page('all', () => selectByIds(first, { ids: [productId] })))[0]?.stock;
     expect(await stockOnPage()).toBe(5);
-    await createReservations(failing, cache).reserve([order]);
+    await createReservations(failing, cache, NO_LIMITS).reserve([order]);
     expect([statements, await stock(), await stockOnPage()]).toEqual([2, 3, 3]);
   });
 
@@ -217,6 +229,184 @@ describe('reserving for many orders at once', () => {
     );
     expect(error).toMatchObject({ code: '23505' });
     expect([await stock(), await statusOf(another)]).toEqual([3, undefined]);
+  });
+});
+
+describe('purchase limits', () => {
+  const [ANN, BEN] = [1, 2];
+  const AT_MOST_3: PurchaseLimits = { maxUnits: 10_000, maxOpen: 3 };
+  type Wanted = readonly [orderId: number, userId: number, quantity: number, product?: number];
+  const reserveFor = (on: pg.Client, limits: PurchaseLimits, ...wanted: Wanted[]): Promise<void> =>
+    createReservations(on, NO_CACHE, limits).reserve(
+      wanted.map(([orderId, userId, quantity, product = productId]) => ({
+        orderId,
+        userId,
+        productId: product,
+        quantity,
+        trace: null,
+        priority: 0,
+      })),
+    );
+  const limitReached = (limit: number, held: number) => ({ code: 'PURCHASE_LIMIT', limit, held });
+
+  it('refuse an order of more units than one may have, and leave them to the others', async () => {
+    const [large, small, exact] = [nextOrder(), nextOrder(), nextOrder()];
+    await reserveFor(
+      first,
+      { maxUnits: 2, maxOpen: null },
+      [large, ANN, 3],
+      [small, ANN, 1],
+      [exact, BEN, 2],
+    );
+    expect(await Promise.all([large, small, exact].map(outcomeOf))).toMatchObject([
+      [limitReached(2, 0)],
+      [{ outcome: 'CONFIRMED' }],
+      [{ outcome: 'CONFIRMED' }],
+    ]);
+    expect([await stock(), await statusOf(large)]).toEqual([2, 'REFUSED']);
+    const alone = nextOrder();
+    await reserveFor(first, { maxUnits: 2, maxOpen: null }, [alone, BEN, 5]);
+    expect([await stock(), await outcomeOf(alone)]).toMatchObject([
+      2,
+      [{ ...limitReached(2, 0), available: 2 }],
+    ]);
+    const { rows } = await admin.query('SELECT version FROM products.products');
+    expect(rows).toEqual([{ version: 2 }]);
+  });
+
+  it('count what each customer holds of each product, in the order in which it was ordered', async () => {
+    const ids = Array.from({ length: 6 }, nextOrder);
+    const [one, two, three, bens, four] = ids.map(Number);
+    const cup = (
+      await admin.query(
+        "INSERT INTO products.products (name, price, stock) VALUES ('Cup', 1, 9) RETURNING id",
+      )
+    ).rows[0].id;
+    await reserveFor(
+      first,
+      AT_MOST_3,
+      [four ?? 0, ANN, 1],
+      [two ?? 0, ANN, 2],
+      [one ?? 0, ANN, 2],
+      [three ?? 0, ANN, 2, cup],
+      [bens ?? 0, BEN, 2],
+    );
+    expect(await Promise.all([one, two, three, bens, four].map((id) => outcomeOf(id ?? 0)))).toMatchObject([
+      [{ outcome: 'CONFIRMED' }],
+      [limitReached(3, 2)],
+      [{ outcome: 'CONFIRMED' }],
+      [{ outcome: 'CONFIRMED' }],
+      [{ outcome: 'CONFIRMED' }],
+    ]);
+    expect(await stock()).toBe(0);
+    // What is past the limit is past it whatever the stock is.
+    const late = nextOrder();
+    await reserveFor(first, AT_MOST_3, [late, ANN, 1]);
+    expect(await outcomeOf(late)).toMatchObject([limitReached(3, 3)]);
+  });
+
+  it('count only what is held: not what was released, refused or shipped', async () => {
+    const [shipped, released, refused] = [nextOrder(), nextOrder(), nextOrder()];
+    await reserveFor(first, AT_MOST_3, [shipped, ANN, 1], [released, ANN, 2], [refused, ANN, 1]);
+    expect(await statusOf(refused)).toBe('REFUSED');
+    await shipReservation(first, shipped);
+    await releaseStock(first, released);
+    const again = nextOrder();
+    await reserveFor(first, AT_MOST_3, [again, ANN, 3]);
+    expect(await statusOf(again)).toBe('HELD');
+  });
+
+  it('take no unit of an order that the stock is too small for', async () => {
+    const [tooMuch, fits] = [nextOrder(), nextOrder()];
+    await admin.query('UPDATE products.products SET stock = 2');
+    await reserveFor(first, AT_MOST_3, [tooMuch, ANN, 3], [fits, ANN, 2]);
+    expect(await outcomeOf(tooMuch)).toMatchObject([{ code: 'OUT_OF_STOCK', available: 2 }]);
+    expect([await stock(), await statusOf(fits)]).toEqual([0, 'HELD']);
+  });
+
+  it('see what another worker has reserved while they waited for the product', async () => {
+    const [before, after] = [nextOrder(), nextOrder()];
+    await whileFirstHolds(
+      () => reserveFor(first, AT_MOST_3, [before, ANN, 2]),
+      () => reserveFor(second, AT_MOST_3, [after, ANN, 2]),
+    );
+    expect(await outcomeOf(after)).toMatchObject([limitReached(3, 2)]);
+    expect(await stock()).toBe(3);
+  });
+
+  it('also what one has reserved that counts nothing, as during a roll-out of the setting', async () => {
+    const after = nextOrder();
+    await whileFirstHolds(
+      () => reserveFor(first, NO_LIMITS, [nextOrder(), ANN, 2]),
+      () => reserveFor(second, AT_MOST_3, [after, ANN, 2]),
+    );
+    expect(await outcomeOf(after)).toMatchObject([limitReached(3, 2)]);
+  });
+
+  it('cost one look-up for each product of a batch, by an index of what is held; without them there is none', async () => {
+    const cup = (
+      await admin.query(
+        "INSERT INTO products.products (name, price, stock) VALUES ('Cup', 1, 9) RETURNING id",
+      )
+    ).rows[0].id;
+    await admin.query(
+      `INSERT INTO products.reservations (order_id, user_id, product_id, quantity, status)
+       SELECT n, $1, $2, 1, 'SHIPPED' FROM generate_series(1, 20000) AS n`,
+      [ANN, productId],
+    );
+    await reserveFor(first, NO_LIMITS, [nextOrder(), ANN, 1]);
+    await admin.query('VACUUM ANALYZE products.reservations');
+    /** How often a session that does nothing else reads the index, and how many rows of it. */
+    const reads = async (session: pg.Client, limits: PurchaseLimits) => {
+      await session.query('BEGIN');
+      const batch = Array.from(
+        { length: 50 },
+        (_, n): Wanted => [nextOrder(), ANN, 1, n % 2 ? cup : undefined],
+      );
+      await reserveFor(session, limits, ...batch);
+      const { rows } = await session.query(
+        `SELECT pg_stat_get_xact_numscans(index)::int AS scans, pg_stat_get_xact_tuples_returned(index)::int AS rows
+           FROM (SELECT 'products.reservations_held_idx'::regclass AS index) AS held`,
+      );
+      await session.query('ROLLBACK');
+      return rows[0];
+    };
+    expect(await reads(first, AT_MOST_3)).toEqual({ scans: 2, rows: 1 });
+    expect(await reads(second, NO_LIMITS)).toEqual({ scans: 0, rows: 0 });
+  });
+
+  it('are not passed by racing workers, and are used to the full', async () => {
+    await admin.query('UPDATE products.products SET stock = 100000');
+    const clients = Array.from(
+      { length: 6 },
+      () => new pg.Client({ connectionString: database.urls.products }),
+    );
+    await Promise.all(clients.map((client) => client.connect()));
+    try {
+      for (let limit = 10; limit <= 40; limit += 10) {
+        const limits = { maxUnits: 100, maxOpen: limit };
+        await Promise.all(
+          clients.map(async (client) => {
+            for (let batch = 0; batch < 10; batch += 1)
+              await reserveFor(
+                client,
+                limits,
+                ...[ANN, BEN, ANN].map((user): Wanted => [nextOrder(), user, 1 + (batch % 3)]),
+              );
+          }),
+        );
+        const { rows } = await admin.query(
+          `SELECT user_id, sum(quantity)::int AS units FROM products.reservations
+            WHERE status = 'HELD' GROUP BY user_id ORDER BY user_id`,
+        );
+        expect(rows).toEqual([
+          { user_id: ANN, units: limit },
+          { user_id: BEN, units: limit },
+        ]);
+      }
+    } finally {
+      await Promise.all(clients.map((client) => client.end()));
+    }
   });
 });
 

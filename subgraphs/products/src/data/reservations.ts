@@ -10,19 +10,28 @@ import {
   integer,
   notNull,
   nullable,
+  type RowOf,
   statement,
   text,
 } from '@holdfast/platform/sql';
 import pg from 'pg';
-import { countReservation } from '../metrics.ts';
+import { countReservation, type ReservationOutcome } from '../metrics.ts';
 import type { ProductCache } from './cache/product-cache.ts';
 import { selectByIds } from './product-statements.ts';
 
 const GIVEN = 'the function gives a value for each row';
 
+const DECIDED = {
+  held: notNull(boolean, GIVEN),
+  live: notNull(boolean, GIVEN),
+  limit: nullable(integer),
+};
+
 /** The outcome of an order, as the orders service is told of it. */
 const OUTCOME = `jsonb_build_object('orderId', order_id) || CASE
   WHEN held THEN jsonb_build_object('outcome', 'CONFIRMED')
+  WHEN live AND "limit" IS NOT NULL THEN jsonb_build_object('outcome', 'REJECTED', 'code', 'PURCHASE_LIMIT',
+                                                            'available', available, 'limit', "limit", 'held', counted)
   ELSE jsonb_build_object('outcome', 'REJECTED', 'available', available,
                           'code', CASE WHEN live THEN 'OUT_OF_STOCK' ELSE 'PRODUCT_NOT_FOUND' END) END`;
 
@@ -34,11 +43,12 @@ const reserve = statement({
   name: 'reservations_reserve',
   text: `WITH decided AS MATERIALIZED (
      SELECT reserved.*, trace, priority
-       FROM products.reserve($orderIds::bigint[], $productIds::int[], $quantities::int[]) AS reserved
+       FROM products.reserve($orderIds::bigint[], $userIds::int[], $productIds::int[], $quantities::int[],
+                             $maxUnits::int, $maxOpen::int) AS reserved
        JOIN unnest($orderIds::bigint[], $traces::text[], $priorities::int[]) AS given (order_id, trace, priority)
          USING (order_id)
    )
-   SELECT product_id AS "productId", held, live, ${addJobs({
+   SELECT product_id AS "productId", held, live, "limit", ${addJobs({
      name: 'settle-order',
      from: 'decided',
      payload: OUTCOME,
@@ -49,17 +59,15 @@ const reserve = statement({
      FROM decided`,
   parameters: {
     orderIds: arrayOf(bigint),
+    userIds: arrayOf(integer),
     productIds: arrayOf(integer),
     quantities: arrayOf(integer),
+    maxUnits: integer,
+    maxOpen: nullable(integer),
     traces: arrayOf(nullable(text)),
     priorities: arrayOf(integer),
   },
-  row: {
-    productId: notNull(integer, GIVEN),
-    held: notNull(boolean, GIVEN),
-    live: notNull(boolean, GIVEN),
-    ...ADDED_JOBS,
-  },
+  row: { productId: notNull(integer, GIVEN), ...DECIDED, ...ADDED_JOBS },
 });
 
 const release = statement({
@@ -82,6 +90,8 @@ export interface StockOrder {
 }
 
 export interface Reservable extends StockOrder {
+  /** Whose order it is. */
+  readonly userId: number;
   readonly quantity: number;
   /** Of the caller who placed it (`traceparent`). */
   readonly trace: string | null;
@@ -89,10 +99,18 @@ export interface Reservable extends StockOrder {
   readonly priority: number;
 }
 
+/** What one customer may order. */
+export interface PurchaseLimits {
+  /** Units of one order. */
+  readonly maxUnits: number;
+  /** Units of one product in all orders that are not settled yet or hold them; null: any number. */
+  readonly maxOpen: number | null;
+}
+
 export interface Reservations {
   /**
-   * Takes the units of each order from the stock, or refuses to, once and in the order in which they were placed; adds a
-   * `settle-order` job with each outcome. All or nothing.
+   * Takes the units of each order from the stock, or refuses to, once and in the order in which they were placed and within
+   * the purchase limits; adds a `settle-order` job with each outcome. All or nothing.
    * @throws {Unworkable} when there is no such product at all, which the foreign key of orders rules out
    */
   reserve(orders: readonly Reservable[]): Promise<void>;
@@ -118,23 +136,35 @@ async function writeProducts(
   });
 }
 
+function outcomeOf({ held, live, limit }: RowOf<typeof DECIDED>): ReservationOutcome {
+  if (held) return 'reserved';
+  if (!live) return 'product_not_found';
+  return limit === null ? 'out_of_stock' : 'purchase_limit';
+}
+
 /** Reservations through `db`. A change of stock is a write of the product, and so goes around the cache's fences. */
-export function createReservations(db: Queryable, cache: ProductCache): Reservations {
+export function createReservations(
+  db: Queryable,
+  cache: ProductCache,
+  { maxUnits, maxOpen }: PurchaseLimits,
+): Reservations {
   return {
     reserve: (orders) =>
       writeProducts(db, cache, orders, async () => {
         const decided = await reserve(db, {
           orderIds: orders.map(({ orderId }) => orderId),
+          userIds: orders.map(({ userId }) => userId),
           productIds: orders.map(({ productId }) => productId),
           quantities: orders.map(({ quantity }) => quantity),
+          maxUnits,
+          maxOpen,
           traces: orders.map(({ trace }) => trace),
           priorities: orders.map(({ priority }) => priority),
         }).catch((error: unknown) => {
           if (sqlState(error) !== FOREIGN_KEY_VIOLATION) throw error;
           throw new Unworkable('an order of a product that does not exist', { cause: error });
         });
-        for (const { held, live } of decided)
-          countReservation(held ? 'reserved' : live ? 'out_of_stock' : 'product_not_found');
+        for (const each of decided) countReservation(outcomeOf(each));
         return new Set(decided.filter(({ held }) => held).map(({ productId }) => productId));
       }),
     release: (orders) =>

@@ -141,6 +141,8 @@ function placed(data: CreateOrderMutation, applied: string | undefined): Done<20
   switch (result.__typename) {
     case 'OutOfStock':
       return problem('OUT_OF_STOCK', result.message, { available: result.available });
+    case 'PurchaseLimitReached':
+      return problem('PURCHASE_LIMIT', result.message, { limit: result.limit, held: result.held });
     case 'ProductNotFound':
       return problem('PRODUCT_NOT_FOUND', result.message);
     case 'IdempotencyKeyReused':
@@ -186,7 +188,7 @@ const create = route(
         ]),
       },
     },
-    problems: ['PRODUCT_NOT_FOUND', 'OUT_OF_STOCK', 'IDEMPOTENCY_KEY_REUSED'],
+    problems: ['PRODUCT_NOT_FOUND', 'OUT_OF_STOCK', 'PURCHASE_LIMIT', 'IDEMPOTENCY_KEY_REUSED'],
   },
   {
     operation: operation(CreateOrderDocument),

@@ -22,6 +22,12 @@ const rejection = z
     available: z.int32().min(0).meta({
       description: 'Units that were left at that moment; 0 of a product that had left the catalogue.',
     }),
+    limit: z.int32().min(1).nullable().meta({
+      description: 'Of PURCHASE_LIMIT: the limit that the order was past. Null for the other reasons.',
+    }),
+    held: z.int32().min(0).nullable().meta({
+      description: "Of PURCHASE_LIMIT: the units that the limit counted beside the order's own.",
+    }),
   })
   .nullable()
   .meta({ description: 'Why the order was rejected; null for an order that was not.' });

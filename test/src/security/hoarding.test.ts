@@ -1,0 +1,118 @@
+// One account that orders all there is. With the purchase limits it holds what they allow, however many orders race, over
+// several processes that reserve; with the rule of before there were limits it holds the whole catalogue.
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { type Account, Client } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { type System, startSystem } from '../support/system.ts';
+
+const PRODUCTS = 50;
+const STOCK = 10_000;
+/** What is tried of each product, all at once. */
+const QUANTITIES = [STOCK, 100, 100, 100];
+const OUTCOMES = `__typename ... on Order { id version }
+  ... on PurchaseLimitReached { limit held } ... on OutOfStock { available }`;
+
+let system: System | undefined;
+afterEach(() => system?.stop());
+
+interface Outcome {
+  readonly __typename: string;
+  readonly id?: string;
+  readonly limit?: number;
+  readonly held?: number;
+}
+
+interface Shop {
+  readonly client: Client;
+  readonly buyer: Account;
+  readonly products: readonly string[];
+  readonly held: () => Promise<{ readonly units: number; readonly most: number }>;
+}
+
+/** Two processes reserve. */
+async function openShop(limits: Record<string, string>): Promise<Shop> {
+  const opened = await startSystem({ environment: { products: limits } });
+  system = opened;
+  await opened.another('products', limits);
+  const client = await Client.of(opened.url);
+  const buyer = await client.account();
+  const products = await inspect(opened.adminUrl, async (admin) => {
+    const { rows } = await admin.query<{ id: number }>(
+      `INSERT INTO products.products (name, price, stock)
+       SELECT 'Thing ' || n, 1, $2 FROM generate_series(1, $1) AS n RETURNING id`,
+      [PRODUCTS, STOCK],
+    );
+    return rows.map(({ id }) => String(id));
+  });
+  const held = () =>
+    inspect(opened.adminUrl, async (admin) => {
+      const { rows } = await admin.query(
+        `SELECT sum(units)::int AS units, max(units)::int AS most FROM (
+           SELECT sum(quantity) AS units FROM products.reservations
+            WHERE status = 'HELD' AND user_id = $1 GROUP BY product_id) AS product`,
+        [buyer.id],
+      );
+      return rows[0];
+    });
+  return { client, buyer, products, held };
+}
+
+/** Orders everything, in one request for each product. */
+async function hoard({ client, buyer, products }: Shop): Promise<Outcome[]> {
+  const replies = await Promise.all(
+    products.map(async (id) => {
+      const orders = QUANTITIES.map(
+        (quantity, n) =>
+          `o${n}: createOrder(input: { productId: "${id}", quantity: ${quantity}, waitMs: 10000 }) { ${OUTCOMES} }`,
+      );
+      const { data, errors } = await client.graphql(`mutation { ${orders.join(' ')} }`, {}, buyer.token);
+      expect(errors).toEqual([]);
+      return Object.values<Outcome>(data);
+    }),
+  );
+  return replies.flat();
+}
+
+describe('an account that orders the whole catalogue', () => {
+  it('gets it where one order may have all', async () => {
+    const shop = await openShop({ MAX_UNITS_PER_ORDER: '10000' });
+    await hoard(shop);
+    expect(await shop.held()).toEqual({ units: PRODUCTS * STOCK, most: STOCK });
+  });
+
+  it('gets what its orders may have by default', async () => {
+    const shop = await openShop({});
+    await hoard(shop);
+    expect(await shop.held()).toEqual({ units: PRODUCTS * 300, most: 300 });
+  });
+
+  it('holds no more of a product than MAX_OPEN_UNITS, and may order again what it cancels', async () => {
+    const shop = await openShop({ MAX_OPEN_UNITS: '250' });
+    const { client, buyer } = shop;
+    const outcomes = [...(await hoard(shop)), ...(await hoard(shop))];
+    expect(await shop.held()).toEqual({ units: PRODUCTS * 200, most: 200 });
+    const refused = outcomes.filter(({ __typename }) => __typename === 'PurchaseLimitReached');
+    expect(refused).toHaveLength(outcomes.length - 2 * PRODUCTS);
+    expect(new Set(refused.map(({ limit, held }) => `${limit} ${held}`))).toEqual(
+      new Set(['100 0', '250 200']),
+    );
+
+    const [productId] = shop.products;
+    const order = async (quantity: number): Promise<Outcome> => {
+      const text = `mutation($input: CreateOrderInput!) { createOrder(input: $input) { ${OUTCOMES} } }`;
+      const input = { productId, quantity, waitMs: 10_000 };
+      return (await client.graphql(text, { input }, buyer.token)).data.createOrder;
+    };
+    expect(await order(51)).toMatchObject({ __typename: 'PurchaseLimitReached', limit: 250, held: 200 });
+    const { id } = await order(50);
+    const cancelled = await client.rest('POST', `/orders/${id}/cancel`, {
+      token: buyer.token,
+      headers: { 'if-match': '*' },
+    });
+    expect(cancelled.status).toBe(200);
+    // Cancelled units count until they are back in the stock.
+    for (let outcome = await order(50); outcome.__typename !== 'Order'; outcome = await order(50))
+      expect(outcome).toMatchObject({ limit: 250, held: 250 });
+    expect((await shop.held()).most).toBe(250);
+  });
+});
