@@ -180,8 +180,8 @@ CREATE INDEX "reservations_over_idx" ON "products"."reservations" ("updated_at")
 --
 -- An order of more than "max_units" is refused, and so is one with which its user would hold more than "max_open" units of the
 -- product (null: no such limit); then the limit and what counted against it are returned as well. What a user holds is counted
--- under the lock of the product's row, which each caller takes before it adds to that: so no orders pass a limit together,
--- whoever decides them. Without "max_open" nothing is counted.
+-- after the product's version was read, and the decrement is guarded by that version, which grows with whatever is added to what
+-- is held: so no orders pass a limit together, whoever decides them. Without "max_open" nothing is counted.
 --
 -- Rows are locked in one order, by every caller: products by their ids, and after each product its reservations. So no two
 -- callers can wait for each other. Two that decide one order at the same time wait for each other at the product; the second
@@ -224,21 +224,21 @@ BEGIN
                  WHERE "p"."id" = "wanted"."product_id" AND "p"."archived_at" IS NULL AND "p"."stock" >= "wanted"."units"
                 RETURNING "p"."stock", true AS "live" INTO "seen";
                 EXIT WHEN FOUND;
-            ELSE
-                PERFORM FROM "products"."products" AS "p" WHERE "p"."id" = "wanted"."product_id" FOR NO KEY UPDATE;
-                -- For each order what its user holds. The statement after the lock sees all that was committed before it.
+            END IF;
+
+            SELECT "p"."stock", "p"."version", "p"."archived_at" IS NULL AS "live" INTO "seen"
+              FROM "products"."products" AS "p" WHERE "p"."id" = "wanted"."product_id";
+            IF NOT FOUND THEN
+                RAISE foreign_key_violation USING MESSAGE = format('there is no product %s', "wanted"."product_id");
+            END IF;
+            IF "max_open" IS NOT NULL THEN
+                -- For each order what its user holds. What is seen here is of the product's version above, or newer.
                 SELECT array_agg(coalesce("h"."units", 0) ORDER BY "o"."place") INTO "opens"
                   FROM unnest("wanted"."user_ids") WITH ORDINALITY AS "o" ("user_id", "place")
                   LEFT JOIN (SELECT "r"."user_id", sum("r"."quantity") AS "units" FROM "products"."reservations" AS "r"
                               WHERE "r"."product_id" = "wanted"."product_id" AND "r"."user_id" = ANY ("wanted"."user_ids")
                                 AND "r"."status" = 'HELD'
                               GROUP BY "r"."user_id") AS "h" ON "h"."user_id" = "o"."user_id";
-            END IF;
-
-            SELECT "p"."stock", "p"."archived_at" IS NULL AS "live" INTO "seen"
-              FROM "products"."products" AS "p" WHERE "p"."id" = "wanted"."product_id";
-            IF NOT FOUND THEN
-                RAISE foreign_key_violation USING MESSAGE = format('there is no product %s', "wanted"."product_id");
             END IF;
             "left" := CASE WHEN "seen"."live" THEN "seen"."stock" ELSE 0 END;
             FOR "i" IN 1 .. "wanted"."count" LOOP
@@ -260,9 +260,11 @@ BEGIN
                 END IF;
             END LOOP;
             EXIT WHEN "left" = "lefts"[1];
-            -- What was decided holds for this stock only.
+            -- What was decided holds for this stock only, and for what was held at this version: each caller that adds to
+            -- that changes the version. This statement locks the row even when it finds another one, so the next try is the last.
             UPDATE "products"."products" AS "p" SET "stock" = "left", "version" = "p"."version" + 1, "updated_at" = now()
-             WHERE "p"."id" = "wanted"."product_id" AND "p"."archived_at" IS NULL AND "p"."stock" = "seen"."stock";
+             WHERE "p"."id" = "wanted"."product_id" AND "p"."archived_at" IS NULL
+               AND "p"."stock" = "seen"."stock" AND "p"."version" = "seen"."version";
             EXIT WHEN FOUND;
         END LOOP;
 

@@ -11,7 +11,7 @@ let account: Account;
 let productId: string;
 
 beforeAll(async () => {
-  system = await startSystem();
+  system = await startSystem({ environment: { products: { MAX_UNITS_PER_ORDER: '10000' } } });
   client = await Client.of(system.url);
   account = await client.account();
   productId = (await client.product(account.token, { price: 0.01, stock: 100_000 })).id;

@@ -73,7 +73,6 @@ const wanted = (): Reservable => ({
   trace: null,
   priority: 0,
 });
-const NO_LIMITS = { maxUnits: 2 * UNITS, maxOpen: null };
 
 /** What the orders service does: the foreign key locks the product's row FOR KEY SHARE. */
 const placeOrder = (client: pg.Client) =>
@@ -92,16 +91,21 @@ async function expectNoDeadlock(work: (client: pg.Client) => Promise<unknown>): 
 
 const COUNT = CONNECTIONS_EACH * ROUNDS;
 
-describe('orders of one popular product', () => {
+describe.each([
+  ['no limit', null],
+  ['a limit that counts', 2 * UNITS],
+])('orders of one popular product, with %s of what a customer may hold', (_, maxOpen) => {
+  const limits = { maxUnits: 2 * UNITS, maxOpen };
+
   it('are placed and reserved, eight at a time each, without a deadlock', async () => {
-    await expectNoDeadlock((client) => createReservations(client, NO_CACHE, NO_LIMITS).reserve([wanted()]));
+    await expectNoDeadlock((client) => createReservations(client, NO_CACHE, limits).reserve([wanted()]));
     const { rows } = await admin.query('SELECT stock, version FROM products.products');
     expect(rows).toEqual([{ stock: UNITS - COUNT, version: 1 + COUNT }]);
   }, 120_000);
 
   it('are placed, reserved and released, and others refused, without a deadlock', async () => {
     await expectNoDeadlock(async (client) => {
-      const reservations = createReservations(client, NO_CACHE, NO_LIMITS);
+      const reservations = createReservations(client, NO_CACHE, limits);
       const order = wanted();
       await reservations.reserve([order]);
       await reservations.release([order]);

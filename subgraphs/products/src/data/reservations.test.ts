@@ -334,6 +334,20 @@ describe('purchase limits', () => {
     expect(await stock()).toBe(3);
   });
 
+  it('also when the stock is by then what it was: another customer’s units came back meanwhile', async () => {
+    const [bens, before, after] = [nextOrder(), nextOrder(), nextOrder()];
+    await reserveFor(first, AT_MOST_3, [bens, BEN, 2]);
+    await whileFirstHolds(
+      async () => {
+        await releaseStock(first, bens);
+        await reserveFor(first, AT_MOST_3, [before, ANN, 2]);
+      },
+      () => reserveFor(second, AT_MOST_3, [after, ANN, 2]),
+    );
+    expect(await outcomeOf(after)).toMatchObject([limitReached(3, 2)]);
+    expect(await stock()).toBe(3);
+  });
+
   it('also what one has reserved that counts nothing, as during a roll-out of the setting', async () => {
     const after = nextOrder();
     await whileFirstHolds(
