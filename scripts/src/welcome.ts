@@ -21,6 +21,7 @@ Holdfast is ready.
   health and metrics    ${localhost(stack.opsUrls.gateway)}/readyz  /metrics${inspectorsLine(settings)}
   database              ${databaseLine(stack, settings)}
   cache and limits      ${redisLine(settings)}
+  catalogue             ${catalogueLine(settings)}
   demo accounts         ${accounts.join('\n                        ')}
 
 Log in, and look at the catalogue:
@@ -62,6 +63,11 @@ function redisLine({ passedThrough }: LocalSettings): string {
   const place = counts === cache ? `${limitsPlace}` : `cache ${cachePlace}; limits ${limitsPlace}`;
   return passedThrough['RATE_LIMITS'] === 'off' ? `${place}; limits are off` : place;
 }
+
+const catalogueLine = ({ passedThrough }: LocalSettings): string =>
+  passedThrough['CATALOG_WRITERS'] === 'staff'
+    ? 'staff write it (CATALOG_WRITERS=staff)'
+    : 'every signed-in account writes it (CATALOG_WRITERS=everyone; where it is deployed: staff)';
 
 function hostOf(url: string): string {
   const { hostname, port } = new URL(url);

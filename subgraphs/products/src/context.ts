@@ -1,5 +1,6 @@
 // What the resolvers of one request share.
 import type { RequestContext } from '@holdfast/platform/graphql';
+import type { SecurityLog } from '@holdfast/platform/security-events';
 import type DataLoader from 'dataloader';
 import type { Product } from './data/product-row.ts';
 import type { ProductTable } from './data/products.ts';
@@ -15,6 +16,7 @@ export interface Context extends RequestContext {
   readonly products: DataLoader<number, Product | null>;
   readonly catalogWriters: 'everyone' | 'staff';
   readonly table: ProductTable;
+  readonly record: SecurityLog;
 }
 
 /** Reads that give the products in the order of their ids, and null where there is none; they end when `caller` is gone. */

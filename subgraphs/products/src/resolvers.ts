@@ -38,8 +38,9 @@ export const resolvers = {
       return context.catalogue.create(userId, input);
     },
     updateProduct: (_, { id, expectedVersion, input, exact }, context) => {
-      requireWriter(context);
-      return context.catalogue.update(id, expectedVersion, exact ?? false, input);
+      const { origin, record } = context;
+      const editor = { user: requireWriter(context), origin, record };
+      return context.catalogue.update(editor, id, expectedVersion, exact ?? false, input);
     },
     deleteProduct: (_, { id, expectedVersion }, context) => {
       requireWriter(context);

@@ -6,6 +6,7 @@ import type { Logger } from '@holdfast/platform/log';
 import { wantsNoCache } from '@holdfast/platform/no-cache';
 import { startWorker } from '@holdfast/platform/queue';
 import { createReads } from '@holdfast/platform/reads';
+import { createSecurityLog } from '@holdfast/platform/security-events';
 import type { RunningService } from '@holdfast/platform/service';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
@@ -30,6 +31,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   const { cache, close: closeCache } = openProductCache(settings, pools.reads, log);
   const table = createProductTable(pools.writes, cache, reads, decisions);
   const catalogue = createCatalogue(table);
+  const record = createSecurityLog(log);
   const subgraph = await createSubgraph<Context>({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
     resolvers,
@@ -40,7 +42,8 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
       const byIds = wantsNoCache(base.request) ? table.stored : table.byIds;
       const readProducts = createReadProducts(byIds, base.request.signal);
       const products = new DataLoader(readProducts);
-      return { ...base, table, catalogue, catalogWriters: settings.CATALOG_WRITERS, readProducts, products };
+      const catalogWriters = settings.CATALOG_WRITERS;
+      return { ...base, table, catalogue, catalogWriters, readProducts, products, record };
     },
     log,
   });

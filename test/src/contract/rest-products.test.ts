@@ -1,6 +1,6 @@
 // The REST contract: the catalogue. The client holds every reply to /openapi.json besides.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, uniqueName } from '../support/client.ts';
+import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
 import { type System, startSystem } from '../support/system.ts';
@@ -179,6 +179,35 @@ describe('products', () => {
     });
     expect(reply.status).toBe(200);
     expect(reply.body).toMatchObject({ price: 3.5, version: 2 });
+  });
+
+  it('a change of a price is a security event, with both prices; a change of anything else is none', async () => {
+    const { id } = await client.product(account.token, { price: 10 });
+    const patch = (body: unknown) =>
+      client.rest('PATCH', `/products/${id}`, {
+        token: account.token,
+        headers: { 'if-match': '*', 'x-request-id': `price-of-${id}` },
+        body,
+      });
+    for (const body of [{ stock: 7 }, { price: 10 }, { price: 8.5 }, { name: 'Kettle', price: '8.50' }])
+      expect((await patch(body)).status).toBe(200);
+    const events = await eventually(
+      async () =>
+        system
+          .logs()
+          .filter((line) => line.includes('"price.changed"') && line.includes(`"product ${id}"`))
+          .map((line) => JSON.parse(line)),
+      (found) => found.length > 0,
+    );
+    expect(events).toMatchObject([
+      {
+        actor: `user ${account.id}`,
+        actorRole: 'CUSTOMER',
+        address: '127.0.0.1',
+        requestId: `price-of-${id}`,
+        details: { from: '10.00', to: '8.50', version: 4 },
+      },
+    ]);
   });
 
   it('PATCH /products/{id} changes what it names', async () => {

@@ -162,7 +162,11 @@ test('the ops port has what the probes and Prometheus ask for', async () => {
   }
 });
 
-test('production lets nobody look into the schema, and only staff write the catalogue', () => {
+test.each(['local', 'production'] as const)('in %s only staff write the catalogue', (overlay) => {
+  expect(plainSettings(rendered[overlay], 'products')).toMatchObject({ CATALOG_WRITERS: 'staff' });
+});
+
+test('production lets nobody look into the schema', () => {
   expect(plainSettings(rendered.production, 'gateway')).toMatchObject({
     INTROSPECTION: 'off',
     EXPLORER: 'off',
@@ -171,5 +175,4 @@ test('production lets nobody look into the schema, and only staff write the cata
     CORS_ORIGINS: '',
     LOG_LEVEL: 'info',
   });
-  expect(plainSettings(rendered.production, 'products')).toMatchObject({ CATALOG_WRITERS: 'staff' });
 });

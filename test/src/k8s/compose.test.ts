@@ -129,6 +129,10 @@ describe('compose.yaml', () => {
     }
   });
 
+  it('lets staff only write the catalogue', () => {
+    expect(services['products']?.environment['CATALOG_WRITERS']).toBe('staff');
+  });
+
   it('takes no order without a key: sent twice, it would be two', () => {
     expect(services['orders']?.environment['IDEMPOTENCY_KEY']).toBe('required');
   });

@@ -73,6 +73,7 @@ describe('npm start', () => {
     await start();
     const first = JSON.parse(await (await get('/products?limit=100')).text());
     expect(first.length).toBeGreaterThanOrEqual(45);
+    expect(output).toContain('every signed-in account writes it (CATALOG_WRITERS=everyone;');
 
     const killed = Number(/"service":"products".*?"pid":(\d+)/.exec(output)?.[1]);
     process.kill(killed, 'SIGKILL');

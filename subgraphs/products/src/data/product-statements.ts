@@ -97,7 +97,11 @@ const assignments = (change: SqlTypes): string =>
     })
     .join(', ');
 
-/** Compare-and-swap. */
+/**
+ * Compare-and-swap, which also gives the price that it has replaced. PostgreSQL 15 cannot return the old row, so the statement
+ * joins the row as it was when it began. Of writes that were committed since, it lets those of stock alone pass, by the
+ * `content_version`: then that price is the one that was replaced. It locks nothing before it writes.
+ */
 export const updateGuarded = statement({
   name: 'products_update',
   text: `UPDATE products.products
@@ -105,10 +109,11 @@ export const updateGuarded = statement({
           version = version + 1,
           content_version = CASE WHEN $changed <@ '{stock}' THEN content_version ELSE version + 1 END,
           updated_at = now()
-    WHERE ${GUARD.text}
-RETURNING ${PRODUCT_COLUMNS}`,
+     FROM (SELECT id AS id_before, price AS price_before, content_version AS content_before FROM products.products) AS before
+    WHERE ${GUARD.text} AND id_before = id AND content_before = content_version
+RETURNING ${PRODUCT_COLUMNS}, price_before AS "priceBefore"`,
   parameters: { ...GUARD.parameters, ...CHANGE, changed: arrayOf(text) },
-  row: PRODUCT,
+  row: { ...PRODUCT, priceBefore: PRODUCT.price },
 });
 
 /** What an update finds that changes nothing. */

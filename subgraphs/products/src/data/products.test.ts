@@ -212,3 +212,62 @@ describe('the sweep of keys', () => {
     expect(swept).toBe(20);
   });
 });
+
+describe('the price that an update replaces', () => {
+  const price = (amount: string) => ({ price: amount });
+
+  it('comes with the update, also when a sale is committed while it waits', async () => {
+    const id = await create();
+    const updated = await whileFirstHolds(
+      () => first.table.adjustStock(id, -1, MAX_STOCK, undefined),
+      () => second.table.update(id, 1, false, price('12.00')),
+    );
+    expect(updated).toMatchObject({
+      priceBefore: '10.00',
+      product: { price: '12.00', stock: 4, version: 3, contentVersion: 3 },
+    });
+    expect(updated?.product).not.toHaveProperty('priceBefore');
+  });
+
+  it('is never one that another update has replaced meanwhile: that one is a conflict', async () => {
+    const id = await create();
+    const updated = await whileFirstHolds(
+      () => first.table.update(id, 1, false, price('11.00')),
+      () => second.table.update(id, 1, false, price('12.00')),
+    );
+    expect(updated).toBeUndefined();
+    expect(await first.table.stored([id])).toMatchObject([{ price: '11.00', version: 2 }]);
+  });
+
+  it('is the price that the update before it has set, whoever races, with sales between', async () => {
+    const id = await create(1_000_000);
+    const connections = Array.from({ length: 6 }, connection);
+    const changes: { version: number; from: string; to: string }[] = [];
+    const edit = async ({ table }: Connection, editor: number) => {
+      for (let round = 0; round < 40; round += 1) {
+        const [current] = await table.stored([id]);
+        if (editor < 2) await table.adjustStock(id, -1, MAX_STOCK, undefined);
+        const updated = await table.update(
+          id,
+          current?.version ?? 0,
+          false,
+          price(`${editor}.${10 + round}`),
+        );
+        if (updated)
+          changes.push({
+            version: updated.product.version,
+            from: updated.priceBefore,
+            to: updated.product.price,
+          });
+      }
+    };
+    try {
+      await Promise.all(connections.map(edit));
+    } finally {
+      await Promise.all(connections.map(({ pool }) => pool.end()));
+    }
+    expect(changes.length).toBeGreaterThan(40);
+    const inOrder = changes.toSorted((one, other) => one.version - other.version);
+    expect(inOrder.map(({ from }) => from)).toEqual(['10.00', ...inOrder.slice(0, -1).map(({ to }) => to)]);
+  });
+});

@@ -29,13 +29,13 @@ export interface ProductTable {
   byKey(userId: number, key: string): Promise<KeyUse | undefined>;
   /** The product, by the guard of `update` and past the cache; undefined when the guard did not hold. */
   unchanged(id: number, expectedVersion: number, exact: boolean): Promise<Product | undefined>;
-  /** Undefined when the guard did not hold: no such product, or another version. */
+  /** With the price that was replaced. Undefined when the guard did not hold: no such product, or another version. */
   update(
     id: number,
     expectedVersion: number,
     exact: boolean,
     change: ProductChange,
-  ): Promise<Product | undefined>;
+  ): Promise<{ readonly product: Product; readonly priceBefore: string } | undefined>;
   /** Undefined when the guard did not hold. */
   archive(id: number, expectedVersion: number): Promise<Product | undefined>;
   /** Undefined when there is no such product, the stock would go below 0 or be raised above `maxStock`, or the key was used before. */
@@ -88,7 +88,15 @@ export function createProductTable(
       const { name = null, description = null, price = null, stock = null } = change;
       const changed = keysOf(change).filter((field) => change[field] !== undefined);
       const parameters = { id, expectedVersion, exact, changed, name, description, price, stock };
-      return (await cache.write([id], () => updateGuarded(writes, parameters)))[0];
+      let updated: { readonly product: Product; readonly priceBefore: string } | undefined;
+      await cache.write([id], async () => {
+        const [row] = await updateGuarded(writes, parameters);
+        if (row === undefined) return [];
+        const { priceBefore, ...product } = row;
+        updated = { product, priceBefore };
+        return [product];
+      });
+      return updated;
     },
     archive: async (id, expectedVersion) =>
       (await cache.write([id], () => archiveGuarded(writes, { id, expectedVersion })))[0],

@@ -9,9 +9,11 @@ import {
   requestHash,
 } from '@holdfast/platform/idempotency';
 import { parseId } from '@holdfast/platform/ids';
+import type { Origin, SecurityLog } from '@holdfast/platform/security-events';
 import { allHandled, check, type InvalidInput, invalidInput } from '@holdfast/platform/validation';
+import type { User } from '@holdfast/platform/viewer';
 import type { Idempotency } from '../data/idempotency-keys.ts';
-import type { Product } from '../data/product-row.ts';
+import type { Product, ProductChange } from '../data/product-row.ts';
 import type { ProductTable } from '../data/products.ts';
 import type {
   CreateProductInput,
@@ -50,9 +52,17 @@ export interface ProductDeleted {
 export type Created = Product | IdempotencyKeyReused | InvalidInput;
 export type Adjusted = Product | OutOfStock | ProductNotFound | IdempotencyKeyReused | InvalidInput;
 
+/** A user who writes, from where, and where it is recorded that a price was changed. */
+export interface Editor {
+  readonly user: User;
+  readonly origin: Origin;
+  readonly record: SecurityLog;
+}
+
 export interface Catalogue {
   create(userId: number, input: CreateProductInput): Promise<Created>;
   update(
+    editor: Editor,
     id: string,
     expectedVersion: number,
     exact: boolean,
@@ -119,6 +129,7 @@ export function createCatalogue(table: ProductTable): Catalogue {
    * units back whatever the stock is by then.
    */
   async function updateWithoutKept(
+    editor: Editor,
     id: number | undefined,
     expectedVersion: number,
     input: UpdateProductInput,
@@ -133,9 +144,27 @@ export function createCatalogue(table: ProductTable): Catalogue {
     if (!checked.ok) return checked.invalid;
     // At this very version, because it is the one that has the values that were left out.
     return (
-      (await table.update(current.id, expectedVersion, true, checked.value)) ??
+      (await write(editor, current.id, expectedVersion, true, checked.value)) ??
       refusal(current.id, expectedVersion)
     );
+  }
+
+  /** Updates the product, and records the change of its price. Undefined when the guard did not hold. */
+  async function write(
+    { user, origin, record }: Editor,
+    id: number,
+    expectedVersion: number,
+    exact: boolean,
+    change: ProductChange,
+  ): Promise<Product | undefined> {
+    const updated = await table.update(id, expectedVersion, exact, change);
+    if (updated === undefined) return undefined;
+    const { product, priceBefore } = updated;
+    if (product.price !== priceBefore) {
+      const details = { from: priceBefore, to: product.price, version: product.version };
+      record('price.changed', { actor: user, subject: `product ${id}`, origin, details });
+    }
+    return product;
   }
 
   /** Says why a change of the stock of `id` by `delta` was not made. */
@@ -176,17 +205,17 @@ export function createCatalogue(table: ProductTable): Catalogue {
       return outcome;
     },
 
-    update: async (given, expectedVersion, exact, input) => {
+    update: async (editor, given, expectedVersion, exact, input) => {
       const id = parseId(given);
       const checked = check(changeRules, input);
-      if (!checked.ok) return updateWithoutKept(id, expectedVersion, input, checked.invalid);
+      if (!checked.ok) return updateWithoutKept(editor, id, expectedVersion, input, checked.invalid);
       if (!id) return notFound(given);
       const change = checked.value;
       const isEmpty = Object.values(change).every((value) => value === undefined);
       const isExact = exact || change.stock !== undefined;
       const product = isEmpty
         ? await table.unchanged(id, expectedVersion, isExact)
-        : await table.update(id, expectedVersion, isExact, change);
+        : await write(editor, id, expectedVersion, isExact, change);
       return product ?? refusal(id, expectedVersion);
     },
 
