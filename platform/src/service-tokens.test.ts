@@ -118,7 +118,7 @@ describe('the check of a caller', () => {
 
   it.each([
     ['type', () => signed(GOOD, { typ: 'JWT' }), 'unexpected "typ" JWT header value'],
-    ['issuer', () => signed({ ...GOOD, iss: undefined }), 'missing required "iss" claim'],
+    ['issuer', () => signed({ ...GOOD, iss: undefined }), 'it names no service that calls others'],
     ['expiry', () => signed({ ...GOOD, exp: undefined }), 'missing required "exp" claim'],
     ['start', () => signed({ ...GOOD, iat: undefined }), 'missing required "iat" claim'],
     ['audience', () => signed({ ...GOOD, aud: undefined }), 'missing required "aud" claim'],
@@ -128,8 +128,8 @@ describe('the check of a caller', () => {
       () => signed({ ...GOOD, iat: SECOND + 30, exp: SECOND + 90 }),
       '"iat" claim timestamp check failed (it should be in the past)',
     ],
-    ['key', () => signed(GOOD, { key: STRANGERS.gateway }), 'it is signed with no key of a service'],
-    ['name', () => signed(GOOD, { key: SERVICES.orders }), 'unexpected "iss" claim value'],
+    ['key', () => signed(GOOD, { key: STRANGERS.gateway }), 'it is signed with no key of gateway'],
+    ['name', () => signed(GOOD, { key: SERVICES.orders }), 'it is signed with no key of gateway'],
   ])('says why, for the log: a wrong or missing %s', async (_, token, reason) => {
     expect(await check(`Bearer ${await signed(GOOD)}`, 'graphql')).toBeUndefined();
     expect(await check(`Bearer ${await token()}`, 'graphql')).toBe(reason);
