@@ -1,0 +1,65 @@
+// The runbook of LoginFailuresSpike (docs/operations.md), followed: its own commands, on the log of a system whose logins were
+// tried.
+import { execFile } from 'node:child_process';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { ROOT } from '@holdfast/scripts/settings';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Client } from '../support/client.ts';
+import { logsSoFar } from '../support/logs-so-far.ts';
+import { type System, startSystem } from '../support/system.ts';
+
+const GUESSER = '198.51.100.23';
+const FORGETFUL = '203.0.113.5';
+
+let system: System;
+let file: string;
+
+beforeAll(async () => {
+  system = await startSystem({ env: { TRUSTED_PROXIES: '1' } });
+  file = join(tmpdir(), `holdfast-runbook-${process.pid}.log`);
+}, 60_000);
+afterAll(async () => {
+  await system?.stop();
+  await rm(file, { force: true });
+});
+
+/** The output of the command of the runbook whose text has `part`. The log is read from a file, and not from a cluster. */
+async function answerTo(part: string): Promise<string[]> {
+  const page = await readFile(join(ROOT, 'docs/operations.md'), 'utf8');
+  const block = /### LoginFailuresSpike[\s\S]*?```sh\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+  const lines = block.split('\n');
+  const top = lines.find((line) => line.startsWith('top()'));
+  const command = lines.find((line) => line.startsWith('logs ') && line.includes(part));
+  if (top === undefined || command === undefined) throw new Error(`the runbook has no command with ${part}`);
+  const script = `logs() { grep '"service":"'"$1"'"' "$FILE"; }\n${top}\n${command}`;
+  const { stdout } = await promisify(execFile)('bash', ['-euc', script], {
+    env: { PATH: process.env['PATH'], FILE: file, ADDRESS: GUESSER },
+  });
+  return stdout.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]));
+}
+
+test('tells who tries to log in, and what else comes from there, whatever it calls its operations', async () => {
+  const client = await Client.of(system.url);
+  const { username } = await client.account();
+  const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
+  const wrong = { username, password: 'not-the-password' };
+  for (let tries = 0; tries < 3; tries += 1)
+    await client.rest('POST', '/login', { ...from(GUESSER), body: wrong });
+  await client.rest('POST', '/login', { ...from(FORGETFUL), body: wrong });
+  await client.graphql(
+    'mutation Harmless($input: LoginInput!) { login(input: $input) { __typename } }',
+    { input: wrong },
+    undefined,
+    from(GUESSER).headers,
+  );
+  await client.rest('GET', '/products', from(GUESSER));
+  await writeFile(file, (await logsSoFar(system)).join('\n'));
+
+  expect((await answerTo('test(')).slice(0, 2)).toEqual([`4 ${GUESSER}`, `1 ${FORGETFUL}`]);
+  expect(await answerTo('.fields')).toEqual(
+    expect.arrayContaining(['3 login 401', '1 login 200', '1 products 200']),
+  );
+});
