@@ -1,6 +1,6 @@
 // An access token of the stubs' user, and the key set by which the gateway verifies it.
 
-import { TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/tokens';
+import { GENERATION_CLAIM, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/tokens';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { USER_ID } from './stubs/shop.ts';
 
@@ -15,7 +15,7 @@ export interface Tokens {
 export async function createTokens(): Promise<Tokens> {
   const { publicKey, privateKey } = await generateKeyPair(TOKEN_ALGORITHM);
   const header = { alg: TOKEN_ALGORITHM, kid: 'bench' };
-  const token = await new SignJWT({ role: 'CUSTOMER', jti: 'bench' })
+  const token = await new SignJWT({ role: 'CUSTOMER', jti: 'bench', [GENERATION_CLAIM]: 0 })
     .setProtectedHeader({ ...header, typ: TOKEN_TYPE })
     .setSubject(USER_ID)
     .setIssuer(ISSUER)

@@ -48,9 +48,9 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
     },
     log,
   });
-  const verify = createRemoteVerifier(settings);
+  const tokens = createRemoteVerifier('gateway', settings, log);
   return {
-    identify: createIdentify(verify, settings.TRUSTED_PROXIES),
+    identify: createIdentify(tokens.verify, settings.TRUSTED_PROXIES),
     limits: createRateLimits({ table: settings.RATE_LIMITS, redis }),
     operations,
     listed: persisted.listed,
@@ -63,6 +63,7 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
     /** @throws unless operations can be planned */
     check: () => planner.check(),
     close: async () => {
+      tokens.close();
       await supergraph.stop();
       await planner.close();
       await redis?.close();

@@ -105,6 +105,7 @@ function createTell({ observe, addressOf, log }: ExchangeOptions): Exchanges['te
   const write = createRequestLog(log);
   return (request, status, startedAt) => {
     observe?.(request, status, startedAt);
+    if (request.trail.isRoutine && status < 400) return;
     const { requestId, method, path } = request;
     const { operation, fields, userId, code, trace } = request.trail;
     const address = request.trail.address ?? addressOf?.(request);

@@ -65,6 +65,8 @@ export interface Trail {
   userId?: number;
   code?: string;
   trace?: { readonly trace_id: string; readonly span_id: string };
+  /** A service asks so each second: there is no log line unless it fails. */
+  isRoutine?: boolean;
 }
 
 /** What a server makes of every request. */

@@ -25,7 +25,7 @@ let made = 0;
 /** A token that no verifier has seen. */
 const sign = async ({ jwk, key }: Key, kid = jwk.kid ?? ''): Promise<string> => {
   made += 1;
-  const token = await new SignJWT({ role: 'CUSTOMER' })
+  const token = await new SignJWT({ role: 'CUSTOMER', gen: 0 })
     .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid })
     .setIssuer(ISSUER)
     .setAudience(ISSUER)
@@ -77,6 +77,7 @@ async function endpoint(keys: readonly Key[], options: { mood?: Mood; coolDownMs
     keys: remoteKeys(`http://127.0.0.1:${port}/`, coolDownMs === undefined ? {} : { coolDownMs }),
     issuer: ISSUER,
     audience: ISSUER,
+    revocations: { hasEnded: async () => false },
   });
   const result: Endpoint = Object.assign(state, { verify });
   return result;

@@ -7,6 +7,7 @@ import { createTokenVerifier, type TokenVerifier } from './tokens.ts';
 type PrivateKey = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
 
 const ISSUER = 'test';
+const NOTHING_ENDED = { hasEnded: async () => false };
 let server: Server | undefined;
 afterEach(() => {
   server?.close();
@@ -19,7 +20,7 @@ async function makeKey(): Promise<{ jwk: JWK; key: PrivateKey }> {
 }
 
 const sign = ({ jwk, key }: { jwk: JWK; key: PrivateKey }, expiresIn = '5m') =>
-  new SignJWT({ role: 'STAFF' })
+  new SignJWT({ role: 'STAFF', gen: 3 })
     .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: jwk.kid ?? '' })
     .setIssuer(ISSUER)
     .setAudience(ISSUER)
@@ -51,6 +52,7 @@ async function endpoint(keys: JWK[]): Promise<Endpoint> {
     keys: remoteKeys(`http://127.0.0.1:${port}/`),
     issuer: ISSUER,
     audience: ISSUER,
+    revocations: NOTHING_ENDED,
   });
   return Object.assign(state, { verify });
 }
@@ -64,7 +66,12 @@ describe('a token that is known', () => {
       checks += 1;
       return publicKey;
     };
-    const verify = createTokenVerifier({ keys, issuer: ISSUER, audience: ISSUER });
+    const verify = createTokenVerifier({
+      keys,
+      issuer: ISSUER,
+      audience: ISSUER,
+      revocations: NOTHING_ENDED,
+    });
     const token = await sign({ jwk, key });
     for (const header of [`Bearer ${token}`, `bearer    ${token}`, `BEARER  ${token}`, `Bearer ${token}`])
       expect(await verify(header)).toMatchObject({ kind: 'user' });

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { REVOCATIONS_PATH } from '@holdfast/platform/revocations';
 import { announce, argument } from '../program.ts';
 import { SUBGRAPHS } from './schemas.ts';
 import { createSubgraph, type Subgraph } from './subgraphs.ts';
@@ -10,6 +11,7 @@ import { createSubgraph, type Subgraph } from './subgraphs.ts';
 /** More than the requests of any case but `memory`, whose replies need not be remembered. */
 const REMEMBERED = 20_000;
 const KEY_SET_PATH = '/jwks';
+const NO_REVOCATIONS = Buffer.from('[]');
 
 const keySet = Buffer.from(argument(0));
 const subgraphs = new Map<string, Subgraph>(
@@ -19,6 +21,7 @@ const known = new Map<string, Buffer>();
 
 async function replyTo(path: string, body: string): Promise<Buffer | undefined> {
   if (path === KEY_SET_PATH) return keySet;
+  if (path === REVOCATIONS_PATH) return NO_REVOCATIONS;
   const subgraph = subgraphs.get(path);
   if (subgraph === undefined) return undefined;
   const reply = Buffer.from(await subgraph(body));

@@ -6,6 +6,7 @@ import { composeServices } from '@apollo/composition';
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { createHttpServer, type HttpServer } from '@holdfast/platform/http';
 import { createLogger } from '@holdfast/platform/log';
+import { REVOCATIONS_PATH } from '@holdfast/platform/revocations';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph, type SubgraphOptions } from '@holdfast/platform/subgraph';
 import { newServiceKeys, publicKeysFrom } from '@holdfast/platform/testing-services';
@@ -65,7 +66,7 @@ async function createKeys() {
   const { publicKey, privateKey } = await generateKeyPair(TOKEN_ALGORITHM);
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'one', alg: TOKEN_ALGORITHM, use: 'sig' }] };
   const token = (userId: string, role: Role = 'CUSTOMER') =>
-    new SignJWT({ role, jti: 'one' })
+    new SignJWT({ role, jti: 'one', gen: 0 })
       .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid: 'one' })
       .setSubject(userId)
       .setIssuer(ISSUER)
@@ -96,7 +97,12 @@ export async function startStubSystem({
   settings = {},
 }: StubOptions): Promise<StubSystem> {
   const { jwks, token } = await createKeys();
-  const verify = createTokenVerifier({ keys: createLocalJWKSet(jwks), issuer: ISSUER, audience: ISSUER });
+  const verify = createTokenVerifier({
+    keys: createLocalJWKSet(jwks),
+    issuer: ISSUER,
+    audience: ISSUER,
+    revocations: { hasEnded: async () => false },
+  });
   const sdl = schemas ?? {
     users: await schemaOf('users'),
     products: await schemaOf('products'),
@@ -110,7 +116,10 @@ export async function startStubSystem({
       verify,
       checkCaller: createCallerCheck({ name, keys: publicKeysFrom(SERVICE_KEYS) }),
       context: (base) => base,
-      routes: { 'GET /jwks': async () => ({ status: 200, body: JSON.stringify(jwks) }) },
+      routes: {
+        'GET /jwks': async () => ({ status: 200, body: JSON.stringify(jwks) }),
+        [`GET ${REVOCATIONS_PATH}`]: async () => ({ status: 200, body: '[]' }),
+      },
       log,
     });
     const server = createHttpServer({ ...subgraph, log, timeoutMs: 15_000 });

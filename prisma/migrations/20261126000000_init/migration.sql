@@ -20,6 +20,9 @@ CREATE TABLE "users"."users" (
     "version" INTEGER NOT NULL DEFAULT 1,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "disabled_at" TIMESTAMPTZ(3),
+    "token_generation" INTEGER NOT NULL DEFAULT 0,
+    "tokens_ended_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "users_pkey" PRIMARY KEY ("id"),
     CONSTRAINT "users_username_check" CHECK ("username" ~ '^[A-Za-z0-9_.-]{3,64}$'),
@@ -32,6 +35,8 @@ CREATE UNIQUE INDEX "users_username_key" ON "users"."users" (lower("username"));
 CREATE UNIQUE INDEX "users_email_key" ON "users"."users" ("email");
 -- Whether there is another staff account.
 CREATE INDEX "users_staff_idx" ON "users"."users" ("id") WHERE "role" = 'STAFF';
+-- The accounts whose access tokens ended of late: the revocation list.
+CREATE INDEX "users_tokens_ended_idx" ON "users"."users" ("tokens_ended_at") WHERE "tokens_ended_at" IS NOT NULL;
 
 CREATE TABLE "users"."sessions" (
     "id" BIGSERIAL NOT NULL,

@@ -37,10 +37,11 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
   const isKeyRequired = settings.IDEMPOTENCY_KEY === 'required';
   const placeOrder = createPlaceOrder({ orders, prices, settlements, isKeyRequired });
   const record = createSecurityLog(log);
+  const tokens = createRemoteVerifier('orders', settings, log);
   const subgraph = await createSubgraph<Context>({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
     resolvers,
-    verify: createRemoteVerifier(settings),
+    verify: tokens.verify,
     checkCaller: createCallerCheck({ name: 'orders', keys: settings.SERVICE_PUBLIC_KEYS }),
     context: (base) => ({
       ...base,
@@ -72,6 +73,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
     onFault: subgraph.onFault,
     checks: { database: () => checkDatabase(pools.reads), queue: () => worker.check() },
     close: async () => {
+      tokens.close();
       await Promise.all([worker.stop(), sweeper.stop()]);
       await Promise.all([subgraph.close(), settlements.close(), prices.close()]);
       await pools.end();

@@ -32,11 +32,12 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   const table = createProductTable(pools.writes, cache, reads, decisions);
   const catalogue = createCatalogue(table);
   const record = createSecurityLog(log);
+  const tokens = createRemoteVerifier('products', settings, log);
   const subgraph = await createSubgraph<Context>({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
     resolvers,
     entities,
-    verify: createRemoteVerifier(settings),
+    verify: tokens.verify,
     checkCaller: createCallerCheck({ name: 'products', keys: settings.SERVICE_PUBLIC_KEYS }),
     context: (base) => {
       const byIds = wantsNoCache(base.request) ? table.stored : table.byIds;
@@ -67,6 +68,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
     onFault: subgraph.onFault,
     checks: { database: () => checkDatabase(pools.reads), queue: () => worker.check() },
     close: async () => {
+      tokens.close();
       await Promise.all([worker.stop(), sweeper.stop()]);
       await subgraph.close();
       await Promise.all([pools.end(), closeCache()]);

@@ -16,6 +16,7 @@ interface Claims {
   readonly sub?: string;
   readonly jti?: string;
   readonly role?: string;
+  readonly gen?: number;
   readonly iat?: number;
   readonly exp?: number;
 }
@@ -48,6 +49,7 @@ const goodClaims = (): Claims => ({
   sub: ada,
   jti: 'a token of the tests',
   role: 'CUSTOMER',
+  gen: 0,
   iat: now(),
   exp: now() + 60,
 });
@@ -135,7 +137,7 @@ describe('me', () => {
     ['from another issuer', async () => `Bearer ${await sign({ ...goodClaims(), iss: 'elsewhere' })}`],
     ['of another type', async () => `Bearer ${await sign(goodClaims(), { typ: 'JWT' })}`],
     ['with an unknown role', async () => `Bearer ${await sign({ ...goodClaims(), role: 'ADMIN' })}`],
-    ...(['role', 'sub', 'jti', 'iat', 'exp', 'iss', 'aud'] as const).map(
+    ...(['role', 'gen', 'sub', 'jti', 'iat', 'exp', 'iss', 'aud'] as const).map(
       (claim): [string, () => Promise<string>] => [
         `without ${claim}`,
         async () => `Bearer ${await sign(without(claim))}`,

@@ -3,16 +3,18 @@ import { readFile } from 'node:fs/promises';
 import { checkDatabase, createRequestPools, createWorkerPool } from '@holdfast/platform/database';
 import type { Handler } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
+import { REVOCATIONS_PATH } from '@holdfast/platform/revocations';
 import type { RunningService } from '@holdfast/platform/service';
-import { createCallerCheck } from '@holdfast/platform/service-tokens';
+import { type CallerCheck, createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
-import { type Sweeper, startSweeper } from '@holdfast/platform/sweeper';
+import { startSweeper } from '@holdfast/platform/sweeper';
 import { createTokenVerifier } from '@holdfast/platform/tokens';
 import type pg from 'pg';
 import type { UsersSettings } from './config.ts';
 import { createContext, type Domain } from './context.ts';
 import { type AccountStore, createAccountStore } from './data/accounts.ts';
 import { createPasswordStore } from './data/passwords.ts';
+import { readRevocations } from './data/revocations.ts';
 import { createRoleStore } from './data/roles.ts';
 import { createSessionSweep } from './data/session-sweep.ts';
 import { createSessionStore } from './data/sessions.ts';
@@ -28,6 +30,7 @@ import { createSuccessors } from './domain/refresh-tokens.ts';
 import { createSessions } from './domain/sessions.ts';
 import { countLogins, observeSigningKeys } from './metrics.ts';
 import { resolvers } from './resolvers.ts';
+import { serveRevocations } from './revocations.ts';
 
 const SCHEMA = new URL('../schema.graphql', import.meta.url);
 
@@ -74,9 +77,18 @@ async function createDomain({ settings, log, pool, accounts, keys }: DomainParts
   };
 }
 
-/** Sweeps over a connection of its own: it is no request's statement. */
-function startSweeping({ DATABASE_URL: url, SESSION_SWEEP_MS }: UsersSettings, log: Logger): Sweeper {
-  const pool = createWorkerPool({ url, max: 1, applicationName: 'users sweep', log });
+/** What the service does by the clock has a connection of its own: it is no request's statement. */
+function startUpkeep(
+  { DATABASE_URL: url, SESSION_SWEEP_MS, ACCESS_TOKEN_TTL_S }: UsersSettings,
+  checkCaller: CallerCheck,
+  log: Logger,
+) {
+  const pool = createWorkerPool({ url, max: 1, applicationName: 'users upkeep', log });
+  const revocations = serveRevocations({
+    read: () => readRevocations(pool, ACCESS_TOKEN_TTL_S),
+    checkCaller,
+    log,
+  });
   const sweepSessions = createSessionSweep(pool);
   const sweeper = startSweeper({
     what: 'old sessions',
@@ -84,7 +96,14 @@ function startSweeping({ DATABASE_URL: url, SESSION_SWEEP_MS }: UsersSettings, l
     everyMs: SESSION_SWEEP_MS,
     log,
   });
-  return { stop: () => sweeper.stop().then(() => pool.end()) };
+  return {
+    revocations,
+    stop: async () => {
+      revocations.close();
+      await sweeper.stop();
+      await pool.end();
+    },
+  };
 }
 
 /** Says how long verifiers may go by their copy: a new key must be published for longer than that before it signs. */
@@ -110,6 +129,8 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
   });
   const accounts = createAccountStore(pools.writes, pools.reads);
   const domain = await createDomain({ settings, log, pool: pools.writes, accounts, keys });
+  const checkCaller = createCallerCheck({ name: 'users', keys: settings.SERVICE_PUBLIC_KEYS });
+  const upkeep = startUpkeep(settings, checkCaller, log);
   const subgraph = await createSubgraph({
     typeDefs: await readFile(SCHEMA, 'utf8'),
     resolvers,
@@ -117,13 +138,16 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
       keys: keys.verifierKeys,
       issuer: settings.JWT_ISSUER,
       audience: settings.JWT_AUDIENCE,
+      revocations: upkeep.revocations,
     }),
-    checkCaller: createCallerCheck({ name: 'users', keys: settings.SERVICE_PUBLIC_KEYS }),
+    checkCaller,
     context: (base) => createContext(base, domain, accounts),
-    routes: { 'GET /.well-known/jwks.json': serveJwks(keys, leadS) },
+    routes: {
+      'GET /.well-known/jwks.json': serveJwks(keys, leadS),
+      [`GET ${REVOCATIONS_PATH}`]: upkeep.revocations.handle,
+    },
     log,
   });
-  const sweeper = startSweeping(settings, log);
   return {
     routes: subgraph.routes,
     handler: subgraph.handler,
@@ -131,7 +155,7 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     checks: { database: () => checkDatabase(pools.reads) },
     close: async () => {
       await subgraph.close();
-      await Promise.all([sweeper.stop(), keys.close()]);
+      await Promise.all([upkeep.stop(), keys.close()]);
       await pools.end();
     },
   };

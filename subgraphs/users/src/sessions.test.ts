@@ -96,6 +96,7 @@ describe('login', () => {
       aud: 'holdfast',
       sub: id,
       role: 'CUSTOMER',
+      gen: 0,
       jti: expect.stringMatching(/^[0-9a-f-]{36}$/),
       iat: expect.any(Number),
       exp: (claims.iat ?? 0) + 900,

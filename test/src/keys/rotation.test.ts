@@ -122,7 +122,7 @@ it('a rotation signs nobody out, and afterwards the old key signs nobody in', as
   const { id } = await client.account();
   const key = await importJWK(system.signingKey, 'EdDSA');
   const ofOldKey = () =>
-    new SignJWT({ role: 'STAFF' })
+    new SignJWT({ role: 'STAFF', gen: 0 })
       .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: oldKid ?? '' })
       .setIssuer(system.issuer)
       .setAudience(system.audience)

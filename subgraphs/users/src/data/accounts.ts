@@ -6,6 +6,7 @@ import {
   type ColumnsOf,
   enumeration,
   integer,
+  nullable,
   type RowOf,
   selectList,
   statement,
@@ -28,6 +29,10 @@ export const ACCOUNT = {
   version: integer,
   createdAt: timestamptz,
   updatedAt: timestamptz,
+  /** Null while the account is in use. */
+  disabledAt: nullable(timestamptz),
+  /** What its access tokens carry: it grows when all that are out end. */
+  tokenGeneration: integer,
 };
 export type AccountRow = RowOf<typeof ACCOUNT>;
 
@@ -36,6 +41,7 @@ const USER = {
   ...ACCOUNT,
   /** argon2id, PHC string format. */
   passwordHash: text,
+  tokensEndedAt: nullable(timestamptz),
 } satisfies ColumnsOf<User>;
 type UserRow = RowOf<typeof USER>;
 
@@ -97,7 +103,7 @@ const TAKEN_BY_CONSTRAINT: Readonly<Record<string, TakenName>> = {
 
 function withHash(row: UserRow | undefined): AccountWithHash | undefined {
   if (row === undefined) return undefined;
-  const { passwordHash, ...account } = row;
+  const { passwordHash, tokensEndedAt: _, ...account } = row;
   return { account, passwordHash };
 }
 
@@ -107,7 +113,7 @@ export function createAccountStore(db: pg.Pool, reads: pg.Pool = db): AccountSto
   return {
     async create(data) {
       try {
-        return await prisma.user.create({ data, omit: { passwordHash: true } });
+        return await prisma.user.create({ data, omit: { passwordHash: true, tokensEndedAt: true } });
       } catch (error) {
         const taken = TAKEN_BY_CONSTRAINT[brokenUniqueConstraint(error) ?? ''];
         if (taken === undefined) throw error;

@@ -25,18 +25,24 @@ export async function inTransaction<Result>(
 // A used token keeps nothing: whoever holds its successor may be the one who is to be locked out.
 const endAll = statement({
   name: 'users_session_end_all',
-  text: `UPDATE users.sessions
-            SET revoked_at = now()
-          WHERE user_id = $userId AND id = family_id AND revoked_at IS NULL
-            AND id IS DISTINCT FROM
-                (SELECT family_id FROM users.sessions WHERE token_hash = $keptTokenHash AND used_at IS NULL)`,
+  text: `WITH ended AS (
+           UPDATE users.sessions
+              SET revoked_at = now()
+            WHERE user_id = $userId AND id = family_id AND revoked_at IS NULL
+              AND id IS DISTINCT FROM
+                  (SELECT family_id FROM users.sessions WHERE token_hash = $keptTokenHash AND used_at IS NULL)
+         )
+         UPDATE users.users
+            SET token_generation = token_generation + 1, tokens_ended_at = now()
+          WHERE id = $userId`,
   parameters: { userId: integer, keptTokenHash: nullable(bytea) },
   row: {},
 });
 
 /**
  * Ends the sessions of an account whose row the transaction has locked or changed, so that no login is half-way, but
- * for the one whose unused refresh token has `keptTokenHash`.
+ * for the one whose unused refresh token has `keptTokenHash`. Every access token ends, that of the kept session too: a
+ * token carries the generation that the statement which issued it has read, and the next generation begins here.
  */
 export async function endSessions(
   transaction: Queryable,

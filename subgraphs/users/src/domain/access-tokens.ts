@@ -1,6 +1,6 @@
 // Issues access tokens: JWTs by RFC 9068. Platform's `tokens` is the other side.
 import { randomUUID } from 'node:crypto';
-import { TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/tokens';
+import { GENERATION_CLAIM, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/tokens';
 import type { Role } from '@holdfast/platform/viewer';
 import { SignJWT } from 'jose';
 import type { Signer } from './key-ring.ts';
@@ -24,14 +24,15 @@ export interface AccessToken {
 export type IssueAccessToken = (account: {
   readonly id: number;
   readonly role: Role;
+  readonly tokenGeneration: number;
 }) => Promise<AccessToken>;
 
 export function createAccessTokenIssuer(options: AccessTokenOptions): IssueAccessToken {
   const { signer, issuer, audience, ttlSeconds, now = Date.now } = options;
-  return async ({ id, role }) => {
+  return async ({ id, role, tokenGeneration }) => {
     const issuedAt = Math.floor(now() / 1000);
     const { kid, key } = signer();
-    const token = await new SignJWT({ role })
+    const token = await new SignJWT({ role, [GENERATION_CLAIM]: tokenGeneration })
       .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid })
       .setIssuer(issuer)
       .setAudience(audience)

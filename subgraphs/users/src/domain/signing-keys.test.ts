@@ -33,9 +33,11 @@ const verifierOf = (ring: KeyRing) =>
     keys: createLocalJWKSet({ keys: [...ring.publicJwks().keys] }),
     issuer: 'us',
     audience: 'you',
+    revocations: { hasEnded: async () => false },
   });
 
-const account = { id: 7, role: 'STAFF' } as const;
+const user = { id: 7, role: 'STAFF' } as const;
+const account = { ...user, tokenGeneration: 0 };
 
 describe('signing keys', () => {
   it('publish nothing but the public members, whatever else the file says of a key', async () => {
@@ -66,7 +68,7 @@ describe('signing keys', () => {
     const keys = await read({ keys: [await createKey()] });
     const { token, expiresIn } = await issuerOf(keys)(account);
     expect(expiresIn).toBe(900);
-    expect(await verifierOf(keys)(`Bearer ${token}`)).toEqual({ kind: 'user', ...account });
+    expect(await verifierOf(keys)(`Bearer ${token}`)).toEqual({ kind: 'user', ...user });
     const { token: old } = await issuerOf(keys, () => Date.now() - 901_000)(account);
     expect(await verifierOf(keys)(`Bearer ${old}`)).toEqual({ kind: 'invalid', reason: 'it has expired' });
   });

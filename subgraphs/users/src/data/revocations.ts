@@ -1,0 +1,34 @@
+// The revocation list in PostgreSQL: the accounts whose access tokens ended while some of them had not expired.
+import type { Queryable } from '@holdfast/platform/database';
+import type { RevocationList } from '@holdfast/platform/revocations';
+import { bigint, doublePrecision, integer, statement } from '@holdfast/platform/sql';
+
+/**
+ * The most accounts in the list, which keeps its body below 1 MB. Past it, those that are disabled and then those whose tokens
+ * ended last are in it; the tokens of the others are good until they expire.
+ */
+export const MAX_REVOCATIONS = 50_000;
+
+/** How long a token may be on its way from the statement that read its generation to its signature, and clocks may differ, s. */
+const MARGIN_S = 60;
+
+const selectEnded = statement({
+  name: 'users_revocations',
+  text: `SELECT id, token_generation AS "tokenGeneration"
+           FROM users.users
+          WHERE tokens_ended_at > now() - $lifeS * interval '1 second'
+          ORDER BY disabled_at IS NULL, tokens_ended_at DESC, id
+          LIMIT $max`,
+  parameters: { lifeS: doublePrecision, max: bigint },
+  row: { id: integer, tokenGeneration: integer },
+});
+
+/** @param tokenTtlS how long an access token lives, s */
+export async function readRevocations(
+  db: Queryable,
+  tokenTtlS: number,
+  max = MAX_REVOCATIONS,
+): Promise<RevocationList> {
+  const rows = await selectEnded(db, { lifeS: tokenTtlS + MARGIN_S, max });
+  return new Map(rows.map(({ id, tokenGeneration }) => [id, tokenGeneration]));
+}
