@@ -17,8 +17,10 @@ const QUEUE_SERVICES: Service[] = ['products', 'orders'];
  */
 const OWN_RIGHTS: Record<Service, Record<string, string>> = {
   users: {
-    users: 'SELECT, INSERT, UPDATE (password_hash, role, version, updated_at)',
+    users:
+      'SELECT, INSERT, UPDATE (password_hash, role, version, updated_at, disabled_at, token_generation, tokens_ended_at)',
     sessions: 'SELECT, INSERT, UPDATE (used_at, revoked_at), DELETE',
+    audit_events: 'SELECT, INSERT',
   },
   products: {
     products:

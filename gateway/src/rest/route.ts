@@ -187,8 +187,7 @@ export const json = <Schema extends z.ZodType>(
   headers: readonly ReplyHeader[] = [],
 ) => ({ description, headers, content: { 'application/json': { schema } } });
 
-export const notFound = (what: 'PRODUCT_NOT_FOUND' | 'ORDER_NOT_FOUND', id: string): Problem =>
-  problem(
-    what,
-    `There is no ${what === 'PRODUCT_NOT_FOUND' ? 'product' : 'order'} ${JSON.stringify(id.slice(0, 64))}.`,
-  );
+const NOUNS = { PRODUCT_NOT_FOUND: 'product', ORDER_NOT_FOUND: 'order', USER_NOT_FOUND: 'user' };
+
+export const notFound = (what: keyof typeof NOUNS, id: string): Problem =>
+  problem(what, `There is no ${NOUNS[what]} ${JSON.stringify(id.slice(0, 64))}.`);

@@ -11,6 +11,7 @@ export function userResolvers(): Resolvers {
     username: 'ada',
     email: 'ada@example.com',
     role: 'CUSTOMER',
+    state: 'ACTIVE',
     version: 1,
     createdAt: NOW,
     updatedAt: NOW,

@@ -35,6 +35,12 @@ CREATE UNIQUE INDEX "users_username_key" ON "users"."users" (lower("username"));
 CREATE UNIQUE INDEX "users_email_key" ON "users"."users" ("email");
 -- Whether there is another staff account.
 CREATE INDEX "users_staff_idx" ON "users"."users" ("id") WHERE "role" = 'STAFF';
+-- Lists of accounts by name, in the order of bytes, so that the names with a prefix are a range. Each index is for the lists
+-- whose rows it has, so that a page reads few rows that it does not show. There are few staff.
+CREATE INDEX "users_list_idx" ON "users"."users" ((lower("username") COLLATE "C"));
+CREATE INDEX "users_list_active_idx" ON "users"."users" ((lower("username") COLLATE "C")) WHERE "disabled_at" IS NULL;
+CREATE INDEX "users_list_disabled_idx" ON "users"."users" ((lower("username") COLLATE "C")) WHERE "disabled_at" IS NOT NULL;
+CREATE INDEX "users_list_staff_idx" ON "users"."users" ((lower("username") COLLATE "C")) WHERE "role" = 'STAFF';
 -- The accounts whose access tokens ended of late: the revocation list.
 CREATE INDEX "users_tokens_ended_idx" ON "users"."users" ("tokens_ended_at") WHERE "tokens_ended_at" IS NOT NULL;
 
@@ -63,6 +69,27 @@ CREATE INDEX "sessions_unused_expires_at_idx" ON "users"."sessions" ("expires_at
 CREATE FUNCTION "users"."take_turn"("name" text) RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
     AS $$ SELECT pg_advisory_xact_lock(hashtextextended('users.' || "name", 0)) $$;
+
+CREATE TYPE "users"."audit_action" AS ENUM ('ROLE_CHANGED', 'ACCOUNT_DISABLED', 'ACCOUNT_ENABLED', 'SESSIONS_ENDED');
+
+-- What staff did to accounts: written with the action, never changed or deleted. No foreign keys: it outlives the accounts.
+CREATE TABLE "users"."audit_events" (
+    "id" BIGSERIAL NOT NULL,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "action" "users"."audit_action" NOT NULL,
+    "actor_id" INTEGER,
+    "actor_role" "users"."role",
+    "subject_id" INTEGER NOT NULL,
+    "reason" VARCHAR(500),
+    "old_role" "users"."role",
+    "new_role" "users"."role",
+    "address" VARCHAR(64),
+    "request_id" VARCHAR(64),
+
+    CONSTRAINT "audit_events_pkey" PRIMARY KEY ("id"),
+    CONSTRAINT "audit_events_actor_check" CHECK (("actor_id" IS NULL) = ("actor_role" IS NULL))
+);
+CREATE INDEX "audit_events_subject_id_idx" ON "users"."audit_events" ("subject_id", "id");
 
 -- products ------------------------------------------------------------------------------------------------------------
 

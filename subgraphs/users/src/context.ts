@@ -3,8 +3,9 @@ import type { RequestContext } from '@holdfast/platform/graphql';
 import DataLoader from 'dataloader';
 import type { AccountStore } from './data/accounts.ts';
 import type { Account, Register } from './domain/accounts.ts';
+import type { Administration } from './domain/administration.ts';
 import type { ChangePassword } from './domain/change-password.ts';
-import type { ChangeRole } from './domain/change-role.ts';
+import type { ListAccounts, ListAuditEvents } from './domain/lists.ts';
 import type { Sessions } from './domain/sessions.ts';
 
 /** What lives as long as the service. */
@@ -12,7 +13,9 @@ export interface Domain {
   readonly register: Register;
   readonly sessions: Sessions;
   readonly changePassword: ChangePassword;
-  readonly changeRole: ChangeRole;
+  readonly administration: Administration;
+  readonly listAccounts: ListAccounts;
+  readonly listAuditEvents: ListAuditEvents;
   /** By username or e-mail address; null where there is no such account. */
   readonly findAccount: (name: string) => Promise<Account | null>;
 }

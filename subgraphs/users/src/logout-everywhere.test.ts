@@ -32,7 +32,7 @@ describe('logoutEverywhere', () => {
     for (const { refreshToken } of [refreshed, second])
       expect(await kindOf(refresh(refreshToken))).toBe('InvalidCredentials');
     expect(await kindOf(refresh(stayer.refreshToken))).toBe('Session');
-    expect((await everywhere(second)).data).toEqual({ logoutEverywhere: true });
+    expect((await everywhere(await login('leaver'))).data).toEqual({ logoutEverywhere: true });
     expect(await kindOf(login('leaver'))).toBe('Session');
   });
 

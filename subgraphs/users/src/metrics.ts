@@ -27,6 +27,7 @@ export function observeHashing(semaphore: Semaphore): void {
 const OUTCOMES = {
   Session: 'ok',
   InvalidCredentials: 'bad_credentials',
+  AccountDisabled: 'disabled',
 } as const satisfies Record<NonNullable<LoginResult['__typename']>, string>;
 
 const countLogin = labelledCounter({

@@ -5,7 +5,7 @@ import { createLogger } from '@holdfast/platform/log';
 import { came } from '@holdfast/platform/validation';
 import { readPromoteSettings } from './config.ts';
 import { createAccountStore } from './data/accounts.ts';
-import { createRoleStore } from './data/roles.ts';
+import { createStaffActions } from './data/staff-actions.ts';
 import { findByName } from './domain/accounts.ts';
 
 async function promote([name, ...more]: string[]): Promise<string> {
@@ -18,7 +18,7 @@ async function promote([name, ...more]: string[]): Promise<string> {
     const found = await findByName(createAccountStore(pool), name);
     if (found === undefined) throw new Error(`there is no account ${came(name)}`);
     const { id, username } = found.account;
-    const promoted = await createRoleStore(pool).promote(id);
+    const promoted = await createStaffActions(pool).promote(id);
     return promoted === undefined
       ? `${username} is staff already`
       : `${username} is staff now; tokens say so from the next login or refresh on`;

@@ -4,8 +4,15 @@ import type { FieldsBeside } from '@holdfast/platform/fields';
 import { parseId } from '@holdfast/platform/ids';
 import { DateTimeScalar } from '@holdfast/platform/scalars';
 import { maySee, requireStaff, requireUser, userOrNull } from '@holdfast/platform/viewer';
+import type { Context } from './context.ts';
+import { stateOf } from './data/account-pages.ts';
+import type { AuditEventRow } from './data/audit-events.ts';
 import type { Account } from './domain/accounts.ts';
-import type { Resolvers, User } from './generated/graphql.ts';
+import type { Acting } from './domain/administration.ts';
+import type { AuditEvent, Resolvers, User } from './generated/graphql.ts';
+
+/** @throws {AppError} UNAUTHENTICATED or FORBIDDEN */
+const acting = ({ viewer, origin }: Context): Acting => ({ caller: requireStaff(viewer), origin });
 
 export const resolvers = {
   DateTime: DateTimeScalar,
@@ -19,6 +26,19 @@ export const resolvers = {
       requireStaff(viewer);
       return findAccount(name);
     },
+    user: (_, { id: given }, { viewer, accounts }) => {
+      requireStaff(viewer);
+      const id = parseId(given);
+      return id === undefined ? null : accounts.load(id);
+    },
+    users: (_, query, { viewer, listAccounts }) => {
+      requireStaff(viewer);
+      return listAccounts(query);
+    },
+    auditEvents: (_, query, { viewer, listAuditEvents }) => {
+      requireStaff(viewer);
+      return listAuditEvents(query);
+    },
   },
 
   Mutation: {
@@ -30,13 +50,16 @@ export const resolvers = {
       await sessions.logout(refreshToken);
       return true;
     },
-    logoutEverywhere: async (_, __, { viewer, sessions }) => {
-      await sessions.logoutEverywhere(requireUser(viewer).id);
+    logoutEverywhere: async (_, __, { viewer, sessions, origin }) => {
+      await sessions.logoutEverywhere(requireUser(viewer), origin);
       return true;
     },
     changePassword: (_, { input }, { viewer, changePassword }) =>
       changePassword(requireUser(viewer).id, input),
-    changeRole: (_, change, { viewer, changeRole }) => changeRole(requireStaff(viewer).id, change),
+    changeRole: (_, change, context) => context.administration.changeRole(acting(context), change),
+    disableAccount: (_, change, context) => context.administration.disable(acting(context), change),
+    enableAccount: (_, change, context) => context.administration.enable(acting(context), change),
+    endSessions: (_, action, context) => context.administration.endSessions(acting(context), action),
   },
 
   User: {
@@ -46,6 +69,16 @@ export const resolvers = {
       const id = parseId(reference.id);
       return user && id !== undefined && maySee(user, id) ? accounts.load(id) : null;
     },
+    state: stateOf,
     email: ({ id, email, isCaller }, _, { viewer }) => (isCaller || maySee(viewer, id) ? email : null),
   },
-} satisfies Resolvers & { User: FieldsBeside<User, Account> };
+
+  AuditEvent: {
+    at: ({ createdAt }) => createdAt,
+    actor: ({ actorId }, _, { accounts }) => (actorId === null ? null : accounts.load(actorId)),
+    subject: ({ subjectId }, _, { accounts }) => accounts.load(subjectId),
+  },
+} satisfies Resolvers & {
+  User: FieldsBeside<User, Account>;
+  AuditEvent: FieldsBeside<AuditEvent, AuditEventRow>;
+};

@@ -4,6 +4,7 @@ import { checkDatabase, createRequestPools, createWorkerPool } from '@holdfast/p
 import type { Handler } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import { REVOCATIONS_PATH } from '@holdfast/platform/revocations';
+import { createSecurityLog } from '@holdfast/platform/security-events';
 import type { RunningService } from '@holdfast/platform/service';
 import { type CallerCheck, createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
@@ -12,18 +13,21 @@ import { createTokenVerifier } from '@holdfast/platform/tokens';
 import type pg from 'pg';
 import type { UsersSettings } from './config.ts';
 import { createContext, type Domain } from './context.ts';
+import { selectAccountPage } from './data/account-pages.ts';
 import { type AccountStore, createAccountStore } from './data/accounts.ts';
+import { selectAuditPage } from './data/audit-events.ts';
 import { createPasswordStore } from './data/passwords.ts';
 import { readRevocations } from './data/revocations.ts';
-import { createRoleStore } from './data/roles.ts';
 import { createSessionSweep } from './data/session-sweep.ts';
 import { createSessionStore } from './data/sessions.ts';
+import { createStaffActions } from './data/staff-actions.ts';
 import { createAccessTokenIssuer } from './domain/access-tokens.ts';
 import { createRegister, findByName } from './domain/accounts.ts';
+import { createAdministration } from './domain/administration.ts';
 import { createChangePassword } from './domain/change-password.ts';
-import { createChangeRole } from './domain/change-role.ts';
 import { type KeyRing, openKeyRing } from './domain/key-ring.ts';
 import { publishedMaxAgeS } from './domain/key-schedule.ts';
+import { createListAccounts, createListAuditEvents } from './domain/lists.ts';
 import { createPasswordHasher } from './domain/password-hashing.ts';
 import { readCommonPasswords } from './domain/password-rules.ts';
 import { createSuccessors } from './domain/refresh-tokens.ts';
@@ -38,15 +42,17 @@ interface DomainParts {
   readonly settings: UsersSettings;
   readonly log: Logger;
   readonly pool: pg.Pool;
+  readonly reads: pg.Pool;
   readonly accounts: AccountStore;
   readonly keys: KeyRing;
 }
 
-async function createDomain({ settings, log, pool, accounts, keys }: DomainParts): Promise<Domain> {
+async function createDomain({ settings, log, pool, reads, accounts, keys }: DomainParts): Promise<Domain> {
   const [commonPasswords, hasher] = await Promise.all([
     readCommonPasswords(),
     createPasswordHasher({ concurrency: settings.ARGON2_CONCURRENCY, maxWaiting: settings.ARGON2_QUEUE }),
   ]);
+  const securityLog = createSecurityLog(log);
   const issueAccessToken = createAccessTokenIssuer({
     signer: keys.signer,
     issuer: settings.JWT_ISSUER,
@@ -64,6 +70,7 @@ async function createDomain({ settings, log, pool, accounts, keys }: DomainParts
         successorsOf: createSuccessors(settings.SESSION_SECRET),
         refreshTtlDays: settings.REFRESH_TOKEN_TTL_DAYS,
         log,
+        securityLog,
       }),
     ),
     changePassword: createChangePassword({
@@ -72,7 +79,9 @@ async function createDomain({ settings, log, pool, accounts, keys }: DomainParts
       hasher,
       commonPasswords,
     }),
-    changeRole: createChangeRole(createRoleStore(pool)),
+    administration: createAdministration(createStaffActions(pool), securityLog),
+    listAccounts: createListAccounts((page) => selectAccountPage(reads, page)),
+    listAuditEvents: createListAuditEvents((page) => selectAuditPage(reads, page)),
     findAccount: async (name) => (await findByName(accounts, name))?.account ?? null,
   };
 }
@@ -128,7 +137,14 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     log,
   });
   const accounts = createAccountStore(pools.writes, pools.reads);
-  const domain = await createDomain({ settings, log, pool: pools.writes, accounts, keys });
+  const domain = await createDomain({
+    settings,
+    log,
+    pool: pools.writes,
+    reads: pools.reads,
+    accounts,
+    keys,
+  });
   const checkCaller = createCallerCheck({ name: 'users', keys: settings.SERVICE_PUBLIC_KEYS });
   const upkeep = startUpkeep(settings, checkCaller, log);
   const subgraph = await createSubgraph({

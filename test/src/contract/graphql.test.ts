@@ -72,11 +72,14 @@ describe('accounts', () => {
   it('change their passwords, from one that is right', async () => {
     const CHANGE = `mutation($input: ChangePasswordInput!) { changePassword(input: $input) { __typename
       ... on PasswordChanged { user { id version } } ${PROBLEM} } }`;
-    const { id, password, token } = await client.account();
+    const { id, username, password, token } = await client.account();
     const input = { currentPassword: password, newPassword: `another ${password}` };
-    const change = async () => (await client.graphql(CHANGE, { input }, token)).data.changePassword;
-    expect(await change()).toEqual({ __typename: 'PasswordChanged', user: { id, version: 2 } });
-    expect(await change()).toMatchObject({ __typename: 'InvalidCredentials', code: 'INVALID_CREDENTIALS' });
+    const change = async (by: string) => (await client.graphql(CHANGE, { input }, by)).data.changePassword;
+    expect(await change(token)).toEqual({ __typename: 'PasswordChanged', user: { id, version: 2 } });
+    expect(await change(await client.signIn(username, input.newPassword))).toMatchObject({
+      __typename: 'InvalidCredentials',
+      code: 'INVALID_CREDENTIALS',
+    });
   });
 });
 

@@ -24,7 +24,7 @@ export type FamilyRow = RowOf<typeof FAMILY>;
 export interface SessionStore {
   /**
    * Starts a family with its first token and says whose it is, as the account is at that moment; undefined, and no
-   * change, when the account's password is no longer the one that was verified.
+   * change, when the account's password is no longer the one that was verified. An account that is disabled gets none.
    */
   open(
     userId: number,
@@ -55,7 +55,8 @@ const open = statement({
               FOR SHARE
          ), family AS (
            INSERT INTO users.sessions (id, family_id, user_id, token_hash, expires_at)
-           SELECT family_id, family_id, id, $tokenHash, now() + $ttlDays * interval '1 day' FROM owner
+           SELECT family_id, family_id, id, $tokenHash, now() + $ttlDays * interval '1 day'
+             FROM owner WHERE disabled_at IS NULL
          )
          SELECT ${selectList(ACCOUNT)} FROM owner`,
   parameters: { userId: integer, verifiedHash: text, tokenHash: bytea, ttlDays: doublePrecision },

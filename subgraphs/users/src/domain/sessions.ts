@@ -2,7 +2,9 @@
 import { badInput } from '@holdfast/platform/errors';
 import { countReplay, idempotencyKey, keyFault } from '@holdfast/platform/idempotency';
 import type { Logger } from '@holdfast/platform/log';
+import type { Origin, SecurityLog } from '@holdfast/platform/security-events';
 import { allHandled } from '@holdfast/platform/validation';
+import type { User } from '@holdfast/platform/viewer';
 import type { AccountRow, AccountStore } from '../data/accounts.ts';
 import type { SessionStore } from '../data/sessions.ts';
 import type { LoginInput } from '../generated/graphql.ts';
@@ -28,9 +30,15 @@ export interface InvalidCredentials {
   readonly message: string;
 }
 
+export interface AccountDisabled {
+  readonly __typename: 'AccountDisabled';
+  readonly code: 'ACCOUNT_DISABLED';
+  readonly message: string;
+}
+
 export interface Sessions {
   /** `username` may be the e-mail address; either in any case. */
-  login(credentials: LoginInput): Promise<OpenSession | InvalidCredentials>;
+  login(credentials: LoginInput): Promise<OpenSession | InvalidCredentials | AccountDisabled>;
   /**
    * A token that was used before ends its family: either its owner or the one who presents it has stolen it. Unless it
    * comes with the key of its first use, and its successor is unused: then the reply was lost, and is given again.
@@ -39,8 +47,8 @@ export interface Sessions {
   refresh(refreshToken: string, key?: string | null): Promise<OpenSession | InvalidCredentials>;
   /** Ends the token's family, if there is one. */
   logout(refreshToken: string): Promise<void>;
-  /** Ends every session of the account; access tokens that are out stay good until they expire. */
-  logoutEverywhere(userId: number): Promise<void>;
+  /** Ends every session and every access token of the caller's account. */
+  logoutEverywhere(caller: User, origin: Origin): Promise<void>;
 }
 
 export interface SessionDependencies {
@@ -51,6 +59,7 @@ export interface SessionDependencies {
   readonly successorsOf: SuccessorsOf;
   readonly refreshTtlDays: number;
   readonly log: Logger;
+  readonly securityLog: SecurityLog;
 }
 
 export const invalidCredentials = (message: string): InvalidCredentials => ({
@@ -65,6 +74,13 @@ const BAD_LOGIN = invalidCredentials(
 const BAD_REFRESH_TOKEN = invalidCredentials(
   'A refresh token that is live and unused is expected. Log in again.',
 );
+
+/** Told to those who know the password, so that it tells nobody else which accounts there are. */
+const ACCOUNT_DISABLED: AccountDisabled = {
+  __typename: 'AccountDisabled',
+  code: 'ACCOUNT_DISABLED',
+  message: 'An account that is in use is expected; this one has been disabled. Ask the shop.',
+};
 
 async function sessionOf(
   issue: IssueAccessToken,
@@ -89,7 +105,8 @@ function readKey(given: string | null | undefined): string | undefined {
 }
 
 export function createSessions(dependencies: SessionDependencies): Sessions {
-  const { accounts, sessions, hasher, issueAccessToken, successorsOf, refreshTtlDays, log } = dependencies;
+  const { accounts, sessions, hasher, issueAccessToken, successorsOf, refreshTtlDays, log, securityLog } =
+    dependencies;
 
   return {
     async login({ username, password, ...rest }) {
@@ -100,7 +117,8 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
       if (found === undefined || !matches) return BAD_LOGIN;
       const { token, hash } = createRefreshToken();
       const account = await sessions.open(found.account.id, found.passwordHash, hash, refreshTtlDays);
-      return account === undefined ? BAD_LOGIN : sessionOf(issueAccessToken, account, token);
+      if (account === undefined) return BAD_LOGIN;
+      return account.disabledAt === null ? sessionOf(issueAccessToken, account, token) : ACCOUNT_DISABLED;
     },
 
     async refresh(refreshToken, givenKey) {
@@ -127,6 +145,9 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
       if (presented !== undefined) await sessions.revoke(presented);
     },
 
-    logoutEverywhere: (userId) => sessions.revokeAll(userId),
+    async logoutEverywhere(caller, origin) {
+      await sessions.revokeAll(caller.id);
+      securityLog('sessions.ended', { actor: caller, subject: `user ${caller.id}`, origin });
+    },
   };
 }

@@ -52,6 +52,8 @@ function opened(result: OpenedSessionFragment): Done<200, z.infer<typeof session
   switch (result.__typename) {
     case 'InvalidCredentials':
       return problem('INVALID_CREDENTIALS', result.message);
+    case 'AccountDisabled':
+      return problem('ACCOUNT_DISABLED', result.message);
     case 'Session': {
       const { __typename, accessToken: token, expiresIn, refreshToken, ...rest } = result;
       allHandled(rest);
@@ -97,7 +99,7 @@ const login = route(
       body: credentials,
       response: { 200: json('The session', session) },
     },
-    problems: ['INVALID_CREDENTIALS'],
+    problems: ['INVALID_CREDENTIALS', 'ACCOUNT_DISABLED'],
   },
   {
     operation: operation(LoginDocument),
@@ -126,7 +128,7 @@ const refresh = route(
       body: refreshToken,
       response: { 200: json('The new session', session) },
     },
-    problems: ['INVALID_CREDENTIALS'],
+    problems: ['INVALID_CREDENTIALS', 'ACCOUNT_DISABLED'],
   },
   {
     operation: operation(RefreshSessionDocument),
@@ -194,7 +196,7 @@ const logoutEverywhere = route(
     url: '/logout/everywhere',
     schema: {
       operationId: 'logoutEverywhere',
-      summary: 'Ends every session of the account; access tokens that are out stay good until they expire',
+      summary: 'Ends every session of the account and, within seconds, every access token',
       tags: ['Accounts'],
       security: BEARER,
       response: { 204: { description: 'None of the refresh tokens that were issued works any more' } },
@@ -232,7 +234,8 @@ const changePassword = route(
     url: '/profile/password',
     schema: {
       operationId: 'changePassword',
-      summary: 'Changes the password and ends every session but the one whose refresh token is given',
+      summary:
+        'Changes the password and ends every session but the one whose refresh token is given, and every access token',
       tags: ['Accounts'],
       security: BEARER,
       body: passwordChange,

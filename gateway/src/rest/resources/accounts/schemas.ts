@@ -2,9 +2,15 @@
 
 import { allHandled } from '@holdfast/platform/validation';
 import { z } from 'zod';
-import { type AccountFragment, Role } from '../../../generated/operations.ts';
-import { id, shownId } from '../../ids.ts';
-import { dateTime, version } from '../../schema.ts';
+import {
+  type AccountFragment,
+  AccountState,
+  AuditAction,
+  type AuditEventFieldsFragment,
+  Role,
+} from '../../../generated/operations.ts';
+import { id, idInput, shownId } from '../../ids.ts';
+import { dateTime, PAGE_PARAMETERS, text, version } from '../../schema.ts';
 
 export const user = z
   .strictObject({
@@ -15,6 +21,9 @@ export const user = z
       .nullable()
       .meta({ format: 'email', examples: ['ada@example.com'] }),
     role: z.enum(Role),
+    state: z
+      .enum(AccountState)
+      .meta({ description: 'DISABLED by staff: it can neither log in nor has it sessions.' }),
     version,
     created_at: dateTime,
     updated_at: dateTime,
@@ -22,13 +31,14 @@ export const user = z
   .meta({ id: 'User' });
 
 export function representation(account: AccountFragment): z.infer<typeof user> {
-  const { id, username, email, role, version, createdAt, updatedAt, ...rest } = account;
+  const { id, username, email, role, state, version, createdAt, updatedAt, ...rest } = account;
   allHandled(rest);
   return {
     id: shownId(id),
     username,
     email,
     role,
+    state,
     version,
     created_at: createdAt,
     updated_at: updatedAt,
@@ -79,3 +89,66 @@ export const passwordChange = z
     refresh_token: secret('the unused refresh token of the session to keep; all others end').optional(),
   })
   .meta({ id: 'PasswordChange' });
+
+const names = (values: Readonly<Record<string, string>>): string =>
+  `one of ${Object.values(values).join(', ')}`;
+const role = z.enum(Role).meta({ description: names(Role) });
+
+export const userListParameters = z.strictObject({
+  ...PAGE_PARAMETERS,
+  name_prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,64}$/)
+    .optional()
+    .meta({ description: 'what the usernames begin with, 1 to 64 of letters, digits and _ . -' }),
+  role: role.optional(),
+  state: z
+    .enum(AccountState)
+    .optional()
+    .meta({ description: names(AccountState) }),
+});
+
+export const roleChange = z.strictObject({ role }).meta({ id: 'RoleChange' });
+
+export const staffAction = z
+  .strictObject({
+    reason: text({ min: 1, max: 500 }).meta({ description: 'why, in one line of 1 to 500 characters' }),
+  })
+  .meta({ id: 'StaffAction' });
+
+export const auditParameters = z.strictObject({
+  ...PAGE_PARAMETERS,
+  subject_id: idInput('the id of the user to whom it was done').optional(),
+});
+
+export const auditEvent = z
+  .strictObject({
+    id,
+    at: dateTime,
+    action: z.enum(AuditAction),
+    actor_id: id.nullable().meta({ description: 'Null: the operator of the system.' }),
+    subject_id: id,
+    reason: z.string().nullable(),
+    old_role: z.enum(Role).nullable(),
+    new_role: z.enum(Role).nullable(),
+    address: z.string().nullable().meta({ description: "The client's." }),
+    request_id: z.string().nullable(),
+  })
+  .meta({ id: 'AuditEvent' });
+
+export function auditRepresentation(event: AuditEventFieldsFragment): z.infer<typeof auditEvent> {
+  const { id, at, action, actorId, subjectId, reason, oldRole, newRole, address, requestId, ...rest } = event;
+  allHandled(rest);
+  return {
+    id: shownId(id),
+    at,
+    action,
+    actor_id: actorId === null ? null : shownId(actorId),
+    subject_id: shownId(subjectId),
+    reason,
+    old_role: oldRole,
+    new_role: newRole,
+    address,
+    request_id: requestId,
+  };
+}

@@ -1,0 +1,304 @@
+// REST: how staff look after accounts. A change of an account is a compare-and-swap on its version.
+import { allHandled } from '@holdfast/platform/validation';
+import { z } from 'zod';
+import {
+  type AccountFragment,
+  ChangeRoleDocument,
+  DisableAccountDocument,
+  EnableAccountDocument,
+  EndSessionsDocument,
+  GetUserDocument,
+  type InvalidFieldsFragment,
+  ListAuditEventsDocument,
+  ListUsersDocument,
+  UserVersionDocument,
+} from '../../../generated/operations.ts';
+import { entityTag, hasCurrent } from '../../entity-tag.ts';
+import { invalidInput } from '../../faults.ts';
+import { type Conflict, conflict, guardedRoute } from '../../guarded-route.ts';
+import { PATH_ID } from '../../ids.ts';
+import { nextPageLink } from '../../link.ts';
+import { operation, present } from '../../operation.ts';
+import { type Problem, problem } from '../../problem.ts';
+import { BEARER, type Done, done, headerOf, json, notFound, type Route, route } from '../../route.ts';
+import { IF_NONE_MATCH, REQUIRED_CONDITIONS } from '../../schema.ts';
+import {
+  auditEvent,
+  auditParameters,
+  auditRepresentation,
+  representation,
+  roleChange,
+  staffAction,
+  user,
+  userListParameters,
+} from './schemas.ts';
+
+/** For staff only: no cache keeps it, not even a browser's. */
+const PRIVATE_CACHE = { 'cache-control': 'no-store' };
+const headersOf = ({ version }: AccountFragment) => ({ etag: entityTag(version), ...PRIVATE_CACHE });
+const userNotFound = (id: string): Problem => notFound('USER_NOT_FOUND', id);
+
+const list = route(
+  {
+    method: 'GET',
+    url: '/users',
+    schema: {
+      operationId: 'listUsers',
+      summary: 'For staff: the accounts by their usernames, a page at a time',
+      tags: ['Accounts'],
+      security: BEARER,
+      querystring: userListParameters,
+      response: { 200: json('The page', user.array(), ['Link']) },
+    },
+    problems: ['FORBIDDEN'],
+  },
+  {
+    operation: operation(ListUsersDocument),
+    variables: ({
+      query: { limit: first, cursor: after, name_prefix: namePrefix, role, state, ...rest },
+    }) => {
+      allHandled(rest);
+      return { first, after, filter: { namePrefix, role, state } };
+    },
+    answer: ({ users }, { request }) => {
+      const { edges, pageInfo } = present(users);
+      const accounts = edges.map(({ node }) => representation(node));
+      return done(200, accounts, { ...PRIVATE_CACHE, ...nextPageLink('/users', request.query, pageInfo) });
+    },
+  },
+);
+
+const get = route(
+  {
+    method: 'GET',
+    url: '/users/:id',
+    schema: {
+      operationId: 'getUser',
+      summary: 'For staff: one account',
+      tags: ['Accounts'],
+      security: BEARER,
+      params: PATH_ID,
+      headers: z.object({ 'If-None-Match': IF_NONE_MATCH }),
+      response: {
+        200: json('The account', user, ['ETag']),
+        304: { description: 'The account is at the version that the client has', headers: ['ETag'] },
+      },
+    },
+    problems: ['FORBIDDEN', 'USER_NOT_FOUND'],
+  },
+  {
+    operation: operation(GetUserDocument),
+    variables: ({ id }) => ({ id }),
+    answer: (data, { id, request }) => {
+      if (data.user === null) return userNotFound(id);
+      const headers = headersOf(data.user);
+      if (hasCurrent(headerOf(request, 'if-none-match'), data.user.version))
+        return done(304, undefined, headers);
+      return done(200, representation(data.user), headers);
+    },
+  },
+);
+
+const CHANGE_REPLIES = { 200: json('The account as it is now', user, ['ETag']) };
+const CHANGE_PROBLEMS = [
+  'FORBIDDEN',
+  'USER_NOT_FOUND',
+  'VERSION_CONFLICT',
+  'PRECONDITION_FAILED',
+  'PRECONDITION_REQUIRED',
+] as const;
+
+type Changed =
+  | ({ readonly __typename: 'User' } & AccountFragment)
+  | { readonly __typename: 'UserVersionConflict'; readonly currentVersion: number }
+  | { readonly __typename: 'UserNotFound' }
+  | { readonly __typename: 'LastStaff' | 'OwnAccount'; readonly message: string }
+  | {
+      readonly __typename: 'InvalidInput';
+      readonly errors: InvalidFieldsFragment['errors'];
+    };
+
+function changed(result: Changed, id: string): Done<200, z.infer<typeof user>> | Problem | Conflict {
+  switch (result.__typename) {
+    case 'UserVersionConflict':
+      return conflict(result.currentVersion);
+    case 'UserNotFound':
+      return userNotFound(id);
+    case 'LastStaff':
+      return problem('LAST_STAFF', result.message);
+    case 'OwnAccount':
+      return problem('OWN_ACCOUNT', result.message);
+    case 'InvalidInput':
+      return invalidInput(result.errors);
+    case 'User': {
+      const { __typename, ...account } = result;
+      return done(200, representation(account), headersOf(account));
+    }
+  }
+}
+
+const currentUser = operation(UserVersionDocument);
+
+const changeRole = guardedRoute(
+  {
+    method: 'PUT',
+    url: '/users/:id/role',
+    schema: {
+      operationId: 'changeRole',
+      summary: 'For staff: gives an account a role, if it is still at the version in `If-Match`',
+      tags: ['Accounts'],
+      security: BEARER,
+      params: PATH_ID,
+      headers: REQUIRED_CONDITIONS,
+      body: roleChange,
+      response: CHANGE_REPLIES,
+    },
+    problems: ['LAST_STAFF', ...CHANGE_PROBLEMS],
+  },
+  {
+    condition: 'required',
+    current: currentUser,
+    operation: operation(ChangeRoleDocument),
+    variables: ({ id, body: { role, ...rest } }, expectedVersion) => {
+      allHandled(rest);
+      return { id, expectedVersion, role };
+    },
+    answer: (data, { id }) => changed(present(data.changeRole), id),
+    notFound: userNotFound,
+  },
+);
+
+const disable = guardedRoute(
+  {
+    method: 'POST',
+    url: '/users/:id/disable',
+    schema: {
+      operationId: 'disableAccount',
+      summary:
+        'For staff: disables an account and ends its sessions, if it is still at the version in `If-Match`',
+      tags: ['Accounts'],
+      security: BEARER,
+      params: PATH_ID,
+      headers: REQUIRED_CONDITIONS,
+      body: staffAction,
+      response: CHANGE_REPLIES,
+    },
+    problems: ['OWN_ACCOUNT', ...CHANGE_PROBLEMS],
+  },
+  {
+    condition: 'required',
+    current: currentUser,
+    operation: operation(DisableAccountDocument),
+    variables: ({ id, body: { reason, ...rest } }, expectedVersion) => {
+      allHandled(rest);
+      return { id, expectedVersion, reason };
+    },
+    answer: (data, { id }) => changed(present(data.disableAccount), id),
+    notFound: userNotFound,
+  },
+);
+
+const enable = guardedRoute(
+  {
+    method: 'POST',
+    url: '/users/:id/enable',
+    schema: {
+      operationId: 'enableAccount',
+      summary: 'For staff: lets an account log in again, if it is still at the version in `If-Match`',
+      tags: ['Accounts'],
+      security: BEARER,
+      params: PATH_ID,
+      headers: REQUIRED_CONDITIONS,
+      body: staffAction,
+      response: CHANGE_REPLIES,
+    },
+    problems: [...CHANGE_PROBLEMS],
+  },
+  {
+    condition: 'required',
+    current: currentUser,
+    operation: operation(EnableAccountDocument),
+    variables: ({ id, body: { reason, ...rest } }, expectedVersion) => {
+      allHandled(rest);
+      return { id, expectedVersion, reason };
+    },
+    answer: (data, { id }) => changed(present(data.enableAccount), id),
+    notFound: userNotFound,
+  },
+);
+
+const endSessions = route(
+  {
+    method: 'POST',
+    url: '/users/:id/end-sessions',
+    schema: {
+      operationId: 'endSessions',
+      summary: 'For staff: ends every session of an account and, within seconds, every access token',
+      tags: ['Accounts'],
+      security: BEARER,
+      params: PATH_ID,
+      body: staffAction,
+      response: { 204: { description: 'None of the tokens that were issued works any more' } },
+    },
+    problems: ['FORBIDDEN', 'USER_NOT_FOUND'],
+  },
+  {
+    operation: operation(EndSessionsDocument),
+    variables: ({ id, body: { reason, ...rest } }) => {
+      allHandled(rest);
+      return { id, reason };
+    },
+    answer: (data, { id }) => {
+      const result = present(data.endSessions);
+      switch (result.__typename) {
+        case 'UserNotFound':
+          return userNotFound(id);
+        case 'InvalidInput':
+          return invalidInput(result.errors);
+        case 'User':
+          return done(204, undefined);
+      }
+    },
+  },
+);
+
+const listAuditEvents = route(
+  {
+    method: 'GET',
+    url: '/audit-events',
+    schema: {
+      operationId: 'listAuditEvents',
+      summary: 'For staff: what was done to accounts, newest first, a page at a time',
+      tags: ['Accounts'],
+      security: BEARER,
+      querystring: auditParameters,
+      response: { 200: json('The page', auditEvent.array(), ['Link']) },
+    },
+    problems: ['FORBIDDEN'],
+  },
+  {
+    operation: operation(ListAuditEventsDocument),
+    variables: ({ query: { limit: first, cursor: after, subject_id: subject, ...rest } }) => {
+      allHandled(rest);
+      return { first, after, subject };
+    },
+    answer: ({ auditEvents }, { request }) => {
+      const { edges, pageInfo } = present(auditEvents);
+      const events = edges.map(({ node }) => auditRepresentation(node));
+      return done(200, events, {
+        ...PRIVATE_CACHE,
+        ...nextPageLink('/audit-events', request.query, pageInfo),
+      });
+    },
+  },
+);
+
+export const administrationRoutes: readonly Route[] = [
+  list,
+  get,
+  changeRole,
+  disable,
+  enable,
+  endSessions,
+  listAuditEvents,
+];
