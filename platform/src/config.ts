@@ -63,7 +63,9 @@ export const subgraphUrl = (name: string) =>
 
 /** What a service needs that checks access tokens and does not sign them. */
 export const keySetSettings = {
-  JWKS_URL: httpUrl.describe('Where the users service publishes its public keys (a JWK set, RFC 7517).'),
+  JWKS_URL: httpUrl.describe(
+    'Where the users service publishes its public keys (a JWK set, RFC 7517). The list of ended access tokens is at `/revocations` there.',
+  ),
 };
 
 /** What a service needs to check access tokens. */

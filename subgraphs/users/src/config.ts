@@ -15,7 +15,7 @@ import type { KeyTimes } from './domain/key-schedule.ts';
 
 const keyTimes = {
   ACCESS_TOKEN_TTL_S: count('s', 900, 1, 3_600).describe(
-    'How long an access token is valid. It cannot be withdrawn before that.',
+    'How long an access token is valid, unless all of its account [are ended](security.md#ended-access-tokens).',
   ),
   KEY_LEAD_S: count('s', 900, 3, 604_800).describe(
     'How long a new signing key is published before it signs: at least three times KEYS_POLL_MS.',

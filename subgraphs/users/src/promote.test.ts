@@ -40,6 +40,13 @@ it('makes an account staff by its name or address, and the second time changes n
     faults: '',
   });
   expect(await row()).toEqual({ role: 'STAFF', version: 2 });
+  const { rows } = await users.pool.query(
+    'SELECT action, actor_id, actor_role, old_role, new_role FROM users.audit_events WHERE subject_id = $1',
+    [id],
+  );
+  expect(rows).toEqual([
+    { action: 'ROLE_CHANGED', actor_id: null, actor_role: null, old_role: 'CUSTOMER', new_role: 'STAFF' },
+  ]);
 });
 
 it('ends with 1 and a line that says why when it cannot', async () => {

@@ -4,7 +4,7 @@ import { checkDatabase, createRequestPools, createWorkerPool } from '@holdfast/p
 import type { Handler } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import { REVOCATIONS_PATH } from '@holdfast/platform/revocations';
-import { createSecurityLog } from '@holdfast/platform/security-events';
+import { createSecurityLog, NO_ORIGIN, type SecurityLog } from '@holdfast/platform/security-events';
 import type { RunningService } from '@holdfast/platform/service';
 import { type CallerCheck, createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
@@ -45,14 +45,22 @@ interface DomainParts {
   readonly reads: pg.Pool;
   readonly accounts: AccountStore;
   readonly keys: KeyRing;
+  readonly securityLog: SecurityLog;
 }
 
-async function createDomain({ settings, log, pool, reads, accounts, keys }: DomainParts): Promise<Domain> {
+async function createDomain({
+  settings,
+  log,
+  pool,
+  reads,
+  accounts,
+  keys,
+  securityLog,
+}: DomainParts): Promise<Domain> {
   const [commonPasswords, hasher] = await Promise.all([
     readCommonPasswords(),
     createPasswordHasher({ concurrency: settings.ARGON2_CONCURRENCY, maxWaiting: settings.ARGON2_QUEUE }),
   ]);
-  const securityLog = createSecurityLog(log);
   const issueAccessToken = createAccessTokenIssuer({
     signer: keys.signer,
     issuer: settings.JWT_ISSUER,
@@ -128,7 +136,20 @@ function serveJwks(keys: KeyRing, leadS: number): Handler {
 export async function startUsers(settings: UsersSettings, log: Logger): Promise<RunningService> {
   const { KEY_LEAD_S: leadS, ACCESS_TOKEN_TTL_S: tokenTtlS, KEYS_POLL_MS: pollMs } = settings;
   const times = { leadS, tokenTtlS };
-  const keys = await openKeyRing({ path: settings.SIGNING_KEYS_FILE, times, pollMs, log });
+  const securityLog = createSecurityLog(log);
+  const keys = await openKeyRing({
+    path: settings.SIGNING_KEYS_FILE,
+    times,
+    pollMs,
+    log,
+    onRotation: (kids) =>
+      securityLog('key.rotated', {
+        actor: 'system',
+        subject: `key ${kids.at(-1)}`,
+        origin: NO_ORIGIN,
+        details: { inForce: kids.length },
+      }),
+  });
   observeSigningKeys(keys);
   const pools = createRequestPools({
     url: settings.DATABASE_URL,
@@ -144,6 +165,7 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     reads: pools.reads,
     accounts,
     keys,
+    securityLog,
   });
   const checkCaller = createCallerCheck({ name: 'users', keys: settings.SERVICE_PUBLIC_KEYS });
   const upkeep = startUpkeep(settings, checkCaller, log);

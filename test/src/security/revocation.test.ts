@@ -74,6 +74,11 @@ const CAUSES: Record<string, (account: Account) => Promise<unknown>> = {
     return client.rest('PUT', '/profile/password', { token, body });
   },
   'a demotion': ({ id }) => changeRole(id, 1, 'CUSTOMER'),
+  'the end of its sessions by staff': ({ id }) =>
+    client.rest('POST', `/users/${id}/end-sessions`, {
+      token: staff.token,
+      body: { reason: 'a lost phone' },
+    }),
 };
 
 describe('access tokens', () => {
@@ -93,6 +98,32 @@ describe('access tokens', () => {
       expect(await everywhere(await client.signIn(account.username, password))).toEqual(each('ok'));
     },
   );
+
+  it('of a disabled account order nothing any more after five seconds, and it cannot log in', async () => {
+    const account = await client.account();
+    const { id: product_id } = await client.product(staff.token, { stock: 1_000 });
+    const order = async () =>
+      (await client.rest('POST', '/orders', { token: account.token, body: { product_id, quantity: 1 } }))
+        .status;
+    expect(await order()).toBe(201);
+    const disabled = await client.rest('POST', `/users/${account.id}/disable`, {
+      token: staff.token,
+      headers: { 'if-match': '"1"' },
+      body: { reason: 'it hoards' },
+    });
+    expect([disabled.status, disabled.body.state, disabled.headers.get('etag')]).toEqual([
+      200,
+      'DISABLED',
+      '"2"',
+    ]);
+    const startedAt = performance.now();
+    await eventually(() => everywhere(account.token), refused);
+    expect(performance.now() - startedAt).toBeLessThan(BOUND_MS);
+    expect(await order()).toBe(401);
+    const { username, password } = account;
+    const login = await client.rest('POST', '/login', { body: { username, password } });
+    expect([login.status, login.body.code]).toEqual([403, 'ACCOUNT_DISABLED']);
+  });
 
   it('have ended for a verifier that starts again, as soon as it is ready', async () => {
     const account = await client.account();

@@ -30,6 +30,8 @@ export interface KeyRingOptions {
   /** How often the file is read, ms. By content: where it is mounted by Kubernetes, a symbolic link is what changes. */
   readonly pollMs: number;
   readonly log: Logger;
+  /** Told the ids of all keys in force, oldest first, when the file gives others than before. */
+  readonly onRotation: (kids: readonly string[]) => void;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -38,7 +40,7 @@ type Schedule = readonly ScheduledKey<SigningKey>[];
 
 /** Opens the file. @throws {ConfigError} when it cannot be used; later on the keys before stay in force instead */
 export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
-  const { path, times, pollMs, log, now = Date.now } = options;
+  const { path, times, pollMs, log, onRotation, now = Date.now } = options;
   let seen = await readSigningKeyFile(path);
   let schedule: Schedule = scheduleKeys(await parseSigningKeys(path, seen), times);
   let verifiers = verifiersOf(schedule, now());
@@ -53,7 +55,7 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     schedule = scheduleKeys(await parseSigningKeys(path, text), times);
     seen = text;
     verifiers = verifiersOf(schedule, now());
-    log.info({ kids: verifiers.published.map(({ kid }) => kid) }, 'the signing keys have changed');
+    onRotation(verifiers.published.map(({ kid }) => kid));
   }
   let lastFault: string | undefined;
   const follower = follow(pollMs, () =>

@@ -130,13 +130,16 @@ describe('a ring of keys', () => {
   let now: number;
   let ring: KeyRing;
   let logged: string[];
+  let rotations: (readonly string[])[];
+  const onRotation = (kids: readonly string[]) => void rotations.push(kids);
   beforeEach(async () => {
     now = NOW;
     logged = [];
+    rotations = [];
     const log = createLogger('users', 'silent');
     const note = (_: object, message: string) => void logged.push(message);
     Object.assign(log, { info: note, error: note });
-    ring = await openKeyRing({ path: file, times: TIMES, pollMs: 10, log, now: () => now });
+    ring = await openKeyRing({ path: file, times: TIMES, pollMs: 10, log, onRotation, now: () => now });
   });
   afterEach(() => ring.close());
 
@@ -161,6 +164,7 @@ describe('a ring of keys', () => {
   it('goes from key to key by the clock: signer, published keys and verifier together', async () => {
     const [old, { added }] = [await kidOf(first), await rotateKeys(file, TIMES, NOW)];
     await eventually(() => published().length === 2);
+    expect(rotations).toEqual([[old, added]]);
     const ofOld = await issue();
     expect([ring.signer().kid, published()]).toEqual([old, [old, added]]);
     now = NOW + 15 * MINUTES;
@@ -196,7 +200,7 @@ describe('a ring of keys', () => {
     await writeFile(other ?? '', JSON.stringify({ keys: [next] }));
     await symlink(one ?? '', data ?? '');
     const log = createLogger('users', 'silent');
-    ring = await openKeyRing({ path: data ?? '', times: TIMES, pollMs: 10, log, now: () => now });
+    ring = await openKeyRing({ path: data ?? '', times: TIMES, pollMs: 10, log, onRotation, now: () => now });
     expect(ring.signer().kid).toBe(await kidOf(first));
     await symlink(other ?? '', `${data}.new`);
     await rename(`${data}.new`, data ?? '');

@@ -20,7 +20,8 @@ async function read(content: unknown): Promise<KeyRing> {
 
 async function open(path: string): Promise<KeyRing> {
   const times = { leadS: 900, tokenTtlS: 900 };
-  const ring = await openKeyRing({ path, times, pollMs: 60_000, log: createLogger('users', 'silent') });
+  const log = createLogger('users', 'silent');
+  const ring = await openKeyRing({ path, times, pollMs: 60_000, log, onRotation: () => undefined });
   await ring.close();
   return ring;
 }
