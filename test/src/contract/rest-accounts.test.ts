@@ -31,6 +31,7 @@ describe('accounts', () => {
       username,
       email: `${username}@example.com`,
       role: 'CUSTOMER',
+      state: 'ACTIVE',
       version: 1,
       created_at: expect.stringMatching(RFC3339),
       updated_at: expect.stringMatching(RFC3339),
