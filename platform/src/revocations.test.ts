@@ -3,17 +3,13 @@ import { createServer, type Server } from 'node:http';
 import { afterEach, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose';
 import { createLogger } from './log.ts';
-import {
-  followRemoteRevocations,
-  REVOCATIONS_AUDIENCE,
-  REVOCATIONS_PATH,
-  type Revocations,
-} from './revocations.ts';
+import { followRemoteRevocations, REVOCATIONS_PATH, type Revocations } from './revocations.ts';
 import { createCallerCheck, SERVICE_TOKEN_HEADER } from './service-tokens.ts';
+import { newServiceKeys, publicKeysFrom, tokensOf } from './testing-services.ts';
 import { createTokenVerifier } from './tokens.ts';
 
 const ISSUER = 'test';
-const SECRET = 'known to the list and to those who follow it';
+const KEYS = newServiceKeys();
 const EVERY_MS = 20;
 const { publicKey, privateKey } = await generateKeyPair('EdDSA', { extractable: true });
 const key = await importJWK(await exportJWK(publicKey), 'EdDSA');
@@ -38,11 +34,14 @@ afterEach(async () => {
 /** A verifier that follows the list of `state`, as its endpoint has it. */
 async function follower(state: { mood: 'up' | 'down' | 'hanging' | 'nonsense'; list: [number, number][] }) {
   const counts = { full: 0, unchanged: 0, refused: 0 };
-  const check = createCallerCheck({ name: REVOCATIONS_AUDIENCE, secrets: [SECRET] });
+  const check = createCallerCheck({ name: 'users', keys: publicKeysFrom(KEYS) });
   const server = createServer(async ({ url, headers }, response) => {
     const body = JSON.stringify(state.list);
     const tag = `"${Buffer.from(body).toString('hex')}"`;
-    if (url !== REVOCATIONS_PATH || (await check(headers[SERVICE_TOKEN_HEADER])) !== undefined) {
+    if (
+      url !== REVOCATIONS_PATH ||
+      (await check(headers[SERVICE_TOKEN_HEADER], 'revocations')) !== undefined
+    ) {
       counts.refused += 1;
       response.writeHead(401).end();
     } else if (state.mood === 'down') response.writeHead(503).end();
@@ -60,8 +59,7 @@ async function follower(state: { mood: 'up' | 'down' | 'hanging' | 'nonsense'; l
   const port = typeof address === 'object' && address ? address.port : 0;
   const revocations = followRemoteRevocations({
     jwksUrl: `http://127.0.0.1:${port}/.well-known/jwks.json`,
-    name: 'test',
-    secrets: [SECRET],
+    serviceTokens: tokensOf('products', KEYS.products),
     everyMs: EVERY_MS,
     log: createLogger('test', 'silent'),
   });

@@ -26,9 +26,20 @@ const TABLES: Record<Service, string[]> = {
   orders: ['orders.orders', 'orders.order_events', 'orders.idempotency_keys'],
 };
 /** Rows that stay as they were written. */
-const UNCHANGING = ['products.idempotency_keys', 'orders.order_events', 'orders.idempotency_keys', 'users.audit_events'];
+const UNCHANGING = [
+  'products.idempotency_keys',
+  'orders.order_events',
+  'orders.idempotency_keys',
+  'users.audit_events',
+];
 /** Rows that stay. */
-const LASTING = ['users.users', 'products.products', 'orders.orders', 'orders.order_events', 'users.audit_events'];
+const LASTING = [
+  'users.users',
+  'products.products',
+  'orders.orders',
+  'orders.order_events',
+  'users.audit_events',
+];
 const SHARED = ['public._prisma_migrations'];
 const QUEUE = [
   'graphile_worker._private_jobs',

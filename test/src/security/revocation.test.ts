@@ -180,8 +180,8 @@ describe('access tokens', () => {
   it('are told apart by a list that services alone get', async () => {
     const list = new URL('/revocations', system.subgraphUrl('users'));
     expect((await fetch(list)).status).toBe(401);
-    // A token for the users service's graph is none for the list.
-    expect((await fetch(list, { headers: await system.serviceHeaders('users') })).status).toBe(401);
+    expect((await fetch(list, { headers: await system.serviceHeaders('orders') })).status).toBe(401);
+    expect((await fetch(list, { headers: await system.serviceHeaders('users') })).status).toBe(200);
     expect((await fetch(`${system.url}/revocations`)).status).toBe(404);
   });
 });
