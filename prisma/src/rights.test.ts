@@ -66,7 +66,7 @@ const RIGHTS: Record<Service, readonly string[]> = {
     'table orders.idempotency_keys: SELECT, INSERT, DELETE',
     'table orders.order_events: SELECT, INSERT',
     'table orders.orders: SELECT, INSERT, ' +
-      'UPDATE(rejection_available, rejection_code, status, updated_at, version)',
+      'UPDATE(rejection_available, rejection_code, rejection_held, rejection_limit, status, updated_at, version)',
     'sequence orders.orders_id_seq: USAGE',
     'function orders.try_turn',
   ],

@@ -29,7 +29,8 @@ const OWN_RIGHTS: Record<Service, Record<string, string>> = {
     idempotency_keys: 'SELECT, INSERT, DELETE',
   },
   orders: {
-    orders: 'SELECT, INSERT, UPDATE (status, version, rejection_code, rejection_available, updated_at)',
+    orders:
+      'SELECT, INSERT, UPDATE (status, version, rejection_code, rejection_available, rejection_limit, rejection_held, updated_at)',
     order_events: 'SELECT, INSERT',
     idempotency_keys: 'SELECT, INSERT, DELETE',
   },
