@@ -1,5 +1,5 @@
-// One database role a service: it reads and writes its own schema and nothing else. products and orders also
-// share the queue, which is what carries messages between them.
+// One database role a service: it reads and writes its own schema and nothing else. All share the queue, which carries messages
+// between products and orders, and the mails of users.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { SERVICES, type Service, serviceRole } from './urls.ts';
@@ -8,7 +8,7 @@ export type RolePasswords = Record<Service, string>;
 
 /** The schema of graphile-worker's tables. */
 export const QUEUE_SCHEMA = 'graphile_worker';
-const QUEUE_SERVICES: Service[] = ['products', 'orders'];
+const QUEUE_SERVICES: Service[] = ['users', 'products', 'orders'];
 
 /**
  * What each service may do, and no more: a table that is not here is closed to all of them. Nothing is deleted but what has become

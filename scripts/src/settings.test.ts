@@ -77,6 +77,7 @@ describe('settings of the services', () => {
         ports: portsFrom(4000),
         databaseUrls: NO_DATABASES,
         secrets: NO_SECRETS,
+        mailOutboxDir: '',
         logLevel: 'info',
         passedThrough: { [name]: 'as given' },
       };

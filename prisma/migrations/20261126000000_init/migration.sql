@@ -16,6 +16,7 @@ CREATE TABLE "users"."users" (
     "username" VARCHAR(255) NOT NULL,
     "email" VARCHAR(255) NOT NULL,
     "password_hash" VARCHAR(255) NOT NULL,
+    "email_verified_at" TIMESTAMPTZ(3),
     "role" "users"."role" NOT NULL DEFAULT 'CUSTOMER',
     "version" INTEGER NOT NULL DEFAULT 1,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -52,6 +53,28 @@ CREATE INDEX "sessions_family_id_idx" ON "users"."sessions" ("family_id");
 CREATE INDEX "sessions_user_id_idx" ON "users"."sessions" ("user_id");
 -- The newest token of every session, which is the unused one, in the order in which they expire: the sweep.
 CREATE INDEX "sessions_unused_expires_at_idx" ON "users"."sessions" ("expires_at") WHERE "used_at" IS NULL;
+
+CREATE TYPE "users"."email_token_purpose" AS ENUM ('VERIFY_EMAIL', 'CHANGE_EMAIL', 'RESET_PASSWORD', 'CONFIRM_LOGIN');
+
+-- One row an account and purpose: a new token takes the place of the one before.
+CREATE TABLE "users"."email_tokens" (
+    "user_id" INTEGER NOT NULL,
+    "purpose" "users"."email_token_purpose" NOT NULL,
+    "token_hash" BYTEA NOT NULL,
+    "email" VARCHAR(255) NOT NULL,
+    "expires_at" TIMESTAMPTZ(3) NOT NULL,
+    "used_at" TIMESTAMPTZ(3),
+    "window_started_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "made_in_window" INTEGER NOT NULL DEFAULT 1,
+
+    CONSTRAINT "email_tokens_pkey" PRIMARY KEY ("user_id", "purpose"),
+    CONSTRAINT "email_tokens_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"."users" ("id")
+        ON DELETE CASCADE ON UPDATE CASCADE,
+    CONSTRAINT "email_tokens_email_check" CHECK ("email" = lower("email") AND length("email") <= 254)
+);
+CREATE UNIQUE INDEX "email_tokens_token_hash_key" ON "users"."email_tokens" ("token_hash");
+-- The sweep.
+CREATE INDEX "email_tokens_expires_at_idx" ON "users"."email_tokens" ("expires_at");
 
 -- Turns, until the end of the transaction: advisory locks by names of this schema, because PostgreSQL's own functions would
 -- let each service hold the locks of the others, and are closed to them.

@@ -5,6 +5,7 @@ import type { AccountStore } from './data/accounts.ts';
 import type { Account, Register } from './domain/accounts.ts';
 import type { ChangePassword } from './domain/change-password.ts';
 import type { ChangeRole } from './domain/change-role.ts';
+import type { EmailSteps } from './domain/email-steps.ts';
 import type { Sessions } from './domain/sessions.ts';
 
 /** What lives as long as the service. */
@@ -13,6 +14,7 @@ export interface Domain {
   readonly sessions: Sessions;
   readonly changePassword: ChangePassword;
   readonly changeRole: ChangeRole;
+  readonly emailSteps: EmailSteps;
   /** By username or e-mail address; null where there is no such account. */
   readonly findAccount: (name: string) => Promise<Account | null>;
 }

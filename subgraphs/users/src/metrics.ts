@@ -53,6 +53,14 @@ export function countLogins(sessions: Sessions): Sessions {
   };
 }
 
+/** Counts what became of a mail; one that could not be sent now is tried again, and counted by its job. */
+export const countMail = labelledCounter({
+  name: 'mails_total',
+  help: 'Mails; outdated: its token was used, expired or replaced before; refused: the server takes none for the address.',
+  label: 'outcome',
+  values: ['sent', 'outdated', 'refused'],
+});
+
 const showKeyAge = liveGauge(
   'signing_key_age_seconds',
   'Since the key that signs was made; left out when its file does not say.',

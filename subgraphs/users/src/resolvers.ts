@@ -34,8 +34,21 @@ export const resolvers = {
       await sessions.logoutEverywhere(requireUser(viewer).id);
       return true;
     },
-    changePassword: (_, { input }, { viewer, changePassword }) =>
-      changePassword(requireUser(viewer).id, input),
+    changePassword: (_, { input }, { viewer, origin, changePassword }) =>
+      changePassword(requireUser(viewer).id, input, { viewer, origin }),
+    requestPasswordReset: async (_, { email }, { emailSteps }) => {
+      await emailSteps.requestPasswordReset(email);
+      return true;
+    },
+    resetPassword: (_, { input }, { viewer, origin, emailSteps }) =>
+      emailSteps.resetPassword(input, { viewer, origin }),
+    requestEmailVerification: (_, __, { viewer, emailSteps }) =>
+      emailSteps.requestEmailVerification(requireUser(viewer).id),
+    verifyEmail: (_, { token }, { viewer, origin, emailSteps }) =>
+      emailSteps.verifyEmail(token, { viewer, origin }),
+    changeEmail: (_, { input }, { viewer, emailSteps }) =>
+      emailSteps.changeEmail(requireUser(viewer).id, input),
+    confirmLogin: (_, { token }, { sessions }) => sessions.confirmLogin(token),
     changeRole: (_, change, { viewer, changeRole }) => changeRole(requireStaff(viewer).id, change),
   },
 
@@ -46,6 +59,7 @@ export const resolvers = {
       const id = parseId(reference.id);
       return user && id !== undefined && maySee(user, id) ? accounts.load(id) : null;
     },
+    emailVerified: ({ emailVerifiedAt }) => emailVerifiedAt !== null,
     email: ({ id, email, isCaller }, _, { viewer }) => (isCaller || maySee(viewer, id) ? email : null),
   },
 } satisfies Resolvers & { User: FieldsBeside<User, Account> };

@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { checkDatabase, createRequestPools, createWorkerPool } from '@holdfast/platform/database';
 import type { Handler } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
+import { startWorker, type Worker } from '@holdfast/platform/queue';
+import { createSecurityLog } from '@holdfast/platform/security-events';
 import type { RunningService } from '@holdfast/platform/service';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
@@ -12,24 +14,35 @@ import type pg from 'pg';
 import type { UsersSettings } from './config.ts';
 import { createContext, type Domain } from './context.ts';
 import { type AccountStore, createAccountStore } from './data/accounts.ts';
+import { createEmailStepStore } from './data/email-steps.ts';
+import { createEmailTokenStore, sweepEmailTokens } from './data/email-tokens.ts';
 import { createPasswordStore } from './data/passwords.ts';
 import { createRoleStore } from './data/roles.ts';
 import { createSessionSweep } from './data/session-sweep.ts';
 import { createSessionStore } from './data/sessions.ts';
 import { createAccessTokenIssuer } from './domain/access-tokens.ts';
 import { createRegister, findByName } from './domain/accounts.ts';
+import { createNoteEvent } from './domain/by.ts';
 import { createChangePassword } from './domain/change-password.ts';
 import { createChangeRole } from './domain/change-role.ts';
+import { createEmailSteps } from './domain/email-steps.ts';
+import { createEmailTokens, type EmailTokens } from './domain/email-tokens.ts';
 import { type KeyRing, openKeyRing } from './domain/key-ring.ts';
 import { publishedMaxAgeS } from './domain/key-schedule.ts';
 import { createPasswordHasher } from './domain/password-hashing.ts';
 import { readCommonPasswords } from './domain/password-rules.ts';
 import { createSuccessors } from './domain/refresh-tokens.ts';
 import { createSessions } from './domain/sessions.ts';
+import { mailJobs } from './jobs.ts';
+import { createSmtpMailer, type Mailer } from './mail/mailer.ts';
+import { createOutbox, type Outbox } from './mail/outbox.ts';
 import { countLogins, observeSigningKeys } from './metrics.ts';
 import { resolvers } from './resolvers.ts';
 
 const SCHEMA = new URL('../schema.graphql', import.meta.url);
+
+/** Mails are slow and few. */
+const MAILS_AT_ONCE = 5;
 
 interface DomainParts {
   readonly settings: UsersSettings;
@@ -37,9 +50,13 @@ interface DomainParts {
   readonly pool: pg.Pool;
   readonly accounts: AccountStore;
   readonly keys: KeyRing;
+  readonly emailTokens: EmailTokens;
+  readonly sendsMail: boolean;
 }
 
-async function createDomain({ settings, log, pool, accounts, keys }: DomainParts): Promise<Domain> {
+async function createDomain(parts: DomainParts): Promise<Domain> {
+  const { settings, log, pool, accounts, keys, emailTokens, sendsMail } = parts;
+  const note = createNoteEvent(createSecurityLog(log));
   const [commonPasswords, hasher] = await Promise.all([
     readCommonPasswords(),
     createPasswordHasher({ concurrency: settings.ARGON2_CONCURRENCY, maxWaiting: settings.ARGON2_QUEUE }),
@@ -51,7 +68,12 @@ async function createDomain({ settings, log, pool, accounts, keys }: DomainParts
     ttlSeconds: settings.ACCESS_TOKEN_TTL_S,
   });
   return {
-    register: createRegister({ accounts, hasher, commonPasswords }),
+    register: createRegister({
+      accounts,
+      hasher,
+      commonPasswords,
+      verification: () => (sendsMail ? emailTokens.sow() : undefined),
+    }),
     sessions: countLogins(
       createSessions({
         accounts,
@@ -68,6 +90,17 @@ async function createDomain({ settings, log, pool, accounts, keys }: DomainParts
       passwords: createPasswordStore(pool),
       hasher,
       commonPasswords,
+      note,
+    }),
+    emailSteps: createEmailSteps({
+      accounts,
+      tokens: createEmailTokenStore(pool),
+      steps: createEmailStepStore(pool),
+      emailTokens,
+      hasher,
+      commonPasswords,
+      sendsMail,
+      note,
     }),
     changeRole: createChangeRole(createRoleStore(pool)),
     findAccount: async (name) => (await findByName(accounts, name))?.account ?? null,
@@ -78,13 +111,41 @@ async function createDomain({ settings, log, pool, accounts, keys }: DomainParts
 function startSweeping({ DATABASE_URL: url, SESSION_SWEEP_MS }: UsersSettings, log: Logger): Sweeper {
   const pool = createWorkerPool({ url, max: 1, applicationName: 'users sweep', log });
   const sweepSessions = createSessionSweep(pool);
-  const sweeper = startSweeper({
-    what: 'old sessions',
-    sweep: async (max) => (await sweepSessions(max)).families,
-    everyMs: SESSION_SWEEP_MS,
+  const sweeps = {
+    'old sessions': async (max: number) => (await sweepSessions(max)).families,
+    'old mailed tokens': (max: number) => sweepEmailTokens(pool, max),
+  };
+  const sweepers = Object.entries(sweeps).map(([what, sweep]) =>
+    startSweeper({ what, sweep, everyMs: SESSION_SWEEP_MS, log }),
+  );
+  return {
+    stop: async () => {
+      await Promise.all(sweepers.map((sweeper) => sweeper.stop()));
+      await pool.end();
+    },
+  };
+}
+
+/** What takes mails, and the page that shows them where they go no further; undefined when none are sent. */
+function openMail({ SMTP_URL, MAIL_FROM, MAIL_OUTBOX_DIR }: UsersSettings): Mailer | Outbox | undefined {
+  if (SMTP_URL !== undefined) return createSmtpMailer(SMTP_URL, MAIL_FROM);
+  return MAIL_OUTBOX_DIR === undefined ? undefined : createOutbox(MAIL_OUTBOX_DIR);
+}
+
+function startMailing(
+  settings: UsersSettings,
+  mailer: Mailer,
+  emailTokens: EmailTokens,
+  log: Logger,
+): Worker {
+  const { PUBLIC_URL: publicUrl = '' } = settings;
+  return startWorker({
+    settings,
+    applicationName: 'users-worker',
+    handlers: (db) => mailJobs({ tokens: createEmailTokenStore(db), emailTokens, mailer, publicUrl, log }),
+    jobsAtOnce: MAILS_AT_ONCE,
     log,
   });
-  return { stop: () => sweeper.stop().then(() => pool.end()) };
 }
 
 /** Says how long verifiers may go by their copy: a new key must be published for longer than that before it signs. */
@@ -109,7 +170,12 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     log,
   });
   const accounts = createAccountStore(pools.writes, pools.reads);
-  const domain = await createDomain({ settings, log, pool: pools.writes, accounts, keys });
+  const emailTokens = createEmailTokens(settings.SERVICE_SECRET);
+  const mailer = openMail(settings);
+  if (mailer === undefined) log.warn('SMTP_URL is not set: no mail is sent');
+  const sendsMail = mailer !== undefined;
+  const pool = pools.writes;
+  const domain = await createDomain({ settings, log, pool, accounts, keys, emailTokens, sendsMail });
   const subgraph = await createSubgraph({
     typeDefs: await readFile(SCHEMA, 'utf8'),
     resolvers,
@@ -120,16 +186,25 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     }),
     checkCaller: createCallerCheck({ name: 'users', keys: settings.SERVICE_PUBLIC_KEYS }),
     context: (base) => createContext(base, domain, accounts),
-    routes: { 'GET /.well-known/jwks.json': serveJwks(keys, leadS) },
+    routes: {
+      'GET /.well-known/jwks.json': serveJwks(keys, leadS),
+      ...(mailer && 'page' in mailer && { 'GET /outbox': mailer.page }),
+    },
     log,
   });
   const sweeper = startSweeping(settings, log);
+  const worker = mailer && startMailing(settings, mailer, emailTokens, log);
   return {
     routes: subgraph.routes,
     handler: subgraph.handler,
     onFault: subgraph.onFault,
-    checks: { database: () => checkDatabase(pools.reads) },
+    checks: {
+      database: () => checkDatabase(pools.reads),
+      ...(worker && { queue: () => worker.check() }),
+    },
     close: async () => {
+      await worker?.stop();
+      mailer?.close();
       await subgraph.close();
       await Promise.all([sweeper.stop(), keys.close()]);
       await pools.end();

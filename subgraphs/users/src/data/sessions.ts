@@ -15,6 +15,7 @@ import {
 } from '@holdfast/platform/sql';
 import type pg from 'pg';
 import { ACCOUNT, type AccountRow } from './accounts.ts';
+import { takeToken } from './email-tokens.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
 /** A family and whose it is. */
@@ -29,6 +30,12 @@ export interface SessionStore {
   open(
     userId: number,
     verifiedHash: string,
+    tokenHash: Uint8Array,
+    ttlDays: number,
+  ): Promise<AccountRow | undefined>;
+  /** The same for who has the token of a mailed login link, which is used up; undefined, and no change, when it is not live. */
+  openByLink(
+    emailTokenHash: Uint8Array,
     tokenHash: Uint8Array,
     ttlDays: number,
   ): Promise<AccountRow | undefined>;
@@ -128,6 +135,13 @@ export function createSessionStore(pool: pg.Pool): SessionStore {
   return {
     open: async (userId, verifiedHash, tokenHash, ttlDays) =>
       (await open(pool, { userId, verifiedHash, tokenHash, ttlDays }))[0],
+    openByLink: (emailTokenHash, tokenHash, ttlDays) =>
+      inTransaction(pool, async (transaction) => {
+        const taken = await takeToken(transaction, emailTokenHash, ['CONFIRM_LOGIN']);
+        if (taken === undefined) return undefined;
+        const { id: userId, passwordHash: verifiedHash } = taken.owner;
+        return (await open(transaction, { userId, verifiedHash, tokenHash, ttlDays }))[0];
+      }),
     rotate: async (tokenHash, nextHash, ttlDays) => (await rotate(pool, { tokenHash, nextHash, ttlDays }))[0],
     unusedSuccessor: async (tokenHash, nextHash) => (await unusedSuccessor(pool, { tokenHash, nextHash }))[0],
     revokeReused: async (tokenHash) => (await revokeReused(pool, { tokenHash }))[0],

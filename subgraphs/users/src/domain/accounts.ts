@@ -1,6 +1,7 @@
 // Accounts: opening one, and finding one by a name.
 import { came, check, type InvalidInput, isStorable } from '@holdfast/platform/validation';
 import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts.ts';
+import type { NewToken } from '../data/token-mails.ts';
 import type { RegisterInput } from '../generated/graphql.ts';
 import type { PasswordHasher } from './password-hashing.ts';
 import type { CommonPasswords } from './password-rules.ts';
@@ -14,24 +15,32 @@ export interface Account extends AccountRow {
 
 export type OwnAccount = Account & { readonly __typename: 'User'; readonly isCaller: true };
 
-export interface NameTaken {
-  readonly __typename: 'UsernameTaken' | 'EmailTaken';
-  readonly code: 'USERNAME_TAKEN' | 'EMAIL_TAKEN';
+export interface UsernameTaken {
+  readonly __typename: 'UsernameTaken';
+  readonly code: 'USERNAME_TAKEN';
+  readonly message: string;
+}
+
+export interface EmailTaken {
+  readonly __typename: 'EmailTaken';
+  readonly code: 'EMAIL_TAKEN';
   readonly message: string;
 }
 
 /** Opens an account, unless the input breaks a rule or one of the names is in use. */
-export type Register = (input: RegisterInput) => Promise<OwnAccount | NameTaken | InvalidInput>;
+export type Register = (
+  input: RegisterInput,
+) => Promise<OwnAccount | UsernameTaken | EmailTaken | InvalidInput>;
 
 export const ownAccount = (row: AccountRow): OwnAccount => ({ ...row, __typename: 'User', isCaller: true });
 
-const usernameTaken = (username: string): NameTaken => ({
+const usernameTaken = (username: string): UsernameTaken => ({
   __typename: 'UsernameTaken',
   code: 'USERNAME_TAKEN',
   message: `Another username is expected: ${came(username)} is taken.`,
 });
 
-const emailTaken = (email: string): NameTaken => ({
+export const emailTaken = (email: string): EmailTaken => ({
   __typename: 'EmailTaken',
   code: 'EMAIL_TAKEN',
   message: `Another e-mail address is expected: ${came(email)} has an account.`,
@@ -41,15 +50,23 @@ export interface RegisterDependencies {
   readonly accounts: AccountStore;
   readonly hasher: PasswordHasher;
   readonly commonPasswords: CommonPasswords;
+  /** The token of the mail that verifies the address; undefined when no mail is sent. */
+  readonly verification: () => NewToken | undefined;
 }
 
-export function createRegister({ accounts, hasher, commonPasswords }: RegisterDependencies): Register {
+export function createRegister({
+  accounts,
+  hasher,
+  commonPasswords,
+  verification,
+}: RegisterDependencies): Register {
   const rules = registrationRules(commonPasswords);
   return async (input) => {
     const checked = check(rules, input);
     if (!checked.ok) return checked.invalid;
     const { password, ...account } = checked.value;
-    const created = await accounts.create({ ...account, passwordHash: await hasher.hash(password) });
+    const passwordHash = await hasher.hash(password);
+    const created = await accounts.create({ ...account, passwordHash }, verification());
     if (created === 'username') return usernameTaken(account.username);
     if (created === 'email') return emailTaken(account.email);
     return ownAccount(created);

@@ -5,6 +5,7 @@ import type { PasswordStore } from '../data/passwords.ts';
 import type { ChangePasswordInput } from '../generated/graphql.ts';
 import { countConflict } from '../metrics.ts';
 import { type OwnAccount, ownAccount } from './accounts.ts';
+import type { By, NoteEvent } from './by.ts';
 import type { PasswordHasher } from './password-hashing.ts';
 import { type CommonPasswords, isTooLong } from './password-rules.ts';
 import { refreshTokenHash } from './refresh-tokens.ts';
@@ -20,9 +21,10 @@ export interface PasswordChanged {
 export type ChangePassword = (
   userId: number,
   input: ChangePasswordInput,
+  by: By,
 ) => Promise<PasswordChanged | InvalidCredentials | InvalidInput>;
 
-const WRONG_PASSWORD = invalidCredentials(
+export const WRONG_PASSWORD = invalidCredentials(
   'The current password of the account is expected; this is not it, or it has just been changed.',
 );
 
@@ -31,11 +33,12 @@ export interface ChangePasswordDependencies {
   readonly passwords: PasswordStore;
   readonly hasher: PasswordHasher;
   readonly commonPasswords: CommonPasswords;
+  readonly note: NoteEvent;
 }
 
 export function createChangePassword(dependencies: ChangePasswordDependencies): ChangePassword {
-  const { accounts, passwords, hasher, commonPasswords } = dependencies;
-  return async (userId, { currentPassword, newPassword, refreshToken, ...rest }) => {
+  const { accounts, passwords, hasher, commonPasswords, note } = dependencies;
+  return async (userId, { currentPassword, newPassword, refreshToken, ...rest }, by) => {
     allHandled(rest);
     const found = await accounts.byId(userId);
     if (found === undefined || isTooLong(currentPassword)) return WRONG_PASSWORD;
@@ -50,8 +53,11 @@ export function createChangePassword(dependencies: ChangePasswordDependencies): 
       nextHash: await hasher.hash(newPassword),
       keptTokenHash: refreshTokenHash(refreshToken ?? ''),
     });
-    if (changed !== undefined) return { __typename: 'PasswordChanged', user: ownAccount(changed) };
-    countConflict();
-    return WRONG_PASSWORD;
+    if (changed === undefined) {
+      countConflict();
+      return WRONG_PASSWORD;
+    }
+    note('password.changed', userId, by);
+    return { __typename: 'PasswordChanged', user: ownAccount(changed) };
   };
 }

@@ -1,7 +1,7 @@
 // What an account must be like, and a password that it is given later. Every field that breaks a rule is told, in one answer.
 import { came, isPlainText } from '@holdfast/platform/validation';
 import { z } from 'zod';
-import type { ChangePasswordInput, RegisterInput } from '../generated/graphql.ts';
+import type { ChangeEmailInput, ChangePasswordInput, RegisterInput } from '../generated/graphql.ts';
 import { normalizePassword } from './password-hashing.ts';
 import { type CommonPasswords, passwordFault } from './password-rules.ts';
 
@@ -18,7 +18,8 @@ const username = z.string().regex(USERNAME, {
 const addressExpected = ({ input }: { input?: unknown }) =>
   `expected an e-mail address such as ada@example.com, got ${came(input)}`;
 
-const email = z
+/** An e-mail address, which it gives in its stored form. */
+export const emailRule = z
   .string()
   // Before the ends are trimmed, or a line break there would pass.
   .refine(isPlainText, { abort: true, error: addressExpected })
@@ -51,7 +52,7 @@ const passwordRule = (common: CommonPasswords): z.ZodString =>
 
 /** The rules of a registration, with the list of passwords that are refused. */
 export function registrationRules(common: CommonPasswords): z.ZodType<RegisterInput, RegisterInput> {
-  const registration = z.strictObject({ username, email, password: passwordRule(common) });
+  const registration = z.strictObject({ username, email: emailRule, password: passwordRule(common) });
   return registration.refine(({ password, ...names }) => !isOwnName(names, password), {
     path: ['password'],
     error: OWN_NAME,
@@ -65,3 +66,9 @@ export function newPasswordRules(common: CommonPasswords, names: Names): z.ZodTy
   const newPassword = passwordRule(common).refine((password) => !isOwnName(names, password), OWN_NAME);
   return z.strictObject({ newPassword });
 }
+
+/** The rules of a new address. */
+export const newEmailRules: z.ZodType<
+  Pick<ChangeEmailInput, 'newEmail'>,
+  Pick<ChangeEmailInput, 'newEmail'>
+> = z.strictObject({ newEmail: emailRule });

@@ -8,6 +8,7 @@ import type { SessionStore } from '../data/sessions.ts';
 import type { LoginInput } from '../generated/graphql.ts';
 import type { IssueAccessToken } from './access-tokens.ts';
 import { findByName, type OwnAccount, ownAccount } from './accounts.ts';
+import { emailTokenHash } from './email-tokens.ts';
 import type { PasswordHasher } from './password-hashing.ts';
 import { isTooLong } from './password-rules.ts';
 import { createRefreshToken, refreshTokenHash, type SuccessorsOf } from './refresh-tokens.ts';
@@ -37,6 +38,8 @@ export interface Sessions {
    * @throws {AppError} BAD_USER_INPUT when the key is malformed
    */
   refresh(refreshToken: string, key?: string | null): Promise<OpenSession | InvalidCredentials>;
+  /** Opens a session for who has the token of a mailed login link. */
+  confirmLogin(token: string): Promise<OpenSession | InvalidCredentials>;
   /** Ends the token's family, if there is one. */
   logout(refreshToken: string): Promise<void>;
   /** Ends every session of the account; access tokens that are out stay good until they expire. */
@@ -64,6 +67,10 @@ const BAD_LOGIN = invalidCredentials(
 );
 const BAD_REFRESH_TOKEN = invalidCredentials(
   'A refresh token that is live and unused is expected. Log in again.',
+);
+
+export const BAD_LINK = invalidCredentials(
+  'A link that is not older than its mail says, not used yet and the newest of its kind is expected. Ask for another one.',
 );
 
 async function sessionOf(
@@ -120,6 +127,14 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
       const revoked = await sessions.revokeReused(presented);
       if (revoked) log.warn(revoked, 'a refresh token was presented a second time: its session is ended');
       return BAD_REFRESH_TOKEN;
+    },
+
+    async confirmLogin(token) {
+      const presented = emailTokenHash(token);
+      if (presented === undefined) return BAD_LINK;
+      const next = createRefreshToken();
+      const account = await sessions.openByLink(presented, next.hash, refreshTtlDays);
+      return account === undefined ? BAD_LINK : sessionOf(issueAccessToken, account, next.token);
     },
 
     async logout(refreshToken) {
