@@ -71,7 +71,7 @@ describe('RATE_LIMITS', () => {
       faultsOf('login=0/1m,logn=5/1m,user=5 a minute,,address=5/25h,register=1/1m,register=2/1m'),
     ).toEqual([
       'login: expected 1 to 1000000 calls, got 0',
-      'there is no limit "logn"; there are register, login, loginAccount, refreshSession, changePassword, createOrder, invalid, user, address',
+      'there is no limit "logn"; there are register, login, loginAccount, refreshSession, changePassword, requestPasswordReset, resetPassword, requestEmailVerification, verifyEmail, changeEmail, confirmLogin, createOrder, invalid, user, address',
       'expected <name>=<calls>/<window> such as login=10/1m, got "user=5 a minute"',
       'expected <name>=<calls>/<window> such as login=10/1m, got ""',
       'address: expected a window of 1ms to 24h, got 25h',

@@ -8,12 +8,18 @@ import { documentRoutes, openApiDocument, wholeSchema } from './openapi.ts';
 import type { Execute } from './operation.ts';
 import { isProblemCode, problemReply } from './problem.ts';
 import { accountRoutes } from './resources/accounts/accounts.ts';
+import { mailedLinkRoutes } from './resources/accounts/mailed-links.ts';
 import { orderRoutes } from './resources/orders/orders.ts';
 import { productRoutes } from './resources/products/products.ts';
 import type { Answer, Route } from './route.ts';
 import { validatorCompiler } from './validation.ts';
 
-export const REST_ROUTES: readonly Route[] = [...accountRoutes, ...productRoutes, ...orderRoutes];
+export const REST_ROUTES: readonly Route[] = [
+  ...accountRoutes,
+  ...mailedLinkRoutes,
+  ...productRoutes,
+  ...orderRoutes,
+];
 
 /** The operations that the routes run. */
 export const REST_OPERATIONS: readonly { readonly name: string; readonly text: string }[] =

@@ -24,6 +24,7 @@ CREATE TABLE "users"."users" (
 
     CONSTRAINT "users_pkey" PRIMARY KEY ("id"),
     CONSTRAINT "users_username_check" CHECK ("username" ~ '^[A-Za-z0-9_.-]{3,64}$'),
+    CONSTRAINT "users_email_check" CHECK ("email" ~ '^[!-?A-~]{1,64}@[a-z0-9.-]+$'),
     CONSTRAINT "users_email_lower_check" CHECK ("email" = lower("email")),
     CONSTRAINT "users_email_length_check" CHECK (length("email") <= 254),
     CONSTRAINT "users_version_check" CHECK ("version" >= 1)

@@ -152,12 +152,36 @@ describe('a registration', () => {
     'ada@example',
     'ada@example.com, bob@example.com',
     'ada@exam\u0000ple.com',
+    `${'l'.repeat(65)}@example.com`,
+    'ädä@example.com',
+    '"ada lovelace"@example.com',
+    '.ada@example.com',
+    'ada..l@example.com',
+    'ada@exa%6dple.com',
+    'ada@127.0.0.1',
+    'ada@[127.0.0.1]',
+    'ada@-example.com',
+    'Ada <ada@example.com>',
   ])('refuses the address %j', (email) => {
     expect(faultsOf({ email }).map(({ field }) => field)).toEqual(['email']);
   });
 
-  it('counts an address’s characters', () => {
-    const domain = `@${'d'.repeat(60)}.${'e'.repeat(60)}.example.com`;
+  it.each([
+    ['ada+shop@example.com', 'ada+shop@example.com'],
+    ["o'neill&sons/mail=x!#$%*?^_`{|}~@example.com", "o'neill&sons/mail=x!#$%*?^_`{|}~@example.com"],
+    ['ADA@BÜCHER.Example', 'ada@xn--bcher-kva.example'],
+    ['ada@xn--bcher-kva.example', 'ada@xn--bcher-kva.example'],
+    ['ada@例え.テスト', 'ada@xn--r8jz45g.xn--zckzah'],
+    [`${'l'.repeat(64)}@example.com`, `${'l'.repeat(64)}@example.com`],
+  ])('takes the address %s, and keeps it as %s', (email, kept) => {
+    expect(check(registrationRules(common), { ...good, email })).toEqual({
+      ok: true,
+      value: { ...good, email: kept },
+    });
+  });
+
+  it('counts an address’s characters, in the form that is kept', () => {
+    const domain = `@${'d'.repeat(63)}.${'e'.repeat(63)}.${'f'.repeat(50)}.example.com`;
     const local = 'l'.repeat(254 - domain.length);
     expect(faultsOf({ email: local + domain })).toEqual([]);
     expect(faultsOf({ email: `l${local}${domain}` })).toEqual([

@@ -1,5 +1,7 @@
 // What an account must be like, and a password that it is given later. Every field that breaks a rule is told, in one answer.
+import { domainToASCII } from 'node:url';
 import { came, isPlainText } from '@holdfast/platform/validation';
+import validator from 'validator';
 import { z } from 'zod';
 import type { ChangeEmailInput, ChangePasswordInput, RegisterInput } from '../generated/graphql.ts';
 import { normalizePassword } from './password-hashing.ts';
@@ -8,8 +10,26 @@ import { type CommonPasswords, passwordFault } from './password-rules.ts';
 const USERNAME = /^[A-Za-z0-9_.-]{3,64}$/;
 const MAX_EMAIL = 254;
 
-/** An e-mail address in the form in which it is stored and compared. */
-export const normalizeEmail = (email: string): string => email.trim().toLowerCase();
+/** Letters of any script; what else there is in a domain, the validator refuses. */
+const DOMAIN = /^[\p{L}\p{M}\p{N}.-]+$/u;
+
+/**
+ * An e-mail address in the form in which it is stored and compared: in lower case, and its domain as the DNS has it, in which
+ * `bücher.example` and `xn--bcher-kva.example` are one (UTS 46).
+ */
+export function normalizeEmail(email: string): string {
+  const address = email.trim().toLowerCase();
+  const at = address.lastIndexOf('@') + 1;
+  const domain = address.slice(at);
+  const ascii = DOMAIN.test(domain) ? domainToASCII(domain) : '';
+  return ascii === '' ? address : address.slice(0, at) + ascii;
+}
+
+/** Quoted local parts are legal, and what no mail program and no list of accounts expects. */
+const ADDRESS = { blacklisted_chars: '"' } as const;
+/** A local part in other letters needs servers that know SMTPUTF8, and many do not. */
+const isAddress = (address: string): boolean =>
+  /^[!-~]+$/.test(address) && validator.isEmail(address, ADDRESS);
 
 const username = z.string().regex(USERNAME, {
   error: ({ input }) => `expected 3 to 64 of letters, digits and _ . -, got ${came(input)}`,
@@ -28,7 +48,7 @@ export const emailRule = z
     abort: true,
     error: ({ input }) => `expected at most ${MAX_EMAIL} characters, got ${String(input).length}`,
   })
-  .refine((address) => z.regexes.email.test(address), { error: addressExpected });
+  .refine(isAddress, { error: addressExpected });
 
 type NewPassword = Pick<ChangePasswordInput, 'newPassword'>;
 /** By what an account is known. */

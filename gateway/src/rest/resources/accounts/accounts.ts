@@ -30,7 +30,7 @@ import {
 } from './schemas.ts';
 
 /** RFC 6749, 5.1: no cache keeps a reply that carries tokens. */
-const NO_STORE = { 'cache-control': 'no-store' };
+export const NO_STORE = { 'cache-control': 'no-store' };
 
 function registered(data: RegisterMutation): Done<201, z.infer<typeof user>> | Problem {
   const result = present(data.register);
@@ -48,7 +48,7 @@ function registered(data: RegisterMutation): Done<201, z.infer<typeof user>> | P
   }
 }
 
-function opened(result: OpenedSessionFragment): Done<200, z.infer<typeof session>> | Problem {
+export function opened(result: OpenedSessionFragment): Done<200, z.infer<typeof session>> | Problem {
   switch (result.__typename) {
     case 'InvalidCredentials':
       return problem('INVALID_CREDENTIALS', result.message);

@@ -14,6 +14,7 @@ export const user = z
       .string()
       .nullable()
       .meta({ format: 'email', examples: ['ada@example.com'] }),
+    email_verified: z.boolean().meta({ description: 'Whether a link that was mailed there was opened.' }),
     role: z.enum(Role),
     version,
     created_at: dateTime,
@@ -22,12 +23,13 @@ export const user = z
   .meta({ id: 'User' });
 
 export function representation(account: AccountFragment): z.infer<typeof user> {
-  const { id, username, email, role, version, createdAt, updatedAt, ...rest } = account;
+  const { id, username, email, emailVerified, role, version, createdAt, updatedAt, ...rest } = account;
   allHandled(rest);
   return {
     id: shownId(id),
     username,
     email,
+    email_verified: emailVerified,
     role,
     version,
     created_at: createdAt,
@@ -56,7 +58,8 @@ export const registration = z
     username: z.string().meta({ description: '3 to 64 of letters, digits and _ . -', examples: ['ada'] }),
     email: z
       .string()
-      .meta({ format: 'email', description: 'an e-mail address', examples: ['ada@example.com'] }),
+
+      .meta({ format: 'idn-email', description: 'an e-mail address', examples: ['ada@example.com'] }),
     password: newPassword,
   })
   .meta({ id: 'Registration' });
@@ -79,3 +82,34 @@ export const passwordChange = z
     refresh_token: secret('the unused refresh token of the session to keep; all others end').optional(),
   })
   .meta({ id: 'PasswordChange' });
+
+export const forgottenPassword = z
+  .strictObject({
+    email: z.string().meta({ format: 'idn-email', description: 'the address of the account' }),
+  })
+  .meta({ id: 'ForgottenPassword' });
+
+const mailedToken = secret('the token of the mailed link');
+
+export const linkToken = z.strictObject({ token: mailedToken }).meta({ id: 'LinkToken' });
+
+export const passwordReset = z
+  .strictObject({ token: mailedToken, new_password: newPassword })
+  .meta({ id: 'PasswordReset' });
+
+export const emailChange = z
+  .strictObject({
+    new_email: z.string().meta({ format: 'idn-email', description: 'the new address' }),
+    current_password: password('the current password'),
+  })
+  .meta({ id: 'EmailChange' });
+
+export const emailChangeRequested = z
+  .strictObject({ new_email: z.string().meta({ format: 'email' }) })
+  .meta({ id: 'EmailChangeRequested' });
+
+export const verificationRequested = z
+  .strictObject({
+    is_on_its_way: z.boolean().meta({ description: 'False when the address is verified already.' }),
+  })
+  .meta({ id: 'VerificationRequested' });
