@@ -30,7 +30,7 @@ import { createEmailTokens, type EmailTokens } from './domain/email-tokens.ts';
 import { type KeyRing, openKeyRing } from './domain/key-ring.ts';
 import { publishedMaxAgeS } from './domain/key-schedule.ts';
 import { createPasswordHasher } from './domain/password-hashing.ts';
-import { readCommonPasswords } from './domain/password-rules.ts';
+import { createPasswordStrength, type PasswordStrength } from './domain/password-strength.ts';
 import { createSuccessors } from './domain/refresh-tokens.ts';
 import { createSessions } from './domain/sessions.ts';
 import { mailJobs } from './jobs.ts';
@@ -52,15 +52,16 @@ interface DomainParts {
   readonly keys: KeyRing;
   readonly emailTokens: EmailTokens;
   readonly sendsMail: boolean;
+  readonly strength: PasswordStrength;
 }
 
 async function createDomain(parts: DomainParts): Promise<Domain> {
-  const { settings, log, pool, accounts, keys, emailTokens, sendsMail } = parts;
+  const { settings, log, pool, accounts, keys, emailTokens, sendsMail, strength } = parts;
   const note = createNoteEvent(createSecurityLog(log));
-  const [commonPasswords, hasher] = await Promise.all([
-    readCommonPasswords(),
-    createPasswordHasher({ concurrency: settings.ARGON2_CONCURRENCY, maxWaiting: settings.ARGON2_QUEUE }),
-  ]);
+  const hasher = await createPasswordHasher({
+    concurrency: settings.ARGON2_CONCURRENCY,
+    maxWaiting: settings.ARGON2_QUEUE,
+  });
   const issueAccessToken = createAccessTokenIssuer({
     signer: keys.signer,
     issuer: settings.JWT_ISSUER,
@@ -71,7 +72,7 @@ async function createDomain(parts: DomainParts): Promise<Domain> {
     register: createRegister({
       accounts,
       hasher,
-      commonPasswords,
+      strength,
       verification: () => (sendsMail ? emailTokens.sow() : undefined),
     }),
     sessions: countLogins(
@@ -89,7 +90,7 @@ async function createDomain(parts: DomainParts): Promise<Domain> {
       accounts,
       passwords: createPasswordStore(pool),
       hasher,
-      commonPasswords,
+      strength,
       note,
     }),
     emailSteps: createEmailSteps({
@@ -98,7 +99,7 @@ async function createDomain(parts: DomainParts): Promise<Domain> {
       steps: createEmailStepStore(pool),
       emailTokens,
       hasher,
-      commonPasswords,
+      strength,
       sendsMail,
       note,
     }),
@@ -175,7 +176,21 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
   if (mailer === undefined) log.warn('SMTP_URL is not set: no mail is sent');
   const sendsMail = mailer !== undefined;
   const pool = pools.writes;
-  const domain = await createDomain({ settings, log, pool, accounts, keys, emailTokens, sendsMail });
+  const strength = createPasswordStrength({
+    // As many as may be hashed or wait for it.
+    maxWaiting: settings.ARGON2_CONCURRENCY + settings.ARGON2_QUEUE,
+    log,
+  });
+  const domain = await createDomain({
+    settings,
+    log,
+    pool,
+    accounts,
+    keys,
+    emailTokens,
+    sendsMail,
+    strength,
+  });
   const subgraph = await createSubgraph({
     typeDefs: await readFile(SCHEMA, 'utf8'),
     resolvers,
@@ -205,6 +220,7 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     close: async () => {
       await worker?.stop();
       mailer?.close();
+      await strength.close();
       await subgraph.close();
       await Promise.all([sweeper.stop(), keys.close()]);
       await pools.end();

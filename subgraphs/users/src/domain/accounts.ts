@@ -4,7 +4,7 @@ import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts
 import type { NewToken } from '../data/token-mails.ts';
 import type { RegisterInput } from '../generated/graphql.ts';
 import type { PasswordHasher } from './password-hashing.ts';
-import type { CommonPasswords } from './password-rules.ts';
+import type { PasswordStrength } from './password-strength.ts';
 import { normalizeEmail, registrationRules } from './registration-rules.ts';
 
 /** An account as the schema's `User`. */
@@ -49,20 +49,15 @@ export const emailTaken = (email: string): EmailTaken => ({
 export interface RegisterDependencies {
   readonly accounts: AccountStore;
   readonly hasher: PasswordHasher;
-  readonly commonPasswords: CommonPasswords;
+  readonly strength: PasswordStrength;
   /** The token of the mail that verifies the address; undefined when no mail is sent. */
   readonly verification: () => NewToken | undefined;
 }
 
-export function createRegister({
-  accounts,
-  hasher,
-  commonPasswords,
-  verification,
-}: RegisterDependencies): Register {
-  const rules = registrationRules(commonPasswords);
+export function createRegister({ accounts, hasher, strength, verification }: RegisterDependencies): Register {
   return async (input) => {
-    const checked = check(rules, input);
+    const guessable = await strength.faultOf(input.password, input);
+    const checked = check(registrationRules(guessable), input);
     if (!checked.ok) return checked.invalid;
     const { password, ...account } = checked.value;
     const passwordHash = await hasher.hash(password);

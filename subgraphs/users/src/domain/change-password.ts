@@ -7,7 +7,8 @@ import { countConflict } from '../metrics.ts';
 import { type OwnAccount, ownAccount } from './accounts.ts';
 import type { By, NoteEvent } from './by.ts';
 import type { PasswordHasher } from './password-hashing.ts';
-import { type CommonPasswords, isTooLong } from './password-rules.ts';
+import { isTooLong } from './password-rules.ts';
+import type { PasswordStrength } from './password-strength.ts';
 import { refreshTokenHash } from './refresh-tokens.ts';
 import { newPasswordRules } from './registration-rules.ts';
 import { type InvalidCredentials, invalidCredentials } from './sessions.ts';
@@ -32,19 +33,20 @@ export interface ChangePasswordDependencies {
   readonly accounts: AccountStore;
   readonly passwords: PasswordStore;
   readonly hasher: PasswordHasher;
-  readonly commonPasswords: CommonPasswords;
+  readonly strength: PasswordStrength;
   readonly note: NoteEvent;
 }
 
 export function createChangePassword(dependencies: ChangePasswordDependencies): ChangePassword {
-  const { accounts, passwords, hasher, commonPasswords, note } = dependencies;
+  const { accounts, passwords, hasher, strength, note } = dependencies;
   return async (userId, { currentPassword, newPassword, refreshToken, ...rest }, by) => {
     allHandled(rest);
     const found = await accounts.byId(userId);
     if (found === undefined || isTooLong(currentPassword)) return WRONG_PASSWORD;
     const { account, passwordHash: verifiedHash } = found;
     // Before the hashing, which is the costly part.
-    const checked = check(newPasswordRules(commonPasswords, account), { newPassword });
+    const guessable = await strength.faultOf(newPassword, account);
+    const checked = check(newPasswordRules(guessable), { newPassword });
     if (!checked.ok) return checked.invalid;
     if (!(await hasher.matches(currentPassword, verifiedHash))) return WRONG_PASSWORD;
     const changed = await passwords.replace({

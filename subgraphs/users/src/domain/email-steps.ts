@@ -10,7 +10,8 @@ import type { By, NoteEvent } from './by.ts';
 import { type PasswordChanged, WRONG_PASSWORD } from './change-password.ts';
 import { type EmailTokens, emailTokenHash } from './email-tokens.ts';
 import type { PasswordHasher } from './password-hashing.ts';
-import { type CommonPasswords, isTooLong } from './password-rules.ts';
+import { isTooLong } from './password-rules.ts';
+import type { PasswordStrength } from './password-strength.ts';
 import { emailRule, newEmailRules, newPasswordRules } from './registration-rules.ts';
 import { BAD_LINK, type InvalidCredentials } from './sessions.ts';
 
@@ -52,7 +53,7 @@ export interface EmailStepDependencies {
   readonly steps: EmailStepStore;
   readonly emailTokens: EmailTokens;
   readonly hasher: PasswordHasher;
-  readonly commonPasswords: CommonPasswords;
+  readonly strength: PasswordStrength;
   /** Whether mail is sent. */
   readonly sendsMail: boolean;
   readonly note: NoteEvent;
@@ -61,7 +62,7 @@ export interface EmailStepDependencies {
 const WINDOW_S = 3_600;
 
 export function createEmailSteps(dependencies: EmailStepDependencies): EmailSteps {
-  const { accounts, tokens, steps, emailTokens, hasher, commonPasswords, sendsMail, note } = dependencies;
+  const { accounts, tokens, steps, emailTokens, hasher, strength, sendsMail, note } = dependencies;
 
   const requireMail = (): void => {
     if (!sendsMail) throw new AppError('SERVICE_UNAVAILABLE', 'This shop sends no mail, which this needs.');
@@ -92,7 +93,8 @@ export function createEmailSteps(dependencies: EmailStepDependencies): EmailStep
       // Before the hashing, which is the costly part; whether the token is live is decided when it is used up.
       const names = presented && (await tokens.ownerOf(presented, 'RESET_PASSWORD'));
       if (presented === undefined || names === undefined) return BAD_LINK;
-      const checked = check(newPasswordRules(commonPasswords, names), { newPassword });
+      const guessable = await strength.faultOf(newPassword, names);
+      const checked = check(newPasswordRules(guessable), { newPassword });
       if (!checked.ok) return checked.invalid;
       const account = await steps.reset(presented, await hasher.hash(newPassword));
       if (account === undefined) return BAD_LINK;

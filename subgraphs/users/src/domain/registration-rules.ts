@@ -4,8 +4,7 @@ import { came, isPlainText } from '@holdfast/platform/validation';
 import validator from 'validator';
 import { z } from 'zod';
 import type { ChangeEmailInput, ChangePasswordInput, RegisterInput } from '../generated/graphql.ts';
-import { normalizePassword } from './password-hashing.ts';
-import { type CommonPasswords, passwordFault } from './password-rules.ts';
+import { passwordFault } from './password-rules.ts';
 
 const USERNAME = /^[A-Za-z0-9_.-]{3,64}$/;
 const MAX_EMAIL = 254;
@@ -54,38 +53,23 @@ type NewPassword = Pick<ChangePasswordInput, 'newPassword'>;
 /** By what an account is known. */
 export type Names = Pick<RegisterInput, 'username' | 'email'>;
 
-const fold = (text: string): string => normalizePassword(text).toLowerCase();
+/** Why a password is easy to guess (`PasswordStrength`), if it is. */
+type Guessable = string | undefined;
 
-/** Whether the password gives itself away: it is a name of the account. */
-function isOwnName({ username, email }: Names, password: string): boolean {
-  return [username, email].some((name) => fold(name) === fold(password));
-}
-
-const OWN_NAME = 'expected a password that is hard to guess, got the username or the e-mail address';
-
-const passwordRule = (common: CommonPasswords): z.ZodString =>
+const passwordRule = (guessable: Guessable): z.ZodString =>
   z.string().check((context) => {
-    const message = passwordFault(context.value, common);
+    const message = passwordFault(context.value) ?? guessable;
     // Without the input: an issue must not carry the password on.
     if (message !== undefined) context.issues.push({ code: 'custom', message, input: undefined });
   });
 
-/** The rules of a registration, with the list of passwords that are refused. */
-export function registrationRules(common: CommonPasswords): z.ZodType<RegisterInput, RegisterInput> {
-  const registration = z.strictObject({ username, email: emailRule, password: passwordRule(common) });
-  return registration.refine(({ password, ...names }) => !isOwnName(names, password), {
-    path: ['password'],
-    error: OWN_NAME,
-    // Also when another field is faulty, so that nobody is sent back twice.
-    when: () => true,
-  });
-}
+/** The rules of a registration. */
+export const registrationRules = (guessable: Guessable): z.ZodType<RegisterInput, RegisterInput> =>
+  z.strictObject({ username, email: emailRule, password: passwordRule(guessable) });
 
 /** The rules of a new password for an account that is there: the same as at its registration. */
-export function newPasswordRules(common: CommonPasswords, names: Names): z.ZodType<NewPassword, NewPassword> {
-  const newPassword = passwordRule(common).refine((password) => !isOwnName(names, password), OWN_NAME);
-  return z.strictObject({ newPassword });
-}
+export const newPasswordRules = (guessable: Guessable): z.ZodType<NewPassword, NewPassword> =>
+  z.strictObject({ newPassword: passwordRule(guessable) });
 
 /** The rules of a new address. */
 export const newEmailRules: z.ZodType<

@@ -51,7 +51,7 @@ const secret = (description: string) => z.string().meta({ writeOnly: true, descr
 
 const password = (description: string) => secret(description).meta({ format: 'password' });
 
-const newPassword = password('12 to 128 characters, not the username and none of the most common ones');
+const newPassword = password('12 to 128 characters, not the username, and hard to guess');
 
 export const registration = z
   .strictObject({
