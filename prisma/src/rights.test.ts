@@ -33,9 +33,12 @@ const EVERYBODY = [
 const RIGHTS: Record<Service, readonly string[]> = {
   users: [
     ...EVERYBODY,
+    ...QUEUE,
     'schema users: USAGE',
+    'table users.email_tokens: SELECT, INSERT, DELETE, ' +
+      'UPDATE(email, expires_at, made_in_window, token_hash, used_at, window_started_at)',
     'table users.sessions: SELECT, INSERT, DELETE, UPDATE(revoked_at, used_at)',
-    'table users.users: SELECT, INSERT, UPDATE(password_hash, role, updated_at, version)',
+    'table users.users: SELECT, INSERT, UPDATE(email, email_verified_at, password_hash, role, updated_at, version)',
     'sequence users.sessions_id_seq: USAGE',
     'sequence users.users_id_seq: USAGE',
     'function users.take_turn',

@@ -17,8 +17,10 @@ const QUEUE_SERVICES: Service[] = ['users', 'products', 'orders'];
  */
 const OWN_RIGHTS: Record<Service, Record<string, string>> = {
   users: {
-    users: 'SELECT, INSERT, UPDATE (password_hash, role, version, updated_at)',
+    users: 'SELECT, INSERT, UPDATE (email, password_hash, email_verified_at, role, version, updated_at)',
     sessions: 'SELECT, INSERT, UPDATE (used_at, revoked_at), DELETE',
+    email_tokens:
+      'SELECT, INSERT, UPDATE (token_hash, email, expires_at, used_at, window_started_at, made_in_window), DELETE',
   },
   products: {
     products:

@@ -64,8 +64,8 @@ export const settings = {
     .describe('A JSON file with a private JWK set (RFC 7517). It may change while the service runs.'),
   KEYS_POLL_MS: milliseconds(5_000, 600_000, 50).describe('How often SIGNING_KEYS_FILE is looked at.'),
   SESSION_SECRET: secrets.describe(
-    'Secrets of at least 32 characters, a comma between two. The first derives the next refresh token of a session, all of ' +
-      'them know a [refresh that is sent again](api.md#retrying).',
+    'Secrets of at least 32 characters, a comma between two. The first derives the next refresh token of a session, and ' +
+      'the tokens of mailed links; all of them know a [refresh that is sent again](api.md#retrying), and links that are not sent yet.',
   ),
   REFRESH_TOKEN_TTL_DAYS: count('days', 30, 1, 365).describe(
     'How long a refresh token is valid that is not used. Each use gives a new one.',

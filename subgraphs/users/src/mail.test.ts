@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createEmailTokenStore } from './data/email-tokens.ts';
 import { createEmailTokens } from './domain/email-tokens.ts';
-import { SERVICE_SECRET, startTestUsers, type TestUsers } from './testing.ts';
+import { SECRETS, startTestUsers, type TestUsers } from './testing.ts';
 import { callsTo, kindOf, NEXT_PASSWORD as NEXT, PASSWORD, type Session } from './testing-calls.ts';
 import { startSmtp, type TestSmtp, tokenIn } from './testing-mail.ts';
 
@@ -264,7 +264,7 @@ describe('another address', () => {
 describe('a login link', () => {
   const mailLink = async () => {
     const before = smtp.received.filter(({ to }) => to === address).length;
-    const sown = createEmailTokens([SERVICE_SECRET]).sow();
+    const sown = createEmailTokens([SECRETS.SESSION_SECRET]).sow();
     await createEmailTokenStore(users.pool).make(Number(id), 'CONFIRM_LOGIN', sown);
     return tokenIn(await smtp.mailTo(address, before));
   };

@@ -171,7 +171,7 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     log,
   });
   const accounts = createAccountStore(pools.writes, pools.reads);
-  const emailTokens = createEmailTokens(settings.SERVICE_SECRET);
+  const emailTokens = createEmailTokens(settings.SESSION_SECRET);
   const mailer = openMail(settings);
   if (mailer === undefined) log.warn('SMTP_URL is not set: no mail is sent');
   const sendsMail = mailer !== undefined;
