@@ -49,7 +49,8 @@ function viewerOf(claims: JWTPayload): Viewer {
   if (id === undefined || (role !== 'CUSTOMER' && role !== 'STAFF')) {
     return { kind: 'invalid', reason: 'a claim is not what this service expects' };
   }
-  return { kind: 'user', id, role: role satisfies Role };
+  const emailVerified = claims['email_verified'] === true;
+  return { kind: 'user', id, role: role satisfies Role, ...(emailVerified && { emailVerified }) };
 }
 
 /**

@@ -24,14 +24,15 @@ export interface AccessToken {
 export type IssueAccessToken = (account: {
   readonly id: number;
   readonly role: Role;
+  readonly emailVerifiedAt?: Date | null;
 }) => Promise<AccessToken>;
 
 export function createAccessTokenIssuer(options: AccessTokenOptions): IssueAccessToken {
   const { signer, issuer, audience, ttlSeconds, now = Date.now } = options;
-  return async ({ id, role }) => {
+  return async ({ id, role, emailVerifiedAt = null }) => {
     const issuedAt = Math.floor(now() / 1000);
     const { kid, key } = signer();
-    const token = await new SignJWT({ role })
+    const token = await new SignJWT({ role, ...(emailVerifiedAt !== null && { email_verified: true }) })
       .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid })
       .setIssuer(issuer)
       .setAudience(audience)
