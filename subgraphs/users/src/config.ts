@@ -70,6 +70,9 @@ export const settings = {
   REFRESH_TOKEN_TTL_DAYS: count('days', 30, 1, 365).describe(
     'How long a refresh token is valid that is not used. Each use gives a new one.',
   ),
+  SESSION_MAX_AGE_DAYS: count('days', 90, 1, 3_650).describe(
+    'How long after its login a session ends, however often it is refreshed.',
+  ),
   SESSION_SWEEP_MS: milliseconds(3_600_000, 86_400_000, 100).describe(
     'How often sessions that are over are deleted.',
   ),

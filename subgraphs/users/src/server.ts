@@ -82,7 +82,7 @@ async function createDomain(parts: DomainParts): Promise<Domain> {
         hasher,
         issueAccessToken,
         successorsOf: createSuccessors(settings.SESSION_SECRET),
-        refreshTtlDays: settings.REFRESH_TOKEN_TTL_DAYS,
+        life: { ttlDays: settings.REFRESH_TOKEN_TTL_DAYS, maxAgeDays: settings.SESSION_MAX_AGE_DAYS },
         log,
       }),
     ),

@@ -4,14 +4,14 @@ import { countReplay, idempotencyKey, keyFault } from '@holdfast/platform/idempo
 import type { Logger } from '@holdfast/platform/log';
 import { allHandled } from '@holdfast/platform/validation';
 import type { AccountRow, AccountStore } from '../data/accounts.ts';
-import type { SessionStore } from '../data/sessions.ts';
+import type { SessionLife, SessionStore } from '../data/sessions.ts';
 import type { LoginInput } from '../generated/graphql.ts';
 import type { IssueAccessToken } from './access-tokens.ts';
 import { findByName, type OwnAccount, ownAccount } from './accounts.ts';
 import { emailTokenHash } from './email-tokens.ts';
 import type { PasswordHasher } from './password-hashing.ts';
 import { isTooLong } from './password-rules.ts';
-import { createRefreshToken, refreshTokenHash, type SuccessorsOf } from './refresh-tokens.ts';
+import { createRefreshToken, refreshKeyHash, refreshTokenHash, type SuccessorsOf } from './refresh-tokens.ts';
 
 export interface OpenSession {
   readonly __typename: 'Session';
@@ -33,8 +33,9 @@ export interface Sessions {
   /** `username` may be the e-mail address; either in any case. */
   login(credentials: LoginInput): Promise<OpenSession | InvalidCredentials>;
   /**
-   * A token that was used before ends its family: either its owner or the one who presents it has stolen it. Unless it
-   * comes with the key of its first use, and its successor is unused: then the reply was lost, and is given again.
+   * A token that was used before ends its family: either its owner or the one who presents it has stolen it. Unless its
+   * successor is unused, and it was used a moment ago (two tabs, a call that is sent again) or comes with the key of its
+   * first use: then it gives the same successor again.
    * @throws {AppError} BAD_USER_INPUT when the key is malformed
    */
   refresh(refreshToken: string, key?: string | null): Promise<OpenSession | InvalidCredentials>;
@@ -52,7 +53,7 @@ export interface SessionDependencies {
   readonly hasher: PasswordHasher;
   readonly issueAccessToken: IssueAccessToken;
   readonly successorsOf: SuccessorsOf;
-  readonly refreshTtlDays: number;
+  readonly life: SessionLife;
   readonly log: Logger;
 }
 
@@ -96,7 +97,7 @@ function readKey(given: string | null | undefined): string | undefined {
 }
 
 export function createSessions(dependencies: SessionDependencies): Sessions {
-  const { accounts, sessions, hasher, issueAccessToken, successorsOf, refreshTtlDays, log } = dependencies;
+  const { accounts, sessions, hasher, issueAccessToken, successorsOf, life, log } = dependencies;
 
   return {
     async login({ username, password, ...rest }) {
@@ -106,7 +107,7 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
       const matches = await hasher.matches(password, found?.passwordHash);
       if (found === undefined || !matches) return BAD_LOGIN;
       const { token, hash } = createRefreshToken();
-      const account = await sessions.open(found.account.id, found.passwordHash, hash, refreshTtlDays);
+      const account = await sessions.open(found.account.id, found.passwordHash, hash, life);
       return account === undefined ? BAD_LOGIN : sessionOf(issueAccessToken, account, token);
     },
 
@@ -114,12 +115,13 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
       const key = readKey(givenKey);
       const presented = refreshTokenHash(refreshToken);
       if (presented === undefined) return BAD_REFRESH_TOKEN;
-      const successors = key === undefined ? undefined : successorsOf(refreshToken, key);
-      const next = successors?.[0] ?? createRefreshToken();
-      const row = await sessions.rotate(presented, next.hash, refreshTtlDays);
+      const successors = successorsOf(refreshToken);
+      const use = { tokenHash: presented, keyHash: refreshKeyHash(key) };
+      const [next] = successors;
+      const row = await sessions.rotate({ ...use, nextHash: next.hash }, life);
       if (row !== undefined) return sessionOf(issueAccessToken, row, next.token);
-      for (const { token, hash } of successors ?? []) {
-        const again = await sessions.unusedSuccessor(presented, hash);
+      for (const { token, hash } of successors) {
+        const again = await sessions.unusedSuccessor({ ...use, nextHash: hash });
         if (again === undefined) continue;
         countReplay();
         return sessionOf(issueAccessToken, again, token);
@@ -133,7 +135,7 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
       const presented = emailTokenHash(token);
       if (presented === undefined) return BAD_LINK;
       const next = createRefreshToken();
-      const account = await sessions.openByLink(presented, next.hash, refreshTtlDays);
+      const account = await sessions.openByLink(presented, next.hash, life);
       return account === undefined ? BAD_LINK : sessionOf(issueAccessToken, account, next.token);
     },
 

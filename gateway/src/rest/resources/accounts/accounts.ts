@@ -120,7 +120,7 @@ const refresh = route(
       security: ANYONE,
       headers: z.object({
         'Idempotency-Key': idempotencyKeyHeader(
-          'The same token with the same key gives the same next refresh token, as long as that was not used; without a key, a token that is presented a second time ends its session.',
+          'The same token with the same key gives the same next refresh token, as long as that was not used; without it, a token that is presented again after 10 seconds ends its session.',
         ),
       }),
       body: refreshToken,
