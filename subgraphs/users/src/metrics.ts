@@ -40,9 +40,9 @@ const countLogin = labelledCounter({
 export function countLogins(sessions: Sessions): Sessions {
   return {
     ...sessions,
-    async login(credentials) {
+    async login(credentials, origin) {
       try {
-        const result = await sessions.login(credentials);
+        const result = await sessions.login(credentials, origin);
         countLogin(OUTCOMES[result.__typename]);
         return result;
       } catch (error) {

@@ -22,8 +22,8 @@ export const resolvers = {
   },
 
   Mutation: {
-    register: (_, { input }, { register }) => register(input),
-    login: (_, { input }, { sessions }) => sessions.login(input),
+    register: (_, { input }, { register, origin }) => register(input, origin),
+    login: (_, { input }, { sessions, origin }) => sessions.login(input, origin),
     refreshSession: (_, { refreshToken, idempotencyKey }, { sessions }) =>
       sessions.refresh(refreshToken, idempotencyKey),
     logout: async (_, { refreshToken }, { sessions }) => {
@@ -46,8 +46,8 @@ export const resolvers = {
       emailSteps.requestEmailVerification(requireUser(viewer).id),
     verifyEmail: (_, { token }, { viewer, origin, emailSteps }) =>
       emailSteps.verifyEmail(token, { viewer, origin }),
-    changeEmail: (_, { input }, { viewer, emailSteps }) =>
-      emailSteps.changeEmail(requireUser(viewer).id, input),
+    changeEmail: (_, { input }, { viewer, origin, emailSteps }) =>
+      emailSteps.changeEmail(requireUser(viewer).id, input, origin),
     confirmLogin: (_, { token }, { sessions }) => sessions.confirmLogin(token),
     changeRole: (_, change, { viewer, changeRole }) => changeRole(requireStaff(viewer).id, change),
   },

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestDatabase } from '@holdfast/database/testing';
-import { createHttpServer } from '@holdfast/platform/http';
+import { CLIENT_ADDRESS_HEADER, createHttpServer } from '@holdfast/platform/http';
 import { createLogger } from '@holdfast/platform/log';
 import { publicKeysOf } from '@holdfast/platform/service-keys';
 import { gatewayHeaders, newServiceKeys } from '@holdfast/platform/testing-services';
@@ -31,7 +31,8 @@ export interface TestUsers {
   readonly databaseUrl: string;
   /** As the database's administrator. */
   readonly pool: pg.Pool;
-  graphql(query: string, variables?: object, authorization?: string): Promise<GraphQLReply>;
+  /** `address` is the client's, as the gateway would tell it. */
+  graphql(query: string, variables?: object, authorization?: string, address?: string): Promise<GraphQLReply>;
   /** A second instance on the same database, with the same keys and secrets. */
   another(): Promise<Pick<TestUsers, 'graphql' | 'stop'>>;
   stop(): Promise<void>;
@@ -65,6 +66,7 @@ export async function postGraphQL(
   query: string,
   variables: object = {},
   authorization?: string,
+  address?: string,
 ): Promise<GraphQLReply> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
@@ -72,6 +74,7 @@ export async function postGraphQL(
       'content-type': 'application/json',
       ...(await serviceHeaders('users')),
       ...(authorization && { authorization }),
+      ...(address && { [CLIENT_ADDRESS_HEADER]: address }),
     },
     body: JSON.stringify({ query, variables }),
   });
@@ -94,7 +97,7 @@ async function startInstance(env: Readonly<Record<string, string>>): Promise<Ins
 }
 
 const callsOf = ({ url }: Instance): Pick<TestUsers, 'graphql'> => ({
-  graphql: (query, variables, authorization) => postGraphQL(url, query, variables, authorization),
+  graphql: (...call) => postGraphQL(url, ...call),
 });
 
 /** Starts the service; `env` adds to its settings. */

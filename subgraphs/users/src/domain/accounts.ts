@@ -1,9 +1,10 @@
 // Accounts: opening one, and finding one by a name.
+import type { Origin } from '@holdfast/platform/security-events';
 import { came, check, type InvalidInput, isStorable } from '@holdfast/platform/validation';
 import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts.ts';
 import type { NewToken } from '../data/token-mails.ts';
 import type { RegisterInput } from '../generated/graphql.ts';
-import type { PasswordHasher } from './password-hashing.ts';
+import { type PasswordHasher, sharesOf } from './password-hashing.ts';
 import type { PasswordStrength } from './password-strength.ts';
 import { normalizeEmail, registrationRules } from './registration-rules.ts';
 
@@ -30,6 +31,7 @@ export interface EmailTaken {
 /** Opens an account, unless the input breaks a rule or one of the names is in use. */
 export type Register = (
   input: RegisterInput,
+  origin: Origin,
 ) => Promise<OwnAccount | UsernameTaken | EmailTaken | InvalidInput>;
 
 export const ownAccount = (row: AccountRow): OwnAccount => ({ ...row, __typename: 'User', isCaller: true });
@@ -55,12 +57,12 @@ export interface RegisterDependencies {
 }
 
 export function createRegister({ accounts, hasher, strength, verification }: RegisterDependencies): Register {
-  return async (input) => {
+  return async (input, origin) => {
     const guessable = await strength.faultOf(input.password, input);
     const checked = check(registrationRules(guessable), input);
     if (!checked.ok) return checked.invalid;
     const { password, ...account } = checked.value;
-    const passwordHash = await hasher.hash(password);
+    const passwordHash = await hasher.hash(password, sharesOf(origin));
     const created = await accounts.create({ ...account, passwordHash }, verification());
     if (created === 'username') return usernameTaken(account.username);
     if (created === 'email') return emailTaken(account.email);

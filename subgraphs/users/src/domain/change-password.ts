@@ -6,7 +6,7 @@ import type { ChangePasswordInput } from '../generated/graphql.ts';
 import { countConflict } from '../metrics.ts';
 import { type OwnAccount, ownAccount } from './accounts.ts';
 import type { By, NoteEvent } from './by.ts';
-import type { PasswordHasher } from './password-hashing.ts';
+import { type PasswordHasher, sharesOf } from './password-hashing.ts';
 import { isTooLong } from './password-rules.ts';
 import type { PasswordStrength } from './password-strength.ts';
 import { refreshTokenHash } from './refresh-tokens.ts';
@@ -48,11 +48,12 @@ export function createChangePassword(dependencies: ChangePasswordDependencies): 
     const guessable = await strength.faultOf(newPassword, account);
     const checked = check(newPasswordRules(guessable), { newPassword });
     if (!checked.ok) return checked.invalid;
-    if (!(await hasher.matches(currentPassword, verifiedHash))) return WRONG_PASSWORD;
+    const shares = sharesOf(by.origin, userId);
+    if (!(await hasher.matches(currentPassword, verifiedHash, shares))) return WRONG_PASSWORD;
     const changed = await passwords.replace({
       userId,
       verifiedHash,
-      nextHash: await hasher.hash(newPassword),
+      nextHash: await hasher.hash(newPassword, shares),
       keptTokenHash: refreshTokenHash(refreshToken ?? ''),
     });
     if (changed === undefined) {

@@ -1,5 +1,6 @@
 // What is done by mailed links: a password is reset, an address is verified or changed, a login is confirmed.
 import { AppError, badInput } from '@holdfast/platform/errors';
+import type { Origin } from '@holdfast/platform/security-events';
 import { allHandled, check, type InvalidInput } from '@holdfast/platform/validation';
 import type { AccountStore } from '../data/accounts.ts';
 import type { EmailStepStore } from '../data/email-steps.ts';
@@ -9,7 +10,7 @@ import { type EmailTaken, emailTaken, type OwnAccount, ownAccount } from './acco
 import type { By, NoteEvent } from './by.ts';
 import { type PasswordChanged, WRONG_PASSWORD } from './change-password.ts';
 import { type EmailTokens, emailTokenHash } from './email-tokens.ts';
-import type { PasswordHasher } from './password-hashing.ts';
+import { type PasswordHasher, sharesOf } from './password-hashing.ts';
 import { isTooLong } from './password-rules.ts';
 import type { PasswordStrength } from './password-strength.ts';
 import { emailRule, newEmailRules, newPasswordRules } from './registration-rules.ts';
@@ -42,6 +43,7 @@ export interface EmailSteps {
   changeEmail(
     userId: number,
     input: ChangeEmailInput,
+    origin: Origin,
   ): Promise<EmailChangeRequested | InvalidCredentials | InvalidInput>;
   /** Mails the account a link that opens a session; false when no mail is sent, or too many were. */
   mailLoginLink(userId: number): Promise<boolean>;
@@ -96,7 +98,7 @@ export function createEmailSteps(dependencies: EmailStepDependencies): EmailStep
       const guessable = await strength.faultOf(newPassword, names);
       const checked = check(newPasswordRules(guessable), { newPassword });
       if (!checked.ok) return checked.invalid;
-      const account = await steps.reset(presented, await hasher.hash(newPassword));
+      const account = await steps.reset(presented, await hasher.hash(newPassword, sharesOf(by.origin)));
       if (account === undefined) return BAD_LINK;
       note('password.reset', account.id, by);
       return { __typename: 'PasswordChanged', user: ownAccount(account) };
@@ -119,7 +121,7 @@ export function createEmailSteps(dependencies: EmailStepDependencies): EmailStep
       return { __typename: 'EmailVerified', user: ownAccount(outcome.account) };
     },
 
-    async changeEmail(userId, { newEmail: given, currentPassword, ...rest }) {
+    async changeEmail(userId, { newEmail: given, currentPassword, ...rest }, origin) {
       allHandled(rest);
       requireMail();
       const checked = check(newEmailRules, { newEmail: given });
@@ -127,7 +129,8 @@ export function createEmailSteps(dependencies: EmailStepDependencies): EmailStep
       const { newEmail } = checked.value;
       const found = await accounts.byId(userId);
       if (found === undefined || isTooLong(currentPassword)) return WRONG_PASSWORD;
-      if (!(await hasher.matches(currentPassword, found.passwordHash))) return WRONG_PASSWORD;
+      const shares = sharesOf(origin, userId);
+      if (!(await hasher.matches(currentPassword, found.passwordHash, shares))) return WRONG_PASSWORD;
       await mail(userId, 'CHANGE_EMAIL', newEmail);
       return { __typename: 'EmailChangeRequested', newEmail };
     },

@@ -2,6 +2,7 @@
 import { badInput } from '@holdfast/platform/errors';
 import { countReplay, idempotencyKey, keyFault } from '@holdfast/platform/idempotency';
 import type { Logger } from '@holdfast/platform/log';
+import type { Origin } from '@holdfast/platform/security-events';
 import { allHandled } from '@holdfast/platform/validation';
 import type { AccountRow, AccountStore } from '../data/accounts.ts';
 import type { SessionLife, SessionStore } from '../data/sessions.ts';
@@ -9,7 +10,7 @@ import type { LoginInput } from '../generated/graphql.ts';
 import type { IssueAccessToken } from './access-tokens.ts';
 import { findByName, type OwnAccount, ownAccount } from './accounts.ts';
 import { emailTokenHash } from './email-tokens.ts';
-import type { PasswordHasher } from './password-hashing.ts';
+import { type PasswordHasher, sharesOf } from './password-hashing.ts';
 import { isTooLong } from './password-rules.ts';
 import { createRefreshToken, refreshKeyHash, refreshTokenHash, type SuccessorsOf } from './refresh-tokens.ts';
 
@@ -31,7 +32,7 @@ export interface InvalidCredentials {
 
 export interface Sessions {
   /** `username` may be the e-mail address; either in any case. */
-  login(credentials: LoginInput): Promise<OpenSession | InvalidCredentials>;
+  login(credentials: LoginInput, origin: Origin): Promise<OpenSession | InvalidCredentials>;
   /**
    * A token that was used before ends its family: either its owner or the one who presents it has stolen it. Unless its
    * successor is unused, and it was used a moment ago (two tabs, a call that is sent again) or comes with the key of its
@@ -100,11 +101,12 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
   const { accounts, sessions, hasher, issueAccessToken, successorsOf, life, log } = dependencies;
 
   return {
-    async login({ username, password, ...rest }) {
+    async login({ username, password, ...rest }, origin) {
       allHandled(rest);
       if (isTooLong(password)) return BAD_LOGIN;
       const found = await findByName(accounts, username);
-      const matches = await hasher.matches(password, found?.passwordHash);
+      const shares = sharesOf(origin, found?.account.id ?? username);
+      const matches = await hasher.matches(password, found?.passwordHash, shares);
       if (found === undefined || !matches) return BAD_LOGIN;
       const { token, hash } = createRefreshToken();
       const account = await sessions.open(found.account.id, found.passwordHash, hash, life);
