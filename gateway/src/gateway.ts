@@ -57,7 +57,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
       const variables = operation.coerce(asked.variables); // 5. coerce variables, once
       operation.checkBounds(variables); // 6. bounds
       const root = operation.rootFields(variables);
-      refusals ??= await limits.count(root.calls, variables, caller); // 7. rate limits
+      refusals ??= await limits.count(root.calls, caller); // 7. rate limits
       const run = (chosen: Operation) => execute(chosen, asked.variables, variables, caller);
       try {
         if (refusals.size === 0) {

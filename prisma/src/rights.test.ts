@@ -37,7 +37,9 @@ const RIGHTS: Record<Service, readonly string[]> = {
     'schema users: USAGE',
     'table users.email_tokens: SELECT, INSERT, DELETE, ' +
       'UPDATE(email, expires_at, made_in_window, token_hash, used_at, window_started_at)',
-    'table users.sessions: SELECT, INSERT, DELETE, UPDATE(revoked_at, used_at)',
+    'table users.known_addresses: SELECT, INSERT, DELETE, UPDATE(last_seen_at)',
+    'table users.login_tries: SELECT, INSERT, DELETE, UPDATE(failures, last_at)',
+    'table users.sessions: SELECT, INSERT, DELETE, UPDATE(revoked_at, used_at, used_key_hash)',
     'table users.users: SELECT, INSERT, UPDATE(email, email_verified_at, password_hash, role, updated_at, version)',
     'sequence users.sessions_id_seq: USAGE',
     'sequence users.users_id_seq: USAGE',

@@ -18,9 +18,11 @@ const QUEUE_SERVICES: Service[] = ['users', 'products', 'orders'];
 const OWN_RIGHTS: Record<Service, Record<string, string>> = {
   users: {
     users: 'SELECT, INSERT, UPDATE (email, password_hash, email_verified_at, role, version, updated_at)',
-    sessions: 'SELECT, INSERT, UPDATE (used_at, revoked_at), DELETE',
+    sessions: 'SELECT, INSERT, UPDATE (used_at, used_key_hash, revoked_at), DELETE',
     email_tokens:
       'SELECT, INSERT, UPDATE (token_hash, email, expires_at, used_at, window_started_at, made_in_window), DELETE',
+    login_tries: 'SELECT, INSERT, UPDATE (failures, last_at), DELETE',
+    known_addresses: 'SELECT, INSERT, UPDATE (last_seen_at), DELETE',
   },
   products: {
     products:

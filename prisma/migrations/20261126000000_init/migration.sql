@@ -78,6 +78,27 @@ CREATE UNIQUE INDEX "email_tokens_token_hash_key" ON "users"."email_tokens" ("to
 -- The sweep.
 CREATE INDEX "email_tokens_expires_at_idx" ON "users"."email_tokens" ("expires_at");
 
+CREATE TABLE "users"."login_tries" (
+    "key" BYTEA NOT NULL,
+    "failures" INTEGER NOT NULL,
+    "last_at" TIMESTAMPTZ(3) NOT NULL,
+
+    CONSTRAINT "login_tries_pkey" PRIMARY KEY ("key"),
+    CONSTRAINT "login_tries_failures_check" CHECK ("failures" >= 0)
+);
+CREATE INDEX "login_tries_last_at_idx" ON "users"."login_tries" ("last_at");
+
+CREATE TABLE "users"."known_addresses" (
+    "user_id" INTEGER NOT NULL,
+    "address_hash" BYTEA NOT NULL,
+    "last_seen_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "known_addresses_pkey" PRIMARY KEY ("user_id", "address_hash"),
+    CONSTRAINT "known_addresses_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"."users" ("id")
+        ON DELETE CASCADE ON UPDATE CASCADE
+);
+CREATE INDEX "known_addresses_last_seen_at_idx" ON "users"."known_addresses" ("last_seen_at");
+
 -- Turns, until the end of the transaction: advisory locks by names of this schema, because PostgreSQL's own functions would
 -- let each service hold the locks of the others, and are closed to them.
 CREATE FUNCTION "users"."take_turn"("name" text) RETURNS void

@@ -74,7 +74,7 @@ export const settings = {
     'How long after its login a session ends, however often it is refreshed.',
   ),
   SESSION_SWEEP_MS: milliseconds(3_600_000, 86_400_000, 100).describe(
-    'How often sessions that are over are deleted.',
+    'How often sessions that are over are deleted, and what is counted of logins.',
   ),
   ARGON2_CONCURRENCY: count('passwords', 2, 1, 64).describe(
     'How many passwords are hashed at once. Each takes a core and 19 MiB for some 20 ms.',

@@ -5,12 +5,16 @@ import type { AccountStore } from './data/accounts.ts';
 import type { Account, Register } from './domain/accounts.ts';
 import type { ChangePassword } from './domain/change-password.ts';
 import type { ChangeRole } from './domain/change-role.ts';
+import type { ConfirmLogin } from './domain/confirm-login.ts';
 import type { EmailSteps } from './domain/email-steps.ts';
+import type { Login } from './domain/login.ts';
 import type { Sessions } from './domain/sessions.ts';
 
 /** What lives as long as the service. */
 export interface Domain {
   readonly register: Register;
+  readonly login: Login;
+  readonly confirmLogin: ConfirmLogin;
   readonly sessions: Sessions;
   readonly changePassword: ChangePassword;
   readonly changeRole: ChangeRole;

@@ -43,8 +43,8 @@ it(`a login has a few hashes in front of it while ${ACCOUNTS} accounts at one ad
   await Promise.all(flood);
   expect(data.login?.__typename).toBe('Session');
   console.info(`${ahead} of the ${hashed} hashes of the flood were in front of the victim's`);
-  // The one that runs and the one whose turn it is; the rest are replies that were on their way.
-  expect(ahead).toBeLessThanOrEqual(6);
+  // The one that runs and the one whose turn it is; the rest ran while the account was looked up. 25 of the flood wait.
+  expect(ahead).toBeLessThanOrEqual(12);
   expect(hashed - before).toBeGreaterThan(2 * ahead);
   expect(refused).toBeGreaterThan(0);
 });

@@ -23,9 +23,9 @@ export const resolvers = {
 
   Mutation: {
     register: (_, { input }, { register, origin }) => register(input, origin),
-    login: (_, { input }, { sessions, origin }) => sessions.login(input, origin),
-    refreshSession: (_, { refreshToken, idempotencyKey }, { sessions }) =>
-      sessions.refresh(refreshToken, idempotencyKey),
+    login: (_, { input }, { login, origin }) => login(input, origin),
+    refreshSession: (_, { refreshToken, idempotencyKey }, { sessions, origin }) =>
+      sessions.refresh(refreshToken, idempotencyKey, origin),
     logout: async (_, { refreshToken }, { sessions }) => {
       await sessions.logout(refreshToken);
       return true;
@@ -48,7 +48,7 @@ export const resolvers = {
       emailSteps.verifyEmail(token, { viewer, origin }),
     changeEmail: (_, { input }, { viewer, origin, emailSteps }) =>
       emailSteps.changeEmail(requireUser(viewer).id, input, origin),
-    confirmLogin: (_, { token }, { sessions }) => sessions.confirmLogin(token),
+    confirmLogin: (_, { token }, { confirmLogin, origin }) => confirmLogin(token, origin),
     changeRole: (_, change, { viewer, changeRole }) => changeRole(requireStaff(viewer).id, change),
   },
 

@@ -16,6 +16,8 @@ import { createContext, type Domain } from './context.ts';
 import { type AccountStore, createAccountStore } from './data/accounts.ts';
 import { createEmailStepStore } from './data/email-steps.ts';
 import { createEmailTokenStore, sweepEmailTokens } from './data/email-tokens.ts';
+import { createKnownAddresses } from './data/known-addresses.ts';
+import { createLoginTries } from './data/login-tries.ts';
 import { createPasswordStore } from './data/passwords.ts';
 import { createRoleStore } from './data/roles.ts';
 import { createSessionSweep } from './data/session-sweep.ts';
@@ -25,10 +27,14 @@ import { createRegister, findByName } from './domain/accounts.ts';
 import { createNoteEvent } from './domain/by.ts';
 import { createChangePassword } from './domain/change-password.ts';
 import { createChangeRole } from './domain/change-role.ts';
+import { createConfirmLogin } from './domain/confirm-login.ts';
+import { createDeviceTokens } from './domain/device-tokens.ts';
 import { createEmailSteps } from './domain/email-steps.ts';
 import { createEmailTokens, type EmailTokens } from './domain/email-tokens.ts';
 import { type KeyRing, openKeyRing } from './domain/key-ring.ts';
 import { publishedMaxAgeS } from './domain/key-schedule.ts';
+import { createLogin } from './domain/login.ts';
+import { createLoginGuard } from './domain/login-guard.ts';
 import { createPasswordHasher } from './domain/password-hashing.ts';
 import { createPasswordStrength, type PasswordStrength } from './domain/password-strength.ts';
 import { createSuccessors } from './domain/refresh-tokens.ts';
@@ -57,7 +63,8 @@ interface DomainParts {
 
 async function createDomain(parts: DomainParts): Promise<Domain> {
   const { settings, log, pool, accounts, keys, emailTokens, sendsMail, strength } = parts;
-  const note = createNoteEvent(createSecurityLog(log));
+  const security = createSecurityLog(log);
+  const note = createNoteEvent(security);
   const hasher = await createPasswordHasher({
     concurrency: settings.ARGON2_CONCURRENCY,
     maxWaiting: settings.ARGON2_QUEUE,
@@ -68,6 +75,32 @@ async function createDomain(parts: DomainParts): Promise<Domain> {
     audience: settings.JWT_AUDIENCE,
     ttlSeconds: settings.ACCESS_TOKEN_TTL_S,
   });
+  const secrets = settings.SESSION_SECRET;
+  const deviceTokens = createDeviceTokens(secrets);
+  const guard = createLoginGuard({
+    tries: createLoginTries(pool),
+    known: createKnownAddresses(pool),
+    deviceTokens,
+    secrets,
+  });
+  const opening = {
+    sessions: createSessionStore(pool),
+    issueAccessToken,
+    life: { ttlDays: settings.REFRESH_TOKEN_TTL_DAYS, maxAgeDays: settings.SESSION_MAX_AGE_DAYS },
+    guard,
+    deviceTokens,
+    security,
+  };
+  const emailSteps = createEmailSteps({
+    accounts,
+    tokens: createEmailTokenStore(pool),
+    steps: createEmailStepStore(pool),
+    emailTokens,
+    hasher,
+    strength,
+    sendsMail,
+    note,
+  });
   return {
     register: createRegister({
       accounts,
@@ -75,17 +108,17 @@ async function createDomain(parts: DomainParts): Promise<Domain> {
       strength,
       verification: () => (sendsMail ? emailTokens.sow() : undefined),
     }),
-    sessions: countLogins(
-      createSessions({
+    login: countLogins(
+      createLogin({
+        ...opening,
         accounts,
-        sessions: createSessionStore(pool),
         hasher,
-        issueAccessToken,
-        successorsOf: createSuccessors(settings.SESSION_SECRET),
-        life: { ttlDays: settings.REFRESH_TOKEN_TTL_DAYS, maxAgeDays: settings.SESSION_MAX_AGE_DAYS },
+        sendLoginLink: sendsMail ? emailSteps.mailLoginLink : undefined,
         log,
       }),
     ),
+    confirmLogin: createConfirmLogin(opening),
+    sessions: createSessions({ ...opening, successorsOf: createSuccessors(secrets) }),
     changePassword: createChangePassword({
       accounts,
       passwords: createPasswordStore(pool),
@@ -93,32 +126,26 @@ async function createDomain(parts: DomainParts): Promise<Domain> {
       strength,
       note,
     }),
-    emailSteps: createEmailSteps({
-      accounts,
-      tokens: createEmailTokenStore(pool),
-      steps: createEmailStepStore(pool),
-      emailTokens,
-      hasher,
-      strength,
-      sendsMail,
-      note,
-    }),
+    emailSteps,
     changeRole: createChangeRole(createRoleStore(pool)),
     findAccount: async (name) => (await findByName(accounts, name))?.account ?? null,
   };
 }
 
 /** Sweeps over a connection of its own: it is no request's statement. */
-function startSweeping({ DATABASE_URL: url, SESSION_SWEEP_MS }: UsersSettings, log: Logger): Sweeper {
+function startSweeping(
+  { DATABASE_URL: url, SESSION_SWEEP_MS: everyMs }: UsersSettings,
+  log: Logger,
+): Sweeper {
   const pool = createWorkerPool({ url, max: 1, applicationName: 'users sweep', log });
   const sweepSessions = createSessionSweep(pool);
   const sweeps = {
     'old sessions': async (max: number) => (await sweepSessions(max)).families,
     'old mailed tokens': (max: number) => sweepEmailTokens(pool, max),
+    'old tries to log in': createLoginTries(pool).sweep,
+    'old addresses': createKnownAddresses(pool).sweep,
   };
-  const sweepers = Object.entries(sweeps).map(([what, sweep]) =>
-    startSweeper({ what, sweep, everyMs: SESSION_SWEEP_MS, log }),
-  );
+  const sweepers = Object.entries(sweeps).map(([what, sweep]) => startSweeper({ what, sweep, everyMs, log }));
   return {
     stop: async () => {
       await Promise.all(sweepers.map((sweeper) => sweeper.stop()));

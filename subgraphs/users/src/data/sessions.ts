@@ -15,7 +15,7 @@ import {
   text,
 } from '@holdfast/platform/sql';
 import type pg from 'pg';
-import { ACCOUNT, type AccountRow } from './accounts.ts';
+import { ACCOUNT, type AccountRow, type AccountWithHash } from './accounts.ts';
 import { takeToken } from './email-tokens.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
@@ -54,7 +54,7 @@ export interface SessionStore {
     emailTokenHash: Uint8Array,
     tokenHash: Uint8Array,
     life: SessionLife,
-  ): Promise<AccountRow | undefined>;
+  ): Promise<AccountWithHash | undefined>;
   /**
    * Uses up a live token of a family that is not too old, and puts the next one in its place; undefined, and no change,
    * when there is none such.
@@ -169,8 +169,9 @@ export function createSessionStore(pool: pg.Pool): SessionStore {
       inTransaction(pool, async (transaction) => {
         const taken = await takeToken(transaction, emailTokenHash, ['CONFIRM_LOGIN']);
         if (taken === undefined) return undefined;
-        const { id: userId, passwordHash: verifiedHash } = taken.owner;
-        return (await open(transaction, { userId, verifiedHash, tokenHash, ...life }))[0];
+        const { id: userId, passwordHash } = taken.owner;
+        const [account] = await open(transaction, { userId, verifiedHash: passwordHash, tokenHash, ...life });
+        return account && { account, passwordHash };
       }),
     rotate: async (use, life) => (await rotate(pool, { ...use, ...life }))[0],
     unusedSuccessor: async (use) => (await unusedSuccessor(pool, use))[0],

@@ -73,6 +73,13 @@ export function createRegister({ accounts, hasher, strength, verification }: Reg
 /** Longer than any username or address. */
 const MAX_NAME = 254;
 
+/** A name in the form in which it is compared. */
+export const foldName = (name: string): string =>
+  name
+    .slice(0, MAX_NAME + 1)
+    .trim()
+    .toLowerCase();
+
 /** The account with that username or e-mail address, in any case. */
 export async function findByName(
   accounts: Pick<AccountStore, 'byEmail' | 'byUsername'>,
@@ -81,7 +88,5 @@ export async function findByName(
   // PostgreSQL refuses U+0000 in a text; nobody's name has one.
   if (name.length > MAX_NAME || !isStorable(name)) return undefined;
   // Folded here and not by PostgreSQL, to which İ is an i: limits of tries would count it for another name.
-  return name.includes('@')
-    ? accounts.byEmail(normalizeEmail(name))
-    : accounts.byUsername(name.trim().toLowerCase());
+  return name.includes('@') ? accounts.byEmail(normalizeEmail(name)) : accounts.byUsername(foldName(name));
 }

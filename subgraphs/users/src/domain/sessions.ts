@@ -1,18 +1,12 @@
-// Sessions: opened with a password, kept alive by refresh tokens that work once (RFC 9700, 4.14.2), ended by logout.
+// Sessions that are open: kept alive by refresh tokens that work once (RFC 9700, 4.14.2), ended by logout.
 import { badInput } from '@holdfast/platform/errors';
 import { countReplay, idempotencyKey, keyFault } from '@holdfast/platform/idempotency';
-import type { Logger } from '@holdfast/platform/log';
-import type { Origin } from '@holdfast/platform/security-events';
-import { allHandled } from '@holdfast/platform/validation';
-import type { AccountRow, AccountStore } from '../data/accounts.ts';
+import type { Origin, SecurityLog } from '@holdfast/platform/security-events';
+import type { AccountRow } from '../data/accounts.ts';
 import type { SessionLife, SessionStore } from '../data/sessions.ts';
-import type { LoginInput } from '../generated/graphql.ts';
 import type { IssueAccessToken } from './access-tokens.ts';
-import { findByName, type OwnAccount, ownAccount } from './accounts.ts';
-import { emailTokenHash } from './email-tokens.ts';
-import { type PasswordHasher, sharesOf } from './password-hashing.ts';
-import { isTooLong } from './password-rules.ts';
-import { createRefreshToken, refreshKeyHash, refreshTokenHash, type SuccessorsOf } from './refresh-tokens.ts';
+import { type OwnAccount, ownAccount } from './accounts.ts';
+import { refreshKeyHash, refreshTokenHash, type SuccessorsOf } from './refresh-tokens.ts';
 
 export interface OpenSession {
   readonly __typename: 'Session';
@@ -21,6 +15,8 @@ export interface OpenSession {
   /** Seconds. */
   readonly expiresIn: number;
   readonly refreshToken: string;
+  /** Null unless the session was opened just now. */
+  readonly deviceToken: string | null;
   readonly user: OwnAccount;
 }
 
@@ -31,17 +27,17 @@ export interface InvalidCredentials {
 }
 
 export interface Sessions {
-  /** `username` may be the e-mail address; either in any case. */
-  login(credentials: LoginInput, origin: Origin): Promise<OpenSession | InvalidCredentials>;
   /**
    * A token that was used before ends its family: either its owner or the one who presents it has stolen it. Unless its
    * successor is unused, and it was used a moment ago (two tabs, a call that is sent again) or comes with the key of its
    * first use: then it gives the same successor again.
    * @throws {AppError} BAD_USER_INPUT when the key is malformed
    */
-  refresh(refreshToken: string, key?: string | null): Promise<OpenSession | InvalidCredentials>;
-  /** Opens a session for who has the token of a mailed login link. */
-  confirmLogin(token: string): Promise<OpenSession | InvalidCredentials>;
+  refresh(
+    refreshToken: string,
+    key: string | null | undefined,
+    origin: Origin,
+  ): Promise<OpenSession | InvalidCredentials>;
   /** Ends the token's family, if there is one. */
   logout(refreshToken: string): Promise<void>;
   /** Ends every session of the account; access tokens that are out stay good until they expire. */
@@ -49,13 +45,11 @@ export interface Sessions {
 }
 
 export interface SessionDependencies {
-  readonly accounts: AccountStore;
   readonly sessions: SessionStore;
-  readonly hasher: PasswordHasher;
   readonly issueAccessToken: IssueAccessToken;
   readonly successorsOf: SuccessorsOf;
   readonly life: SessionLife;
-  readonly log: Logger;
+  readonly security: SecurityLog;
 }
 
 export const invalidCredentials = (message: string): InvalidCredentials => ({
@@ -63,10 +57,6 @@ export const invalidCredentials = (message: string): InvalidCredentials => ({
   code: 'INVALID_CREDENTIALS',
   message,
 });
-/** Says nothing of what was wrong: that would tell which names have accounts. */
-const BAD_LOGIN = invalidCredentials(
-  'The username and password of an account are expected; these do not belong together.',
-);
 const BAD_REFRESH_TOKEN = invalidCredentials(
   'A refresh token that is live and unused is expected. Log in again.',
 );
@@ -75,7 +65,8 @@ export const BAD_LINK = invalidCredentials(
   'A link that is not older than its mail says, not used yet and the newest of its kind is expected. Ask for another one.',
 );
 
-async function sessionOf(
+/** A session of the account, not from any device that would be known by it. */
+export async function sessionOf(
   issue: IssueAccessToken,
   row: AccountRow,
   refreshToken: string,
@@ -87,6 +78,7 @@ async function sessionOf(
     tokenType: 'Bearer',
     expiresIn,
     refreshToken,
+    deviceToken: null,
     user: ownAccount(row),
   };
 }
@@ -98,22 +90,10 @@ function readKey(given: string | null | undefined): string | undefined {
 }
 
 export function createSessions(dependencies: SessionDependencies): Sessions {
-  const { accounts, sessions, hasher, issueAccessToken, successorsOf, life, log } = dependencies;
+  const { sessions, issueAccessToken, successorsOf, life, security } = dependencies;
 
   return {
-    async login({ username, password, ...rest }, origin) {
-      allHandled(rest);
-      if (isTooLong(password)) return BAD_LOGIN;
-      const found = await findByName(accounts, username);
-      const shares = sharesOf(origin, found?.account.id ?? username);
-      const matches = await hasher.matches(password, found?.passwordHash, shares);
-      if (found === undefined || !matches) return BAD_LOGIN;
-      const { token, hash } = createRefreshToken();
-      const account = await sessions.open(found.account.id, found.passwordHash, hash, life);
-      return account === undefined ? BAD_LOGIN : sessionOf(issueAccessToken, account, token);
-    },
-
-    async refresh(refreshToken, givenKey) {
+    async refresh(refreshToken, givenKey, origin) {
       const key = readKey(givenKey);
       const presented = refreshTokenHash(refreshToken);
       if (presented === undefined) return BAD_REFRESH_TOKEN;
@@ -129,16 +109,14 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
         return sessionOf(issueAccessToken, again, token);
       }
       const revoked = await sessions.revokeReused(presented);
-      if (revoked) log.warn(revoked, 'a refresh token was presented a second time: its session is ended');
+      if (revoked)
+        security('refresh.reused', {
+          actor: 'anonymous',
+          subject: `user ${revoked.userId}`,
+          origin,
+          details: { family: revoked.familyId },
+        });
       return BAD_REFRESH_TOKEN;
-    },
-
-    async confirmLogin(token) {
-      const presented = emailTokenHash(token);
-      if (presented === undefined) return BAD_LINK;
-      const next = createRefreshToken();
-      const account = await sessions.openByLink(presented, next.hash, life);
-      return account === undefined ? BAD_LINK : sessionOf(issueAccessToken, account, next.token);
     },
 
     async logout(refreshToken) {

@@ -52,10 +52,17 @@ export function opened(result: OpenedSessionFragment): Done<200, z.infer<typeof 
   switch (result.__typename) {
     case 'InvalidCredentials':
       return problem('INVALID_CREDENTIALS', result.message);
+    case 'LoginLimited':
+      return problem('LOGIN_LIMITED', result.message, {}, { 'retry-after': String(result.retryAfter) });
     case 'Session': {
-      const { __typename, accessToken: token, expiresIn, refreshToken, ...rest } = result;
+      const { __typename, accessToken: token, expiresIn, refreshToken, deviceToken, ...rest } = result;
       allHandled(rest);
-      const body = { token, expires_in: expiresIn, refresh_token: refreshToken };
+      const body = {
+        token,
+        expires_in: expiresIn,
+        refresh_token: refreshToken,
+        ...(deviceToken !== null && { device_token: deviceToken }),
+      };
       return done(200, { ...body, token_type: 'Bearer' }, NO_STORE);
     }
   }
@@ -97,13 +104,13 @@ const login = route(
       body: credentials,
       response: { 200: json('The session', session) },
     },
-    problems: ['INVALID_CREDENTIALS'],
+    problems: ['INVALID_CREDENTIALS', 'LOGIN_LIMITED'],
   },
   {
     operation: operation(LoginDocument),
-    variables: ({ body: { username, password, ...rest } }) => {
+    variables: ({ body: { username, password, device_token: deviceToken, ...rest } }) => {
       allHandled(rest);
-      return { input: { username, password } };
+      return { input: { username, password, deviceToken: deviceToken ?? null } };
     },
     answer: (data) => opened(present(data.login)),
   },

@@ -43,6 +43,10 @@ export const session = z
     token_type: z.enum(['Bearer']),
     expires_in: z.int32().min(0).meta({ description: 'Seconds until the token expires.' }),
     refresh_token: z.string().meta({ description: 'Good for one use at /token/refresh.' }),
+    device_token: z.string().optional().meta({
+      description:
+        'From /login, to keep on the device for its next login: its tries are counted apart from those of strangers.',
+    }),
   })
   .meta({ id: 'Session' });
 
@@ -68,6 +72,7 @@ export const credentials = z
   .strictObject({
     username: z.string().meta({ description: 'the username or the e-mail address', examples: ['ada'] }),
     password: password('the password'),
+    device_token: secret('the device_token of the latest login from this device').optional(),
   })
   .meta({ id: 'Credentials' });
 
