@@ -161,6 +161,11 @@ describe('the users service', () => {
         ms: expect.any(Number),
       }),
     );
+    const logins = lines.filter(({ event }) => String(event).startsWith('login.'));
+    expect(logins.map(({ event, actor, subject }) => ({ event, actor, subject }))).toEqual([
+      { event: 'login.ok', actor: 'user 1', subject: 'user 1' },
+      { event: 'login.failed', actor: 'anonymous', subject: 'user 1' },
+    ]);
     expect(lines).toContainEqual(
       expect.objectContaining({
         event: 'refresh.reused',

@@ -222,3 +222,42 @@ describe('the owner, while an attacker guesses', () => {
     expect((await attempt(owner.username, owner.password, OWNERS_ADDRESS)).status).toBe(200);
   });
 });
+
+describe('the log', () => {
+  it('says of each try from where it came and at which account, for what came of it', async () => {
+    await attempt(owner.username, 'a guess', '203.0.113.30');
+    await attempt(`${owner.username}-x`, 'a guess', '203.0.113.31');
+    await attempt(owner.username, owner.password, OWNERS_ADDRESS);
+    await useUp();
+    await attempt(owner.username, 'a guess', '203.0.113.32');
+    const events = system
+      .logs()
+      .map((line) => JSON.parse(line))
+      .filter(({ event }) => event?.startsWith('login.'));
+    const subject = `user ${owner.id}`;
+    const from = (address: string) =>
+      events.filter((line) => line.address === address && line.subject === subject);
+    const requestId = expect.any(String);
+    expect(from('203.0.113.30')).toMatchObject([
+      { event: 'login.failed', actor: 'anonymous', requestId, details: { by: 'stranger' } },
+    ]);
+    expect(events.filter(({ address }) => address === '203.0.113.31')).toMatchObject([
+      { event: 'login.failed', actor: 'anonymous', requestId },
+    ]);
+    expect(from(OWNERS_ADDRESS).at(-1)).toMatchObject({
+      event: 'login.ok',
+      actor: subject,
+      actorRole: 'CUSTOMER',
+      requestId,
+      details: { by: 'address' },
+    });
+    expect(from('203.0.113.32')).toMatchObject([
+      {
+        event: 'login.limited',
+        actor: 'anonymous',
+        requestId,
+        details: { by: 'stranger', waitS: LONGEST_WAIT_S },
+      },
+    ]);
+  });
+});
