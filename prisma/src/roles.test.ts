@@ -21,7 +21,13 @@ afterAll(async () => {
 });
 
 const TABLES: Record<Service, string[]> = {
-  users: ['users.users', 'users.sessions', 'users.email_tokens', 'users.login_tries', 'users.known_addresses'],
+  users: [
+    'users.users',
+    'users.sessions',
+    'users.email_tokens',
+    'users.login_tries',
+    'users.known_addresses',
+  ],
   products: ['products.products', 'products.reservations', 'products.idempotency_keys'],
   orders: ['orders.orders', 'orders.order_events', 'orders.idempotency_keys'],
 };

@@ -76,6 +76,7 @@ describe('accounts', () => {
         token_type: 'Bearer',
         expires_in: 900,
         refresh_token: expect.any(String),
+        device_token: expect.any(String),
       });
     }
     const wrong = await client.rest('POST', '/login', {
