@@ -15,6 +15,7 @@ import { type Operation, requireQuery, SupergraphChanged } from './operations/op
 import { type Refusals, runWithout } from './operations/refused-fields.ts';
 import { type AskedOperation, type OperationResult, resultOf, resultOfFault } from './operations/result.ts';
 import type { Variables } from './operations/root-fields.ts';
+import { ACCOUNT_PAGES } from './pages/account-pages.ts';
 import { indexPage } from './pages/index-page.ts';
 import { openParts } from './parts.ts';
 import { createExecute } from './rest/operation.ts';
@@ -56,7 +57,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
       const variables = operation.coerce(asked.variables); // 5. coerce variables, once
       operation.checkBounds(variables); // 6. bounds
       const root = operation.rootFields(variables);
-      refusals ??= await limits.count(root.calls, variables, caller); // 7. rate limits
+      refusals ??= await limits.count(root.calls, caller); // 7. rate limits
       const run = (chosen: Operation) => execute(chosen, asked.variables, variables, caller);
       try {
         if (refusals.size === 0) {
@@ -95,6 +96,9 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     },
     { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
     { methods: ['GET', 'HEAD'], path: '/', handle: async (request) => indexPage(request) },
+    ...[...ACCOUNT_PAGES].map(
+      ([path, page]): GatewayRoute => ({ methods: ['GET', 'HEAD'], path, handle: async () => page }),
+    ),
   ];
 
   /** 1. receive: platform/http has checked the head of the request, and reads its body when it is asked for. */

@@ -67,13 +67,16 @@ function verifiedOf({
   exp = 0,
   sub,
   role,
+  email_verified,
   [GENERATION_CLAIM]: generation,
 }: JWTPayload): Verified | undefined {
   // Declared a string; what a token says is not checked against that.
   const id = typeof sub === 'string' ? parseId(sub) : undefined;
   if (id === undefined || (role !== 'CUSTOMER' && role !== 'STAFF')) return undefined;
   if (typeof generation !== 'number' || !Number.isSafeInteger(generation)) return undefined;
-  return { user: { kind: 'user', id, role: role satisfies Role }, generation, expiresAt: exp * 1000 };
+  const emailVerified = email_verified === true;
+  const user: User = { kind: 'user', id, role: role satisfies Role, ...(emailVerified && { emailVerified }) };
+  return { user, generation, expiresAt: exp * 1000 };
 }
 
 /**

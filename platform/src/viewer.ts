@@ -7,6 +7,8 @@ export interface User {
   readonly kind: 'user';
   readonly id: number;
   readonly role: Role;
+  /** There when the account's address was verified before the token was issued. */
+  readonly emailVerified?: true;
 }
 
 /**
@@ -49,6 +51,16 @@ export function userOrNull(viewer: Viewer): User | null {
 export function requireStaff(viewer: Viewer): User {
   const user = requireUser(viewer);
   if (user.role !== 'STAFF') throw new AppError('FORBIDDEN', 'This needs a staff account.');
+  return user;
+}
+
+/** @throws {AppError} FORBIDDEN when the token was issued before the account's address was verified */
+export function requireVerified(user: User): User {
+  if (user.emailVerified !== true)
+    throw new AppError(
+      'FORBIDDEN',
+      'This needs an account whose e-mail address is verified. Open the link that was mailed, then refresh the session.',
+    );
   return user;
 }
 

@@ -52,7 +52,10 @@ describe('users', () => {
   test.each<[string, Row]>([
     ['accepted', {}],
     ['users_email_lower_check', { email: 'Ada@example.org' }],
-    ['users_email_length_check', { email: `${'a'.repeat(254)}@` }],
+    ['users_email_length_check', { email: `a@${'b.'.repeat(126)}c` }],
+    ['users_email_check', { email: `${'a'.repeat(65)}@example.org` }],
+    ['users_email_check', { email: 'ada@bücher.example' }],
+    ['users_email_check', { email: 'ada@home@example.org' }],
     ['users_username_check', { username: 'ab' }],
     ['users_username_check', { username: 'with space' }],
     ['users_username_check', { username: 'ada\n' }],

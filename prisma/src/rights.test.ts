@@ -33,9 +33,15 @@ const EVERYBODY = [
 const RIGHTS: Record<Service, readonly string[]> = {
   users: [
     ...EVERYBODY,
+    ...QUEUE,
     'schema users: USAGE',
-    'table users.sessions: SELECT, INSERT, DELETE, UPDATE(revoked_at, used_at)',
-    'table users.users: SELECT, INSERT, UPDATE(disabled_at, password_hash, role, token_generation, tokens_ended_at, updated_at, version)',
+    'table users.email_tokens: SELECT, INSERT, DELETE, ' +
+      'UPDATE(email, expires_at, made_in_window, token_hash, used_at, window_started_at)',
+    'table users.known_addresses: SELECT, INSERT, DELETE, UPDATE(last_seen_at)',
+    'table users.login_tries: SELECT, INSERT, DELETE, UPDATE(failures, last_at)',
+    'table users.sessions: SELECT, INSERT, DELETE, UPDATE(revoked_at, used_at, used_key_hash)',
+    'table users.users: SELECT, INSERT, UPDATE(disabled_at, email, email_verified_at, password_hash, role, token_generation, ' +
+      'tokens_ended_at, updated_at, version)',
     'table users.audit_events: SELECT, INSERT',
     'sequence users.audit_events_id_seq: USAGE',
     'sequence users.sessions_id_seq: USAGE',

@@ -1,5 +1,5 @@
-// One database role a service: it reads and writes its own schema and nothing else. products and orders also
-// share the queue, which is what carries messages between them.
+// One database role a service: it reads and writes its own schema and nothing else. All share the queue, which carries messages
+// between products and orders, and the mails of users.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { SERVICES, type Service, serviceRole } from './urls.ts';
@@ -8,7 +8,7 @@ export type RolePasswords = Record<Service, string>;
 
 /** The schema of graphile-worker's tables. */
 export const QUEUE_SCHEMA = 'graphile_worker';
-const QUEUE_SERVICES: Service[] = ['products', 'orders'];
+const QUEUE_SERVICES: Service[] = ['users', 'products', 'orders'];
 
 /**
  * What each service may do, and no more: a table that is not here is closed to all of them. Nothing is deleted but what has become
@@ -18,9 +18,14 @@ const QUEUE_SERVICES: Service[] = ['products', 'orders'];
 const OWN_RIGHTS: Record<Service, Record<string, string>> = {
   users: {
     users:
-      'SELECT, INSERT, UPDATE (password_hash, role, version, updated_at, disabled_at, token_generation, tokens_ended_at)',
-    sessions: 'SELECT, INSERT, UPDATE (used_at, revoked_at), DELETE',
+      'SELECT, INSERT, UPDATE (email, password_hash, email_verified_at, role, version, updated_at, disabled_at, ' +
+      'token_generation, tokens_ended_at)',
+    sessions: 'SELECT, INSERT, UPDATE (used_at, used_key_hash, revoked_at), DELETE',
     audit_events: 'SELECT, INSERT',
+    email_tokens:
+      'SELECT, INSERT, UPDATE (token_hash, email, expires_at, used_at, window_started_at, made_in_window), DELETE',
+    login_tries: 'SELECT, INSERT, UPDATE (failures, last_at), DELETE',
+    known_addresses: 'SELECT, INSERT, UPDATE (last_seen_at), DELETE',
   },
   products: {
     products:

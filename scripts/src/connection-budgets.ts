@@ -41,7 +41,7 @@ export function connectionBudgets(
     { applicationName: `${service}-worker-metrics`, way: 'direct', most: 1 },
   ];
   const own: Record<Service, readonly ConnectionBudget[]> = {
-    users: [],
+    users: jobs,
     products: jobs,
     orders: [...jobs, { applicationName: 'orders-listener', way: 'direct', most: 1 }],
   };

@@ -61,7 +61,6 @@ export async function makeSecrets(folder: string): Promise<void> {
   });
   for (const service of SERVICES) {
     const url = serviceUrl(adminUrl, service, rolePasswords[service]);
-    const direct: Record<string, string> = service === 'users' ? {} : { DATABASE_DIRECT_URL: url };
-    await openEnv(env(`${service}-database`), { DATABASE_URL: url, ...direct });
+    await openEnv(env(`${service}-database`), { DATABASE_URL: url, DATABASE_DIRECT_URL: url });
   }
 }

@@ -26,6 +26,8 @@ export type ServiceSettings = {
   /** URL of the database with each service's own role. */
   databaseUrls: Record<Service, string>;
   secrets: ServiceSecrets;
+  /** Where mails go while there is no SMTP_URL. */
+  mailOutboxDir: string;
   logLevel: string;
   /** For every process: REDIS_URL, RATE_LIMITS and the like. */
   passedThrough: Record<string, string>;
@@ -92,6 +94,7 @@ export function environmentOf(name: ProcessName, settings: ServiceSettings): Rec
     JWT_AUDIENCE: 'holdfast',
     ...(name === 'gateway' && { CORS_ORIGINS: APOLLO_STUDIO }),
     ...(name === 'products' && sharedRedis(settings.passedThrough)),
+    ...(name === 'users' && mailOf(settings)),
     ...settings.passedThrough,
     ...decided(name, settings),
   };
@@ -101,12 +104,19 @@ export function environmentOf(name: ProcessName, settings: ServiceSettings): Rec
 const sharedRedis = ({ REDIS_URL }: Record<string, string>): Record<string, string> =>
   REDIS_URL === undefined ? {} : { CACHE_REDIS_URL: REDIS_URL };
 
+/** Where mails go, and the links in them. */
+function mailOf({ ports, mailOutboxDir, passedThrough }: ServiceSettings): Record<string, string> {
+  const isSent = passedThrough['SMTP_URL'] !== undefined;
+  return { PUBLIC_URL: httpUrl(ports, 'gateway'), ...(!isSent && { MAIL_OUTBOX_DIR: mailOutboxDir }) };
+}
+
 /** The settings of the services that are not passed through, because `npm start` decides them. */
 export function decidedNames(): ReadonlySet<string> {
   const anything: ServiceSettings = {
     ports: portsFrom(0),
     databaseUrls: { users: '', products: '', orders: '' },
     secrets: NO_SECRETS,
+    mailOutboxDir: '',
     logLevel: '',
     passedThrough: {},
   };
@@ -135,6 +145,7 @@ function own(name: ProcessName, settings: ServiceSettings): Record<string, strin
     case 'users':
       return {
         DATABASE_URL: databaseUrls.users,
+        ...NO_POOLER,
         SIGNING_KEYS_FILE: secrets.signingKeysFile,
         SESSION_SECRET: secrets.sessionSecret,
         SERVICE_PUBLIC_KEYS,

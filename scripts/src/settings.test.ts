@@ -77,6 +77,7 @@ describe('settings of the services', () => {
         ports: portsFrom(4000),
         databaseUrls: NO_DATABASES,
         secrets: NO_SECRETS,
+        mailOutboxDir: '',
         logLevel: 'info',
         passedThrough: { [name]: 'as given' },
       };
@@ -91,7 +92,14 @@ describe('settings of the services', () => {
   test('give products the one Redis that there is for its cache, unless it has another', () => {
     const redisOf = (passedThrough: Record<string, string>) => {
       const { ports, databaseUrls } = { ports: portsFrom(4000), databaseUrls: NO_DATABASES };
-      const settings = { ports, databaseUrls, secrets: NO_SECRETS, logLevel: 'info', passedThrough };
+      const settings = {
+        ports,
+        databaseUrls,
+        secrets: NO_SECRETS,
+        mailOutboxDir: '',
+        logLevel: 'info',
+        passedThrough,
+      };
       return PROCESSES.map((name) => environmentOf(name, settings)['CACHE_REDIS_URL']);
     };
     expect(redisOf({})).toEqual([undefined, undefined, undefined, undefined]);

@@ -1,6 +1,7 @@
 // The whole system on this machine: database, migrations, seed data and the four processes. `npm start` and the
 // tests of test/ are built on it.
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Service, serviceUrl } from '@holdfast/database';
 import { migrate } from '@holdfast/database/migrate';
 import {
@@ -169,6 +170,7 @@ function definitionOf(name: ProcessName, options: StackOptions, made: Made): Ser
     ports: options.ports,
     databaseUrls: made.urls,
     secrets: made.secrets,
+    mailOutboxDir: join(options.dataDir, 'outbox'),
     logLevel: options.logLevel ?? 'info',
     passedThrough: options.passedThrough ?? {},
   };

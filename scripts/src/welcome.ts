@@ -22,6 +22,7 @@ Holdfast is ready.
   database              ${databaseLine(stack, settings)}
   cache and limits      ${redisLine(settings)}
   catalogue             ${catalogueLine(settings)}
+  mail                  ${mailLine(stack, settings)}
   demo accounts         ${accounts.join('\n                        ')}
 
 Log in, and look at the catalogue:
@@ -45,6 +46,11 @@ function inspectorsLine({ inspect, port }: LocalSettings): string {
   const ports = portsFrom(port);
   return `\n  inspectors            ${PROCESSES.map((name) => `${name} ${inspectorAddress(ports, name)}`).join('  ')}`;
 }
+
+const mailLine = ({ urls }: Stack, { passedThrough }: LocalSettings): string =>
+  passedThrough['SMTP_URL'] === undefined
+    ? `none is sent; ${localhost(urls.users)}/outbox shows it`
+    : 'sent by SMTP_URL';
 
 /** Never the password. */
 function databaseLine({ database }: Stack, { dataDir }: LocalSettings): string {

@@ -1,12 +1,10 @@
 // Decides which root fields of an operation may be executed. Stores of ours count all calls of a window in one step, because
 // graphql-rate-limit itself reads, decides and then writes. It decides which calls are refused when not all are granted, and
 // it words the refusals.
-import { createHash } from 'node:crypto';
 import { Counter, registry } from '@holdfast/platform/metrics';
 import { getGraphQLRateLimiter, type Store } from 'graphql-rate-limit';
 import type { Refusal, Refusals } from '../operations/refused-fields.ts';
 import type { RootCall } from '../operations/root-calls.ts';
-import type { Variables } from '../operations/root-fields.ts';
 import type { Counters, Taken } from './counters.ts';
 import { type Limit, type LimitTable, limitsOf } from './limits.ts';
 
@@ -30,7 +28,7 @@ export interface Decision {
 
 export interface Limiter {
   /** Counts the calls, and says which of them are too many. */
-  decide(calls: readonly RootCall[], variables: Variables, caller: Requester): Promise<Decision>;
+  decide(calls: readonly RootCall[], caller: Requester): Promise<Decision>;
   /** Counts something that is no call, and says whether it was too much. */
   hit(limit: Limit, caller: Requester): Promise<Count>;
   /** What is left to the caller, uncounted. */
@@ -96,24 +94,9 @@ async function refusalsOf(
   return refusals;
 }
 
-type Arguments = Readonly<Record<string, unknown>>;
-const noArguments = (): Arguments => ({});
-
 /** The text that stands for who is counted. */
-function identityOf({ counts }: Limit, { address, userId }: Requester, argumentsOf: () => Arguments): string {
-  if (counts === 'account') return `account ${shortened(accountName(argumentsOf()))}`;
-  return counts === 'address' || userId === undefined ? `address ${address}` : `user ${userId}`;
-}
-
-/** A name comes from outside: in a key it is neither long nor legible. */
-const shortened = (name: string): string =>
-  createHash('sha256').update(name).digest('base64url').slice(0, 22);
-
-/** As the users service compares names: without the space around them and without case. */
-function accountName({ input }: Arguments): string {
-  const hasName = typeof input === 'object' && input !== null && 'username' in input;
-  return hasName ? String(input.username).trim().toLowerCase() : '';
-}
+const identityOf = ({ counts }: Limit, { address, userId }: Requester): string =>
+  counts === 'address' || userId === undefined ? `address ${address}` : `user ${userId}`;
 
 /** The calls of one operation that one window counts. */
 interface Window {
@@ -129,17 +112,12 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
   const ofAddresses = fieldLimits(table, false);
 
   /** The windows that count the calls by their limit number `round`. */
-  function windowsOf(
-    calls: readonly RootCall[],
-    variables: Variables,
-    caller: Requester,
-    round: number,
-  ): Window[] {
+  function windowsOf(calls: readonly RootCall[], caller: Requester, round: number): Window[] {
     const limits = caller.userId === undefined ? ofAddresses : ofUsers;
     const windows: Window[] = calls.flatMap((call) => {
       const limit = limits(call.info.fieldName)[round];
       if (limit === undefined) return [];
-      return { limit, identity: identityOf(limit, caller, () => call.argumentsOf(variables)), calls: [call] };
+      return { limit, identity: identityOf(limit, caller), calls: [call] };
     });
     return windows.length < 2 ? windows : merged(windows);
   }
@@ -154,23 +132,23 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
   }
 
   return {
-    decide: async (calls, variables, caller) => {
+    decide: async (calls, caller) => {
       const refusals = new Map<string, Refusal>();
       const counts: Count[] = [];
       for (let round = 0; ; round += 1) {
         const open =
           refusals.size === 0 ? calls : calls.filter(({ responseName }) => !refusals.has(responseName));
-        const windows = windowsOf(open, variables, caller, round);
+        const windows = windowsOf(open, caller, round);
         if (windows.length === 0) return { refusals, counts };
         counts.push(...(await Promise.all(windows.map((window) => count(window, refusals)))));
       }
     },
     hit: async (limit, caller) => {
-      const taken = await counters.take(keyOf(limit, identityOf(limit, caller, noArguments)), 1, limit);
+      const taken = await counters.take(keyOf(limit, identityOf(limit, caller)), 1, limit);
       return { ...taken, limit, refused: taken.granted < 1 };
     },
     look: async (limit, caller) => {
-      const taken = await counters.take(keyOf(limit, identityOf(limit, caller, noArguments)), 0, limit);
+      const taken = await counters.take(keyOf(limit, identityOf(limit, caller)), 0, limit);
       return { ...taken, limit, refused: false };
     },
   };

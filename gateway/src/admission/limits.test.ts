@@ -17,10 +17,7 @@ describe('the table', () => {
   it('has the limits of the specification', () => {
     expect(rateLimits.parse(undefined)).toEqual(DEFAULT_LIMITS);
     expect(quotas('', 'register')).toEqual([['register', 5, 60_000]]);
-    expect(quotas('', 'login')).toEqual([
-      ['login', 10, 60_000],
-      ['loginAccount', 10, 60_000],
-    ]);
+    expect(quotas('', 'login')).toEqual([['login', 10, 60_000]]);
     expect(quotas('', 'refreshSession')).toEqual([['refreshSession', 30, 60_000]]);
     expect(quotas('', 'changePassword', true)).toEqual([['changePassword', 10, 60_000]]);
     expect(quotas('', 'createOrder', true)).toEqual([['createOrder', 60, 60_000]]);
@@ -39,22 +36,6 @@ describe('RATE_LIMITS', () => {
     expect(quotas(setting, 'register')).toEqual([['register', 5, 60_000]]);
   });
 
-  it('changes by the name of a field every limit of that field, but for those named themselves', () => {
-    expect(quotas('login=20/1m', 'login')).toEqual([
-      ['login', 20, 60_000],
-      ['loginAccount', 20, 60_000],
-    ]);
-    for (const setting of ['login=20/1m,loginAccount=5/1h', 'loginAccount=5/1h,login=20/1m'])
-      expect(quotas(setting, 'login')).toEqual([
-        ['login', 20, 60_000],
-        ['loginAccount', 5, 3_600_000],
-      ]);
-    expect(quotas('loginAccount=5/1h', 'login')).toEqual([
-      ['login', 10, 60_000],
-      ['loginAccount', 5, 3_600_000],
-    ]);
-  });
-
   it('gives a field that it names so many calls, however many limits the field has', () => {
     const fields = new Set(DEFAULT_LIMITS.flatMap((limit) => ('field' in limit ? limit.field : [])));
     for (const field of fields)
@@ -71,7 +52,7 @@ describe('RATE_LIMITS', () => {
       faultsOf('login=0/1m,logn=5/1m,user=5 a minute,,address=5/25h,register=1/1m,register=2/1m'),
     ).toEqual([
       'login: expected 1 to 1000000 calls, got 0',
-      'there is no limit "logn"; there are register, login, loginAccount, refreshSession, changePassword, createOrder, invalid, user, address',
+      'there is no limit "logn"; there are register, login, refreshSession, changePassword, requestPasswordReset, resetPassword, requestEmailVerification, verifyEmail, changeEmail, confirmLogin, createOrder, invalid, user, address',
       'expected <name>=<calls>/<window> such as login=10/1m, got "user=5 a minute"',
       'expected <name>=<calls>/<window> such as login=10/1m, got ""',
       'address: expected a window of 1ms to 24h, got 25h',

@@ -2,10 +2,9 @@
 import { z } from 'zod';
 
 /**
- * `caller` is the signed-in user, or the address of one who is not; `account` is the name that a login is tried with;
- * `invalid` is the caller of a request that executed nothing: invalid, unauthenticated, not found, or for a page.
+ * `caller` is the signed-in user, or the address of one who is not; `invalid` is the caller of a request that executed nothing: invalid, unauthenticated, not found, or for a page.
  */
-export type Counted = 'address' | 'user' | 'caller' | 'account' | 'invalid';
+export type Counted = 'address' | 'user' | 'caller' | 'invalid';
 
 export interface Limit {
   /** Its name in the setting, in the reply's headers and in the metrics. */
@@ -26,16 +25,33 @@ const MINUTE_MS = 60_000;
 export const DEFAULT_LIMITS = [
   { name: 'register', field: 'register', counts: 'address', max: 5, windowMs: MINUTE_MS },
   { name: 'login', field: 'login', counts: 'address', max: 10, windowMs: MINUTE_MS },
-  { name: 'loginAccount', field: 'login', counts: 'account', max: 10, windowMs: MINUTE_MS },
   { name: 'refreshSession', field: 'refreshSession', counts: 'address', max: 30, windowMs: MINUTE_MS },
   { name: 'changePassword', field: 'changePassword', counts: 'caller', max: 10, windowMs: MINUTE_MS },
+  {
+    name: 'requestPasswordReset',
+    field: 'requestPasswordReset',
+    counts: 'address',
+    max: 5,
+    windowMs: MINUTE_MS,
+  },
+  { name: 'resetPassword', field: 'resetPassword', counts: 'address', max: 10, windowMs: MINUTE_MS },
+  {
+    name: 'requestEmailVerification',
+    field: 'requestEmailVerification',
+    counts: 'caller',
+    max: 5,
+    windowMs: MINUTE_MS,
+  },
+  { name: 'verifyEmail', field: 'verifyEmail', counts: 'address', max: 10, windowMs: MINUTE_MS },
+  { name: 'changeEmail', field: 'changeEmail', counts: 'caller', max: 5, windowMs: MINUTE_MS },
+  { name: 'confirmLogin', field: 'confirmLogin', counts: 'address', max: 10, windowMs: MINUTE_MS },
   { name: 'createOrder', field: 'createOrder', counts: 'caller', max: 60, windowMs: MINUTE_MS },
   { name: 'invalid', counts: 'invalid', max: 120, windowMs: MINUTE_MS },
   { name: 'user', counts: 'user', max: 1_200, windowMs: MINUTE_MS },
   { name: 'address', counts: 'address', max: 600, windowMs: MINUTE_MS },
 ] as const satisfies LimitTable;
 
-/** The limits of a root field, in the order in which they count. */
+/** The limits of a root field, in the order in which they count. What it has of its own stands in for the others. */
 export function limitsOf(table: LimitTable, field: string, signedIn: boolean): LimitTable {
   const own = table.filter((limit) => limit.field === field);
   return own.length > 0 ? own : defaultLimits(table, signedIn);
@@ -70,11 +86,10 @@ function readOverride(text: string): Override | string {
 }
 
 /**
- * The quota of a limit after what differs from the table. The name of a field stands for all limits of that field, so
- * that `login=20/1m` gives both an address and an account 20 tries; a limit's own name counts before that.
+ * The quota of a limit after what differs from the table.
  */
 function withOverrides(limit: Limit, overrides: ReadonlyMap<string, Override>): Limit {
-  const { max, windowMs } = overrides.get(limit.name) ?? overrides.get(limit.field ?? '') ?? limit;
+  const { max, windowMs } = overrides.get(limit.name) ?? limit;
   return { ...limit, max, windowMs };
 }
 

@@ -3,7 +3,6 @@ import type { Reply } from '@holdfast/platform/http';
 import type { Redis } from '@holdfast/platform/redis';
 import type { Refusals } from '../operations/refused-fields.ts';
 import type { RootCall } from '../operations/root-calls.ts';
-import type { Variables } from '../operations/root-fields.ts';
 import type { Caller } from './caller.ts';
 import { createCounters } from './counters.ts';
 import { createInvalidRequests, tooManyInvalid } from './invalid-requests.ts';
@@ -17,7 +16,7 @@ export interface RateLimits {
   /** @throws {AppError} RATE_LIMITED when the caller has sent too many requests that executed nothing */
   admit(caller: Caller): void;
   /** Counts the calls, and says which of them are too many. */
-  count(calls: readonly RootCall[], variables: Variables, caller: Caller): Promise<Refusals>;
+  count(calls: readonly RootCall[], caller: Caller): Promise<Refusals>;
   /** The header fields of a reply that say how much is left to its caller. */
   describe(caller: Caller, reply: Reply): LimitFields | Promise<LimitFields>;
 }
@@ -77,8 +76,8 @@ function limitsIn(table: LimitTable, redis: Redis | undefined): RateLimits {
       caller.counts.push(count);
       throw tooManyInvalid(count);
     },
-    count: async (calls, variables, caller) => {
-      const { refusals, counts } = await limiter.decide(calls, variables, caller);
+    count: async (calls, caller) => {
+      const { refusals, counts } = await limiter.decide(calls, caller);
       caller.counts.push(...counts);
       return refusals;
     },

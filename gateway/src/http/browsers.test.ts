@@ -1,4 +1,5 @@
 // What browsers are told: which sites may read a reply, what a page may load, and what is not to be kept.
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type StubSystem, startStubSystem } from '../test/stub-system.ts';
 
@@ -189,4 +190,23 @@ describe('the explorer', () => {
     const meta = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(page)?.[1] ?? 'none';
     expect(policy).toContain(meta);
   });
+});
+
+describe('a page that a mailed link leads to', () => {
+  it.each(['verify-email', 'reset-password', 'confirm-login'])(
+    '/account/%s runs its own script alone, and sends nothing by itself',
+    async (name) => {
+      const reply = await call(`/account/${name}`, { headers: { accept: 'text/html' } });
+      const page = await reply.text();
+      const [, script = ''] = /<script>(.*)<\/script>/s.exec(page) ?? [];
+      const hash = createHash('sha256').update(script).digest('base64');
+      expect(reply.headers.get('content-security-policy')).toBe(
+        `default-src 'none'; script-src 'sha256-${hash}'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      );
+      expect(reply.headers.get('referrer-policy')).toBe('no-referrer');
+      // The only request is made in the handler of a click.
+      expect(script.split('submit')[1]).toContain('await send(');
+      expect(script.split('await send(')).toHaveLength(2);
+    },
+  );
 });

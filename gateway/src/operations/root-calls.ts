@@ -2,13 +2,7 @@
 // gateway itself, and `__typename` not.
 
 import { cut } from '@holdfast/platform/text';
-import {
-  type FragmentDefinitionNode,
-  type GraphQLField,
-  type GraphQLObjectType,
-  type GraphQLResolveInfo,
-  getArgumentValues,
-} from 'graphql';
+import type { FragmentDefinitionNode, GraphQLField, GraphQLObjectType, GraphQLResolveInfo } from 'graphql';
 import { byConditions } from '../federation/execution/execution.ts';
 import { metaField } from './measure.ts';
 import type { OperationOf } from './null-variables.ts';
@@ -26,8 +20,6 @@ export interface RootCall {
   readonly responseName: string;
   /** As the field's resolver would see it, if the gateway had resolvers; without values of variables. */
   readonly info: GraphQLResolveInfo;
-  /** The field's arguments. */
-  argumentsOf(variables: Variables): Readonly<Record<string, unknown>>;
 }
 
 /** The root fields of one execution. */
@@ -122,10 +114,6 @@ class Call implements RootCall, GraphQLResolveInfo {
 
   get info(): GraphQLResolveInfo {
     return this;
-  }
-  argumentsOf(variables: Variables): Readonly<Record<string, unknown>> {
-    const [node] = this.fieldNodes;
-    return node ? getArgumentValues(this.#field, node, variables) : {};
   }
 
   get fieldName(): string {

@@ -31,6 +31,12 @@ describe('the OpenAPI document', () => {
       [
         'POST /register',
         'POST /login',
+        'POST /login/confirm',
+        'POST /password/forgot',
+        'POST /password/reset',
+        'POST /email/verify',
+        'POST /email/verify/request',
+        'PUT /profile/email',
         'POST /token/refresh',
         'POST /logout',
         'POST /logout/everywhere',

@@ -32,6 +32,7 @@ export const PROBLEMS = {
   UNSUPPORTED_MEDIA_TYPE: [415, 'Another media type is expected'],
   IDEMPOTENCY_KEY_REUSED: [422, 'The idempotency key was used for something else'],
   PRECONDITION_REQUIRED: [428, 'The version to change is needed'],
+  LOGIN_LIMITED: [429, 'Too many tries to log in have failed'],
   RATE_LIMITED: [429, 'Too many requests'],
   HEADERS_TOO_LARGE: [431, 'The header fields are too large'],
   INTERNAL_SERVER_ERROR: [500, 'Something went wrong on our side'],

@@ -9,6 +9,7 @@ import type { Execute } from './operation.ts';
 import { isProblemCode, problemReply } from './problem.ts';
 import { accountRoutes } from './resources/accounts/accounts.ts';
 import { administrationRoutes } from './resources/accounts/administration.ts';
+import { mailedLinkRoutes } from './resources/accounts/mailed-links.ts';
 import { orderRoutes } from './resources/orders/orders.ts';
 import { productRoutes } from './resources/products/products.ts';
 import type { Answer, Route } from './route.ts';
@@ -17,6 +18,7 @@ import { validatorCompiler } from './validation.ts';
 export const REST_ROUTES: readonly Route[] = [
   ...accountRoutes,
   ...administrationRoutes,
+  ...mailedLinkRoutes,
   ...productRoutes,
   ...orderRoutes,
 ];

@@ -10,6 +10,7 @@ export function userResolvers(): Resolvers {
     id: USER_ID,
     username: 'ada',
     email: 'ada@example.com',
+    emailVerified: false,
     role: 'CUSTOMER',
     state: 'ACTIVE',
     version: 1,

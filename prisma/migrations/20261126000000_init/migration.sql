@@ -16,6 +16,7 @@ CREATE TABLE "users"."users" (
     "username" VARCHAR(255) NOT NULL,
     "email" VARCHAR(255) NOT NULL,
     "password_hash" VARCHAR(255) NOT NULL,
+    "email_verified_at" TIMESTAMPTZ(3),
     "role" "users"."role" NOT NULL DEFAULT 'CUSTOMER',
     "version" INTEGER NOT NULL DEFAULT 1,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -26,6 +27,7 @@ CREATE TABLE "users"."users" (
 
     CONSTRAINT "users_pkey" PRIMARY KEY ("id"),
     CONSTRAINT "users_username_check" CHECK ("username" ~ '^[A-Za-z0-9_.-]{3,64}$'),
+    CONSTRAINT "users_email_check" CHECK ("email" ~ '^[!-?A-~]{1,64}@[a-z0-9.-]+$'),
     CONSTRAINT "users_email_lower_check" CHECK ("email" = lower("email")),
     CONSTRAINT "users_email_length_check" CHECK (length("email") <= 254),
     CONSTRAINT "users_version_check" CHECK ("version" >= 1)
@@ -51,6 +53,7 @@ CREATE TABLE "users"."sessions" (
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "expires_at" TIMESTAMPTZ(3) NOT NULL,
     "used_at" TIMESTAMPTZ(3),
+    "used_key_hash" BYTEA,
     "revoked_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "sessions_pkey" PRIMARY KEY ("id"),
@@ -62,6 +65,49 @@ CREATE INDEX "sessions_family_id_idx" ON "users"."sessions" ("family_id");
 CREATE INDEX "sessions_user_id_idx" ON "users"."sessions" ("user_id");
 -- The newest token of every session, which is the unused one, in the order in which they expire: the sweep.
 CREATE INDEX "sessions_unused_expires_at_idx" ON "users"."sessions" ("expires_at") WHERE "used_at" IS NULL;
+
+CREATE TYPE "users"."email_token_purpose" AS ENUM ('VERIFY_EMAIL', 'CHANGE_EMAIL', 'RESET_PASSWORD', 'CONFIRM_LOGIN');
+
+-- One row an account and purpose: a new token takes the place of the one before.
+CREATE TABLE "users"."email_tokens" (
+    "user_id" INTEGER NOT NULL,
+    "purpose" "users"."email_token_purpose" NOT NULL,
+    "token_hash" BYTEA NOT NULL,
+    "email" VARCHAR(255) NOT NULL,
+    "expires_at" TIMESTAMPTZ(3) NOT NULL,
+    "used_at" TIMESTAMPTZ(3),
+    "window_started_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "made_in_window" INTEGER NOT NULL DEFAULT 1,
+
+    CONSTRAINT "email_tokens_pkey" PRIMARY KEY ("user_id", "purpose"),
+    CONSTRAINT "email_tokens_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"."users" ("id")
+        ON DELETE CASCADE ON UPDATE CASCADE,
+    CONSTRAINT "email_tokens_email_check" CHECK ("email" = lower("email") AND length("email") <= 254)
+);
+CREATE UNIQUE INDEX "email_tokens_token_hash_key" ON "users"."email_tokens" ("token_hash");
+-- The sweep.
+CREATE INDEX "email_tokens_expires_at_idx" ON "users"."email_tokens" ("expires_at");
+
+CREATE TABLE "users"."login_tries" (
+    "key" BYTEA NOT NULL,
+    "failures" INTEGER NOT NULL,
+    "last_at" TIMESTAMPTZ(3) NOT NULL,
+
+    CONSTRAINT "login_tries_pkey" PRIMARY KEY ("key"),
+    CONSTRAINT "login_tries_failures_check" CHECK ("failures" >= 0)
+);
+CREATE INDEX "login_tries_last_at_idx" ON "users"."login_tries" ("last_at");
+
+CREATE TABLE "users"."known_addresses" (
+    "user_id" INTEGER NOT NULL,
+    "address_hash" BYTEA NOT NULL,
+    "last_seen_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "known_addresses_pkey" PRIMARY KEY ("user_id", "address_hash"),
+    CONSTRAINT "known_addresses_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"."users" ("id")
+        ON DELETE CASCADE ON UPDATE CASCADE
+);
+CREATE INDEX "known_addresses_last_seen_at_idx" ON "users"."known_addresses" ("last_seen_at");
 
 -- Turns, until the end of the transaction: advisory locks by names of this schema, because PostgreSQL's own functions would
 -- let each service hold the locks of the others, and are closed to them.

@@ -29,6 +29,12 @@ export const settings = {
   PRODUCTS_TIMEOUT_MS: milliseconds(3_000, 30_000).describe(
     'The longest that asking the products service for a price may take.',
   ),
+  UNVERIFIED_ACCOUNTS: z
+    .enum(['order', 'browse'])
+    .default('order')
+    .describe(
+      'What an account may do whose e-mail address is not verified: `order`, all that others may; `browse`, all but place orders.',
+    ),
   IDEMPOTENCY_KEY: z
     .enum(['optional', 'required'])
     .default('optional')

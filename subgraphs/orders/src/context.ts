@@ -1,6 +1,7 @@
 // What the resolvers of one request share.
 import type { RequestContext } from '@holdfast/platform/graphql';
 import type { SecurityLog } from '@holdfast/platform/security-events';
+import type { User, Viewer } from '@holdfast/platform/viewer';
 import DataLoader from 'dataloader';
 import type { OrderEvent } from './data/order-events.ts';
 import type { Order, OrderTable } from './data/orders.ts';
@@ -18,6 +19,8 @@ export interface Context extends RequestContext {
   readonly orderById: DataLoader<number, Order | null>;
   readonly historyOf: DataLoader<number, OrderEvent[]>;
   readonly record: SecurityLog;
+  /** Who may place orders. @throws {AppError} as `requireUser`; FORBIDDEN */
+  readonly requireBuyer: (viewer: Viewer) => User;
 }
 
 export function createOrderLoader(orders: OrderTable): DataLoader<number, Order | null> {

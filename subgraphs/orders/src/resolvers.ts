@@ -56,8 +56,8 @@ export const resolvers = {
     },
   },
   Mutation: {
-    createOrder: (_, { input }, { viewer, requestId, deadlineAt, placeOrder }) =>
-      placeOrder(input, { user: requireUser(viewer), requestId, deadlineAt }),
+    createOrder: (_, { input }, { viewer, requestId, deadlineAt, placeOrder, requireBuyer }) =>
+      placeOrder(input, { user: requireBuyer(viewer), requestId, deadlineAt }),
     cancelOrder: (_, change, { viewer, orders, origin, record }) =>
       cancelOrder(orders, { actor: requireUser(viewer), origin, record }, change),
     advanceOrder: (_, change, { viewer, orders }) => advanceOrder(orders, requireStaff(viewer), change),

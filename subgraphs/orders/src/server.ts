@@ -9,6 +9,7 @@ import type { RunningService } from '@holdfast/platform/service';
 import { createCallerCheck, createServiceTokens } from '@holdfast/platform/service-tokens';
 import { createSubgraph } from '@holdfast/platform/subgraph';
 import { createRemoteVerifier } from '@holdfast/platform/tokens';
+import { requireUser, requireVerified, type User, type Viewer } from '@holdfast/platform/viewer';
 import type { OrdersSettings } from './config.ts';
 import { type Context, createHistoryLoader, createOrderLoader } from './context.ts';
 import { sweepKeys } from './data/idempotency-keys.ts';
@@ -38,6 +39,8 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
   const placeOrder = createPlaceOrder({ orders, prices, settlements, isKeyRequired });
   const record = createSecurityLog(log);
   const tokens = createRemoteVerifier('orders', settings, log);
+  const requireBuyer = (viewer: Viewer): User =>
+    settings.UNVERIFIED_ACCOUNTS === 'order' ? requireUser(viewer) : requireVerified(requireUser(viewer));
   const subgraph = await createSubgraph<Context>({
     typeDefs: await readFile(new URL('../schema.graphql', import.meta.url), 'utf8'),
     resolvers,
@@ -48,6 +51,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
       orders,
       placeOrder,
       record,
+      requireBuyer,
       orderById: createOrderLoader(orders),
       historyOf: createHistoryLoader(readHistories),
     }),

@@ -67,7 +67,10 @@ describe('changePassword', () => {
     for (const [newPassword, message] of [
       ['zq7', 'expected 12 to 128 characters, got 3'],
       ['x'.repeat(129), 'expected 12 to 128 characters, got 129'],
-      ['password1234', 'expected a password that is hard to guess, got one of the most common ones'],
+      [
+        'password1234',
+        'expected a password that is hard to guess. This is similar to a commonly used password. Add more words that are less common.',
+      ],
       [name.toUpperCase(), ownName],
       [`${name}@example.com`, ownName],
     ]) {

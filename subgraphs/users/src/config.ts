@@ -10,6 +10,7 @@ import {
   secrets,
   tokenSettings,
 } from '@holdfast/platform/config';
+import { workerSettings } from '@holdfast/platform/queue';
 import { z } from 'zod';
 import type { KeyTimes } from './domain/key-schedule.ts';
 
@@ -22,11 +23,40 @@ const keyTimes = {
   ),
 };
 
+const mailSettings = {
+  SMTP_URL: z
+    .url({ protocol: /^smtps?$/ })
+    .optional()
+    .describe(
+      'The server that takes mail: `smtps://USER:PASSWORD@HOST:465`, or `smtp:` with STARTTLS. Without it no mail is sent, and ' +
+        'what needs mail answers `SERVICE_UNAVAILABLE`.',
+    ),
+  MAIL_FROM: z
+    .string()
+    .min(3)
+    .default('Holdfast <no-reply@localhost>')
+    .describe('The sender of mails. To be set where SMTP_URL is.'),
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("Where the shop's pages are, to which links in mails lead. The gateway has such pages."),
+  MAIL_OUTBOX_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'A folder that takes mails in the place of SMTP_URL, and is shown at `/outbox`, for a developer. Refused unless HOST is an ' +
+        'address of this machine alone.',
+    ),
+};
+
 export const settings = {
   ...commonSettings,
   ...tokenSettings,
   ...calledSettings,
   ...databaseSettings,
+  ...workerSettings,
+  ...mailSettings,
   ...keyTimes,
   SIGNING_KEYS_FILE: z
     .string()
@@ -34,14 +64,17 @@ export const settings = {
     .describe('A JSON file with a private JWK set (RFC 7517). It may change while the service runs.'),
   KEYS_POLL_MS: milliseconds(5_000, 600_000, 50).describe('How often SIGNING_KEYS_FILE is looked at.'),
   SESSION_SECRET: secrets.describe(
-    'Secrets of at least 32 characters, a comma between two. The first derives the next refresh token of a session, all of ' +
-      'them know a [refresh that is sent again](api.md#retrying).',
+    'Secrets of at least 32 characters, a comma between two. The first derives the next refresh token of a session, and ' +
+      'the tokens of mailed links; all of them know a [refresh that is sent again](api.md#retrying), and links that are not sent yet.',
   ),
   REFRESH_TOKEN_TTL_DAYS: count('days', 30, 1, 365).describe(
     'How long a refresh token is valid that is not used. Each use gives a new one.',
   ),
+  SESSION_MAX_AGE_DAYS: count('days', 90, 1, 3_650).describe(
+    'How long after its login a session ends, however often it is refreshed.',
+  ),
   SESSION_SWEEP_MS: milliseconds(3_600_000, 86_400_000, 100).describe(
-    'How often sessions that are over are deleted.',
+    'How often sessions that are over are deleted, and what is counted of logins.',
   ),
   ARGON2_CONCURRENCY: count('passwords', 2, 1, 64).describe(
     'How many passwords are hashed at once. Each takes a core and 19 MiB for some 20 ms.',
@@ -56,6 +89,8 @@ export type UsersSettings = Readonly<z.infer<z.ZodObject<typeof settings>>>;
 /** @throws {ConfigError} naming every setting that is missing or malformed */
 export function readUsersSettings(env: NodeJS.ProcessEnv): UsersSettings {
   const read = readSettings(settings, env);
+  const faults = mailFaults(read, env);
+  if (faults.length > 0) throw new ConfigError(`Settings cannot be used:\n  ${faults.join('\n  ')}`);
   const { KEY_LEAD_S: leadS, KEYS_POLL_MS: pollMs } = read;
   // All instances must have seen a new key, and all verifiers have asked one that has, before any of them signs with it.
   if (pollMs / 1_000 > leadS / 3) {
@@ -64,6 +99,26 @@ export function readUsersSettings(env: NodeJS.ProcessEnv): UsersSettings {
     );
   }
   return read;
+}
+
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+
+function mailFaults(
+  { SMTP_URL, PUBLIC_URL, MAIL_OUTBOX_DIR, HOST }: UsersSettings,
+  env: NodeJS.ProcessEnv,
+): string[] {
+  const faults: string[] = [];
+  if (SMTP_URL !== undefined && !env['MAIL_FROM'])
+    faults.push('MAIL_FROM: is required where SMTP_URL is set');
+  if (PUBLIC_URL === undefined && (SMTP_URL ?? MAIL_OUTBOX_DIR) !== undefined)
+    faults.push('PUBLIC_URL: is required where mail is sent');
+  if (MAIL_OUTBOX_DIR === undefined) return faults;
+  if (SMTP_URL !== undefined) faults.push('MAIL_OUTBOX_DIR: is for where there is no SMTP_URL');
+  if (!LOOPBACK.has(HOST))
+    faults.push(
+      `MAIL_OUTBOX_DIR: shows mails to all who reach the service, so HOST has to be 127.0.0.1, got ${HOST}`,
+    );
+  return faults;
 }
 
 /** What decides when a key signs and ends. @throws {ConfigError} naming every setting that is malformed */

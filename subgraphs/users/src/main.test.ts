@@ -1,12 +1,15 @@
 // The service as a process: settings, readiness, a log without secrets, PostgreSQL gone, and its end.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JWK } from 'jose';
 import pg from 'pg';
 import { createKey, postGraphQL, SECRETS, temporaryFile } from './testing.ts';
+import { startSmtp, tokenIn } from './testing-mail.ts';
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 const SESSION = '... on Session { accessToken refreshToken } ... on Problem { code }';
@@ -113,7 +116,7 @@ describe('the users service', () => {
     );
   });
 
-  it('logs one JSON line a request, a warning for a stolen token, and no secret', async () => {
+  it('logs one JSON line a request, a line for a stolen token, and no secret', async () => {
     const service = start(settings());
     const { url, opsUrl } = await listening(service);
     expect((await fetch(`${opsUrl}/readyz`)).status).toBe(200);
@@ -126,9 +129,10 @@ describe('the users service', () => {
     const bearer = `Bearer ${first.accessToken}`;
     const second = (await operation(url, 'Refresh', { token: first.refreshToken }, bearer)).data
       .refreshSession;
-    const third = (await operation(url, 'Refresh', { token: first.refreshToken }, bearer)).data
+    await operation(url, 'Refresh', { token: second.refreshToken }, bearer);
+    const reused = (await operation(url, 'Refresh', { token: first.refreshToken }, bearer)).data
       .refreshSession;
-    expect(third).toEqual({ code: 'INVALID_CREDENTIALS' });
+    expect(reused).toEqual({ code: 'INVALID_CREDENTIALS' });
     const change = async (currentPassword: string, newPassword: string) => {
       const changed = { currentPassword, newPassword, refreshToken: second.refreshToken };
       return (await operation(url, 'Change', { input: changed }, bearer)).data.changePassword.__typename;
@@ -147,7 +151,7 @@ describe('the users service', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(lines.filter(({ msg }) => msg === 'request')).toHaveLength(11);
+    expect(lines.filter(({ msg }) => msg === 'request')).toHaveLength(12);
     expect(lines).toContainEqual(
       expect.objectContaining({
         service: 'users',
@@ -157,12 +161,18 @@ describe('the users service', () => {
         ms: expect.any(Number),
       }),
     );
+    const logins = lines.filter(({ event }) => String(event).startsWith('login.'));
+    expect(logins.map(({ event, actor, subject }) => ({ event, actor, subject }))).toEqual([
+      { event: 'login.ok', actor: 'user 1', subject: 'user 1' },
+      { event: 'login.failed', actor: 'anonymous', subject: 'user 1' },
+    ]);
     expect(lines).toContainEqual(
       expect.objectContaining({
-        level: 'warn',
-        msg: 'a refresh token was presented a second time: its session is ended',
-        userId: expect.any(Number),
-        familyId: expect.any(Number),
+        event: 'refresh.reused',
+        actor: 'anonymous',
+        subject: 'user 1',
+        requestId: expect.any(String),
+        details: { family: expect.any(Number) },
       }),
     );
     const hashes = await scalar(
@@ -180,9 +190,64 @@ describe('the users service', () => {
       second.refreshToken,
       SECRETS.SESSION_SECRET,
     ];
-    expect(hashes.split('\n')).toHaveLength(3);
+    expect(hashes.split('\n')).toHaveLength(4);
     for (const secret of [...secrets, ...hashes.split('\n'), keys[0]?.d])
       expect(service.log()).not.toContain(secret);
+  });
+
+  it('loses no mail when it is killed between the commit and the sending, and logs no token', async () => {
+    // It takes connections and says nothing, so the job is under way when the service dies.
+    const silent = createServer();
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+    const address = silent.address();
+    if (address === null || typeof address === 'string') throw new Error('it does not listen');
+    const connected = once(silent, 'connection');
+    const mail = {
+      SMTP_URL: `smtp://127.0.0.1:${address.port}`,
+      MAIL_FROM: 'shop@example.com',
+      PUBLIC_URL: 'https://shop.example.com',
+      QUEUE_LEASE_MS: '1000',
+    };
+    const first = start({ ...settings(), ...mail });
+    const { url } = await listening(first);
+    const input = { username: 'Killed', email: 'killed@example.com', password: PASSWORD };
+    expect((await operation(url, 'Register', { input })).data.register.__typename).toBe('User');
+    const [socket] = await connected;
+    first.process.kill('SIGKILL');
+    await first.ended;
+    socket.destroy();
+    await new Promise((resolve) => silent.close(resolve));
+
+    const smtp = await startSmtp(address.port);
+    const second = start({ ...settings(), ...mail });
+    const { opsUrl } = await listening(second);
+    const token = tokenIn(await smtp.mailTo('killed@example.com'));
+    expect((await fetch(`${opsUrl}/readyz`)).status).toBe(200);
+    expect(await (await fetch(`${opsUrl}/metrics`)).text()).toContain('mails_total{outcome="sent"} 1');
+    second.process.kill('SIGTERM');
+    expect(await second.ended).toBe(0);
+    await smtp.close();
+    expect(smtp.received).toHaveLength(1);
+    for (const { log } of [first, second]) expect(log()).not.toContain(token);
+  });
+
+  it('shows mails at /outbox on an address of this machine alone', async () => {
+    const mail = { MAIL_OUTBOX_DIR: join(dirname(file.path), 'outbox'), PUBLIC_URL: 'http://localhost:4000' };
+    const open = start({ ...settings(), ...mail, HOST: '0.0.0.0' });
+    expect(await open.ended).toBe(1);
+    expect(open.log()).toContain('so HOST has to be 127.0.0.1, got 0.0.0.0');
+
+    const service = start({ ...settings(), ...mail });
+    const { url } = await listening(service);
+    const input = { username: 'Local', email: "o'neill&sons@example.com", password: PASSWORD };
+    expect((await operation(url, 'Register', { input })).data.register.__typename).toBe('User');
+    for (;;) {
+      const page = await (await fetch(`${url}/outbox`)).text();
+      if (!page.includes('Hello Local')) continue;
+      expect(page).toContain('to o&#39;neill&amp;sons@example.com');
+      expect(page).toMatch(/<a href="http:\/\/localhost:4000\/account\/verify-email#token=[\w-]{43}">/);
+      break;
+    }
   });
 
   it('is alive, not ready and says SERVICE_UNAVAILABLE while PostgreSQL cannot be reached', async () => {

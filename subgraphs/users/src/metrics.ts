@@ -2,8 +2,8 @@
 import { AppError } from '@holdfast/platform/errors';
 import { Counter, conflictCounter, labelledCounter, liveGauge, registry } from '@holdfast/platform/metrics';
 import type { KeyRing } from './domain/key-ring.ts';
+import type { Login } from './domain/login.ts';
 import type { Semaphore } from './domain/semaphore.ts';
-import type { Sessions } from './domain/sessions.ts';
 import type { LoginResult } from './generated/graphql.ts';
 
 /** Counts a change of an account that came too late. */
@@ -28,31 +28,37 @@ const OUTCOMES = {
   Session: 'ok',
   InvalidCredentials: 'bad_credentials',
   AccountDisabled: 'disabled',
+  LoginLimited: 'limited',
 } as const satisfies Record<NonNullable<LoginResult['__typename']>, string>;
 
 const countLogin = labelledCounter({
   name: 'logins_total',
-  help: 'Logins; refused: too many passwords were waiting, or the time was over; error: the service could not tell.',
+  help: 'Logins; limited: too many had failed; refused: too many passwords were waiting, or the time was over; error: the service could not tell.',
   label: 'outcome',
   values: [...Object.values(OUTCOMES), 'refused', 'error'],
 });
 
-/** The same sessions, with every login counted. */
-export function countLogins(sessions: Sessions): Sessions {
-  return {
-    ...sessions,
-    async login(credentials) {
-      try {
-        const result = await sessions.login(credentials);
-        countLogin(OUTCOMES[result.__typename]);
-        return result;
-      } catch (error) {
-        countLogin(error instanceof AppError ? 'refused' : 'error');
-        throw error;
-      }
-    },
+/** The same login, with every call counted. */
+export const countLogins =
+  (login: Login): Login =>
+  async (credentials, origin) => {
+    try {
+      const result = await login(credentials, origin);
+      countLogin(OUTCOMES[result.__typename]);
+      return result;
+    } catch (error) {
+      countLogin(error instanceof AppError ? 'refused' : 'error');
+      throw error;
+    }
   };
-}
+
+/** Counts what became of a mail; one that could not be sent now is tried again, and counted by its job. */
+export const countMail = labelledCounter({
+  name: 'mails_total',
+  help: 'Mails; outdated: its token was used, expired or replaced before; refused: the server takes none for the address.',
+  label: 'outcome',
+  values: ['sent', 'outdated', 'refused'],
+});
 
 const showKeyAge = liveGauge(
   'signing_key_age_seconds',

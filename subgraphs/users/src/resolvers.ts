@@ -42,10 +42,10 @@ export const resolvers = {
   },
 
   Mutation: {
-    register: (_, { input }, { register }) => register(input),
-    login: (_, { input }, { sessions }) => sessions.login(input),
-    refreshSession: (_, { refreshToken, idempotencyKey }, { sessions }) =>
-      sessions.refresh(refreshToken, idempotencyKey),
+    register: (_, { input }, { register, origin }) => register(input, origin),
+    login: (_, { input }, { login, origin }) => login(input, origin),
+    refreshSession: (_, { refreshToken, idempotencyKey }, { sessions, origin }) =>
+      sessions.refresh(refreshToken, idempotencyKey, origin),
     logout: async (_, { refreshToken }, { sessions }) => {
       await sessions.logout(refreshToken);
       return true;
@@ -54,8 +54,21 @@ export const resolvers = {
       await sessions.logoutEverywhere(requireUser(viewer), origin);
       return true;
     },
-    changePassword: (_, { input }, { viewer, changePassword }) =>
-      changePassword(requireUser(viewer).id, input),
+    changePassword: (_, { input }, { viewer, origin, changePassword }) =>
+      changePassword(requireUser(viewer).id, input, { viewer, origin }),
+    requestPasswordReset: async (_, { email }, { emailSteps }) => {
+      await emailSteps.requestPasswordReset(email);
+      return true;
+    },
+    resetPassword: (_, { input }, { viewer, origin, emailSteps }) =>
+      emailSteps.resetPassword(input, { viewer, origin }),
+    requestEmailVerification: (_, __, { viewer, emailSteps }) =>
+      emailSteps.requestEmailVerification(requireUser(viewer).id),
+    verifyEmail: (_, { token }, { viewer, origin, emailSteps }) =>
+      emailSteps.verifyEmail(token, { viewer, origin }),
+    changeEmail: (_, { input }, { viewer, origin, emailSteps }) =>
+      emailSteps.changeEmail(requireUser(viewer).id, input, origin),
+    confirmLogin: (_, { token }, { confirmLogin, origin }) => confirmLogin(token, origin),
     changeRole: (_, change, context) => context.administration.changeRole(acting(context), change),
     disableAccount: (_, change, context) => context.administration.disable(acting(context), change),
     enableAccount: (_, change, context) => context.administration.enable(acting(context), change),
@@ -70,6 +83,7 @@ export const resolvers = {
       return user && id !== undefined && maySee(user, id) ? accounts.load(id) : null;
     },
     state: stateOf,
+    emailVerified: ({ emailVerifiedAt }) => emailVerifiedAt !== null,
     email: ({ id, email, isCaller }, _, { viewer }) => (isCaller || maySee(viewer, id) ? email : null),
   },
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { checkDatabase, createRequestPools, createWorkerPool } from '@holdfast/platform/database';
 import type { Handler } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
+import { startWorker, type Worker } from '@holdfast/platform/queue';
 import { REVOCATIONS_PATH } from '@holdfast/platform/revocations';
 import { createSecurityLog, NO_ORIGIN, type SecurityLog } from '@holdfast/platform/security-events';
 import type { RunningService } from '@holdfast/platform/service';
@@ -16,6 +17,10 @@ import { createContext, type Domain } from './context.ts';
 import { selectAccountPage } from './data/account-pages.ts';
 import { type AccountStore, createAccountStore } from './data/accounts.ts';
 import { selectAuditPage } from './data/audit-events.ts';
+import { createEmailStepStore } from './data/email-steps.ts';
+import { createEmailTokenStore, sweepEmailTokens } from './data/email-tokens.ts';
+import { createKnownAddresses } from './data/known-addresses.ts';
+import { createLoginTries } from './data/login-tries.ts';
 import { createPasswordStore } from './data/passwords.ts';
 import { readRevocations } from './data/revocations.ts';
 import { createSessionSweep } from './data/session-sweep.ts';
@@ -24,19 +29,32 @@ import { createStaffActions } from './data/staff-actions.ts';
 import { createAccessTokenIssuer } from './domain/access-tokens.ts';
 import { createRegister, findByName } from './domain/accounts.ts';
 import { createAdministration } from './domain/administration.ts';
+import { createNoteEvent } from './domain/by.ts';
 import { createChangePassword } from './domain/change-password.ts';
+import { createConfirmLogin } from './domain/confirm-login.ts';
+import { createDeviceTokens } from './domain/device-tokens.ts';
+import { createEmailSteps } from './domain/email-steps.ts';
+import { createEmailTokens, type EmailTokens } from './domain/email-tokens.ts';
 import { type KeyRing, openKeyRing } from './domain/key-ring.ts';
 import { publishedMaxAgeS } from './domain/key-schedule.ts';
 import { createListAccounts, createListAuditEvents } from './domain/lists.ts';
+import { createLogin } from './domain/login.ts';
+import { createLoginGuard } from './domain/login-guard.ts';
 import { createPasswordHasher } from './domain/password-hashing.ts';
-import { readCommonPasswords } from './domain/password-rules.ts';
+import { createPasswordStrength, type PasswordStrength } from './domain/password-strength.ts';
 import { createSuccessors } from './domain/refresh-tokens.ts';
 import { createSessions } from './domain/sessions.ts';
+import { mailJobs } from './jobs.ts';
+import { createSmtpMailer, type Mailer } from './mail/mailer.ts';
+import { createOutbox, type Outbox } from './mail/outbox.ts';
 import { countLogins, observeSigningKeys } from './metrics.ts';
 import { resolvers } from './resolvers.ts';
 import { serveRevocations } from './revocations.ts';
 
 const SCHEMA = new URL('../schema.graphql', import.meta.url);
+
+/** Mails are slow and few. */
+const MAILS_AT_ONCE = 5;
 
 interface DomainParts {
   readonly settings: UsersSettings;
@@ -45,49 +63,78 @@ interface DomainParts {
   readonly reads: pg.Pool;
   readonly accounts: AccountStore;
   readonly keys: KeyRing;
-  readonly securityLog: SecurityLog;
+  readonly security: SecurityLog;
+  readonly emailTokens: EmailTokens;
+  readonly sendsMail: boolean;
+  readonly strength: PasswordStrength;
 }
 
-async function createDomain({
-  settings,
-  log,
-  pool,
-  reads,
-  accounts,
-  keys,
-  securityLog,
-}: DomainParts): Promise<Domain> {
-  const [commonPasswords, hasher] = await Promise.all([
-    readCommonPasswords(),
-    createPasswordHasher({ concurrency: settings.ARGON2_CONCURRENCY, maxWaiting: settings.ARGON2_QUEUE }),
-  ]);
+async function createDomain(parts: DomainParts): Promise<Domain> {
+  const { settings, log, pool, reads, accounts, keys, emailTokens, sendsMail, strength, security } = parts;
+  const note = createNoteEvent(security);
+  const hasher = await createPasswordHasher({
+    concurrency: settings.ARGON2_CONCURRENCY,
+    maxWaiting: settings.ARGON2_QUEUE,
+  });
   const issueAccessToken = createAccessTokenIssuer({
     signer: keys.signer,
     issuer: settings.JWT_ISSUER,
     audience: settings.JWT_AUDIENCE,
     ttlSeconds: settings.ACCESS_TOKEN_TTL_S,
   });
+  const secrets = settings.SESSION_SECRET;
+  const deviceTokens = createDeviceTokens(secrets);
+  const guard = createLoginGuard({
+    tries: createLoginTries(pool),
+    known: createKnownAddresses(pool),
+    deviceTokens,
+    secrets,
+  });
+  const opening = {
+    sessions: createSessionStore(pool),
+    issueAccessToken,
+    life: { ttlDays: settings.REFRESH_TOKEN_TTL_DAYS, maxAgeDays: settings.SESSION_MAX_AGE_DAYS },
+    guard,
+    deviceTokens,
+    security,
+  };
+  const emailSteps = createEmailSteps({
+    accounts,
+    tokens: createEmailTokenStore(pool),
+    steps: createEmailStepStore(pool),
+    emailTokens,
+    hasher,
+    strength,
+    sendsMail,
+    note,
+  });
   return {
-    register: createRegister({ accounts, hasher, commonPasswords }),
-    sessions: countLogins(
-      createSessions({
+    register: createRegister({
+      accounts,
+      hasher,
+      strength,
+      verification: () => (sendsMail ? emailTokens.sow() : undefined),
+    }),
+    login: countLogins(
+      createLogin({
+        ...opening,
         accounts,
-        sessions: createSessionStore(pool),
         hasher,
-        issueAccessToken,
-        successorsOf: createSuccessors(settings.SESSION_SECRET),
-        refreshTtlDays: settings.REFRESH_TOKEN_TTL_DAYS,
+        sendLoginLink: sendsMail ? emailSteps.mailLoginLink : undefined,
         log,
-        securityLog,
       }),
     ),
+    confirmLogin: createConfirmLogin(opening),
+    sessions: createSessions({ ...opening, successorsOf: createSuccessors(secrets) }),
     changePassword: createChangePassword({
       accounts,
       passwords: createPasswordStore(pool),
       hasher,
-      commonPasswords,
+      strength,
+      note,
     }),
-    administration: createAdministration(createStaffActions(pool), securityLog),
+    emailSteps,
+    administration: createAdministration(createStaffActions(pool), security),
     listAccounts: createListAccounts((page) => selectAccountPage(reads, page)),
     listAuditEvents: createListAuditEvents((page) => selectAuditPage(reads, page)),
     findAccount: async (name) => (await findByName(accounts, name))?.account ?? null,
@@ -96,7 +143,7 @@ async function createDomain({
 
 /** What the service does by the clock has a connection of its own: it is no request's statement. */
 function startUpkeep(
-  { DATABASE_URL: url, SESSION_SWEEP_MS, ACCESS_TOKEN_TTL_S }: UsersSettings,
+  { DATABASE_URL: url, SESSION_SWEEP_MS: everyMs, ACCESS_TOKEN_TTL_S }: UsersSettings,
   checkCaller: CallerCheck,
   log: Logger,
 ) {
@@ -107,20 +154,43 @@ function startUpkeep(
     log,
   });
   const sweepSessions = createSessionSweep(pool);
-  const sweeper = startSweeper({
-    what: 'old sessions',
-    sweep: async (max) => (await sweepSessions(max)).families,
-    everyMs: SESSION_SWEEP_MS,
-    log,
-  });
+  const sweeps = {
+    'old sessions': async (max: number) => (await sweepSessions(max)).families,
+    'old mailed tokens': (max: number) => sweepEmailTokens(pool, max),
+    'old tries to log in': createLoginTries(pool).sweep,
+    'old addresses': createKnownAddresses(pool).sweep,
+  };
+  const sweepers = Object.entries(sweeps).map(([what, sweep]) => startSweeper({ what, sweep, everyMs, log }));
   return {
     revocations,
     stop: async () => {
       revocations.close();
-      await sweeper.stop();
+      await Promise.all(sweepers.map((sweeper) => sweeper.stop()));
       await pool.end();
     },
   };
+}
+
+/** What takes mails, and the page that shows them where they go no further; undefined when none are sent. */
+function openMail({ SMTP_URL, MAIL_FROM, MAIL_OUTBOX_DIR }: UsersSettings): Mailer | Outbox | undefined {
+  if (SMTP_URL !== undefined) return createSmtpMailer(SMTP_URL, MAIL_FROM);
+  return MAIL_OUTBOX_DIR === undefined ? undefined : createOutbox(MAIL_OUTBOX_DIR);
+}
+
+function startMailing(
+  settings: UsersSettings,
+  mailer: Mailer,
+  emailTokens: EmailTokens,
+  log: Logger,
+): Worker {
+  const { PUBLIC_URL: publicUrl = '' } = settings;
+  return startWorker({
+    settings,
+    applicationName: 'users-worker',
+    handlers: (db) => mailJobs({ tokens: createEmailTokenStore(db), emailTokens, mailer, publicUrl, log }),
+    jobsAtOnce: MAILS_AT_ONCE,
+    log,
+  });
 }
 
 /** Says how long verifiers may go by their copy: a new key must be published for longer than that before it signs. */
@@ -136,14 +206,14 @@ function serveJwks(keys: KeyRing, leadS: number): Handler {
 export async function startUsers(settings: UsersSettings, log: Logger): Promise<RunningService> {
   const { KEY_LEAD_S: leadS, ACCESS_TOKEN_TTL_S: tokenTtlS, KEYS_POLL_MS: pollMs } = settings;
   const times = { leadS, tokenTtlS };
-  const securityLog = createSecurityLog(log);
+  const security = createSecurityLog(log);
   const keys = await openKeyRing({
     path: settings.SIGNING_KEYS_FILE,
     times,
     pollMs,
     log,
     onRotation: (kids) =>
-      securityLog('key.rotated', {
+      security('key.rotated', {
         actor: 'system',
         subject: `key ${kids.at(-1)}`,
         origin: NO_ORIGIN,
@@ -158,14 +228,27 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     log,
   });
   const accounts = createAccountStore(pools.writes, pools.reads);
+  const emailTokens = createEmailTokens(settings.SESSION_SECRET);
+  const mailer = openMail(settings);
+  if (mailer === undefined) log.warn('SMTP_URL is not set: no mail is sent');
+  const sendsMail = mailer !== undefined;
+  const pool = pools.writes;
+  const strength = createPasswordStrength({
+    // As many as may be hashed or wait for it.
+    maxWaiting: settings.ARGON2_CONCURRENCY + settings.ARGON2_QUEUE,
+    log,
+  });
   const domain = await createDomain({
     settings,
     log,
-    pool: pools.writes,
+    pool,
     reads: pools.reads,
     accounts,
     keys,
-    securityLog,
+    emailTokens,
+    sendsMail,
+    strength,
+    security,
   });
   const checkCaller = createCallerCheck({ name: 'users', keys: settings.SERVICE_PUBLIC_KEYS });
   const upkeep = startUpkeep(settings, checkCaller, log);
@@ -183,15 +266,23 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     routes: {
       'GET /.well-known/jwks.json': serveJwks(keys, leadS),
       [`GET ${REVOCATIONS_PATH}`]: upkeep.revocations.handle,
+      ...(mailer && 'page' in mailer && { 'GET /outbox': mailer.page }),
     },
     log,
   });
+  const worker = mailer && startMailing(settings, mailer, emailTokens, log);
   return {
     routes: subgraph.routes,
     handler: subgraph.handler,
     onFault: subgraph.onFault,
-    checks: { database: () => checkDatabase(pools.reads) },
+    checks: {
+      database: () => checkDatabase(pools.reads),
+      ...(worker && { queue: () => worker.check() }),
+    },
     close: async () => {
+      await worker?.stop();
+      mailer?.close();
+      await strength.close();
       await subgraph.close();
       await Promise.all([upkeep.stop(), keys.close()]);
       await pools.end();

@@ -120,14 +120,16 @@ describe('a sweep of sessions', () => {
 
   it('never takes a family from refreshes that race with it', async () => {
     const sessions = createSessionStore(pool);
+    const life = { ttlDays: 30, maxAgeDays: 90 };
+    const use = (tokenHash: Buffer, nextHash: Buffer) => ({ tokenHash, nextHash, keyHash: null });
     for (let round = 0; round < 20; round += 1) {
       const { id, newest } = await family([{ expiresIn: -3 }, { expiresIn: -2 }, { expiresIn: 0.001 }]);
       await family([{ expiresIn: -2 }]);
       const next = randomBytes(32);
-      const [, account] = await Promise.all([sweep(10), sessions.rotate(newest, next, 30), sweep(10)]);
+      const [, account] = await Promise.all([sweep(10), sessions.rotate(use(newest, next), life), sweep(10)]);
       expect(account).toMatchObject({ id: Number(userId) });
       expect(await left()).toEqual([id]);
-      expect(await sessions.rotate(next, randomBytes(32), 30)).toMatchObject({ id: Number(userId) });
+      expect(await sessions.rotate(use(next, randomBytes(32)), life)).toMatchObject({ id: Number(userId) });
       await pool.query('DELETE FROM users.sessions');
     }
   });

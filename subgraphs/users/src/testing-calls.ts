@@ -55,6 +55,16 @@ export async function meanwhile<Result>(
   }
 }
 
+/** Makes it a minute since the refresh token was used. */
+export async function waitOutRepeats(pool: pg.Pool, refreshToken: string): Promise<void> {
+  const { rowCount } = await pool.query(
+    `UPDATE users.sessions SET used_at = used_at - interval '1 minute'
+      WHERE token_hash = sha256(convert_to($1, 'UTF8')) AND used_at IS NOT NULL`,
+    [refreshToken],
+  );
+  if (rowCount !== 1) throw new Error('a refresh token that was used is expected');
+}
+
 /** Whether any statement waits for another's lock. */
 export async function somebodyWaits(pool: pg.Pool): Promise<boolean> {
   const { rowCount } = await pool.query(

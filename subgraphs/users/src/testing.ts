@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestDatabase } from '@holdfast/database/testing';
-import { createHttpServer } from '@holdfast/platform/http';
+import { CLIENT_ADDRESS_HEADER, createHttpServer } from '@holdfast/platform/http';
 import { createLogger } from '@holdfast/platform/log';
 import { publicKeysOf } from '@holdfast/platform/service-keys';
 import { gatewayHeaders, newServiceKeys } from '@holdfast/platform/testing-services';
@@ -31,7 +31,10 @@ export interface TestUsers {
   readonly databaseUrl: string;
   /** As the database's administrator. */
   readonly pool: pg.Pool;
-  graphql(query: string, variables?: object, authorization?: string): Promise<GraphQLReply>;
+  /** `address` is the client's, as the gateway would tell it. */
+  graphql(query: string, variables?: object, authorization?: string, address?: string): Promise<GraphQLReply>;
+  /** A second instance on the same database, with the same keys and secrets. */
+  another(): Promise<Pick<TestUsers, 'graphql' | 'stop'>>;
   stop(): Promise<void>;
 }
 
@@ -63,6 +66,7 @@ export async function postGraphQL(
   query: string,
   variables: object = {},
   authorization?: string,
+  address?: string,
 ): Promise<GraphQLReply> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
@@ -70,39 +74,59 @@ export async function postGraphQL(
       'content-type': 'application/json',
       ...(await serviceHeaders('users')),
       ...(authorization && { authorization }),
+      ...(address && { [CLIENT_ADDRESS_HEADER]: address }),
     },
     body: JSON.stringify({ query, variables }),
   });
   return { status: response.status, ...body.parse(await response.json()) };
 }
 
+interface Instance {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+async function startInstance(env: Readonly<Record<string, string>>): Promise<Instance> {
+  const log = createLogger('users', 'silent');
+  const service = await startUsers(readUsersSettings(env), log);
+  const http = createHttpServer({ ...service, log, timeoutMs: 20_000 });
+  return {
+    url: `http://127.0.0.1:${await http.listen(0, '127.0.0.1')}`,
+    close: () => http.close().then(() => service.close()),
+  };
+}
+
+const callsOf = ({ url }: Instance): Pick<TestUsers, 'graphql'> => ({
+  graphql: (...call) => postGraphQL(url, ...call),
+});
+
 /** Starts the service; `env` adds to its settings. */
 export async function startTestUsers(env: Readonly<Record<string, string>> = {}): Promise<TestUsers> {
   const database = await createTestDatabase();
   const keys = [await createKey(), await createKey()];
   const file = await temporaryFile(JSON.stringify({ keys }));
-  const settings = readUsersSettings({
+  const settings = {
     PORT: '0',
     OPS_PORT: '0',
     DATABASE_URL: database.urls.users,
     SIGNING_KEYS_FILE: file.path,
     ...SECRETS,
     ...env,
-  });
-  const log = createLogger('users', 'silent');
-  const service = await startUsers(settings, log);
-  const http = createHttpServer({ ...service, log, timeoutMs: 20_000 });
-  const url = `http://127.0.0.1:${await http.listen(0, '127.0.0.1')}`;
+  };
+  const first = await startInstance(settings);
   const pool = new pg.Pool({ connectionString: database.adminUrl, max: 2 });
   return {
-    url,
+    url: first.url,
     keys,
     databaseUrl: database.urls.users,
     pool,
-    graphql: (query, variables, authorization) => postGraphQL(url, query, variables, authorization),
+    ...callsOf(first),
+    another: async () => {
+      const instance = await startInstance(settings);
+      return { ...callsOf(instance), stop: instance.close };
+    },
     stop: async () => {
-      await http.close();
-      await service.close();
+      await first.close();
       await pool.end();
       await database.drop();
       await file.remove();

@@ -77,6 +77,7 @@ describe('accounts', () => {
         token_type: 'Bearer',
         expires_in: 900,
         refresh_token: expect.any(String),
+        device_token: expect.any(String),
       });
     }
     const wrong = await client.rest('POST', '/login', {
@@ -104,8 +105,10 @@ describe('accounts', () => {
     const second = await refresh(first);
     expect(second.status).toBe(200);
     expect((await client.rest('GET', '/profile', { token: second.body.token })).status).toBe(200);
+    expect((await refresh(first)).body.refresh_token).toBe(second.body.refresh_token);
+    const third = await refresh(second.body.refresh_token);
     expectProblem(await refresh(first), 401, 'INVALID_CREDENTIALS');
-    expect((await refresh(second.body.refresh_token)).status).toBe(401);
+    expect((await refresh(third.body.refresh_token)).status).toBe(401);
 
     const other = (await login()).refresh_token;
     expect((await client.rest('POST', '/logout', { body: { refresh_token: other } })).status).toBe(204);

@@ -88,6 +88,7 @@ const OTHERS: Endpoint[] = [
     ports: [4000],
   },
   { name: 'API server or object store', namespace: {}, labels: {}, ports: [443, 6443, 80], outside: true },
+  { name: 'mail server', namespace: {}, labels: {}, ports: [25, 465, 587], outside: true },
 ];
 
 /** Every connection of the design, as `from → to:port`; all of ours ask DNS, too. */
@@ -109,6 +110,7 @@ const CALLS = [
   'orders → pooler:5432',
   'promote-staff → pooler:5432',
   // LISTEN and jobs; migrations.
+  'users → database:5432',
   'products → database:5432',
   'orders → database:5432',
   'migrations → database:5432',
@@ -144,6 +146,9 @@ const CALLS = [
   'database → API server or object store:6443',
   'pooler → API server or object store:443',
   'pooler → API server or object store:6443',
+  // Mail.
+  'users → mail server:465',
+  'users → mail server:587',
 ];
 
 let production: KubernetesObject[];

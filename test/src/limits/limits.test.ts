@@ -9,8 +9,7 @@ import { type RedisServer, startRedis } from '../support/redis.ts';
 import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
 const WINDOW_S = 4;
-const RATE_LIMITS =
-  'createOrder=50/1h,user=20/4s,register=1000/1m,login=1000/1m,loginAccount=5/1m,refreshSession=5/1m';
+const RATE_LIMITS = 'createOrder=50/1h,user=20/4s,register=1000/1m,login=1000/1m,refreshSession=5/1m';
 const CALLS = 200;
 const ROUNDS = 3;
 
@@ -126,28 +125,11 @@ const statusesOf = async (calls: readonly Promise<{ status: number }>[]) =>
   (await Promise.all(calls)).map(({ status }) => status).sort();
 
 describe('who is counted', () => {
-  const login = (username: string, address: string) =>
-    proxied.rest('POST', '/login', {
-      body: { username, password: 'not the password' },
-      headers: { 'x-forwarded-for': address },
-    });
   const refresh = (at: Client, forwarded: string) =>
     at.rest('POST', '/token/refresh', {
       body: { refresh_token: 'not a token' },
       headers: { 'x-forwarded-for': forwarded },
     });
-
-  it('is the account name that a login is tried with, from whatever address', async () => {
-    const names = ['Ada-Lovelace', 'ada-lovelace', ' ADA-LOVELACE '];
-    const tries = Array.from({ length: 8 }, (_, index) =>
-      login(names[index % 3] ?? '', `198.51.100.${index}`),
-    );
-    expect(await statusesOf(tries)).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
-    const refused = await login('ada-lovelace', '198.51.100.200');
-    expectProblem(refused, 429, 'RATE_LIMITED');
-    expect(refused.headers.get('ratelimit-policy')).toBe('"loginAccount";q=5;w=60');
-    expect((await login('grace-hopper', '198.51.100.1')).status).toBe(401);
-  });
 
   it('is the connection and not what a caller writes, unless a proxy is trusted', async () => {
     const forged = Array.from({ length: 8 }, (_, index) => refresh(client, `203.0.113.${index}`));

@@ -5,7 +5,7 @@ import { expectProblem } from '../support/problems.ts';
 import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
 const LIMIT = 10;
-const RATE_LIMITS = `register=1000/1m,login=${LIMIT}/10m,loginAccount=${LIMIT}/10m`;
+const RATE_LIMITS = `register=1000/1m,login=${LIMIT}/10m`;
 
 let system: System;
 /** Behind a proxy, so that a test can be as many addresses as it likes. It counts for itself. */
@@ -145,22 +145,5 @@ describe('forged addresses', () => {
       if (reply.status === 429) expectProblem(reply, 429, 'RATE_LIMITED');
     }
     expect(statuses).toEqual([...Array(LIMIT - 1).fill(401), ...Array(10).fill(429)]);
-  });
-
-  it('do not help against one account: its tries count wherever they come from', async () => {
-    const names = [account.username.toUpperCase(), ` ${account.username} `, account.username];
-    const statuses: number[] = [];
-    for (let call = 0; call < LIMIT + 5; call += 1) {
-      const query = `mutation { ${guess(names[call % 3] ?? '', 'a guess')} }`;
-      statuses.push((await post({ query }, `192.0.2.${call}`)).status);
-    }
-    // Fewer than the limit: the test that knew the password has used up some.
-    expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(LIMIT);
-    expect(statuses.at(-1)).toBe(429);
-    const { status } = await post(
-      { query: `mutation { ${guess(account.username, account.password)} }` },
-      '192.0.2.200',
-    );
-    expect(status).toBe(429);
   });
 });

@@ -1,8 +1,10 @@
 // Accounts in PostgreSQL.
-import { createPrismaClient, Role, type User } from '@holdfast/database';
+import { Role, type User } from '@holdfast/database';
 import { brokenUniqueConstraint } from '@holdfast/platform/database';
 import {
   arrayOf,
+  bigint,
+  boolean,
   type ColumnsOf,
   enumeration,
   integer,
@@ -13,8 +15,10 @@ import {
   text,
   timestamptz,
 } from '@holdfast/platform/sql';
+import { traceparent } from '@holdfast/platform/tracing';
 import type pg from 'pg';
 import type { RegisterInput } from '../generated/graphql.ts';
+import { mailToken, makeToken, type NewToken, TOKEN_PARAMETERS } from './token-mails.ts';
 
 /** `users.role`. */
 export const ROLE = enumeration('users.role', Role);
@@ -25,6 +29,7 @@ export const ACCOUNT = {
   username: text,
   /** Lower case. */
   email: text,
+  emailVerifiedAt: nullable(timestamptz),
   role: ROLE,
   version: integer,
   createdAt: timestamptz,
@@ -37,13 +42,13 @@ export const ACCOUNT = {
 export type AccountRow = RowOf<typeof ACCOUNT>;
 
 /** All columns of `users.users`. */
-const USER = {
+export const USER = {
   ...ACCOUNT,
   /** argon2id, PHC string format. */
   passwordHash: text,
   tokensEndedAt: nullable(timestamptz),
 } satisfies ColumnsOf<User>;
-type UserRow = RowOf<typeof USER>;
+export type UserRow = RowOf<typeof USER>;
 
 export interface AccountWithHash {
   readonly account: AccountRow;
@@ -59,8 +64,11 @@ export type NewAccount = {
 export type TakenName = 'username' | 'email';
 
 export interface AccountStore {
-  /** Decided by the INSERT alone, so that of two that race one is told. */
-  create(account: NewAccount): Promise<AccountRow | TakenName>;
+  /**
+   * Decided by the INSERT alone, so that of two that race one is told. With a token, the mail that verifies the address is
+   * added by the same statement.
+   */
+  create(account: NewAccount, token?: NewToken): Promise<AccountRow | TakenName>;
   /** In the order of `ids`, null where there is none; one statement. */
   byIds(ids: readonly number[]): Promise<(AccountRow | null)[]>;
   byId(id: number): Promise<AccountWithHash | undefined>;
@@ -96,10 +104,28 @@ const selectByEmail = statement({
   row: USER,
 });
 
+const insert = statement({
+  name: 'users_account_insert',
+  text: `WITH account AS (
+           INSERT INTO users.users (username, email, password_hash) VALUES ($username, $email, $passwordHash) RETURNING *
+         ), ${makeToken({
+           from: 'account WHERE $isMailed::boolean',
+           userId: 'id',
+           purpose: "'VERIFY_EMAIL'::users.email_token_purpose",
+           email: 'email',
+         })}
+         SELECT ${selectList(ACCOUNT)}, (SELECT ${mailToken()} FROM made) AS "jobId" FROM account`,
+  parameters: { username: text, email: text, passwordHash: text, isMailed: boolean, ...TOKEN_PARAMETERS },
+  row: { ...ACCOUNT, jobId: nullable(bigint) },
+});
+
 const TAKEN_BY_CONSTRAINT: Readonly<Record<string, TakenName>> = {
   users_username_key: 'username',
   users_email_key: 'email',
 };
+
+/** Stands in the statement for the token that is not made. */
+const NO_TOKEN: NewToken = { seed: '', hash: new Uint8Array(32) };
 
 function withHash(row: UserRow | undefined): AccountWithHash | undefined {
   if (row === undefined) return undefined;
@@ -109,11 +135,15 @@ function withHash(row: UserRow | undefined): AccountWithHash | undefined {
 
 /** The accounts of the database behind `db`, read over `reads`. */
 export function createAccountStore(db: pg.Pool, reads: pg.Pool = db): AccountStore {
-  const prisma = createPrismaClient(db);
   return {
-    async create(data) {
+    async create(account, token = NO_TOKEN) {
+      const { seed, hash: tokenHash } = token;
+      const isMailed = token !== NO_TOKEN;
       try {
-        return await prisma.user.create({ data, omit: { passwordHash: true, tokensEndedAt: true } });
+        const [created] = await insert(db, { ...account, isMailed, tokenHash, seed, trace: traceparent() });
+        if (created === undefined) throw new Error('an INSERT returned no row');
+        const { jobId: _, ...row } = created;
+        return row;
       } catch (error) {
         const taken = TAKEN_BY_CONSTRAINT[brokenUniqueConstraint(error) ?? ''];
         if (taken === undefined) throw error;

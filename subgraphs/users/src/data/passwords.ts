@@ -1,7 +1,9 @@
-// Passwords in PostgreSQL: one takes another's place, and the sessions that were opened before end with it.
+// Passwords in PostgreSQL: one takes another's place, and the sessions that were opened before end with it, as do the links
+// that were mailed before.
 import { integer, selectList, statement, text } from '@holdfast/platform/sql';
 import type pg from 'pg';
 import { ACCOUNT, type AccountRow } from './accounts.ts';
+import { endTokens } from './email-tokens.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
 export interface PasswordChange {
@@ -32,10 +34,12 @@ const replaceHash = statement({
 export function createPasswordStore(pool: pg.Pool): PasswordStore {
   return {
     replace: ({ userId, verifiedHash, nextHash, keptTokenHash }) =>
-      // Two statements: a single one would not see the session of a login that it had to wait for.
+      // Several statements: a single one would not see the session of a login that it had to wait for.
       inTransaction(pool, async (transaction) => {
         const [account] = await replaceHash(transaction, { userId, verifiedHash, nextHash });
-        if (account !== undefined) await endSessions(transaction, userId, keptTokenHash);
+        if (account === undefined) return undefined;
+        await endSessions(transaction, userId, keptTokenHash);
+        await endTokens(transaction, userId);
         return account;
       }),
   };

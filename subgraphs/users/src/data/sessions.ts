@@ -8,18 +8,35 @@ import {
   type ColumnsOf,
   doublePrecision,
   integer,
+  nullable,
   type RowOf,
   selectList,
   statement,
   text,
 } from '@holdfast/platform/sql';
 import type pg from 'pg';
-import { ACCOUNT, type AccountRow } from './accounts.ts';
+import { ACCOUNT, type AccountRow, type AccountWithHash } from './accounts.ts';
+import { takeToken } from './email-tokens.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
 /** A family and whose it is. */
 const FAMILY = { familyId: bigint, userId: integer } satisfies Partial<ColumnsOf<Session>>;
 export type FamilyRow = RowOf<typeof FAMILY>;
+
+export interface SessionLife {
+  /** How long a token is good that is not used. */
+  readonly ttlDays: number;
+  /** How long after its login a family ends, however it is used. */
+  readonly maxAgeDays: number;
+}
+
+export interface TokenUse {
+  readonly tokenHash: Uint8Array;
+  /** Of the token that follows it. */
+  readonly nextHash: Uint8Array;
+  /** Of the key that the call has; null without one. */
+  readonly keyHash: Uint8Array | null;
+}
 
 export interface SessionStore {
   /**
@@ -30,12 +47,24 @@ export interface SessionStore {
     userId: number,
     verifiedHash: string,
     tokenHash: Uint8Array,
-    ttlDays: number,
+    life: SessionLife,
   ): Promise<AccountRow | undefined>;
-  /** Uses up a live token and puts the next one in its place; undefined, and no change, when it is not live. */
-  rotate(tokenHash: Uint8Array, nextHash: Uint8Array, ttlDays: number): Promise<AccountRow | undefined>;
-  /** Whose the session is, if the token was used up before and the next one is live and has that hash. */
-  unusedSuccessor(tokenHash: Uint8Array, nextHash: Uint8Array): Promise<AccountRow | undefined>;
+  /** The same for who has the token of a mailed login link, which is used up; undefined, and no change, when it is not live. */
+  openByLink(
+    emailTokenHash: Uint8Array,
+    tokenHash: Uint8Array,
+    life: SessionLife,
+  ): Promise<AccountWithHash | undefined>;
+  /**
+   * Uses up a live token of a family that is not too old, and puts the next one in its place; undefined, and no change,
+   * when there is none such.
+   */
+  rotate(use: TokenUse, life: SessionLife): Promise<AccountRow | undefined>;
+  /**
+   * Whose the session is, if the token was used up before, a moment ago or with the same key, and the next one is live
+   * and has that hash.
+   */
+  unusedSuccessor(use: TokenUse): Promise<AccountRow | undefined>;
   /** Ends the family of a token that was used up before; undefined when it was not, or when the family had ended. */
   revokeReused(tokenHash: Uint8Array): Promise<FamilyRow | undefined>;
   /** Ends the family of a token, whatever state the token is in. */
@@ -43,6 +72,8 @@ export interface SessionStore {
   /** Ends every family of the account, that of a login which is being committed too. */
   revokeAll(userId: number): Promise<void>;
 }
+
+const LIFE = { ttlDays: doublePrecision, maxAgeDays: doublePrecision };
 
 // FOR SHARE makes this wait for a change of the account, and that for this: either the change sees this family and ends
 // it, or this sees the account as changed: with another hash it starts no family, another role is the one to tell.
@@ -55,33 +86,37 @@ const open = statement({
               FOR SHARE
          ), family AS (
            INSERT INTO users.sessions (id, family_id, user_id, token_hash, expires_at)
-           SELECT family_id, family_id, id, $tokenHash, now() + $ttlDays * interval '1 day'
+           SELECT family_id, family_id, id, $tokenHash, now() + least($ttlDays::float8, $maxAgeDays) * interval '1 day'
              FROM owner WHERE disabled_at IS NULL
          )
          SELECT ${selectList(ACCOUNT)} FROM owner`,
-  parameters: { userId: integer, verifiedHash: text, tokenHash: bytea, ttlDays: doublePrecision },
+  parameters: { userId: integer, verifiedHash: text, tokenHash: bytea, ...LIFE },
   row: ACCOUNT,
 });
+
+const USE = { tokenHash: bytea, nextHash: bytea, keyHash: nullable(bytea) };
 
 const rotate = statement({
   name: 'users_session_rotate',
   text: `WITH used AS (
            UPDATE users.sessions s
-              SET used_at = now()
+              SET used_at = now(), used_key_hash = $keyHash
              FROM users.sessions head
             WHERE s.token_hash = $tokenHash AND s.used_at IS NULL AND s.expires_at > now()
               AND head.id = s.family_id AND head.revoked_at IS NULL
-        RETURNING s.family_id, s.user_id
+              AND head.created_at > now() - $maxAgeDays * interval '1 day'
+        RETURNING s.family_id, s.user_id, head.created_at + $maxAgeDays * interval '1 day' AS ends_at
          ), issued AS (
            INSERT INTO users.sessions (family_id, user_id, token_hash, expires_at)
-           SELECT family_id, user_id, $nextHash, now() + $ttlDays * interval '1 day' FROM used
+           SELECT family_id, user_id, $nextHash, least(now() + $ttlDays * interval '1 day', ends_at) FROM used
         RETURNING user_id
          )
          SELECT ${selectList(ACCOUNT, 'u')} FROM users.users u JOIN issued ON issued.user_id = u.id`,
-  parameters: { tokenHash: bytea, nextHash: bytea, ttlDays: doublePrecision },
+  parameters: { ...USE, ...LIFE },
   row: ACCOUNT,
 });
 
+// Two tabs that refresh at once, or a call that is sent again, are no theft (RFC 9700, 4.14.2, lets the server decide).
 const unusedSuccessor = statement({
   name: 'users_session_unused_successor',
   text: `SELECT ${selectList(ACCOUNT, 'u')}
@@ -90,8 +125,9 @@ const unusedSuccessor = statement({
            JOIN users.sessions next ON next.family_id = used.family_id AND next.token_hash = $nextHash
             AND next.used_at IS NULL AND next.expires_at > now()
            JOIN users.users u ON u.id = used.user_id
-          WHERE used.token_hash = $tokenHash AND used.used_at IS NOT NULL`,
-  parameters: { tokenHash: bytea, nextHash: bytea },
+          WHERE used.token_hash = $tokenHash
+            AND (used.used_at > now() - interval '10 s' OR used.used_key_hash = $keyHash)`,
+  parameters: USE,
   row: ACCOUNT,
 });
 
@@ -127,10 +163,18 @@ const lockAccount = statement({
 /** The sessions of the database behind `pool`. */
 export function createSessionStore(pool: pg.Pool): SessionStore {
   return {
-    open: async (userId, verifiedHash, tokenHash, ttlDays) =>
-      (await open(pool, { userId, verifiedHash, tokenHash, ttlDays }))[0],
-    rotate: async (tokenHash, nextHash, ttlDays) => (await rotate(pool, { tokenHash, nextHash, ttlDays }))[0],
-    unusedSuccessor: async (tokenHash, nextHash) => (await unusedSuccessor(pool, { tokenHash, nextHash }))[0],
+    open: async (userId, verifiedHash, tokenHash, life) =>
+      (await open(pool, { userId, verifiedHash, tokenHash, ...life }))[0],
+    openByLink: (emailTokenHash, tokenHash, life) =>
+      inTransaction(pool, async (transaction) => {
+        const taken = await takeToken(transaction, emailTokenHash, ['CONFIRM_LOGIN']);
+        if (taken === undefined) return undefined;
+        const { id: userId, passwordHash } = taken.owner;
+        const [account] = await open(transaction, { userId, verifiedHash: passwordHash, tokenHash, ...life });
+        return account && { account, passwordHash };
+      }),
+    rotate: async (use, life) => (await rotate(pool, { ...use, ...life }))[0],
+    unusedSuccessor: async (use) => (await unusedSuccessor(pool, use))[0],
     revokeReused: async (tokenHash) => (await revokeReused(pool, { tokenHash }))[0],
     revoke: async (tokenHash) => {
       await revoke(pool, { tokenHash });

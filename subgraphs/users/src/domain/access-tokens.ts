@@ -25,14 +25,19 @@ export type IssueAccessToken = (account: {
   readonly id: number;
   readonly role: Role;
   readonly tokenGeneration: number;
+  readonly emailVerifiedAt?: Date | null;
 }) => Promise<AccessToken>;
 
 export function createAccessTokenIssuer(options: AccessTokenOptions): IssueAccessToken {
   const { signer, issuer, audience, ttlSeconds, now = Date.now } = options;
-  return async ({ id, role, tokenGeneration }) => {
+  return async ({ id, role, tokenGeneration, emailVerifiedAt = null }) => {
     const issuedAt = Math.floor(now() / 1000);
     const { kid, key } = signer();
-    const token = await new SignJWT({ role, [GENERATION_CLAIM]: tokenGeneration })
+    const token = await new SignJWT({
+      role,
+      [GENERATION_CLAIM]: tokenGeneration,
+      ...(emailVerifiedAt !== null && { email_verified: true }),
+    })
       .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid })
       .setIssuer(issuer)
       .setAudience(audience)

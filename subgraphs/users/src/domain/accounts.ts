@@ -1,9 +1,11 @@
 // Accounts: opening one, and finding one by a name.
+import type { Origin } from '@holdfast/platform/security-events';
 import { came, check, type InvalidInput, isStorable } from '@holdfast/platform/validation';
 import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts.ts';
+import type { NewToken } from '../data/token-mails.ts';
 import type { RegisterInput } from '../generated/graphql.ts';
-import type { PasswordHasher } from './password-hashing.ts';
-import type { CommonPasswords } from './password-rules.ts';
+import { type PasswordHasher, sharesOf } from './password-hashing.ts';
+import type { PasswordStrength } from './password-strength.ts';
 import { normalizeEmail, registrationRules } from './registration-rules.ts';
 
 /** An account as the schema's `User`. */
@@ -14,24 +16,33 @@ export interface Account extends AccountRow {
 
 export type OwnAccount = Account & { readonly __typename: 'User'; readonly isCaller: true };
 
-export interface NameTaken {
-  readonly __typename: 'UsernameTaken' | 'EmailTaken';
-  readonly code: 'USERNAME_TAKEN' | 'EMAIL_TAKEN';
+export interface UsernameTaken {
+  readonly __typename: 'UsernameTaken';
+  readonly code: 'USERNAME_TAKEN';
+  readonly message: string;
+}
+
+export interface EmailTaken {
+  readonly __typename: 'EmailTaken';
+  readonly code: 'EMAIL_TAKEN';
   readonly message: string;
 }
 
 /** Opens an account, unless the input breaks a rule or one of the names is in use. */
-export type Register = (input: RegisterInput) => Promise<OwnAccount | NameTaken | InvalidInput>;
+export type Register = (
+  input: RegisterInput,
+  origin: Origin,
+) => Promise<OwnAccount | UsernameTaken | EmailTaken | InvalidInput>;
 
 export const ownAccount = (row: AccountRow): OwnAccount => ({ ...row, __typename: 'User', isCaller: true });
 
-const usernameTaken = (username: string): NameTaken => ({
+const usernameTaken = (username: string): UsernameTaken => ({
   __typename: 'UsernameTaken',
   code: 'USERNAME_TAKEN',
   message: `Another username is expected: ${came(username)} is taken.`,
 });
 
-const emailTaken = (email: string): NameTaken => ({
+export const emailTaken = (email: string): EmailTaken => ({
   __typename: 'EmailTaken',
   code: 'EMAIL_TAKEN',
   message: `Another e-mail address is expected: ${came(email)} has an account.`,
@@ -40,16 +51,19 @@ const emailTaken = (email: string): NameTaken => ({
 export interface RegisterDependencies {
   readonly accounts: AccountStore;
   readonly hasher: PasswordHasher;
-  readonly commonPasswords: CommonPasswords;
+  readonly strength: PasswordStrength;
+  /** The token of the mail that verifies the address; undefined when no mail is sent. */
+  readonly verification: () => NewToken | undefined;
 }
 
-export function createRegister({ accounts, hasher, commonPasswords }: RegisterDependencies): Register {
-  const rules = registrationRules(commonPasswords);
-  return async (input) => {
-    const checked = check(rules, input);
+export function createRegister({ accounts, hasher, strength, verification }: RegisterDependencies): Register {
+  return async (input, origin) => {
+    const guessable = await strength.faultOf(input.password, input);
+    const checked = check(registrationRules(guessable), input);
     if (!checked.ok) return checked.invalid;
     const { password, ...account } = checked.value;
-    const created = await accounts.create({ ...account, passwordHash: await hasher.hash(password) });
+    const passwordHash = await hasher.hash(password, sharesOf(origin));
+    const created = await accounts.create({ ...account, passwordHash }, verification());
     if (created === 'username') return usernameTaken(account.username);
     if (created === 'email') return emailTaken(account.email);
     return ownAccount(created);
@@ -59,6 +73,13 @@ export function createRegister({ accounts, hasher, commonPasswords }: RegisterDe
 /** Longer than any username or address. */
 const MAX_NAME = 254;
 
+/** A name in the form in which it is compared. */
+export const foldName = (name: string): string =>
+  name
+    .slice(0, MAX_NAME + 1)
+    .trim()
+    .toLowerCase();
+
 /** The account with that username or e-mail address, in any case. */
 export async function findByName(
   accounts: Pick<AccountStore, 'byEmail' | 'byUsername'>,
@@ -67,7 +88,5 @@ export async function findByName(
   // PostgreSQL refuses U+0000 in a text; nobody's name has one.
   if (name.length > MAX_NAME || !isStorable(name)) return undefined;
   // Folded here and not by PostgreSQL, to which İ is an i: limits of tries would count it for another name.
-  return name.includes('@')
-    ? accounts.byEmail(normalizeEmail(name))
-    : accounts.byUsername(name.trim().toLowerCase());
+  return name.includes('@') ? accounts.byEmail(normalizeEmail(name)) : accounts.byUsername(foldName(name));
 }

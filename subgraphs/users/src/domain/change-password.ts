@@ -5,8 +5,10 @@ import type { PasswordStore } from '../data/passwords.ts';
 import type { ChangePasswordInput } from '../generated/graphql.ts';
 import { countConflict } from '../metrics.ts';
 import { type OwnAccount, ownAccount } from './accounts.ts';
-import type { PasswordHasher } from './password-hashing.ts';
-import { type CommonPasswords, isTooLong } from './password-rules.ts';
+import type { By, NoteEvent } from './by.ts';
+import { type PasswordHasher, sharesOf } from './password-hashing.ts';
+import { isTooLong } from './password-rules.ts';
+import type { PasswordStrength } from './password-strength.ts';
 import { refreshTokenHash } from './refresh-tokens.ts';
 import { newPasswordRules } from './registration-rules.ts';
 import { type InvalidCredentials, invalidCredentials } from './sessions.ts';
@@ -20,9 +22,10 @@ export interface PasswordChanged {
 export type ChangePassword = (
   userId: number,
   input: ChangePasswordInput,
+  by: By,
 ) => Promise<PasswordChanged | InvalidCredentials | InvalidInput>;
 
-const WRONG_PASSWORD = invalidCredentials(
+export const WRONG_PASSWORD = invalidCredentials(
   'The current password of the account is expected; this is not it, or it has just been changed.',
 );
 
@@ -30,28 +33,34 @@ export interface ChangePasswordDependencies {
   readonly accounts: AccountStore;
   readonly passwords: PasswordStore;
   readonly hasher: PasswordHasher;
-  readonly commonPasswords: CommonPasswords;
+  readonly strength: PasswordStrength;
+  readonly note: NoteEvent;
 }
 
 export function createChangePassword(dependencies: ChangePasswordDependencies): ChangePassword {
-  const { accounts, passwords, hasher, commonPasswords } = dependencies;
-  return async (userId, { currentPassword, newPassword, refreshToken, ...rest }) => {
+  const { accounts, passwords, hasher, strength, note } = dependencies;
+  return async (userId, { currentPassword, newPassword, refreshToken, ...rest }, by) => {
     allHandled(rest);
     const found = await accounts.byId(userId);
     if (found === undefined || isTooLong(currentPassword)) return WRONG_PASSWORD;
     const { account, passwordHash: verifiedHash } = found;
     // Before the hashing, which is the costly part.
-    const checked = check(newPasswordRules(commonPasswords, account), { newPassword });
+    const guessable = await strength.faultOf(newPassword, account);
+    const checked = check(newPasswordRules(guessable), { newPassword });
     if (!checked.ok) return checked.invalid;
-    if (!(await hasher.matches(currentPassword, verifiedHash))) return WRONG_PASSWORD;
+    const shares = sharesOf(by.origin, userId);
+    if (!(await hasher.matches(currentPassword, verifiedHash, shares))) return WRONG_PASSWORD;
     const changed = await passwords.replace({
       userId,
       verifiedHash,
-      nextHash: await hasher.hash(newPassword),
+      nextHash: await hasher.hash(newPassword, shares),
       keptTokenHash: refreshTokenHash(refreshToken ?? ''),
     });
-    if (changed !== undefined) return { __typename: 'PasswordChanged', user: ownAccount(changed) };
-    countConflict();
-    return WRONG_PASSWORD;
+    if (changed === undefined) {
+      countConflict();
+      return WRONG_PASSWORD;
+    }
+    note('password.changed', userId, by);
+    return { __typename: 'PasswordChanged', user: ownAccount(changed) };
   };
 }

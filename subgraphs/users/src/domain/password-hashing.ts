@@ -1,21 +1,28 @@
 // Passwords as argon2id hashes (RFC 9106) with OWASP's parameters: 19 MiB, two passes, one lane.
 import { randomBytes } from 'node:crypto';
+import type { Origin } from '@holdfast/platform/security-events';
 import { hash, verify } from '@node-rs/argon2';
 import { countRefusedHash, observeHashing } from '../metrics.ts';
-import { createSemaphore, type SemaphoreOptions } from './semaphore.ts';
+import { createSemaphore, type SemaphoreOptions, type Shares } from './semaphore.ts';
 
 /** The package's default algorithm is argon2id; its enum of algorithms cannot be used with isolated modules. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 export interface PasswordHasher {
   /** The hash of a password in PHC string format. @throws {AppError} SERVICE_UNAVAILABLE when too many wait */
-  hash(password: string): Promise<string>;
+  hash(password: string, shares: Shares): Promise<string>;
   /**
    * Whether the password is the hash's. Without a hash the answer is no, and takes as long as with one.
    * @throws {AppError} SERVICE_UNAVAILABLE when too many wait
    */
-  matches(password: string, passwordHash: string | undefined): Promise<boolean>;
+  matches(password: string, passwordHash: string | undefined, shares: Shares): Promise<boolean>;
 }
+
+/** The shares of the queue that the hashing for a request counts for. @param account its id, or the name that was tried */
+export const sharesOf = ({ address }: Origin, account?: string | number): Shares => [
+  ...(address === undefined ? [] : [`address ${address}`]),
+  ...(account === undefined ? [] : [`account ${account}`]),
+];
 
 /**
  * The form in which a password is counted, hashed and compared: NFC, as RFC 8265 has it, so that it does not matter
@@ -31,9 +38,9 @@ export async function createPasswordHasher(bounds: SemaphoreOptions): Promise<Pa
   const hashPassword = (password: string): Promise<string> => hash(normalizePassword(password), PARAMETERS);
   const nobodysHash = await hashPassword(randomBytes(32).toString('base64url'));
   return {
-    hash: (password) => run(() => hashPassword(password)),
-    matches: async (password, passwordHash) => {
-      const same = await run(() => verify(passwordHash ?? nobodysHash, normalizePassword(password)));
+    hash: (password, shares) => run(shares, () => hashPassword(password)),
+    matches: async (password, passwordHash, shares) => {
+      const same = await run(shares, () => verify(passwordHash ?? nobodysHash, normalizePassword(password)));
       return same && passwordHash !== undefined;
     },
   };

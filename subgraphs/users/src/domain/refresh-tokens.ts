@@ -21,23 +21,27 @@ const refreshToken = (bytes: Buffer): RefreshToken => {
 
 export const createRefreshToken = (): RefreshToken => refreshToken(randomBytes(TOKEN_BYTES));
 
-/** The tokens that may follow `token` in a refresh with `key`: the first is issued, all are known again. */
-export type SuccessorsOf = (token: string, key: string) => readonly [RefreshToken, ...RefreshToken[]];
+/** The tokens that may follow `token`: the first is issued, all are known again. */
+export type SuccessorsOf = (token: string) => readonly [RefreshToken, ...RefreshToken[]];
 
 /**
- * Derives the next token instead of drawing it, so that a refresh that is sent again with its key can be given the same
- * answer although only hashes are stored. Without a secret, a stolen token and a guessed key would make its successor.
+ * Derives the next token instead of drawing it, so that a refresh that is sent again can be given the same answer although
+ * only hashes are stored. Without a secret, a stolen token would make all that come after it.
  * @param secrets the first is used; the others count for what was issued before it
  */
 export function createSuccessors([first, ...others]: readonly [string, ...string[]]): SuccessorsOf {
-  const derive = (secret: string, token: string, key: string): RefreshToken =>
+  const derive = (secret: string, token: string): RefreshToken =>
     refreshToken(
       createHmac('sha256', secret)
-        .update(JSON.stringify(['refresh', token, key]))
+        .update(JSON.stringify(['refresh', token]))
         .digest(),
     );
-  return (token, key) => [derive(first, token, key), ...others.map((secret) => derive(secret, token, key))];
+  return (token) => [derive(first, token), ...others.map((secret) => derive(secret, token))];
 }
+
+/** What is kept of an idempotency key: it is compared, and shown to nobody. */
+export const refreshKeyHash = (key: string | undefined): Buffer | null =>
+  key === undefined ? null : hashOf(key);
 
 /** The hash by which a token that came is looked up; undefined when it cannot be one. */
 export const refreshTokenHash = (token: string): Buffer | undefined =>

@@ -1,15 +1,34 @@
 // What an account must be like, and a password that it is given later. Every field that breaks a rule is told, in one answer.
+import { domainToASCII } from 'node:url';
 import { came, isPlainText } from '@holdfast/platform/validation';
+import validator from 'validator';
 import { z } from 'zod';
-import type { ChangePasswordInput, RegisterInput } from '../generated/graphql.ts';
-import { normalizePassword } from './password-hashing.ts';
-import { type CommonPasswords, passwordFault } from './password-rules.ts';
+import type { ChangeEmailInput, ChangePasswordInput, RegisterInput } from '../generated/graphql.ts';
+import { passwordFault } from './password-rules.ts';
 
 const USERNAME = /^[A-Za-z0-9_.-]{3,64}$/;
 const MAX_EMAIL = 254;
 
-/** An e-mail address in the form in which it is stored and compared. */
-export const normalizeEmail = (email: string): string => email.trim().toLowerCase();
+/** Letters of any script; what else there is in a domain, the validator refuses. */
+const DOMAIN = /^[\p{L}\p{M}\p{N}.-]+$/u;
+
+/**
+ * An e-mail address in the form in which it is stored and compared: in lower case, and its domain as the DNS has it, in which
+ * `bücher.example` and `xn--bcher-kva.example` are one (UTS 46).
+ */
+export function normalizeEmail(email: string): string {
+  const address = email.trim().toLowerCase();
+  const at = address.lastIndexOf('@') + 1;
+  const domain = address.slice(at);
+  const ascii = DOMAIN.test(domain) ? domainToASCII(domain) : '';
+  return ascii === '' ? address : address.slice(0, at) + ascii;
+}
+
+/** Quoted local parts are legal, and what no mail program and no list of accounts expects. */
+const ADDRESS = { blacklisted_chars: '"' } as const;
+/** A local part in other letters needs servers that know SMTPUTF8, and many do not. */
+const isAddress = (address: string): boolean =>
+  /^[!-~]+$/.test(address) && validator.isEmail(address, ADDRESS);
 
 const username = z.string().regex(USERNAME, {
   error: ({ input }) => `expected 3 to 64 of letters, digits and _ . -, got ${came(input)}`,
@@ -18,7 +37,8 @@ const username = z.string().regex(USERNAME, {
 const addressExpected = ({ input }: { input?: unknown }) =>
   `expected an e-mail address such as ada@example.com, got ${came(input)}`;
 
-const email = z
+/** An e-mail address, which it gives in its stored form. */
+export const emailRule = z
   .string()
   // Before the ends are trimmed, or a line break there would pass.
   .refine(isPlainText, { abort: true, error: addressExpected })
@@ -27,41 +47,32 @@ const email = z
     abort: true,
     error: ({ input }) => `expected at most ${MAX_EMAIL} characters, got ${String(input).length}`,
   })
-  .refine((address) => z.regexes.email.test(address), { error: addressExpected });
+  .refine(isAddress, { error: addressExpected });
 
 type NewPassword = Pick<ChangePasswordInput, 'newPassword'>;
 /** By what an account is known. */
 export type Names = Pick<RegisterInput, 'username' | 'email'>;
 
-const fold = (text: string): string => normalizePassword(text).toLowerCase();
+/** Why a password is easy to guess (`PasswordStrength`), if it is. */
+type Guessable = string | undefined;
 
-/** Whether the password gives itself away: it is a name of the account. */
-function isOwnName({ username, email }: Names, password: string): boolean {
-  return [username, email].some((name) => fold(name) === fold(password));
-}
-
-const OWN_NAME = 'expected a password that is hard to guess, got the username or the e-mail address';
-
-const passwordRule = (common: CommonPasswords): z.ZodString =>
+const passwordRule = (guessable: Guessable): z.ZodString =>
   z.string().check((context) => {
-    const message = passwordFault(context.value, common);
+    const message = passwordFault(context.value) ?? guessable;
     // Without the input: an issue must not carry the password on.
     if (message !== undefined) context.issues.push({ code: 'custom', message, input: undefined });
   });
 
-/** The rules of a registration, with the list of passwords that are refused. */
-export function registrationRules(common: CommonPasswords): z.ZodType<RegisterInput, RegisterInput> {
-  const registration = z.strictObject({ username, email, password: passwordRule(common) });
-  return registration.refine(({ password, ...names }) => !isOwnName(names, password), {
-    path: ['password'],
-    error: OWN_NAME,
-    // Also when another field is faulty, so that nobody is sent back twice.
-    when: () => true,
-  });
-}
+/** The rules of a registration. */
+export const registrationRules = (guessable: Guessable): z.ZodType<RegisterInput, RegisterInput> =>
+  z.strictObject({ username, email: emailRule, password: passwordRule(guessable) });
 
 /** The rules of a new password for an account that is there: the same as at its registration. */
-export function newPasswordRules(common: CommonPasswords, names: Names): z.ZodType<NewPassword, NewPassword> {
-  const newPassword = passwordRule(common).refine((password) => !isOwnName(names, password), OWN_NAME);
-  return z.strictObject({ newPassword });
-}
+export const newPasswordRules = (guessable: Guessable): z.ZodType<NewPassword, NewPassword> =>
+  z.strictObject({ newPassword: passwordRule(guessable) });
+
+/** The rules of a new address. */
+export const newEmailRules: z.ZodType<
+  Pick<ChangeEmailInput, 'newEmail'>,
+  Pick<ChangeEmailInput, 'newEmail'>
+> = z.strictObject({ newEmail: emailRule });

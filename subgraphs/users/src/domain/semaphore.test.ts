@@ -29,7 +29,7 @@ describe('a semaphore', () => {
     const semaphore = createSemaphore({ concurrency: 2, maxWaiting: 10 });
     const places: number[] = [];
     const all = Promise.all(
-      [0, 1, 2, 3, 4].map((caller) => semaphore.run(work).then((place) => (places[caller] = place))),
+      [0, 1, 2, 3, 4].map((caller) => semaphore.run([], work).then((place) => (places[caller] = place))),
     );
     await settle();
     expect(started()).toBe(2);
@@ -45,9 +45,9 @@ describe('a semaphore', () => {
   it('turns away at once whoever would have to wait behind too many', async () => {
     const { work, end } = controllable();
     const semaphore = createSemaphore({ concurrency: 1, maxWaiting: 1 });
-    const first = semaphore.run(work);
-    const second = semaphore.run(work);
-    const third = semaphore.run(work);
+    const first = semaphore.run([], work);
+    const second = semaphore.run([], work);
+    const third = semaphore.run([], work);
     await expect(third).rejects.toThrow(AppError);
     await expect(third).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE', extensions: { retryAfter: 1 } });
     end(0);
@@ -59,11 +59,11 @@ describe('a semaphore', () => {
   it('does not begin what was given up while it waited, and goes on with the next', async () => {
     const { work, end, started } = controllable();
     const semaphore = createSemaphore({ concurrency: 1, maxWaiting: 2 });
-    const first = semaphore.run(work);
+    const first = semaphore.run([], work);
     const caller = new AbortController();
     const deadline = { deadlineAt: Number.POSITIVE_INFINITY, signal: caller.signal };
-    const givenUp = withDeadline(deadline, () => semaphore.run(work));
-    const patient = semaphore.run(work);
+    const givenUp = withDeadline(deadline, () => semaphore.run([], work));
+    const patient = semaphore.run([], work);
     await settle();
     caller.abort();
     end(0);
@@ -77,9 +77,9 @@ describe('a semaphore', () => {
   it('gives the place of failed work back', async () => {
     const semaphore = createSemaphore({ concurrency: 1, maxWaiting: 0 });
     for (let round = 0; round < 3; round += 1) {
-      await expect(semaphore.run(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+      await expect(semaphore.run([], () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
     }
-    expect(await semaphore.run(async () => 'served')).toBe('served');
+    expect(await semaphore.run([], async () => 'served')).toBe('served');
   });
 
   it('never runs more than it may when a place is handed on while others come', async () => {
@@ -95,9 +95,65 @@ describe('a semaphore', () => {
     await Promise.all(
       Array.from({ length: 200 }, async (_, index) => {
         if (index % 3 === 0) await settle();
-        await semaphore.run(work);
+        await semaphore.run([], work);
       }),
     );
     expect(most).toBe(3);
+  });
+
+  it('gives each share one turn in a round, whatever else of it waits', async () => {
+    const { work, end } = controllable();
+    const semaphore = createSemaphore({ concurrency: 1, maxWaiting: 100 });
+    const ended: string[] = [];
+    const ask = (name: string, ...shares: string[]) =>
+      semaphore.run(shares, work).then(() => ended.push(name));
+    const all = [ask('first')];
+    for (const round of [1, 2, 3, 4])
+      all.push(
+        ask(`flood ${round}`, 'address a', `account ${round}`),
+        ask(`target ${round}`, `address ${round}`, 'account t'),
+      );
+    all.push(ask('owner', 'address o', 'account t'), ask('victim', 'address v', 'account v'));
+    await settle();
+    for (let place = 0; place < 6; place += 1) {
+      end(place);
+      await settle();
+    }
+    all.push(ask('late', 'address l'));
+    for (let place = 6; place < all.length; place += 1) {
+      end(place);
+      await settle();
+    }
+    await Promise.all(all);
+    expect(ended).toEqual([
+      ...['first', 'flood 1', 'target 1', 'victim', 'flood 2', 'target 2'],
+      ...['flood 3', 'target 3', 'flood 4', 'target 4', 'late', 'owner'],
+    ]);
+  });
+
+  it('lets one share fill a quarter of the queue, which leaves room for others', async () => {
+    const { work, end } = controllable();
+    const semaphore = createSemaphore({ concurrency: 1, maxWaiting: 8 });
+    const flood = Array.from({ length: 10 }, (_, index) =>
+      semaphore.run(['address a', `account ${index}`], work),
+    );
+    const refused = (await Promise.allSettled([...flood.slice(3), Promise.resolve()])).filter(
+      ({ status }) => status === 'rejected',
+    );
+    expect(refused).toHaveLength(7);
+    expect(semaphore.waiting).toBe(2);
+    const other = semaphore.run(['address b'], work);
+    for (let place = 0; place < 4; place += 1) {
+      end(place);
+      await settle();
+    }
+    expect(await other).toBe(2);
+    expect([semaphore.running, semaphore.waiting]).toEqual([0, 0]);
+    await Promise.all(flood.slice(0, 3));
+    // Nothing of it is remembered.
+    const again = semaphore.run(['address a'], work);
+    await settle();
+    end(4);
+    expect(await again).toBe(4);
   });
 });

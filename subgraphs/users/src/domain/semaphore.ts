@@ -1,4 +1,5 @@
-// Lets a bounded number of costly pieces of work run at once and a bounded number wait for their turn.
+// Lets a bounded number of costly pieces of work run at once and a bounded number wait for their turn: a fair one, so that
+// one caller who brings much work waits behind its own and not in front of everybody's.
 import { checkDeadline } from '@holdfast/platform/deadline';
 import { AppError } from '@holdfast/platform/errors';
 
@@ -10,28 +11,92 @@ export interface SemaphoreOptions {
   readonly onRefused?: () => void;
 }
 
+/** On whose account work is done, such as `address 192.0.2.7` and `account 7`. Each of them is held to its share. */
+export type Shares = readonly string[];
+
 export interface Semaphore {
   readonly running: number;
   readonly waiting: number;
   /**
-   * Runs `work` when its turn comes, first come, first served.
-   * @throws {AppError} SERVICE_UNAVAILABLE at once, when too many wait already, and when its turn comes after the deadline
+   * Runs `work` when its turn comes: in each round one piece of each share, in the order in which they came.
+   * @throws {AppError} SERVICE_UNAVAILABLE at once, when too many wait already, in all or of one of the shares, and when its
+   * turn comes after the deadline
    */
-  run<Result>(work: () => Promise<Result>): Promise<Result>;
+  run<Result>(shares: Shares, work: () => Promise<Result>): Promise<Result>;
 }
 
 const RETRY_AFTER_S = 1;
+/** How much of the queue one share may fill. */
+const LARGEST_SHARE = 0.25;
+
+interface Waiting {
+  readonly shares: Shares;
+  readonly round: number;
+  readonly start: () => void;
+}
+
+/** What is known of a share while work of it waits. */
+interface Share {
+  count: number;
+  /** The round of its latest piece of work. */
+  round: number;
+}
+
+/**
+ * Work in the order of its rounds. A piece of work comes a round after the last one of each of its shares, so who has none
+ * waiting is in the next round, however much others have.
+ */
+class FairQueue {
+  readonly #queue: Waiting[] = [];
+  readonly #shares = new Map<string, Share>();
+  /** The round of what left last. */
+  #round = 0;
+
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  countOf(share: string): number {
+    return this.#shares.get(share)?.count ?? 0;
+  }
+
+  push(shares: Shares, start: () => void): void {
+    const known = shares.map((name) => this.#shares.get(name) ?? { count: 0, round: this.#round });
+    const round = 1 + Math.max(this.#round, ...known.map((share) => share.round));
+    for (const [index, name] of shares.entries())
+      this.#shares.set(name, { count: (known[index]?.count ?? 0) + 1, round });
+    const place = this.#queue.findIndex((other) => other.round > round);
+    this.#queue.splice(place < 0 ? this.#queue.length : place, 0, { shares, round, start });
+  }
+
+  shift(): Waiting | undefined {
+    const next = this.#queue.shift();
+    if (next === undefined) return undefined;
+    this.#round = next.round;
+    for (const name of next.shares) {
+      const share = this.#shares.get(name);
+      if (share === undefined || share.count === 1) this.#shares.delete(name);
+      else share.count -= 1;
+    }
+    return next;
+  }
+}
 
 export function createSemaphore({ concurrency, maxWaiting, onRefused }: SemaphoreOptions): Semaphore {
-  const waiting: (() => void)[] = [];
+  const queue = new FairQueue();
+  const maxOfShare = Math.ceil(maxWaiting * LARGEST_SHARE);
   let running = 0;
 
-  async function enter(): Promise<void> {
+  function isFull(shares: Shares): boolean {
+    return queue.length >= maxWaiting || shares.some((share) => queue.countOf(share) >= maxOfShare);
+  }
+
+  async function enter(shares: Shares): Promise<void> {
     if (running < concurrency) {
       running += 1;
       return;
     }
-    if (waiting.length >= maxWaiting) {
+    if (isFull(shares)) {
       onRefused?.();
       throw new AppError(
         'SERVICE_UNAVAILABLE',
@@ -41,13 +106,13 @@ export function createSemaphore({ concurrency, maxWaiting, onRefused }: Semaphor
         },
       );
     }
-    await new Promise<void>((resolve) => waiting.push(resolve));
+    await new Promise<void>((resolve) => queue.push(shares, resolve));
   }
 
-  /** The place goes straight to whoever is next: a newcomer cannot slip in between. */
+  /** The place goes straight to the one whose turn it is: a newcomer cannot slip in between. */
   function leave(): void {
-    const next = waiting.shift();
-    if (next) next();
+    const next = queue.shift();
+    if (next) next.start();
     else running -= 1;
   }
 
@@ -56,10 +121,10 @@ export function createSemaphore({ concurrency, maxWaiting, onRefused }: Semaphor
       return running;
     },
     get waiting() {
-      return waiting.length;
+      return queue.length;
     },
-    async run(work) {
-      await enter();
+    async run(shares, work) {
+      await enter(shares);
       try {
         checkDeadline();
         return await work();

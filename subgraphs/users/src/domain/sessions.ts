@@ -1,18 +1,13 @@
-// Sessions: opened with a password, kept alive by refresh tokens that work once (RFC 9700, 4.14.2), ended by logout.
+// Sessions that are open: kept alive by refresh tokens that work once (RFC 9700, 4.14.2), ended by logout.
 import { badInput } from '@holdfast/platform/errors';
 import { countReplay, idempotencyKey, keyFault } from '@holdfast/platform/idempotency';
-import type { Logger } from '@holdfast/platform/log';
 import type { Origin, SecurityLog } from '@holdfast/platform/security-events';
-import { allHandled } from '@holdfast/platform/validation';
 import type { User } from '@holdfast/platform/viewer';
-import type { AccountRow, AccountStore } from '../data/accounts.ts';
-import type { SessionStore } from '../data/sessions.ts';
-import type { LoginInput } from '../generated/graphql.ts';
+import type { AccountRow } from '../data/accounts.ts';
+import type { SessionLife, SessionStore } from '../data/sessions.ts';
 import type { IssueAccessToken } from './access-tokens.ts';
-import { findByName, type OwnAccount, ownAccount } from './accounts.ts';
-import type { PasswordHasher } from './password-hashing.ts';
-import { isTooLong } from './password-rules.ts';
-import { createRefreshToken, refreshTokenHash, type SuccessorsOf } from './refresh-tokens.ts';
+import { type OwnAccount, ownAccount } from './accounts.ts';
+import { refreshKeyHash, refreshTokenHash, type SuccessorsOf } from './refresh-tokens.ts';
 
 export interface OpenSession {
   readonly __typename: 'Session';
@@ -21,6 +16,8 @@ export interface OpenSession {
   /** Seconds. */
   readonly expiresIn: number;
   readonly refreshToken: string;
+  /** Null unless the session was opened just now. */
+  readonly deviceToken: string | null;
   readonly user: OwnAccount;
 }
 
@@ -37,14 +34,17 @@ export interface AccountDisabled {
 }
 
 export interface Sessions {
-  /** `username` may be the e-mail address; either in any case. */
-  login(credentials: LoginInput): Promise<OpenSession | InvalidCredentials | AccountDisabled>;
   /**
-   * A token that was used before ends its family: either its owner or the one who presents it has stolen it. Unless it
-   * comes with the key of its first use, and its successor is unused: then the reply was lost, and is given again.
+   * A token that was used before ends its family: either its owner or the one who presents it has stolen it. Unless its
+   * successor is unused, and it was used a moment ago (two tabs, a call that is sent again) or comes with the key of its
+   * first use: then it gives the same successor again.
    * @throws {AppError} BAD_USER_INPUT when the key is malformed
    */
-  refresh(refreshToken: string, key?: string | null): Promise<OpenSession | InvalidCredentials>;
+  refresh(
+    refreshToken: string,
+    key: string | null | undefined,
+    origin: Origin,
+  ): Promise<OpenSession | InvalidCredentials>;
   /** Ends the token's family, if there is one. */
   logout(refreshToken: string): Promise<void>;
   /** Ends every session and every access token of the caller's account. */
@@ -52,14 +52,11 @@ export interface Sessions {
 }
 
 export interface SessionDependencies {
-  readonly accounts: AccountStore;
   readonly sessions: SessionStore;
-  readonly hasher: PasswordHasher;
   readonly issueAccessToken: IssueAccessToken;
   readonly successorsOf: SuccessorsOf;
-  readonly refreshTtlDays: number;
-  readonly log: Logger;
-  readonly securityLog: SecurityLog;
+  readonly life: SessionLife;
+  readonly security: SecurityLog;
 }
 
 export const invalidCredentials = (message: string): InvalidCredentials => ({
@@ -67,22 +64,23 @@ export const invalidCredentials = (message: string): InvalidCredentials => ({
   code: 'INVALID_CREDENTIALS',
   message,
 });
-/** Says nothing of what was wrong: that would tell which names have accounts. */
-const BAD_LOGIN = invalidCredentials(
-  'The username and password of an account are expected; these do not belong together.',
-);
 const BAD_REFRESH_TOKEN = invalidCredentials(
   'A refresh token that is live and unused is expected. Log in again.',
 );
 
 /** Told to those who know the password, so that it tells nobody else which accounts there are. */
-const ACCOUNT_DISABLED: AccountDisabled = {
+export const ACCOUNT_DISABLED: AccountDisabled = {
   __typename: 'AccountDisabled',
   code: 'ACCOUNT_DISABLED',
   message: 'An account that is in use is expected; this one has been disabled. Ask the shop.',
 };
 
-async function sessionOf(
+export const BAD_LINK = invalidCredentials(
+  'A link that is not older than its mail says, not used yet and the newest of its kind is expected. Ask for another one.',
+);
+
+/** A session of the account, not from any device that would be known by it. */
+export async function sessionOf(
   issue: IssueAccessToken,
   row: AccountRow,
   refreshToken: string,
@@ -94,6 +92,7 @@ async function sessionOf(
     tokenType: 'Bearer',
     expiresIn,
     refreshToken,
+    deviceToken: null,
     user: ownAccount(row),
   };
 }
@@ -105,38 +104,32 @@ function readKey(given: string | null | undefined): string | undefined {
 }
 
 export function createSessions(dependencies: SessionDependencies): Sessions {
-  const { accounts, sessions, hasher, issueAccessToken, successorsOf, refreshTtlDays, log, securityLog } =
-    dependencies;
+  const { sessions, issueAccessToken, successorsOf, life, security } = dependencies;
 
   return {
-    async login({ username, password, ...rest }) {
-      allHandled(rest);
-      if (isTooLong(password)) return BAD_LOGIN;
-      const found = await findByName(accounts, username);
-      const matches = await hasher.matches(password, found?.passwordHash);
-      if (found === undefined || !matches) return BAD_LOGIN;
-      const { token, hash } = createRefreshToken();
-      const account = await sessions.open(found.account.id, found.passwordHash, hash, refreshTtlDays);
-      if (account === undefined) return BAD_LOGIN;
-      return account.disabledAt === null ? sessionOf(issueAccessToken, account, token) : ACCOUNT_DISABLED;
-    },
-
-    async refresh(refreshToken, givenKey) {
+    async refresh(refreshToken, givenKey, origin) {
       const key = readKey(givenKey);
       const presented = refreshTokenHash(refreshToken);
       if (presented === undefined) return BAD_REFRESH_TOKEN;
-      const successors = key === undefined ? undefined : successorsOf(refreshToken, key);
-      const next = successors?.[0] ?? createRefreshToken();
-      const row = await sessions.rotate(presented, next.hash, refreshTtlDays);
+      const successors = successorsOf(refreshToken);
+      const use = { tokenHash: presented, keyHash: refreshKeyHash(key) };
+      const [next] = successors;
+      const row = await sessions.rotate({ ...use, nextHash: next.hash }, life);
       if (row !== undefined) return sessionOf(issueAccessToken, row, next.token);
-      for (const { token, hash } of successors ?? []) {
-        const again = await sessions.unusedSuccessor(presented, hash);
+      for (const { token, hash } of successors) {
+        const again = await sessions.unusedSuccessor({ ...use, nextHash: hash });
         if (again === undefined) continue;
         countReplay();
         return sessionOf(issueAccessToken, again, token);
       }
       const revoked = await sessions.revokeReused(presented);
-      if (revoked) log.warn(revoked, 'a refresh token was presented a second time: its session is ended');
+      if (revoked)
+        security('refresh.reused', {
+          actor: 'anonymous',
+          subject: `user ${revoked.userId}`,
+          origin,
+          details: { family: revoked.familyId },
+        });
       return BAD_REFRESH_TOKEN;
     },
 
@@ -147,7 +140,7 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
 
     async logoutEverywhere(caller, origin) {
       await sessions.revokeAll(caller.id);
-      securityLog('sessions.ended', { actor: caller, subject: `user ${caller.id}`, origin });
+      security('sessions.ended', { actor: caller, subject: `user ${caller.id}`, origin });
     },
   };
 }

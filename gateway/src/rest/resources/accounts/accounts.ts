@@ -30,7 +30,7 @@ import {
 } from './schemas.ts';
 
 /** RFC 6749, 5.1: no cache keeps a reply that carries tokens. */
-const NO_STORE = { 'cache-control': 'no-store' };
+export const NO_STORE = { 'cache-control': 'no-store' };
 
 function registered(data: RegisterMutation): Done<201, z.infer<typeof user>> | Problem {
   const result = present(data.register);
@@ -48,16 +48,23 @@ function registered(data: RegisterMutation): Done<201, z.infer<typeof user>> | P
   }
 }
 
-function opened(result: OpenedSessionFragment): Done<200, z.infer<typeof session>> | Problem {
+export function opened(result: OpenedSessionFragment): Done<200, z.infer<typeof session>> | Problem {
   switch (result.__typename) {
     case 'InvalidCredentials':
       return problem('INVALID_CREDENTIALS', result.message);
     case 'AccountDisabled':
       return problem('ACCOUNT_DISABLED', result.message);
+    case 'LoginLimited':
+      return problem('LOGIN_LIMITED', result.message, {}, { 'retry-after': String(result.retryAfter) });
     case 'Session': {
-      const { __typename, accessToken: token, expiresIn, refreshToken, ...rest } = result;
+      const { __typename, accessToken: token, expiresIn, refreshToken, deviceToken, ...rest } = result;
       allHandled(rest);
-      const body = { token, expires_in: expiresIn, refresh_token: refreshToken };
+      const body = {
+        token,
+        expires_in: expiresIn,
+        refresh_token: refreshToken,
+        ...(deviceToken !== null && { device_token: deviceToken }),
+      };
       return done(200, { ...body, token_type: 'Bearer' }, NO_STORE);
     }
   }
@@ -99,13 +106,13 @@ const login = route(
       body: credentials,
       response: { 200: json('The session', session) },
     },
-    problems: ['INVALID_CREDENTIALS', 'ACCOUNT_DISABLED'],
+    problems: ['INVALID_CREDENTIALS', 'ACCOUNT_DISABLED', 'LOGIN_LIMITED'],
   },
   {
     operation: operation(LoginDocument),
-    variables: ({ body: { username, password, ...rest } }) => {
+    variables: ({ body: { username, password, device_token: deviceToken, ...rest } }) => {
       allHandled(rest);
-      return { input: { username, password } };
+      return { input: { username, password, deviceToken: deviceToken ?? null } };
     },
     answer: (data) => opened(present(data.login)),
   },
@@ -122,7 +129,7 @@ const refresh = route(
       security: ANYONE,
       headers: z.object({
         'Idempotency-Key': idempotencyKeyHeader(
-          'The same token with the same key gives the same next refresh token, as long as that was not used; without a key, a token that is presented a second time ends its session.',
+          'The same token with the same key gives the same next refresh token, as long as that was not used; without it, a token that is presented again after 10 seconds ends its session.',
         ),
       }),
       body: refreshToken,

@@ -20,6 +20,7 @@ export const user = z
       .string()
       .nullable()
       .meta({ format: 'email', examples: ['ada@example.com'] }),
+    email_verified: z.boolean().meta({ description: 'Whether a link that was mailed there was opened.' }),
     role: z.enum(Role),
     state: z
       .enum(AccountState)
@@ -31,12 +32,13 @@ export const user = z
   .meta({ id: 'User' });
 
 export function representation(account: AccountFragment): z.infer<typeof user> {
-  const { id, username, email, role, state, version, createdAt, updatedAt, ...rest } = account;
+  const { id, username, email, emailVerified, role, state, version, createdAt, updatedAt, ...rest } = account;
   allHandled(rest);
   return {
     id: shownId(id),
     username,
     email,
+    email_verified: emailVerified,
     role,
     state,
     version,
@@ -51,6 +53,10 @@ export const session = z
     token_type: z.enum(['Bearer']),
     expires_in: z.int32().min(0).meta({ description: 'Seconds until the token expires.' }),
     refresh_token: z.string().meta({ description: 'Good for one use at /token/refresh.' }),
+    device_token: z.string().optional().meta({
+      description:
+        'From /login, to keep on the device for its next login: its tries are counted apart from those of strangers.',
+    }),
   })
   .meta({ id: 'Session' });
 
@@ -59,14 +65,15 @@ const secret = (description: string) => z.string().meta({ writeOnly: true, descr
 
 const password = (description: string) => secret(description).meta({ format: 'password' });
 
-const newPassword = password('12 to 128 characters, not the username and none of the most common ones');
+const newPassword = password('12 to 128 characters, not the username, and hard to guess');
 
 export const registration = z
   .strictObject({
     username: z.string().meta({ description: '3 to 64 of letters, digits and _ . -', examples: ['ada'] }),
     email: z
       .string()
-      .meta({ format: 'email', description: 'an e-mail address', examples: ['ada@example.com'] }),
+
+      .meta({ format: 'idn-email', description: 'an e-mail address', examples: ['ada@example.com'] }),
     password: newPassword,
   })
   .meta({ id: 'Registration' });
@@ -75,6 +82,7 @@ export const credentials = z
   .strictObject({
     username: z.string().meta({ description: 'the username or the e-mail address', examples: ['ada'] }),
     password: password('the password'),
+    device_token: secret('the device_token of the latest login from this device').optional(),
   })
   .meta({ id: 'Credentials' });
 
@@ -152,3 +160,34 @@ export function auditRepresentation(event: AuditEventFieldsFragment): z.infer<ty
     request_id: requestId,
   };
 }
+
+export const forgottenPassword = z
+  .strictObject({
+    email: z.string().meta({ format: 'idn-email', description: 'the address of the account' }),
+  })
+  .meta({ id: 'ForgottenPassword' });
+
+const mailedToken = secret('the token of the mailed link');
+
+export const linkToken = z.strictObject({ token: mailedToken }).meta({ id: 'LinkToken' });
+
+export const passwordReset = z
+  .strictObject({ token: mailedToken, new_password: newPassword })
+  .meta({ id: 'PasswordReset' });
+
+export const emailChange = z
+  .strictObject({
+    new_email: z.string().meta({ format: 'idn-email', description: 'the new address' }),
+    current_password: password('the current password'),
+  })
+  .meta({ id: 'EmailChange' });
+
+export const emailChangeRequested = z
+  .strictObject({ new_email: z.string().meta({ format: 'email' }) })
+  .meta({ id: 'EmailChangeRequested' });
+
+export const verificationRequested = z
+  .strictObject({
+    is_on_its_way: z.boolean().meta({ description: 'False when the address is verified already.' }),
+  })
+  .meta({ id: 'VerificationRequested' });

@@ -188,7 +188,7 @@ const create = route(
         ]),
       },
     },
-    problems: ['PRODUCT_NOT_FOUND', 'OUT_OF_STOCK', 'PURCHASE_LIMIT', 'IDEMPOTENCY_KEY_REUSED'],
+    problems: ['FORBIDDEN', 'PRODUCT_NOT_FOUND', 'OUT_OF_STOCK', 'PURCHASE_LIMIT', 'IDEMPOTENCY_KEY_REUSED'],
   },
   {
     operation: operation(CreateOrderDocument),

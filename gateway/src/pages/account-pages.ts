@@ -1,0 +1,95 @@
+// The pages that links in mails lead to. What a link is for happens at a click and not when it is opened, because programs that
+// look for bad mail open links too. The token stands in the fragment, which browsers send to no server.
+import { createHash } from 'node:crypto';
+import type { Reply } from '@holdfast/platform/http';
+import { escapeHtml } from './html.ts';
+
+interface AccountPage {
+  readonly path: string;
+  readonly title: string;
+  /** The REST call that takes the token. */
+  readonly call: string;
+  readonly button: string;
+  readonly done: string;
+  readonly asksForPassword?: true;
+}
+
+const PAGES: readonly AccountPage[] = [
+  {
+    path: '/account/verify-email',
+    title: 'Your e-mail address',
+    call: '/email/verify',
+    button: 'Verify the address',
+    done: 'The address is verified.',
+  },
+  {
+    path: '/account/reset-password',
+    title: 'A new password',
+    call: '/password/reset',
+    button: 'Set the password',
+    done: 'The new password counts from now on. All sessions are ended: log in with it.',
+    asksForPassword: true,
+  },
+  {
+    path: '/account/confirm-login',
+    title: 'Your login',
+    call: '/login/confirm',
+    button: 'Yes, it was me',
+    done: 'The login is confirmed. Go back to the shop and log in again.',
+  },
+];
+
+const SCRIPT = `
+const form = document.querySelector('form');
+const say = document.querySelector('output');
+const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? '';
+const send = async (body) => {
+  const headers = { 'content-type': 'application/json' };
+  const reply = await fetch(form.dataset.call, { method: 'POST', headers, body: JSON.stringify(body) });
+  if (reply.ok) return undefined;
+  const { detail, errors = [] } = await reply.json();
+  return [detail, ...errors.map(({ message }) => message)].join(' ');
+};
+form.addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const fault = await send({ token, ...Object.fromEntries(new FormData(form)) }).catch(() => 'The shop does not answer.');
+  say.textContent = fault ?? form.dataset.done;
+  if (fault !== undefined) return;
+  form.hidden = true;
+  history.replaceState(null, '', location.pathname);
+});
+`;
+
+const HEADERS = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': [
+    "default-src 'none'",
+    `script-src 'sha256-${createHash('sha256').update(SCRIPT).digest('base64')}'`,
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
+  'cache-control': 'no-cache',
+};
+
+const PASSWORD =
+  '<label>New password, 12 characters at least <input name="new_password" type="password" autocomplete="new-password" minlength="12" required></label> ';
+
+const replyOf = ({ title, call, button, done, asksForPassword }: AccountPage): Reply => ({
+  status: 200,
+  headers: HEADERS,
+  body: `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>${escapeHtml(title)}</title></head>
+<body><h1>${escapeHtml(title)}</h1>
+<form data-call="${call}" data-done="${escapeHtml(done)}">${asksForPassword ? PASSWORD : ''}<button>${escapeHtml(button)}</button></form>
+<output></output><noscript>This page needs JavaScript.</noscript>
+<script>${SCRIPT}</script></body></html>
+`,
+});
+
+/** By path. */
+export const ACCOUNT_PAGES: ReadonlyMap<string, Reply> = new Map(
+  PAGES.map((page) => [page.path, replyOf(page)]),
+);

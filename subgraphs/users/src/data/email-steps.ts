@@ -1,0 +1,89 @@
+// What the token of a mailed link does in PostgreSQL: each is one transaction, which uses the token up and has the effect.
+import { brokenUniqueConstraint } from '@holdfast/platform/database';
+import { ADDED_JOB, addJob } from '@holdfast/platform/queue';
+import { integer, nullable, selectList, statement, text } from '@holdfast/platform/sql';
+import { traceparent } from '@holdfast/platform/tracing';
+import type pg from 'pg';
+import { ACCOUNT, type AccountRow } from './accounts.ts';
+import { endTokens, takeToken } from './email-tokens.ts';
+import { endSessions, inTransaction } from './transaction.ts';
+
+export type EmailOutcome =
+  | { readonly kind: 'verified' | 'changed'; readonly account: AccountRow }
+  /** Another account has the address. */
+  | { readonly kind: 'taken'; readonly email: string };
+
+export interface EmailStepStore {
+  /** Verifies the address of the token, and makes it the account's where it is not; undefined when the token is not live. */
+  verify(tokenHash: Uint8Array): Promise<EmailOutcome | undefined>;
+  /** Gives the account of the token another password and ends its sessions; undefined when the token is not live. */
+  reset(tokenHash: Uint8Array, nextHash: string): Promise<AccountRow | undefined>;
+}
+
+const setEmail = statement({
+  name: 'users_email_set',
+  text: `UPDATE users.users
+            SET email = $email, email_verified_at = now(), version = version + 1, updated_at = now()
+          WHERE id = $userId
+      RETURNING ${selectList(ACCOUNT)}`,
+  parameters: { userId: integer, email: text },
+  row: ACCOUNT,
+});
+
+const tellOldAddress = statement({
+  name: 'users_email_tell_old',
+  text: `SELECT ${addJob(
+    'send-mail',
+    "jsonb_build_object('mail', 'email-changed', 'to', $to::text, 'username', $username::text)",
+    '$trace::text',
+  )}`,
+  parameters: { to: text, username: text, trace: nullable(text) },
+  row: ADDED_JOB,
+});
+
+const resetHash = statement({
+  name: 'users_password_reset',
+  text: `UPDATE users.users
+            SET password_hash = $nextHash, email_verified_at = coalesce(email_verified_at, now()),
+                version = version + 1, updated_at = now()
+          WHERE id = $userId
+      RETURNING ${selectList(ACCOUNT)}`,
+  parameters: { userId: integer, nextHash: text },
+  row: ACCOUNT,
+});
+
+/** What mailed links do in the database behind `pool`. */
+export function createEmailStepStore(pool: pg.Pool): EmailStepStore {
+  return {
+    async verify(tokenHash) {
+      let email = '';
+      try {
+        return await inTransaction(pool, async (transaction) => {
+          const taken = await takeToken(transaction, tokenHash, ['VERIFY_EMAIL', 'CHANGE_EMAIL']);
+          if (taken === undefined) return undefined;
+          const { id: userId, username, email: to } = taken.owner;
+          email = taken.email;
+          const [account] = await setEmail(transaction, { userId, email });
+          if (account === undefined) return undefined;
+          if (taken.purpose === 'VERIFY_EMAIL') return { kind: 'verified', account };
+          await endTokens(transaction, userId);
+          await tellOldAddress(transaction, { to, username, trace: traceparent() });
+          return { kind: 'changed', account };
+        });
+      } catch (error) {
+        if (brokenUniqueConstraint(error) !== 'users_email_key') throw error;
+        return { kind: 'taken', email };
+      }
+    },
+    reset: (tokenHash, nextHash) =>
+      inTransaction(pool, async (transaction) => {
+        const taken = await takeToken(transaction, tokenHash, ['RESET_PASSWORD']);
+        if (taken === undefined) return undefined;
+        const { id: userId } = taken.owner;
+        const [account] = await resetHash(transaction, { userId, nextHash });
+        await endSessions(transaction, userId);
+        await endTokens(transaction, userId);
+        return account;
+      }),
+  };
+}

@@ -1,0 +1,141 @@
+// What is done by mailed links: a password is reset, an address is verified or changed, a login is confirmed.
+import { AppError, badInput } from '@holdfast/platform/errors';
+import type { Origin } from '@holdfast/platform/security-events';
+import { allHandled, check, type InvalidInput } from '@holdfast/platform/validation';
+import type { AccountStore } from '../data/accounts.ts';
+import type { EmailStepStore } from '../data/email-steps.ts';
+import type { EmailTokenStore } from '../data/email-tokens.ts';
+import type { ChangeEmailInput, ResetPasswordInput } from '../generated/graphql.ts';
+import { type EmailTaken, emailTaken, type OwnAccount, ownAccount } from './accounts.ts';
+import type { By, NoteEvent } from './by.ts';
+import { type PasswordChanged, WRONG_PASSWORD } from './change-password.ts';
+import { type EmailTokens, emailTokenHash } from './email-tokens.ts';
+import { type PasswordHasher, sharesOf } from './password-hashing.ts';
+import { isTooLong } from './password-rules.ts';
+import type { PasswordStrength } from './password-strength.ts';
+import { emailRule, newEmailRules, newPasswordRules } from './registration-rules.ts';
+import { BAD_LINK, type InvalidCredentials } from './sessions.ts';
+
+export interface EmailVerified {
+  readonly __typename: 'EmailVerified';
+  readonly user: OwnAccount;
+}
+
+export interface EmailChangeRequested {
+  readonly __typename: 'EmailChangeRequested';
+  readonly newEmail: string;
+}
+
+export interface EmailSteps {
+  /** @throws {AppError} SERVICE_UNAVAILABLE when no mail is sent; BAD_USER_INPUT when it is no address */
+  requestPasswordReset(email: string): Promise<void>;
+  resetPassword(
+    input: ResetPasswordInput,
+    by: By,
+  ): Promise<PasswordChanged | InvalidCredentials | InvalidInput>;
+  /**
+   * False when the address is verified already.
+   * @throws {AppError} SERVICE_UNAVAILABLE when no mail is sent; RATE_LIMITED
+   */
+  requestEmailVerification(userId: number): Promise<boolean>;
+  verifyEmail(token: string, by: By): Promise<EmailVerified | InvalidCredentials | EmailTaken>;
+  /** @throws {AppError} SERVICE_UNAVAILABLE when no mail is sent; RATE_LIMITED */
+  changeEmail(
+    userId: number,
+    input: ChangeEmailInput,
+    origin: Origin,
+  ): Promise<EmailChangeRequested | InvalidCredentials | InvalidInput>;
+  /** Mails the account a link that opens a session; false when no mail is sent, or too many were. */
+  mailLoginLink(userId: number): Promise<boolean>;
+}
+
+export interface EmailStepDependencies {
+  readonly accounts: AccountStore;
+  readonly tokens: EmailTokenStore;
+  readonly steps: EmailStepStore;
+  readonly emailTokens: EmailTokens;
+  readonly hasher: PasswordHasher;
+  readonly strength: PasswordStrength;
+  /** Whether mail is sent. */
+  readonly sendsMail: boolean;
+  readonly note: NoteEvent;
+}
+
+const WINDOW_S = 3_600;
+
+export function createEmailSteps(dependencies: EmailStepDependencies): EmailSteps {
+  const { accounts, tokens, steps, emailTokens, hasher, strength, sendsMail, note } = dependencies;
+
+  const requireMail = (): void => {
+    if (!sendsMail) throw new AppError('SERVICE_UNAVAILABLE', 'This shop sends no mail, which this needs.');
+  };
+
+  async function mail(
+    userId: number,
+    purpose: 'VERIFY_EMAIL' | 'CHANGE_EMAIL',
+    email?: string,
+  ): Promise<void> {
+    if (await tokens.make(userId, purpose, emailTokens.sow(), email)) return;
+    throw new AppError('RATE_LIMITED', 'At most 5 such mails an hour are expected; try again later.', {
+      details: { retryAfter: WINDOW_S },
+    });
+  }
+
+  return {
+    async requestPasswordReset(given) {
+      requireMail();
+      const email = emailRule.safeParse(given);
+      if (!email.success) throw badInput('email', email.error.issues[0]?.message ?? 'expected an address');
+      await tokens.askForReset(email.data);
+    },
+
+    async resetPassword({ token, newPassword, ...rest }, by) {
+      allHandled(rest);
+      const presented = emailTokenHash(token);
+      // Before the hashing, which is the costly part; whether the token is live is decided when it is used up.
+      const names = presented && (await tokens.ownerOf(presented, 'RESET_PASSWORD'));
+      if (presented === undefined || names === undefined) return BAD_LINK;
+      const guessable = await strength.faultOf(newPassword, names);
+      const checked = check(newPasswordRules(guessable), { newPassword });
+      if (!checked.ok) return checked.invalid;
+      const account = await steps.reset(presented, await hasher.hash(newPassword, sharesOf(by.origin)));
+      if (account === undefined) return BAD_LINK;
+      note('password.reset', account.id, by);
+      return { __typename: 'PasswordChanged', user: ownAccount(account) };
+    },
+
+    async requestEmailVerification(userId) {
+      requireMail();
+      const found = await accounts.byId(userId);
+      if (found === undefined || found.account.emailVerifiedAt !== null) return false;
+      await mail(userId, 'VERIFY_EMAIL');
+      return true;
+    },
+
+    async verifyEmail(token, by) {
+      const presented = emailTokenHash(token);
+      const outcome = presented && (await steps.verify(presented));
+      if (outcome === undefined) return BAD_LINK;
+      if (outcome.kind === 'taken') return emailTaken(outcome.email);
+      note(outcome.kind === 'changed' ? 'email.changed' : 'email.verified', outcome.account.id, by);
+      return { __typename: 'EmailVerified', user: ownAccount(outcome.account) };
+    },
+
+    async changeEmail(userId, { newEmail: given, currentPassword, ...rest }, origin) {
+      allHandled(rest);
+      requireMail();
+      const checked = check(newEmailRules, { newEmail: given });
+      if (!checked.ok) return checked.invalid;
+      const { newEmail } = checked.value;
+      const found = await accounts.byId(userId);
+      if (found === undefined || isTooLong(currentPassword)) return WRONG_PASSWORD;
+      const shares = sharesOf(origin, userId);
+      if (!(await hasher.matches(currentPassword, found.passwordHash, shares))) return WRONG_PASSWORD;
+      await mail(userId, 'CHANGE_EMAIL', newEmail);
+      return { __typename: 'EmailChangeRequested', newEmail };
+    },
+
+    mailLoginLink: async (userId) =>
+      sendsMail && (await tokens.make(userId, 'CONFIRM_LOGIN', emailTokens.sow())),
+  };
+}

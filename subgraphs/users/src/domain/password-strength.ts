@@ -1,0 +1,98 @@
+// How hard a password is to guess, by zxcvbn: from 0 to 4, of which 3 is asked for (10^8 guesses). Estimating takes as long as a
+// hash and would hold up every request, so a thread does it, one password after the other.
+import { Worker } from 'node:worker_threads';
+import { AppError } from '@holdfast/platform/errors';
+import type { Logger } from '@holdfast/platform/log';
+import { normalizePassword } from './password-hashing.ts';
+import { passwordFault } from './password-rules.ts';
+import type { Names } from './registration-rules.ts';
+
+export interface ToEstimate {
+  readonly number: number;
+  readonly password: string;
+  /** What the guesser of this very password would try: the names of its account. */
+  readonly known: readonly string[];
+}
+
+export interface Estimated {
+  readonly number: number;
+  /** Why it is easy to guess, for people; undefined when it is not. */
+  readonly fault?: string;
+}
+
+export interface PasswordStrength {
+  /**
+   * What was expected, and why the password is easy to guess, without the password; undefined when it is not, or when it
+   * breaks another rule anyway.
+   * @throws {AppError} SERVICE_UNAVAILABLE when too many wait
+   */
+  faultOf(password: string, names: Names): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+export interface PasswordStrengthOptions {
+  /** How many may wait. */
+  readonly maxWaiting: number;
+  readonly log: Logger;
+}
+
+interface Waiting {
+  readonly resolve: (fault: string | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const fold = (text: string): string => normalizePassword(text).toLowerCase();
+
+const OWN_NAME = 'expected a password that is hard to guess, got the username or the e-mail address';
+
+const unavailable = (cause?: unknown): AppError =>
+  new AppError('SERVICE_UNAVAILABLE', 'Passwords cannot be judged right now.', {
+    cause,
+    details: { retryAfter: 1 },
+  });
+
+export function createPasswordStrength({ maxWaiting, log }: PasswordStrengthOptions): PasswordStrength {
+  const waiting = new Map<number, Waiting>();
+  let asked = 0;
+  let worker = start();
+
+  function start(): Worker {
+    // Nothing of the process is handed on.
+    const started = new Worker(new URL('./password-strength-worker.ts', import.meta.url), {
+      env: {},
+      execArgv: [],
+    });
+    started.unref();
+    started.on('message', ({ number, fault }: Estimated) => {
+      waiting.get(number)?.resolve(fault);
+      waiting.delete(number);
+    });
+    started.on('error', (error) => {
+      log.error({ err: error }, 'the thread that judges passwords has ended; another is started');
+      for (const { reject } of waiting.values()) reject(unavailable(error));
+      waiting.clear();
+      worker = start();
+    });
+    return started;
+  }
+
+  return {
+    async faultOf(password, { username, email }) {
+      if (passwordFault(password) !== undefined) return undefined;
+      // By itself, because what is estimated is the beginning of a long one.
+      if ([username, email].some((name) => fold(name) === fold(password))) return OWN_NAME;
+      if (waiting.size >= maxWaiting) throw unavailable();
+      asked += 1;
+      const number = asked;
+      const known = [username, email, ...email.split('@')];
+      const fault = await new Promise<string | undefined>((resolve, reject) => {
+        waiting.set(number, { resolve, reject });
+        worker.postMessage({ number, password: normalizePassword(password), known } satisfies ToEstimate);
+      });
+      return fault && `expected a password that is hard to guess. ${fault}`;
+    },
+    close: async () => {
+      await worker.terminate();
+    },
+  };
+}

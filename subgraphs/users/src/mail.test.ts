@@ -1,0 +1,346 @@
+// Mails and what their links do, over HTTP, against PostgreSQL, and with a real SMTP server.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { createEmailTokenStore } from './data/email-tokens.ts';
+import { createEmailTokens } from './domain/email-tokens.ts';
+import { SECRETS, startTestUsers, type TestUsers } from './testing.ts';
+import { callsTo, kindOf, NEXT_PASSWORD as NEXT, PASSWORD, type Session } from './testing-calls.ts';
+import { startSmtp, type TestSmtp, tokenIn } from './testing-mail.ts';
+
+let smtp: TestSmtp;
+let users: TestUsers;
+beforeAll(async () => {
+  smtp = await startSmtp();
+  users = await startTestUsers({
+    SMTP_URL: smtp.url,
+    MAIL_FROM: 'The Shop <shop@example.com>',
+    PUBLIC_URL: 'https://shop.example.com/',
+  });
+});
+afterAll(async () => {
+  await users.stop();
+  await smtp.close();
+});
+
+const calls = callsTo(() => users);
+const PROBLEM = '... on Problem { code message }';
+/** The shape is the query's. */
+const ask = async (query: string, variables: object = {}, session?: Session) => {
+  const reply = await users.graphql(query, variables, session && `Bearer ${session.accessToken}`);
+  const [field = ''] = Object.keys(reply.data ?? {});
+  return reply.data?.[field];
+};
+
+const forgot = async (email: string) =>
+  (await users.graphql('mutation ($email: String!) { requestPasswordReset(email: $email) }', { email })).data
+    .requestPasswordReset;
+const reset = (token: string, newPassword: string = NEXT) =>
+  ask(
+    `mutation ($input: ResetPasswordInput!) { resetPassword(input: $input) {
+       __typename ... on PasswordChanged { user { username emailVerified } } ${PROBLEM} } }`,
+    { input: { token, newPassword } },
+  );
+const verify = (token: string) =>
+  ask(
+    `mutation ($token: String!) { verifyEmail(token: $token) {
+       __typename ... on EmailVerified { user { email emailVerified } } ${PROBLEM} } }`,
+    { token },
+  );
+const changeEmail = (session: Session, newEmail: string, currentPassword: string = PASSWORD) =>
+  ask(
+    `mutation ($input: ChangeEmailInput!) { changeEmail(input: $input) {
+       __typename ... on EmailChangeRequested { newEmail } ${PROBLEM} } }`,
+    { input: { newEmail, currentPassword } },
+    session,
+  );
+const confirm = (token: string) =>
+  ask(
+    'mutation ($token: String!) { confirmLogin(token: $token) { __typename ... on Session { accessToken refreshToken } } }',
+    { token },
+  );
+
+let accounts = 0;
+let name: string;
+let address: string;
+let id: string;
+/** Of the mail that the registration sent. */
+let verification: string;
+beforeEach(async () => {
+  accounts += 1;
+  name = `reader-${accounts}`;
+  address = `${name}@example.com`;
+  id = await calls.open(name);
+  verification = tokenIn(await smtp.mailTo(address));
+});
+
+/** Asks for a reset, and gives the token of its mail. */
+async function resetToken(): Promise<string> {
+  const before = smtp.received.filter(({ to }) => to === address).length;
+  expect(await forgot(address)).toBe(true);
+  return tokenIn(await smtp.mailTo(address, before));
+}
+
+const set = (column: string) =>
+  users.pool.query(`UPDATE users.email_tokens SET ${column} WHERE user_id = $1`, [id]);
+
+describe('the mail of a registration', () => {
+  it('says who sends it, to whom, and where to click', async () => {
+    const { raw } = await smtp.mailTo(address);
+    expect(raw).toContain('From: The Shop <shop@example.com>\r\n');
+    expect(raw).toContain(`To: ${address}\r\n`);
+    expect(raw).toContain('Subject: Please verify your e-mail address\r\n');
+    expect(raw).toMatch(/Message-ID: <\d+@example.com>\r\n/);
+    expect(raw).toContain(`Hello ${name},`);
+    expect(raw).toContain(`https://shop.example.com/account/verify-email#token=${verification}\r\n`);
+  });
+
+  it('verifies the address, once', async () => {
+    expect(await verify(verification)).toMatchObject({
+      __typename: 'EmailVerified',
+      user: { email: address, emailVerified: true },
+    });
+    expect(await verify(verification)).toMatchObject({ __typename: 'InvalidCredentials' });
+  });
+
+  it('is not sent again once the address is verified, and before that at most 5 times an hour', async () => {
+    const again = 'mutation { requestEmailVerification }';
+    const session = await calls.login(name);
+    const request = async () => await users.graphql(again, {}, `Bearer ${session.accessToken}`);
+    for (let sent = 2; sent <= 5; sent += 1)
+      expect((await request()).data).toEqual({ requestEmailVerification: true });
+    expect((await request()).errors[0]?.extensions.code).toBe('RATE_LIMITED');
+    const newest = tokenIn(await smtp.mailTo(address, 4));
+    expect(await kindOf(verify(newest))).toBe('EmailVerified');
+    expect((await request()).data).toEqual({ requestEmailVerification: false });
+  });
+});
+
+describe('a password that was forgotten', () => {
+  it('is replaced by the link, which ends every session and verifies the address', async () => {
+    const session = await calls.login(name);
+    expect(await reset(await resetToken())).toMatchObject({
+      __typename: 'PasswordChanged',
+      user: { username: name, emailVerified: true },
+    });
+    expect(await kindOf(calls.login(name, NEXT))).toBe('Session');
+    expect(await kindOf(calls.login(name, PASSWORD))).toBe('InvalidCredentials');
+    expect(await kindOf(calls.refresh(session.refreshToken))).toBe('InvalidCredentials');
+  });
+
+  it('is replaced by one of ten who race with the same link', async () => {
+    const token = await resetToken();
+    const kinds = await Promise.all(
+      Array.from({ length: 10 }, (_, racer) => kindOf(reset(token, `${NEXT} of racer ${racer}`))),
+    );
+    expect(kinds.sort()).toEqual([...Array(9).fill('InvalidCredentials'), 'PasswordChanged']);
+  });
+
+  it.each([
+    ['that has expired', () => set("expires_at = now() - interval '1 second'")],
+    ['when a newer one was asked for', () => resetToken()],
+    [
+      'when the password was changed meanwhile',
+      async () => calls.change(await calls.login(name), { newPassword: `${NEXT}!` }),
+    ],
+  ])('is not replaced by a link %s', async (_, happens) => {
+    const token = await resetToken();
+    await happens();
+    expect(await kindOf(reset(token, `${NEXT}?`))).toBe('InvalidCredentials');
+  });
+
+  it('is not replaced by one that breaks a rule, and the link stays good', async () => {
+    const token = await resetToken();
+    expect(await kindOf(reset(token, 'zq7'))).toBe('InvalidInput');
+    expect(await kindOf(reset(token, NEXT))).toBe('PasswordChanged');
+  });
+
+  it('is not replaced by a link of another kind', async () => {
+    expect(await kindOf(reset(verification))).toBe('InvalidCredentials');
+    expect(await kindOf(confirm(await resetToken()))).toBe('InvalidCredentials');
+  });
+
+  it('gets at most 5 mails an hour, whoever asks and however fast', async () => {
+    await Promise.all(Array.from({ length: 12 }, () => forgot(address)));
+    await noJobs();
+    const { rows } = await users.pool.query(
+      "SELECT made_in_window AS made FROM users.email_tokens WHERE user_id = $1 AND purpose = 'RESET_PASSWORD'",
+      [id],
+    );
+    expect(rows).toEqual([{ made: 5 }]);
+    expect(smtp.received.filter(({ to }) => to === address).length).toBeLessThanOrEqual(1 + 5);
+  });
+
+  it('gets no other answer where there is no account, and no mail goes there', async () => {
+    expect(await forgot('who-is-this@example.com')).toBe(true);
+    await noJobs();
+    expect(smtp.received.filter(({ to }) => to === 'who-is-this@example.com')).toEqual([]);
+  });
+
+  it('gets its answer after the same statements, and as quickly, whether there is an account', async () => {
+    const times = { known: [] as number[], unknown: [] as number[] };
+    for (let round = 0; round < 60; round += 1) {
+      for (const kind of ['known', 'unknown'] as const) {
+        // The job of the one must not be what the other waits for.
+        await noJobs();
+        const startedAt = performance.now();
+        await forgot(kind === 'known' ? address : `stranger-${round}@example.com`);
+        times[kind].push(performance.now() - startedAt);
+      }
+    }
+    const median = (values: number[]) => values.sort((a, b) => a - b)[values.length / 2] ?? 0;
+    const ratio = median(times.known) / median(times.unknown);
+    expect(ratio).toBeGreaterThan(0.7);
+    expect(ratio).toBeLessThan(1.4);
+  });
+
+  it('is not asked for with what is no address', async () => {
+    const { errors } = await users.graphql('mutation { requestPasswordReset(email: "nobody") }');
+    expect(errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
+  });
+});
+
+async function noJobs(): Promise<void> {
+  for (;;) {
+    const { rowCount } = await users.pool.query('SELECT 1 FROM graphile_worker.jobs LIMIT 1');
+    if (rowCount === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+describe('another address', () => {
+  it("is the account's once its link is opened, and the one before is told", async () => {
+    const session = await calls.login(name);
+    const next = `next-${address}`;
+    const forgotten = await resetToken();
+    expect(await changeEmail(session, next.toUpperCase())).toMatchObject({ newEmail: next });
+    const token = tokenIn(await smtp.mailTo(next));
+    expect(await kindOf(calls.login(address))).toBe('Session');
+    const before = smtp.received.filter(({ to }) => to === address).length;
+    expect(await verify(token)).toMatchObject({ user: { email: next, emailVerified: true } });
+    expect((await smtp.mailTo(address, before)).raw).toContain('Your account has another e-mail address');
+    expect(await kindOf(calls.login(address))).toBe('InvalidCredentials');
+    expect(await kindOf(calls.login(next))).toBe('Session');
+    // What was mailed to the one before is good for nothing.
+    expect(await kindOf(reset(forgotten))).toBe('InvalidCredentials');
+    expect(await kindOf(verify(verification))).toBe('InvalidCredentials');
+  });
+
+  it('is not to be had without the password', async () => {
+    const session = await calls.login(name);
+    expect(await kindOf(changeEmail(session, `next-${address}`, NEXT))).toBe('InvalidCredentials');
+    expect(await kindOf(changeEmail(session, 'nobody'))).toBe('InvalidInput');
+    const { errors } = await users.graphql(
+      'mutation { changeEmail(input: { newEmail: "a@example.com", currentPassword: "x" }) { __typename } }',
+    );
+    expect(errors[0]?.extensions.code).toBe('UNAUTHENTICATED');
+  });
+
+  it("is one account's when two race for it, and a link that lost stays unused", async () => {
+    const next = `both-${address}`;
+    const names = [name, `second-${name}`];
+    await calls.open(`second-${name}`);
+    const tokens: string[] = [];
+    for (const each of names) {
+      const before = smtp.received.filter(({ to }) => to === next).length;
+      await changeEmail(await calls.login(each), next);
+      tokens.push(tokenIn(await smtp.mailTo(next, before)));
+    }
+    const kinds = await Promise.all(tokens.map((token) => kindOf(verify(token))));
+    expect(kinds.sort()).toEqual(['EmailTaken', 'EmailVerified']);
+    const { rows } = await users.pool.query('SELECT count(*)::int AS n FROM users.users WHERE email = $1', [
+      next,
+    ]);
+    expect(rows).toEqual([{ n: 1 }]);
+  });
+
+  it("is no more the account's when the password was changed after it was asked for", async () => {
+    const session = await calls.login(name);
+    await changeEmail(session, `next-${address}`);
+    const token = tokenIn(await smtp.mailTo(`next-${address}`));
+    await calls.change(session);
+    expect(await kindOf(verify(token))).toBe('InvalidCredentials');
+  });
+});
+
+describe('a login link', () => {
+  const mailLink = async () => {
+    const before = smtp.received.filter(({ to }) => to === address).length;
+    const sown = createEmailTokens([SECRETS.SESSION_SECRET]).sow();
+    await createEmailTokenStore(users.pool).make(Number(id), 'CONFIRM_LOGIN', sown);
+    return tokenIn(await smtp.mailTo(address, before));
+  };
+
+  it('opens one session, for one of ten who race', async () => {
+    const token = await mailLink();
+    const sessions = await Promise.all(Array.from({ length: 10 }, () => confirm(token)));
+    const opened = sessions.filter(({ __typename }) => __typename === 'Session');
+    expect(opened).toHaveLength(1);
+    expect(await kindOf(calls.refresh(opened[0].refreshToken))).toBe('Session');
+  });
+
+  it('opens none after 15 minutes', async () => {
+    const token = await mailLink();
+    const { rows } = await users.pool.query(
+      "SELECT expires_at - now() < interval '15 minutes' AS soon FROM users.email_tokens WHERE user_id = $1 AND purpose = 'CONFIRM_LOGIN'",
+      [id],
+    );
+    expect(rows).toEqual([{ soon: true }]);
+    await set('expires_at = now()');
+    expect(await kindOf(confirm(token))).toBe('InvalidCredentials');
+  });
+});
+
+describe('a mail', () => {
+  it('to an address that the server refuses for good is given up', async () => {
+    await users.pool.query("UPDATE users.users SET email = 'nobody-here@example.com' WHERE id = $1", [id]);
+    await forgot('nobody-here@example.com');
+    await noJobs();
+    expect(smtp.received.filter(({ to }) => to.startsWith('nobody-here'))).toEqual([]);
+    await users.pool.query('UPDATE users.users SET email = $2 WHERE id = $1', [id, address]);
+  });
+
+  it('waits for a server that is down; nothing of it lies in the database that could be used', async () => {
+    const { port } = smtp;
+    await smtp.close();
+    const names = [1, 2, 3].map((n) => `waiting-${n}-${name}`);
+    for (const each of names) await calls.open(each);
+    const attempts = async () =>
+      (
+        await users.pool.query(
+          'SELECT min(attempts) AS tries, count(*)::int AS jobs FROM graphile_worker.jobs',
+        )
+      ).rows[0];
+    while ((await attempts()).tries < 1) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect((await attempts()).jobs).toBe(3);
+    const { rows } = await users.pool.query(
+      `SELECT (SELECT json_agg(j) FROM graphile_worker._private_jobs j)::text || (SELECT json_agg(t) FROM users.email_tokens t)::text AS all`,
+    );
+    smtp = await startSmtp(port);
+    for (const each of names) {
+      const token = tokenIn(await smtp.mailTo(`${each}@example.com`));
+      expect(rows[0].all).not.toContain(token);
+      expect(await kindOf(verify(token))).toBe('EmailVerified');
+    }
+  });
+});
+
+describe('a service that sends no mail', () => {
+  it('registers accounts, and says SERVICE_UNAVAILABLE to what needs mail', async () => {
+    const silent = await startTestUsers();
+    try {
+      const { open, login } = callsTo(() => silent);
+      await open('quiet');
+      const session = await login('quiet');
+      for (const query of [
+        'mutation { requestPasswordReset(email: "quiet@example.com") }',
+        'mutation { requestEmailVerification }',
+        'mutation { changeEmail(input: { newEmail: "loud@example.com", currentPassword: "x" }) { __typename } }',
+      ]) {
+        const { errors } = await silent.graphql(query, {}, `Bearer ${session.accessToken}`);
+        expect(errors[0]?.extensions.code).toBe('SERVICE_UNAVAILABLE');
+      }
+      expect((await silent.pool.query('SELECT 1 FROM graphile_worker.jobs')).rowCount).toBe(0);
+    } finally {
+      await silent.stop();
+    }
+  });
+});
