@@ -30,6 +30,8 @@ const PASSWORDS = { current_password: 'not looked at', new_password: 'a long eno
 const REST_CALLS: [method: string, path: string, body?: unknown, headers?: Record<string, string>][] = [
   ['GET', '/profile'],
   ['PUT', '/profile/password', PASSWORDS],
+  ['PUT', '/profile/email', { new_email: 'x@example.com', current_password: 'x' }],
+  ['POST', '/email/verify/request'],
   ['POST', '/logout/everywhere'],
   ['GET', '/users'],
   ['GET', `/users/${UNKNOWN_ID}`],
@@ -54,6 +56,9 @@ const REST_CALLS: [method: string, path: string, body?: unknown, headers?: Recor
 const GRAPHQL_CALLS: Record<string, string> = {
   changePassword:
     'mutation { changePassword(input: { currentPassword: "x", newPassword: "y" }) { __typename } }',
+  changeEmail:
+    'mutation { changeEmail(input: { newEmail: "x@example.com", currentPassword: "x" }) { __typename } }',
+  requestEmailVerification: 'mutation { requestEmailVerification }',
   logoutEverywhere: 'mutation { logoutEverywhere }',
   changeRole: `mutation { changeRole(userId: "${UNKNOWN_ID}", expectedVersion: 1, role: STAFF) { __typename } }`,
   disableAccount: `mutation { disableAccount(userId: "${UNKNOWN_ID}", expectedVersion: 1, reason: "x") { __typename } }`,

@@ -27,6 +27,7 @@ const at = (name: ProcessName) => system.opsUrl(name, '/metrics');
 
 const zeros: [ProcessName, string, string, readonly string[]][] = [
   ['users', 'logins_total', 'outcome', ['ok', 'bad_credentials', 'refused', 'error']],
+  ['users', 'mails_total', 'outcome', ['sent', 'outdated', 'refused']],
   ['users', 'compare_and_swap_conflicts_total', 'entity', ['user']],
   ['products', 'compare_and_swap_conflicts_total', 'entity', ['product']],
   [

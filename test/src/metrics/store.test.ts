@@ -206,7 +206,11 @@ describe('the queue', () => {
     expect((await tasks(another.opsUrl('/metrics'))).sort()).toEqual(ofProducts);
     await another.stop();
     expect(await tasks(at('orders'))).toEqual(['queue_jobs{task="settle-order"}']);
-    for (const name of ['users', 'gateway'] as const) expect(await tasks(at(name))).toEqual([]);
+    expect(await tasks(at('users'))).toEqual([
+      'queue_jobs{task="send-mail"}',
+      'queue_jobs{task="start-password-reset"}',
+    ]);
+    expect(await tasks(at('gateway'))).toEqual([]);
   });
 });
 
