@@ -30,6 +30,7 @@ describe('accounts', () => {
       id: expect.any(Number),
       username,
       email: `${username}@example.com`,
+      email_verified: false,
       role: 'CUSTOMER',
       state: 'ACTIVE',
       version: 1,
