@@ -33,7 +33,12 @@ export function connectionBudgets(
   const requests: ConnectionBudget[] = [
     { applicationName: service, way: 'pooled', most: Math.max(1, poolMax - writes) },
     ...writing({ applicationName: `${service}-writes`, way: 'pooled', most: writes }),
-    ...writing({ applicationName: `${service} sweep`, way: 'pooled', most: 1 }),
+    // That of users also follows the list of ended access tokens.
+    ...writing({
+      applicationName: `${service} ${service === 'users' ? 'upkeep' : 'sweep'}`,
+      way: 'pooled',
+      most: 1,
+    }),
   ];
   const jobs: ConnectionBudget[] = [
     // Beside one a job: LISTEN and the sweep of the queue.

@@ -103,6 +103,20 @@ describe('changePassword', () => {
     expect(await kindOf(refresh(theirs.refreshToken))).toBe('Session');
   });
 
+  it('tries 20 wrong current passwords of those at once, and makes the others wait, in which the login goes on', async () => {
+    const replies = await Promise.all(
+      Array.from({ length: 30 }, () =>
+        calls.changeAs(`Bearer ${own.accessToken}`, { currentPassword: `${PASSWORD}!` }),
+      ),
+    );
+    const outcomes = replies.map(({ data, errors }) =>
+      data.changePassword ? data.changePassword.__typename : errors[0]?.extensions.code,
+    );
+    expect(outcomes.filter((outcome) => outcome === 'InvalidCredentials')).toHaveLength(20);
+    expect(outcomes.filter((outcome) => outcome === 'RATE_LIMITED')).toHaveLength(10);
+    expect(await kindOf(login(name, PASSWORD))).toBe('Session');
+  });
+
   it('is refused to a token whose account is gone', async () => {
     await users.pool.query('DELETE FROM users.users WHERE id = $1', [id]);
     expect(await change({})).toEqual(REFUSED);

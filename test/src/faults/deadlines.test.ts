@@ -1,6 +1,6 @@
 // What a caller has given up is not done later: a mutation that waits for a connection past its deadline writes nothing.
 import { TIMEOUT_HEADER } from '@holdfast/platform/http';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
@@ -18,6 +18,9 @@ let account: Account;
 beforeAll(async () => {
   system = await startSystem({ env: { DATABASE_POOL_MAX: '1' } });
   client = await Client.of(system.url);
+});
+// A test that ends the sessions of its account ends its access tokens.
+beforeEach(async () => {
   account = await client.account();
 });
 afterAll(() => system?.stop());

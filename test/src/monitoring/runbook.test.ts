@@ -41,9 +41,9 @@ async function answerTo(part: string): Promise<string[]> {
   return stdout.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]));
 }
 
-test('tells who tries to log in, and what else comes from there, whatever it calls its operations', async () => {
+test('tells who tries to log in, to which account, who got in, and what else comes from there, by what ran', async () => {
   const client = await Client.of(system.url);
-  const { username } = await client.account();
+  const { id, username, password } = await client.account();
   const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
   const wrong = { username, password: 'not-the-password' };
   for (let tries = 0; tries < 3; tries += 1)
@@ -55,11 +55,15 @@ test('tells who tries to log in, and what else comes from there, whatever it cal
     undefined,
     from(GUESSER).headers,
   );
+  await client.rest('POST', '/login', { ...from(GUESSER), body: { username, password } });
   await client.rest('GET', '/products', from(GUESSER));
   await writeFile(file, (await logsSoFar(system)).join('\n'));
 
-  expect((await answerTo('test(')).slice(0, 2)).toEqual([`4 ${GUESSER}`, `1 ${FORGETFUL}`]);
+  expect(await answerTo('"login.limited") | .address')).toEqual([`4 ${GUESSER}`, `1 ${FORGETFUL}`]);
+  expect(await answerTo('"login.limited") | .subject')).toEqual([`5 user ${id}`]);
+  expect(await answerTo('"login.ok"')).toEqual([`1 user ${id}`]);
+  expect((await answerTo('test(')).slice(0, 2)).toEqual([`5 ${GUESSER}`, `1 ${FORGETFUL}`]);
   expect(await answerTo('.fields')).toEqual(
-    expect.arrayContaining(['3 login 401', '1 login 200', '1 products 200']),
+    expect.arrayContaining(['3 login 401', '2 login 200', '1 products 200']),
   );
 });

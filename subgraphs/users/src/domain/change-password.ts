@@ -6,6 +6,7 @@ import type { ChangePasswordInput } from '../generated/graphql.ts';
 import { countConflict } from '../metrics.ts';
 import { type OwnAccount, ownAccount } from './accounts.ts';
 import type { By, NoteEvent } from './by.ts';
+import type { LoginGuard } from './login-guard.ts';
 import { type PasswordHasher, sharesOf } from './password-hashing.ts';
 import { isTooLong } from './password-rules.ts';
 import type { PasswordStrength } from './password-strength.ts';
@@ -33,12 +34,13 @@ export interface ChangePasswordDependencies {
   readonly accounts: AccountStore;
   readonly passwords: PasswordStore;
   readonly hasher: PasswordHasher;
+  readonly guard: LoginGuard;
   readonly strength: PasswordStrength;
   readonly note: NoteEvent;
 }
 
 export function createChangePassword(dependencies: ChangePasswordDependencies): ChangePassword {
-  const { accounts, passwords, hasher, strength, note } = dependencies;
+  const { accounts, passwords, hasher, guard, strength, note } = dependencies;
   return async (userId, { currentPassword, newPassword, refreshToken, ...rest }, by) => {
     allHandled(rest);
     const found = await accounts.byId(userId);
@@ -49,7 +51,8 @@ export function createChangePassword(dependencies: ChangePasswordDependencies): 
     const checked = check(newPasswordRules(guessable), { newPassword });
     if (!checked.ok) return checked.invalid;
     const shares = sharesOf(by.origin, userId);
-    if (!(await hasher.matches(currentPassword, verifiedHash, shares))) return WRONG_PASSWORD;
+    const isRight = () => hasher.matches(currentPassword, verifiedHash, shares);
+    if (!(await guard.checkCurrent(userId, isRight))) return WRONG_PASSWORD;
     const changed = await passwords.replace({
       userId,
       verifiedHash,

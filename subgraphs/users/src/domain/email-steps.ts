@@ -10,6 +10,7 @@ import { type EmailTaken, emailTaken, type OwnAccount, ownAccount } from './acco
 import type { By, NoteEvent } from './by.ts';
 import { type PasswordChanged, WRONG_PASSWORD } from './change-password.ts';
 import { type EmailTokens, emailTokenHash } from './email-tokens.ts';
+import type { LoginGuard } from './login-guard.ts';
 import { type PasswordHasher, sharesOf } from './password-hashing.ts';
 import { isTooLong } from './password-rules.ts';
 import type { PasswordStrength } from './password-strength.ts';
@@ -39,7 +40,7 @@ export interface EmailSteps {
    */
   requestEmailVerification(userId: number): Promise<boolean>;
   verifyEmail(token: string, by: By): Promise<EmailVerified | InvalidCredentials | EmailTaken>;
-  /** @throws {AppError} SERVICE_UNAVAILABLE when no mail is sent; RATE_LIMITED */
+  /** @throws {AppError} SERVICE_UNAVAILABLE when no mail is sent; RATE_LIMITED, also when too many current passwords were wrong */
   changeEmail(
     userId: number,
     input: ChangeEmailInput,
@@ -55,6 +56,7 @@ export interface EmailStepDependencies {
   readonly steps: EmailStepStore;
   readonly emailTokens: EmailTokens;
   readonly hasher: PasswordHasher;
+  readonly guard: LoginGuard;
   readonly strength: PasswordStrength;
   /** Whether mail is sent. */
   readonly sendsMail: boolean;
@@ -64,7 +66,7 @@ export interface EmailStepDependencies {
 const WINDOW_S = 3_600;
 
 export function createEmailSteps(dependencies: EmailStepDependencies): EmailSteps {
-  const { accounts, tokens, steps, emailTokens, hasher, strength, sendsMail, note } = dependencies;
+  const { accounts, tokens, steps, emailTokens, hasher, guard, strength, sendsMail, note } = dependencies;
 
   const requireMail = (): void => {
     if (!sendsMail) throw new AppError('SERVICE_UNAVAILABLE', 'This shop sends no mail, which this needs.');
@@ -130,7 +132,8 @@ export function createEmailSteps(dependencies: EmailStepDependencies): EmailStep
       const found = await accounts.byId(userId);
       if (found === undefined || isTooLong(currentPassword)) return WRONG_PASSWORD;
       const shares = sharesOf(origin, userId);
-      if (!(await hasher.matches(currentPassword, found.passwordHash, shares))) return WRONG_PASSWORD;
+      const isRight = () => hasher.matches(currentPassword, found.passwordHash, shares);
+      if (!(await guard.checkCurrent(userId, isRight))) return WRONG_PASSWORD;
       await mail(userId, 'CHANGE_EMAIL', newEmail);
       return { __typename: 'EmailChangeRequested', newEmail };
     },

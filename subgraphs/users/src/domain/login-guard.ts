@@ -2,6 +2,7 @@
 // device and address from which it was logged in to before: what strangers fail costs its owner nothing.
 // At most 50 tries of a budget fail in an hour (OWASP ASVS 4.0.3, 2.2.1 asks for at most 100 of an account), see `OPEN`.
 import { createHmac } from 'node:crypto';
+import { AppError } from '@holdfast/platform/errors';
 import type { Origin } from '@holdfast/platform/security-events';
 import type { AccountWithHash } from '../data/accounts.ts';
 import type { KnownAddresses } from '../data/known-addresses.ts';
@@ -35,6 +36,12 @@ export interface LoginGuard {
   admit(tried: Try): Promise<Admission>;
   /** Whether a try may be made whose outcome is not told: a few an hour for each address and account. */
   admitUntold(tried: Try): Promise<boolean>;
+  /**
+   * Whether `isRight` says so of the current password, given by a caller who is signed in to the account. Such tries have a
+   * budget of their own, so that a stolen access token guesses no faster than a login, and holds up none.
+   * @throws {AppError} RATE_LIMITED when too many have failed
+   */
+  checkCurrent(userId: number, isRight: () => Promise<boolean>): Promise<boolean>;
   /** Knows the address of `origin` from now on, until the account's password changes. */
   remember(account: AccountWithHash, origin: Origin): Promise<void>;
 }
@@ -104,6 +111,25 @@ export function createLoginGuard({
         key: hashOf(secrets[0], 'untold', subjectOf(tried), tried.origin.address ?? ''),
         ...UNTOLD,
       }),
+
+    async checkCurrent(userId, isRight) {
+      const budget = { key: hashOf(secrets[0], 'current password', userId), ...OPEN };
+      if (!(await tries.reserve(budget))) {
+        const retryAfter = await tries.waitS(budget);
+        throw new AppError(
+          'RATE_LIMITED',
+          `Too many tries at the current password have failed; try again in ${retryAfter} s.`,
+          { details: { retryAfter } },
+        );
+      }
+      let hasFailed = false;
+      try {
+        hasFailed = !(await isRight());
+        return !hasFailed;
+      } finally {
+        if (!hasFailed) await tries.giveBack(budget.key);
+      }
+    },
 
     async remember(account, { address }) {
       if (address !== undefined)
