@@ -230,10 +230,10 @@ describe('the log', () => {
     await attempt(owner.username, owner.password, OWNERS_ADDRESS);
     await useUp();
     await attempt(owner.username, 'a guess', '203.0.113.32');
-    const events = system
-      .logs()
-      .map((line) => JSON.parse(line))
-      .filter(({ event }) => event?.startsWith('login.'));
+    const events = await eventually(
+      async () => system.logs().map((line) => JSON.parse(line)),
+      (lines) => lines.some(({ event, address }) => event === 'login.limited' && address === '203.0.113.32'),
+    ).then((lines) => lines.filter(({ event }) => event?.startsWith('login.')));
     const subject = `user ${owner.id}`;
     const from = (address: string) =>
       events.filter((line) => line.address === address && line.subject === subject);

@@ -9,8 +9,8 @@ import { passwordFault } from './password-rules.ts';
 const USERNAME = /^[A-Za-z0-9_.-]{3,64}$/;
 const MAX_EMAIL = 254;
 
-/** Letters of any script; what else there is in a domain, the validator refuses. */
-const DOMAIN = /^[\p{L}\p{M}\p{N}.-]+$/u;
+/** Letters of any script, without those that are invisible and that the DNS leaves out; what else there is, the validator refuses. */
+const DOMAIN = /^(?!.*\p{Default_Ignorable_Code_Point})[\p{L}\p{M}\p{N}.-]+$/u;
 
 /**
  * An e-mail address in the form in which it is stored and compared: in lower case, and its domain as the DNS has it, in which
