@@ -48,7 +48,7 @@ const REST_CALLS: [method: string, path: string, body?: unknown, headers?: Recor
   ['GET', '/orders'],
   ['POST', '/orders', { product_id: UNKNOWN_ID, quantity: 1 }],
   ['GET', `/orders/${UNKNOWN_ID}`],
-  ['POST', `/orders/${UNKNOWN_ID}/cancel`, undefined, IF_MATCH],
+  ['POST', `/orders/${UNKNOWN_ID}/cancel`, { reason: 'x' }, IF_MATCH],
   ['GET', '/orders?scope=all'],
   ['POST', `/orders/${UNKNOWN_ID}/advance`, { status: 'SHIPPED' }, IF_MATCH],
 ];
