@@ -15,6 +15,8 @@ export const REVOCATIONS_PATH = '/revocations';
 /** Verifiers follow the users service, and that its database: what ends tokens is known everywhere after twice that. */
 const EVERY_MS = 1_000;
 const TIMEOUT_MS = 2_000;
+/** An older list is worth a line in the log: what ends tokens is promised to be known within this. */
+const LATE_MS = 5_000;
 
 export interface Revocations {
   /**
@@ -49,20 +51,26 @@ export function followRevocations({ load, everyMs = EVERY_MS, log }: Revocations
   let list: RevocationList | undefined;
   let loadedAt = performance.now();
   let failure: unknown;
+  let isLate = false;
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
+
+  const ageMs = (): number => performance.now() - loadedAt;
 
   async function look(): Promise<void> {
     try {
       list = await load(list);
       loadedAt = performance.now();
-      if (failure !== undefined) log.info('the revocation list is to be had again');
+      if (isLate) log.info('the revocation list is to be had again');
       failure = undefined;
+      isLate = false;
     } catch (error) {
-      // Once, and not at every look.
-      if (failure === undefined && !isClosed)
-        log.warn({ err: error }, 'the revocation list cannot be had; the last one stays in force');
       failure = error;
+      // Once, and not at every look.
+      if (!isLate && !isClosed && ageMs() > LATE_MS) {
+        isLate = true;
+        log.warn({ err: error }, 'the revocation list cannot be had; the last one stays in force');
+      }
     }
     if (!isClosed) timer = setTimeout(next, everyMs).unref();
   }
@@ -77,7 +85,6 @@ export function followRevocations({ load, everyMs = EVERY_MS, log }: Revocations
     return list;
   }
 
-  const ageMs = (): number => performance.now() - loadedAt;
   showAge(() => ageMs() / 1_000);
   showSize(() => list?.size);
   return {
