@@ -1,4 +1,4 @@
-// The queue for hashing is fair: one address that floods it does not keep others waiting.
+// The queues for hashing and for judging passwords are fair: one address that floods them does not keep others waiting.
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { startTestUsers, type TestUsers } from './testing.ts';
 import { callsTo, NEXT_PASSWORD, PASSWORD } from './testing-calls.ts';
@@ -6,6 +6,7 @@ import { callsTo, NEXT_PASSWORD, PASSWORD } from './testing-calls.ts';
 const ACCOUNTS = 30;
 const CHANGES = 10;
 
+const REGISTER = 'mutation ($input: RegisterInput!) { register(input: $input) { __typename } }';
 const LOGIN = 'mutation ($input: LoginInput!) { login(input: $input) { __typename } }';
 const CHANGE = 'mutation ($input: ChangePasswordInput!) { changePassword(input: $input) { __typename } }';
 
@@ -16,35 +17,61 @@ beforeAll(async () => {
 });
 afterAll(() => users.stop());
 
-it(`a login has a few hashes in front of it while ${ACCOUNTS} accounts at one address change passwords ${CHANGES} times each`, async () => {
-  await calls.open('victim');
-  const tokens: string[] = [];
+const FLOOD = `${ACCOUNTS} accounts at one address change passwords ${CHANGES} times each`;
+/** The access tokens of the accounts of the flood. */
+const tokens: string[] = [];
+beforeAll(async () => {
   for (let index = 0; index < ACCOUNTS; index += 1) {
     await calls.open(`flood-${index}`);
     tokens.push((await calls.login(`flood-${index}`)).accessToken);
   }
-  let hashed = 0;
+});
+
+/** Does `act` while as much of the flood waits as may; tells what of the flood was done before it, and in all. */
+async function during<Result>(newPassword: string, act: () => Promise<Result>) {
+  let done = 0;
   let refused = 0;
   const flood = tokens.flatMap((token) =>
     Array.from({ length: CHANGES }, async () => {
-      const input = { currentPassword: 'not the password', newPassword: NEXT_PASSWORD };
+      const input = { currentPassword: 'not the password', newPassword };
       const { data } = await users.graphql(CHANGE, { input }, `Bearer ${token}`, '192.0.2.1');
       if (data.changePassword === null) refused += 1;
-      else hashed += 1;
+      else done += 1;
     }),
   );
-  // Then as much of it waits as may.
   while (refused === 0) await new Promise((resolve) => setImmediate(resolve));
-
-  const before = hashed;
-  const input = { username: 'victim', password: PASSWORD };
-  const { data } = await users.graphql(LOGIN, { input }, undefined, '192.0.2.2');
-  const ahead = hashed - before;
+  const before = done;
+  const result = await act();
+  const ahead = done - before;
   await Promise.all(flood);
-  expect(data.login?.__typename).toBe('Session');
-  console.info(`${ahead} of the ${hashed} hashes of the flood were in front of the victim's`);
+  expect(refused).toBeGreaterThan(0);
+  return { result, ahead, rest: done - before };
+}
+
+it(`a login has a few hashes in front of it while ${FLOOD}`, async () => {
+  await calls.open('victim');
+  const input = { username: 'victim', password: PASSWORD };
+  const { result, ahead, rest } = await during(NEXT_PASSWORD, () =>
+    users.graphql(LOGIN, { input }, undefined, '192.0.2.2'),
+  );
+  expect(result.data.login?.__typename).toBe('Session');
   // The one that runs and the one whose turn it is; the rest ran while the account was looked up. 25 of the flood wait.
   expect(ahead).toBeLessThanOrEqual(12);
-  expect(hashed - before).toBeGreaterThan(2 * ahead);
-  expect(refused).toBeGreaterThan(0);
+  expect(rest).toBeGreaterThan(2 * ahead);
+});
+
+// The flood's passwords are refused before they are hashed, so that it fills the queue of those that are judged.
+const EASY = '4@8({[</369&#!1/|0$5+7%2'.repeat(5);
+
+it(`a password is judged after a few others while ${FLOOD}, all of them costly to judge`, async () => {
+  const input = { username: 'newcomer', email: 'newcomer@example.com', password: PASSWORD };
+  const { result } = await during(EASY, () => users.graphql(REGISTER, { input }, undefined, '192.0.2.2'));
+  expect(result.data.register?.__typename).toBe('User');
+  await calls.open('changer');
+  const { accessToken } = await calls.login('changer');
+  const change = { currentPassword: PASSWORD, newPassword: NEXT_PASSWORD };
+  const second = await during(EASY, () =>
+    users.graphql(CHANGE, { input: change }, `Bearer ${accessToken}`, '192.0.2.2'),
+  );
+  expect(second.result.data.changePassword?.__typename).toBe('PasswordChanged');
 });

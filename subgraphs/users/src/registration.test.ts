@@ -51,6 +51,16 @@ describe('register', () => {
     expect(JSON.stringify(rows)).not.toContain(PASSWORD);
   });
 
+  it.each([
+    ['a username', 'a b', 'good@example.com'],
+    ['an address of 900 kB', 'good', '@'.repeat(900_000)],
+  ])('does not estimate a password beside %s that breaks a rule', async (_, username, email) => {
+    const { errors } = await register(username, email, 'liverpoolfc1');
+    expect(errors.map(({ field }: { field: string }) => field)).toEqual([
+      email.length > 254 ? 'email' : 'username',
+    ]);
+  });
+
   it('tells every field that breaks a rule at once, and never the password', async () => {
     const { errors, ...problem } = await register('a b', 'nobody', 'zq7');
     expect(problem).toEqual({

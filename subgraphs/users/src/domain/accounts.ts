@@ -58,11 +58,15 @@ export interface RegisterDependencies {
 
 export function createRegister({ accounts, hasher, strength, verification }: RegisterDependencies): Register {
   return async (input, origin) => {
-    const guessable = await strength.faultOf(input.password, input);
+    const shares = sharesOf(origin);
+    // What is estimated has passed all other rules, so that its size is bounded.
+    const wellFormed = check(registrationRules(undefined), input);
+    if (!wellFormed.ok) return wellFormed.invalid;
+    const guessable = await strength.faultOf(input.password, wellFormed.value, shares);
     const checked = check(registrationRules(guessable), input);
     if (!checked.ok) return checked.invalid;
     const { password, ...account } = checked.value;
-    const passwordHash = await hasher.hash(password, sharesOf(origin));
+    const passwordHash = await hasher.hash(password, shares);
     const created = await accounts.create({ ...account, passwordHash }, verification());
     if (created === 'username') return usernameTaken(account.username);
     if (created === 'email') return emailTaken(account.email);

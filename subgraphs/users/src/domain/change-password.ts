@@ -1,4 +1,4 @@
-// Changing a password: by whoever knows the current one, which locks everybody else out.
+// Changing a password: for the one who knows the current one. It locks all others out.
 import { allHandled, check, type InvalidInput } from '@holdfast/platform/validation';
 import type { AccountStore } from '../data/accounts.ts';
 import type { PasswordStore } from '../data/passwords.ts';
@@ -47,10 +47,10 @@ export function createChangePassword(dependencies: ChangePasswordDependencies): 
     if (found === undefined || isTooLong(currentPassword)) return WRONG_PASSWORD;
     const { account, passwordHash: verifiedHash } = found;
     // Before the hashing, which is the costly part.
-    const guessable = await strength.faultOf(newPassword, account);
+    const shares = sharesOf(by.origin, userId);
+    const guessable = await strength.faultOf(newPassword, account, shares);
     const checked = check(newPasswordRules(guessable), { newPassword });
     if (!checked.ok) return checked.invalid;
-    const shares = sharesOf(by.origin, userId);
     const isRight = () => hasher.matches(currentPassword, verifiedHash, shares);
     if (!(await guard.checkCurrent(userId, isRight))) return WRONG_PASSWORD;
     const changed = await passwords.replace({

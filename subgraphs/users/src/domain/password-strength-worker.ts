@@ -20,11 +20,11 @@ const estimator = new ZxcvbnFactory({
   l33tMaxSubstitutions: 8,
 });
 
-function estimate({ number, password, known }: ToEstimate): Estimated {
+function estimate({ password, known }: ToEstimate): Estimated {
   const { score, feedback } = estimator.check(password, [...PRODUCT, ...known]);
-  if (score >= LEAST_SCORE) return { number };
+  if (score >= LEAST_SCORE) return {};
   const words = [feedback.warning, ...feedback.suggestions].filter(Boolean).join(' ');
-  return { number, fault: words === '' ? 'Add more words that are less common.' : words };
+  return { fault: words === '' ? 'Add more words that are less common.' : words };
 }
 
 parentPort?.on('message', (asked: ToEstimate) => parentPort?.postMessage(estimate(asked)));

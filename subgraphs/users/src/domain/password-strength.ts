@@ -6,16 +6,15 @@ import type { Logger } from '@holdfast/platform/log';
 import { normalizePassword } from './password-hashing.ts';
 import { passwordFault } from './password-rules.ts';
 import type { Names } from './registration-rules.ts';
+import { createSemaphore, type Shares } from './semaphore.ts';
 
 export interface ToEstimate {
-  readonly number: number;
   readonly password: string;
   /** What the guesser of this very password would try: the names of its account. */
   readonly known: readonly string[];
 }
 
 export interface Estimated {
-  readonly number: number;
   /** Why it is easy to guess, for people; undefined when it is not. */
   readonly fault?: string;
 }
@@ -24,9 +23,11 @@ export interface PasswordStrength {
   /**
    * What was expected, and why the password is easy to guess, without the password; undefined when it is not, or when it
    * breaks another rule anyway.
+   * @param names those of an account, so that they are as long as such may be
+   * @param shares of the queue, as for hashing
    * @throws {AppError} SERVICE_UNAVAILABLE when too many wait
    */
-  faultOf(password: string, names: Names): Promise<string | undefined>;
+  faultOf(password: string, names: Names, shares: Shares): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -41,6 +42,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** Characters of a name: more than are estimated of a password. */
+const LONGEST_KNOWN = 64;
+
 const fold = (text: string): string => normalizePassword(text).toLowerCase();
 
 const OWN_NAME = 'expected a password that is hard to guess, got the username or the e-mail address';
@@ -52,8 +56,9 @@ const unavailable = (cause?: unknown): AppError =>
   });
 
 export function createPasswordStrength({ maxWaiting, log }: PasswordStrengthOptions): PasswordStrength {
-  const waiting = new Map<number, Waiting>();
-  let asked = 0;
+  // Fair, as the queue for hashing is: it stands before that one in every change of a password.
+  const { run } = createSemaphore({ concurrency: 1, maxWaiting });
+  let waiting: Waiting | undefined;
   let worker = start();
 
   function start(): Worker {
@@ -63,32 +68,28 @@ export function createPasswordStrength({ maxWaiting, log }: PasswordStrengthOpti
       execArgv: [],
     });
     started.unref();
-    started.on('message', ({ number, fault }: Estimated) => {
-      waiting.get(number)?.resolve(fault);
-      waiting.delete(number);
-    });
+    started.on('message', ({ fault }: Estimated) => waiting?.resolve(fault));
     started.on('error', (error) => {
       log.error({ err: error }, 'the thread that judges passwords has ended; another is started');
-      for (const { reject } of waiting.values()) reject(unavailable(error));
-      waiting.clear();
       worker = start();
+      waiting?.reject(unavailable(error));
     });
     return started;
   }
 
+  const estimate = (asked: ToEstimate): Promise<string | undefined> =>
+    new Promise((resolve, reject) => {
+      waiting = { resolve, reject };
+      worker.postMessage(asked);
+    });
+
   return {
-    async faultOf(password, { username, email }) {
+    async faultOf(password, { username, email }, shares) {
       if (passwordFault(password) !== undefined) return undefined;
       // By itself, because what is estimated is the beginning of a long one.
       if ([username, email].some((name) => fold(name) === fold(password))) return OWN_NAME;
-      if (waiting.size >= maxWaiting) throw unavailable();
-      asked += 1;
-      const number = asked;
-      const known = [username, email, ...email.split('@')];
-      const fault = await new Promise<string | undefined>((resolve, reject) => {
-        waiting.set(number, { resolve, reject });
-        worker.postMessage({ number, password: normalizePassword(password), known } satisfies ToEstimate);
-      });
+      const known = [username, email, ...email.split('@', 2)].map((name) => name.slice(0, LONGEST_KNOWN));
+      const fault = await run(shares, () => estimate({ password: normalizePassword(password), known }));
       return fault && `expected a password that is hard to guess. ${fault}`;
     },
     close: async () => {
