@@ -33,12 +33,7 @@ export function connectionBudgets(
   const requests: ConnectionBudget[] = [
     { applicationName: service, way: 'pooled', most: Math.max(1, poolMax - writes) },
     ...writing({ applicationName: `${service}-writes`, way: 'pooled', most: writes }),
-    // That of users also follows the list of ended access tokens.
-    ...writing({
-      applicationName: `${service} ${service === 'users' ? 'upkeep' : 'sweep'}`,
-      way: 'pooled',
-      most: 1,
-    }),
+    ...writing({ applicationName: `${service} sweep`, way: 'pooled', most: 1 }),
   ];
   const jobs: ConnectionBudget[] = [
     // Beside one a job: LISTEN and the sweep of the queue.
@@ -46,7 +41,7 @@ export function connectionBudgets(
     { applicationName: `${service}-worker-metrics`, way: 'direct', most: 1 },
   ];
   const own: Record<Service, readonly ConnectionBudget[]> = {
-    users: jobs,
+    users: [...jobs, ...writing({ applicationName: 'users revocations', way: 'pooled', most: 1 })],
     products: jobs,
     orders: [...jobs, { applicationName: 'orders-listener', way: 'direct', most: 1 }],
   };

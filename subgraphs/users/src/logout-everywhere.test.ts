@@ -100,3 +100,27 @@ describe('logoutEverywhere', () => {
     }
   });
 });
+
+it('ends access tokens also while a sweep hangs', async () => {
+  const swept = await startTestUsers({ SESSION_SWEEP_MS: '100' });
+  const client = await swept.pool.connect();
+  try {
+    const caller = callsTo(() => swept);
+    await caller.open('hasty');
+    const authorization = `Bearer ${(await caller.login('hasty')).accessToken}`;
+    const codeOfMe = async () =>
+      (await swept.graphql('{ me { id } }', {}, authorization)).errors[0]?.extensions.code;
+    await client.query('BEGIN');
+    await client.query('LOCK users.login_tries IN ACCESS EXCLUSIVE MODE');
+    while (!(await somebodyWaits(swept.pool))) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await codeOfMe()).toBeUndefined();
+    await swept.graphql('mutation { logoutEverywhere }', {}, authorization);
+    const endedAt = performance.now();
+    while ((await codeOfMe()) === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(performance.now() - endedAt).toBeLessThan(5_000);
+    expect(await codeOfMe()).toBe('UNAUTHENTICATED');
+  } finally {
+    client.release(true);
+    await swept.stop();
+  }
+});

@@ -143,18 +143,30 @@ async function createDomain(parts: DomainParts): Promise<Domain> {
   };
 }
 
-/** What the service does by the clock has a connection of its own: it is no request's statement. */
-function startUpkeep(
-  { DATABASE_URL: url, SESSION_SWEEP_MS: everyMs, ACCESS_TOKEN_TTL_S }: UsersSettings,
+/** The list is read over a connection of its own: behind a sweep or a burst of requests it would become too old to give. */
+function startRevocations(
+  { DATABASE_URL: url, ACCESS_TOKEN_TTL_S }: UsersSettings,
   checkCaller: CallerCheck,
   log: Logger,
 ) {
-  const pool = createWorkerPool({ url, max: 1, applicationName: 'users upkeep', log });
+  const pool = createWorkerPool({ url, max: 1, applicationName: 'users revocations', log });
   const revocations = serveRevocations({
     read: () => readRevocations(pool, ACCESS_TOKEN_TTL_S),
     checkCaller,
     log,
   });
+  return {
+    revocations,
+    stop: async () => {
+      revocations.close();
+      await pool.end();
+    },
+  };
+}
+
+/** All sweeps share one connection: none of them is urgent. */
+function startSweeps({ DATABASE_URL: url, SESSION_SWEEP_MS: everyMs }: UsersSettings, log: Logger) {
+  const pool = createWorkerPool({ url, max: 1, applicationName: 'users sweep', log });
   const sweepSessions = createSessionSweep(pool);
   const sweeps = {
     'old sessions': async (max: number) => (await sweepSessions(max)).families,
@@ -164,9 +176,7 @@ function startUpkeep(
   };
   const sweepers = Object.entries(sweeps).map(([what, sweep]) => startSweeper({ what, sweep, everyMs, log }));
   return {
-    revocations,
     stop: async () => {
-      revocations.close();
       await Promise.all(sweepers.map((sweeper) => sweeper.stop()));
       await pool.end();
     },
@@ -253,7 +263,8 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
     security,
   });
   const checkCaller = createCallerCheck({ name: 'users', keys: settings.SERVICE_PUBLIC_KEYS });
-  const upkeep = startUpkeep(settings, checkCaller, log);
+  const { revocations, stop: stopRevocations } = startRevocations(settings, checkCaller, log);
+  const sweeps = startSweeps(settings, log);
   const subgraph = await createSubgraph({
     typeDefs: await readFile(SCHEMA, 'utf8'),
     resolvers,
@@ -261,13 +272,13 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
       keys: keys.verifierKeys,
       issuer: settings.JWT_ISSUER,
       audience: settings.JWT_AUDIENCE,
-      revocations: upkeep.revocations,
+      revocations,
     }),
     checkCaller,
     context: (base) => createContext(base, domain, accounts),
     routes: {
       'GET /.well-known/jwks.json': serveJwks(keys, leadS),
-      [`GET ${REVOCATIONS_PATH}`]: upkeep.revocations.handle,
+      [`GET ${REVOCATIONS_PATH}`]: revocations.handle,
       ...(mailer && 'page' in mailer && { 'GET /outbox': mailer.page }),
     },
     log,
@@ -286,7 +297,7 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
       mailer?.close();
       await strength.close();
       await subgraph.close();
-      await Promise.all([upkeep.stop(), keys.close()]);
+      await Promise.all([stopRevocations(), sweeps.stop(), keys.close()]);
       await pools.end();
     },
   };
