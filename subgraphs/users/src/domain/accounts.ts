@@ -77,20 +77,22 @@ export function createRegister({ accounts, hasher, strength, verification }: Reg
 /** Longer than any username or address. */
 const MAX_NAME = 254;
 
-/** A name in the form in which it is compared. */
-export const foldName = (name: string): string =>
-  name
-    .slice(0, MAX_NAME + 1)
-    .trim()
-    .toLowerCase();
+/**
+ * A username or an e-mail address in the form in which it is looked up, and its tries are counted: all spellings that find one
+ * account are one name. The name folds here and not in PostgreSQL, to which İ is an i.
+ */
+export function comparableName(name: string): string {
+  const bounded = name.trim().slice(0, MAX_NAME + 1);
+  return bounded.includes('@') ? normalizeEmail(bounded) : bounded.toLowerCase();
+}
 
 /** The account with that username or e-mail address, in any case. */
 export async function findByName(
   accounts: Pick<AccountStore, 'byEmail' | 'byUsername'>,
   name: string,
 ): Promise<AccountWithHash | undefined> {
-  // PostgreSQL refuses U+0000 in a text; nobody's name has one.
-  if (name.length > MAX_NAME || !isStorable(name)) return undefined;
-  // Folded here and not by PostgreSQL, to which İ is an i: limits of tries would count it for another name.
-  return name.includes('@') ? accounts.byEmail(normalizeEmail(name)) : accounts.byUsername(foldName(name));
+  const comparable = comparableName(name);
+  // PostgreSQL refuses U+0000 in a text; no name has one.
+  if (!isStorable(comparable)) return undefined;
+  return comparable.includes('@') ? accounts.byEmail(comparable) : accounts.byUsername(comparable);
 }

@@ -6,7 +6,7 @@ import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts
 import type { SessionLife, SessionStore } from '../data/sessions.ts';
 import type { LoginInput } from '../generated/graphql.ts';
 import type { IssueAccessToken } from './access-tokens.ts';
-import { findByName, foldName } from './accounts.ts';
+import { comparableName, findByName } from './accounts.ts';
 import type { DeviceTokens } from './device-tokens.ts';
 import type { Admission, LoginGuard, Try } from './login-guard.ts';
 import { type PasswordHasher, sharesOf } from './password-hashing.ts';
@@ -134,7 +134,8 @@ export function createLogin(dependencies: LoginDependencies): Login {
     allHandled(rest);
     if (isTooLong(password)) return BAD_LOGIN;
     const found = await findByName(accounts, username);
-    const tried = { name: foldName(username), found, origin, deviceToken: deviceToken ?? undefined };
+    const name = comparableName(username);
+    const tried = { name, found, origin, deviceToken: deviceToken ?? undefined };
     const admission = await guard.admit(tried);
     if (admission.waitS !== undefined) {
       note('login.limited', tried, admission);
