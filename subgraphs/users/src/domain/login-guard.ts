@@ -34,8 +34,11 @@ export interface Admission {
 export interface LoginGuard {
   /** Counts a try. What is not given back has failed. */
   admit(tried: Try): Promise<Admission>;
-  /** Whether a try may be made whose outcome is not told: a few an hour for each address and account. */
-  admitUntold(tried: Try): Promise<boolean>;
+  /**
+   * Whether `isRight` says so, in a try whose outcome is not told: a few an hour for each address and account, and false when
+   * those are used up. A try that could not be made is not counted.
+   */
+  tryUntold(tried: Try, isRight: () => Promise<boolean>): Promise<boolean>;
   /**
    * Whether `isRight` says so of the current password, given by a caller who is signed in to the account. Such tries have a
    * budget of their own, so that a stolen access token guesses no faster than a login, and holds up none.
@@ -106,11 +109,14 @@ export function createLoginGuard({
       };
     },
 
-    admitUntold: (tried) =>
-      tries.reserve({
-        key: hashOf(secrets[0], 'untold', subjectOf(tried), tried.origin.address ?? ''),
-        ...UNTOLD,
-      }),
+    async tryUntold(tried, isRight) {
+      const key = hashOf(secrets[0], 'untold', subjectOf(tried), tried.origin.address ?? '');
+      if (!(await tries.reserve({ key, ...UNTOLD }))) return false;
+      return isRight().catch(async (error: unknown) => {
+        await tries.giveBack(key);
+        throw error;
+      });
+    },
 
     async checkCurrent(userId, isRight) {
       const budget = { key: hashOf(secrets[0], 'current password', userId), ...OPEN };

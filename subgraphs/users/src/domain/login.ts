@@ -101,7 +101,8 @@ export function createLogin(dependencies: LoginDependencies): Login {
     send: NonNullable<typeof sendLoginLink>,
   ): Promise<void> {
     const { found } = tried;
-    if (!(await guard.admitUntold(tried)) || !(await isRight(tried, password)) || found === undefined) return;
+    const right = await guard.tryUntold(tried, () => isRight(tried, password));
+    if (!right || found === undefined) return;
     const userId = found.account.id;
     send(userId).catch((error: unknown) =>
       log.error({ err: error, userId }, 'a login link could not be mailed'),
