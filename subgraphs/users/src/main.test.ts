@@ -16,6 +16,7 @@ const SESSION = '... on Session { accessToken refreshToken } ... on Problem { co
 const OPERATIONS = `
   mutation Register($input: RegisterInput!) { register(input: $input) { __typename } }
   mutation Login($input: LoginInput!) { login(input: $input) { ${SESSION} } }
+  mutation Confirm($token: String!) { confirmLogin(token: $token) { ${SESSION} } }
   mutation Refresh($token: String!) { refreshSession(refreshToken: $token) { ${SESSION} } }
   mutation Change($input: ChangePasswordInput!) { changePassword(input: $input) { __typename } }`;
 const PASSWORD = 'staple battery 42 horse';
@@ -126,6 +127,10 @@ describe('the users service', () => {
     await operation(url, 'Register', { input: { ...input, email: 'secretive' } });
     const first = (await operation(url, 'Login', { input })).data.login;
     await operation(url, 'Login', { input: { ...input, password: 'wrong secret here' } });
+    await operation(url, 'Confirm', { token: 'A'.repeat(43) });
+    expect(await (await fetch(`${opsUrl}/metrics`)).text()).toContain(
+      'logins_total{outcome="bad_credentials"} 2\n',
+    );
     const bearer = `Bearer ${first.accessToken}`;
     const second = (await operation(url, 'Refresh', { token: first.refreshToken }, bearer)).data
       .refreshSession;
@@ -151,7 +156,7 @@ describe('the users service', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(lines.filter(({ msg }) => msg === 'request')).toHaveLength(12);
+    expect(lines.filter(({ msg }) => msg === 'request')).toHaveLength(13);
     expect(lines).toContainEqual(
       expect.objectContaining({
         service: 'users',
@@ -162,9 +167,10 @@ describe('the users service', () => {
       }),
     );
     const logins = lines.filter(({ event }) => String(event).startsWith('login.'));
-    expect(logins.map(({ event, actor, subject }) => ({ event, actor, subject }))).toEqual([
-      { event: 'login.ok', actor: 'user 1', subject: 'user 1' },
-      { event: 'login.failed', actor: 'anonymous', subject: 'user 1' },
+    expect(logins.map(({ event, actor, subject, details: { by } }) => [event, actor, subject, by])).toEqual([
+      ['login.ok', 'user 1', 'user 1', 'stranger'],
+      ['login.failed', 'anonymous', 'user 1', 'stranger'],
+      ['login.failed', 'anonymous', undefined, 'link'],
     ]);
     expect(lines).toContainEqual(
       expect.objectContaining({

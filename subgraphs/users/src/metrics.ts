@@ -1,8 +1,8 @@
 // What the users service counts of its own.
 import { AppError } from '@holdfast/platform/errors';
 import { Counter, conflictCounter, labelledCounter, liveGauge, registry } from '@holdfast/platform/metrics';
+import type { Origin } from '@holdfast/platform/security-events';
 import type { KeyRing } from './domain/key-ring.ts';
-import type { Login } from './domain/login.ts';
 import type { Semaphore } from './domain/semaphore.ts';
 import type { LoginResult } from './generated/graphql.ts';
 
@@ -38,12 +38,14 @@ const countLogin = labelledCounter({
   values: [...Object.values(OUTCOMES), 'refused', 'error'],
 });
 
-/** The same login, with every call counted. */
+/** The same login, be it by a password or by a link, with every call counted. */
 export const countLogins =
-  (login: Login): Login =>
-  async (credentials, origin) => {
+  <Given, Result extends { readonly __typename: keyof typeof OUTCOMES }>(
+    login: (given: Given, origin: Origin) => Promise<Result>,
+  ) =>
+  async (given: Given, origin: Origin): Promise<Result> => {
     try {
-      const result = await login(credentials, origin);
+      const result = await login(given, origin);
       countLogin(OUTCOMES[result.__typename]);
       return result;
     } catch (error) {

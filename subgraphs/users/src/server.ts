@@ -125,7 +125,7 @@ async function createDomain(parts: DomainParts): Promise<Domain> {
         log,
       }),
     ),
-    confirmLogin: createConfirmLogin(opening),
+    confirmLogin: countLogins(createConfirmLogin(opening)),
     sessions: createSessions({ ...opening, successorsOf: createSuccessors(secrets) }),
     changePassword: createChangePassword({
       accounts,

@@ -1,5 +1,6 @@
 // Logging in by a link that was mailed to the account's address: for an owner whom a limit of tries holds up.
 import type { Origin, SecurityLog } from '@holdfast/platform/security-events';
+import type { AccountRow } from '../data/accounts.ts';
 import type { SessionLife, SessionStore } from '../data/sessions.ts';
 import type { IssueAccessToken } from './access-tokens.ts';
 import type { DeviceTokens } from './device-tokens.ts';
@@ -32,16 +33,24 @@ export interface ConfirmLoginDependencies {
 
 export function createConfirmLogin(dependencies: ConfirmLoginDependencies): ConfirmLogin {
   const { sessions, guard, deviceTokens, issueAccessToken, life, security } = dependencies;
+  const details = { by: 'link' };
+
+  function fail<Failure>(failure: Failure, origin: Origin, account?: AccountRow): Failure {
+    const subject = account && `user ${account.id}`;
+    security('login.failed', { actor: 'anonymous', subject, origin, details });
+    return failure;
+  }
+
   return async (token, origin) => {
     const presented = emailTokenHash(token);
-    if (presented === undefined) return BAD_LINK;
+    if (presented === undefined) return fail(BAD_LINK, origin);
     const next = createRefreshToken();
     const owner = await sessions.openByLink(presented, next.hash, life);
-    if (owner === undefined) return BAD_LINK;
-    if (owner.account.disabledAt !== null) return ACCOUNT_DISABLED;
-    await guard.remember(owner, origin);
+    if (owner === undefined) return fail(BAD_LINK, origin);
     const { account } = owner;
-    security('login.ok', { actor: account, subject: `user ${account.id}`, origin, details: { by: 'link' } });
+    if (account.disabledAt !== null) return fail(ACCOUNT_DISABLED, origin, account);
+    await guard.remember(owner, origin);
+    security('login.ok', { actor: account, subject: `user ${account.id}`, origin, details });
     const session = await sessionOf(issueAccessToken, account, next.token);
     return { ...session, deviceToken: await deviceTokens.issue(owner) };
   };
