@@ -35,7 +35,7 @@ const PAGES: readonly AccountPage[] = [
     title: 'Your login',
     call: '/login/confirm',
     button: 'Yes, it was me',
-    done: 'The login is confirmed. Go back to the shop and log in again.',
+    done: 'This network is known now: log in from a device on it.',
   },
 ];
 
@@ -43,9 +43,13 @@ const SCRIPT = `
 const form = document.querySelector('form');
 const say = document.querySelector('output');
 const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? '';
+const post = (call, body) =>
+  fetch(call, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+// No page keeps tokens, so a session that was opened ends at once; where that fails, it expires.
+const end = ({ refresh_token }) => refresh_token && post('/logout', { refresh_token }).catch(() => undefined);
 const send = async (body) => {
-  const headers = { 'content-type': 'application/json' };
-  const reply = await fetch(form.dataset.call, { method: 'POST', headers, body: JSON.stringify(body) });
+  const reply = await post(form.dataset.call, body);
+  if (reply.status === 200) await end(await reply.json());
   if (reply.ok) return undefined;
   const { detail, errors = [] } = await reply.json();
   return [detail, ...errors.map(({ message }) => message)].join(' ');
