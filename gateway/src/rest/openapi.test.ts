@@ -64,6 +64,13 @@ describe('the OpenAPI document', () => {
     );
   });
 
+  it('tells of disabled accounts where a session is opened, and not where one is refreshed', () => {
+    const telling = ['/login', '/login/confirm', '/token/refresh'].filter(
+      (path) => '403' in document.paths[path].post.responses,
+    );
+    expect(telling).toEqual(['/login', '/login/confirm']);
+  });
+
   it('refers to nothing that is not in it', () => {
     for (const reference of references(document)) {
       const name = reference.replace('#/components/schemas/', '');

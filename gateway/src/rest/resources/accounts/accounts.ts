@@ -135,7 +135,7 @@ const refresh = route(
       body: refreshToken,
       response: { 200: json('The new session', session) },
     },
-    problems: ['INVALID_CREDENTIALS', 'ACCOUNT_DISABLED'],
+    problems: ['INVALID_CREDENTIALS'],
   },
   {
     operation: operation(RefreshSessionDocument),

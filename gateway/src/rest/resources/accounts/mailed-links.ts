@@ -199,7 +199,7 @@ const confirmLogin = route(
       body: linkToken,
       response: { 200: json('The session', session) },
     },
-    problems: ['INVALID_CREDENTIALS'],
+    problems: ['INVALID_CREDENTIALS', 'ACCOUNT_DISABLED'],
   },
   {
     operation: operation(ConfirmLoginDocument),

@@ -72,7 +72,6 @@ export const registration = z
     username: z.string().meta({ description: '3 to 64 of letters, digits and _ . -', examples: ['ada'] }),
     email: z
       .string()
-
       .meta({ format: 'idn-email', description: 'an e-mail address', examples: ['ada@example.com'] }),
     password: newPassword,
   })
