@@ -21,7 +21,7 @@ export const PROBLEMS = {
   USERNAME_TAKEN: [409, 'The username is taken'],
   EMAIL_TAKEN: [409, 'The e-mail address is taken'],
   LAST_STAFF: [409, 'The last staff account stays staff'],
-  OWN_ACCOUNT: [409, 'Nobody disables their own account'],
+  OWN_ACCOUNT: [409, 'Staff cannot disable their own account'],
   VERSION_CONFLICT: [409, 'Somebody else was first'],
   OUT_OF_STOCK: [409, 'Not enough in stock'],
   PURCHASE_LIMIT: [409, 'More than one customer may order'],

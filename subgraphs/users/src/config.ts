@@ -64,8 +64,10 @@ export const settings = {
     .describe('A JSON file with a private JWK set (RFC 7517). It may change while the service runs.'),
   KEYS_POLL_MS: milliseconds(5_000, 600_000, 50).describe('How often SIGNING_KEYS_FILE is looked at.'),
   SESSION_SECRET: secrets.describe(
-    'Secrets of at least 32 characters, a comma between two. The first derives the next refresh token of a session, and ' +
-      'the tokens of mailed links; all of them know a [refresh that is sent again](api.md#retrying), and links that are not sent yet.',
+    'Secrets of at least 32 characters, a comma between two. The first makes the next refresh token of a session, the tokens of ' +
+      'mailed links, device tokens and the keys of known addresses and of counted logins. All of them know a [refresh that is ' +
+      'sent again](api.md#retrying), links that are not sent yet, devices and addresses; counts are known by the first alone, so ' +
+      '[another first secret](operations.md#how-to) begins them anew.',
   ),
   REFRESH_TOKEN_TTL_DAYS: count('days', 30, 1, 365).describe(
     'How long a refresh token is valid that is not used. Each use gives a new one.',
@@ -74,7 +76,7 @@ export const settings = {
     'How long after its login a session ends, however often it is refreshed.',
   ),
   SESSION_SWEEP_MS: milliseconds(3_600_000, 86_400_000, 100).describe(
-    'How often sessions that are over are deleted, and what is counted of logins.',
+    'How often sessions that are over are deleted, and mailed tokens, counts of logins and addresses that are too old.',
   ),
   ARGON2_CONCURRENCY: count('passwords', 2, 1, 64).describe(
     'How many passwords are hashed at once. Each takes a core and 19 MiB for some 20 ms.',

@@ -1,6 +1,7 @@
 // Who may try a password, and how often. An account has one budget for strangers, all of them together, and one for each
 // device and address from which it was logged in to before: what strangers fail costs its owner nothing.
-// At most 50 tries of a budget fail in an hour (OWASP ASVS 4.0.3, 2.2.1 asks for at most 100 of an account), see `OPEN`.
+// At most 50 tries of a budget fail in an hour (OWASP ASVS 4.0.3, 2.2.1 asks for at most 100 of an account), see `OPEN`; tries
+// whose outcome is not told are extra: 5 an hour for each address and account, see `UNTOLD`.
 import { createHmac } from 'node:crypto';
 import { AppError } from '@holdfast/platform/errors';
 import type { Origin } from '@holdfast/platform/security-events';
