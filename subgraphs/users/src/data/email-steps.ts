@@ -1,11 +1,12 @@
 // What the token of a mailed link does in PostgreSQL: each is one transaction, which uses the token up and has the effect.
-import { brokenUniqueConstraint } from '@holdfast/platform/database';
+import { brokenUniqueConstraint, type Queryable } from '@holdfast/platform/database';
 import { ADDED_JOB, addJob } from '@holdfast/platform/queue';
 import { integer, nullable, selectList, statement, text } from '@holdfast/platform/sql';
 import { traceparent } from '@holdfast/platform/tracing';
 import type pg from 'pg';
 import { ACCOUNT, type AccountRow } from './accounts.ts';
-import { endTokens, takeToken } from './email-tokens.ts';
+import { endTokens, type TakenToken, takeToken } from './email-tokens.ts';
+import type { EmailTokenPurpose } from './token-mails.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
 export type EmailOutcome =
@@ -14,9 +15,15 @@ export type EmailOutcome =
   | { readonly kind: 'taken'; readonly email: string };
 
 export interface EmailStepStore {
-  /** Verifies the address of the token, and makes it the account's where it is not; undefined when the token is not live. */
+  /**
+   * Verifies the address of the token, and makes it the account's where it is not; undefined when the token is not live or the
+   * account is disabled.
+   */
   verify(tokenHash: Uint8Array): Promise<EmailOutcome | undefined>;
-  /** Gives the account of the token another password and ends its sessions; undefined when the token is not live. */
+  /**
+   * Gives the account of the token another password and ends its sessions; undefined when the token is not live or the account is
+   * disabled.
+   */
   reset(tokenHash: Uint8Array, nextHash: string): Promise<AccountRow | undefined>;
 }
 
@@ -52,6 +59,16 @@ const resetHash = statement({
   row: ACCOUNT,
 });
 
+/** Takes the token of an account that is in use: no link changes one that is disabled. */
+async function takeOfActive(
+  transaction: Queryable,
+  tokenHash: Uint8Array,
+  purposes: readonly EmailTokenPurpose[],
+): Promise<TakenToken | undefined> {
+  const taken = await takeToken(transaction, tokenHash, purposes);
+  return taken?.owner.disabledAt === null ? taken : undefined;
+}
+
 /** What mailed links do in the database behind `pool`. */
 export function createEmailStepStore(pool: pg.Pool): EmailStepStore {
   return {
@@ -59,7 +76,7 @@ export function createEmailStepStore(pool: pg.Pool): EmailStepStore {
       let email = '';
       try {
         return await inTransaction(pool, async (transaction) => {
-          const taken = await takeToken(transaction, tokenHash, ['VERIFY_EMAIL', 'CHANGE_EMAIL']);
+          const taken = await takeOfActive(transaction, tokenHash, ['VERIFY_EMAIL', 'CHANGE_EMAIL']);
           if (taken === undefined) return undefined;
           const { id: userId, username, email: to } = taken.owner;
           email = taken.email;
@@ -77,12 +94,11 @@ export function createEmailStepStore(pool: pg.Pool): EmailStepStore {
     },
     reset: (tokenHash, nextHash) =>
       inTransaction(pool, async (transaction) => {
-        const taken = await takeToken(transaction, tokenHash, ['RESET_PASSWORD']);
+        const taken = await takeOfActive(transaction, tokenHash, ['RESET_PASSWORD']);
         if (taken === undefined) return undefined;
         const { id: userId } = taken.owner;
         const [account] = await resetHash(transaction, { userId, nextHash });
         await endSessions(transaction, userId);
-        await endTokens(transaction, userId);
         return account;
       }),
   };

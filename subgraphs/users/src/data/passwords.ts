@@ -3,7 +3,6 @@
 import { integer, selectList, statement, text } from '@holdfast/platform/sql';
 import type pg from 'pg';
 import { ACCOUNT, type AccountRow } from './accounts.ts';
-import { endTokens } from './email-tokens.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
 export interface PasswordChange {
@@ -39,7 +38,6 @@ export function createPasswordStore(pool: pg.Pool): PasswordStore {
         const [account] = await replaceHash(transaction, { userId, verifiedHash, nextHash });
         if (account === undefined) return undefined;
         await endSessions(transaction, userId, keptTokenHash);
-        await endTokens(transaction, userId);
         return account;
       }),
   };

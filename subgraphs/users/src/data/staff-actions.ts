@@ -176,7 +176,8 @@ export function createStaffActions(pool: pg.Pool): StaffActions {
         const { userId, callerId, expectedVersion, reason, origin } = change;
         const [account] = await set(transaction, { userId, callerId, expectedVersion });
         if (account === undefined) return reasonAgainstState(transaction, change);
-        if (action === 'ACCOUNT_DISABLED') await endSessions(transaction, userId);
+        // When it is enabled, too: links may have been asked for while it was not.
+        await endSessions(transaction, userId);
         await recordAuditEvent(transaction, {
           actor: actorOf(change),
           action,

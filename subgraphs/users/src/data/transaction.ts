@@ -2,6 +2,7 @@
 import type { Queryable } from '@holdfast/platform/database';
 import { bytea, integer, nullable, statement } from '@holdfast/platform/sql';
 import type pg from 'pg';
+import { endTokens } from './email-tokens.ts';
 
 /** Commits what `work` did, or nothing of it when it rejects. */
 export async function inTransaction<Result>(
@@ -42,7 +43,8 @@ const endAll = statement({
 /**
  * Ends the sessions of an account whose row the transaction has locked or changed, so that no login is half-way, but
  * for the one whose unused refresh token has `keptTokenHash`. Every access token ends, that of the kept session too: a
- * token carries the generation that the statement which issued it has read, and the next generation begins here.
+ * token carries the generation that the statement which issued it has read, and the next generation begins here. Mailed
+ * links end with them: one could have been asked for by the thief whom this locks out.
  */
 export async function endSessions(
   transaction: Queryable,
@@ -50,4 +52,5 @@ export async function endSessions(
   keptTokenHash?: Uint8Array,
 ): Promise<void> {
   await endAll(transaction, { userId, keptTokenHash: keptTokenHash ?? null });
+  await endTokens(transaction, userId);
 }
