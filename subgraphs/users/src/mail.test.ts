@@ -1,9 +1,19 @@
 // Mails and what their links do, over HTTP, against PostgreSQL, and with a real SMTP server.
+import { createPool } from '@holdfast/platform/database';
+import { createLogger } from '@holdfast/platform/log';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createEmailTokenStore } from './data/email-tokens.ts';
+import type pg from 'pg';
+import { createEmailTokenStore, type EmailTokenStore } from './data/email-tokens.ts';
 import { createEmailTokens } from './domain/email-tokens.ts';
 import { SECRETS, startTestUsers, type TestUsers } from './testing.ts';
-import { callsTo, kindOf, NEXT_PASSWORD as NEXT, PASSWORD, type Session } from './testing-calls.ts';
+import {
+  callsTo,
+  kindOf,
+  meanwhile,
+  NEXT_PASSWORD as NEXT,
+  PASSWORD,
+  type Session,
+} from './testing-calls.ts';
 import { startSmtp, type TestSmtp, tokenIn } from './testing-mail.ts';
 
 let smtp: TestSmtp;
@@ -276,6 +286,62 @@ describe('another address', () => {
   });
 });
 
+describe('a link that is made while', () => {
+  /** Over a connection of its own: those of `users.pool` are for the change, and for who watches. */
+  let store: EmailTokenStore;
+  let pool: pg.Pool;
+  beforeAll(() => {
+    const log = createLogger('users', 'silent');
+    pool = createPool({ url: users.databaseUrl, max: 1, applicationName: 'race', log });
+    store = createEmailTokenStore(pool);
+  });
+  afterAll(() => pool.end());
+
+  const live = async () =>
+    (
+      await users.pool.query(
+        'SELECT purpose FROM users.email_tokens WHERE user_id = $1 AND used_at IS NULL ORDER BY purpose',
+        [id],
+      )
+    ).rows.map(({ purpose }) => purpose);
+  /** A change of the account that ends its links, as the services make it. */
+  const changes = (column: string) => async (client: pg.PoolClient) => {
+    await client.query(`UPDATE users.users SET ${column} WHERE id = $1`, [id]);
+    await client.query('UPDATE users.email_tokens SET used_at = now() WHERE user_id = $1', [id]);
+  };
+
+  it('the password is changed waits for that, and is not made with the old one', async () => {
+    const session = await calls.login(name);
+    const outcome = await meanwhile(users.pool, changes("password_hash = 'another'"), () =>
+      kindOf(changeEmail(session, `thief-${address}`)),
+    );
+    expect(outcome).toBe('InvalidCredentials');
+    expect(await live()).toEqual([]);
+  });
+
+  it.each([
+    ['was mailed to the old address before', resetToken],
+    ['was not', async () => undefined],
+  ])('the address is changed is not mailed to the old one: when one %s', async (_, before) => {
+    await before();
+    await meanwhile(users.pool, changes("email = 'next-' || email"), () =>
+      store.makeReset(address, createEmailTokens([SECRETS.SESSION_SECRET]).sow()),
+    );
+    expect(await live()).toEqual([]);
+  });
+
+  it('the address is changed goes to the new one when it is to verify it', async () => {
+    const making = await meanwhile(users.pool, changes("email = 'next-' || email"), () =>
+      store.make(
+        { userId: Number(id), purpose: 'VERIFY_EMAIL' },
+        createEmailTokens([SECRETS.SESSION_SECRET]).sow(),
+      ),
+    );
+    expect(making).toBe('mailed');
+    expect(await kindOf(verify(tokenIn(await smtp.mailTo(`next-${address}`))))).toBe('EmailVerified');
+  });
+});
+
 describe('the links of an account', () => {
   const END_ALL = 'mutation { logoutEverywhere }';
 
@@ -315,7 +381,7 @@ describe('a login link', () => {
   const mailLink = async () => {
     const before = smtp.received.filter(({ to }) => to === address).length;
     const sown = createEmailTokens([SECRETS.SESSION_SECRET]).sow();
-    await createEmailTokenStore(users.pool).make(Number(id), 'CONFIRM_LOGIN', sown);
+    await createEmailTokenStore(users.pool).make({ userId: Number(id), purpose: 'CONFIRM_LOGIN' }, sown);
     return tokenIn(await smtp.mailTo(address, before));
   };
 

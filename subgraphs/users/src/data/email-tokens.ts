@@ -25,23 +25,35 @@ import {
   TOKEN_PARAMETERS,
 } from './token-mails.ts';
 
+// FOR SHARE, here and below, makes this wait for a change of the account, and that for this: either the change sees this token
+// and ends it, or this sees the account as changed, and makes none for a password or an address that it has not any more.
 const make = statement({
   name: 'users_email_token_make',
-  text: `WITH ${makeToken({
-    from: 'users.users WHERE id = $userId',
-    userId: 'id',
-    purpose: '$purpose::users.email_token_purpose',
-    email: 'coalesce($email, email)',
-  })}
-         SELECT ${mailToken()} FROM made`,
-  parameters: { userId: integer, purpose: PURPOSE, email: nullable(text), ...TOKEN_PARAMETERS },
-  row: ADDED_JOB,
+  text: `WITH owner AS MATERIALIZED (
+           SELECT id, email FROM users.users
+            WHERE id = $userId AND password_hash = coalesce($verifiedHash, password_hash)
+              FOR SHARE
+         ), ${makeToken({
+           from: 'owner',
+           userId: 'id',
+           purpose: '$purpose::users.email_token_purpose',
+           email: 'coalesce($email, email)',
+         })}
+         SELECT (SELECT ${mailToken()} FROM made) FROM owner`,
+  parameters: {
+    userId: integer,
+    purpose: PURPOSE,
+    email: nullable(text),
+    verifiedHash: nullable(text),
+    ...TOKEN_PARAMETERS,
+  },
+  row: { jobId: nullable(bigint) },
 });
 
 const makeForEmail = statement({
   name: 'users_email_token_make_for_email',
   text: `WITH ${makeToken({
-    from: 'users.users WHERE email = $email',
+    from: 'users.users WHERE email = $email FOR SHARE',
     userId: 'id',
     purpose: "'RESET_PASSWORD'::users.email_token_purpose",
     email: 'email',
@@ -141,14 +153,25 @@ export async function endTokens(transaction: Queryable, userId: number): Promise
 export const sweepEmailTokens = async (db: Queryable, max: number): Promise<number> =>
   (await sweep(db, { max })).length;
 
+/** A token for the address of an account, or for another one of who knows its password. */
+export type WantedToken =
+  | { readonly userId: number; readonly purpose: 'VERIFY_EMAIL' | 'CONFIRM_LOGIN' }
+  | {
+      readonly userId: number;
+      readonly purpose: 'CHANGE_EMAIL';
+      readonly email: string;
+      /** The hash against which the password was verified: a token is made only while it is still there. */
+      readonly verifiedHash: string;
+    };
+
+/** What became of it. `no owner`: there is no such account, or its password has changed. */
+export type Making = 'mailed' | 'too many' | 'no owner';
+
 export type TokenOwner = Pick<UserRow, 'username' | 'email'>;
 
 export interface EmailTokenStore {
-  /**
-   * Makes a token and has it mailed to `email`, or to the account's address without one; false when too many were made, or
-   * there is no such account.
-   */
-  make(userId: number, purpose: EmailTokenPurpose, token: NewToken, email?: string): Promise<boolean>;
+  /** Makes a token and has it mailed. */
+  make(wanted: WantedToken, token: NewToken): Promise<Making>;
   /** Has a job look for the account of an address: the statement is the same whether there is one. */
   askForReset(email: string): Promise<void>;
   /** What that job does: makes the token and its mail, if there is an account and not too many were made. */
@@ -168,10 +191,11 @@ export interface EmailTokenStore {
 export function createEmailTokenStore(db: pg.Pool): EmailTokenStore {
   const prisma = createPrismaClient(db);
   return {
-    make: async (userId, purpose, { seed, hash: tokenHash }, email) => {
-      const trace = traceparent();
-      const made = await make(db, { userId, purpose, email: email ?? null, tokenHash, seed, trace });
-      return made.length > 0;
+    make: async (wanted, { seed, hash: tokenHash }) => {
+      const token = { tokenHash, seed, trace: traceparent() };
+      const [owner] = await make(db, { email: null, verifiedHash: null, ...wanted, ...token });
+      if (owner === undefined) return 'no owner';
+      return owner.jobId === null ? 'too many' : 'mailed';
     },
     askForReset: async (email) => {
       await askForReset(db, { email, trace: traceparent() });

@@ -4,7 +4,7 @@ import type { Origin } from '@holdfast/platform/security-events';
 import { allHandled, check, type InvalidInput } from '@holdfast/platform/validation';
 import type { AccountStore } from '../data/accounts.ts';
 import type { EmailStepStore } from '../data/email-steps.ts';
-import type { EmailTokenStore } from '../data/email-tokens.ts';
+import type { EmailTokenStore, WantedToken } from '../data/email-tokens.ts';
 import type { ChangeEmailInput, ResetPasswordInput } from '../generated/graphql.ts';
 import { type EmailTaken, emailTaken, type OwnAccount, ownAccount } from './accounts.ts';
 import type { By, NoteEvent } from './by.ts';
@@ -72,12 +72,12 @@ export function createEmailSteps(dependencies: EmailStepDependencies): EmailStep
     if (!sendsMail) throw new AppError('SERVICE_UNAVAILABLE', 'This shop sends no mail, which this needs.');
   };
 
-  async function mail(
-    userId: number,
-    purpose: 'VERIFY_EMAIL' | 'CHANGE_EMAIL',
-    email?: string,
-  ): Promise<void> {
-    if (await tokens.make(userId, purpose, emailTokens.sow(), email)) return;
+  const make = (wanted: WantedToken) => tokens.make(wanted, emailTokens.sow());
+
+  /** False when there is no owner. */
+  async function mail(wanted: WantedToken): Promise<boolean> {
+    const making = await make(wanted);
+    if (making !== 'too many') return making === 'mailed';
     throw new AppError('RATE_LIMITED', 'At most 5 such mails an hour are expected; try again later.', {
       details: { retryAfter: WINDOW_S },
     });
@@ -110,8 +110,7 @@ export function createEmailSteps(dependencies: EmailStepDependencies): EmailStep
       requireMail();
       const found = await accounts.byId(userId);
       if (found === undefined || found.account.emailVerifiedAt !== null) return false;
-      await mail(userId, 'VERIFY_EMAIL');
-      return true;
+      return mail({ userId, purpose: 'VERIFY_EMAIL' });
     },
 
     async verifyEmail(token, by) {
@@ -132,13 +131,14 @@ export function createEmailSteps(dependencies: EmailStepDependencies): EmailStep
       const found = await accounts.byId(userId);
       if (found === undefined || isTooLong(currentPassword)) return WRONG_PASSWORD;
       const shares = sharesOf(origin, userId);
-      const isRight = () => hasher.matches(currentPassword, found.passwordHash, shares);
+      const { passwordHash: verifiedHash } = found;
+      const isRight = () => hasher.matches(currentPassword, verifiedHash, shares);
       if (!(await guard.checkCurrent(userId, isRight))) return WRONG_PASSWORD;
-      await mail(userId, 'CHANGE_EMAIL', newEmail);
-      return { __typename: 'EmailChangeRequested', newEmail };
+      const isMailed = await mail({ userId, purpose: 'CHANGE_EMAIL', email: newEmail, verifiedHash });
+      return !isMailed ? WRONG_PASSWORD : { __typename: 'EmailChangeRequested', newEmail };
     },
 
     mailLoginLink: async (userId) =>
-      sendsMail && (await tokens.make(userId, 'CONFIRM_LOGIN', emailTokens.sow())),
+      sendsMail && (await make({ userId, purpose: 'CONFIRM_LOGIN' })) === 'mailed',
   };
 }
