@@ -131,6 +131,18 @@ describe('the administration of accounts', () => {
     expect(await events(id)).toHaveLength(2);
   });
 
+  it('gives the own account as it is when it is to be enabled: it is active', async () => {
+    const { rows } = await users.pool.query('SELECT version FROM users.users WHERE id = $1', [boss.id]);
+    const { version } = rows[0];
+    expect(await act(ENABLE, { userId: boss.id, expectedVersion: version })).toMatchObject({
+      __typename: 'User',
+      id: boss.id,
+      version,
+      state: 'ACTIVE',
+    });
+    expect(await events(boss.id)).toEqual([]);
+  });
+
   it('ends sessions and leaves the account as it is', async () => {
     const session = await login(name);
     expect(await act(END, {})).toMatchObject({ __typename: 'User', version: 1, state: 'ACTIVE' });

@@ -83,6 +83,18 @@ describe('changeRole', () => {
     });
   });
 
+  it('to the role that the account has changes nothing', async () => {
+    const { id, bearer } = await staff('boss');
+    expect(await changed(bearer, id, 1, 'STAFF')).toMatchObject({
+      __typename: 'User',
+      role: 'STAFF',
+      version: 1,
+    });
+    expect(await changed(bearer, id, 2, 'STAFF')).toMatchObject({ __typename: 'UserVersionConflict' });
+    const { rowCount } = await users.pool.query('SELECT FROM users.audit_events WHERE subject_id = $1', [id]);
+    expect(rowCount).toBe(0);
+  });
+
   it('leaves the last staff account staff', async () => {
     const { id, bearer } = await staff('boss');
     expect(await changed(bearer, id, 1, 'CUSTOMER')).toEqual({

@@ -33,23 +33,24 @@ type Stale = { readonly kind: 'stale'; readonly account: AccountRow };
 export type RoleOutcome =
   | { readonly kind: 'changed'; readonly account: AccountRow; readonly from: Role }
   | Refused
+  /** It has the role already. */
+  | { readonly kind: 'unchanged'; readonly account: AccountRow }
   | Stale
   | { readonly kind: 'last staff' };
 
 export type StateOutcome =
   | { readonly kind: 'changed'; readonly account: AccountRow }
-  /** It was so already. */
+  /** It was so already, or is the caller's own, which is never disabled. */
   | { readonly kind: 'unchanged'; readonly account: AccountRow }
   | Refused
-  | Stale
-  | { readonly kind: 'own account' };
+  | Stale;
 
 export type SessionsOutcome = { readonly kind: 'ended'; readonly account: AccountRow } | Refused;
 
 export interface StaffActions {
   /** Takes an account's role from the expected version to the next; who is staff no more has no session any more. */
   changeRole(change: RoleChange): Promise<RoleOutcome>;
-  /** Makes the account staff, whoever asks; undefined, and no change, when it is already. */
+  /** Makes the account staff without asking who calls; undefined, and no change, when it is already. */
   promote(userId: number): Promise<AccountRow | undefined>;
   /** Neither logs in nor has sessions from now on. */
   disable(change: StateChange): Promise<StateOutcome>;
@@ -75,7 +76,7 @@ const changeRole = statement({
             SET role = $role::users.role, version = u.version + 1, updated_at = now()
            FROM users.users before
           WHERE u.id = $userId AND u.version = $expectedVersion AND before.id = u.id
-            AND ${CALLER_IS_STAFF}
+            AND u.role <> $role::users.role AND ${CALLER_IS_STAFF}
             AND ($role::users.role = 'STAFF' OR EXISTS (SELECT FROM users.users WHERE ${IS_STAFF} AND id <> $userId))
       RETURNING ${selectList(ACCOUNT, 'u')}, before.role AS "from"`,
   parameters: { callerId: integer, userId: integer, expectedVersion: integer, role: ROLE },
@@ -146,7 +147,8 @@ async function reasonAgainstRole(transaction: Queryable, change: RoleChange): Pr
   const target = await found(transaction, change);
   if (target.kind !== 'found') return target;
   const { account } = target;
-  return account.version === change.expectedVersion ? { kind: 'last staff' } : { kind: 'stale', account };
+  if (account.version !== change.expectedVersion) return { kind: 'stale', account };
+  return account.role === change.role ? { kind: 'unchanged', account } : { kind: 'last staff' };
 }
 
 /** Why an account is not in another state. */
@@ -154,10 +156,9 @@ async function reasonAgainstState(transaction: Queryable, change: StateChange): 
   const target = await found(transaction, change);
   if (target.kind !== 'found') return target;
   const { account } = target;
-  if (account.version !== change.expectedVersion) return { kind: 'stale', account };
-  return account.disabledAt === null && change.userId === change.callerId
-    ? { kind: 'own account' }
-    : { kind: 'unchanged', account };
+  return account.version === change.expectedVersion
+    ? { kind: 'unchanged', account }
+    : { kind: 'stale', account };
 }
 
 const actorOf = ({ callerId: id }: StaffAction) => ({ id, role: 'STAFF' }) as const;

@@ -100,7 +100,7 @@ const LAST_STAFF: LastStaff = {
 const OWN_ACCOUNT: OwnAccount = {
   __typename: 'OwnAccount',
   code: 'OWN_ACCOUNT',
-  message: 'The account of somebody else is expected: staff cannot disable the one that they act with.',
+  message: 'Another account is expected: staff cannot disable the one that they act with.',
 };
 
 const noStaff = (): AppError =>
@@ -139,8 +139,6 @@ export function createAdministration(actions: StaffActions, securityLog: Securit
         return notFound(given);
       case 'stale':
         return stale(expectedVersion, outcome.account);
-      case 'own account':
-        return OWN_ACCOUNT;
     }
   }
 
@@ -161,6 +159,8 @@ export function createAdministration(actions: StaffActions, securityLog: Securit
         case 'changed':
           tell('role.changed', acting, userId, { from: outcome.from, to: role });
           return done(outcome.account);
+        case 'unchanged':
+          return done(outcome.account);
         case 'caller is no staff':
           throw noStaff();
         case 'not found':
@@ -172,13 +172,13 @@ export function createAdministration(actions: StaffActions, securityLog: Securit
       }
     },
 
-    disable: (acting, change) => setState(actions.disable, 'account.disabled', acting, change),
-
-    async enable(acting, change) {
-      const result = await setState(actions.enable, 'account.enabled', acting, change);
-      if (result.__typename === 'OwnAccount') throw new Error('an account that acts is not disabled');
-      return result;
+    async disable(acting, change) {
+      const result = await setState(actions.disable, 'account.disabled', acting, change);
+      // Only the caller's own account stays active.
+      return result.__typename === 'User' && result.disabledAt === null ? OWN_ACCOUNT : result;
     },
+
+    enable: (acting, change) => setState(actions.enable, 'account.enabled', acting, change),
 
     async endSessions(acting, { userId: given, reason: givenReason, ...rest }) {
       allHandled(rest);

@@ -1,5 +1,5 @@
-// The outbox of `npm start`: mails go into a folder and no further, and a page shows them. Whoever sees the page can use the
-// tokens in them, so a service has it only on an address of its own machine (config.ts).
+// The outbox of `npm start`: mails go into a folder and no further, and a page shows them. The tokens in
+// them can be used by all who see the page, so a service has it only on an address of its own machine (config.ts).
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Handler } from '@holdfast/platform/http';
