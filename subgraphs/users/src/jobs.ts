@@ -1,6 +1,5 @@
 // The jobs of the users service: mails. Each is sent at least once: a worker that dies after a server took the mail, and before it
 // could say so, leaves it to another one, which sends it again with the same Message-ID.
-
 import { EmailTokenPurpose } from '@holdfast/database';
 import type { Logger } from '@holdfast/platform/log';
 import { type JobHandler, payloadOf } from '@holdfast/platform/queue';
@@ -18,7 +17,7 @@ const wanted = z.discriminatedUnion('mail', [
     purpose: z.enum(EmailTokenPurpose),
     seed: z.string(),
   }),
-  z.object({ mail: z.literal('email-changed'), to: z.string(), username: z.string() }),
+  z.object({ mail: z.literal('email-changed'), userId: z.int().positive(), to: z.string() }),
 ]);
 
 const reset = z.object({ email: z.string() });
@@ -37,7 +36,11 @@ export function mailJobs(dependencies: MailJobs): Record<'send-mail' | 'start-pa
 
   /** Undefined when there is nothing to mail any more: the token has expired, was used, or another took its place. */
   async function mailOf(job: z.infer<typeof wanted>): Promise<Mail | undefined> {
-    if (job.mail === 'email-changed') return emailChangedMail(job.to, job.username);
+    if (job.mail === 'email-changed') {
+      // Read here, because any service can add a job: none can have the shop mail words of its own.
+      const username = await tokens.usernameOf(job.userId);
+      return username === undefined ? undefined : emailChangedMail(job.to, username);
+    }
     const found = await tokens.toMail(job.userId, job.purpose);
     const token = found && emailTokens.grow(job.seed, found.tokenHash);
     if (found === undefined || token === undefined) return undefined;

@@ -414,6 +414,25 @@ describe('a mail', () => {
     await users.pool.query('UPDATE users.users SET email = $2 WHERE id = $1', [id, address]);
   });
 
+  it('says no words of who adds its job: any service can add one', async () => {
+    const add = (userId: number) =>
+      users.pool.query("SELECT graphile_worker.add_job('send-mail', $1)", [
+        {
+          mail: 'email-changed',
+          userId,
+          to: address,
+          username: 'Dear customer, pay at https://evil.example',
+        },
+      ]);
+    const before = smtp.received.length;
+    await add(2_147_483_647);
+    await add(Number(id));
+    await noJobs();
+    const mails = smtp.received.slice(before).map(({ raw }) => raw);
+    expect(mails).toEqual([expect.stringContaining(`Hello ${name},`)]);
+    expect(mails[0]).not.toContain('evil.example');
+  });
+
   it('waits for a server that is down; nothing of it lies in the database that could be used', async () => {
     const { port } = smtp;
     await smtp.close();

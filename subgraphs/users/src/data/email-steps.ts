@@ -41,10 +41,10 @@ const tellOldAddress = statement({
   name: 'users_email_tell_old',
   text: `SELECT ${addJob(
     'send-mail',
-    "jsonb_build_object('mail', 'email-changed', 'to', $to::text, 'username', $username::text)",
+    "jsonb_build_object('mail', 'email-changed', 'userId', $userId::int, 'to', $to::text)",
     '$trace::text',
   )}`,
-  parameters: { to: text, username: text, trace: nullable(text) },
+  parameters: { userId: integer, to: text, trace: nullable(text) },
   row: ADDED_JOB,
 });
 
@@ -78,13 +78,13 @@ export function createEmailStepStore(pool: pg.Pool): EmailStepStore {
         return await inTransaction(pool, async (transaction) => {
           const taken = await takeOfActive(transaction, tokenHash, ['VERIFY_EMAIL', 'CHANGE_EMAIL']);
           if (taken === undefined) return undefined;
-          const { id: userId, username, email: to } = taken.owner;
+          const { id: userId, email: to } = taken.owner;
           email = taken.email;
           const [account] = await setEmail(transaction, { userId, email });
           if (account === undefined) return undefined;
           if (taken.purpose === 'VERIFY_EMAIL') return { kind: 'verified', account };
           await endTokens(transaction, userId);
-          await tellOldAddress(transaction, { to, username, trace: traceparent() });
+          await tellOldAddress(transaction, { userId, to, trace: traceparent() });
           return { kind: 'changed', account };
         });
       } catch (error) {

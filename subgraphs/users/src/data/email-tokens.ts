@@ -178,6 +178,8 @@ export interface EmailTokenStore {
   makeReset(email: string, token: NewToken): Promise<void>;
   /** The account that the live token of that purpose is for. */
   ownerOf(tokenHash: Uint8Array<ArrayBuffer>, purpose: EmailTokenPurpose): Promise<TokenOwner | undefined>;
+  /** For the mail that tells an old address; undefined when there is no such account. */
+  usernameOf(userId: number): Promise<string | undefined>;
   /** What to mail; undefined when the token is not live any more. */
   toMail(
     userId: number,
@@ -210,6 +212,8 @@ export function createEmailTokenStore(db: pg.Pool): EmailTokenStore {
       });
       return found?.user;
     },
+    usernameOf: async (id) =>
+      (await prisma.user.findUnique({ where: { id }, select: { username: true } }))?.username,
     toMail: async (userId, purpose) => (await toMail(db, { userId, purpose }))[0],
   };
 }
