@@ -1,6 +1,7 @@
 // TCP ports of this machine.
 
 import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { errorCode } from './error-code.js';
@@ -22,13 +23,25 @@ export const BLOCKED_PORTS: ReadonlySet<number> = new Set([
 export type PortFault = 'in use' | 'blocked' | 'reserved';
 
 /**
- * A port that was free on 127.0.0.1 a moment ago, chosen at random so that processes that ask at once differ; none of
- * `taken`.
+ * A port that is free on 127.0.0.1, none of `taken`. No other process is given it as long as this one runs, although a server
+ * takes it a while later.
  */
 export async function freePort(taken: ReadonlySet<number> = new Set()): Promise<number> {
   for (;;) {
     const port = randomInt(LOWEST, HIGHEST + 1);
-    if (!taken.has(port) && (await portFault(port, '127.0.0.1')) === undefined) return port;
+    if (!taken.has(port) && (await portFault(port, '127.0.0.1')) === undefined && (await claim(port)))
+      return port;
+  }
+}
+
+/** Claims the number for this process, by the UDP port of that number, for which nothing else here has a use. */
+async function claim(port: number): Promise<boolean> {
+  const socket = createSocket('udp4').unref();
+  try {
+    await once(socket.bind({ port, address: '127.0.0.1', exclusive: true }), 'listening');
+    return true;
+  } catch {
+    return false;
   }
 }
 
