@@ -24,7 +24,7 @@ export interface ExchangeOptions {
   readonly log: Logger;
   /** The longest that one request may take. */
   readonly timeoutMs: number;
-  /** The client's address, of a request on whose way nobody has learnt it. */
+  /** The client's address, for a request whose handler has not found it out. */
   readonly addressOf?: (request: Pick<HttpRequest, 'remoteAddress' | 'headers'>) => string;
   /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: faults at will would be reported as ours. */
   readonly isPublic?: boolean;

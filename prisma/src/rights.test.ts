@@ -1,4 +1,4 @@
-// Every right that a service has in the database, from PostgreSQL's own catalogues: effective ones, by whatever way it has them,
+// Every right that a service has in the database, from PostgreSQL's own catalogues: effective ones, granted to it or inherited,
 // and no more than is written here. A new table, column or function is a line here and in roles.ts.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
@@ -23,7 +23,7 @@ const QUEUE = [
   'function graphile_worker.reschedule_jobs',
 ];
 
-const EVERYBODY = [
+const ALL_ROLES = [
   'database: CONNECT',
   'schema public: USAGE',
   // How new the database is: see status.ts.
@@ -32,7 +32,7 @@ const EVERYBODY = [
 
 const RIGHTS: Record<Service, readonly string[]> = {
   users: [
-    ...EVERYBODY,
+    ...ALL_ROLES,
     ...QUEUE,
     'schema users: USAGE',
     'table users.email_tokens: SELECT, INSERT, DELETE, ' +
@@ -49,7 +49,7 @@ const RIGHTS: Record<Service, readonly string[]> = {
     'function users.take_turn',
   ],
   products: [
-    ...EVERYBODY,
+    ...ALL_ROLES,
     ...QUEUE,
     'schema products: USAGE',
     'table products.idempotency_keys: SELECT, INSERT, DELETE',
@@ -66,7 +66,7 @@ const RIGHTS: Record<Service, readonly string[]> = {
     'function products.try_turn',
   ],
   orders: [
-    ...EVERYBODY,
+    ...ALL_ROLES,
     ...QUEUE,
     'schema orders: USAGE',
     'table orders.idempotency_keys: SELECT, INSERT, DELETE',
@@ -147,7 +147,7 @@ test.each(SERVICES)('the role of %s has these rights and no other', async (servi
   expect(await rightsOf(serviceRole(service))).toEqual([...RIGHTS[service]].sort());
 });
 
-test.each(SERVICES)('the role of %s is nobody’s member and owns nothing', async (service) => {
+test.each(SERVICES)('the role of %s is a member of no role and owns nothing', async (service) => {
   const { rows } = await admin.query(
     `SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolcanlogin,
             (SELECT count(*)::int FROM pg_auth_members WHERE member = r.oid) AS member_of,

@@ -160,7 +160,7 @@ function ownSchemaGrants(service: Service, role: string): string {
     ${tables.join(' ')}`;
 }
 
-/** Temporary tables are nobody's need, and fill the disk. */
+/** No service needs temporary tables, and they fill the disk. */
 async function revokeTemporary(client: pg.ClientBase): Promise<string> {
   const { rows } = await client.query<{ name: string }>('SELECT current_database() AS name');
   return `REVOKE TEMPORARY ON DATABASE ${quote(rows[0]?.name ?? '')} FROM PUBLIC`;

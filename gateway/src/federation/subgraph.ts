@@ -21,7 +21,7 @@ import { measureSubgraph, type SubgraphOutcome } from './subgraph-metrics.ts';
 export interface SubgraphOptions {
   /** The subgraph's name: shown to callers when it does not answer. */
   readonly name: string;
-  /** Where it answers GraphQL; shown to nobody. */
+  /** Where it answers GraphQL; no caller is shown it. */
   readonly url: string;
   /** The longest that a query may take, ms. */
   readonly timeoutMs: number;

@@ -257,8 +257,8 @@ CREATE INDEX "reservations_over_idx" ON "products"."reservations" ("updated_at")
 --
 -- An order of more than "max_units" is refused, and so is one with which its user would hold more than "max_open" units of the
 -- product (null: no such limit); then the limit and what counted against it are returned as well. What a user holds is counted
--- after the product's version was read, and the decrement is guarded by that version, which grows with whatever is added to what
--- is held: so no orders pass a limit together, whoever decides them. Without "max_open" nothing is counted.
+-- after the product's version was read, and the decrement is guarded by that version, which grows with each unit that is added to
+-- what is held: so no orders pass a limit together, also when two callers decide them. Without "max_open" nothing is counted.
 --
 -- Rows are locked in one order, by every caller: products by their ids, and after each product its reservations. So no two
 -- callers can wait for each other. Two that decide one order at the same time wait for each other at the product; the second

@@ -98,7 +98,7 @@ describe('users', () => {
     });
   });
 
-  it('are read a page at a time, whatever is asked for', async () => {
+  it('are read a page at a time, by every filter', async () => {
     const plan = z.array(
       z.object({
         'QUERY PLAN': z.array(

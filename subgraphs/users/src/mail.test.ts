@@ -170,7 +170,7 @@ describe('a password that was forgotten', () => {
     expect(await kindOf(confirm(await resetToken()))).toBe('InvalidCredentials');
   });
 
-  it('gets at most 5 mails an hour, whoever asks and however fast', async () => {
+  it('gets at most 5 mails an hour, from any caller and however fast', async () => {
     await Promise.all(Array.from({ length: 12 }, () => forgot(address)));
     await noJobs();
     const { rows } = await users.pool.query(

@@ -122,7 +122,7 @@ describe('the log', () => {
     }
   });
 
-  it('says from which address a request came, in every service, and which root fields ran, whatever it calls itself', async () => {
+  it('says from which address a request came, in every service, and which root fields ran under a name of the caller', async () => {
     const { token } = await client.account();
     const requestId = uniqueName('fields');
     const query = `query Innocent($not: Boolean!) {

@@ -166,7 +166,7 @@ test.each(['local', 'production'] as const)('in %s only staff write the catalogu
   expect(plainSettings(rendered[overlay], 'products')).toMatchObject({ CATALOG_WRITERS: 'staff' });
 });
 
-test('production lets nobody look into the schema', () => {
+test('production does not show the schema', () => {
   expect(plainSettings(rendered.production, 'gateway')).toMatchObject({
     INTROSPECTION: 'off',
     EXPLORER: 'off',

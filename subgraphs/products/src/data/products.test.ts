@@ -239,7 +239,7 @@ describe('the price that an update replaces', () => {
     expect(await first.table.stored([id])).toMatchObject([{ price: '11.00', version: 2 }]);
   });
 
-  it('is the price that the update before it has set, whoever races, with sales between', async () => {
+  it('is the price that the update before it has set, in a race of editors with sales between', async () => {
     const id = await create(1_000_000);
     const connections = Array.from({ length: 6 }, connection);
     const changes: { version: number; from: string; to: string }[] = [];

@@ -299,7 +299,7 @@ describe('purchase limits', () => {
       [{ outcome: 'CONFIRMED' }],
     ]);
     expect(await stock()).toBe(0);
-    // What is past the limit is past it whatever the stock is.
+    // An order past the limit is refused for the limit, also when the stock would not do.
     const late = nextOrder();
     await reserveFor(first, AT_MOST_3, [late, ANN, 1]);
     expect(await outcomeOf(late)).toMatchObject([limitReached(3, 3)]);

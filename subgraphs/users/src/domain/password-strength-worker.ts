@@ -7,7 +7,7 @@ import type { Estimated, ToEstimate } from './password-strength.ts';
 
 const LEAST_SCORE = 3;
 
-/** What is in everybody's mind who makes a password for this shop. */
+/** Words that a person thinks of who makes a password for this shop. */
 const PRODUCT = ['holdfast'];
 
 const estimator = new ZxcvbnFactory({

@@ -39,7 +39,7 @@ export function createSuccessors([first, ...others]: readonly [string, ...string
   return (token) => [derive(first, token), ...others.map((secret) => derive(secret, token))];
 }
 
-/** What is kept of an idempotency key: it is compared, and shown to nobody. */
+/** What is kept of an idempotency key: it is compared, and never shown. */
 export const refreshKeyHash = (key: string | undefined): Buffer | null =>
   key === undefined ? null : hashOf(key);
 

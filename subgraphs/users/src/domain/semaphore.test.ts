@@ -101,7 +101,7 @@ describe('a semaphore', () => {
     expect(most).toBe(3);
   });
 
-  it('gives each share one turn in a round, whatever else of it waits', async () => {
+  it('gives each share one turn in a round, however many of its turns wait', async () => {
     const { work, end } = controllable();
     const semaphore = createSemaphore({ concurrency: 1, maxWaiting: 100 });
     const ended: string[] = [];

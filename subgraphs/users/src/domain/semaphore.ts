@@ -1,5 +1,5 @@
 // Lets a bounded number of costly pieces of work run at once and a bounded number wait for their turn: a fair one, so that
-// one caller who brings much work waits behind its own and not in front of everybody's.
+// one caller who brings much work waits behind its own and not in front of others'.
 import { checkDeadline } from '@holdfast/platform/deadline';
 import { AppError } from '@holdfast/platform/errors';
 

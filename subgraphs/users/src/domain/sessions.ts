@@ -68,7 +68,7 @@ const BAD_REFRESH_TOKEN = invalidCredentials(
   'A refresh token that is live and unused is expected. Log in again.',
 );
 
-/** Told to those who know the password, so that it tells nobody else which accounts there are. */
+/** Told to those who know the password, so that others do not learn which accounts there are. */
 export const ACCOUNT_DISABLED: AccountDisabled = {
   __typename: 'AccountDisabled',
   code: 'ACCOUNT_DISABLED',
