@@ -106,6 +106,24 @@ const OWN_ACCOUNT: OwnAccount = {
 const noStaff = (): AppError =>
   new AppError('FORBIDDEN', 'This needs a staff account; yours is none any more.');
 
+/** The answer to an action that has done nothing. @throws {AppError} FORBIDDEN when the caller is no staff any more */
+function withoutChange(
+  outcome: Exclude<StateOutcome, { readonly kind: 'changed' }>,
+  userId: string,
+  expectedVersion: number,
+): Changed | VersionConflict | NotFound {
+  switch (outcome.kind) {
+    case 'unchanged':
+      return done(outcome.account);
+    case 'caller is no staff':
+      throw noStaff();
+    case 'not found':
+      return notFound(userId);
+    case 'stale':
+      return stale(expectedVersion, outcome.account);
+  }
+}
+
 type Details = Readonly<Record<string, string>>;
 
 export function createAdministration(actions: StaffActions, securityLog: SecurityLog): Administration {
@@ -127,19 +145,9 @@ export function createAdministration(actions: StaffActions, securityLog: Securit
     if (userId === undefined) return notFound(given);
     const { caller, origin } = acting;
     const outcome = await set({ callerId: caller.id, origin, userId, expectedVersion, reason });
-    switch (outcome.kind) {
-      case 'changed':
-        tell(event, acting, userId, { reason });
-        return done(outcome.account);
-      case 'unchanged':
-        return done(outcome.account);
-      case 'caller is no staff':
-        throw noStaff();
-      case 'not found':
-        return notFound(given);
-      case 'stale':
-        return stale(expectedVersion, outcome.account);
-    }
+    if (outcome.kind !== 'changed') return withoutChange(outcome, given, expectedVersion);
+    tell(event, acting, userId, { reason });
+    return done(outcome.account);
   }
 
   return {
@@ -155,21 +163,10 @@ export function createAdministration(actions: StaffActions, securityLog: Securit
         expectedVersion,
         role,
       });
-      switch (outcome.kind) {
-        case 'changed':
-          tell('role.changed', acting, userId, { from: outcome.from, to: role });
-          return done(outcome.account);
-        case 'unchanged':
-          return done(outcome.account);
-        case 'caller is no staff':
-          throw noStaff();
-        case 'not found':
-          return notFound(given);
-        case 'stale':
-          return stale(expectedVersion, outcome.account);
-        case 'last staff':
-          return LAST_STAFF;
-      }
+      if (outcome.kind === 'last staff') return LAST_STAFF;
+      if (outcome.kind !== 'changed') return withoutChange(outcome, given, expectedVersion);
+      tell('role.changed', acting, userId, { from: outcome.from, to: role });
+      return done(outcome.account);
     },
 
     async disable(acting, change) {

@@ -99,7 +99,14 @@ const get = route(
   },
 );
 
-const CHANGE_REPLIES = { 200: json('The account as it is now', user, ['ETag']) };
+/** What the schemas of all changes of an account have. */
+const CHANGE = {
+  tags: ['Accounts'],
+  security: BEARER,
+  params: PATH_ID,
+  headers: REQUIRED_CONDITIONS,
+  response: { 200: json('The account as it is now', user, ['ETag']) },
+} as const;
 const CHANGE_PROBLEMS = [
   'FORBIDDEN',
   'USER_NOT_FOUND',
@@ -146,12 +153,8 @@ const changeRole = guardedRoute(
     schema: {
       operationId: 'changeRole',
       summary: 'For staff: gives an account a role, if it is still at the version in `If-Match`',
-      tags: ['Accounts'],
-      security: BEARER,
-      params: PATH_ID,
-      headers: REQUIRED_CONDITIONS,
+      ...CHANGE,
       body: roleChange,
-      response: CHANGE_REPLIES,
     },
     problems: ['LAST_STAFF', ...CHANGE_PROBLEMS],
   },
@@ -176,12 +179,8 @@ const disable = guardedRoute(
       operationId: 'disableAccount',
       summary:
         'For staff: disables an account and ends its sessions, if it is still at the version in `If-Match`',
-      tags: ['Accounts'],
-      security: BEARER,
-      params: PATH_ID,
-      headers: REQUIRED_CONDITIONS,
+      ...CHANGE,
       body: staffAction,
-      response: CHANGE_REPLIES,
     },
     problems: ['OWN_ACCOUNT', ...CHANGE_PROBLEMS],
   },
@@ -205,12 +204,8 @@ const enable = guardedRoute(
     schema: {
       operationId: 'enableAccount',
       summary: 'For staff: lets an account log in again, if it is still at the version in `If-Match`',
-      tags: ['Accounts'],
-      security: BEARER,
-      params: PATH_ID,
-      headers: REQUIRED_CONDITIONS,
+      ...CHANGE,
       body: staffAction,
-      response: CHANGE_REPLIES,
     },
     problems: [...CHANGE_PROBLEMS],
   },
