@@ -73,7 +73,7 @@ export function createLoginGuard({
 }: LoginGuardDependencies): LoginGuard {
   const hashOf = (secret: string, ...what: readonly (string | number)[]): Buffer<ArrayBuffer> =>
     createHmac('sha256', secret).update(JSON.stringify(what)).digest();
-  /** An account is one, by whichever of its names it is tried. */
+  /** Tries by the username and by the e-mail address of an account are counted together. */
   const subjectOf = ({ found, name }: Try): string | number => found?.account.id ?? name;
   const addressHash = (secret: string, account: AccountWithHash | undefined, address: string): Buffer =>
     hashOf(secret, 'address', account?.account.id ?? NO_ACCOUNT, account?.passwordHash ?? '', address);
