@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url)).replace(/[/\\]$/, '');
-const SKIPPED_FOLDERS = new Set(['node_modules', 'generated']);
+const SKIPPED_FOLDERS = new Set(['node_modules', 'generated', 'dist']);
 
 /** `path` itself, or the files in the folder `path`; none when there is no such thing. */
 export async function filesUnder(path, skipped = SKIPPED_FOLDERS) {

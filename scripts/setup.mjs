@@ -25,6 +25,7 @@ export async function setUp({ compose = true, signal } = {}) {
   if (compose || !existsSync(join(ROOT, SUPERGRAPH))) await composeSupergraph(schemas, signal);
   // Of the supergraph as it is there now, which is the one that the gateway will serve.
   await generateOperations(signal);
+  await buildPages(signal);
 }
 
 /** The Prisma client, unless it is of this Prisma schema. */
@@ -76,6 +77,18 @@ async function generateOperations(signal) {
       outputs: ['gateway/src/generated/operations.ts'],
     },
     () => node([script], { signal }),
+  );
+}
+
+/** What the gateway serves to browsers. */
+async function buildPages(signal) {
+  await whenChanged(
+    {
+      name: 'building the pages',
+      inputs: ['web', 'package-lock.json'],
+      outputs: ['web/dist/home.html'],
+    },
+    () => node(['node_modules/vite/bin/vite.js', 'build', 'web', '--logLevel', 'warn'], { signal }),
   );
 }
 

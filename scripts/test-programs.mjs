@@ -28,6 +28,10 @@ export const TEST_PROGRAMS = {
     runBy: 'test/src/support/prometheus.ts',
     ensure: () => ensureProgram({ program: 'prometheus', debianPackage: 'prometheus' }),
   },
+  chromium: {
+    runBy: 'test/src/support/browser.ts',
+    ensure: () => ensureProgram({ program: 'chromium', debianPackage: 'chromium' }),
+  },
   // The runbooks are written for it.
   jq: {
     runBy: 'test/src/monitoring/runbook.test.ts',

@@ -46,7 +46,10 @@ await runMain(async () => {
   });
   if (isWhole) {
     await step('lint and format', () => node([biome(), 'ci', '.'], { show: true }));
-    await step('types', () => node(['node_modules/typescript/bin/tsc'], { show: true }));
+    await step('types', async () => {
+      await node(['node_modules/typescript/bin/tsc'], { show: true });
+      await node(['node_modules/typescript/bin/tsc', '-p', 'web'], { show: true });
+    });
     await step('drift', async () => {
       await node(['scripts/compose.mjs', '--check'], { show: true });
       await node(['scripts/monitoring.mjs', '--check'], { show: true });

@@ -1,0 +1,4 @@
+import '../shared/theme.css';
+
+const root = document.querySelector('#root');
+if (root !== null) root.textContent = 'Holdfast';
