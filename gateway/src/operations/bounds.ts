@@ -22,7 +22,7 @@ export const graphLimitSettings = {
     'How many variables `@skip` and `@include` may use.',
   ),
   MAX_COST: count('selections', 8_000, 1, 10_000_000).describe(
-    'What an operation may [cost](api.md#limits-of-the-graph): each selection counts its weight, times the sizes of the ' +
+    'What an operation may [cost](graphql.md#limits-of-the-graph): each selection counts its weight, times the sizes of the ' +
       'lists that it is in.',
   ),
 };

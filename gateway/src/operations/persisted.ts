@@ -11,7 +11,7 @@ export const operationSettings = {
     .default('any')
     .describe(
       'Whether `/graphql` runs every valid operation, or those of PERSISTED_OPERATIONS_FILE only ' +
-        '([persisted operations](api.md#persisted-operations)).',
+        '([persisted operations](graphql.md#persisted-operations)).',
     ),
   PERSISTED_OPERATIONS_FILE: manifestFile.describe(
     'The manifest of persisted operations, read once at the start. It is required with `OPERATIONS=persisted`, and refused ' +

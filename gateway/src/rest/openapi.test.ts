@@ -123,9 +123,9 @@ describe('the OpenAPI document', () => {
   });
 });
 
-/** What the table of calls in docs/api.md names: by call, the parameters of its query and the members of its body. */
+/** What the table of calls in docs/rest.md names: by call, the parameters of its query and the members of its body. */
 function documentedCalls(): Map<string, Set<string>> {
-  const text = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('../../../docs/rest.md', import.meta.url), 'utf8');
   const calls = new Map<string, Set<string>>();
   for (const [, row = ''] of text.matchAll(/^\| (`[A-Z]+ \/.*?) \|/gm)) {
     const call = /[A-Z]+ [^`?]+/.exec(row)?.[0] ?? '';
@@ -136,7 +136,7 @@ function documentedCalls(): Map<string, Set<string>> {
   return calls;
 }
 
-it('docs/api.md has every call, with the parameters of its query and the members of its body', () => {
+it('docs/rest.md has every call, with the parameters of its query and the members of its body', () => {
   const calls = documentedCalls();
   const taken = REST_ROUTES.map(({ description: { method, url, schema } }): [string, Set<string>] => {
     // A change takes what a new product has: the table says "of the fields".
