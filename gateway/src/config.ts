@@ -71,7 +71,9 @@ export const settings = {
   SUPERGRAPH_POLL_MS: milliseconds(10_000, 600_000, 100).describe(
     'How often SUPERGRAPH_FILE is read although the file system does not say that it changed.',
   ),
-  EXPLORER: toggle.describe('Whether `/graphql` shows browsers an explorer of the graph.'),
+  EXPLORER: toggle.describe(
+    'Whether there is an explorer of the graph: the page `/explorer`, which browsers see at `/graphql` as well.',
+  ),
   INTROSPECTION: toggle.describe('Whether clients may ask for the schema.'),
   CORS_ORIGINS: corsOrigins,
   ...graphLimitSettings,

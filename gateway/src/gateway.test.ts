@@ -163,7 +163,7 @@ describe('GraphQL over HTTP', () => {
   it('shows the explorer to browsers when it is on, and introspection answers', async () => {
     await start();
     expect(await (await fetch(`${system.url}/graphql`, { headers: html })).text()).toContain(
-      '<!DOCTYPE html>',
+      '<!doctype html>',
     );
     expect((await ask('{ __schema { queryType { name } } }')).body.data.__schema.queryType.name).toBe(
       'Query',
@@ -173,7 +173,7 @@ describe('GraphQL over HTTP', () => {
   it('has neither when they are off', async () => {
     await start({ EXPLORER: 'off', INTROSPECTION: 'off' });
     expect(await (await fetch(`${system.url}/graphql`, { headers: html })).text()).not.toContain(
-      '<!DOCTYPE html>',
+      '<!doctype html>',
     );
     expect((await ask('{ __schema { queryType { name } } }')).body.errors[0].extensions.code).toBe(
       'BAD_USER_INPUT',

@@ -15,8 +15,6 @@ import { type Operation, requireQuery, SupergraphChanged } from './operations/op
 import { type Refusals, runWithout } from './operations/refused-fields.ts';
 import { type AskedOperation, type OperationResult, resultOf, resultOfFault } from './operations/result.ts';
 import type { Variables } from './operations/root-fields.ts';
-import { ACCOUNT_PAGES } from './pages/account-pages.ts';
-import { indexPage } from './pages/index-page.ts';
 import { openParts } from './parts.ts';
 import { createExecute } from './rest/operation.ts';
 import { addRest } from './rest/rest.ts';
@@ -25,7 +23,7 @@ import { addRoutes, type GatewayRoute, nothingHere } from './routes.ts';
 /** Starts the gateway. @throws when the supergraph file cannot be used */
 export async function startGateway(settings: GatewaySettings, log: Logger): Promise<RunningService> {
   const parts = await openParts(settings, log);
-  const { identify, limits, operations, meter, subgraphs, replySizes, secure, explorer, keys } = parts;
+  const { identify, limits, operations, meter, subgraphs, replySizes, secure, pages, keys } = parts;
 
   /** From an operation that is asked for to its result; GraphQL and REST alike. */
   const answer: Answer = async (asked, caller) => {
@@ -92,13 +90,10 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     {
       methods: ['GET', 'POST'],
       path: GRAPHQL_PATH,
-      handle: (request, _, caller) => explorer?.(request) ?? graphql(request, caller),
+      handle: async (request, _, caller) => pages.explorerFor(request) ?? graphql(request, caller),
     },
     { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
-    { methods: ['GET', 'HEAD'], path: '/', handle: async (request) => indexPage(request) },
-    ...[...ACCOUNT_PAGES].map(
-      ([path, page]): GatewayRoute => ({ methods: ['GET', 'HEAD'], path, handle: async () => page }),
-    ),
+    ...pages.routes,
   ];
 
   /** 1. receive: platform/http has checked the head of the request, and reads its body when it is asked for. */
@@ -122,7 +117,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     routes: (app) => {
       allowOrigins(app, settings.CORS_ORIGINS);
       addRoutes(app, routes, throughList);
-      app.register((scope) => addRest(scope, createExecute(answer), throughList));
+      app.register((scope) => addRest(scope, createExecute(answer), throughList, pages.small));
     },
     handler: throughList(nothingHere),
     addressOf: (request) => clientAddress(request, settings.TRUSTED_PROXIES),

@@ -1,4 +1,5 @@
 // What the gateway is put together of: the supergraph and its planner, the subgraphs, the operations and the limits.
+import { fileURLToPath } from 'node:url';
 import { operationMeter } from '@holdfast/platform/graphql-metrics';
 import type { Logger } from '@holdfast/platform/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
@@ -18,9 +19,13 @@ import { openSupergraphFile } from './federation/supergraph-file.ts';
 import { createSecureReply } from './http/security-headers.ts';
 import { createOperations } from './operations/operations.ts';
 import { createPersisted } from './operations/persisted.ts';
-import { createExplorer } from './pages/explorer.ts';
+import { createPages } from './pages/page-routes.ts';
 import { createPublishedKeys } from './pages/published-keys.ts';
+import { openWebFiles } from './pages/web-files.ts';
 import { REST_OPERATIONS } from './rest/rest.ts';
+
+/** Where the pages were built. */
+const WEB_FOLDER = fileURLToPath(new URL('../../web/dist', import.meta.url));
 
 /** Of the largest replies of subgraphs. */
 const READ_AT_A_TIME = 4;
@@ -58,7 +63,7 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
     subgraphs,
     replySizes,
     secure: await createSecureReply(settings.TRUSTED_PROXIES),
-    explorer: settings.EXPLORER ? await createExplorer() : undefined,
+    pages: createPages(await openWebFiles(WEB_FOLDER, log), settings.EXPLORER),
     keys: createPublishedKeys(settings.JWKS_URL),
     /** @throws unless operations can be planned */
     check: () => planner.check(),

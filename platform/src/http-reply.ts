@@ -7,7 +7,8 @@ export const REQUEST_ID_HEADER = 'x-request-id';
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  /** Text in UTF-8, or bytes. */
+  readonly body?: string | Buffer;
 }
 
 type OutgoingFields = Record<string, number | string | string[] | undefined>;

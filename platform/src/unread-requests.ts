@@ -10,7 +10,7 @@ import type { ReceivedRequest } from './http-request.ts';
 export interface RawReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body: string | Buffer;
 }
 
 export interface UnreadRequests {

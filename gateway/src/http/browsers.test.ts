@@ -1,5 +1,6 @@
 // What browsers are told: which sites may read a reply, what a page may load, and what is not to be kept.
 import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type StubSystem, startStubSystem } from '../test/stub-system.ts';
 
@@ -177,19 +178,73 @@ describe('a reply', () => {
   });
 });
 
-describe('the explorer', () => {
-  it('may load what it says it loads, talk to this server, and be framed by nobody', async () => {
-    const reply = await call('/graphql', { headers: { accept: 'text/html' } });
-    const policy = reply.headers.get('content-security-policy') ?? '';
-    const page = await reply.text();
-    const nonce = /<script nonce="([0-9a-f]+)"/.exec(page)?.[1];
-    expect(policy).toContain(`script-src 'self' 'nonce-${nonce}' https://`);
-    expect(policy).toMatch(/frame-src [^;]*https:\/\/sandbox\.embed\.apollographql\.com/);
-    for (const directive of ["connect-src 'self'", "default-src 'none'", "frame-ancestors 'none'"])
-      expect(policy.split('; ')).toContain(directive);
-    const meta = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(page)?.[1] ?? 'none';
-    expect(policy).toContain(meta);
+describe('a page', () => {
+  const html = { accept: 'text/html,*/*;q=0.8' };
+  const REST_OF_POLICY =
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+  it.each([
+    ['/', "'self'"],
+    ['/console', "'self'"],
+    ['/console/products/1', "'self'"],
+    ['/graphql', "'self' 'unsafe-inline'"],
+    ['/explorer', "'self' 'unsafe-inline'"],
+    ['/docs', "'self' 'unsafe-inline'"],
+  ])('%s runs scripts of this server alone', async (path, styles) => {
+    const reply = await call(path, { headers: html });
+    expect([reply.status, reply.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(reply.headers.get('content-security-policy')).toBe(
+      `default-src 'none'; script-src 'self'; style-src ${styles}; ${REST_OF_POLICY}`,
+    );
   });
+
+  it('is not sent again to a browser that has it', async () => {
+    const etag = (await call('/', { headers: html })).headers.get('etag') ?? '';
+    const known = await call('/', { headers: { ...html, 'if-none-match': `"other", W/${etag}` } });
+    expect([known.status, await known.text(), known.headers.get('etag')]).toEqual([304, '', etag]);
+    expect((await call('/', { headers: { ...html, 'if-none-match': '"other"' } })).status).toBe(200);
+  });
+
+  it('is for browsers: programs get JSON at / and GraphQL at /graphql', async () => {
+    const index = await call('/', { headers: { accept: '*/*' } });
+    expect(await index.json()).toMatchObject({ docs: '/docs', explorer: '/explorer', console: '/console' });
+    const graphql = await call('/graphql?query={me{id}}', { headers: { accept: 'application/json' } });
+    expect(await graphql.json()).toEqual({ data: { me: null } });
+  });
+});
+
+describe('an asset', () => {
+  it('is kept by browsers for ever, and comes compressed to those that can read it', async () => {
+    const page = await (await call('/console', { headers: { accept: 'text/html' } })).text();
+    const path = /src="(\/assets\/console-[\w-]+\.js)"/.exec(page)?.[1] ?? '';
+    const bodies: string[] = [];
+    for (const [accepted, encoding] of [
+      ['gzip, deflate, br', 'br'],
+      ['gzip, br;q=0', 'gzip'],
+      ['identity', null],
+    ] as const) {
+      const reply = await call(path, { headers: { 'accept-encoding': accepted } });
+      expect(reply.headers.get('content-encoding')).toBe(encoding);
+      expect(reply.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
+      expect(reply.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+      expect(reply.headers.get('vary')).toMatch(/^accept-encoding\b/);
+      bodies.push(await reply.text());
+    }
+    expect(new Set(bodies).size).toBe(1);
+  });
+
+  it('has a hash in its name, so that a browser asks for another one after a change', async () => {
+    const names = await readdir(new URL('../../../web/dist/', import.meta.url));
+    expect(names.filter((name) => !/^[\w.]+(-[\w-]{8,}\.\w+(\.br|\.gz)?|\.html)$/.test(name))).toEqual([]);
+  });
+
+  it.each(['nothing.js', 'home.html', '..%2f..%2fpackage.json', 'nothing.txt', 'x'.repeat(101), ''])(
+    '%s is none',
+    async (name) => {
+      const reply = await call(`/assets/${name}`);
+      expect([reply.status, reply.headers.get('content-type')]).toEqual([404, 'application/problem+json']);
+    },
+  );
 });
 
 describe('a page that a mailed link leads to', () => {
@@ -201,7 +256,7 @@ describe('a page that a mailed link leads to', () => {
       const [, script = ''] = /<script>(.*)<\/script>/s.exec(page) ?? [];
       const hash = createHash('sha256').update(script).digest('base64');
       expect(reply.headers.get('content-security-policy')).toBe(
-        `default-src 'none'; script-src 'sha256-${hash}'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+        `default-src 'none'; script-src 'sha256-${hash}'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
       );
       expect(reply.headers.get('referrer-policy')).toBe('no-referrer');
       // The only request is made in the handler of a click.

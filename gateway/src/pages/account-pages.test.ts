@@ -1,13 +1,13 @@
 // What the script of the pages does, in place of a browser.
 import { runInNewContext } from 'node:vm';
 import { expect, it } from '@jest/globals';
-import { ACCOUNT_PAGES } from './account-pages.ts';
+import { accountPages } from './account-pages.ts';
 
 const SESSION = { token: 'access', refresh_token: 'refresh', device_token: 'device' };
 
 /** Opens a page, whose calls get that reply, and submits its form; gives the calls and what is shown. */
 async function submit(path: string, reply: () => Response, fields: Record<string, string> = {}) {
-  const page = String(ACCOUNT_PAGES.get(path)?.body);
+  const page = String(accountPages(undefined).get(path)?.body);
   const attribute = (name: string) => new RegExp(`data-${name}="([^"]*)"`).exec(page)?.[1];
   const calls: unknown[] = [];
   const output = { textContent: '' };

@@ -1,8 +1,7 @@
 // The pages that links in mails lead to. What a link is for happens at a click and not when it is opened, because programs that
 // look for bad mail open links too. The token stands in the fragment, which browsers send to no server.
-import { createHash } from 'node:crypto';
 import type { Reply } from '@holdfast/platform/http';
-import { escapeHtml } from './html.ts';
+import { escapeHtml, htmlPage } from './html.ts';
 
 interface AccountPage {
   readonly path: string;
@@ -64,36 +63,18 @@ form.addEventListener('submit', async (event) => {
 });
 `;
 
-const HEADERS = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': [
-    "default-src 'none'",
-    `script-src 'sha256-${createHash('sha256').update(SCRIPT).digest('base64')}'`,
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; '),
-  'cache-control': 'no-cache',
-};
-
 const PASSWORD =
   '<label>New password, 12 characters at least <input name="new_password" type="password" autocomplete="new-password" minlength="12" required></label> ';
 
-const replyOf = ({ title, call, button, done, asksForPassword }: AccountPage): Reply => ({
-  status: 200,
-  headers: HEADERS,
-  body: `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escapeHtml(title)}</title></head>
-<body><h1>${escapeHtml(title)}</h1>
-<form data-call="${call}" data-done="${escapeHtml(done)}">${asksForPassword ? PASSWORD : ''}<button>${escapeHtml(button)}</button></form>
-<output></output><noscript>This page needs JavaScript.</noscript>
-<script>${SCRIPT}</script></body></html>
-`,
-});
+const bodyOf = ({ call, button, done, asksForPassword }: AccountPage): string =>
+  `<form data-call="${call}" data-done="${escapeHtml(done)}">${asksForPassword ? PASSWORD : ''}<button>${escapeHtml(button)}</button></form>
+<p><output></output></p><noscript>This page needs JavaScript.</noscript>`;
 
-/** By path. */
-export const ACCOUNT_PAGES: ReadonlyMap<string, Reply> = new Map(
-  PAGES.map((page) => [page.path, replyOf(page)]),
-);
+/** By path. @param stylesheet see htmlPage */
+export const accountPages = (stylesheet: string | undefined): ReadonlyMap<string, Reply> =>
+  new Map(
+    PAGES.map((page) => [
+      page.path,
+      htmlPage({ title: page.title, body: bodyOf(page), script: SCRIPT }, stylesheet),
+    ]),
+  );

@@ -1,5 +1,7 @@
-// HTML pages without scripts: text in, whole page out.
+// Small HTML pages that the gateway writes itself, in the look that all pages share.
+import { createHash } from 'node:crypto';
 import type { Reply } from '@holdfast/platform/http';
+import { contentSecurityPolicy } from './content-security-policy.ts';
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -12,33 +14,32 @@ const ENTITIES: Readonly<Record<string, string>> = {
 export const escapeHtml = (text: string): string =>
   text.replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? sign);
 
-/** Escaped text in which `code` between backticks is set as code. */
-export const prose = (text: string): string => escapeHtml(text).replace(/`([^`]*)`/g, '<code>$1</code>');
+export interface SmallPage {
+  readonly title: string;
+  /** HTML; what came from outside is escaped by the caller. */
+  readonly body: string;
+  /** The only script that the page runs. */
+  readonly script?: string;
+}
 
-const STYLE = `
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
-code, pre { font: 14px/1.5 ui-monospace, monospace; background: var(--soft); border-radius: 4px; padding: 0 .25em; }
-pre { padding: .75em 1em; overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-top: 1px solid var(--line); }
-section { margin: 2rem 0; } .method { font-weight: 700; margin-right: .5em; } .lock { font-size: .85em; opacity: .75; }`;
-
-/** A page with this title. @param body HTML; what came from outside is escaped by the caller */
-export function htmlPage(title: string, body: string): Reply {
+/** @param stylesheet the name of the asset; the page is plain without it */
+export function htmlPage({ title, body, script }: SmallPage, stylesheet: string | undefined): Reply {
+  const hash = script && createHash('sha256').update(script).digest('base64');
+  const link = stylesheet === undefined ? '' : `<link rel="stylesheet" href="/assets/${stylesheet}">`;
   return {
     status: 200,
     headers: {
       'content-type': 'text/html; charset=utf-8',
-      // Nothing but this page and its own style: no script runs, whatever found its way in.
-      'content-security-policy':
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+      'content-security-policy': contentSecurityPolicy({
+        'script-src': hash === undefined ? "'none'" : `'sha256-${hash}'`,
+      }),
       'cache-control': 'no-cache',
     },
     body: `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escapeHtml(title)}</title><style>${STYLE}</style></head>
-<body>${body}</body></html>
+<title>${escapeHtml(title)}</title>${link}</head>
+<body class="small"><main><h1>${escapeHtml(title)}</h1>
+${body}</main>${script === undefined ? '' : `<script>${script}</script>`}</body></html>
 `,
   };
 }

@@ -2,7 +2,7 @@
 import { MAX_ID, parseId } from '@holdfast/platform/ids';
 import { z } from 'zod';
 
-export const ID_EXAMPLE = 42;
+const ID_EXAMPLE = 42;
 
 /** An id as a reply shows it. */
 export const id = z

@@ -46,8 +46,8 @@ export const isProblemCode = (code: unknown): code is ProblemCode =>
 
 export const statusOf = (code: ProblemCode): number => PROBLEMS[code][0];
 
-/** `OUT_OF_STOCK` → `out-of-stock`, the last part of the problem's type and its place on the page /docs. */
-export const problemName = (code: ProblemCode): string => code.toLowerCase().replaceAll('_', '-');
+/** `OUT_OF_STOCK` → `out-of-stock`, the last part of the problem's type. */
+const problemName = (code: ProblemCode): string => code.toLowerCase().replaceAll('_', '-');
 
 /** What helps the caller to go on. */
 const helpfulMembers = {

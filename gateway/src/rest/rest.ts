@@ -1,12 +1,13 @@
-// The REST shim: the calls of the REST contract, and the pages that document them.
+// The REST shim: the calls of the REST contract, and what documents them.
 import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http';
 import { parseJson } from '@holdfast/platform/json';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Pages } from '../pages/page-routes.ts';
 import { addRoutes, type GatewayRoute, type ThroughList } from '../routes.ts';
-import { docsPage } from './docs-page.ts';
 import { documentRoutes, openApiDocument, wholeSchema } from './openapi.ts';
 import type { Execute } from './operation.ts';
 import { isProblemCode, problemReply } from './problem.ts';
+import { problemPage } from './problem-page.ts';
 import { accountRoutes } from './resources/accounts/accounts.ts';
 import { administrationRoutes } from './resources/accounts/administration.ts';
 import { mailedLinkRoutes } from './resources/accounts/mailed-links.ts';
@@ -28,14 +29,23 @@ export const REST_OPERATIONS: readonly { readonly name: string; readonly text: s
   REST_ROUTES.flatMap(({ operations }) => operations);
 
 /** Adds the calls and the pages to Fastify's router. The app is a scope of its own, with REST's parser and validator. */
-export async function addRest(app: FastifyInstance, execute: Execute, through: ThroughList): Promise<void> {
+export async function addRest(
+  app: FastifyInstance,
+  execute: Execute,
+  through: ThroughList,
+  showPage: Pages['small'],
+): Promise<void> {
   await documentRoutes(app, REST_ROUTES);
   app.addContentTypeParser('*', parseBody);
   app.addHook('preValidation', fillBody);
   app.setValidatorCompiler(validatorCompiler);
   // The tests hold replies to their schemas, so they are written as they are.
   app.setSerializerCompiler(() => JSON.stringify);
-  addRoutes(app, [...REST_ROUTES.flatMap((route) => routesOf(route, execute)), ...pages(app)], through);
+  addRoutes(
+    app,
+    [...REST_ROUTES.flatMap((route) => routesOf(route, execute)), ...documentation(app, showPage)],
+    through,
+  );
 }
 
 /** The handler has accepted its media type. Of a route without a body it is not read. */
@@ -74,13 +84,12 @@ function replyOf(answer: Answer, request: HttpRequest): Reply {
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }
 
-function pages(app: FastifyInstance): GatewayRoute[] {
+function documentation(app: FastifyInstance, showPage: Pages['small']): GatewayRoute[] {
   let document = '';
   // Fastify has every schema by then.
   app.addHook('onReady', async () => {
     document = JSON.stringify(openApiDocument(app, REST_ROUTES));
   });
-  const docs = docsPage(REST_ROUTES);
   return [
     {
       methods: ['GET', 'HEAD'],
@@ -91,14 +100,13 @@ function pages(app: FastifyInstance): GatewayRoute[] {
         body: document,
       }),
     },
-    { methods: ['GET', 'HEAD'], path: '/docs', handle: async () => docs },
     {
       methods: ['GET', 'HEAD'],
       path: '/problems/:name(^[a-z-]{1,40}$)',
       handle: async (_, { name = '' }) => {
-        if (!isProblemCode(name.toUpperCase().replaceAll('-', '_')))
-          throw new HttpFault(404, 'There is no such problem.');
-        return { status: 303, headers: { location: `/docs#${name}` } };
+        const code = name.toUpperCase().replaceAll('-', '_');
+        if (!isProblemCode(code)) throw new HttpFault(404, 'There is no such problem.');
+        return showPage(problemPage(code, REST_ROUTES));
       },
     },
   ];

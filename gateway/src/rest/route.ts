@@ -129,7 +129,7 @@ export function headerOf({ headers }: HttpRequest, name: string): string | undef
 }
 
 /** The media types that a route takes; none of a route without a body. */
-export const mediaTypesOf = ({ body, consumes = JSON_BODY }: RouteSchema): readonly string[] =>
+const mediaTypesOf = ({ body, consumes = JSON_BODY }: RouteSchema): readonly string[] =>
   body === undefined ? [] : consumes;
 
 /** Whether the head announces a body (RFC 9112, 6.3). */

@@ -5,7 +5,7 @@ import { ANONYMOUS } from '@holdfast/platform/viewer';
 import { faultReply } from '../fault-reply.ts';
 import { nothingReceived } from '../federation/reply-sizes.ts';
 import { addRest } from '../rest/rest.ts';
-import { nothingHere } from '../routes.ts';
+import { nothingHere, type ThroughList } from '../routes.ts';
 
 const log = createLogger('test', 'silent');
 
@@ -13,23 +13,21 @@ const execute = async (): Promise<never> => {
   throw new Error('nothing is executed here');
 };
 
+const through: ThroughList = (handle) => (request, parameters) =>
+  handle(request, parameters, {
+    request,
+    address: '',
+    viewer: ANONYMOUS,
+    userId: undefined,
+    counts: [],
+    received: nothingReceived(),
+  });
+
 /** The page at the path. */
 async function published(path: string): Promise<string> {
   const server = createHttpServer({
     routes: (app) => {
-      app.register((scope) =>
-        addRest(scope, execute, (handle) => (request, parameters) => {
-          const caller = {
-            request,
-            address: '',
-            viewer: ANONYMOUS,
-            userId: undefined,
-            counts: [],
-            received: nothingReceived(),
-          };
-          return handle(request, parameters, caller);
-        }),
-      );
+      app.register((scope) => addRest(scope, execute, through, () => ({ status: 204 })));
     },
     handler: nothingHere,
     onFault: (error, request) => faultReply(error, request, log),

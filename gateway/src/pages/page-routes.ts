@@ -1,0 +1,70 @@
+// The pages for browsers: which path shows which of web/dist, and what each may do there.
+import type { HttpRequest, Reply } from '@holdfast/platform/http';
+import type { GatewayRoute } from '../routes.ts';
+import { accountPages } from './account-pages.ts';
+import { contentSecurityPolicy } from './content-security-policy.ts';
+import { htmlPage, type SmallPage } from './html.ts';
+import { indexReply } from './index-page.ts';
+import type { WebFiles } from './web-files.ts';
+
+type Handle = (request: HttpRequest) => Reply;
+
+const STRICT = contentSecurityPolicy();
+/** Monaco and Scalar write their styles into the page. */
+const OWN_STYLES = contentSecurityPolicy({ 'style-src': "'self' 'unsafe-inline'" });
+
+/** Whether a browser asks, which is to see a page. */
+const asksForPage = ({ headers: { accept = '' } }: HttpRequest): boolean => accept.includes('text/html');
+
+/** A page for browsers, where others get something else. */
+const varied = ({ headers, ...reply }: Reply): Reply => ({
+  ...reply,
+  headers: { ...headers, vary: 'accept' },
+});
+
+const reading = (path: string, handle: Handle): GatewayRoute => ({
+  methods: ['GET', 'HEAD'],
+  path,
+  handle: async (request) => handle(request),
+});
+
+export interface Pages {
+  readonly routes: readonly GatewayRoute[];
+  /** The explorer for a browser that opens `/graphql`; undefined for what is a request of GraphQL. */
+  explorerFor(request: HttpRequest): Reply | undefined;
+  /** A page that the gateway writes itself. */
+  small(page: SmallPage): Reply;
+}
+
+/** @param hasExplorer the setting EXPLORER */
+export function createPages(files: WebFiles, hasExplorer: boolean): Pages {
+  const page =
+    (name: string, policy: string): Handle =>
+    (request) => {
+      const { headers, ...reply } = files.page(name, request);
+      return { ...reply, headers: { ...headers, 'content-security-policy': policy } };
+    };
+  const home = page('home', STRICT);
+  const explorer = page('explorer', OWN_STYLES);
+  const console = page('console', STRICT);
+  const index = indexReply(hasExplorer);
+  return {
+    small: (own) => htmlPage(own, files.stylesheet),
+    explorerFor: (request) =>
+      hasExplorer && request.method === 'GET' && asksForPage(request) ? varied(explorer(request)) : undefined,
+    routes: [
+      reading('/', (request) => varied(asksForPage(request) ? home(request) : index)),
+      ...(hasExplorer ? [reading('/explorer', explorer)] : []),
+      reading('/docs', page('reference', OWN_STYLES)),
+      // The console shows what its path names.
+      reading('/console', console),
+      reading('/console/*', console),
+      ...[...accountPages(files.stylesheet)].map(([path, reply]) => reading(path, () => reply)),
+      {
+        methods: ['GET', 'HEAD'],
+        path: '/assets/:name(^[A-Za-z0-9._-]{1,100}$)',
+        handle: (request, { name = '' }) => files.asset(name, request),
+      },
+    ],
+  };
+}

@@ -1,0 +1,91 @@
+// The files of the pages, which scripts/setup.mjs builds from web/ into web/dist: HTML, and assets that have a hash of their
+// contents in their name. Each asset lies there compressed as well (web/vite.config.js), so that no request compresses.
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http';
+import type { Logger } from '@holdfast/platform/log';
+import Negotiator from 'negotiator';
+import { parseTagCondition } from '../rest/entity-tag.ts';
+
+export interface WebFiles {
+  /** The name of the style sheet that all pages share; undefined when the pages were not built. */
+  readonly stylesheet: string | undefined;
+  /** The page, or 304 for a browser that has it. @throws {HttpFault} 404 when the pages were not built */
+  page(name: string, request: HttpRequest): Reply;
+  /** @throws {HttpFault} 404 when there is no such file */
+  asset(name: string, request: HttpRequest): Promise<Reply>;
+}
+
+const NOT_BUILT = 'The pages were not built here: `npm run setup` builds them.';
+
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.ttf': 'font/ttf',
+  '.woff2': 'font/woff2',
+};
+/** In the order of our liking. */
+const ENCODINGS = [
+  ['br', '.br'],
+  ['gzip', '.gz'],
+] as const;
+
+interface Page {
+  readonly body: string;
+  readonly tag: string;
+}
+
+async function readPage(path: string): Promise<Page> {
+  const body = await readFile(path, 'utf8');
+  return { body, tag: createHash('sha256').update(body).digest('base64url').slice(0, 22) };
+}
+
+function hasPage({ headers }: HttpRequest, tag: string): boolean {
+  const condition = parseTagCondition(headers['if-none-match'] ?? '');
+  return condition?.kind === 'tags' && condition.tags.some(({ opaque }) => opaque === tag);
+}
+
+/** Reads the pages, and which assets there are. @param folder where they were built; it need not be there */
+export async function openWebFiles(folder: string, log: Logger): Promise<WebFiles> {
+  const names = new Set(existsSync(folder) ? await readdir(folder) : []);
+  if (names.size === 0) log.warn({ folder }, `There are no pages for browsers. ${NOT_BUILT}`);
+  const pages = new Map<string, Page>();
+  for (const name of names)
+    if (name.endsWith('.html')) pages.set(name.slice(0, -'.html'.length), await readPage(join(folder, name)));
+
+  return {
+    stylesheet: [...names].find((name) => /^theme-[\w-]+\.css$/.test(name)),
+    page: (name, request) => {
+      const page = pages.get(name);
+      if (page === undefined) throw new HttpFault(404, NOT_BUILT);
+      const headers = { etag: `"${page.tag}"`, 'cache-control': 'no-cache' };
+      if (hasPage(request, page.tag)) return { status: 304, headers };
+      return {
+        status: 200,
+        headers: { ...headers, 'content-type': 'text/html; charset=utf-8' },
+        body: page.body,
+      };
+    },
+    asset: async (name, { headers }) => {
+      const type = MEDIA_TYPES[extname(name)];
+      if (type === undefined || !names.has(name)) throw new HttpFault(404, 'There is no such file.');
+      const accepted = new Negotiator({ headers }).encodings(['br', 'gzip', 'identity']);
+      const [encoding, suffix] =
+        ENCODINGS.find(([encoding, suffix]) => accepted.includes(encoding) && names.has(name + suffix)) ?? [];
+      return {
+        status: 200,
+        headers: {
+          'content-type': type,
+          // Another content would have another name.
+          'cache-control': 'public, max-age=31536000, immutable',
+          vary: 'accept-encoding',
+          ...(encoding && { 'content-encoding': encoding }),
+        },
+        body: await readFile(join(folder, name + (suffix ?? ''))),
+      };
+    },
+  };
+}

@@ -1,0 +1,19 @@
+// The page that a problem's `type` leads to: what it means, and which calls can be answered with it.
+import { escapeHtml, type SmallPage } from '../pages/html.ts';
+import { templateOf } from '../routes.ts';
+import { problemsOf } from './openapi.ts';
+import { PROBLEMS, type ProblemCode, statusOf } from './problem.ts';
+import type { Route } from './route.ts';
+
+const callOf = ({ description: { method, url } }: Route): string =>
+  `<li><code>${method} ${escapeHtml(templateOf(url))}</code></li>`;
+
+export function problemPage(code: ProblemCode, routes: readonly Route[]): SmallPage {
+  const calls = routes.filter(({ description }) => problemsOf(description).includes(code)).map(callOf);
+  const where = calls.length === 0 ? '' : `<p>These calls can be answered so:</p><ul>${calls.join('')}</ul>`;
+  return {
+    title: PROBLEMS[code][1],
+    body: `<p>A reply of status ${statusOf(code)} with the code <code>${code}</code>. Its <code>detail</code> says what was expected and what came.</p>
+${where}<p><a href="/docs">The REST API</a></p>`,
+  };
+}
