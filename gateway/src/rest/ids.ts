@@ -2,7 +2,7 @@
 import { MAX_ID, parseId } from '@holdfast/platform/ids';
 import { z } from 'zod';
 
-const ID_EXAMPLE = 42;
+export const ID_EXAMPLE = 1;
 
 /** An id as a reply shows it. */
 export const id = z
@@ -18,14 +18,18 @@ export const idInput = (what: string) =>
   z
     .union([z.int().min(1).max(MAX_ID), z.string().regex(/^[1-9]\d{0,9}$/)])
     .refine((given) => parseId(String(given)) !== undefined)
-    .transform(String)
-    .meta({ description: `${what}, an integer of 1 to ${MAX_ID}`, examples: [ID_EXAMPLE] });
+    .meta({ description: `${what}, an integer of 1 to ${MAX_ID}`, examples: [ID_EXAMPLE] })
+    .transform(String);
 
 /** The parameters of a path with an id, which goes to GraphQL as it came: a text that is no id is found nowhere (404). */
 export const PATH_ID = z.object({
-  id: z
-    .string()
-    .meta({ type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [ID_EXAMPLE] }),
+  id: z.string().meta({
+    type: 'integer',
+    minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
+    description: 'Its id, which lists and the `Location` of a new one show.',
+    examples: [ID_EXAMPLE],
+  }),
 });
 
 /** GraphQL's id as a reply shows it. */

@@ -8,6 +8,7 @@ import { templateOf } from '../routes.ts';
 import { PROBLEM, PROBLEMS, type ProblemCode, statusOf } from './problem.ts';
 import { type HeaderDescriptions, problemHeaders, replyHeaders } from './reply-headers.ts';
 import { isSecured, type ReplySchema, type Route, type RouteDescription } from './route.ts';
+import { TAGS } from './tags.ts';
 
 /** The problems that a route can answer with, its own and those that come of what it takes. */
 export function problemsOf({ schema, problems }: RouteDescription): readonly ProblemCode[] {
@@ -58,21 +59,35 @@ const withoutContent = ([status, reply]: [string, ReplySchema]): [string, unknow
 const INFO = {
   title: 'holdfast',
   version: '1.0.0',
-  description:
-    'A store: accounts, a catalogue and orders. Every change of a thing names the version that it was made from.',
+  description: `A store: accounts, a catalogue and orders, as JSON over HTTP. GraphQL clients use \`/graphql\`, which has the
+same rights, rules and outcomes.
+
+1. **Sign in** with \`POST /login\`, and send the token as \`Authorization: Bearer …\`.
+2. **Change** what is still as you saw it: a reply's \`ETag\` goes into \`If-Match\`. Somebody else's change in between makes
+   yours 412, with the \`current_version\`.
+3. **Order** with an \`Idempotency-Key\` of your own making: a call whose reply was lost can be sent again, and is one order.
+
+Lists are arrays with a \`Link\` to the next page. Faults are \`application/problem+json\` (RFC 9457) with a \`code\` for
+programs and a \`request_id\` to quote. What is too much is 429 with \`Retry-After\`.`,
   license: { name: 'MIT', identifier: 'MIT' },
 };
 
+const BEARER_TOKEN = {
+  type: 'http',
+  scheme: 'bearer',
+  bearerFormat: 'JWT',
+  description: 'The `token` of a session: `POST /login` opens one.',
+} as const;
+
 /** Lets `openApiDocument` document those of the routes that are added to the app after this. */
-export async function documentRoutes(app: FastifyInstance, routes: readonly Route[]): Promise<void> {
-  const tags = new Set(routes.flatMap(({ description }) => description.schema.tags));
+export async function documentRoutes(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.1',
       info: INFO,
-      servers: [{ url: '/' }],
-      tags: [...tags].map((name) => ({ name })),
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+      servers: [{ url: '/', description: 'The server that this document comes from' }],
+      tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+      components: { securitySchemes: { bearer: BEARER_TOKEN } },
     },
     hideUntagged: true,
     transform: jsonSchemaTransform,
@@ -122,19 +137,26 @@ export function openApiDocument(app: FastifyInstance, routes: readonly Route[]):
 /** What the type provider puts after the name of a schema, as a request may have it. */
 const INPUT = /(?<="#\/components\/schemas\/\w+)Input(?=")/g;
 
-/** The type provider gives each schema twice, for requests and for replies. Here each is used in one of the two only. */
+/**
+ * The type provider gives each schema twice, for requests and for replies. Here each is used in one of the two only. It
+ * leaves out the examples of a request's schema that makes something else of what came.
+ */
 function eachOnce(
   schemas: Readonly<Record<string, object>>,
   routes: readonly Route[],
 ): Readonly<Record<string, object>> {
-  const ids = routes.map(({ description }) => description.schema.body?.meta()?.id);
-  const bodies = new Set(ids);
+  const bodies = new Map(
+    routes.flatMap(({ description }) => {
+      const { id, examples } = description.schema.body?.meta() ?? {};
+      return id === undefined ? [] : [[id, { examples }]];
+    }),
+  );
   const names = Object.keys(schemas).filter((name) => !name.endsWith('Input'));
   return Object.fromEntries(
-    names.map((name) => [
-      name,
-      (bodies.has(name) ? schemas[`${name}Input`] : openObjects(schemas[name])) ?? {},
-    ]),
+    names.map((name) => {
+      const examples = bodies.get(name);
+      return [name, examples ? { ...schemas[`${name}Input`], ...examples } : openObjects(schemas[name])];
+    }),
   );
 }
 

@@ -35,7 +35,7 @@ export async function addRest(
   through: ThroughList,
   showPage: Pages['small'],
 ): Promise<void> {
-  await documentRoutes(app, REST_ROUTES);
+  await documentRoutes(app);
   app.addContentTypeParser('*', parseBody);
   app.addHook('preValidation', fillBody);
   app.setValidatorCompiler(validatorCompiler);

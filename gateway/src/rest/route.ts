@@ -12,6 +12,7 @@ import type { Caller } from '../admission/caller.ts';
 import type { AnyVariables, Execute, Operation } from './operation.ts';
 import { type Problem, type ProblemCode, problem } from './problem.ts';
 import type { ReplyHeader } from './reply-headers.ts';
+import type { Tag } from './tags.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -29,8 +30,11 @@ export type ReplySchemas = Readonly<Record<number, ReplySchema>>;
 /** Fastify's schema of a route. Schemas that have an id are published by it. */
 export interface RouteSchema extends FastifySchema {
   readonly operationId: string;
+  /** One sentence. */
   readonly summary: string;
-  readonly tags: readonly [string];
+  /** What a caller has to know beside it, in Markdown. */
+  readonly description: string;
+  readonly tags: readonly [Tag];
   /** Who may call: BEARER or ANYONE. */
   readonly security: readonly { readonly bearer: readonly string[] }[];
   readonly params?: z.ZodObject;

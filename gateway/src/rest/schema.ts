@@ -67,7 +67,7 @@ const header = (description: string, ...examples: readonly string[]) =>
 /** Request header fields that several routes look at. */
 export const IF_MATCH = header(
   'The ETag of the version to change, a list of them, or `*` for whatever is current.',
-  '"7"',
+  '"1"',
 );
 export const IF_NONE_MATCH = header('The ETag of the version that the client has.', '"7"').optional();
 

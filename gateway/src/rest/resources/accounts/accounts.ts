@@ -77,6 +77,8 @@ const register = route(
     schema: {
       operationId: 'register',
       summary: 'Opens an account',
+      description:
+        "Usernames and addresses are compared without case. The account is a customer's, and is signed in by `POST /login`. Where the shop sends mail, a link that verifies the address is on its way.",
       tags: ['Accounts'],
       security: ANYONE,
       body: registration,
@@ -101,6 +103,8 @@ const login = route(
     schema: {
       operationId: 'login',
       summary: 'Opens a session',
+      description:
+        'The reply has an access token for `Authorization: Bearer`, good for 15 minutes, and a refresh token for `POST /token/refresh`. Keep the `device_token` and send it with the next login: then failed tries of strangers do not hold up yours.',
       tags: ['Accounts'],
       security: ANYONE,
       body: credentials,
@@ -125,6 +129,8 @@ const refresh = route(
     schema: {
       operationId: 'refreshSession',
       summary: 'Exchanges a refresh token for a new session. Each token works once',
+      description:
+        'A refresh token works once, within 30 days. Send an `Idempotency-Key`: a call whose reply was lost can then be sent again. A token that comes back after its successor was used ends the session, since one of the two callers must have stolen it.',
       tags: ['Accounts'],
       security: ANYONE,
       headers: z.object({
@@ -157,6 +163,8 @@ const logout = route(
     schema: {
       operationId: 'logout',
       summary: 'Ends the session that the refresh token belongs to; good also when there was none',
+      description:
+        'The access token of the session works until it expires, 15 minutes after it was issued at most.',
       tags: ['Accounts'],
       security: ANYONE,
       body: refreshToken,
@@ -181,6 +189,7 @@ const profile = route(
     schema: {
       operationId: 'getProfile',
       summary: 'The account that the access token belongs to',
+      description: 'Says who is signed in, with which role, and whether the address is verified.',
       tags: ['Accounts'],
       security: BEARER,
       response: { 200: json('The account', user) },
@@ -204,6 +213,8 @@ const logoutEverywhere = route(
     schema: {
       operationId: 'logoutEverywhere',
       summary: 'Ends every session of the account and, within seconds, every access token',
+      description:
+        "All devices have to log in again. Every service refuses the account's access tokens within 5 seconds, the one of this call too.",
       tags: ['Accounts'],
       security: BEARER,
       response: { 204: { description: 'None of the refresh tokens that were issued works any more' } },
@@ -243,6 +254,8 @@ const changePassword = route(
       operationId: 'changePassword',
       summary:
         'Changes the password and ends every session but the one whose refresh token is given, and every access token',
+      description:
+        'Give the unused `refresh_token` of this device to stay signed in on it, and refresh it afterwards: all access tokens are refused within seconds. Of several changes at once, one wins.',
       tags: ['Accounts'],
       security: BEARER,
       body: passwordChange,

@@ -45,7 +45,8 @@ const list = route(
     schema: {
       operationId: 'listUsers',
       summary: 'For staff: the accounts by their usernames, a page at a time',
-      tags: ['Accounts'],
+      description: '`name_prefix`, `role` and `state` narrow the list. `Link` leads to the next page.',
+      tags: ['Administration'],
       security: BEARER,
       querystring: userListParameters,
       response: { 200: json('The page', user.array(), ['Link']) },
@@ -75,7 +76,8 @@ const get = route(
     schema: {
       operationId: 'getUser',
       summary: 'For staff: one account',
-      tags: ['Accounts'],
+      description: 'The `ETag` is the version that a change of the account needs in `If-Match`.',
+      tags: ['Administration'],
       security: BEARER,
       params: PATH_ID,
       headers: z.object({ 'If-None-Match': IF_NONE_MATCH }),
@@ -101,7 +103,7 @@ const get = route(
 
 /** What the schemas of all changes of an account have. */
 const CHANGE = {
-  tags: ['Accounts'],
+  tags: ['Administration'],
   security: BEARER,
   params: PATH_ID,
   headers: REQUIRED_CONDITIONS,
@@ -153,6 +155,8 @@ const changeRole = guardedRoute(
     schema: {
       operationId: 'changeRole',
       summary: 'For staff: gives an account a role, if it is still at the version in `If-Match`',
+      description:
+        'The last staff account that can log in stays staff (409 `LAST_STAFF`). The sessions of an account that is staff no more end.',
       ...CHANGE,
       body: roleChange,
     },
@@ -179,6 +183,8 @@ const disable = guardedRoute(
       operationId: 'disableAccount',
       summary:
         'For staff: disables an account and ends its sessions, if it is still at the version in `If-Match`',
+      description:
+        'A disabled account can neither log in nor refresh. The reason goes into the audit trail. Staff cannot disable their own account (409 `OWN_ACCOUNT`).',
       ...CHANGE,
       body: staffAction,
     },
@@ -204,6 +210,7 @@ const enable = guardedRoute(
     schema: {
       operationId: 'enableAccount',
       summary: 'For staff: lets an account log in again, if it is still at the version in `If-Match`',
+      description: 'Sessions that were ended stay ended. The reason goes into the audit trail.',
       ...CHANGE,
       body: staffAction,
     },
@@ -229,7 +236,8 @@ const endSessions = route(
     schema: {
       operationId: 'endSessions',
       summary: 'For staff: ends every session of an account and, within seconds, every access token',
-      tags: ['Accounts'],
+      description: 'The account can log in again at once. The reason goes into the audit trail.',
+      tags: ['Administration'],
       security: BEARER,
       params: PATH_ID,
       body: staffAction,
@@ -264,7 +272,9 @@ const listAuditEvents = route(
     schema: {
       operationId: 'listAuditEvents',
       summary: 'For staff: what was done to accounts, newest first, a page at a time',
-      tags: ['Accounts'],
+      description:
+        'Roles, disabling, enabling and ended sessions, each with who did it, why and from where. No row of it ever changes.',
+      tags: ['Administration'],
       security: BEARER,
       querystring: auditParameters,
       response: { 200: json('The page', auditEvent.array(), ['Link']) },

@@ -36,7 +36,9 @@ const forgotPassword = route(
     schema: {
       operationId: 'requestPasswordReset',
       summary: 'Mails a link that gives the account another password; says nothing of whether there is one',
-      tags: ['Accounts'],
+      description:
+        'The reply is the same whether an account has the address or not. The link works once, for an hour; a newer one ends it.',
+      tags: ['Mailed links'],
       security: ANYONE,
       body: forgottenPassword,
       response: { 202: { description: 'If an account has the address, a mail is on its way to it' } },
@@ -75,7 +77,9 @@ const resetPassword = route(
     schema: {
       operationId: 'resetPassword',
       summary: 'Gives the account of a mailed token another password, and ends its sessions',
-      tags: ['Accounts'],
+      description:
+        'The token is the one in the link of `POST /password/forgot`. The address counts as verified from then on.',
+      tags: ['Mailed links'],
       security: ANYONE,
       body: passwordReset,
       response: { 204: { description: 'The new password counts from now on' } },
@@ -99,7 +103,8 @@ const requestVerification = route(
     schema: {
       operationId: 'requestEmailVerification',
       summary: 'Mails a link that verifies the address of the account',
-      tags: ['Accounts'],
+      description: 'Goes to the address of the account. The link works once, for a day; a newer one ends it.',
+      tags: ['Mailed links'],
       security: BEARER,
       response: { 202: json('Whether a mail is on its way', verificationRequested) },
     },
@@ -132,7 +137,9 @@ const verifyEmail = route(
       operationId: 'verifyEmail',
       summary:
         "Verifies the address that a token was mailed to; of a change of address, makes it the account's",
-      tags: ['Accounts'],
+      description:
+        'The token is the one in the mailed link. It needs no access token, because the link may be opened on another device.',
+      tags: ['Mailed links'],
       security: ANYONE,
       body: linkToken,
       response: { 200: json('The account', user) },
@@ -170,7 +177,9 @@ const changeEmail = route(
     schema: {
       operationId: 'changeEmail',
       summary: "Mails a link to another address that makes it the account's",
-      tags: ['Accounts'],
+      description:
+        'The address changes when the link is opened (`POST /email/verify`). The address before is told by mail.',
+      tags: ['Mailed links'],
       security: BEARER,
       body: emailChange,
       response: { 202: json('Where the mail goes', emailChangeRequested) },
@@ -194,7 +203,9 @@ const confirmLogin = route(
     schema: {
       operationId: 'confirmLogin',
       summary: 'Opens a session with the token of a mailed login link',
-      tags: ['Accounts'],
+      description:
+        'Such a link is mailed when the right password came while failed tries of strangers held up the account. It works once, for 15 minutes.',
+      tags: ['Mailed links'],
       security: ANYONE,
       body: linkToken,
       response: { 200: json('The session', session) },

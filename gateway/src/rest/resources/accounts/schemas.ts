@@ -60,6 +60,11 @@ export const session = z
   })
   .meta({ id: 'Session' });
 
+/** Of the demo account of `npm start`. */
+const DEMO_PASSWORD = 'demo-password-2026';
+/** A token cannot be known before it is given out. */
+const TOKEN_EXAMPLE = 'the token that you were given';
+
 /** A text that is never quoted. */
 const secret = (description: string) => z.string().meta({ writeOnly: true, description });
 
@@ -75,7 +80,10 @@ export const registration = z
       .meta({ format: 'idn-email', description: 'an e-mail address', examples: ['ada@example.com'] }),
     password: newPassword,
   })
-  .meta({ id: 'Registration' });
+  .meta({
+    id: 'Registration',
+    examples: [{ username: 'ada', email: 'ada@example.com', password: 'three grey herons at dusk' }],
+  });
 
 export const credentials = z
   .strictObject({
@@ -83,11 +91,14 @@ export const credentials = z
     password: password('the password'),
     device_token: secret('the device_token of the latest login from this device').optional(),
   })
-  .meta({ id: 'Credentials' });
+  .meta({
+    id: 'Credentials',
+    examples: [{ username: 'demo', password: DEMO_PASSWORD }],
+  });
 
 export const refreshToken = z
   .strictObject({ refresh_token: secret('the refresh token of a session') })
-  .meta({ id: 'RefreshToken' });
+  .meta({ id: 'RefreshToken', examples: [{ refresh_token: TOKEN_EXAMPLE }] });
 
 export const passwordChange = z
   .strictObject({
@@ -95,7 +106,10 @@ export const passwordChange = z
     new_password: newPassword,
     refresh_token: secret('the unused refresh token of the session to keep; all others end').optional(),
   })
-  .meta({ id: 'PasswordChange' });
+  .meta({
+    id: 'PasswordChange',
+    examples: [{ current_password: DEMO_PASSWORD, new_password: 'three grey herons at dawn' }],
+  });
 
 const names = (values: Readonly<Record<string, string>>): string =>
   `one of ${Object.values(values).join(', ')}`;
@@ -115,13 +129,15 @@ export const userListParameters = z.strictObject({
     .meta({ description: names(AccountState) }),
 });
 
-export const roleChange = z.strictObject({ role }).meta({ id: 'RoleChange' });
+export const roleChange = z
+  .strictObject({ role })
+  .meta({ id: 'RoleChange', examples: [{ role: Role.STAFF }] });
 
 export const staffAction = z
   .strictObject({
     reason: text({ min: 1, max: 500 }).meta({ description: 'why, in one line of 1 to 500 characters' }),
   })
-  .meta({ id: 'StaffAction' });
+  .meta({ id: 'StaffAction', examples: [{ reason: 'Asked for by the owner.' }] });
 
 export const auditParameters = z.strictObject({
   ...PAGE_PARAMETERS,
@@ -164,22 +180,28 @@ export const forgottenPassword = z
   .strictObject({
     email: z.string().meta({ format: 'idn-email', description: 'the address of the account' }),
   })
-  .meta({ id: 'ForgottenPassword' });
+  .meta({ id: 'ForgottenPassword', examples: [{ email: 'demo@example.com' }] });
 
 const mailedToken = secret('the token of the mailed link');
 
-export const linkToken = z.strictObject({ token: mailedToken }).meta({ id: 'LinkToken' });
+export const linkToken = z
+  .strictObject({ token: mailedToken })
+  .meta({ id: 'LinkToken', examples: [{ token: TOKEN_EXAMPLE }] });
 
-export const passwordReset = z
-  .strictObject({ token: mailedToken, new_password: newPassword })
-  .meta({ id: 'PasswordReset' });
+export const passwordReset = z.strictObject({ token: mailedToken, new_password: newPassword }).meta({
+  id: 'PasswordReset',
+  examples: [{ token: TOKEN_EXAMPLE, new_password: 'three grey herons at dawn' }],
+});
 
 export const emailChange = z
   .strictObject({
     new_email: z.string().meta({ format: 'idn-email', description: 'the new address' }),
     current_password: password('the current password'),
   })
-  .meta({ id: 'EmailChange' });
+  .meta({
+    id: 'EmailChange',
+    examples: [{ new_email: 'demo-2@example.com', current_password: DEMO_PASSWORD }],
+  });
 
 export const emailChangeRequested = z
   .strictObject({ new_email: z.string().meta({ format: 'email' }) })

@@ -63,6 +63,8 @@ const listDescription = {
     operationId: 'listOrders',
     summary:
       "The caller's own orders, newest first, a page at a time; for staff with `scope=all` everybody's",
+    description:
+      '`status` narrows the list, and for staff with `scope=all` also `user_id`. `Link` leads to the next page.',
     tags: ['Orders'],
     security: BEARER,
     querystring: listParameters,
@@ -103,6 +105,8 @@ const get = route(
     schema: {
       operationId: 'getOrder',
       summary: "One of the caller's own orders, for staff any, with its history",
+      description:
+        'An order that belongs to another customer is 404. The `ETag` is the version that a change needs in `If-Match`.',
       tags: ['Orders'],
       security: BEARER,
       params: PATH_ID,
@@ -171,6 +175,8 @@ const create = route(
     schema: {
       operationId: 'createOrder',
       summary: 'Orders a product at its price of this moment, and waits for the stock to be reserved',
+      description:
+        '201 is a CONFIRMED order, 202 one that is PENDING and settles by itself: ask for its `Location` again. 409 says that the units are not there. Send an `Idempotency-Key` with every order: a call whose reply was lost can then be sent again and is one order.',
       tags: ['Orders'],
       security: BEARER,
       headers: z.object({ 'Idempotency-Key': IDEMPOTENCY_KEY, Prefer: PREFER }),
@@ -256,6 +262,8 @@ const cancel = guardedRoute(
       operationId: 'cancelOrder',
       summary:
         'Cancels a CONFIRMED order, for staff any, if it is still at the version in `If-Match`, and puts its units back',
+      description:
+        'Customers cancel their own orders and may say why; staff cancel any and must say it. What is shipped cannot be cancelled (409 `ORDER_NOT_CANCELLABLE`).',
       tags: ['Orders'],
       security: BEARER,
       params: PATH_ID,
@@ -287,6 +295,8 @@ const advance = guardedRoute(
       operationId: 'advanceOrder',
       summary:
         'For staff: ships a CONFIRMED order or delivers a SHIPPED one, if it is still at the version in `If-Match`',
+      description:
+        'Gives the order the status if it is the next one; otherwise it is 409 `ORDER_NOT_ADVANCEABLE`. Of a cancellation and a shipment at once, one wins.',
       tags: ['Orders'],
       security: BEARER,
       params: PATH_ID,

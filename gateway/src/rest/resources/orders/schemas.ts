@@ -10,7 +10,7 @@ import {
   OrderStatus,
 } from '../../../generated/operations.ts';
 import { entityTag } from '../../entity-tag.ts';
-import { id, idInput, shownId } from '../../ids.ts';
+import { ID_EXAMPLE, id, idInput, shownId } from '../../ids.ts';
 import { present } from '../../operation.ts';
 import { amount, dateTime, PAGE_PARAMETERS, version } from '../../schema.ts';
 
@@ -115,7 +115,7 @@ export const newOrder = z
     product_id: idInput('the id of a product'),
     quantity: z.int().min(1).max(10_000).meta({ description: 'a whole number of 1 to 10000' }),
   })
-  .meta({ id: 'NewOrder' });
+  .meta({ id: 'NewOrder', examples: [{ product_id: ID_EXAMPLE, quantity: 1 }] });
 
 /** What may be said of a cancellation. */
 export const cancellation = z
@@ -125,14 +125,14 @@ export const cancellation = z
         'why, for the history, which the customer reads: 1 to 500 characters; staff must say it, a customer may',
     }),
   })
-  .meta({ id: 'Cancellation' });
+  .meta({ id: 'Cancellation', examples: [{ reason: 'Ordered by mistake.' }] });
 
 const step = z.enum([OrderStatus.SHIPPED, OrderStatus.DELIVERED]);
 
 /** What staff make of an order. */
 export const orderStep = z
   .strictObject({ status: step.meta({ description: step.options.join(' or ') }) })
-  .meta({ id: 'OrderStep' });
+  .meta({ id: 'OrderStep', examples: [{ status: OrderStatus.SHIPPED }] });
 
 export const listParameters = z.strictObject({
   ...PAGE_PARAMETERS,

@@ -65,6 +65,8 @@ const list = route(
     schema: {
       operationId: 'listProducts',
       summary: 'The catalogue, a page at a time',
+      description:
+        'Without `sort`, the newest first. `Link` leads to the next page; with `search` or a price a page may be shorter than `limit` and still have a next one.',
       tags: ['Products'],
       security: ANYONE,
       querystring: listParameters,
@@ -93,6 +95,8 @@ const get = route(
     schema: {
       operationId: 'getProduct',
       summary: 'One product',
+      description:
+        "The `ETag` is the version that a change needs in `If-Match`. With `If-None-Match`, 304 says that the client's copy is still right.",
       tags: ['Products'],
       security: ANYONE,
       params: PATH_ID,
@@ -147,6 +151,8 @@ const create = route(
     schema: {
       operationId: 'createProduct',
       summary: 'Adds a product to the catalogue',
+      description:
+        'Needs a signed-in account, or staff where the shop says so (`CATALOG_WRITERS`). Send an `Idempotency-Key`: a call whose reply was lost can then be sent again.',
       tags: ['Products'],
       security: BEARER,
       headers: z.object({
@@ -242,6 +248,8 @@ const put = guardedRoute(
     schema: {
       operationId: 'replaceProduct',
       summary: 'Replaces a product, if it is still at the version in `If-Match` or in the body',
+      description:
+        'Takes back what `GET` gave. A stale `If-Match` is 412, a stale `version` in the body 409; both show the current version, and nothing was changed. Read the product again, decide, and send the change with the new version.',
       tags: ['Products'],
       security: BEARER,
       params: PATH_ID,
@@ -261,6 +269,8 @@ const patch = guardedRoute(
     schema: {
       operationId: 'changeProduct',
       summary: 'Changes some fields of a product, if it is still at the version in `If-Match`',
+      description:
+        'Members that are left out stay as they are. A stale `If-Match` is 412 with the current version, and nothing was changed. Read the product again, decide, and send the change with the new version.',
       tags: ['Products'],
       security: BEARER,
       params: PATH_ID,
@@ -281,6 +291,8 @@ const remove = guardedRoute(
     schema: {
       operationId: 'deleteProduct',
       summary: 'Takes a product out of the catalogue; its orders still show it',
+      description:
+        'With `If-Match` the product goes only if it is still at that version. A call that is sent again is 404.',
       tags: ['Products'],
       security: BEARER,
       params: PATH_ID,

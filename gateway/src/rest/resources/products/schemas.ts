@@ -87,9 +87,10 @@ const fields = {
   stock: stock(1_000_000_000, 'a whole number of 0 to 1000000000'),
 };
 
-export const newProduct = z
-  .strictObject({ ...fields, description: fields.description.optional() })
-  .meta({ id: 'NewProduct' });
+export const newProduct = z.strictObject({ ...fields, description: fields.description.optional() }).meta({
+  id: 'NewProduct',
+  examples: [{ name: 'Enamel coffee pot', description: 'Keeps a litre hot.', price: 34.5, stock: 12 }],
+});
 
 export const replacement = z
   .strictObject({
@@ -101,10 +102,13 @@ export const replacement = z
       .meta({ description: 'the version that the change was made from, a whole number' }),
     ...readOnlyMembers,
   })
-  .meta({ id: 'ProductReplacement' });
+  .meta({
+    id: 'ProductReplacement',
+    examples: [{ name: 'Enamel coffee pot', description: 'Keeps a litre hot.', price: 29.5, stock: 12 }],
+  });
 
 /** A replacement of which every member may be left out. */
-export const change = replacement.partial().meta({ id: 'ProductChange' });
+export const change = replacement.partial().meta({ id: 'ProductChange', examples: [{ price: 29.5 }] });
 
 const priceLimit = (which: string) =>
   z
