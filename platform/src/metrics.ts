@@ -1,8 +1,7 @@
 // The process's metrics, served on the ops port in Prometheus' text format. Every label has a bounded set of values:
 // nothing that a caller writes becomes a label.
-import { readFileSync } from 'node:fs';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { z } from 'zod';
+import { VERSION } from './version.ts';
 
 export { Counter, Gauge, Histogram };
 
@@ -75,17 +74,12 @@ export const sqlStatements = new Counter({
   registers: [registry],
 });
 
-const packageFile = z.object({ version: z.string() });
-
 /** Says which build of which service this process is. */
 export function announceBuild(service: string, revision: string): void {
-  const { version } = packageFile.parse(
-    JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')),
-  );
   new Gauge({
     name: 'build_info',
     help: 'Always 1; the labels say which build of which service runs, on which Node.',
     labelNames: ['service', 'version', 'revision', 'node'],
     registers: [registry],
-  }).set({ service, version, revision, node: process.version }, 1);
+  }).set({ service, version: VERSION, revision, node: process.version }, 1);
 }

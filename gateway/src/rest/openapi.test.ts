@@ -23,6 +23,11 @@ describe('the OpenAPI document', () => {
     expect(await new Validator().validate(document)).toEqual({ valid: true });
   });
 
+  it('has the version of the project', () => {
+    const root = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+    expect(document.info.version).toBe(JSON.parse(root).version);
+  });
+
   it('has every call of the REST contract', () => {
     const calls = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, item]) =>
       Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),

@@ -1,6 +1,7 @@
 // The REST contract as an OpenAPI 3.1 document: @fastify/swagger's, of the routes' own schemas. Here is what it is told
 // beside them: the problems that any route can have, and the header fields of replies.
 import swagger from '@fastify/swagger';
+import { VERSION } from '@holdfast/platform/version';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -58,12 +59,12 @@ const withoutContent = ([status, reply]: [string, ReplySchema]): [string, unknow
 
 const INFO = {
   title: 'holdfast',
-  version: '1.0.0',
+  version: VERSION,
   description: `A store: accounts, a catalogue and orders, as JSON over HTTP. GraphQL clients use \`/graphql\`, which has the
 same rights, rules and outcomes.
 
 1. **Sign in** with \`POST /login\`, and send the token as \`Authorization: Bearer …\`.
-2. **Change** what is still as you saw it: a reply's \`ETag\` goes into \`If-Match\`. Somebody else's change in between makes
+2. **Change** what is still as you saw it: a reply's \`ETag\` goes into \`If-Match\`. A change by another client in between makes
    yours 412, with the \`current_version\`.
 3. **Order** with an \`Idempotency-Key\` of your own making: a call whose reply was lost can be sent again, and is one order.
 

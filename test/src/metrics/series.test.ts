@@ -1,6 +1,7 @@
 // The set of series: what Prometheus' own check says of it, what is there from the start, that it is bounded, and what
 // is left of it without a database.
 import { ORDER_STATUSES } from '@holdfast/orders/domain/order-status';
+import { VERSION } from '@holdfast/platform/version';
 import { PROCESSES, type ProcessName } from '@holdfast/scripts/services';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
@@ -82,7 +83,7 @@ it('counters and gauges without labels stand at 0 from the start', async () => {
 
 it.each(PROCESSES)('%s says which build it is and how its runtime does', async (name) => {
   const metrics = await scrape(at(name));
-  const labels = { service: name, revision: REVISION, node: process.version, version: '0.1.0' };
+  const labels = { service: name, revision: REVISION, node: process.version, version: VERSION };
   expect(sumOf(metrics, 'build_info', labels)).toBe(1);
   expect(metrics.get('nodejs_heap_size_used_bytes')).toBeGreaterThan(0);
   expect(metrics.has('nodejs_eventloop_lag_p99_seconds')).toBe(true);

@@ -25,4 +25,5 @@ it('is the Node of .nvmrc that the tests, the packages, the images and the types
   expect(new Set(Object.values(optionalDependencies))).toEqual(new Set([version]));
   expect(devDependencies['@types/node']).toMatch(new RegExp(`^${major}\\.`));
   expect(await read('Containerfile')).toContain(`ARG NODE_VERSION=${version}\n`);
+  expect(await read('.devcontainer/devcontainer.json')).toContain(`"image": "node:${version}-`);
 });
