@@ -1,15 +1,16 @@
-// Writes docs/settings.md from the tables of settings; `--check` only says whether it is what they give.
+// Writes docs/settings.md and .env.example from the tables of settings; `--check` only says whether they are what those give.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { settingsPage } from './src/settings-page.ts';
+import { envExample, settingsPage } from './src/settings-page.ts';
 import { ROOT } from './steps.mjs';
 
-const PAGE = 'docs/settings.md';
+const files = { 'docs/settings.md': await settingsPage(), '.env.example': await envExample() };
 
-const target = join(ROOT, PAGE);
-const page = await settingsPage();
-if (!process.argv.includes('--check')) await writeFile(target, page);
-else if ((await readFile(target, 'utf8').catch(() => '')) !== page) {
-  console.error(`out of date: ${PAGE}; run npm run settings`);
-  process.exitCode = 1;
+for (const [path, content] of Object.entries(files)) {
+  const target = join(ROOT, path);
+  if (!process.argv.includes('--check')) await writeFile(target, content);
+  else if ((await readFile(target, 'utf8').catch(() => '')) !== content) {
+    console.error(`out of date: ${path}; run npm run settings`);
+    process.exitCode = 1;
+  }
 }

@@ -3,6 +3,7 @@
 // At whatever step it is interrupted or killed, nothing that it started goes on.
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { readEnvFile } from './env-file.mjs';
 import { ROOT } from './files.mjs';
 import { isPinnedNode, runOnPinnedNode } from './pinned-node.mjs';
 import { installPackages, setUp } from './setup.mjs';
@@ -10,14 +11,15 @@ import { LockHeldError, takeLock } from './src/process-lock.js';
 import { Interrupted, stopSignal } from './src/stop-signal.js';
 import { StepFailed } from './steps.mjs';
 
-// Absolute from here on, so that what is started uses the folder that is locked.
-const dataDir = resolve(ROOT, process.env.DATA_DIR || '.data');
-process.env.DATA_DIR = dataDir;
 const command = process.argv.includes('--dev') ? 'npm run dev' : 'npm start';
 
 async function main() {
   const signal = await stopSignal();
-  const release = await takeDataDir();
+  readEnvFile();
+  // Absolute from here on, so that what is started uses the folder that is locked.
+  const dataDir = resolve(ROOT, process.env.DATA_DIR || '.data');
+  process.env.DATA_DIR = dataDir;
+  const release = await takeDataDir(dataDir);
   try {
     await installPackages(signal);
     if (isPinnedNode()) {
@@ -32,7 +34,7 @@ async function main() {
   return runOnPinnedNode(signal);
 }
 
-async function takeDataDir() {
+async function takeDataDir(dataDir) {
   try {
     await mkdir(dataDir, { recursive: true });
     return await takeLock(join(dataDir, 'lock'));

@@ -1,11 +1,13 @@
 // What docs/settings.md says of a setting, and that it has to be said.
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseEnv } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { settingsOf } from './known-settings.ts';
+import { type KnownSettings, readKnownSettings, settingsOf } from './known-settings.ts';
 import { ROOT } from './root.ts';
 import { PROCESSES, type ProcessName } from './services.ts';
+import { settings as local, readLocalSettings } from './settings.ts';
 import { serviceRows } from './settings-page.ts';
 
 const pause = z.coerce.number().int().min(1).max(9).default(5).meta({ unit: 'ms' }).describe('How long.');
@@ -49,3 +51,18 @@ test('every setting is read: its name stands in code twice, in its table and whe
     .filter((name) => [...code.matchAll(new RegExp(`\\b${name}\\b`, 'g'))].length < 2);
   expect(unread).toEqual([]);
 });
+
+test('.env.example has every setting that npm start takes, with a default that it takes', async () => {
+  const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
+  expect(parseEnv(example)).toEqual({});
+  const given = parseEnv(example.replaceAll(/^#(?! )/gm, ''));
+  const known = await readKnownSettings();
+  const givable = new Set([...Object.keys(local), ...known.checks.keys()].filter(isGivenBy(known)));
+  expect(new Set(Object.keys(given))).toEqual(givable);
+  expect(readLocalSettings([], given, known).port).toBe(4000);
+});
+
+const isGivenBy =
+  ({ decided }: KnownSettings) =>
+  (name: string): boolean =>
+    name !== 'ENV_FILE' && (name in local || !decided.has(name));

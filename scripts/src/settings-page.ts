@@ -1,4 +1,5 @@
-// docs/settings.md: every setting, from the tables that the programs read. scripts/settings-page.mjs writes and checks it.
+// docs/settings.md and .env.example: every setting, from the tables that the programs read. scripts/settings-page.mjs writes
+// and checks them.
 import { settings as migrator } from '@holdfast/database/config';
 import { z } from 'zod';
 import { settingsOf } from './known-settings.ts';
@@ -20,7 +21,15 @@ const described = z.object({
 type Described = z.infer<typeof described>;
 
 /** One row: settings of several services that are the same in all respects share it. */
-type Row = { name: string; default: string; values: string; services: ProcessName[]; does: string };
+type Row = {
+  name: string;
+  isRequired: boolean;
+  /** '' when there is none. */
+  default: string;
+  values: string;
+  services: ProcessName[];
+  does: string;
+};
 
 const OF_ONE = ['setting', 'default', 'values and unit', 'what it does'];
 const OF_SEVERAL = ['setting', 'default', 'values and unit', 'services', 'what it does'];
@@ -48,6 +57,10 @@ ${decided.join(', ')}.
 A name that is no setting and looks like one is refused too: when a few letters of it are wrong, or when it begins as ours
 do (\`MAX_\`, \`RATE_LIMIT\`).
 
+Settings that are to stay stand in a file: \`cp .env.example .env\`, and take away the \`#\` before those that you change. What
+the environment sets wins. The commands beside \`npm start\` read the file too (\`npm run users:promote\`, \`keys:rotate\`,
+\`db:migrate\`, \`bench\` and the like); \`npm test\` does not.
+
 ## The services
 
 \`all\` are ${PROCESSES.join(', ')}. OpenTelemetry's exporter also reads its own variables, such as
@@ -63,8 +76,31 @@ ${table(OF_ONE, ownRows(migrator))}
 `;
 }
 
+/** .env.example: what `npm start` takes, each as a comment with its default. */
+export async function envExample(): Promise<string> {
+  const decided = decidedNames();
+  const shapes = [local, ...(await Promise.all(PROCESSES.map(settingsOf)))];
+  const rows = new Map<string, Row>();
+  for (const row of shapes.flatMap(rowsOf)) {
+    const isGivable = row.name in local || !decided.has(row.name);
+    // ENV_FILE names this file, so it cannot stand in it.
+    if (isGivable && row.name !== 'ENV_FILE' && !rows.has(row.name)) rows.set(row.name, row);
+  }
+  const parts = [...rows.values()].map(
+    ({ name, default: fallback, values, does }) =>
+      `${comment(`${withoutLinks(does)} (${values.replaceAll('`', '')})`)}\n#${name}=${fallback}\n`,
+  );
+  return `# Made from the tables of settings in the sources by npm run settings. cp .env.example .env, then take away the #
+# before a setting that is to have another value. docs/settings.md says more.\n\n${parts.join('\n')}`;
+}
+
+/** Lines of at most 110 signs. */
+const comment = (text: string): string => text.replaceAll(/(.{1,108})(?: |$)/g, '# $1\n').trimEnd();
+
+const withoutLinks = (text: string): string => text.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1');
+
 const ownRows = (shape: Shape): string[][] =>
-  rowsOf(shape).map(({ name, default: fallback, values, does }) => [name, fallback, values, does]);
+  rowsOf(shape).map((row) => [named(row), defaultOf(row), row.values, row.does]);
 
 /** The settings of all services first, then those of fewer; within that in the order of the tables. */
 export function serviceRows(services: ReadonlyMap<ProcessName, Shape>): string[][] {
@@ -80,7 +116,7 @@ export function serviceRows(services: ReadonlyMap<ProcessName, Shape>): string[]
   const rank = ({ services: of }: Row) => PROCESSES.length - of.length;
   return [...rows.values()]
     .sort((a, b) => rank(a) - rank(b))
-    .map((row) => [row.name, row.default, row.values, namesOf(row.services, services.size), row.does]);
+    .map((row) => [named(row), defaultOf(row), row.values, namesOf(row.services, services.size), row.does]);
 }
 
 const namesOf = (services: readonly ProcessName[], all: number): string =>
@@ -97,8 +133,9 @@ function rowsOf(shape: Shape): Row[] {
     if (schema.type !== 'string' && schema.unit === undefined)
       throw new Error(`the setting ${name} is a number and has no unit`);
     return {
-      name: `\`${name}\``,
-      default: required.includes(name) ? 'required' : defaultOf(schema),
+      name,
+      isRequired: required.includes(name),
+      default: String(schema.default ?? ''),
       values: valuesOf(schema),
       services: [],
       does: schema.description,
@@ -106,8 +143,12 @@ function rowsOf(shape: Shape): Row[] {
   });
 }
 
-const defaultOf = ({ default: fallback = '' }: Described): string =>
-  fallback === '' ? '–' : `\`${fallback}\``;
+const named = ({ name }: Row): string => `\`${name}\``;
+
+function defaultOf({ isRequired, default: fallback }: Row): string {
+  if (isRequired) return 'required';
+  return fallback === '' ? '–' : `\`${fallback}\``;
+}
 
 function valuesOf({ type, format, enum: choices, minimum, maximum, unit }: Described): string {
   if (choices !== undefined) return choices.map((choice) => `\`${choice}\``).join(', ');

@@ -51,6 +51,10 @@ export const settings = {
     .describe(
       'Where the embedded PostgreSQL and the secrets are. The commands beside `npm start` find it by this.',
     ),
+  ENV_FILE: z
+    .string()
+    .default('.env')
+    .describe('A file with settings, which are used where the environment does not set them.'),
   LOG_LEVEL: z
     .string()
     .default('info')

@@ -1,7 +1,7 @@
 // `npm start`, as a person types it: ready, kept, watched over, and gone when it is told to.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -132,6 +132,18 @@ describe('npm start', () => {
     await rm(elsewhere.DATA_DIR, { recursive: true, force: true });
     expect(said).toEqual([expect.stringMatching(/^npm start: .*EXPLORER: .*expected one of "on"\|"off"/)]);
     expect(said[0]).toContain('RATE_LIMIT is no setting; did you mean RATE_LIMITS?');
+  }, 30_000);
+
+  it('takes from ENV_FILE what the environment does not set', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-env-file-'));
+    const file = join(folder, 'settings.env');
+    await writeFile(file, 'EXPLORER=no\nINTROSPECTION=no\n');
+    const said = await refusal({ DATA_DIR: folder, ENV_FILE: file, INTROSPECTION: 'off' });
+    expect(said).toMatch(/^npm start: EXPLORER: [^;]*expected one of "on"\|"off"\s*$/);
+    expect(await refusal({ DATA_DIR: folder, ENV_FILE: join(folder, 'absent') })).toMatch(
+      /\/absent cannot be read: ENOENT/,
+    );
+    await rm(folder, { recursive: true });
   }, 30_000);
 
   const run = async (script: string, args: string[], folder = dataDir) => {

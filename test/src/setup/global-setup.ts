@@ -10,6 +10,8 @@ import { startPostgres } from '@holdfast/scripts/postgres';
 import { administer, keepServer, sweepAbandonedServers } from './server.ts';
 
 export default async function globalSetup(): Promise<void> {
+  // What a test starts has the settings that the test gives, and none of the developer's.
+  process.env['ENV_FILE'] = '/dev/null';
   const adminUrl = await openServer();
   const template = `holdfast_template_${process.pid}`;
   await administer(adminUrl, `CREATE DATABASE ${template} TEMPLATE template0`);
