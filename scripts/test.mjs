@@ -55,6 +55,7 @@ await runMain(async () => {
       await node(['scripts/monitoring.mjs', '--check'], { show: true });
       await node(['scripts/settings-page.mjs', '--check'], { show: true });
       await node(['scripts/order-states.mjs', '--check'], { show: true });
+      await node(['scripts/licences.mjs', '--check'], { show: true });
     });
   }
   const env = long ? { LONG_MINUTES: String(minutes) } : {};

@@ -57,6 +57,8 @@ export default defineConfig({
     // The Content-Security-Policy lets in no data: URL but for images.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // The notices of what is bundled, which its licences ask for.
+    license: { fileName: 'licences.md' },
     rolldownOptions: {
       // The shared style sheet as well, for the small pages that the gateway writes itself.
       input: [
