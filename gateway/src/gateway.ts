@@ -1,4 +1,4 @@
-// The gateway: the life of a request as one list of steps. docs/gateway.md draws it; parts.ts makes what the steps use.
+// The gateway: the life of a request as one list of steps. docs/architecture.md draws it; parts.ts makes what the steps use.
 import type { Reply, RouteHandler } from '@holdfast/platform/http';
 import type { Logger } from '@holdfast/platform/log';
 import type { RunningService } from '@holdfast/platform/service';
