@@ -1,6 +1,6 @@
 // Persisted mode: what is listed runs, by its id or by its text, and nothing else is so much as parsed.
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -180,6 +180,13 @@ describe('the manifest', () => {
     expect(manifestFile.parse(await fileWith(manifest(entry('Me', ME))))).toEqual(
       new Map([[sha(ME), { name: 'Me', body: ME }]]),
     );
+  });
+
+  it('is read as docs/graphql.md shows one', async () => {
+    const page = await readFile(new URL('../../../docs/graphql.md', import.meta.url), 'utf8');
+    const shown = /^```json tested=.*persisted\.test\.ts\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? '';
+    const read = manifestFile.parse(await fileWith(shown));
+    expect([...(read?.values() ?? [])]).toEqual([expect.objectContaining({ name: 'Me' })]);
   });
 
   it('is refused at the start with everything that is wrong with it', async () => {

@@ -31,7 +31,7 @@ beforeAll(async () => {
   // So the connection of the service has parsed its statements when the tables change.
   expect(await fixture.orders.insert(withKey('before'))).toBe('key used');
   const text = await readFile(new URL('../../../docs/scaling.md', import.meta.url), 'utf8');
-  const statements = /```sql\n(BEGIN;\n[\s\S]*?)```/.exec(text)?.[1];
+  const statements = /```sql[^\n]*\n(BEGIN;\n[\s\S]*?)```/.exec(text)?.[1];
   if (statements === undefined) throw new Error('docs/scaling.md has no statements that begin with BEGIN');
   await fixture.admin.query(statements);
 });

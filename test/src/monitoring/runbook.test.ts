@@ -29,7 +29,7 @@ afterAll(async () => {
 /** The output of the command of the runbook whose text has `part`. The log is read from a file, and not from a cluster. */
 async function answerTo(part: string): Promise<string[]> {
   const page = await readFile(join(ROOT, 'docs/operations.md'), 'utf8');
-  const block = /### LoginFailuresSpike[\s\S]*?```sh\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+  const block = /### LoginFailuresSpike[\s\S]*?```sh[^\n]*\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
   const lines = block.split('\n');
   const top = lines.find((line) => line.startsWith('top()'));
   const command = lines.find((line) => line.startsWith('logs ') && line.includes(part));

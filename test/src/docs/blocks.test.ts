@@ -1,0 +1,208 @@
+// The documents do what they say: each block of code in them is run, in its order, and what it shows is what comes. Blocks that no
+// test can run say why, in a mark behind their language; CONTRIBUTING.md has the marks.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { Client, eventually, secretsUsed } from '../support/client.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { type Block, blocksOf, DOCUMENTS } from './documents.ts';
+import { Shell } from './shell.ts';
+import { expectHttp, expectJson, expectText, type Names } from './shown.ts';
+
+let system: System;
+/** In which the shells begin, and the files of the documents are. */
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-docs-'));
+  // With the limits that a person meets.
+  system = await startSystem({ seeded: true, env: { RATE_LIMITS: '' } });
+  secretsUsed.add('demo-password-2026');
+}, 60_000);
+afterAll(async () => {
+  await system?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const blocks = new Map(
+  DOCUMENTS.map((path) => [path, blocksOf(path).filter(({ language }) => language !== 'mermaid')]),
+);
+
+/** The documents whose blocks are run, each with how many there are. */
+const counted = [...blocks].flatMap(([path, all]) => {
+  const run = all.filter(({ reason }) => reason === undefined);
+  return run.length === 0 ? [] : [{ path, run, count: run.length, of: all.length }];
+});
+const total = (of: Iterable<{ readonly length: number }>): number =>
+  [...of].reduce((sum, { length }) => sum + length, 0);
+
+/** A person who follows a document: a shell, the names that the document gave to values, and what came last. */
+class Reader {
+  readonly #shell = new Shell(folder);
+  /** What the last block that was run gave; what follows it is held to it. */
+  #came: string | undefined;
+  #operation: string | undefined;
+
+  /** @throws when the block does not do what the document says */
+  async follow({ language, mark, text, path }: Block, next: Block | undefined): Promise<void> {
+    const here = text.replaceAll('localhost:4000', new URL(system.url).host);
+    if (mark.includes('.')) return await writeFile(join(folder, mark), here);
+    switch (language) {
+      case 'sh':
+        this.#came = await this.#shell.run(here);
+        return;
+      case 'sql':
+        return await this.#administer(here);
+      case 'graphql':
+        this.#operation = here;
+        if (next?.mark !== 'variables') await this.#send({}, next);
+        return;
+      case 'json':
+        if (mark === 'variables') return await this.#send(JSON.parse(await this.#named(here)), next);
+        return await this.#compare(here, expectJson);
+      case 'http':
+        return await this.#compare(here, expectHttp);
+      case 'text':
+        return await this.#compare(here, expectText);
+      default:
+        throw new Error(`${path} has a block of ${language}, which is not run and has no mark`);
+    }
+  }
+
+  end(): void {
+    this.#shell.end();
+  }
+
+  /** By the account whose token the document has in TOKEN. Without errors, unless the document shows the reply. */
+  async #send(variables: object, next: Block | undefined): Promise<void> {
+    const token = await this.#shell.value('TOKEN');
+    const reply = await fetch(`${system.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({ query: this.#operation, variables }),
+    });
+    this.#came = await reply.text();
+    const isShown = next?.language === 'json' && next.mark === '';
+    if (!isShown) expect(JSON.parse(this.#came)).not.toHaveProperty('errors');
+  }
+
+  async #compare(shown: string, compare: (shown: string, came: string, names: Names) => void): Promise<void> {
+    if (this.#came === undefined) throw new Error('nothing was run whose reply this could be');
+    const names = await this.#names(shown);
+    const before = new Set(names.keys());
+    compare(shown, this.#came, names);
+    for (const [name, value] of names) if (!before.has(name)) await this.#shell.set(name, value);
+  }
+
+  /** The values of the shell's variables that a text names. */
+  async #names(text: string): Promise<Names> {
+    const names: Names = new Map();
+    for (const [, name = ''] of text.matchAll(/"\$([A-Z]+)"/g)) {
+      const value = await this.#shell.value(name);
+      if (value !== undefined) names.set(name, value);
+    }
+    return names;
+  }
+
+  async #named(text: string): Promise<string> {
+    const names = await this.#names(text);
+    return text.replaceAll(/"\$([A-Z]+)"/g, (shown, name: string) =>
+      JSON.stringify(names.get(name) ?? shown),
+    );
+  }
+
+  async #administer(statements: string): Promise<void> {
+    const administrator = new pg.Client(system.adminUrl);
+    await administrator.connect();
+    await administrator.query(statements).finally(() => administrator.end());
+  }
+}
+
+/** Runs the blocks of a document one after the other, each a test. */
+function follow(run: readonly Block[]): void {
+  let reader: Reader;
+  beforeAll(() => {
+    reader = new Reader();
+  });
+  afterAll(() => reader.end());
+  it.each(run.map((block, index) => ({ ...block, index })))('line $line: $language $mark', async (block) => {
+    await reader.follow(block, run[block.index + 1]);
+  });
+}
+
+describe(`${total(counted.map(({ run }) => run))} of the ${total(blocks.values())} blocks of the documents are run:`, () => {
+  describe.each(counted)('$count of the $of in $path', ({ run }) => follow(run));
+  describe('README.md, pasted again,', () =>
+    follow(counted.find(({ path }) => path === 'README.md')?.run ?? []));
+});
+
+describe('the client of the README', () => {
+  let token: string;
+  let client: Client;
+  beforeAll(async () => {
+    client = await Client.of(system.url);
+    ({ token } = await client.account());
+  });
+
+  /** What it writes while it orders a product, line by line. */
+  async function order(productId: string, quantity: number) {
+    const program = blocks.get('README.md')?.find(({ mark }) => mark === 'order.mjs')?.text ?? '';
+    await writeFile(
+      join(folder, 'client.mjs'),
+      program.replaceAll('localhost:4000', new URL(system.url).host),
+    );
+    const running = spawn(process.execPath, ['client.mjs', token, productId, String(quantity)], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    running.stdout.setEncoding('utf8').on('data', (text) => (output += text));
+    const ended = once(running, 'close');
+    return {
+      says: (text: string) =>
+        eventually(
+          async () => output,
+          (said) => said.includes(text),
+        ),
+      outcome: async () => {
+        await ended;
+        return output.trim().split('\n').at(-1);
+      },
+    };
+  }
+
+  it('waits for the outcome of an order that is accepted', async () => {
+    const { id } = await client.product(token, { stock: 2 });
+    const administrator = new pg.Client(system.adminUrl);
+    await administrator.connect();
+    try {
+      await administrator.query('BEGIN');
+      await administrator.query('SELECT FROM products.products WHERE id = $1 FOR NO KEY UPDATE', [id]);
+      const accepted = await order(id, 2);
+      await accepted.says('202 PENDING');
+      await administrator.query('COMMIT');
+      expect(await accepted.outcome()).toBe('201 CONFIRMED');
+    } finally {
+      await administrator.end();
+    }
+    expect(await (await order(id, 1)).outcome()).toBe('409 OUT_OF_STOCK');
+  });
+
+  it('orders once, whatever is away meanwhile', async () => {
+    const { id } = await client.product(token, { stock: 2 });
+    await system.kill('products');
+    const early = await order(id, 1);
+    await early.says('503 SERVICE_UNAVAILABLE');
+    await system.kill('gateway');
+    await early.says('undefined undefined');
+    await Promise.all([system.restart('products'), system.restart('gateway')]);
+    expect(await early.outcome()).toBe('201 CONFIRMED');
+    expect((await client.rest('GET', `/products/${id}`)).body.stock).toBe(1);
+  });
+});

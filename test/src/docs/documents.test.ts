@@ -1,0 +1,71 @@
+// What the documents name is there: links, headings, files, scripts, tests. What they tell people to paste can be pasted.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ROOT } from '@holdfast/scripts/settings';
+import { describe, expect, it } from '@jest/globals';
+import { blocksOf, DOCUMENTS, proseOf, testOf, textOf } from './documents.ts';
+
+const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const blocks = DOCUMENTS.flatMap(blocksOf);
+const shellBlocks = blocks.filter(({ language }) => language === 'sh');
+
+/** The names that GitHub gives to the headings of a document. */
+const anchorsOf = (path: string): string[] =>
+  [...proseOf(path).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+function isThere(from: string, link: string): boolean {
+  const [file = '', anchor] = link.split('#');
+  const path = file === '' ? from : join(dirname(from), file);
+  if (!existsSync(join(ROOT, path))) return false;
+  return anchor === undefined || anchorsOf(path).includes(anchor);
+}
+
+describe.each(DOCUMENTS)('%s', (path) => {
+  const prose = proseOf(path);
+
+  it('links to what is there', () => {
+    const links = [...prose.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, link = '']) => link);
+    expect(links.filter((link) => !isThere(path, link))).toEqual([]);
+  });
+
+  it('names commands that there are', () => {
+    const named = [...textOf(path).matchAll(/npm run ([a-z][\w:]*)/g)].map(([, name = '']) => name);
+    expect(named.filter((name) => !(name in scripts))).toEqual([]);
+    const files = [...textOf(path).matchAll(/\bnode ((?:[\w.-]+\/)+[\w.-]+\.m?[jt]s)\b/g)].map(
+      ([, file = '']) => file,
+    );
+    expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+  });
+});
+
+describe('a block', () => {
+  it('that another test runs names that test', () => {
+    const tests = blocks.flatMap(({ mark }) => testOf(mark) ?? []);
+    expect(tests.filter((test) => !existsSync(join(ROOT, test)))).toEqual([]);
+  });
+
+  it('of commands is what bash can read, run or not', () => {
+    for (const { text } of shellBlocks) execFileSync('bash', ['-n'], { input: text });
+  });
+
+  it('that places an order sends an idempotency key', () => {
+    const placing = shellBlocks
+      .flatMap(({ path, text }) => text.split(/^(?=\s*curl|[A-Z]+=)/m).map((command) => ({ path, command })))
+      .filter(({ command }) => /\/orders\b[\s\S]* -d|createOrder/.test(command));
+    expect(placing.length).toBeGreaterThan(3);
+    expect(placing.filter(({ command }) => !/idempotency-?key/i.test(command))).toEqual([]);
+  });
+
+  it('that is run can be pasted into any shell: no comment, which some take for a command, and no history sign', () => {
+    for (const { text } of shellBlocks.filter(({ reason }) => reason === undefined)) {
+      expect(text).not.toMatch(/(^|\s)#/m);
+      expect(text.replaceAll(/'[^']*'/g, '')).not.toContain('!');
+    }
+  });
+});
