@@ -120,7 +120,12 @@ class Reader {
   async #administer(statements: string): Promise<void> {
     const administrator = new pg.Client(system.adminUrl);
     await administrator.connect();
-    await administrator.query(statements).finally(() => administrator.end());
+    try {
+      // One by one, as psql does: some cannot be run in a transaction.
+      for (const statement of statements.split(/;$/m)) await administrator.query(statement);
+    } finally {
+      await administrator.end();
+    }
   }
 }
 
