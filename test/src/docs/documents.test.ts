@@ -26,12 +26,24 @@ function isThere(from: string, link: string): boolean {
   return anchor === undefined || anchorsOf(path).includes(anchor);
 }
 
+/** Where a path of the prose begins: `src/config.ts` is that of the service in question. */
+const FOLDERS = ['', 'gateway', 'gateway/src', 'subgraphs/users'];
+const PATH = /`((?:[\w.-]+\/)+[\w.-]+\.(?:graphql|json|md|mjs|prisma|sql|tsx?|yaml))/g;
+
 describe.each(DOCUMENTS)('%s', (path) => {
   const prose = proseOf(path);
 
   it('links to what is there', () => {
     const links = [...prose.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, link = '']) => link);
     expect(links.filter((link) => !isThere(path, link))).toEqual([]);
+  });
+
+  it('names files that there are', () => {
+    const files = [...prose.matchAll(PATH)].map(([, file = '']) => file);
+    const folders = [dirname(path), ...FOLDERS];
+    expect(files.filter((file) => !folders.some((folder) => existsSync(join(ROOT, folder, file))))).toEqual(
+      [],
+    );
   });
 
   it('names commands that there are', () => {
