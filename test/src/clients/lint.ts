@@ -1,9 +1,9 @@
-// What linters of OpenAPI say about a document. Their rules stand in test/clients/openapi.
+// What linters of OpenAPI say about a document. Their rules stand in test/clients.
 import { join } from 'node:path';
 import { ROOT } from '@holdfast/scripts/settings';
 import { runInstalled } from './installed.ts';
 
-const RULES = join(ROOT, 'test/clients/openapi');
+const RULES = join(ROOT, 'test/clients');
 
 /** A linter that finds an error ends with 1, and one that cannot lint with something else. */
 async function found<Findings>(program: string, ...parameters: readonly string[]): Promise<Findings> {
