@@ -220,6 +220,22 @@ describe('GraphQL over HTTP', () => {
     });
   });
 
+  it('says to clients that send a hash in place of a text that it takes texts only', async () => {
+    await start();
+    const extensions = { persistedQuery: { version: 1, sha256Hash: 'f'.repeat(64) } };
+    const reply = await fetch(
+      `${system.url}/graphql?${new URLSearchParams({ extensions: JSON.stringify(extensions) })}`,
+    );
+    expect([reply.status, await reply.json()]).toEqual([
+      400,
+      {
+        errors: [
+          { message: 'PersistedQueryNotSupported', extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' } },
+        ],
+      },
+    ]);
+  });
+
   it('reads by GET, and changes nothing by it: a web page of any origin can send one without asking first', async () => {
     await start();
     const query = '{ me { name } }';

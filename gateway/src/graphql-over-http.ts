@@ -10,7 +10,7 @@ import { came } from '@holdfast/platform/validation';
 import Negotiator from 'negotiator';
 import type { Caller } from './admission/caller.ts';
 import type { Answer } from './answer.ts';
-import type { FindListed } from './operations/persisted.ts';
+import { type FindListed, hashesNotSupported, namesHash } from './operations/persisted.ts';
 import type { AskedOperation, OperationResult } from './operations/result.ts';
 
 /** Answers a request to /graphql. @param listed in persisted mode, says which texts are run */
@@ -71,6 +71,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 function readAsked(members: Members, { method }: HttpRequest, listed: FindListed): AskedOperation {
   const { query, operationName, variables, extensions } = members;
   const text = listed ? listed(members) : query;
+  if (text === undefined && namesHash(extensions)) throw hashesNotSupported();
   if (typeof text !== 'string' || text === '')
     throw badInput(
       'query',

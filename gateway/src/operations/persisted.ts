@@ -65,12 +65,20 @@ const notListed = (what: string): GraphQLError =>
     extensions: { code: 'PERSISTED_QUERY_NOT_IN_LIST' },
   });
 
+/** By this message and this code, clients of Apollo and urql know that they have to send texts. */
+export const hashesNotSupported = (): GraphQLError =>
+  new GraphQLError('PersistedQueryNotSupported', { extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' } });
+
+const persistedQuery = z.looseObject({ sha256Hash: z.string() });
+
+/** Whether the extensions of a request name an operation by its hash. */
+export const namesHash = (extensions: unknown): boolean =>
+  z.looseObject({ persistedQuery }).safeParse(extensions).success;
+
 /** What a request says about its operation, wherever HTTP lets it. What else it has is read after that. */
 const askedShape = z.looseObject({
   query: z.string().min(1).nullish(),
-  extensions: z
-    .looseObject({ persistedQuery: z.looseObject({ sha256Hash: z.string() }).nullish() })
-    .nullish(),
+  extensions: z.looseObject({ persistedQuery: persistedQuery.nullish() }).nullish(),
 });
 
 /** The body of the operation that is asked for, by its id or by itself. */

@@ -1,6 +1,8 @@
 // Apollo Client: pages that grow, products in the cache by id, and an edit that meets a conflict and is made again.
+import { createHash } from 'node:crypto';
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/client';
 import { SetContextLink } from '@apollo/client/link/context';
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import { relayStylePagination } from '@apollo/client/utilities';
 import {
   CreateProductDocument,
@@ -17,8 +19,9 @@ let token: string | undefined;
 const signIn = new SetContextLink(({ headers }) => ({
   headers: token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` },
 }));
+const http = new HttpLink({ uri: `${server}/graphql` });
 const client = new ApolloClient({
-  link: ApolloLink.from([signIn, new HttpLink({ uri: `${server}/graphql` })]),
+  link: ApolloLink.from([signIn, http]),
   cache: new InMemoryCache({
     // So that `... on Problem` is known to be each of the problems.
     possibleTypes,
@@ -74,6 +77,14 @@ await edit(version, { price: '6.90' });
 const afterEdit = cached();
 const { result, conflict } = await edit(version, { name: 'Slate coaster, round' });
 
+// A client that would rather send hashes is told that this server has none, and sends texts.
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+const hashing = new ApolloClient({
+  link: ApolloLink.from([new PersistedQueryLink({ sha256 }), http]),
+  cache: new InMemoryCache({ possibleTypes }),
+});
+const byText = await hashing.query({ query: ProductDocument, variables: { id } });
+
 console.log(
   JSON.stringify({
     pages: [first.data?.products?.edges.length, ids.length, new Set(ids).size],
@@ -81,6 +92,8 @@ console.log(
     conflict,
     result: result?.__typename,
     afterConflict: cached(),
+    byText: byText.data?.product?.version,
   }),
 );
 client.stop();
+hashing.stop();

@@ -64,6 +64,7 @@ describe('a program with', () => {
       conflict: 2,
       result: 'Product',
       afterConflict: expect.objectContaining({ name: 'Slate coaster, round', price: '6.90', version: 3 }),
+      byText: 3,
     });
   });
 
