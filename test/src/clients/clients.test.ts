@@ -7,7 +7,7 @@ import { serverAudits } from 'graphql-http';
 import { Client, secretsUsed } from '../support/client.ts';
 import { type System, startSystem } from '../support/system.ts';
 import { callEach } from './examples.ts';
-import { outputOf } from './installed.ts';
+import { installed, outputOf } from './installed.ts';
 import { redocly, spectral } from './lint.ts';
 import {
   compileRelay,
@@ -52,7 +52,7 @@ describe('generators, against the running gateway', () => {
   it('openapi-typescript types the calls of REST', () => generateOpenApi(workshop, system.url));
 
   it('the programs that use all of these are well typed', async () => {
-    expect(await outputOf(workshop.folder, 'tsc', '--project', '.')).toBe('');
+    expect(await outputOf(workshop.folder, installed('tsc'), '--project', '.')).toBe('');
   });
 });
 

@@ -1,6 +1,7 @@
 // Runs the programs of installed packages, as a person does from a shell.
 import { execFile } from 'node:child_process';
-import { delimiter, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { ROOT } from '@holdfast/scripts/settings';
 
 export interface Ended {
@@ -9,9 +10,9 @@ export interface Ended {
   readonly stderr: string;
 }
 
-const FOLDERS = ['node_modules/.bin', 'test/node_modules/.bin'].map((folder) => join(ROOT, folder));
+const FOLDERS = ['node_modules/.bin', 'test/node_modules/.bin'];
 const environment = {
-  PATH: [...FOLDERS, process.env['PATH']].join(delimiter),
+  PATH: process.env['PATH'],
   NO_COLOR: '1',
   // No program asks its maker for newer versions, or tells of its use.
   CI: 'true',
@@ -21,15 +22,19 @@ const environment = {
 const TIMEOUT_MS = 60_000;
 const MAX_OUTPUT_BYTES = 2 ** 26;
 
-/** Runs it to its end, in a folder. @throws when it does not start, is killed or takes a minute */
-export function runInstalled(
-  folder: string,
-  program: string,
-  ...parameters: readonly string[]
-): Promise<Ended> {
+/** The script of a package's program. */
+export function installed(program: string): string {
+  const paths = FOLDERS.map((folder) => join(ROOT, folder, program));
+  const path = paths.find((candidate) => existsSync(candidate));
+  if (path === undefined) throw new Error(`${program} is in no installed package`);
+  return path;
+}
+
+/** Runs a script to its end, in a folder. @throws when it is killed, as after a minute */
+export function run(folder: string, script: string, ...parameters: readonly string[]): Promise<Ended> {
   const options = { cwd: folder, env: environment, timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
   return new Promise((resolve, reject) => {
-    execFile(program, parameters, options, (error, stdout, stderr) => {
+    execFile(process.execPath, [script, ...parameters], options, (error, stdout, stderr) => {
       const code = error ? error.code : 0;
       if (typeof code === 'number') resolve({ code, stdout, stderr });
       else reject(error);
@@ -37,13 +42,13 @@ export function runInstalled(
   });
 }
 
-/** What it writes. @throws with all that it wrote when it ends with another code than 0 */
+/** What a script writes. @throws with all that it wrote when it ends with another code than 0 */
 export async function outputOf(
   folder: string,
-  program: string,
+  script: string,
   ...parameters: readonly string[]
 ): Promise<string> {
-  const { code, stdout, stderr } = await runInstalled(folder, program, ...parameters);
-  if (code !== 0) throw new Error(`${program} ended with ${code}:\n${stdout}${stderr}`);
+  const { code, stdout, stderr } = await run(folder, script, ...parameters);
+  if (code !== 0) throw new Error(`${script} ended with ${code}:\n${stdout}${stderr}`);
   return stdout;
 }

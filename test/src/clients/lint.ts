@@ -1,15 +1,15 @@
 // What linters of OpenAPI say about a document. Their rules stand in test/clients.
 import { join } from 'node:path';
 import { ROOT } from '@holdfast/scripts/settings';
-import { runInstalled } from './installed.ts';
+import { installed, run } from './installed.ts';
 
 const RULES = join(ROOT, 'test/clients');
 
 /** A linter that finds an error ends with 1, and one that cannot lint with something else. */
 async function found<Findings>(program: string, ...parameters: readonly string[]): Promise<Findings> {
-  const { code, stdout, stderr } = await runInstalled(
+  const { code, stdout, stderr } = await run(
     RULES,
-    program,
+    installed(program),
     'lint',
     ...parameters,
     '--format',

@@ -12,7 +12,7 @@ import {
   parse,
   printSchema,
 } from 'graphql';
-import { outputOf } from './installed.ts';
+import { installed, outputOf } from './installed.ts';
 
 export interface Workshop {
   readonly folder: string;
@@ -31,8 +31,16 @@ export async function openWorkshop(url: string): Promise<Workshop> {
     folder,
     run: async (program) => {
       const bundle = join(folder, program, 'main.mjs');
-      await outputOf(folder, 'rolldown', `${program}/main.ts`, '--platform', 'node', '--file', bundle);
-      return JSON.parse(await outputOf(folder, 'node', bundle, url));
+      await outputOf(
+        folder,
+        installed('rolldown'),
+        `${program}/main.ts`,
+        '--platform',
+        'node',
+        '--file',
+        bundle,
+      );
+      return JSON.parse(await outputOf(folder, bundle, url));
     },
     close: () => rm(folder, { recursive: true, force: true }),
   };
@@ -52,7 +60,14 @@ export async function introspect<Data>(url: string, query: string): Promise<Data
 
 /** schema.graphql, by gql.tada's program, and what urql's types come from. */
 export async function downloadSchema({ folder }: Workshop, url: string): Promise<string> {
-  await outputOf(folder, 'gql.tada', 'generate-schema', `${url}/graphql`, '--output', 'schema.graphql');
+  await outputOf(
+    folder,
+    installed('gql.tada'),
+    'generate-schema',
+    `${url}/graphql`,
+    '--output',
+    'schema.graphql',
+  );
   const introspection = await introspect(url, getIntrospectionQuery());
   const text = `export const introspection = ${JSON.stringify(introspection)} as const;`;
   await writeFile(join(folder, 'urql/introspection.ts'), text);
@@ -89,8 +104,14 @@ export async function generateApollo({ folder }: Workshop, url: string): Promise
 
 /** Relay's artifacts. @returns what the compiler says */
 export const compileRelay = ({ folder }: Workshop): Promise<string> =>
-  outputOf(join(folder, 'relay'), 'relay-compiler', 'relay.config.json');
+  outputOf(join(folder, 'relay'), installed('relay-compiler'), 'relay.config.json');
 
 /** The types of /openapi.json. */
 export const generateOpenApi = ({ folder }: Workshop, url: string): Promise<string> =>
-  outputOf(folder, 'openapi-typescript', `${url}/openapi.json`, '--output', 'openapi/generated/api.d.ts');
+  outputOf(
+    folder,
+    installed('openapi-typescript'),
+    `${url}/openapi.json`,
+    '--output',
+    'openapi/generated/api.d.ts',
+  );
