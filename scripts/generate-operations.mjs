@@ -1,50 +1,70 @@
-// Writes gateway/src/generated/operations.ts: a typed document node for each operation of the REST shim
-// (gateway/src/rest/operations/*.graphql), checked against what gateway/supergraph.graphql shows to clients.
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+// Writes a typed document node for each operation of the REST shim (gateway/src/generated/operations.ts) and of the console
+// (web/src/generated/operations.ts), checked against what gateway/supergraph.graphql shows to clients.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Supergraph } from '@apollo/federation-internals';
 import { codegen } from '@graphql-codegen/core';
 import * as documentNodes from '@graphql-codegen/typed-document-node';
 import * as types from '@graphql-codegen/typescript-operations';
-import { parse, printSchema, Source } from 'graphql';
+import { isAbstractType, parse, printSchema, Source } from 'graphql';
+import { filesUnder, ROOT } from './files.mjs';
 
-const GATEWAY = fileURLToPath(new URL('../gateway', import.meta.url));
-const OPERATIONS = join(GATEWAY, 'src/rest/operations');
-
-const supergraph = await readFile(join(GATEWAY, 'supergraph.graphql'), 'utf8');
+const supergraph = await readFile(join(ROOT, 'gateway/supergraph.graphql'), 'utf8');
 const schemaAst = Supergraph.build(supergraph).apiSchema().toGraphQLJSSchema();
-const filename = join(GATEWAY, 'src/generated/operations.ts');
-const code = await codegen({
-  filename,
-  schema: parse(printSchema(schemaAst)),
-  schemaAst,
-  documents: await documents(),
-  config: {
-    useTypeImports: true,
-    immutableTypes: true,
-    // Objects with the values, for the REST schemas to take theirs from.
-    enumType: 'const',
-    namingConvention: { enumValues: 'keep' },
-    // A variable, or a field of an input, that a mapping forgets is a compile error: each has to be there, if only as undefined.
-    avoidOptionals: { variableValue: true, inputValue: true },
-    // A scalar without a type here stops the generator.
-    strictScalars: true,
-    scalars: { ID: 'string', Money: { input: 'string | number', output: 'string' }, DateTime: 'string' },
-  },
-  plugins: [{ types: {} }, { documentNodes: {} }],
-  pluginMap: { types, documentNodes },
-});
-await mkdir(dirname(filename), { recursive: true });
-await writeFile(filename, code);
+const schema = parse(printSchema(schemaAst));
 
-async function documents() {
-  const names = (await readdir(OPERATIONS)).filter((name) => name.endsWith('.graphql')).sort();
+const COMMON = {
+  useTypeImports: true,
+  immutableTypes: true,
+  // Objects with the values, for schemas and lists of choices to take theirs from.
+  enumType: 'const',
+  namingConvention: { enumValues: 'keep' },
+  // A scalar without a type here stops the generator.
+  strictScalars: true,
+  scalars: { ID: 'string', Money: { input: 'string | number', output: 'string' }, DateTime: 'string' },
+};
+
+await generate('gateway/src/rest/operations', 'gateway/src/generated/operations.ts', {
+  // A variable, or a field of an input, that a mapping forgets is a compile error: each has to be there, if only as undefined.
+  avoidOptionals: { variableValue: true, inputValue: true },
+});
+// Apollo Client needs the names of types in what it caches, and which types an interface or a union may be.
+await generate(
+  'web/src/console',
+  'web/src/generated/operations.ts',
+  { optimizeDocumentNode: true, nonOptionalTypename: true, skipTypeNameForRoot: true },
+  `\nexport const POSSIBLE_TYPES = ${JSON.stringify(possibleTypes(), undefined, 2)};\n`,
+);
+
+async function generate(folder, output, config, appendix = '') {
+  const filename = join(ROOT, output);
+  const code = await codegen({
+    filename,
+    schema,
+    schemaAst,
+    documents: await documents(join(ROOT, folder)),
+    config: { ...COMMON, ...config },
+    plugins: [{ types: {} }, { documentNodes: {} }],
+    pluginMap: { types, documentNodes },
+  });
+  await mkdir(dirname(filename), { recursive: true });
+  await writeFile(filename, code + appendix);
+}
+
+async function documents(folder) {
+  const locations = (await filesUnder(folder)).filter((path) => path.endsWith('.graphql'));
   return Promise.all(
-    names.map(async (name) => {
-      const location = join(OPERATIONS, name);
+    locations.map(async (location) => {
       // With the file's name, which messages about it then begin with.
-      return { location, document: parse(new Source(await readFile(location, 'utf8'), name)) };
+      const source = new Source(await readFile(location, 'utf8'), basename(location));
+      return { location, document: parse(source) };
     }),
+  );
+}
+
+function possibleTypes() {
+  const abstract = Object.values(schemaAst.getTypeMap()).filter(isAbstractType);
+  return Object.fromEntries(
+    abstract.map((type) => [type.name, schemaAst.getPossibleTypes(type).map(({ name }) => name)]),
   );
 }

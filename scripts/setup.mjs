@@ -67,14 +67,14 @@ async function composeSupergraph(schemas, signal) {
   );
 }
 
-/** The typed operations of the REST shim. */
+/** The typed operations of the REST shim and of the console. */
 async function generateOperations(signal) {
   const script = 'scripts/generate-operations.mjs';
   await whenChanged(
     {
-      name: 'generating the operations of REST',
-      inputs: [SUPERGRAPH, 'gateway/src/rest/operations', script, 'package-lock.json'],
-      outputs: ['gateway/src/generated/operations.ts'],
+      name: 'generating typed operations',
+      inputs: [SUPERGRAPH, 'gateway/src/rest/operations', 'web/src/console', script, 'package-lock.json'],
+      outputs: ['gateway/src/generated/operations.ts', 'web/src/generated/operations.ts'],
     },
     () => node([script], { signal }),
   );
@@ -85,7 +85,7 @@ async function buildPages(signal) {
   await whenChanged(
     {
       name: 'building the pages',
-      inputs: ['web', 'package-lock.json'],
+      inputs: ['web', SUPERGRAPH, 'package-lock.json'],
       outputs: ['web/dist/home.html'],
     },
     () => node(['node_modules/vite/bin/vite.js', 'build', 'web', '--logLevel', 'warn'], { signal }),

@@ -1,0 +1,143 @@
+import { useApolloClient } from '@apollo/client/react';
+import { useEffect, useState } from 'react';
+import { Link } from 'react-router';
+import { OrderFlowDocument, type OrderFlowQuery } from '../../generated/operations.ts';
+import { Badge } from '../ui/badge.tsx';
+import { faultMessage } from '../ui/fault.ts';
+import { formatTime } from '../ui/format.ts';
+import { Notice } from '../ui/notice.tsx';
+import { type Look, type Rate, settledBetween } from './settled.ts';
+
+const LOOK_EVERY_MS = 1_000;
+/** Seconds that the chart shows. */
+const CHART_SIZE = 60;
+const SHOWN = 12;
+
+interface Flow {
+  readonly orders: readonly Order[];
+  readonly pending: string;
+  /** Oldest first. */
+  readonly rates: readonly Rate[];
+  readonly look: Look;
+}
+
+type Order = NonNullable<OrderFlowQuery['latest']>['edges'][number]['node'];
+
+/** What is pending and settled, looked at once a second for as long as the page is. */
+export function Component() {
+  const { flow, fault } = useFlow();
+  const rate = flow?.rates.at(-1);
+  return (
+    <>
+      <title>Live orders – Holdfast</title>
+      <header className="heading">
+        <h1>Live orders</h1>
+      </header>
+      <Notice kind="problem">{fault}</Notice>
+      <div className="figures">
+        <section className="card">
+          <h2>Pending now</h2>
+          <p className="figure" data-testid="pending">
+            {flow?.pending ?? '–'}
+          </p>
+        </section>
+        <section className="card">
+          <h2>Settled per second</h2>
+          <p className="figure" data-testid="settled">
+            {rate === undefined ? '–' : rateText(rate)}
+          </p>
+        </section>
+        <section className="card chart">
+          <h2>The last minute</h2>
+          <Chart rates={flow?.rates ?? []} />
+        </section>
+      </div>
+      <div className="card rows">
+        <table>
+          <thead>
+            <tr>
+              <th>Order</th>
+              <th>Status</th>
+              <th className="number">Units</th>
+              <th className="number">Total</th>
+              <th className="wide">Placed</th>
+            </tr>
+          </thead>
+          <tbody>
+            {flow?.orders.map((order) => (
+              <tr key={order.id}>
+                <td>
+                  <Link to={`/orders/${order.id}`}>{order.id}</Link>
+                </td>
+                <td>
+                  <Badge of={order.status} />
+                </td>
+                <td className="number">{order.quantity}</td>
+                <td className="number">{order.totalPrice}</td>
+                <td className="wide">{formatTime(order.createdAt)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
+  );
+}
+
+function useFlow(): { flow: Flow | undefined; fault: string | undefined } {
+  const client = useApolloClient();
+  const [flow, setFlow] = useState<Flow>();
+  const [fault, setFault] = useState<string>();
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let left = false;
+    const look = async () => {
+      try {
+        if (!document.hidden) {
+          // Past the cache: these lists are looked at and thrown away.
+          const { data } = await client.query({ query: OrderFlowDocument, fetchPolicy: 'no-cache' });
+          if (data !== undefined) setFlow((before) => nextFlow(before, data, performance.now()));
+          setFault(undefined);
+        }
+      } catch (error) {
+        setFault(faultMessage(error));
+      }
+      if (!left) timer = setTimeout(look, LOOK_EVERY_MS);
+    };
+    void look();
+    return () => {
+      left = true;
+      clearTimeout(timer);
+    };
+  }, [client]);
+  return { flow, fault };
+}
+
+function nextFlow(before: Flow | undefined, { latest, pending }: OrderFlowQuery, atMs: number): Flow {
+  const orders = latest?.edges.map(({ node }) => node) ?? [];
+  const look = { latest: orders, atMs };
+  const rates = before === undefined ? [] : [...before.rates, settledBetween(before.look, look)];
+  return {
+    orders: orders.slice(0, SHOWN),
+    pending: `${pending?.edges.length ?? 0}${pending?.pageInfo.hasNextPage ? '+' : ''}`,
+    rates: rates.slice(-CHART_SIZE),
+    look,
+  };
+}
+
+const rateText = ({ perSecond, atLeast }: Rate): string => `${atLeast ? '≥ ' : ''}${perSecond.toFixed(1)}`;
+
+function Chart({ rates }: { rates: readonly Rate[] }) {
+  const most = Math.max(1, ...rates.map(({ perSecond }) => perSecond));
+  return (
+    <svg viewBox={`0 0 ${CHART_SIZE} 20`} preserveAspectRatio="none" role="img">
+      <title>{`Settled orders a second, at most ${most.toFixed(1)}`}</title>
+      {rates.map(({ perSecond }, index) => {
+        const height = (perSecond * 20) / most;
+        // Its place is what a bar of a chart is.
+        // biome-ignore lint/suspicious/noArrayIndexKey: bars have no identity but their place
+        return <rect key={index} x={index} y={20 - height} width={0.8} height={height} />;
+      })}
+    </svg>
+  );
+}

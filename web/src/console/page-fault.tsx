@@ -1,0 +1,25 @@
+import { Link, useRouteError } from 'react-router';
+import { Notice } from './ui/notice.tsx';
+
+/** What is shown in the place of a page that failed, as when its script could not be loaded. */
+export function PageFault() {
+  const error = useRouteError();
+  return (
+    <section className="card stack">
+      <h1>This page failed</h1>
+      <Notice kind="problem">{error instanceof Error ? error.message : String(error)}</Notice>
+      <button type="button" onClick={() => location.reload()}>
+        Load it again
+      </button>
+    </section>
+  );
+}
+
+export function NotFound() {
+  return (
+    <section className="card stack">
+      <h1>There is nothing here</h1>
+      <Link to="/">The catalogue</Link>
+    </section>
+  );
+}

@@ -1,0 +1,162 @@
+// Two editors and forty buyers at one product. Each editor writes its marks into the description, one at a time, as any
+// careful client does: with the version that it has seen, and again on top of what is there when that was refused. So no mark
+// may be missing in the end, and no unit may be sold that there was not.
+import type { ApolloClient } from '@apollo/client';
+import {
+  CreateProductDocument,
+  PlaceOrderDocument,
+  RacedProductDocument,
+  type RacedProductQuery,
+  UpdateProductDocument,
+} from '../../generated/operations.ts';
+import { faultOf } from '../ui/fault.ts';
+import { newKey } from '../ui/new-key.ts';
+import { given, problemText } from '../ui/problem.ts';
+
+export const UNITS = 20;
+export const BUYERS = 40;
+export const MARKS_EACH = 10;
+const EDITORS = ['A', 'B'] as const;
+type EditorName = (typeof EDITORS)[number];
+/** Refusals in a row after which an editor gives up; another editor's save is behind each. */
+const MAX_REFUSALS = 50;
+/** The longest that an order waits for its outcome. */
+const WAIT_MS = 10_000;
+
+export interface EditorCount {
+  readonly accepted: number;
+  /** Saves that were refused because the other editor was first. Each was made again. */
+  readonly refused: number;
+}
+
+export interface OrderCount {
+  readonly confirmed: number;
+  readonly soldOut: number;
+  /** Accepted, and not settled while the race waited. */
+  readonly pending: number;
+  /** Not let through by the limit of orders a minute. */
+  readonly limited: number;
+}
+
+export interface Race {
+  readonly productId: string;
+  readonly editors: Readonly<Record<EditorName, EditorCount>>;
+  readonly orders: OrderCount;
+  /** Seconds until a limited order may be sent again. */
+  readonly retryAfter: number | undefined;
+  /** What the product was in the end. */
+  readonly end: { readonly stock: number; readonly marks: number; readonly version: number } | undefined;
+}
+
+type RacedProduct = NonNullable<RacedProductQuery['product']>;
+
+/**
+ * Runs the race and tells of its state at each step. Whatever is no foreseeable outcome is thrown.
+ * @param show is given the race as it stands
+ */
+export async function runRace(client: ApolloClient, show: (race: Race) => void): Promise<void> {
+  const product = await makeProduct(client);
+  let race: Race = {
+    productId: product.id,
+    editors: { A: { accepted: 0, refused: 0 }, B: { accepted: 0, refused: 0 } },
+    orders: { confirmed: 0, soldOut: 0, pending: 0, limited: 0 },
+    retryAfter: undefined,
+    end: undefined,
+  };
+  const change = (changed: Partial<Race>) => {
+    race = { ...race, ...changed };
+    show(race);
+  };
+  const countEdit = (name: EditorName, what: keyof EditorCount) => {
+    const count = race.editors[name];
+    change({ editors: { ...race.editors, [name]: { ...count, [what]: count[what] + 1 } } });
+  };
+  const countOrder = (what: keyof OrderCount, retryAfter = race.retryAfter) =>
+    change({ orders: { ...race.orders, [what]: race.orders[what] + 1 }, retryAfter });
+  show(race);
+  await Promise.all([
+    ...EDITORS.map((name) => edit(client, product, name, (what) => countEdit(name, what))),
+    ...Array.from({ length: BUYERS }, () => buy(client, product.id, countOrder)),
+  ]);
+  const { stock, description, version } = await read(client, product.id);
+  change({ end: { stock, marks: description?.match(/[AB]\d+/g)?.length ?? 0, version } });
+}
+
+async function makeProduct(client: ApolloClient): Promise<RacedProduct> {
+  const { data } = await client.mutate({
+    mutation: CreateProductDocument,
+    variables: {
+      input: {
+        name: `Raced product of ${new Date().toLocaleTimeString()}`,
+        description: 'Marks:',
+        price: '5.00',
+        stock: UNITS,
+        idempotencyKey: newKey(),
+      },
+    },
+  });
+  const result = given(data?.createProduct);
+  if (result.__typename !== 'Product') throw new Error(problemText(result));
+  return result;
+}
+
+async function edit(
+  client: ApolloClient,
+  product: RacedProduct,
+  name: EditorName,
+  count: (what: keyof EditorCount) => void,
+): Promise<void> {
+  let seen: RacedProduct = product;
+  for (let mark = 1; mark <= MARKS_EACH; mark += 1) {
+    for (let refusals = 0; ; refusals += 1) {
+      const { data } = await client.mutate({
+        mutation: UpdateProductDocument,
+        variables: {
+          id: seen.id,
+          expectedVersion: seen.version,
+          input: { description: `${seen.description} ${name}${mark}` },
+        },
+      });
+      const result = given(data?.updateProduct);
+      if (result.__typename === 'Product') {
+        count('accepted');
+        seen = result;
+        break;
+      }
+      if (result.__typename !== 'VersionConflict' || refusals === MAX_REFUSALS)
+        throw new Error(problemText(result));
+      count('refused');
+      seen = result.current;
+    }
+  }
+}
+
+async function buy(
+  client: ApolloClient,
+  productId: string,
+  count: (what: keyof OrderCount, retryAfter?: number) => void,
+): Promise<void> {
+  try {
+    const { data } = await client.mutate({
+      mutation: PlaceOrderDocument,
+      variables: { input: { productId, quantity: 1, idempotencyKey: newKey(), waitMs: WAIT_MS } },
+    });
+    const result = given(data?.createOrder);
+    if (result.__typename === 'Order') count(result.status === 'PENDING' ? 'pending' : 'confirmed');
+    else if (result.__typename === 'OutOfStock') count('soldOut');
+    else throw new Error(problemText(result));
+  } catch (error) {
+    const fault = faultOf(error);
+    if (fault?.code !== 'RATE_LIMITED') throw error;
+    count('limited', fault.retryAfter);
+  }
+}
+
+async function read(client: ApolloClient, id: string): Promise<RacedProduct> {
+  const { data } = await client.query({
+    query: RacedProductDocument,
+    variables: { id },
+    fetchPolicy: 'network-only',
+  });
+  return given(data?.product);
+}

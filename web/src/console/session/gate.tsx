@@ -1,0 +1,49 @@
+import type { ReactNode } from 'react';
+import { session } from '../client.ts';
+import { Dialog } from '../ui/dialog.tsx';
+import { Notice } from '../ui/notice.tsx';
+import { SignIn } from './sign-in.tsx';
+import { useSessionState } from './use-session.ts';
+
+/**
+ * Shows `children` to a signed-in user. Signing in leaves the address as it is, so a link to an order leads there. When a
+ * session ends, its user is asked to sign in again above the page, which keeps what was typed.
+ */
+export function Gate({ children }: { children: ReactNode }) {
+  const state = useSessionState();
+  if (state.status === 'starting') return <Starting fault={state.fault} />;
+  if (state.status === 'signedOut')
+    return (
+      <main className="sign-in card">
+        <h1>Holdfast console</h1>
+        <SignIn />
+      </main>
+    );
+  return (
+    <>
+      {children}
+      {state.status === 'expired' && (
+        <Dialog title="Your session has ended">
+          <p>Sign in again to go on. What you typed is still there.</p>
+          <SignIn again={state.user.username} />
+          <button type="button" className="quiet" onClick={() => session.signOut()}>
+            Leave
+          </button>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function Starting({ fault }: { fault: string | undefined }) {
+  if (fault === undefined) return null;
+  return (
+    <main className="sign-in card">
+      <h1>Holdfast console</h1>
+      <Notice kind="problem">{fault}</Notice>
+      <button type="button" onClick={() => session.resume()}>
+        Try again
+      </button>
+    </main>
+  );
+}

@@ -1,0 +1,65 @@
+import { useState } from 'react';
+import { session } from '../client.ts';
+import { Field } from '../ui/field.tsx';
+import { Notice } from '../ui/notice.tsx';
+import { useAction } from '../ui/use-action.ts';
+
+/** The accounts of the demo data, which `npm start` puts into an empty database. */
+const DEMO_ACCOUNTS = [
+  { label: 'Demo clerk (staff)', username: 'clerk', password: 'clerk-password-2026' },
+  { label: 'Demo customer', username: 'demo', password: 'demo-password-2026' },
+];
+
+/** Who signs in. `again` is the username of a session that has ended. */
+export function SignIn({ again }: { again?: string }) {
+  const [username, setUsername] = useState(again ?? '');
+  const [password, setPassword] = useState('');
+  const action = useAction();
+  const signIn = (name: string, secret: string) => action.run(() => session.signIn(name, secret));
+  return (
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void signIn(username, password);
+      }}
+    >
+      <Field
+        label="Username or e-mail"
+        autoComplete="username"
+        required
+        autoFocus={again === undefined}
+        value={username}
+        onText={setUsername}
+      />
+      <Field
+        label="Password"
+        type="password"
+        autoComplete="current-password"
+        required
+        autoFocus={again !== undefined}
+        value={password}
+        onText={setPassword}
+      />
+      <button type="submit" className="primary" disabled={action.busy}>
+        {action.busy ? 'Signing in …' : 'Sign in'}
+      </button>
+      <Notice kind="problem">{action.problem}</Notice>
+      {again === undefined && (
+        <div className="demo">
+          <span>With the demo data of npm start:</span>
+          {DEMO_ACCOUNTS.map((demo) => (
+            <button
+              type="button"
+              key={demo.username}
+              disabled={action.busy}
+              onClick={() => signIn(demo.username, demo.password)}
+            >
+              {demo.label}
+            </button>
+          ))}
+        </div>
+      )}
+    </form>
+  );
+}

@@ -1,0 +1,32 @@
+// What a person is told of an operation that did not answer. Foreseeable outcomes are no faults: they come as data.
+import { CombinedGraphQLErrors, ServerError } from '@apollo/client/errors';
+
+/** The first fault of a reply's `errors`, as the gateway codes it. */
+export interface Fault {
+  readonly code: string;
+  readonly message: string;
+  /** Seconds after which a RATE_LIMITED operation may be sent again. */
+  readonly retryAfter: number | undefined;
+}
+
+export function faultOf(error: unknown): Fault | undefined {
+  if (!CombinedGraphQLErrors.is(error)) return undefined;
+  const [first] = error.errors;
+  if (first === undefined) return undefined;
+  const { code, retryAfter } = first.extensions ?? {};
+  return {
+    code: typeof code === 'string' ? code : 'INTERNAL_SERVER_ERROR',
+    message: first.message,
+    retryAfter: typeof retryAfter === 'number' ? retryAfter : undefined,
+  };
+}
+
+export function faultMessage(error: unknown): string {
+  const fault = faultOf(error);
+  if (fault?.code === 'RATE_LIMITED')
+    return `Too many calls in a minute. Try again in ${fault.retryAfter ?? 60} seconds.`;
+  if (fault?.code === 'FORBIDDEN') return 'Your account may not do this.';
+  if (fault !== undefined) return fault.message;
+  if (ServerError.is(error)) return `The server answered with status ${error.statusCode}. Try again.`;
+  return 'The server does not answer. Look at your connection, and try again.';
+}

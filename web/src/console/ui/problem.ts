@@ -1,0 +1,23 @@
+// The results of mutations: unions of what was asked for and of problems.
+
+interface Problem {
+  readonly code: string;
+  readonly message: string;
+  readonly errors?: readonly { readonly field: string; readonly message: string }[];
+}
+
+/** The result of a mutation. It is null only together with an error, which Apollo Client throws. */
+export function given<T>(result: T | null | undefined): T {
+  if (result === null || result === undefined)
+    throw new Error('The reply has neither a result nor an error.');
+  return result;
+}
+
+/** The sentence of a problem, with the fields that broke a rule. */
+export function problemText({ message, errors = [] }: Problem): string {
+  return [message, ...errors.map((error) => `${error.field}: ${error.message}`)].join(' ');
+}
+
+/** What is wrong, when the result is a problem. */
+export const problemOf = (result: Problem | object): string | undefined =>
+  'code' in result && 'message' in result ? problemText(result) : undefined;
