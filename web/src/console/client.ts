@@ -23,7 +23,10 @@ const retry = new RetryLink({
 });
 
 export const session = new Session(
-  new ApolloClient({ link: ApolloLink.from([retry, http]), cache: new InMemoryCache() }),
+  new ApolloClient({
+    link: ApolloLink.from([retry, http]),
+    cache: new InMemoryCache({ possibleTypes: POSSIBLE_TYPES }),
+  }),
 );
 
 /** A token can end before it expires, as when staff ends the account's sessions: then the operation is sent once more. */
