@@ -9,6 +9,19 @@ import { POSSIBLE_TYPES } from '../generated/operations.ts';
 import { Session } from './session/session.ts';
 import { faultOf } from './ui/fault.ts';
 
+declare module '@apollo/client' {
+  namespace ApolloClient {
+    namespace DeclareDefaultOptions {
+      interface WatchQuery {
+        errorPolicy: 'all';
+      }
+    }
+  }
+}
+
+/** A service that is down takes only its own fields away: the others are shown, beside what is wrong. */
+const DEFAULT_OPTIONS = { watchQuery: { errorPolicy: 'all' } } as const;
+
 const http = new HttpLink({ uri: '/graphql' });
 
 /** What may be sent again after no reply came: what changes nothing, and what carries a key, so that it happens once. */
@@ -26,6 +39,7 @@ export const session = new Session(
   new ApolloClient({
     link: ApolloLink.from([retry, http]),
     cache: new InMemoryCache({ possibleTypes: POSSIBLE_TYPES }),
+    defaultOptions: DEFAULT_OPTIONS,
   }),
 );
 
@@ -45,6 +59,7 @@ const authorize = new SetContextLink(async ({ headers }) => {
 
 export const client = new ApolloClient({
   link: ApolloLink.from([refusedToken, authorize, retry, http]),
+  defaultOptions: DEFAULT_OPTIONS,
   cache: new InMemoryCache({
     possibleTypes: POSSIBLE_TYPES,
     typePolicies: {

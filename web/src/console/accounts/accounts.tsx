@@ -54,10 +54,10 @@ export function Component() {
           <thead>
             <tr>
               <th>Username</th>
-              <th>Role</th>
-              <th>State</th>
+              <th className="short">Role</th>
+              <th className="short">State</th>
               <th className="wide">E-mail</th>
-              <th className="wide">Since</th>
+              <th className="time wide">Since</th>
             </tr>
           </thead>
           <tbody>

@@ -86,7 +86,7 @@ export function Component() {
               <th className="number">Price</th>
               <th className="number">Stock</th>
               <th className="number wide">Version</th>
-              <th className="wide">Last change</th>
+              <th className="time wide">Last change</th>
             </tr>
           </thead>
           <tbody>

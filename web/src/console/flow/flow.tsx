@@ -32,6 +32,7 @@ export function Component() {
       <title>Live orders – Holdfast</title>
       <header className="heading">
         <h1>Live orders</h1>
+        <span className="muted">Looked at once a second</span>
       </header>
       <Notice kind="problem">{fault}</Notice>
       <div className="figures">
@@ -56,17 +57,17 @@ export function Component() {
         <table>
           <thead>
             <tr>
-              <th>Order</th>
+              <th className="number">Order</th>
               <th>Status</th>
               <th className="number">Units</th>
               <th className="number">Total</th>
-              <th className="wide">Placed</th>
+              <th className="time wide">Placed</th>
             </tr>
           </thead>
           <tbody>
             {flow?.orders.map((order) => (
               <tr key={order.id}>
-                <td>
+                <td className="number">
                   <Link to={`/orders/${order.id}`}>{order.id}</Link>
                 </td>
                 <td>

@@ -101,19 +101,19 @@ function OrderTable({ orders, withUser = false }: { orders: readonly ListedOrder
       <table>
         <thead>
           <tr>
-            <th>Order</th>
-            <th>Status</th>
+            <th className="number">Order</th>
+            <th className="short">Status</th>
             <th>Product</th>
-            {withUser && <th>Customer</th>}
+            {withUser && <th className="short wide">Customer</th>}
             <th className="number wide">Units</th>
             <th className="number">Total</th>
-            <th className="wide">Placed</th>
+            <th className="time wide">Placed</th>
           </tr>
         </thead>
         <tbody>
           {orders.map((order) => (
             <tr key={order.id}>
-              <td>
+              <td className="number">
                 <Link to={`/orders/${order.id}`}>{order.id}</Link>
               </td>
               <td>
@@ -121,7 +121,7 @@ function OrderTable({ orders, withUser = false }: { orders: readonly ListedOrder
               </td>
               {/* Of a service that does not answer, nothing is known; the order is shown all the same. */}
               <td>{order.product?.name ?? '–'}</td>
-              {withUser && <td>{order.user?.username ?? '–'}</td>}
+              {withUser && <td className="wide">{order.user?.username ?? '–'}</td>}
               <td className="number wide">{order.quantity}</td>
               <td className="number">{order.totalPrice}</td>
               <td className="wide">{formatTime(order.createdAt)}</td>

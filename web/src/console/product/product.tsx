@@ -14,13 +14,14 @@ const POLL_MS = 2_000;
 
 export function Component() {
   const { id = '' } = useParams();
-  const { data, error } = useQuery(ProductDocument, {
+  const { data, previousData, error } = useQuery(ProductDocument, {
     variables: { id },
     fetchPolicy: 'cache-and-network',
     pollInterval: POLL_MS,
     skipPollAttempt: () => document.hidden,
   });
-  const product = data?.product;
+  // A look that fails leaves the editor, and what is typed in it, where it is.
+  const product = (data ?? previousData)?.product;
   if (product === null) return <Gone />;
   return (
     <>
@@ -42,9 +43,9 @@ export function Component() {
               <dl>
                 <dt>Version</dt>
                 <dd>{product.version}</dd>
-                <dt>In the catalogue since</dt>
+                <dt>Created</dt>
                 <dd>{formatTime(product.createdAt)}</dd>
-                <dt>Last change</dt>
+                <dt>Changed</dt>
                 <dd>{formatTime(product.updatedAt)}</dd>
               </dl>
               <DeleteProduct id={product.id} name={product.name} version={product.version} />

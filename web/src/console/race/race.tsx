@@ -73,8 +73,8 @@ function Bar({ text, value, max }: { text: string; value: number; max: number })
   return (
     <label className="bar">
       <span>{text}</span>
-      <progress value={value} max={max} />
       <b>{value}</b>
+      <progress value={value} max={max} />
     </label>
   );
 }

@@ -11,12 +11,13 @@ import { useSessionState } from './use-session.ts';
  */
 export function Gate({ children }: { children: ReactNode }) {
   const state = useSessionState();
-  if (state.status === 'starting') return <Starting fault={state.fault} />;
-  if (state.status === 'signedOut')
+  if (state.status === 'starting' && state.fault === undefined) return null;
+  if (state.status === 'starting' || state.status === 'signedOut')
     return (
       <main className="sign-in card">
+        <title>Sign in – Holdfast</title>
         <h1>Holdfast console</h1>
-        <SignIn />
+        {state.status === 'signedOut' ? <SignIn /> : <NotStarted fault={state.fault} />}
       </main>
     );
   return (
@@ -35,15 +36,13 @@ export function Gate({ children }: { children: ReactNode }) {
   );
 }
 
-function Starting({ fault }: { fault: string | undefined }) {
-  if (fault === undefined) return null;
+function NotStarted({ fault }: { fault: string | undefined }) {
   return (
-    <main className="sign-in card">
-      <h1>Holdfast console</h1>
+    <>
       <Notice kind="problem">{fault}</Notice>
       <button type="button" onClick={() => session.resume()}>
         Try again
       </button>
-    </main>
+    </>
   );
 }

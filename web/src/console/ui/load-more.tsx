@@ -10,12 +10,11 @@ interface LoadMoreProps {
 /** How many rows are shown, and the button for the next page, for as long as there is one. */
 export function LoadMore({ page, shown, load }: LoadMoreProps) {
   const action = useAction();
-  const after = page?.hasNextPage ? page.endCursor : null;
+  if (page === undefined) return null;
+  const after = page.hasNextPage ? page.endCursor : null;
   return (
     <footer className="more">
-      <span>
-        {page === undefined ? 'Loading …' : `${shown} shown${after === null ? ', that is all' : ''}`}
-      </span>
+      <span>{`${shown} shown${after === null ? ', that is all' : ''}`}</span>
       {after !== null && (
         <button
           type="button"
