@@ -11,7 +11,13 @@ import { useSessionState } from './use-session.ts';
  */
 export function Gate({ children }: { children: ReactNode }) {
   const state = useSessionState();
-  if (state.status === 'starting' && state.fault === undefined) return null;
+  // As console.html has it until the script has run.
+  if (state.status === 'starting' && state.fault === undefined)
+    return (
+      <header className="top">
+        <span className="brand">Holdfast</span>
+      </header>
+    );
   if (state.status === 'starting' || state.status === 'signedOut')
     return (
       <main className="sign-in card">
