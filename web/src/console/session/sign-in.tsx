@@ -28,7 +28,7 @@ export function SignIn({ again }: { again?: string }) {
         label="Username or e-mail"
         autoComplete="username"
         required
-        autoFocus={again === undefined}
+        isFirst={again === undefined}
         value={username}
         onText={setUsername}
       />
@@ -37,7 +37,7 @@ export function SignIn({ again }: { again?: string }) {
         type="password"
         autoComplete="current-password"
         required
-        autoFocus={again !== undefined}
+        isFirst={again !== undefined}
         value={password}
         onText={setPassword}
       />

@@ -1,19 +1,26 @@
-import { type InputHTMLAttributes, type ReactNode, useId } from 'react';
+import { type InputHTMLAttributes, useEffect, useId, useRef } from 'react';
 
 interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
   readonly label: string;
-  readonly hint?: ReactNode;
+  /** Whether typing begins here. */
+  readonly isFirst?: boolean;
   readonly onText: (text: string) => void;
 }
 
 /** An input with its label. */
-export function Field({ label, hint, onText, ...input }: FieldProps) {
+export function Field({ label, isFirst = false, onText, ...attributes }: FieldProps) {
   const id = useId();
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (!isFirst) return;
+    input.current?.focus();
+    // A dialog that opens gives the focus to what has this attribute.
+    input.current?.toggleAttribute('autofocus', true);
+  }, [isFirst]);
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      <input id={id} {...input} onChange={(event) => onText(event.target.value)} />
-      {hint !== undefined && <small>{hint}</small>}
+      <input id={id} ref={input} {...attributes} onChange={(event) => onText(event.target.value)} />
     </div>
   );
 }
