@@ -130,6 +130,18 @@ describe('a subgraph that is gone', () => {
     expect(text).not.toContain('127.0.0.1');
   });
 
+  it('is named by /status, which asks no service twice in two seconds', async () => {
+    await start();
+    const status = async () => JSON.parse(await (await fetch(`${system.url}/status`)).text());
+    const all = { gateway: 'up', users: 'up', products: 'up', orders: 'up' };
+    expect(await Promise.all([status(), status()])).toEqual([{ services: all }, { services: all }]);
+    await system.stop('products');
+    expect(await status()).toEqual({ services: all });
+    let { services } = await status();
+    while (services.products === 'up') ({ services } = await status());
+    expect(services).toEqual({ ...all, products: 'down' });
+  });
+
   it('does not make the gateway unready, nor take its keys away', async () => {
     await start();
     const keys = await (await fetch(`${system.url}/.well-known/jwks.json`)).json();

@@ -23,7 +23,7 @@ import { addRoutes, type GatewayRoute, nothingHere } from './routes.ts';
 /** Starts the gateway. @throws when the supergraph file cannot be used */
 export async function startGateway(settings: GatewaySettings, log: Logger): Promise<RunningService> {
   const parts = await openParts(settings, log);
-  const { identify, limits, operations, meter, subgraphs, replySizes, secure, pages, keys } = parts;
+  const { identify, limits, operations, meter, subgraphs, replySizes, secure, pages, keys, status } = parts;
 
   /** From an operation that is asked for to its result; GraphQL and REST alike. */
   const answer: Answer = async (asked, caller) => {
@@ -93,6 +93,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
       handle: async (request, _, caller) => pages.explorerFor(request) ?? graphql(request, caller),
     },
     { methods: ['GET', 'HEAD'], path: '/.well-known/jwks.json', handle: () => keys.answer() },
+    { methods: ['GET', 'HEAD'], path: '/status', handle: () => status.answer() },
     ...pages.routes,
   ];
 

@@ -21,6 +21,7 @@ import { createOperations } from './operations/operations.ts';
 import { createPersisted } from './operations/persisted.ts';
 import { createPages } from './pages/page-routes.ts';
 import { createPublishedKeys } from './pages/published-keys.ts';
+import { createStatus } from './pages/status.ts';
 import { openWebFiles } from './pages/web-files.ts';
 import { REST_OPERATIONS } from './rest/rest.ts';
 
@@ -65,6 +66,7 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
     secure: await createSecureReply(settings.TRUSTED_PROXIES),
     pages: createPages(await openWebFiles(WEB_FOLDER, log), settings.EXPLORER),
     keys: createPublishedKeys(settings.JWKS_URL),
+    status: createStatus(subgraphUrls(settings)),
     /** @throws unless operations can be planned */
     check: () => planner.check(),
     close: async () => {
@@ -83,18 +85,20 @@ function openRedis(settings: GatewaySettings, log: Logger): Redis | undefined {
   return url === undefined || RATE_LIMITS === 'off' ? undefined : createRedis({ url, timeoutMs, log });
 }
 
-function openSubgraphs(settings: GatewaySettings, replySizes: ReplySizes) {
-  const urls: [CalledService, string][] = [
+const subgraphUrls = (settings: GatewaySettings): ReadonlyMap<CalledService, string> =>
+  new Map([
     ['users', settings.USERS_URL],
     ['products', settings.PRODUCTS_URL],
     ['orders', settings.ORDERS_URL],
-  ];
+  ]);
+
+function openSubgraphs(settings: GatewaySettings, replySizes: ReplySizes) {
   const { SUBGRAPH_TIMEOUT_MS: timeoutMs, SUBGRAPH_CONNECTIONS: connections } = settings;
   const { SUBGRAPH_CONNECTION_MAX_AGE_MS: connectionMaxAgeMs } = settings;
   const serviceTokens = createServiceTokens({ name: 'gateway', key: settings.SERVICE_KEY });
   const gate = createByteGate(READ_AT_A_TIME * replySizes.max);
   const byName = new Map<string, Subgraph>();
-  for (const [name, url] of urls) {
+  for (const [name, url] of subgraphUrls(settings)) {
     const serviceToken = () => serviceTokens(name);
     const bounds = { timeoutMs, connections, connectionMaxAgeMs, replySizes, gate };
     byName.set(name, createSubgraph({ name, url, ...bounds, serviceToken }));

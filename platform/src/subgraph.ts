@@ -28,6 +28,8 @@ import { type CallerCheck, SERVICE_TOKEN_HEADER } from './service-tokens.ts';
 import type { TokenVerifier } from './tokens.ts';
 
 const GRAPHQL_PATH = '/graphql';
+/** 204 from a process that turns, to anyone; no line in the log. */
+export const ALIVE_PATH = '/alive';
 
 export interface SubgraphOptions<Context extends RequestContext> {
   /** The SDL, federation 2. */
@@ -82,6 +84,11 @@ const fit =
     return handler(request);
   };
 
+async function alive({ trail }: HttpRequest): Promise<Reply> {
+  trail.isRoutine = true;
+  return { status: 204 };
+}
+
 /** The part of a schema that has resolvers alone. */
 const NOTHING: DocumentNode = { kind: Kind.DOCUMENT, definitions: [] };
 
@@ -130,6 +137,7 @@ export async function createSubgraph<Context extends RequestContext>(
         template: GRAPHQL_PATH,
         handle: fit(graphql),
       });
+      addRoute(app, { methods: ['GET'], path: ALIVE_PATH, template: ALIVE_PATH, handle: fit(alive) });
       for (const [name, handler] of Object.entries(routes)) {
         const [method = '', path = ''] = name.split(' ');
         addRoute(app, { methods: [method], path, template: path, handle: fit(handler) });

@@ -8,6 +8,7 @@ const LINKS = {
   openapi: '/openapi.json',
   console: '/console',
   products: '/products',
+  status: '/status',
   keys: '/.well-known/jwks.json',
 };
 

@@ -1,4 +1,104 @@
+// The page at `/`: its text stands in home.html; here is what lives.
 import '../shared/theme.css';
+import './home.css';
+import { currentSession, DEMO, onSessionChange, signIn, signOut } from '../shared/session.ts';
+import { compactJson } from './compact-json.ts';
+import { EXAMPLES, type Example } from './examples.ts';
 
-const root = document.querySelector('#root');
-if (root !== null) root.textContent = 'Holdfast';
+const STATUS_EVERY_MS = 15_000;
+
+/** @throws {Error} when home.html has no such element */
+function find<Element extends HTMLElement>(
+  selector: string,
+  type: new () => Element,
+  within: ParentNode = document,
+) {
+  const found = within.querySelector(selector);
+  if (!(found instanceof type)) throw new Error(`home.html has no ${selector}`);
+  return found;
+}
+
+const who = find('#who', HTMLOutputElement);
+const signInButton = find('#sign-in', HTMLButtonElement);
+
+function showSession(): void {
+  const session = currentSession();
+  who.textContent = session === undefined ? '' : `signed in as ${session.username}`;
+  signInButton.textContent = session === undefined ? 'Sign in as demo' : 'Sign out';
+  signInButton.classList.toggle('primary', session === undefined);
+}
+
+async function changeSession(): Promise<void> {
+  if (currentSession() !== undefined) return signOut();
+  await signIn(DEMO).catch((error: Error) => {
+    who.textContent = error.message;
+  });
+}
+
+async function showStatus(): Promise<void> {
+  const services: Record<string, string> = await fetch('/status')
+    .then(async (reply) => (await reply.json()).services ?? {})
+    .catch(() => ({}));
+  for (const item of document.querySelectorAll<HTMLElement>('#status [data-service]')) {
+    const state = services[item.dataset['service'] ?? ''] ?? 'unknown';
+    item.dataset['state'] = state;
+    find('span', HTMLSpanElement, item).textContent =
+      { up: 'answers', down: 'does not answer' }[state] ?? 'unknown';
+  }
+}
+
+function element<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  properties: Partial<HTMLElementTagNameMap[Name]>,
+  ...children: readonly Node[]
+): HTMLElementTagNameMap[Name] {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+/** A box of code that the keyboard can scroll. */
+function codeBox(label: string, textContent: string): HTMLPreElement {
+  const box = element('pre', { tabIndex: 0, ariaLabel: label, textContent });
+  box.setAttribute('role', 'group');
+  return box;
+}
+
+function showExample({ title, what, needsSession, steps, run }: Example): HTMLElement {
+  const button = element('button', { type: 'button', textContent: 'Run', ariaLabel: `Run: ${title}` });
+  const said = element('output', {});
+  const reply = codeBox(`${title}: replies`, '');
+  const runIt = async (): Promise<void> => {
+    button.disabled = true;
+    said.textContent = 'running …';
+    reply.textContent = '';
+    const titles = steps.values();
+    try {
+      if (needsSession && currentSession() === undefined) await signIn(DEMO);
+      const startedAt = performance.now();
+      await run((got) => reply.append(`# ${titles.next().value?.title}\n${compactJson(got)}\n\n`));
+      said.textContent = `done in ${Math.round(performance.now() - startedAt)} ms`;
+    } catch (error) {
+      said.textContent = error instanceof Error ? error.message : String(error);
+    }
+    button.disabled = false;
+  };
+  button.addEventListener('click', runIt);
+  const operations = steps.map((step) => `# ${step.title}\n${step.operation}`).join('\n\n');
+  return element(
+    'article',
+    { className: 'example' },
+    element('div', { className: 'head' }, element('h3', { textContent: title }), said, button),
+    element('p', { textContent: what }),
+    element('div', { className: 'boxes' }, codeBox(`${title}: operations`, operations), reply),
+  );
+}
+
+find('#examples', HTMLDivElement).append(...EXAMPLES.map(showExample));
+signInButton.addEventListener('click', changeSession);
+onSessionChange(showSession);
+showSession();
+void showStatus();
+setInterval(() => {
+  if (document.visibilityState === 'visible') void showStatus();
+}, STATUS_EVERY_MS);

@@ -1,0 +1,54 @@
+// `GET /status`: which services answer the gateway right now, for the page at `/`.
+
+import type { Reply } from '@holdfast/platform/http';
+import { ALIVE_PATH } from '@holdfast/platform/subgraph';
+import { request } from 'undici';
+
+export interface Status {
+  answer(): Promise<Reply>;
+}
+
+const PROBE_TIMEOUT_MS = 1_500;
+/** However often it is asked for, each service is asked once in this time, ms. */
+const FRESH_MS = 2_000;
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    // Its own connection: one that idles could end just when it is used, and the service would seem to be down.
+    const { statusCode, body } = await request(new URL(ALIVE_PATH, url), {
+      signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
+      reset: true,
+    });
+    await body.dump();
+    return statusCode === 204;
+  } catch {
+    // Why it does not answer is nothing for the public.
+    return false;
+  }
+}
+
+async function statusOf(services: ReadonlyMap<string, string>): Promise<string> {
+  const states = await Promise.all(
+    [...services].map(async ([name, url]) => [name, (await answers(url)) ? 'up' : 'down']),
+  );
+  return JSON.stringify({ services: { gateway: 'up', ...Object.fromEntries(states) } });
+}
+
+/** @param services by name, the URL of each */
+export function createStatus(services: ReadonlyMap<string, string>): Status {
+  let latest = Promise.resolve('');
+  let freshUntil = 0;
+  return {
+    answer: async () => {
+      if (Date.now() >= freshUntil) {
+        freshUntil = Date.now() + FRESH_MS;
+        latest = statusOf(services);
+      }
+      return {
+        status: 200,
+        headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },
+        body: await latest,
+      };
+    },
+  };
+}
