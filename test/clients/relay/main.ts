@@ -86,7 +86,7 @@ const first = list()?.edges.length;
 await run<operationsCataloguePageQuery>(pageQuery, { cursor: list()?.pageInfo.endCursor });
 const names = list()?.edges.map(({ node }) => node.name) ?? [];
 
-// One thing, read again, and changed by somebody else in between.
+// One thing: changed, changed again from the version that is old by then, and read once more.
 const variables = { id: '1' };
 await run<operationsProductQuery>(productQuery, variables);
 const shown = () => read<operationsProduct_query$data>(productQuery, product, variables).product;
