@@ -8,7 +8,7 @@ export const ID_EXAMPLE = 1;
 export const id = z
   .int()
   .min(1)
-  .meta({ examples: [ID_EXAMPLE] });
+  .meta({ description: 'What other calls know it by.', examples: [ID_EXAMPLE] });
 
 /**
  * The id of a user or a product as a body or a query gives it, an integer or its decimal spelling, read as GraphQL's. One

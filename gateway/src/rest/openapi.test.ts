@@ -18,6 +18,30 @@ function references(value: unknown): string[] {
   );
 }
 
+interface Described {
+  readonly name?: string;
+  readonly description?: string;
+  readonly parameters?: readonly Described[];
+}
+
+/** The paths of members without a description, in schemas by their names. */
+function undescribedMembers(schemas: Readonly<Record<string, Schema>>): string[] {
+  return Object.entries(schemas).flatMap(([name, { properties = {}, items }]) => {
+    const inner = items ? undescribedMembers({ [`${name}[]`]: items }) : [];
+    const members = Object.entries(properties);
+    return [
+      ...inner,
+      ...members.flatMap(([key, { description = '' }]) => (description === '' ? [`${name}.${key}`] : [])),
+      ...undescribedMembers(Object.fromEntries(members.map(([key, schema]) => [`${name}.${key}`, schema]))),
+    ];
+  });
+}
+
+interface Schema extends Described {
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+}
+
 describe('the OpenAPI document', () => {
   it('keeps the rules of OpenAPI 3.1', async () => {
     expect(await new Validator().validate(document)).toEqual({ valid: true });
@@ -108,6 +132,18 @@ describe('the OpenAPI document', () => {
     expect(bodies).toContain('NewOrder');
     for (const [name, schema] of Object.entries<object>(document.components.schemas))
       expect([name, 'additionalProperties' in schema]).toEqual([name, bodies.includes(name)]);
+  });
+
+  it('describes every call, parameter and member', () => {
+    const undescribed = Object.entries<Record<string, Described>>(document.paths).flatMap(([path, calls]) =>
+      Object.entries(calls).flatMap(([method, { parameters = [], ...call }]) =>
+        [call, ...parameters]
+          .filter(({ description = '' }) => description === '')
+          .map(({ name = '' }) => `${method} ${path} ${name}`),
+      ),
+    );
+    expect(undescribed).toEqual([]);
+    expect(undescribedMembers(document.components.schemas)).toEqual([]);
   });
 
   it('says which calls need a body', () => {

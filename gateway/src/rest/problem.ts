@@ -62,7 +62,12 @@ const helpfulMembers = {
     description: "Units that the limit counts beside the order's own: of the customer's other open orders.",
   }),
   errors: z
-    .array(z.strictObject({ field: z.string(), message: z.string() }))
+    .array(
+      z.strictObject({
+        field: z.string().meta({ description: 'The member or the parameter.' }),
+        message: z.string().meta({ description: 'What was expected and what came.' }),
+      }),
+    )
     .optional()
     .meta({ description: 'One for each field that breaks a rule.' }),
 };
@@ -73,8 +78,8 @@ export const PROBLEM = z
       format: 'uri-reference',
       description: '`/problems/<name>`; leads to an explanation.',
     }),
-    title: z.string(),
-    status: z.int().min(400).max(599),
+    title: z.string().meta({ description: 'The kind of problem, for people.' }),
+    status: z.int().min(400).max(599).meta({ description: 'The status of the reply.' }),
     detail: z.string().meta({ description: 'For people: what was expected and what came.' }),
     code: z.enum(Object.keys(PROBLEMS).filter(isProblemCode)).meta({ description: 'Stable, for programs.' }),
     request_id: z.string().meta({ description: 'Quote it when you ask for help.' }),

@@ -25,6 +25,12 @@ export const text = ({ min = 0, max }: { readonly min?: number; readonly max: nu
 
 export const dateTime = z.string().meta({ format: 'date-time', examples: ['2026-11-23T08:15:30.000Z'] });
 
+/** When the row of a thing was written. */
+export const times = {
+  created_at: dateTime.meta({ description: 'When it was made.' }),
+  updated_at: dateTime.meta({ description: 'When it last changed.' }),
+};
+
 export const version = z.int32().min(1).meta({ description: 'Grows by one with every change.' });
 
 export const amount = z

@@ -10,24 +10,27 @@ import {
   Role,
 } from '../../../generated/operations.ts';
 import { id, idInput, shownId } from '../../ids.ts';
-import { dateTime, PAGE_PARAMETERS, text, version } from '../../schema.ts';
+import { dateTime, PAGE_PARAMETERS, text, times, version } from '../../schema.ts';
 
 export const user = z
   .strictObject({
     id,
-    username: z.string().meta({ examples: ['ada'] }),
+    username: z.string().meta({ description: 'The name to log in with.', examples: ['ada'] }),
     email: z
       .string()
       .nullable()
-      .meta({ format: 'email', examples: ['ada@example.com'] }),
+      .meta({
+        description: 'The address that mails go to; null for others than the account itself and staff.',
+        format: 'email',
+        examples: ['ada@example.com'],
+      }),
     email_verified: z.boolean().meta({ description: 'Whether a link that was mailed there was opened.' }),
-    role: z.enum(Role),
+    role: z.enum(Role).meta({ description: 'What the account may do.' }),
     state: z
       .enum(AccountState)
       .meta({ description: 'DISABLED by staff: it can neither log in nor has it sessions.' }),
     version,
-    created_at: dateTime,
-    updated_at: dateTime,
+    ...times,
   })
   .meta({ id: 'User' });
 
@@ -50,7 +53,7 @@ export function representation(account: AccountFragment): z.infer<typeof user> {
 export const session = z
   .strictObject({
     token: z.string().meta({ description: 'A JWT (RFC 9068) for `Authorization: Bearer`.' }),
-    token_type: z.enum(['Bearer']),
+    token_type: z.enum(['Bearer']).meta({ description: 'The scheme of `Authorization`.' }),
     expires_in: z.int32().min(0).meta({ description: 'Seconds until the token expires.' }),
     refresh_token: z.string().meta({ description: 'Good for one use at /token/refresh.' }),
     device_token: z.string().optional().meta({
@@ -147,15 +150,21 @@ export const auditParameters = z.strictObject({
 export const auditEvent = z
   .strictObject({
     id,
-    at: dateTime,
-    action: z.enum(AuditAction),
+    at: dateTime.meta({ description: 'When it was done.' }),
+    action: z.enum(AuditAction).meta({ description: 'What was done.' }),
     actor_id: id.nullable().meta({ description: 'Null: the operator of the system.' }),
-    subject_id: id,
-    reason: z.string().nullable(),
-    old_role: z.enum(Role).nullable(),
-    new_role: z.enum(Role).nullable(),
+    subject_id: id.meta({ description: 'The account to which it was done.' }),
+    reason: z.string().nullable().meta({
+      description: 'Why, in the words of the actor; null for an action that asks for none.',
+    }),
+    old_role: z.enum(Role).nullable().meta({
+      description: 'The role that the account had; null unless its role was changed.',
+    }),
+    new_role: z.enum(Role).nullable().meta({
+      description: 'The role that it was given; null unless its role was changed.',
+    }),
     address: z.string().nullable().meta({ description: "The client's." }),
-    request_id: z.string().nullable(),
+    request_id: z.string().nullable().meta({ description: 'The request, as log lines name it.' }),
   })
   .meta({ id: 'AuditEvent' });
 
@@ -204,7 +213,7 @@ export const emailChange = z
   });
 
 export const emailChangeRequested = z
-  .strictObject({ new_email: z.string().meta({ format: 'email' }) })
+  .strictObject({ new_email: z.string().meta({ description: 'Where the mail goes.', format: 'email' }) })
   .meta({ id: 'EmailChangeRequested' });
 
 export const verificationRequested = z

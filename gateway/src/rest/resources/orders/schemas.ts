@@ -12,7 +12,7 @@ import {
 import { entityTag } from '../../entity-tag.ts';
 import { ID_EXAMPLE, id, idInput, shownId } from '../../ids.ts';
 import { present } from '../../operation.ts';
-import { amount, dateTime, PAGE_PARAMETERS, version } from '../../schema.ts';
+import { amount, dateTime, PAGE_PARAMETERS, times, version } from '../../schema.ts';
 
 const status = z.enum(OrderStatus).meta({ description: `one of ${Object.values(OrderStatus).join(', ')}` });
 
@@ -35,16 +35,15 @@ const rejection = z
 export const order = z
   .strictObject({
     id,
-    user_id: id,
-    product_id: id,
-    quantity: z.int32().min(1),
+    user_id: id.meta({ description: 'Who ordered.' }),
+    product_id: id.meta({ description: 'What was ordered.' }),
+    quantity: z.int32().min(1).meta({ description: 'How many units were ordered.' }),
     unit_price: amount.meta({ description: 'The price of one unit at the moment of ordering.' }),
     total_price: amount,
     status,
     rejection,
     version,
-    created_at: dateTime,
-    updated_at: dateTime,
+    ...times,
   })
   .meta({ id: 'Order' });
 
@@ -63,7 +62,15 @@ const reason = z.string().nullable().meta({
 export const detailedOrder = order
   .extend({
     history: z
-      .array(z.strictObject({ status, version, at: dateTime, actor, reason }))
+      .array(
+        z.strictObject({
+          status,
+          version,
+          at: dateTime.meta({ description: 'When it happened.' }),
+          actor,
+          reason,
+        }),
+      )
       .meta({ description: 'Every status that the order has had, oldest first.' }),
   })
   .meta({ id: 'DetailedOrder' });

@@ -8,25 +8,24 @@ import { id, shownId } from '../../ids.ts';
 import { type Done, done } from '../../route.ts';
 import {
   amount,
-  dateTime,
   flagInQuery,
   MAX_INT,
   PAGE_PARAMETERS,
   readOnlyMembers,
   text,
+  times,
   version,
 } from '../../schema.ts';
 
 export const product = z
   .strictObject({
     id,
-    name: z.string().meta({ examples: ['Enamel coffee pot'] }),
-    description: z.string().nullable(),
+    name: z.string().meta({ description: 'What it is called.', examples: ['Enamel coffee pot'] }),
+    description: z.string().nullable().meta({ description: 'What it is; null when nothing was written.' }),
     price: amount,
     stock: z.int32().min(0).meta({ description: 'Units that can be ordered now.' }),
     version,
-    created_at: dateTime,
-    updated_at: dateTime,
+    ...times,
   })
   .meta({ id: 'Product' });
 
