@@ -47,10 +47,21 @@ const scalarScript = {
   },
 };
 
+/** The console has paths of its own below /console, as the gateway serves it. */
+const consolePaths = {
+  name: 'console-paths',
+  configureServer: ({ middlewares }) => {
+    middlewares.use((request, _, next) => {
+      if (/^\/console([/?]|$)/.test(request.url)) request.url = '/assets/console.html';
+      next();
+    });
+  },
+};
+
 export default defineConfig({
   root: import.meta.dirname,
   base: '/assets/',
-  plugins: [scalarScript, compressedAssets],
+  plugins: [scalarScript, compressedAssets, consolePaths],
   build: {
     assetsDir: '.',
     emptyOutDir: true,
