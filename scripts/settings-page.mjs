@@ -1,15 +1,19 @@
 // Writes docs/settings.md and .env.example from the tables of settings; `--check` only says whether they are what those give.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { commandLine } from './src/command-line.js';
 import { envExample, settingsPage } from './src/settings-page.ts';
 import { ROOT } from './steps.mjs';
 
+const { values } = commandLine('settings');
 const files = { 'docs/settings.md': await settingsPage(), '.env.example': await envExample() };
 
 for (const [path, content] of Object.entries(files)) {
   const target = join(ROOT, path);
-  if (!process.argv.includes('--check')) await writeFile(target, content);
-  else if ((await readFile(target, 'utf8').catch(() => '')) !== content) {
+  if (!values.check) {
+    await writeFile(target, content);
+    console.log(`wrote ${path}`);
+  } else if ((await readFile(target, 'utf8').catch(() => '')) !== content) {
     console.error(`out of date: ${path}; run npm run settings`);
     process.exitCode = 1;
   }

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isPinnedNode, runOnPinnedNode } from './pinned-node.mjs';
+import { commandLine } from './src/command-line.js';
 import { unlessAbsent } from './src/error-code.js';
 import { stopSignal } from './src/stop-signal.js';
 import { node, ROOT, run, StepFailed, timed, whenChanged } from './steps.mjs';
@@ -184,5 +185,7 @@ async function generatePrismaClient(signal) {
   await node([program, 'generate', '--schema=prisma/schema'], { env, signal });
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  commandLine('setup');
   await runMain(() => setUp());
+}

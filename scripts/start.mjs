@@ -7,11 +7,16 @@ import { readEnvFile } from './env-file.mjs';
 import { ROOT } from './files.mjs';
 import { isPinnedNode, runOnPinnedNode } from './pinned-node.mjs';
 import { installPackages, setUp } from './setup.mjs';
+import { commandLine } from './src/command-line.js';
 import { LockHeldError, takeLock } from './src/process-lock.js';
 import { Interrupted, stopSignal } from './src/stop-signal.js';
 import { StepFailed } from './steps.mjs';
 
-const command = process.argv.includes('--dev') ? 'npm run dev' : 'npm start';
+// package.json gives `--dev`, which is no option that is typed.
+const [name, args] =
+  process.argv[2] === '--dev' ? ['dev', process.argv.slice(3)] : ['start', process.argv.slice(2)];
+const command = name === 'dev' ? 'npm run dev' : 'npm start';
+const { values } = commandLine(name, args);
 
 async function main() {
   const signal = await stopSignal();
@@ -25,7 +30,7 @@ async function main() {
     if (isPinnedNode()) {
       await setUp({ signal });
       const { start } = await import('./src/start.ts');
-      return await start(signal, () => setUp({ signal }));
+      return await start({ ...values, dev: name === 'dev' }, signal, () => setUp({ signal }));
     }
   } finally {
     await release();

@@ -5,9 +5,10 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { ensurePostgres15, ON_POSTGRES_15, ONLY_ON_POSTGRES_15, withPostgres15 } from './postgres-15.mjs';
 import { runMain, setUp } from './setup.mjs';
+import { commandLine } from './src/command-line.js';
 import { node, ROOT, StepFailed } from './steps.mjs';
 import { ensureProgramsFor } from './test-programs.mjs';
 
@@ -18,9 +19,12 @@ const JEST = [
 ];
 const LONG_TESTS = '(test/src/(concurrency|faults|model)/|execution/corpus)';
 
+// package.json gives `--long` to `npm run test:long`.
+const long = process.argv[2] === '--long';
+const { values, rest } = commandLine(long ? 'test:long' : 'test', process.argv.slice(long ? 3 : 2));
+
 await runMain(async () => {
   const started = performance.now();
-  const { long, minutes, rest } = readArguments();
   const done = [];
   const step = async (name, work) => {
     const from = performance.now();
@@ -58,7 +62,7 @@ await runMain(async () => {
       await node(['scripts/licences.mjs', '--check'], { show: true });
     });
   }
-  const env = long ? { LONG_MINUTES: String(minutes) } : {};
+  const env = long ? { LONG_MINUTES: String(values.minutes ?? 10) } : {};
   const leftOut = isWhole ? ONLY_ON_POSTGRES_15.map((path) => `--testPathIgnorePatterns=${path}`) : [];
   await step('tests', () => node([...JEST, ...chosen, ...leftOut], { show: true, env }));
   if (isWhole)
@@ -69,28 +73,6 @@ await runMain(async () => {
     );
   console.log(`\nPASSED in ${secondsSince(started)}: ${done.join(', ')}`);
 });
-
-function readArguments() {
-  const args = process.argv.slice(2);
-  const { values, tokens } = parseArgs({
-    args,
-    options: { long: { type: 'boolean', default: false }, minutes: { type: 'string' } },
-    strict: false,
-    tokens: true,
-  });
-  const minutes = Number(values.minutes ?? 10);
-  if (!(minutes > 0)) throw new StepFailed(`--minutes is a number of minutes above 0; got ${values.minutes}`);
-  if (values.minutes !== undefined && !values.long)
-    throw new StepFailed('--minutes goes with --long (npm run test:long)');
-  // Whatever is not ours is Jest's.
-  const ours = new Set();
-  for (const token of tokens) {
-    if (token.name !== 'long' && token.name !== 'minutes') continue;
-    ours.add(token.index);
-    if (token.name === 'minutes' && !token.inlineValue) ours.add(token.index + 1);
-  }
-  return { long: values.long, minutes, rest: args.filter((_, index) => !ours.has(index)) };
-}
 
 /** Jest's patterns are of paths from the root; a path may be given from the current folder. */
 function pathFromRoot(argument) {

@@ -161,19 +161,15 @@ describe('answers', () => {
 
 describe('the options', () => {
   it('are all cases and gateways unless some are named', () => {
-    expect(readOptions([])).toMatchObject({ cases: CASE_NAMES, gateways: GATEWAYS, rounds: 11 });
-    expect(readOptions(['--case', 'rest,lookup', '--rounds', '7'])).toMatchObject({
+    expect(readOptions({})).toMatchObject({ cases: CASE_NAMES, gateways: GATEWAYS, rounds: 11 });
+    expect(readOptions({ case: 'rest,lookup', rounds: 7 })).toMatchObject({
       cases: ['lookup', 'rest'],
       rounds: 7,
     });
   });
 
-  it.each([
-    [['--case', 'speed'], /^--case: expected lookup, .*, got speed$/],
-    [['--rounds', '0'], /^--rounds: expected a whole number from 1, got 0$/],
-    [['--fast'], /--fast/],
-  ])('that cannot be used are refused: %j', (args, message) => {
-    expect(() => readOptions(args)).toThrow(message);
+  it('are refused when there is no such case', () => {
+    expect(() => readOptions({ case: 'speed' })).toThrow(/^--case: expected lookup, .*, got speed$/);
   });
 });
 

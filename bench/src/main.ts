@@ -1,22 +1,23 @@
 // `npm run bench`: what a request costs our gateway in CPU, beside other gateways in the same run, and what an order costs
 // (docs/performance.md).
 import { writeFile } from 'node:fs/promises';
+import { commandLine } from '@holdfast/scripts/command-line';
 import { runBench } from './bench.ts';
 import { drawChart } from './chart.ts';
-import { type BenchOptions, readOptions, USAGE } from './options.ts';
+import { type BenchOptions, readOptions } from './options.ts';
 import { report } from './report.ts';
 
-function optionsOrUsage(): BenchOptions | undefined {
+function optionsOrFault(): BenchOptions | undefined {
   try {
-    return readOptions(process.argv.slice(2));
+    return readOptions(commandLine('bench').values);
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    console.error(`npm run bench: ${error instanceof Error ? error.message : error}`);
     process.exitCode = 1;
     return undefined;
   }
 }
 
-const options = optionsOrUsage();
+const options = optionsOrFault();
 if (options !== undefined) {
   const figures = await runBench(options, (line) => console.error(line));
   console.log(`\n${report(figures)}`);

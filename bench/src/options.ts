@@ -1,5 +1,5 @@
 // What can be asked of the benchmark on its command line.
-import { parseArgs } from 'node:util';
+import type { Values } from '@holdfast/scripts/command-line';
 import { CASE_NAMES, type CaseName } from './cases.ts';
 import { GATEWAYS, type GatewayName } from './system.ts';
 
@@ -19,37 +19,14 @@ export interface BenchOptions {
 
 export const DEFAULT_ROUNDS = 11;
 
-export const USAGE = `npm run bench -- [options]
-  --case NAMES       of ${CASE_NAMES.join(', ')}, with commas between; default: all
-  --gateway NAMES    of ${GATEWAYS.join(', ')}, with commas between; default: all
-  --rounds N         how often each gateway is measured, in alternation; default: ${DEFAULT_ROUNDS}
-  --requests N       the most requests of one measurement
-  --texts N          how many different texts come in the case memory; default: 10000
-  --json FILE        writes every figure
-  --svg FILE         draws the ratios
-  --profile FOLDER   writes CPU profiles of our gateway, which makes it slower`;
-
 /** @throws with one line that says what cannot be used */
-export function readOptions(args: readonly string[]): BenchOptions {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      case: { type: 'string' },
-      gateway: { type: 'string' },
-      rounds: { type: 'string' },
-      requests: { type: 'string' },
-      texts: { type: 'string' },
-      json: { type: 'string' },
-      svg: { type: 'string' },
-      profile: { type: 'string' },
-    },
-  });
+export function readOptions(values: Values<'bench'>): BenchOptions {
   return {
     cases: namesIn('--case', values.case, CASE_NAMES),
     gateways: namesIn('--gateway', values.gateway, GATEWAYS),
-    rounds: countIn('--rounds', values.rounds) ?? DEFAULT_ROUNDS,
-    requests: countIn('--requests', values.requests),
-    texts: countIn('--texts', values.texts),
+    rounds: values.rounds ?? DEFAULT_ROUNDS,
+    requests: values.requests,
+    texts: values.texts,
     jsonFile: values.json,
     svgFile: values.svg,
     profileFolder: values.profile,
@@ -66,12 +43,4 @@ function namesIn<Name extends string>(
   const stranger = asked.find((name) => !known.some((each) => each === name));
   if (stranger !== undefined) throw new Error(`${option}: expected ${known.join(', ')}, got ${stranger}`);
   return known.filter((name) => asked.includes(name));
-}
-
-function countIn(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 1)
-    throw new Error(`${option}: expected a whole number from 1, got ${text}`);
-  return count;
 }

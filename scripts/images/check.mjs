@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureProgram } from '../programs.mjs';
 import { runMain, setUp } from '../setup.mjs';
+import { commandLine } from '../src/command-line.js';
 import { StepFailed, timed } from '../steps.mjs';
 import { baseImage } from './base.mjs';
 import { buildImages, imageOf, provenance, TARGETS } from './build.mjs';
@@ -14,6 +15,7 @@ import { openContainer } from './container.mjs';
 import { checkConfig, checkFiles } from './contents.mjs';
 import { runSystem } from './system.mjs';
 
+commandLine('images:check');
 await runMain(async () => {
   const buildah = await openBuildah();
   await ensureProgram({ program: 'redis-server', debianPackage: 'redis-server' });

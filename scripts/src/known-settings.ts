@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import { editDistance } from './edit-distance.ts';
+import { nearestName } from './edit-distance.js';
 import { decidedNames, folderOf, PROCESSES, type ProcessName } from './services.ts';
 
 export type KnownSettings = {
@@ -35,20 +35,11 @@ export async function readKnownSettings(): Promise<KnownSettings> {
 /** Beginnings of names that are ours and hardly of any other program. REDIS_ is not: Kubernetes sets REDIS_PORT. */
 const OUR_BEGINNINGS =
   /^(HOLDFAST_(?!TEST_)|MAX_|RATE_LIMIT|CORS_|JWT_|ARGON2_|SUBGRAPH_|SUPERGRAPH_|PERSISTED_|TRUSTED_PRO)/;
-/** One in so many letters may be wrong: PROT is PORT misspelt, but PATH is not. */
-const LETTERS_PER_MISTAKE = 4;
-
 /**
  * The setting that an unknown name was probably meant to be, out of `settings`; undefined when the name does not look like
  * ours: it neither begins as ours do nor differs from a setting by so few letters that it may be misspelt.
  */
 export function meantSetting(name: string, settings: Iterable<string>): string | undefined {
-  let closest: { readonly setting: string; readonly distance: number } | undefined;
-  for (const setting of settings) {
-    const distance = editDistance(name.toUpperCase(), setting);
-    if (closest === undefined || distance < closest.distance) closest = { setting, distance };
-  }
-  if (closest === undefined) return undefined;
-  const isMisspelt = closest.distance <= Math.floor(closest.setting.length / LETTERS_PER_MISTAKE);
-  return isMisspelt || OUR_BEGINNINGS.test(name) ? closest.setting : undefined;
+  const nearest = nearestName(name.toUpperCase(), settings);
+  return nearest?.isMisspelt || OUR_BEGINNINGS.test(name) ? nearest?.name : undefined;
 }

@@ -2,7 +2,11 @@
 import { join } from 'node:path';
 import { makeSecrets } from './k8s-secrets.ts';
 import { ROOT } from './settings.ts';
+import { runCommand } from './users-program.ts';
 
-const folder = join(ROOT, 'k8s/overlays/local/secrets');
-await makeSecrets(folder);
-console.log(`the secrets of the local overlay are in ${folder}`);
+await runCommand('k8s:secrets', async () => {
+  const folder = join(ROOT, 'k8s/overlays/local/secrets');
+  await makeSecrets(folder);
+  console.log(`the secrets of the local overlay are in ${folder}`);
+  return 0;
+});

@@ -4,10 +4,10 @@ import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { checkMigrationName, writeMigration } from '@holdfast/database/write-migration';
+import { commandLine } from './command-line.js';
 import { removePostgres, startPostgres } from './postgres.ts';
 
-async function main([name, ...more]: string[]): Promise<void> {
-  if (name === undefined || more.length > 0) throw new Error('usage: npm run db:migration -- NAME');
+async function main(name: string): Promise<void> {
   checkMigrationName(name);
   const paths = await withServer((adminUrl) => writeMigration({ adminUrl, name, now: new Date() }));
   if (paths.length === 0)
@@ -35,7 +35,7 @@ async function withServer<Result>(use: (adminUrl: string) => Promise<Result>): P
 }
 
 try {
-  await main(process.argv.slice(2));
+  await main(commandLine('db:migration').positionals[0] ?? '');
 } catch (error) {
   console.error(`db:migration: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

@@ -59,7 +59,7 @@ test('.env.example has every setting that npm start takes, with a default that i
   const known = await readKnownSettings();
   const givable = new Set([...Object.keys(local), ...known.checks.keys()].filter(isGivenBy(known)));
   expect(new Set(Object.keys(given))).toEqual(givable);
-  expect(readLocalSettings([], given, known).port).toBe(4000);
+  expect(readLocalSettings({}, given, known).port).toBe(4000);
 });
 
 const isGivenBy =

@@ -1,4 +1,4 @@
-// What `npm start` and `npm run dev` are told, by its arguments and the environment.
+// What `npm start` and `npm run dev` are told, by their options and the environment.
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -6,6 +6,9 @@ import { type KnownSettings, meantSetting } from './known-settings.ts';
 import { ROOT } from './root.ts';
 
 export { ROOT } from './root.ts';
+
+/** What the command line says. `inspect` is for `npm run dev`. */
+export type StartOptions = Partial<Pick<LocalSettings, 'reset' | 'dev' | 'inspect'>>;
 
 export type LocalSettings = {
   dataDir: string;
@@ -69,14 +72,12 @@ const OPENTELEMETRY = /^OTEL_/;
 const OF_OTHERS = /^(npm_|NODE_|PG|HOLDFAST_TEST_)/;
 /** Reads the settings; throws one error whose message names everything wrong with them. */
 export function readLocalSettings(
-  args: string[],
+  { reset = false, dev = false, inspect = false }: StartOptions,
   env: NodeJS.ProcessEnv,
   known: KnownSettings,
 ): LocalSettings {
   const given = new Map(Object.entries(env).flatMap(([name, value]) => (value ? [[name, value]] : [])));
-  const { reset, dev, inspect, unknown } = readArguments(args);
   const faults = [
-    ...unknown,
     ...ownFaults(given, reset),
     ...[...given].flatMap(([name, value]) => settingFaults(name, value, known)),
   ];
@@ -92,20 +93,6 @@ export function readLocalSettings(
     dev,
     inspect,
     passedThrough: Object.fromEntries([...given].filter(([name]) => isPassedThrough(name))),
-  };
-}
-
-function readArguments(args: string[]) {
-  // package.json gives it to `npm run dev`.
-  const dev = args.includes('--dev');
-  const known = dev ? ['--reset', '--inspect'] : ['--reset'];
-  const others = args.filter((argument) => argument !== '--dev' && !known.includes(argument));
-  const there = dev ? 'there are --reset and --inspect' : 'there is only --reset';
-  return {
-    dev,
-    reset: args.includes('--reset'),
-    inspect: dev && args.includes('--inspect'),
-    unknown: others.length > 0 ? [`unknown argument ${others.join(' ')} (${there})`] : [],
   };
 }
 

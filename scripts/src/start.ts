@@ -9,7 +9,7 @@ import { checkPorts } from './port-check.ts';
 import { removePostgres } from './postgres.ts';
 import { removeSecrets } from './secrets.ts';
 import { inspectorAddress, type Ports, PROCESSES, type ProcessName, portsFrom } from './services.ts';
-import { type LocalSettings, readLocalSettings } from './settings.ts';
+import { type LocalSettings, readLocalSettings, type StartOptions } from './settings.ts';
 import { type Stack, startStack } from './stack.ts';
 import { welcome } from './welcome.ts';
 
@@ -19,8 +19,12 @@ const REPORT_LOADS = new URL('./report-loads.ts', import.meta.url).href;
  * Runs the system until `signal` is aborted. Throws with one line, or the reason of `signal` when it was not ready yet.
  * `regenerate` brings up to date what is made from the schemas.
  */
-export async function start(signal: AbortSignal, regenerate: () => Promise<void>): Promise<void> {
-  const settings = readLocalSettings(process.argv.slice(2), process.env, await readKnownSettings());
+export async function start(
+  options: StartOptions,
+  signal: AbortSignal,
+  regenerate: () => Promise<void>,
+): Promise<void> {
+  const settings = readLocalSettings(options, process.env, await readKnownSettings());
   const ports = portsFrom(settings.port);
   await checkPorts(ports);
   if (settings.reset) await reset(settings);

@@ -1,6 +1,8 @@
 // `npm run bench:login`: what a login costs, and what readers of the catalogue feel while logins take all that they can.
 // Everything shares this machine, load included.
+
 import { cpus, loadavg } from 'node:os';
+import { commandLine } from '@holdfast/scripts/command-line';
 import { Pool } from 'undici';
 import { Client } from '../support/client.ts';
 import { cpuMs } from '../support/process-usage.ts';
@@ -20,7 +22,8 @@ const quantile = (values: readonly number[], share: number): string =>
 const summary = (values: readonly number[]): string =>
   `p50 ${quantile(values, 0.5)} ms, p99 ${quantile(values, 0.99)} ms (${values.length} calls)`;
 
-const system = await startSystem({ ownPostgres: true, env: { ARGON2_CONCURRENCY: process.argv[2] ?? '1' } });
+const [concurrency = '1'] = commandLine('bench:login').positionals;
+const system = await startSystem({ ownPostgres: true, env: { ARGON2_CONCURRENCY: concurrency } });
 const client = await Client.of(system.url);
 const account = await client.account();
 await client.product(account.token);
@@ -66,7 +69,7 @@ async function saturate(isOver: () => boolean): Promise<number[]> {
 
 console.log(
   `${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)}, ` +
-    `ARGON2_CONCURRENCY=${process.argv[2] ?? '1'}`,
+    `ARGON2_CONCURRENCY=${concurrency}`,
 );
 await repeat(20, login);
 console.log(`one login at a time:          ${summary(await repeat(SINGLE_LOGINS, login))}`);

@@ -4,29 +4,17 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { databaseUrl, type Service, serviceUrl } from '@holdfast/database';
 import { migrate } from '@holdfast/database/migrate';
+import { commandLine } from '@holdfast/scripts/command-line';
 import { removePostgres, startPostgres } from '@holdfast/scripts/postgres';
 import { administer } from '../setup/server.ts';
 import { type Explained, explain } from '../size/explain.ts';
 import type { Question } from '../size/questions.ts';
 import { openShop, type Shop, shareInPlace } from '../size/shop.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    small: { type: 'string', default: '10000' },
-    large: { type: 'string', default: '1000000' },
-    rounds: { type: 'string', default: '25' },
-    sales: { type: 'string', default: '100000' },
-  },
-});
-const count = (name: keyof typeof options): number => {
-  const value = Number(options[name]);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new Error(`--${name}: expected a whole number from 1, got ${options[name]}`);
-};
-const [small, large, rounds, sales] = [count('small'), count('large'), count('rounds'), count('sales')];
+const { values } = commandLine('bench:size');
+const { small = 10_000, large = 1_000_000, rounds = 25, sales = 100_000 } = values;
 
 const password = (): string => randomBytes(18).toString('base64url');
 const rolePasswords = { users: password(), products: password(), orders: password() };

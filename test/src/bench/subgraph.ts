@@ -2,20 +2,14 @@
 // checkout (set up, at PATH). Both run on one PostgreSQL and are called as the gateway calls them, in rounds that take turns.
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { commandLine } from '@holdfast/scripts/command-line';
 import { Pool } from 'undici';
 import { Client } from '../support/client.ts';
 import { cpuMs } from '../support/process-usage.ts';
 import { startSystem } from '../support/system.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    base: { type: 'string' },
-    rounds: { type: 'string', default: '5' },
-    profile: { type: 'string' },
-    only: { type: 'string' },
-  },
-});
+const { values: options } = commandLine('bench:subgraph');
+const { rounds = 5 } = options;
 const CALLERS = 16;
 const PRODUCTS = 200;
 const FIELDS = 'id name description price stock version createdAt updatedAt';
@@ -118,7 +112,7 @@ try {
     authorization: `Bearer ${token}`,
   });
   const costs = new Map(CASES.map(({ name }) => [name, sides.map((): number[] => [])]));
-  for (let round = -1; round < Number(options.rounds); round += 1) {
+  for (let round = -1; round < rounds; round += 1) {
     for (const each of CASES) {
       const replies: string[] = [];
       for (const index of round % 2 === 0 ? sides.keys() : [...sides.keys()].reverse()) {
@@ -133,9 +127,7 @@ try {
         throw new Error(`they differ: ${replies.join('\n')}`);
     }
   }
-  console.log(
-    `${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}, ${options.rounds} rounds`,
-  );
+  console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}, ${rounds} rounds`);
   console.log('CPU milliseconds a call, medians: base, this, ratio (medians of the rounds’ ratios)');
   for (const [name, [first = [], second = first]] of costs) {
     const ratio = median(second.map((ms, index) => ms / (first[index] ?? Number.NaN)));

@@ -1,0 +1,155 @@
+// The command line of each command of commands.js: `--help`, values that are checked, and unknown options refused by name.
+// Plain JavaScript without packages, because it is read before anything is installed.
+import { parseArgs } from 'node:util';
+import { COMMANDS } from './commands.js';
+import { nearestName } from './edit-distance.js';
+
+/** @typedef {import('./commands.js').CommandName} CommandName */
+/** @typedef {import('./commands.js').Command} Command */
+/** @typedef {import('./commands.js').Option} Option */
+/** @typedef {{ flag: boolean, text: string, count: number }} ValueOf by the kind of an option */
+/**
+ * What was given of the options of a command.
+ * @template {CommandName} Name
+ * @typedef {{ -readonly [Key in keyof (typeof COMMANDS)[Name]['options']]?:
+ *   (typeof COMMANDS)[Name]['options'][Key] extends { kind: infer Kind extends keyof ValueOf } ? ValueOf[Kind] : never }} Values
+ */
+
+/** A command line that cannot be used; its message is one line. */
+export class UsageError extends Error {}
+
+/**
+ * Reads the command line of this process. With `--help` it shows what there is and ends the process; what cannot be used ends it
+ * with 1 and one line.
+ * @template {CommandName} Name
+ * @param {Name} name
+ * @param {string[]} args
+ */
+export function commandLine(name, args = process.argv.slice(2)) {
+  try {
+    const given = readCommandLine(name, args);
+    if (given !== undefined) return given;
+    console.log(helpOf(name));
+    return process.exit(0);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`${typed(name)}: ${error.message} (${typed(name)} -- --help)`);
+    return process.exit(1);
+  }
+}
+
+/**
+ * The options and the arguments that were given, and `rest`, which is for the program of `others`; undefined when help is asked
+ * for. Throws UsageError.
+ * @template {CommandName} Name
+ * @param {Name} name
+ * @param {string[]} args
+ * @returns {{ values: Values<Name>, positionals: string[], rest: string[] } | undefined}
+ */
+export function readCommandLine(name, args) {
+  /** @type {Command} */
+  const command = COMMANDS[name];
+  const { tokens } = parseArgs({
+    args,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+    options: Object.fromEntries(
+      Object.entries(command.options).map(([option, { kind }]) => [
+        option,
+        { type: kind === 'flag' ? 'boolean' : 'string' },
+      ]),
+    ),
+  });
+  const ended = tokens.find(({ kind }) => kind === 'option-terminator')?.index ?? args.length;
+  const isHelp = (/** @type {string} */ arg, /** @type {number} */ index) =>
+    index < ended && (arg === '--help' || arg === '-h');
+  if (args.some(isHelp)) return undefined;
+  /** @type {Record<string, boolean | string | number>} */
+  const values = {};
+  /** @type {Map<number, string>} */
+  const rest = new Map();
+  const positionals = [];
+  for (const token of tokens) {
+    const option = token.kind === 'option' ? command.options[token.name] : undefined;
+    if (token.kind === 'option' && option !== undefined)
+      values[token.name] = readValue(`--${token.name}`, option, token.value);
+    else if (token.kind === 'option' && command.others === undefined)
+      throw unknownOption(token.rawName, Object.keys(command.options));
+    // Of short options in one argument each is a token.
+    else if (!rest.has(token.index)) rest.set(token.index, args[token.index] ?? '');
+    if (token.kind === 'positional') positionals.push(token.value);
+  }
+  if (command.others === undefined) checkCount(positionals, command.takes ?? []);
+  // The table says which option has a value of which kind.
+  return { values: /** @type {Values<Name>} */ (values), positionals, rest: [...rest.values()] };
+}
+
+/**
+ * @param {string} name
+ * @param {Option} option
+ * @param {string | undefined} given
+ */
+function readValue(name, option, given) {
+  if (option.kind === 'flag') {
+    if (given !== undefined) throw new UsageError(`${name} takes no value, got ${given}`);
+    return true;
+  }
+  const expected = option.kind === 'count' ? `a whole number from ${option.least}` : option.value;
+  if (given === undefined || given === '') throw new UsageError(`${name}: expected ${expected}, got nothing`);
+  if (option.kind === 'text') return given;
+  const number = Number(given);
+  if (!Number.isSafeInteger(number) || number < option.least)
+    throw new UsageError(`${name}: expected ${expected}, got ${given}`);
+  return number;
+}
+
+/**
+ * @param {string} name
+ * @param {readonly string[]} known
+ */
+function unknownOption(name, known) {
+  const all = [...known, 'help'].map((option) => `--${option}`);
+  const nearest = nearestName(name, all);
+  const hint = nearest?.isMisspelt ? `did you mean ${nearest.name}?` : `there is ${all.join(', ')}`;
+  return new UsageError(`unknown option ${name}; ${hint}`);
+}
+
+/**
+ * @param {readonly string[]} given
+ * @param {readonly string[]} takes
+ */
+function checkCount(given, takes) {
+  const needed = takes.filter((argument) => !argument.startsWith('['));
+  if (given.length >= needed.length && given.length <= takes.length) return;
+  const expected = takes.length === 0 ? 'no argument' : takes.join(' ');
+  throw new UsageError(`expected ${expected}, got ${given.join(' ') || 'nothing'}`);
+}
+
+/**
+ * How a command is typed.
+ * @param {CommandName} name
+ */
+const typed = (name) => (name === 'start' || name === 'test' ? `npm ${name}` : `npm run ${name}`);
+
+/**
+ * What `--help` shows.
+ * @param {CommandName} name
+ */
+function helpOf(name) {
+  /** @type {Command} */
+  const { does, takes = [], others, options } = COMMANDS[name];
+  const lines = Object.entries(options).map(([option, each]) => [
+    `--${option}${each.kind === 'flag' ? '' : each.kind === 'count' ? ' N' : ` ${each.value}`}`,
+    each.does,
+  ]);
+  lines.push(['--help', 'shows this']);
+  const width = Math.max(...lines.map(([option = '']) => option.length));
+  return [
+    `${typed(name)} -- ${['[options]', ...takes].join(' ')}`,
+    `  ${does}`,
+    '',
+    ...lines.map(([option = '', says]) => `  ${option.padEnd(width)}  ${says}`),
+    ...(others === undefined ? [] : ['', `  All other options are those of ${others}.`]),
+  ].join('\n');
+}
