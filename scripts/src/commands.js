@@ -53,6 +53,18 @@ export const COMMANDS = {
     does: 'Installs the packages and generates code, each only when what it is made from has changed.',
     options: {},
   },
+  seed: {
+    program: 'scripts/src/seed-shop.ts',
+    does:
+      'Adds a shop of any size to the database of the running npm start, or of DATABASE_URL (an administrator’s). ' +
+      'The same numbers again add what is missing of it; another --seed adds another shop.',
+    options: {
+      products: count(1, 'default 10000'),
+      orders: count(0, 'of the 60 days before today; default 20000'),
+      users: count(1, 'accounts, which share one password; default 1000'),
+      seed: count(0, 'the name of all random numbers; default 1'),
+    },
+  },
   'users:promote': {
     program: 'scripts/src/promote.ts',
     does: 'Makes an account staff, in the database of the running npm start or of DATABASE_URL.',

@@ -3,11 +3,27 @@ import { join } from 'node:path';
 import { serviceUrl } from '@holdfast/database';
 import { DATABASE, postgresFolder } from './database-server.ts';
 import { readIfPresent } from './files.ts';
+import { readPassword, SUPERUSER } from './postgres-initdb.ts';
 import { lockOwner } from './process-lock.js';
 import { readRolePasswords } from './secrets.ts';
 
 /** The users service's URL of the database. Throws with one line when there is no server running. */
 export async function usersDatabaseUrl(dataDir: string): Promise<string> {
+  const server = await runningServer(dataDir);
+  const { users } = await readRolePasswords(dataDir);
+  return serviceUrl(server, 'users', users);
+}
+
+/** The administrator's. Throws with one line when there is no server running. */
+export async function administratorUrl(dataDir: string): Promise<string> {
+  const url = new URL(await runningServer(dataDir));
+  url.username = SUPERUSER;
+  url.password = await readPassword(postgresFolder(dataDir));
+  return url.href;
+}
+
+/** The URL of the database, without a user. */
+async function runningServer(dataDir: string): Promise<string> {
   if ((await lockOwner(join(dataDir, 'lock'))) === undefined) {
     throw new Error(`no npm start runs on ${dataDir}; start it, or set DATA_DIR or DATABASE_URL`);
   }
@@ -17,8 +33,7 @@ export async function usersDatabaseUrl(dataDir: string): Promise<string> {
       `the npm start on ${dataDir} has no PostgreSQL of its own running; set DATABASE_URL to the database that it uses`,
     );
   }
-  const { users } = await readRolePasswords(dataDir);
-  return serviceUrl(`postgres://127.0.0.1:${port}/${DATABASE}`, 'users', users);
+  return `postgres://127.0.0.1:${port}/${DATABASE}`;
 }
 
 /** From line 4 of postmaster.pid, which a server leaves behind only when it was killed. */

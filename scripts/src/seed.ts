@@ -13,7 +13,7 @@ export const DEMO_ACCOUNTS: DemoAccount[] = [
 ];
 
 /** OWASP's argon2id parameters, as the users service uses them. */
-const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+export const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /**
  * Fills the catalogue when it has never had a product, and adds the accounts when there is none. `urls` are of

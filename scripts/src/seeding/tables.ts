@@ -1,0 +1,43 @@
+// Rows for tables, and how they are written: by COPY, which takes many times what INSERT does.
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+
+export type Value = string | number | Date | Buffer | null;
+
+/** `columns` as they stand in SQL. */
+export type TableRows = { readonly table: string; readonly columns: string; readonly rows: Value[][] };
+
+/** Of cents, as a decimal. */
+export const money = (cents: number): string => (cents / 100).toFixed(2);
+
+const ROWS_IN_A_CHUNK = 500;
+
+/** Writes the rows in the order in which they are given. */
+export async function copyRows(client: pg.Client, { table, columns, rows }: TableRows): Promise<void> {
+  if (rows.length === 0) return;
+  await pipeline(
+    Readable.from(chunks(rows)),
+    client.query(copyFrom(`COPY ${table} (${columns}) FROM STDIN`)),
+  );
+}
+
+function* chunks(rows: readonly Value[][]): Generator<string> {
+  for (let start = 0; start < rows.length; start += ROWS_IN_A_CHUNK)
+    yield rows
+      .slice(start, start + ROWS_IN_A_CHUNK)
+      .map((row) => `${row.map(field).join('\t')}\n`)
+      .join('');
+}
+
+/** A value in COPY's text format. */
+function field(value: Value): string {
+  if (value === null) return '\\N';
+  if (typeof value === 'number') return String(value);
+  if (value instanceof Date) return value.toISOString();
+  if (Buffer.isBuffer(value)) return `\\\\x${value.toString('hex')}`;
+  return value.replace(/[\\\t\n\r]/g, (sign) => ESCAPED[sign] ?? sign);
+}
+
+const ESCAPED: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };

@@ -1,0 +1,205 @@
+// `npm run seed`: a shop of any size, added to a database that is in use, whole or in whole batches, the same for the same numbers.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import { seed as seedDemo } from '@holdfast/scripts/seed';
+import { makeBatch } from '@holdfast/scripts/seeding/batch';
+import { planShop, type ShopSize } from '@holdfast/scripts/seeding/plan';
+import { SEEDED_PASSWORD } from '@holdfast/scripts/seeding/seed-shop';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client, eventually } from '../support/client.ts';
+import { expectInvariants, inspect } from '../support/invariants.ts';
+import { type System, startSystem } from '../support/system.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../../scripts/src/seed-shop.ts', import.meta.url));
+/** Five batches, which the number of accounts makes. */
+const SIZE: ShopSize = { products: 500, orders: 2_000, users: 25_000 };
+const BATCHES = 5;
+const SEED = 7;
+
+function start(adminUrl: string, { products, orders, users }: ShopSize = SIZE, seed = SEED) {
+  const numbers = { products, orders, users, seed };
+  const options = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const child = spawn(process.execPath, [PROGRAM, ...options], {
+    env: { ...process.env, DATABASE_URL: adminUrl },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
+  const ended = once(child, 'close').then(([code]) => ({ code, output }));
+  return { child, ended };
+}
+
+const seedShop = async (adminUrl: string, size?: ShopSize, seed?: number): Promise<string> => {
+  const { code, output } = await start(adminUrl, size, seed).ended;
+  expect({ code, output }).toMatchObject({ code: 0 });
+  return output;
+};
+
+/** Of products: those of a seeded shop were made long ago. */
+const SEEDED = "created_at < now() - interval '10 days'";
+
+/** The units that were ever put into each product of the shop, by its id. */
+async function unitsPutIn(adminUrl: string, size = SIZE, seed = SEED): Promise<Map<string, number>> {
+  const plan = planShop(size, seed, new Date(new Date().setUTCHours(0, 0, 0, 0)));
+  const byNumber: { name: string; units: number }[] = [];
+  for (let batch = 0; batch < plan.batches; batch += 1) {
+    const input = { idOf: (_kind: keyof ShopSize, place: number) => place, staff: [1], passwordHash: '' };
+    for (const [place, { name, putIn }] of makeBatch(plan, batch, input).shelves.entries())
+      byNumber[batch + place * plan.batches] = { name, units: putIn };
+  }
+  const rows = await inspect(adminUrl, async (client) => {
+    const found = await client.query<{ id: string; name: string }>(
+      `SELECT id::text, name FROM products.products p WHERE ${SEEDED} ORDER BY p.id`,
+    );
+    return found.rows;
+  });
+  expect(rows.map(({ name }) => name)).toEqual(byNumber.map(({ name }) => name));
+  return new Map(rows.map(({ id }, number) => [id, byNumber[number]?.units ?? Number.NaN]));
+}
+
+/** Everything of a shop but its ids and the salt of the password. */
+const CONTENT = `
+  SELECT (SELECT md5(string_agg(concat_ws('|', username, email, role, version, created_at), ',' ORDER BY username))
+            FROM users.users WHERE username ~ '\\.') AS users,
+         (SELECT md5(string_agg(concat_ws('|', name, description, price, stock, version, content_version, archived_at, created_at,
+                                          updated_at), ',' ORDER BY created_at, name))
+            FROM products.products WHERE ${SEEDED}) AS products,
+         (SELECT md5(string_agg(concat_ws('|', username, p.name, o.quantity, unit_price, o.status, o.version, rejection_available,
+                                          reason, e.status, e.version, actor_role, e.created_at, r.status, key), ','
+                                ORDER BY username, o.created_at, e.version))
+            FROM orders.orders o JOIN users.users u ON u.id = user_id JOIN products.products p ON p.id = product_id
+            JOIN orders.order_events e ON e.order_id = o.id JOIN products.reservations r ON r.order_id = o.id
+            LEFT JOIN orders.idempotency_keys k ON k.order_id = o.id) AS orders`;
+
+const contentOf = (adminUrl: string) =>
+  inspect(adminUrl, async (client) => (await client.query(CONTENT)).rows[0]);
+
+const countsOf = (adminUrl: string) =>
+  inspect(adminUrl, async (client) => {
+    const { rows } = await client.query<{ users: number; products: number; orders: number }>(
+      `SELECT (SELECT count(*)::int FROM users.users WHERE username ~ '\\.') AS users,
+              (SELECT count(*)::int FROM products.products WHERE ${SEEDED}) AS products,
+              (SELECT count(*)::int FROM orders.orders) AS orders`,
+    );
+    return rows[0] ?? { users: 0, products: 0, orders: 0 };
+  });
+
+const sessionsOfSeed = (adminUrl: string) =>
+  inspect(adminUrl, async (client) => {
+    const { rowCount } = await client.query(
+      `SELECT FROM pg_stat_activity WHERE application_name = 'seed' AND datname = current_database()`,
+    );
+    return rowCount;
+  });
+
+describe('a database', () => {
+  const databases: TestDatabase[] = [];
+  async function newDatabase(): Promise<string> {
+    const database = await createTestDatabase();
+    databases.push(database);
+    await seedDemo(database.urls);
+    return database.adminUrl;
+  }
+  afterEach(async () => {
+    for (const database of databases.splice(0)) await database.drop();
+  });
+
+  it('has whole batches after the seed was killed, and the whole shop after it was run again', async () => {
+    const [killed, whole] = [await newDatabase(), await newDatabase()];
+    const { child, ended } = start(killed);
+    await eventually(
+      () => countsOf(killed),
+      ({ users }) => users > 0,
+    );
+    child.kill('SIGKILL');
+    await ended;
+    // The server may still be about to commit, or to take back, what it was sent.
+    await eventually(
+      () => sessionsOfSeed(killed),
+      (sessions) => sessions === 0,
+    );
+    const halfway = await countsOf(killed);
+    const share = halfway.users / SIZE.users;
+    expect(share).toBeLessThan(1);
+    expect(halfway).toEqual({
+      users: share * SIZE.users,
+      products: share * SIZE.products,
+      orders: share * SIZE.orders,
+    });
+    expect(await seedShop(killed)).toContain(`${share * BATCHES} of ${BATCHES} batches are there already`);
+    await seedShop(whole);
+    expect(await countsOf(killed)).toEqual(SIZE);
+    expect(await contentOf(killed)).toEqual(await contentOf(whole));
+    await expectInvariants(whole, await unitsPutIn(whole));
+  }, 120_000);
+
+  it('gets the same shop once, and another one for another seed', async () => {
+    const url = await newDatabase();
+    const size = { products: 50, orders: 100, users: 10 };
+    await seedShop(url, size, 1);
+    const content = await contentOf(url);
+    expect(await seedShop(url, size, 1)).toContain('this shop is there already');
+    expect(await contentOf(url)).toEqual(content);
+    await seedShop(url, size, 2);
+    expect(await countsOf(url)).toEqual({ products: 100, orders: 200, users: 20 });
+  }, 60_000);
+
+  it('without an account of staff gets nothing, and one line says why', async () => {
+    const database = await createTestDatabase();
+    databases.push(database);
+    const { code, output } = await start(database.adminUrl).ended;
+    expect({ code, output }).toEqual({
+      code: 1,
+      output: expect.stringMatching(/^seed: there is no staff account.*\n$/),
+    });
+    expect(await countsOf(database.adminUrl)).toEqual({ users: 0, products: 0, orders: 0 });
+  }, 60_000);
+});
+
+describe('a system that runs', () => {
+  let system: System;
+  let client: Client;
+  beforeAll(async () => {
+    system = await startSystem({ seeded: true });
+    client = await Client.of(system.url);
+  }, 60_000);
+  afterAll(() => system?.stop());
+
+  const order = (product_id: string | number, token: string) =>
+    client.rest('POST', '/orders', { token, body: { product_id: Number(product_id), quantity: 1 } });
+
+  it('takes orders while it is seeded, and its new accounts buy and cancel in the new shop', async () => {
+    const buyer = await client.account();
+    const plenty = await client.product(buyer.token, { stock: 100_000 });
+    let isSeeding = true;
+    const seeding = seedShop(system.adminUrl).finally(() => {
+      isSeeding = false;
+    });
+    while (isSeeding) expect((await order(plenty.id, buyer.token)).status).toBe(201);
+    await seeding;
+    const units = await unitsPutIn(system.adminUrl);
+
+    const { username, orderId } = await confirmedOrder();
+    const token = await client.signIn(username, SEEDED_PASSWORD);
+    const version = 2;
+    const headers = { 'if-match': `"${version}"` };
+    expect((await client.rest('POST', `/orders/${orderId}/cancel`, { token, headers })).status).toBe(200);
+    for (const { id } of (await client.rest('GET', '/products?limit=20')).body)
+      expect([201, 409]).toContain((await order(id, token)).status);
+    await client.product(buyer.token);
+    await expectInvariants(system.adminUrl, units);
+  }, 120_000);
+
+  const confirmedOrder = () =>
+    inspect(system.adminUrl, async (admin) => {
+      const { rows } = await admin.query<{ username: string; orderId: string }>(
+        `SELECT username, o.id::text AS "orderId" FROM orders.orders o JOIN users.users u ON u.id = user_id
+          WHERE o.status = 'CONFIRMED' AND username ~ '\\.' LIMIT 1`,
+      );
+      const [row] = rows;
+      if (row === undefined) throw new Error('the seeded shop has no order that can be cancelled');
+      return row;
+    });
+});
