@@ -7,7 +7,6 @@ import pg from 'pg';
 import { createBackoff } from './backoff.ts';
 import { errorCode } from './error-code.js';
 import type { EventLog } from './event-log.ts';
-import { freePort } from './ports.ts';
 import { type EmbeddedPostgres, startPostgres } from './postgres.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -50,7 +49,7 @@ export async function openDatabaseServer(options: DatabaseOptions): Promise<Data
   }
   const embedded = await startPostgres({
     dataDir: postgresFolder(options.dataDir),
-    port: await freePort(options.takenPorts),
+    takenPorts: options.takenPorts,
     durable: options.durable ?? true,
     onLog: (line) => log.line('postgres', line),
     signal: options.signal,

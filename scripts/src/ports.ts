@@ -3,8 +3,10 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { errorCode } from './error-code.js';
+import { readIfPresent } from './files.ts';
 
 /** Below the ports that systems give to outgoing connections (32768 and up on Linux), any of which could take a
  *  port away while the server that owns it is down for a restart. */
@@ -34,11 +36,36 @@ export async function freePort(taken: ReadonlySet<number> = new Set()): Promise<
   }
 }
 
+/**
+ * The port that `file` names, if it can be had, so that what connects to it finds it after a restart; else a free one, which the
+ * file names from then on. `log` is told when another one takes its place.
+ */
+export async function keptPort(
+  file: string,
+  taken: ReadonlySet<number> = new Set(),
+  log: (line: string) => void = () => undefined,
+): Promise<number> {
+  const kept = Number(await readIfPresent(file));
+  const isPort = Number.isInteger(kept) && kept > 0 && kept <= 65_535;
+  const isFree = isPort && !taken.has(kept) && (await portFault(kept, '127.0.0.1')) === undefined;
+  // A server that this process stops and starts again has it still.
+  if (isFree && (claimed.has(kept) || (await claim(kept)))) return kept;
+  const port = await freePort(taken);
+  if (isPort)
+    log(`WARNING:  port ${kept} of the last start is taken; PostgreSQL listens on ${port} from now on`);
+  await writeFile(file, `${port}\n`);
+  return port;
+}
+
+/** The numbers that this process has claimed. */
+const claimed = new Set<number>();
+
 /** Claims the number for this process, by the UDP port of that number, for which nothing else here has a use. */
 async function claim(port: number): Promise<boolean> {
   const socket = createSocket('udp4').unref();
   try {
     await once(socket.bind({ port, address: '127.0.0.1', exclusive: true }), 'listening');
+    claimed.add(port);
     return true;
   } catch {
     return false;

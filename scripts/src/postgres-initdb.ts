@@ -12,7 +12,8 @@ import { createHome, type PostgresHome } from './postgres-home.ts';
 export const SUPERUSER = 'postgres';
 const KILLED_WITHIN_MS = 5_000;
 
-const passwordFile = (dataDir: string): string => join(dataDir, 'password');
+/** The file with the superuser's password. */
+export const passwordFile = (dataDir: string): string => join(dataDir, 'password');
 
 /** Makes the cluster of `dataDir`, which has none. Throws with one line, or the reason of `signal`. */
 export async function createCluster(

@@ -133,6 +133,22 @@ test('a stale postmaster.pid whose pid is another program by now does not stop t
   expect(await started((server) => query(server, 'SELECT 1'))).toEqual([1]);
 });
 
+test('it keeps its port, and says so when it has to take another one', async () => {
+  const port = await started(async (server) => server.port);
+  expect(await started(async (server) => server.port)).toBe(port);
+  const lines: string[] = [];
+  const taken = createServer().listen(port, '127.0.0.1');
+  await once(taken, 'listening');
+  const server = await startPostgres({ dataDir, onLog: (line) => lines.push(line) });
+  await server.stop();
+  taken.close();
+  expect(server.port).not.toBe(port);
+  expect(lines).toContain(
+    `WARNING:  port ${port} of the last start is taken; PostgreSQL listens on ${server.port} from now on`,
+  );
+  expect(await started(async (again) => again.port)).toBe(server.port);
+});
+
 test('a port in use is reported in the server’s own words', async () => {
   const port = await freePort();
   const taken = createServer().listen(port, '127.0.0.1');

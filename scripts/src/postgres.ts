@@ -6,7 +6,7 @@ import { mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { refuseFullDisk } from './disk-space.ts';
 import { isFolder } from './files.ts';
-import { freePort } from './ports.ts';
+import { keptPort } from './ports.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
 import { clusterFolder, findHome, makeAccessible, removeHome } from './postgres-home.ts';
 import { createCluster, readPassword, SUPERUSER } from './postgres-initdb.ts';
@@ -17,8 +17,10 @@ import { LockHeldError, takeLock } from './process-lock.js';
 export type PostgresOptions = {
   /** Created when it does not exist; holds the cluster, its lock and the superuser's password. */
   dataDir: string;
-  /** Default: a free one, kept over restarts. */
+  /** Default: the one of the last start on `dataDir`, while it is free; else a free one. */
   port?: number;
+  /** Ports that others are about to listen on. */
+  takenPorts?: ReadonlySet<number> | undefined;
   /** One line of the server's log, or of what the launcher has to say. */
   onLog?: (line: string) => void;
   /** Default true. False gives up fsync, for tests in which nothing crashes. */
@@ -62,7 +64,7 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
     await refuseFullDisk(home.cluster);
     await stopOrphan(home.cluster, onLog);
     const password = await readPassword(dataDir);
-    const port = options.port ?? (await freePort());
+    const port = options.port ?? (await keptPort(join(dataDir, 'port'), options.takenPorts, onLog));
     const launch = (until?: AbortSignal) => launchPostmaster({ home, port, durable, onLog }, until);
     const folder = home.cluster;
     const first = await launch(signal);

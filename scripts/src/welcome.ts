@@ -1,5 +1,7 @@
 // What a person sees when the system is ready: where it is, whom to log in as, something to copy.
 import { relative } from 'node:path';
+import { postgresFolder } from './database-server.ts';
+import { passwordFile } from './postgres-initdb.ts';
 import { DEMO_ACCOUNTS } from './seed.ts';
 import { inspectorAddress, PROCESSES, portsFrom } from './services.ts';
 import type { LocalSettings } from './settings.ts';
@@ -20,6 +22,7 @@ Holdfast is ready.
   subgraphs             ${(['users', 'products', 'orders'] as const).map((name) => localhost(stack.urls[name])).join('  ')}
   health and metrics    ${localhost(stack.opsUrls.gateway)}/readyz  /metrics${inspectorsLine(settings)}
   database              ${databaseLine(stack, settings)}
+                        ${psqlLine(stack, settings)}
   cache and limits      ${redisLine(settings)}
   catalogue             ${catalogueLine(settings)}
   mail                  ${mailLine(stack, settings)}
@@ -58,6 +61,14 @@ function databaseLine({ database }: Stack, { dataDir }: LocalSettings): string {
   const place = `${hostname}:${port || 5432}${pathname}`;
   if (database.embedded === undefined) return `${place} (of DATABASE_URL)`;
   return `${place} (embedded, in ${relative(process.cwd(), dataDir) || '.'}/postgres)`;
+}
+
+/** A line for a shell in this folder. It names the file of the password and not the password. */
+function psqlLine({ database }: Stack, { dataDir }: LocalSettings): string {
+  if (database.embedded === undefined) return 'psql "$DATABASE_URL"';
+  const { hostname, port, pathname, username } = new URL(database.adminUrl);
+  const file = relative(process.cwd(), passwordFile(postgresFolder(dataDir)));
+  return `PGPASSWORD="$(cat '${file}')" psql -h ${hostname} -p ${port} -U ${username} ${pathname.slice(1)}`;
 }
 
 /** Never the password. */

@@ -1,14 +1,16 @@
 // `npm start`, as a person types it: ready, kept, watched over, and gone when it is told to.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { freePort } from '@holdfast/scripts/ports';
 import { removePostgres } from '@holdfast/scripts/postgres';
 import { isRunning } from '@holdfast/scripts/processes';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { eventually } from '../support/client.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -97,6 +99,20 @@ describe('npm start', () => {
     expect(JSON.parse(await (await get('/products?limit=100')).text())).toEqual(first);
   }, 180_000);
 
+  it('shows a line for a shell that opens its database', async () => {
+    const line = /PGPASSWORD=.* psql .*/.exec(output)?.[0] ?? '';
+    // In place of psql, which not every machine has: what it would be given.
+    const shell = `psql() { echo "$PGPASSWORD $*"; }; ${line}`;
+    const { stdout } = await promisify(execFile)('sh', ['-c', shell], { cwd: ROOT });
+    const [, password = '', host = '', databasePort, user, database] =
+      /^(\S+) -h (\S+) -p (\d+) -U (\S+) (\S+)\n$/.exec(stdout) ?? [];
+    const client = new pg.Client({ host, port: Number(databasePort), user, password, database });
+    await client.connect();
+    const { rows } = await client.query('SELECT count(*)::int > 0 AS "isFull" FROM products.products');
+    await client.end();
+    expect(rows).toEqual([{ isFull: true }]);
+  });
+
   it('gives its services the settings that they know', async () => {
     const page = await fetch(`http://127.0.0.1:${port}/graphql`, { headers: { accept: 'text/html' } });
     expect([page.status, page.headers.get('content-type')]).toEqual([
@@ -184,6 +200,16 @@ describe('npm start', () => {
       code: 1,
       said: `users:promote: no npm start runs on ${elsewhere}; start it, or set DATA_DIR or DATABASE_URL`,
     });
+  }, 60_000);
+
+  it('is found by seed, which adds a shop', async () => {
+    const numbers = ['--products', '20', '--orders', '30', '--users', '10'];
+    expect(await run('seed', numbers)).toEqual({
+      code: 0,
+      said: expect.stringMatching(/^added \d+ rows in /),
+    });
+    const [newest] = JSON.parse(await (await get('/products?limit=1')).text());
+    expect(Date.parse(newest.created_at)).toBeLessThan(Date.now() - 30 * 86_400_000);
   }, 60_000);
 
   it('has its signing keys rotated by keys:rotate, without a restart', async () => {
