@@ -112,7 +112,22 @@ export async function runMain(main) {
 /** Installs what package-lock.json says, the pinned Node among it, unless it is there. Throws as setUp does. */
 export async function installPackages(signal) {
   checkNode();
-  if (!(await isInstalled())) await timed('installing packages', () => install(signal));
+  if (await isInstalled()) return;
+  const paths = await packageFolders();
+  const howFar = () =>
+    `${paths.filter((path) => existsSync(join(ROOT, path, 'package.json'))).length} of ${paths.length} packages`;
+  await timed('installing packages', () => install(signal), howFar);
+}
+
+/** Where npm puts what package-lock.json says, but for packages of other platforms. */
+async function packageFolders() {
+  const { packages } = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8'));
+  const fits = (wanted, here) => wanted === undefined || wanted.includes(here);
+  return Object.entries(packages).flatMap(([path, { link, os, cpu }]) =>
+    path.includes('node_modules/') && !link && fits(os, process.platform) && fits(cpu, process.arch)
+      ? [path]
+      : [],
+  );
 }
 
 function checkNode() {

@@ -6,9 +6,12 @@ import { dirname, join, relative } from 'node:path';
 import { filesUnder, ROOT } from './files.mjs';
 import { unlessAbsent } from './src/error-code.js';
 import { spawnGuarded } from './src/guarded-process.js';
+import { isWatched } from './src/progress.js';
 
 export { filesUnder, ROOT };
 
+/** Clears the rest of a terminal's line. */
+const CLEAR = '\x1b[K';
 const STAMPS = join(ROOT, 'node_modules/.cache/holdfast');
 
 /** A step that failed; everything that is to be said has been said. `output` is what its program wrote. */
@@ -19,20 +22,30 @@ export class StepFailed extends Error {
   }
 }
 
-/** Runs `work`, showing `name` and the seconds it took. */
-export async function timed(name, work) {
+const LINE_EVERY_MS = 10_000;
+
+/**
+ * Runs `work`, showing `name` and the seconds it took. `howFar` gives what is done of a long step; without a
+ * terminal it is a line of its own, every ten seconds.
+ */
+export async function timed(name, work, howFar = () => '') {
   const started = performance.now();
-  const live = process.stdout.isTTY;
+  const live = isWatched();
   const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
+  const show = () => {
+    const line = [`  ${name} … ${seconds()}`, howFar()].filter(Boolean).join(', ');
+    if (live) process.stdout.write(`\r${line}${CLEAR}`);
+    else if (howFar() !== '') console.log(line);
+  };
   if (live) process.stdout.write(`  ${name} …`);
-  const ticking = setInterval(() => live && process.stdout.write(`\r  ${name} … ${seconds()}`), 1000);
+  const ticking = setInterval(show, live ? 1000 : LINE_EVERY_MS);
   try {
     const result = await work();
-    console.log(`${live ? '\r' : ''}  ${name}: ${seconds()}   `);
+    console.log(`${live ? `\r${CLEAR}` : ''}  ${name}: ${seconds()}`);
     return result;
   } catch (error) {
     const how = error instanceof StepFailed ? 'failed' : 'ended';
-    console.log(`${live ? '\r' : ''}  ${name}: ${how} after ${seconds()}`);
+    console.log(`${live ? `\r${CLEAR}` : ''}  ${name}: ${how} after ${seconds()}`);
     throw error;
   } finally {
     clearInterval(ticking);

@@ -33,7 +33,8 @@ export function createEventLog(write: (line: string) => void, verbose = false): 
 export function stdoutWriter(): (line: string) => void {
   if (!process.stdout.isTTY) return (line) => process.stdout.write(`${line}\n`);
   const stream = pretty({
-    colorize: true,
+    // As https://no-color.org asks.
+    colorize: !process.env['NO_COLOR'],
     sync: true,
     singleLine: true,
     ignore: 'pid,hostname,service',

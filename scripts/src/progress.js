@@ -5,9 +5,13 @@ const LINE_EVERY_MS = 10_000;
 const REDRAW_EVERY_MS = 100;
 const BAR_WIDTH = 24;
 
-/** Whether a person watches the output, so that a line may be drawn over. Systems that build set CI. */
-export const isWatched = () =>
-  process.stdout.isTTY === true && !process.env['CI'] && process.env['TERM'] !== 'dumb';
+/**
+ * Whether a person watches the output, so that a line may be drawn over. Systems that build set CI.
+ * @param {{ isTTY?: boolean }} out
+ * @param {NodeJS.ProcessEnv} env
+ */
+export const isWatched = (out = process.stdout, env = process.env) =>
+  out.isTTY === true && !env['CI'] && env['TERM'] !== 'dumb';
 
 /**
  * Begins to show `name` with how many of `total` are done. `reach` tells it; the estimate takes what is left to go as fast as what
@@ -15,25 +19,30 @@ export const isWatched = () =>
  * @param {string} name
  * @param {number} total
  * @param {string} unit
+ * @param {{ watched?: boolean, write?: (text: string) => unknown, nowMs?: () => number }} to where it is shown; for tests
  */
-export function showProgress(name, total, unit) {
-  const watched = isWatched();
-  const startedAt = performance.now();
+export function showProgress(name, total, unit, to = {}) {
+  const {
+    watched = isWatched(),
+    write = (text) => process.stdout.write(text),
+    nowMs = () => performance.now(),
+  } = to;
+  const startedAt = nowMs();
   let shownAt = watched ? -REDRAW_EVERY_MS : startedAt;
   let width = 0;
   return {
     /** @param {number} done */
     reach(done) {
-      const now = performance.now();
+      const now = nowMs();
       if (now - shownAt < (watched ? REDRAW_EVERY_MS : LINE_EVERY_MS)) return;
       shownAt = now;
       const line = `  ${name} ${watched ? `${bar(done / total)} ` : ''}${share(done, total, unit)}${left(done, total, now - startedAt)}`;
-      if (!watched) return console.log(line);
-      process.stdout.write(`\r${line.padEnd(width)}`);
+      if (!watched) return void write(`${line}\n`);
+      write(`\r${line.padEnd(width)}`);
       width = line.length;
     },
     end() {
-      if (watched && width > 0) process.stdout.write(`\r${' '.repeat(width)}\r`);
+      if (watched && width > 0) write(`\r${' '.repeat(width)}\r`);
     },
   };
 }

@@ -1,0 +1,47 @@
+// How far a long step is, as a person sees it and as a log keeps it.
+import { expect, test } from '@jest/globals';
+import { duration, isWatched, showProgress } from './progress.js';
+
+/** What is written while 100 of 400 things are done in a second each. */
+function written(watched: boolean): string[] {
+  const texts: string[] = [];
+  let now = 0;
+  const progress = showProgress('seeding', 400, 'batches', {
+    watched,
+    write: (text) => texts.push(text),
+    nowMs: () => now,
+  });
+  for (let done = 1; done <= 100; done += 1) {
+    now += 1_000;
+    progress.reach(done);
+  }
+  progress.end();
+  return texts;
+}
+
+test('a terminal shows a bar on one line, with an estimate, and a clean line in the end', () => {
+  const texts = written(true);
+  expect(texts.join('')).not.toContain('\n');
+  expect(texts).toHaveLength(101);
+  expect(texts.at(-2)).toBe(
+    '\r  seeding ██████░░░░░░░░░░░░░░░░░░  25 %, 100 of 400 batches, about 5 min 0 s left',
+  );
+  expect(texts.at(-1)?.trim()).toBe('');
+});
+
+test('a log gets a line every ten seconds, and nothing that draws over it', () => {
+  const texts = written(false);
+  expect(texts).toHaveLength(10);
+  expect(texts[9]).toBe('  seeding  25 %, 100 of 400 batches, about 5 min 0 s left\n');
+});
+
+test('only a terminal that nothing but a person reads is drawn over', () => {
+  expect(isWatched({ isTTY: true }, {})).toBe(true);
+  expect(isWatched({ isTTY: true }, { CI: 'true' })).toBe(false);
+  expect(isWatched({ isTTY: true }, { TERM: 'dumb' })).toBe(false);
+  expect(isWatched({}, {})).toBe(false);
+});
+
+test('a duration is said in minutes and seconds', () => {
+  expect([duration(400), duration(59_400), duration(185_000)]).toEqual(['0 s', '59 s', '3 min 5 s']);
+});
