@@ -32,10 +32,13 @@ const cheaper = (price: number) =>
 await cheaper(45);
 const late = await cheaper(40);
 
-/** The same key and body is the same order, however often it is sent. */
+/**
+ * The same key and body is the same order, however often it is sent. It is settled within ten seconds; past that the reply
+ * would be 202 with a PENDING order, to be read again at its `Location`.
+ */
 const order = (key: string) =>
   api.POST('/orders', {
-    params: { header: { 'Idempotency-Key': key } },
+    params: { header: { 'Idempotency-Key': key, Prefer: 'wait=10' } },
     body: { product_id: id, quantity: 2 },
   });
 const key = crypto.randomUUID();

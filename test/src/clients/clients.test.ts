@@ -30,6 +30,7 @@ afterAll(async () => {
   await system?.stop();
 });
 
+// What they make is used by the programs below.
 describe('generators, against the running gateway', () => {
   it('gql.tada downloads the schema, with its descriptions', async () => {
     const schema = await downloadSchema(workshop, system.url);

@@ -30,6 +30,8 @@ interface Call {
 const MAILED = ['resetPassword', 'verifyEmail', 'confirmLogin'];
 /** What other calls need is gone after these. */
 const LAST = ['deleteProduct', 'changePassword'];
+/** An order is waited for as long as can be. */
+const SETTLED = { prefer: 'wait=10' };
 const OF_A_SESSION = ['refreshSession', 'logout'];
 const OF_AN_ORDER = ['getOrder', 'cancelOrder', 'advanceOrder'];
 
@@ -72,7 +74,7 @@ async function make(call: Call, client: Client, document: Document): Promise<str
   const id = OF_AN_ORDER.includes(operationId) ? await anOrder(client, document) : example('id');
   const path = call.path.replace('{id}', String(id));
   const { token } = session;
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> = { ...SETTLED };
   if (example('Idempotency-Key') !== undefined)
     headers['idempotency-key'] = String(example('Idempotency-Key'));
   if (example('If-Match') !== undefined)
@@ -98,7 +100,7 @@ async function signIn(
 async function anOrder(client: Client, document: Document): Promise<number> {
   const { token } = await signIn(client, 'CUSTOMER');
   const body = callsOf(document).find(({ operation }) => operation.operationId === 'createOrder')?.body;
-  return (await client.rest('POST', '/orders', { token, body })).body.id;
+  return (await client.rest('POST', '/orders', { token, body, headers: SETTLED })).body.id;
 }
 
 /** The version of now, of `/orders/{id}` for `/orders/{id}/cancel`. */
