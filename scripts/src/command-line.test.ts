@@ -1,6 +1,7 @@
 // What a person types after a command: help, values, and mistakes, for every script of package.json.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { readCommandLine, UsageError } from './command-line.js';
@@ -46,7 +47,7 @@ test.each(OURS.filter((name) => !TESTS.includes(name)))(
   },
 );
 
-test.each([...OF_OTHERS, 'test'])(
+test.each(OF_OTHERS)(
   'npm run %s leaves both to the program behind it',
   async (name) => {
     const help = await run(name, '--help');
@@ -57,6 +58,14 @@ test.each([...OF_OTHERS, 'test'])(
   },
   60_000,
 );
+
+test('Jest, which gets what npm test does not know, refuses it before any test runs', async () => {
+  const args = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--listTests', '--hepl'];
+  const refused = promisify(execFile)(process.execPath, args, { cwd: ROOT });
+  await expect(refused).rejects.toMatchObject({
+    stderr: expect.stringContaining('Unrecognized option "hepl"'),
+  });
+});
 
 describe('values', () => {
   test('are read as what they are', () => {
