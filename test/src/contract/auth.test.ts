@@ -2,26 +2,24 @@
 import { REST_ROUTES } from '@holdfast/gateway/src/rest/rest.ts';
 import { isSecured } from '@holdfast/gateway/src/rest/route.ts';
 import { templateOf } from '@holdfast/gateway/src/routes.ts';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, importJWK } from 'jose';
 import { type Account, Client } from '../support/client.ts';
 import { createForge, forgeries } from '../support/forgeries.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { staffAccount } from '../support/staff.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let account: Account;
 let bad: Record<string, string | undefined>;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
   bad = await forgeries(system, account);
 });
-afterAll(() => system?.stop());
 
 const IF_MATCH = { 'if-match': '"1"' };
 const PRODUCT = { name: 'Not to be made', description: null, price: 1, stock: 1 };

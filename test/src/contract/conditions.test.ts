@@ -1,25 +1,23 @@
 // The REST contract: conditions of writes (RFC 9110, 13), and writes of nothing. The client holds every reply to
 // /openapi.json besides.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { expectProblem } from '../support/problems.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
 const FIELDS = { name: 'New', description: null, price: 1, stock: 2 };
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let account: Account;
 let path: string;
 let id: string;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
 });
-afterAll(() => system?.stop());
 beforeEach(async () => {
   ({ id } = await client.product(account.token, { name: 'Old' }));
   path = `/products/${id}`;

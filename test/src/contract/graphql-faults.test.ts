@@ -1,16 +1,14 @@
 // Requests of all kinds that cannot be executed: each is the client's fault, says so, and is no 500.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSharedSystem();
 let account: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   account = await (await Client.of(system.url)).account();
 });
-afterAll(() => system?.stop());
 
 const authorized = () => ({ authorization: `Bearer ${account.token}`, 'apollo-require-preflight': 'yes' });
 

@@ -1,5 +1,5 @@
 // What the graph says of itself: tools get its schema, and every field that it lists can be asked for.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   buildClientSchema,
   getIntrospectionQuery,
@@ -9,20 +9,18 @@ import {
 import { type Account, Client } from '../support/client.ts';
 import { everyField } from '../support/every-field.ts';
 import { staffAccount } from '../support/staff.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let staff: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   staff = await staffAccount(system, client);
   const { id } = await client.product(staff.token);
   await client.rest('POST', '/orders', { token: staff.token, body: { product_id: id, quantity: 1 } });
 });
-afterAll(() => system?.stop());
 
 const ALL = {
   descriptions: true,

@@ -1,19 +1,21 @@
 // The catalogue by name: in the order that people expect.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let account: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
 });
-afterAll(() => system?.stop());
+
+/** No product of another suite has it. */
+const PRICE = 7_001_002.03;
+const ALL = `/products?sort=name_asc&min_price=${PRICE}&max_price=${PRICE}`;
 
 describe('the order by name', () => {
   const ORDERED = [
@@ -32,12 +34,12 @@ describe('the order by name', () => {
   it('is that of people: numbers by value, accents and case last; pages go on after any name', async () => {
     // Made the other way round, and one name twice.
     for (const name of [...ORDERED].reverse().concat('Order 10'))
-      await client.product(account.token, { name });
+      await client.product(account.token, { name, price: PRICE });
     const expected = ORDERED.flatMap((name) => (name === 'Order 10' ? [name, name] : [name]));
-    const whole = await client.rest('GET', '/products?sort=name_asc&limit=100');
+    const whole = await client.rest('GET', `${ALL}&limit=100`);
     expect(whole.body.map(({ name }: { name: string }) => name)).toEqual(expected);
     const seen: string[] = [];
-    let next: string | undefined = '/products?sort=name_asc&limit=2';
+    let next: string | undefined = `${ALL}&limit=2`;
     while (next !== undefined) {
       const page = await client.rest('GET', next);
       seen.push(...page.body.map(({ name }: { name: string }) => name));

@@ -1,22 +1,20 @@
 // A client can send back what GET gave of a product, also when the rules for new values are stricter by now.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
 import { fieldsOf } from '../support/problems.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
 const LIMIT = 1_000_000_000;
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let account: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
 });
-afterAll(() => system?.stop());
 
 const read = (id: string) => client.rest('GET', `/products/${id}`);
 

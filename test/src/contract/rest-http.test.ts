@@ -1,20 +1,18 @@
 // The REST contract: what HTTP itself says. The client holds every reply to /openapi.json besides.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { expectProblem } from '../support/problems.ts';
 import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let account: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
 });
-afterAll(() => system?.stop());
 
 describe('HTTP', () => {
   it('says 405 with Allow, 415, 413, 400 and 404 where they belong', async () => {

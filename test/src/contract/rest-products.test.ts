@@ -1,20 +1,18 @@
 // The REST contract: the catalogue. The client holds every reply to /openapi.json besides.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let account: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
 });
-afterAll(() => system?.stop());
 
 describe('products', () => {
   it('POST /products makes one, with Location and ETag, price as number or string', async () => {

@@ -1,22 +1,22 @@
 // Searching the catalogue, through both doors.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let account: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
   for (const [name, description] of Object.entries(CATALOGUE))
-    await client.product(account.token, { name, description });
+    await client.product(account.token, { name, description, price: PRICE });
 });
-afterAll(() => system?.stop());
 
+/** No product of another suite has it. */
+const PRICE = 7_002_003.04;
 const CATALOGUE: Record<string, string> = {
   Kettle: 'Boils 1.7 litres. Brushed steel.',
   'Red enamel kettle': 'For the stove; not for induction.',
@@ -29,7 +29,13 @@ const CATALOGUE: Record<string, string> = {
 const namesBy = async (query: Record<string, string>): Promise<string[]> => {
   const { status, body } = await client.rest(
     'GET',
-    `/products?${new URLSearchParams({ limit: '100', sort: 'oldest', ...query })}`,
+    `/products?${new URLSearchParams({
+      limit: '100',
+      sort: 'oldest',
+      min_price: String(PRICE),
+      max_price: String(PRICE),
+      ...query,
+    })}`,
   );
   expect({ query, status }).toEqual({ query, status: 200 });
   return body.map(({ name }: { name: string }) => name);
@@ -73,7 +79,7 @@ describe('a search finds', () => {
   });
 
   it('what was renamed by its new name only', async () => {
-    const { id } = await client.product(account.token, { name: 'Saucepan' });
+    const { id } = await client.product(account.token, { name: 'Saucepan', price: PRICE });
     await client.rest('PATCH', `/products/${id}`, {
       token: account.token,
       headers: { 'if-match': '"1"' },

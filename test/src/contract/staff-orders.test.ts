@@ -1,19 +1,18 @@
 // What staff do with orders, by GraphQL and REST, and that nobody else can.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
 import { staffAccount } from '../support/staff.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let owner: Account;
 let stranger: Account;
 let staff: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   [owner, stranger, staff] = await Promise.all([
     client.account(),
@@ -21,7 +20,6 @@ beforeAll(async () => {
     staffAccount(system, client),
   ]);
 });
-afterAll(() => system?.stop());
 
 let orderId: string;
 const place = async (account: Account): Promise<string> => {

@@ -1,20 +1,19 @@
 // Ids are numbers, so a client can send any text or number for one: what can be the id of nothing is not found, and no
 // other spelling of an id finds what the id does.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { NO_IDS, NO_SMALL_IDS, UNKNOWN_ID } from '../support/ids.ts';
 import { askEntity } from '../support/subgraph.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let account: Account;
 let productId: string;
 let vital: VitalSigns;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
   productId = (await client.product(account.token)).id;
@@ -23,7 +22,6 @@ beforeEach(() => {
   vital = vitalSigns(system);
 });
 afterEach(() => vital.expectUnharmed());
-afterAll(() => system?.stop());
 
 /** Other spellings of the id of what there is. */
 const spellings = (id: string): string[] => [`0${id}`, `+${id}`, `${id}.0`, ` ${id}`, `${id}\n`, `${id}e0`];

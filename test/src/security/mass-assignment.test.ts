@@ -1,32 +1,37 @@
 // Members that are not the client's to set: refused by name, or left alone where a whole representation comes back.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, uniqueName } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { inspect } from '../support/invariants.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let account: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
 }, 60_000);
-afterAll(() => system?.stop());
 
 const rowsOf = (sql: string, ...values: unknown[]) =>
   inspect(system.adminUrl, async (database) => (await database.query(sql, values)).rows);
 
+/** Of the products that this suite asks for, and of no others. */
+const NAME = uniqueName('mass');
+/** What the requests of this suite could have made. */
 const counts = () =>
-  rowsOf(`SELECT (SELECT count(*)::int FROM users.users) AS users,
-                 (SELECT count(*)::int FROM products.products) AS products,
-                 (SELECT count(*)::int FROM orders.orders) AS orders`);
+  rowsOf(
+    `SELECT (SELECT count(*)::int FROM users.users WHERE username LIKE $1 || '%') AS users,
+            (SELECT count(*)::int FROM products.products WHERE name = $1) AS products,
+            (SELECT count(*)::int FROM orders.orders WHERE user_id = $2) AS orders`,
+    NAME,
+    account.id,
+  );
 
 const newAccount = () => {
-  const username = uniqueName('mass');
+  const username = `${NAME}-${uniqueName('u').slice(0, 8)}`;
   return { username, email: `${username}@example.com`, password: `correct horse ${crypto.randomUUID()}` };
 };
 
@@ -66,7 +71,7 @@ describe('a REST body', () => {
     [
       'POST',
       '/products',
-      () => ({ name: 'A', description: null, price: 1, stock: 1 }),
+      () => ({ name: NAME, description: null, price: 1, stock: 1 }),
       { ...OF_A_PRODUCT, ...READ_ONLY_OF_A_PRODUCT },
     ],
     ['POST', '/orders', () => ({ product_id: UNKNOWN_ID, quantity: 1 }), OF_AN_ORDER],
@@ -133,7 +138,7 @@ describe('a GraphQL input', () => {
     [
       'createProduct',
       'CreateProductInput',
-      () => ({ name: 'A', price: '1', stock: 1 }),
+      () => ({ name: NAME, price: '1', stock: 1 }),
       { ...OF_A_PRODUCT, ...READ_ONLY_OF_A_PRODUCT },
     ],
     ['createOrder', 'CreateOrderInput', () => ({ productId: UNKNOWN_ID, quantity: 1 }), OF_AN_ORDER],

@@ -1,12 +1,12 @@
 // Another user's order, by every path that leads to one: it looks exactly like an order that does not exist.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, type Reply } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { inspect } from '../support/invariants.ts';
 import { askEntity } from '../support/subgraph.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let owner: Account;
 let stranger: Account;
@@ -14,7 +14,6 @@ let product: { id: string };
 let order: { id: string; version: number };
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   owner = await client.account();
   stranger = await client.account();
@@ -27,7 +26,6 @@ beforeAll(async () => {
   expect(placed.status).toBe(201);
   order = placed.body;
 }, 60_000);
-afterAll(() => system?.stop());
 
 /** A reply without what differs between any two: the ids of request and order, and the time. */
 const shape = ({ status, text, headers }: Reply, id: string) => ({

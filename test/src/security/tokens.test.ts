@@ -6,10 +6,11 @@ import { forgeries } from '../support/forgeries.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
 import { askSubgraph } from '../support/subgraph.ts';
-import { type Subgraph, type System, startSystem } from '../support/system.ts';
+import type { Subgraph } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let account: Account;
 let vital: VitalSigns;
@@ -25,14 +26,12 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => attacker.listen(0, '127.0.0.1', resolve));
   const address = attacker.address();
   attackerUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
   vital = vitalSigns(system);
 }, 60_000);
 afterAll(async () => {
   await vital?.expectUnharmed();
-  await system?.stop();
   attacker.close();
 });
 

@@ -8,6 +8,7 @@ import { migrate } from '@holdfast/database/migrate';
 import { announceTestServer } from '@holdfast/database/testing';
 import { startPostgres } from '@holdfast/scripts/postgres';
 import { administer, keepServer, sweepAbandonedServers } from './server.ts';
+import { offerSharedSystem } from './shared-system.ts';
 
 export default async function globalSetup(): Promise<void> {
   // What a test starts has the settings that the test gives, and none of the developer's.
@@ -19,6 +20,7 @@ export default async function globalSetup(): Promise<void> {
   const rolePasswords = { users: password(), products: password(), orders: password() };
   await migrate({ adminUrl: databaseUrl(adminUrl, template), rolePasswords, log: () => undefined });
   announceTestServer({ adminUrl, template, rolePasswords });
+  await offerSharedSystem();
 }
 
 /** The administrator's URL of the server of DATABASE_URL, or else of an embedded one. */

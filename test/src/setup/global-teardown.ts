@@ -1,6 +1,11 @@
 // After a test run: nothing of it is left.
 import { releaseServer } from './server.ts';
+import { withdrawSharedSystem } from './shared-system.ts';
 
 export default async function globalTeardown(): Promise<void> {
-  await releaseServer();
+  try {
+    await withdrawSharedSystem();
+  } finally {
+    await releaseServer();
+  }
 }

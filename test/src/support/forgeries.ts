@@ -3,7 +3,7 @@ import { createHmac, createPublicKey, randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTHeaderParameters, SignJWT } from 'jose';
 import type { Account } from './client.ts';
 import { UNKNOWN_ID } from './ids.ts';
-import type { System } from './system.ts';
+import type { RunningSystem } from './system.ts';
 
 export interface Forgery {
   readonly issuer?: string;
@@ -21,7 +21,7 @@ export type Forge = (forgery: Forgery) => Promise<string>;
 const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /** Makes tokens of `account` with the system's own key; one without any change is as good as a real one. */
-export function createForge(system: System, account: Account): Forge {
+export function createForge(system: RunningSystem, account: Account): Forge {
   return async ({ issuer, audience, expiresIn = 600, notBefore, key, without, claims = {}, header = {} }) => {
     const now = Math.floor(Date.now() / 1000);
     const payload: Record<string, unknown> = {
@@ -121,7 +121,7 @@ function bent(token: string): Record<string, string> {
 
 /** Every kind, by what it is. `attackerUrl` is where tokens say that their keys are. */
 export async function forgeries(
-  system: System,
+  system: RunningSystem,
   account: Account,
   attackerUrl = 'http://127.0.0.1:9',
 ): Promise<Record<string, string | undefined>> {

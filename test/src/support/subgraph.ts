@@ -1,6 +1,6 @@
 // Asks one subgraph directly, as a service of the system would: past the gateway and whatever it keeps off.
 import type { GraphQLReply } from './client.ts';
-import type { Subgraph, System } from './system.ts';
+import type { RunningSystem, Subgraph } from './system.ts';
 
 export interface SubgraphCall {
   readonly query: string;
@@ -13,7 +13,7 @@ export interface SubgraphCall {
 }
 
 export async function askSubgraph(
-  system: System,
+  system: RunningSystem,
   service: Subgraph,
   { query, variables = {}, token, headers = {}, url = system.subgraphUrl(service) }: SubgraphCall,
 ): Promise<GraphQLReply> {
@@ -33,7 +33,7 @@ export async function askSubgraph(
 
 /** What `_entities` of a subgraph tells `token` of one entity. */
 export async function askEntity(
-  system: System,
+  system: RunningSystem,
   service: Subgraph,
   representation: { readonly __typename: string; readonly id: string },
   fields: string,

@@ -22,6 +22,8 @@ export interface SystemOptions {
   readonly ports?: Ports;
   /** With the demo accounts and the demo catalogue. */
   readonly seeded?: boolean;
+  /** Gets each line of the log as it comes. */
+  readonly onLogLine?: (line: string) => void;
 }
 
 /** One more process of a service. */
@@ -39,26 +41,37 @@ export interface AnotherInstance {
 
 export type Subgraph = Exclude<ProcessName, 'gateway'>;
 
-export interface System {
-  /** The gateway's. */
-  readonly url: string;
+/** Where a system is and what it trusts, as JSON can carry it from one process to another. */
+export interface SystemFacts {
+  readonly urls: Record<ProcessName, string>;
+  readonly opsUrls: Record<ProcessName, string>;
   readonly adminUrl: string;
   readonly signingKey: JWK;
-  readonly signingKeysFile: string;
   readonly issuer: string;
   readonly audience: string;
-  readonly databasePasswords: readonly string[];
-  /** The files in which the stack keeps its secrets. */
-  secretFiles(): Promise<string[]>;
   /** What the services sign their calls of each other with. */
   readonly serviceKeys: Stack['secrets']['serviceKeys'];
+}
+
+/** What can be asked of a system, also by tests that share one. */
+export interface RunningSystem extends SystemFacts {
+  /** The gateway's. */
+  readonly url: string;
   subgraphUrl(service: Subgraph): string;
   /** The header field by which `service` knows the gateway. */
   serviceHeaders(service: Subgraph): Promise<Record<string, string>>;
   opsUrl(service: ProcessName, path: string): string;
   pid(service: ProcessName): number | undefined;
-  /** Every line that the services and the supervisor have logged. */
+  /** Every line that the services and the supervisor have logged, of a shared system since this suite began. */
   logs(): string[];
+}
+
+/** A system of a suite's own, which it may damage. */
+export interface System extends RunningSystem {
+  readonly signingKeysFile: string;
+  readonly databasePasswords: readonly string[];
+  /** The files in which the stack keeps its secrets. */
+  secretFiles(): Promise<string[]>;
   /** SIGKILL; it stays dead until `restart`. */
   kill(service: ProcessName): Promise<void>;
   /** Starts it and waits until it is ready. */
@@ -90,6 +103,7 @@ export async function startSystem({
   environment = {},
   ports,
   seeded = false,
+  onLogLine = () => undefined,
 }: SystemOptions = {}): Promise<System> {
   const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-system-'));
   const database = ownPostgres ? undefined : await createTestDatabase();
@@ -100,7 +114,10 @@ export async function startSystem({
   const stack = await startStack({
     dataDir,
     ports: ports ?? (await freePorts()),
-    log: createEventLog((line) => lines.push(line)),
+    log: createEventLog((line) => {
+      lines.push(line);
+      onLogLine(line);
+    }),
     databaseUrl: database?.adminUrl,
     supervised: false,
     seeded,
@@ -112,20 +129,21 @@ export async function startSystem({
   const { keys } = JSON.parse(await readFile(signingKeysFile, 'utf8'));
   const passwords = JSON.parse(await readFile(join(dataDir, 'role-passwords.json'), 'utf8'));
 
-  return {
-    url: stack.urls.gateway,
+  const facts = {
+    urls: stack.urls,
+    opsUrls: stack.opsUrls,
     adminUrl: stack.database.adminUrl,
     signingKey: keys[0],
-    signingKeysFile,
     issuer: ISSUER,
     audience: AUDIENCE,
+    serviceKeys,
+  };
+  return {
+    ...reachable(facts),
+    signingKeysFile,
     databasePasswords: Object.values(passwords),
     secretFiles: async () =>
       (await readdir(dataDir)).filter((name) => name.endsWith('.json')).map((name) => join(dataDir, name)),
-    serviceKeys,
-    serviceHeaders: gatewayHeaders(serviceKeys),
-    subgraphUrl: (service) => `${stack.urls[service]}/graphql`,
-    opsUrl: (service, path) => stack.opsUrls[service] + path,
     pid: (service) => stack.services[service].pid,
     logs: () => lines,
     kill: (service) => stack.services[service].kill(),
@@ -140,16 +158,32 @@ export async function startSystem({
       if (database) await database.drop();
       else await removePostgres(join(dataDir, 'postgres'));
       await rm(dataDir, { recursive: true, force: true });
-      const log = lines.join('\n');
       // For whoever looks into a failure: TEST_LOG_DIR=/tmp npm test -- crash
       const logDir = process.env['TEST_LOG_DIR'];
-      if (logDir) await writeFile(join(logDir, `${basename(dataDir)}.log`), log);
-      for (const secret of secretsUsed)
-        if (log.includes(secret)) throw new Error('a secret that was used stands in the log');
-      const tooLong = lines.find((line) => line.length > MAX_LOG_LINE);
-      if (tooLong) throw new Error(`a line of the log is too long: ${tooLong.slice(0, 500)}`);
+      if (logDir) await writeFile(join(logDir, `${basename(dataDir)}.log`), lines.join('\n'));
+      refuseBadLog(lines);
     },
   };
+}
+
+/** What follows from where a system is. */
+export function reachable(facts: SystemFacts): Omit<RunningSystem, 'pid' | 'logs'> {
+  return {
+    ...facts,
+    url: facts.urls.gateway,
+    subgraphUrl: (service) => `${facts.urls[service]}/graphql`,
+    serviceHeaders: gatewayHeaders(facts.serviceKeys),
+    opsUrl: (service, path) => facts.opsUrls[service] + path,
+  };
+}
+
+/** Throws when a secret that a test of this process used stands in the log, or a line has no end. */
+export function refuseBadLog(lines: readonly string[]): void {
+  const log = lines.join('\n');
+  for (const secret of secretsUsed)
+    if (log.includes(secret)) throw new Error('a secret that was used stands in the log');
+  const tooLong = lines.find((line) => line.length > MAX_LOG_LINE);
+  if (tooLong) throw new Error(`a line of the log is too long: ${tooLong.slice(0, 500)}`);
 }
 
 async function another(stack: Stack, name: ProcessName, own: InstanceOptions): Promise<AnotherInstance> {

@@ -1,7 +1,7 @@
 // Whether an attack has left a mark: every process must still be the same one, ready, and without a fault in its log.
 import { expect } from '@jest/globals';
 import { logsSoFar } from './logs-so-far.ts';
-import type { System } from './system.ts';
+import type { RunningSystem } from './system.ts';
 
 const PROCESSES = ['gateway', 'users', 'products', 'orders'] as const;
 
@@ -10,7 +10,7 @@ export interface VitalSigns {
   expectUnharmed(): Promise<void>;
 }
 
-export function vitalSigns(system: System): VitalSigns {
+export function vitalSigns(system: RunningSystem): VitalSigns {
   const pids = PROCESSES.map((name) => system.pid(name));
   const seen = system.logs().length;
   return {

@@ -1,0 +1,80 @@
+// One system for all suites of a run that ask for nothing special. It runs in Jest's own process, which starts it when the
+// first suite asks, by HTTP, because suites run in processes of their own.
+import { appendFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ProcessName } from '@holdfast/scripts/services';
+import type { System, SystemFacts } from '../support/system.ts';
+
+const VARIABLE = 'HOLDFAST_TEST_SYSTEM';
+
+export interface SharedSystemFacts extends SystemFacts {
+  readonly pids: Record<ProcessName, number | undefined>;
+  /** Grows by whole lines. */
+  readonly logFile: string;
+}
+
+interface Started {
+  readonly system: System;
+  readonly facts: SharedSystemFacts;
+}
+
+let started: Promise<Started> | undefined;
+const server = createServer(async (_, response) => {
+  try {
+    started ??= start();
+    response.end(JSON.stringify((await started).facts));
+  } catch (error) {
+    response.writeHead(500).end(String(error));
+  }
+});
+/** Swept like the servers of runs that were killed. */
+const LOG_FOLDER = join(tmpdir(), `holdfast-test-${process.pid}-log`);
+
+/** Before a run: tells the test processes where to ask. */
+export async function offerSharedSystem(): Promise<void> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  process.env[VARIABLE] = `http://127.0.0.1:${port}`;
+}
+
+/** After a run. Throws when the system left what it must not leave. */
+export async function withdrawSharedSystem(): Promise<void> {
+  server.close();
+  const { system } = (await started) ?? {};
+  await system?.stop();
+  await rm(LOG_FOLDER, { recursive: true, force: true });
+}
+
+/** For a suite: the system that it shares with others, ready. */
+export async function sharedSystemFacts(): Promise<SharedSystemFacts> {
+  const url = process.env[VARIABLE];
+  if (url === undefined) throw new Error('no shared system: run the tests with `npm test`');
+  const reply = await fetch(url);
+  const text = await reply.text();
+  if (reply.status !== 200) throw new Error(`the shared system did not start: ${text}`);
+  return JSON.parse(text);
+}
+
+async function start(): Promise<Started> {
+  // Late, because most runs of a few tests need no system.
+  const { startSystem } = await import('../support/system.ts');
+  await mkdir(LOG_FOLDER);
+  const logFile = join(LOG_FOLDER, 'system.log');
+  const onLogLine = (line: string) => appendFileSync(logFile, `${line}\n`);
+  const system = await startSystem({ onLogLine });
+  const pids = {
+    gateway: system.pid('gateway'),
+    users: system.pid('users'),
+    products: system.pid('products'),
+    orders: system.pid('orders'),
+  };
+  const { urls, opsUrls, adminUrl, signingKey, issuer, audience, serviceKeys } = system;
+  return {
+    system,
+    facts: { urls, opsUrls, adminUrl, signingKey, issuer, audience, serviceKeys, pids, logFile },
+  };
+}

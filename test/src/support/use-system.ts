@@ -1,0 +1,77 @@
+// A running system for the tests of one suite, in one line: started before them, left after them.
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { afterAll, beforeAll } from '@jest/globals';
+import { sharedSystemFacts } from '../setup/shared-system.ts';
+import { logsSoFar } from './logs-so-far.ts';
+import {
+  type RunningSystem,
+  reachable,
+  refuseBadLog,
+  type System,
+  type SystemOptions,
+  startSystem,
+} from './system.ts';
+
+/** A system of the suite's own. It runs from before the suite's tests, and its own `beforeAll`, until after them. */
+export function useSystem(options: SystemOptions = {}): System {
+  return whileTestsRun(
+    () => startSystem(options),
+    (system) => system.stop(),
+  );
+}
+
+/**
+ * The system that suites with ordinary needs share, at the same time: it has the accounts, products and orders of others
+ * too. A suite that counts all of something, loads the machine, or takes a process down needs its own, by `useSystem`.
+ */
+export function useSharedSystem(): RunningSystem {
+  return whileTestsRun(joinSharedSystem, (system) => system.leave());
+}
+
+/** Gives the thing that `start` starts: its members can be read once it has started. */
+function whileTestsRun<Thing extends object>(
+  start: () => Promise<Thing>,
+  stop: (thing: Thing) => Promise<void>,
+): Thing {
+  let thing: Thing | undefined;
+  beforeAll(async () => {
+    thing = await start();
+  });
+  afterAll(async () => {
+    if (thing !== undefined) await stop(thing);
+  });
+  return new Proxy<Thing>(Object.create(null), {
+    get: (_, member) => {
+      if (thing === undefined) throw new Error(`${String(member)} is read before the system runs`);
+      return Reflect.get(thing, member);
+    },
+  });
+}
+
+interface JoinedSystem extends RunningSystem {
+  /** Fails when a secret that the suite used stands in the log, or a service has gone. */
+  leave(): Promise<void>;
+}
+
+async function joinSharedSystem(): Promise<JoinedSystem> {
+  const { pids, logFile, ...facts } = await sharedSystemFacts();
+  const logs = followLog(logFile);
+  const system: RunningSystem = { ...reachable(facts), pid: (name) => pids[name], logs };
+  return { ...system, leave: async () => refuseBadLog(await logsSoFar(system)) };
+}
+
+/** What is written to a log from now on. */
+function followLog(file: string): () => string[] {
+  let offset = statSync(file).size;
+  const lines: string[] = [];
+  return () => {
+    const added = Buffer.alloc(statSync(file).size - offset);
+    const log = openSync(file, 'r');
+    readSync(log, added, 0, added.length, offset);
+    closeSync(log);
+    const end = added.lastIndexOf('\n') + 1;
+    offset += end;
+    for (const line of added.toString('utf8', 0, end).split('\n')) if (line !== '') lines.push(line);
+    return lines;
+  };
+}
