@@ -1,8 +1,8 @@
 // "No lost update, ever": racing writers through the whole system.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { rounds, timeLimitMs } from '../support/long.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
 const WRITERS = 16;
 const ROUNDS = 100;
@@ -22,16 +22,14 @@ interface Outcome {
   readonly name?: string;
 }
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let writer: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   writer = await client.account();
 });
-afterAll(() => system?.stop());
 
 async function writeByGraphQL(id: string, version: number, name: string): Promise<Outcome> {
   const input = { name, stock: 10 };

@@ -1,24 +1,22 @@
 // "No lost, doubled or oversold order, ever": racing buyers through the whole system.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { rounds, timeLimitMs } from '../support/long.ts';
 import { staffAccount } from '../support/staff.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let buyers: Account[];
 let staff: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   buyers = await Promise.all(Array.from({ length: 4 }, () => client.account()));
   staff = await staffAccount(system, client);
 });
-afterAll(() => system?.stop());
 
 const buyer = (index: number): Account => {
   const account = buyers[index % buyers.length];

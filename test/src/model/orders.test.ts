@@ -1,12 +1,12 @@
 // A model-based test: random interleavings of what several users do to a few products, checked against a model.
 import { ADVANCES } from '@holdfast/orders/domain/order-status';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type Account, Client } from '../support/client.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { minutes, timeLimitMs } from '../support/long.ts';
 import { staffAccount } from '../support/staff.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 import { Shop } from './shop.ts';
 
 const small = fc.nat({ max: 7 });
@@ -70,18 +70,16 @@ const scenario = fc.array(fc.array(operation, { minLength: 1, maxLength: 8 }), {
 const MINUTES = minutes();
 const RUNS = MINUTES === undefined ? 20 : 1_000_000;
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let accounts: Account[];
 let staff: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   accounts = await Promise.all(Array.from({ length: 3 }, () => client.account()));
   staff = await staffAccount(system, client);
 });
-afterAll(() => system?.stop());
 
 async function perform(shop: Shop, step: Operation): Promise<void> {
   switch (step.kind) {

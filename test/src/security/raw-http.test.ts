@@ -3,7 +3,8 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
-import { type Subgraph, type System, startSystem } from '../support/system.ts';
+import type { Subgraph } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 const JSON_TYPE = 'Content-Type: application/json';
@@ -11,20 +12,18 @@ const LOGIN = JSON.stringify({ username: 'nobody', password: 'not the password' 
 /** What an attacker wants to be read as a request of its own. */
 const SMUGGLED = head('GET', '/smuggled');
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let account: Account;
 let vital: VitalSigns;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
   vital = vitalSigns(system);
 }, 60_000);
 afterAll(async () => {
   await vital?.expectUnharmed();
-  await system?.stop();
 });
 
 const post = (...lines: string[]) => head('POST', '/login', JSON_TYPE, ...lines);

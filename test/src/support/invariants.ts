@@ -37,15 +37,23 @@ export async function inspect<T>(adminUrl: string, look: (client: pg.Client) => 
   }
 }
 
-async function queueIsEmpty(client: pg.Client): Promise<{ pending: number; jobs: number }> {
+/** What is still to be done for orders of the products: others may be at work in the same system. */
+async function workLeft(
+  client: pg.Client,
+  productIds: readonly string[],
+): Promise<{ pending: number; jobs: number }> {
   const { rows } = await client.query<{ pending: number; jobs: number }>(
-    `SELECT (SELECT count(*)::int FROM orders.orders WHERE status = 'PENDING') AS pending,
-            (SELECT count(*)::int FROM graphile_worker.jobs) AS jobs`,
+    `SELECT (SELECT count(*)::int FROM orders.orders WHERE status = 'PENDING' AND product_id = ANY($1)) AS pending,
+            (SELECT count(*)::int FROM graphile_worker._private_jobs
+              WHERE payload::jsonb ? 'orderId'
+                AND NOT EXISTS (SELECT FROM orders.orders
+                                 WHERE id = (payload->>'orderId')::bigint AND product_id <> ALL($1))) AS jobs`,
+    [productIds],
   );
   return rows[0] ?? { pending: -1, jobs: -1 };
 }
 
-/** Every order of the given products, with its history. Waits until no job is left and no order PENDING. */
+/** Every order of the given products, with its history. Waits until no job of theirs is left and none is PENDING. */
 async function quiescentOrders(
   adminUrl: string,
   productIds: readonly string[],
@@ -53,7 +61,7 @@ async function quiescentOrders(
 ): Promise<OrderRow[]> {
   return inspect(adminUrl, async (client) => {
     await eventually(
-      () => queueIsEmpty(client),
+      () => workLeft(client, productIds),
       ({ pending, jobs }) => pending === 0 && jobs === 0,
       withinMs,
     );
