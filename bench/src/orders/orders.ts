@@ -56,7 +56,7 @@ export interface OrderOptions {
 export async function measureOrders({ rounds, requests, onProgress }: OrderOptions): Promise<OrderFigures> {
   const shop = await startShop();
   try {
-    const measuring = createMeasuring(shop, await findPgbench(), requests ?? Number.POSITIVE_INFINITY);
+    const measuring = createMeasuring(shop, await findPgbench(), requests);
     const contenders = CONTENDERS.filter(measuring.canMeasure);
     const measured = new Map<Contender, Measurement[]>(contenders.map((each) => [each, []]));
     await measuring.warmUp();
@@ -73,7 +73,7 @@ export async function measureOrders({ rounds, requests, onProgress }: OrderOptio
   }
 }
 
-function createMeasuring(shop: Shop, pgbench: string | undefined, mostOrders: number) {
+function createMeasuring(shop: Shop, pgbench: string | undefined, mostOrders: number | undefined) {
   let placed = 0;
 
   /** The order with that number. */
@@ -111,6 +111,7 @@ function createMeasuring(shop: Shop, pgbench: string | undefined, mostOrders: nu
       databaseUrl: shop.databaseUrl,
       folder: shop.folder,
       clients: callers,
+      orders: mostOrders,
       seconds: MEASURE_MS / 1_000,
       userId: shop.userId,
       products: [first, last],
@@ -122,9 +123,11 @@ function createMeasuring(shop: Shop, pgbench: string | undefined, mostOrders: nu
   return {
     canMeasure: ({ by }: Contender) => by !== 'pgbench' || pgbench !== undefined,
     measure: (each: Contender) =>
-      each.by === 'pgbench' ? measurePgbench(each) : place(each, { orders: mostOrders, maxMs: MEASURE_MS }),
+      each.by === 'pgbench'
+        ? measurePgbench(each)
+        : place(each, { orders: mostOrders ?? Number.POSITIVE_INFINITY, maxMs: MEASURE_MS }),
     warmUp: async () => {
-      const orders = Math.min(mostOrders, WARM_UP.orders);
+      const orders = Math.min(mostOrders ?? WARM_UP.orders, WARM_UP.orders);
       for (const by of ['ours', 'naive'] as const)
         await place(contender(by, 'many', 50), { ...WARM_UP, orders });
     },

@@ -37,6 +37,8 @@ export interface PgbenchOptions {
   /** Where the script may be written. */
   readonly folder: string;
   readonly clients: number;
+  /** Until so many were placed or, without such a number, until so much time has passed. */
+  readonly orders: number | undefined;
   readonly seconds: number;
   readonly userId: number;
   /** The first and the last id of the products, which follow each other. */
@@ -45,13 +47,16 @@ export interface PgbenchOptions {
 
 /** How many orders were placed. @throws when it fails, or any order does */
 export async function runPgbench(options: PgbenchOptions): Promise<{ perSecond: number; orders: number }> {
-  const { program, databaseUrl, folder, clients, seconds, userId, products } = options;
+  const { program, databaseUrl, folder, clients, orders: most, seconds, userId, products } = options;
   const script = join(folder, 'order.sql');
   await writeFile(script, SCRIPT);
   const variables = { user: userId, first: products[0], last: products[1] };
   const { stdout } = await promisify(execFile)(program, [
     ...['--no-vacuum', '--protocol', 'prepared', '--file', script, '--jobs', '2'],
-    ...['--client', String(clients), '--time', String(seconds)],
+    ...['--client', String(clients)],
+    ...(most === undefined
+      ? ['--time', String(seconds)]
+      : ['--transactions', String(Math.ceil(most / clients))]),
     ...Object.entries(variables).flatMap(([name, value]) => ['--define', `${name}=${value}`]),
     databaseUrl,
   ]);
