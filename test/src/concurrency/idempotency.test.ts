@@ -1,24 +1,22 @@
 // "Retrying is safe": a key of the client's stands for one effect, however many calls carry it at the same time.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
 import { rounds, timeLimitMs } from '../support/long.ts';
 import { expectProblem } from '../support/problems.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 const CALLERS = 20;
 
-let system: System;
+const system = useSystem({ env: { IDEMPOTENCY_SWEEP_MS: '200' } });
 let client: Client;
 let owner: Account;
 let other: Account;
 
 beforeAll(async () => {
-  system = await startSystem({ env: { IDEMPOTENCY_SWEEP_MS: '200' } });
   client = await Client.of(system.url);
   [owner, other] = await Promise.all([client.account(), client.account()]);
 });
-afterAll(() => system?.stop());
 
 const CUP = { name: 'Cup', description: 'For tea.', price: 2.5, stock: 5 };
 const create = (key: string, body: object = CUP, { token }: Account = owner) =>

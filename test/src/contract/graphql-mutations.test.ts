@@ -1,24 +1,22 @@
 // Mutations of several fields in several services: one that is refused as a whole has done nothing, and one that did
 // something says so.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
 import { staffAccount } from '../support/staff.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSystem({ environment: { products: { CATALOG_WRITERS: 'staff' } } });
 let client: Client;
 let account: Account;
 let staff: Account;
 let productId: string;
 
 beforeAll(async () => {
-  system = await startSystem({ environment: { products: { CATALOG_WRITERS: 'staff' } } });
   client = await Client.of(system.url);
   [account, staff] = await Promise.all([client.account(), staffAccount(system, client)]);
   productId = (await client.product(staff.token, { stock: 1_000 })).id;
 });
-afterAll(() => system?.stop());
 
 const rows = () =>
   inspect(system.adminUrl, async (admin) => {

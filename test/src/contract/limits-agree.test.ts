@@ -1,22 +1,20 @@
 // The limits of what clients write stand in the rules of the subgraphs and in the schemas of REST: both take the greatest
 // value, and both refuse the next one, at the same field.
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { beforeAll, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { fieldsOf } from '../support/problems.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSystem({ environment: { products: { MAX_UNITS_PER_ORDER: '10000' } } });
 let client: Client;
 let account: Account;
 let productId: string;
 
 beforeAll(async () => {
-  system = await startSystem({ environment: { products: { MAX_UNITS_PER_ORDER: '10000' } } });
   client = await Client.of(system.url);
   account = await client.account();
   productId = (await client.product(account.token, { price: 0.01, stock: 100_000 })).id;
 });
-afterAll(() => system?.stop());
 
 type Fields = Record<string, string | number>;
 

@@ -1,10 +1,10 @@
 // The logs of a whole run: one JSON line an event, enough to follow a request through the services, and no secret.
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, eventually, secretsUsed, uniqueName } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
 import { logsSoFar } from '../support/logs-so-far.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 interface Line {
   readonly level: string;
@@ -20,14 +20,12 @@ interface Line {
   readonly userId?: number;
 }
 
-let system: System;
+const system = useSystem();
 let client: Client;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
 });
-afterAll(() => system?.stop());
 
 const lines = (): Line[] =>
   system

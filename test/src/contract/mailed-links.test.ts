@@ -1,17 +1,15 @@
 // Mailed links over REST in the whole system, with the outbox of `npm start` in the place of a mail server.
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { beforeAll, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { expectProblem } from '../support/problems.ts';
 import { staffAccount } from '../support/staff.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSystem({ env: { UNVERIFIED_ACCOUNTS: 'browse' } });
 let client: Client;
 beforeAll(async () => {
-  system = await startSystem({ env: { UNVERIFIED_ACCOUNTS: 'browse' } });
   client = await Client.of(system.url);
 });
-afterAll(() => system?.stop());
 
 /** The newest token that was mailed to `address` for the page `/account/<page>`. */
 async function mailedToken(page: string, address: string): Promise<string> {

@@ -1,23 +1,21 @@
 // The REST contract: how staff look after accounts. The client holds every reply to /openapi.json besides.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { expectProblem } from '../support/problems.ts';
 import { staffAccount } from '../support/staff.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSystem();
 let client: Client;
 let staff: Account;
 let customer: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   staff = await staffAccount(system, client);
   customer = await client.account();
 }, 60_000);
-afterAll(() => system?.stop());
 
 const as = (token: string, method: string, path: string, body?: unknown, ifMatch?: string) =>
   client.rest(method, path, { token, body, headers: ifMatch === undefined ? {} : { 'if-match': ifMatch } });

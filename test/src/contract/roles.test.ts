@@ -1,18 +1,16 @@
 // The GraphQL contract: roles, as anonymous, as a customer and as staff, through the gateway.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, secretsUsed } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { inspect } from '../support/invariants.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSystem();
 let client: Client;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
 });
-afterAll(() => system?.stop());
 
 /** An id that nothing has. */
 const PROBLEM = '... on Problem { code message }';

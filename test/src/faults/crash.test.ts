@@ -1,10 +1,10 @@
 // "Whatever dies at whatever moment": processes are killed under load, started again, and nothing is lost or doubled.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { minutes, timeLimitMs } from '../support/long.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 type Victim = 'orders' | 'products' | 'postgres';
 
@@ -13,16 +13,14 @@ const MINUTES = minutes();
 const BUYERS = 6;
 const UNITS = 1_000_000;
 
-let system: System;
+const system = useSystem({ ownPostgres: true, env: { QUEUE_LEASE_MS: '1500' } });
 let client: Client;
 let accounts: Account[];
 
 beforeAll(async () => {
-  system = await startSystem({ ownPostgres: true, env: { QUEUE_LEASE_MS: '1500' } });
   client = await Client.of(system.url);
   accounts = await Promise.all(Array.from({ length: 3 }, () => client.account()));
 });
-afterAll(() => system?.stop());
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -1,29 +1,28 @@
 // What a caller has given up is not done later: a mutation that waits for a connection past its deadline writes nothing.
 import { TIMEOUT_HEADER } from '@holdfast/platform/http';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
 import { scrape, sumOf } from '../support/metrics.ts';
+import type { Subgraph } from '../support/running-system.ts';
 import { askSubgraph } from '../support/subgraph.ts';
-import { type Subgraph, type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 /** Long enough for a request to come as far as the pool on a busy machine. */
 const TIMEOUT_MS = 2_000;
 
-let system: System;
+const system = useSystem({ env: { DATABASE_POOL_MAX: '1' } });
 let client: Client;
 let account: Account;
 
 beforeAll(async () => {
-  system = await startSystem({ env: { DATABASE_POOL_MAX: '1' } });
   client = await Client.of(system.url);
 });
 // A test that ends the sessions of its account ends its access tokens.
 beforeEach(async () => {
   account = await client.account();
 });
-afterAll(() => system?.stop());
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -1,21 +1,19 @@
 // One part gone: what still answers, and how the rest says that it does not.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSystem({ ownPostgres: true, env: { QUEUE_LEASE_MS: '1500' } });
 let client: Client;
 let account: Account;
 let product: { id: string };
 
 beforeAll(async () => {
-  system = await startSystem({ ownPostgres: true, env: { QUEUE_LEASE_MS: '1500' } });
   client = await Client.of(system.url);
   account = await client.account();
 });
-afterAll(() => system?.stop());
 beforeEach(async () => {
   product = await client.product(account.token);
 });

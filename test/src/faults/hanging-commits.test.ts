@@ -1,10 +1,10 @@
 // PostgreSQL answers reads and its commits hang, as they do while a synchronous standby is away.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { hangCommits, releaseCommits, sessions } from '../support/commits.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 const UNITS = 1_000_000;
 const HANG_MS = 60_000;
@@ -16,20 +16,18 @@ const MOST_SESSIONS = 3 * 10 + 2 * (4 + 2) + 2 + 2 + 7;
 /** On a machine that other tests share. */
 const READ_MS = 5_000;
 
-let system: System;
+const system = useSystem({ ownPostgres: true });
 let client: Client;
 let account: Account;
 let productId: string;
 let orderId: string;
 
 beforeAll(async () => {
-  system = await startSystem({ ownPostgres: true });
   client = await Client.of(system.url);
   account = await client.account();
   productId = (await client.product(account.token, { stock: UNITS })).id;
   orderId = (await order()).body.id;
 }, 120_000);
-afterAll(() => system?.stop());
 
 const order = (prefer = 'wait=10') =>
   client.rest('POST', '/orders', {

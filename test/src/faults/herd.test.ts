@@ -1,26 +1,24 @@
 // After an outage of PostgreSQL all callers come at once. No process opens more connections than its budget.
 import { SERVICES, serviceRole } from '@holdfast/database';
 import { connectionBudgets } from '@holdfast/scripts/connection-budgets';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { beforeAll, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { Client, eventually } from '../support/client.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 const CALLERS = 150;
 const WATCHED_MS = 6_000;
 
-let system: System;
+const system = useSystem({ ownPostgres: true });
 let client: Client;
 let token: string;
 let productId: string;
 
 beforeAll(async () => {
-  system = await startSystem({ ownPostgres: true });
   client = await Client.of(system.url);
   ({ token } = await client.account());
   productId = (await client.product(token, { stock: 1_000_000 })).id;
 }, 60_000);
-afterAll(() => system?.stop());
 
 /** The most connections of each name that were seen at once, looked for again and again. */
 async function mostSeen(forMs: number): Promise<Record<string, number>> {

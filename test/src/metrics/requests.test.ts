@@ -1,22 +1,20 @@
 // What requests leave in the metrics: of HTTP, of GraphQL, of the calls of subgraphs, of passwords and logins.
 import type { ProcessName } from '@holdfast/scripts/services';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { inspect } from '../support/invariants.ts';
 import { growth, scrape, sumOf } from '../support/metrics.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
-let system: System;
+const system = useSystem({ env: { ARGON2_CONCURRENCY: '1', ARGON2_QUEUE: '1' } });
 let client: Client;
 let account: Account;
 
 beforeAll(async () => {
-  system = await startSystem({ env: { ARGON2_CONCURRENCY: '1', ARGON2_QUEUE: '1' } });
   client = await Client.of(system.url);
   account = await client.account();
 }, 60_000);
-afterAll(() => system?.stop());
 
 const at = (name: ProcessName) => system.opsUrl(name, '/metrics');
 const asUser = (query: string) => client.graphql(query, {}, account.token);

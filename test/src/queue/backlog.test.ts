@@ -2,11 +2,11 @@
 // does not grow with them, and an order of another product that comes meanwhile is settled while its caller waits.
 import { insertOrders } from '@holdfast/orders/data/order-writes';
 import { MOST_AT_ONCE } from '@holdfast/platform/batches';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';
 import { residentBytes } from '../support/process-usage.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 const BACKLOG = 10_000;
 const UNITS = 1_000_000;
@@ -16,20 +16,18 @@ const MORE_BYTES = 150_000_000;
 /** It took 130 s before; on a machine that other tests share. */
 const DRAINED_MS = 40_000;
 
-let system: System;
+const system = useSystem();
 let client: Client;
 let account: Account;
 let popular: string;
 let other: string;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
   popular = (await client.product(account.token, { stock: UNITS })).id;
   other = (await client.product(account.token, { stock: UNITS })).id;
 });
-afterAll(() => system?.stop());
 
 /** As the orders service does it, without a price and without a caller who waits. */
 const accept = (count: number) =>

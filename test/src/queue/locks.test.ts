@@ -1,10 +1,10 @@
 // A session holds a lock on one product and does not end: orders of that product wait for it, orders of others do not.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 const UNITS = 1_000;
 /** More than all workers together take at a time. */
@@ -14,20 +14,18 @@ const BETWEEN_MS = 250;
 /** What a worker waits for a lock, and a machine that other tests share. */
 const SLACK_MS = 3_000;
 
-let system: System;
+const system = useSystem();
 let client: Client;
 let account: Account;
 let locked: string;
 let free: string;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
   locked = (await client.product(account.token, { stock: UNITS })).id;
   free = (await client.product(account.token, { stock: UNITS })).id;
 });
-afterAll(() => system?.stop());
 
 const order = (productId: string, prefer: string) =>
   client.rest('POST', '/orders', {

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, uniqueName } from '../support/client.ts';
 import { fieldsOf } from '../support/problems.ts';
 import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
-import { type Subgraph, type System, startSystem } from '../support/system.ts';
+import type { Subgraph } from '../support/running-system.ts';
+import { type System, startSystem } from '../support/system.ts';
 import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 const PASSWORD = 'correct horse 42 stapler';

@@ -1,26 +1,25 @@
 // The share of the gateway's connections that one address may hold.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, expect, it } from '@jest/globals';
 import { eventually } from '../support/client.ts';
 import { scrape } from '../support/metrics.ts';
 import { head } from '../support/raw-http.ts';
-import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
+import type { AnotherInstance } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 const SHARE = 20;
 const ASKED = head('GET', '/.well-known/jwks.json');
 
-let system: System;
+const system = useSystem();
 let sharing: AnotherInstance;
 let proxied: AnotherInstance;
 let sockets: Socket[] = [];
 
 beforeAll(async () => {
-  system = await startSystem();
   sharing = await system.another('gateway', { MAX_CONNECTIONS_PER_ADDRESS: String(SHARE) });
   proxied = await system.another('gateway', { TRUSTED_PROXIES: '1' });
 }, 60_000);
-afterAll(() => system?.stop());
 afterEach(() => {
   for (const socket of sockets) socket.destroy();
   sockets = [];

@@ -1,9 +1,9 @@
 // What can be learnt by asking: a login does not tell whether there is such an account, neither by what it says nor by
 // how long it takes. A registration must say that a name is taken, and takes as long whatever it says.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, type Reply, secretsUsed, uniqueName } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 /** At most; most comparisons are clear after a fifth of them. */
 const PAIRS = 200;
@@ -14,16 +14,14 @@ const CERTAINTY = 2;
 /** Far from what a skipped hash would make of it, which is a factor of four at least. */
 const NOISE = { least: 1 / 1.1, most: 1.1 };
 
-let system: System;
+const system = useSystem();
 let client: Client;
 let account: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
 }, 60_000);
-afterAll(() => system?.stop());
 
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;

@@ -1,10 +1,10 @@
 // Guessing the password of one account: over two gateways and two users services, from as many addresses as one likes, by
 // username and by address. How many guesses an hour are answered, and whether the owner gets in meanwhile.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, type Reply, secretsUsed } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
 import { expectProblem } from '../support/problems.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 const HOUR_S = 3_600;
 /** OWASP ASVS 4.0.3, 2.2.1. */
@@ -14,12 +14,11 @@ const FREE = 20;
 const LONGEST_WAIT_S = 150;
 const OWNERS_ADDRESS = '192.0.2.1';
 
-let system: System;
+const system = useSystem();
 let gateways: Client[];
 let owner: Account;
 let device: string;
 beforeAll(async () => {
-  system = await startSystem();
   const users = await system.another('users');
   const first = await system.another('gateway', { TRUSTED_PROXIES: '1' });
   const second = await system.another('gateway', {
@@ -28,7 +27,6 @@ beforeAll(async () => {
   });
   gateways = await Promise.all([Client.of(first.url), Client.of(second.url)]);
 }, 60_000);
-afterAll(() => system?.stop());
 
 beforeEach(async () => {
   owner = await (await Client.of(system.url)).account();

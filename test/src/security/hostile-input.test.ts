@@ -1,20 +1,19 @@
 // Hostile values in every place that takes one: SQL, members of every object, text that is none, shapes without end.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Account, Client, uniqueName } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 const PASSWORD = 'correct horse 42 stapler';
 
-let system: System;
+const system = useSystem();
 let client: Client;
 let account: Account;
 let product: { id: string };
 let vital: VitalSigns;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
   product = await client.product(account.token);
@@ -23,7 +22,6 @@ beforeEach(() => {
   vital = vitalSigns(system);
 });
 afterEach(() => vital.expectUnharmed());
-afterAll(() => system?.stop());
 
 const rows = () =>
   inspect(system.adminUrl, async (database) => {

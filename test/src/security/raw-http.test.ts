@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
-import type { Subgraph } from '../support/system.ts';
+import type { Subgraph } from '../support/running-system.ts';
 import { useSharedSystem } from '../support/use-system.ts';
 import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 

@@ -1,28 +1,27 @@
 // Access tokens that end before they expire: how soon each door of the running system refuses them, and what holds while the
 // list of them is not to be had.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, secretsUsed } from '../support/client.ts';
 import { scrape, sumOf } from '../support/metrics.ts';
 import { staffAccount } from '../support/staff.ts';
 import { askSubgraph } from '../support/subgraph.ts';
-import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
+import type { AnotherInstance } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 /** What the issue of a lost account asks for, ms. */
 const BOUND_MS = 5_000;
 const VERIFIERS = ['gateway', 'users', 'products', 'orders'] as const;
 
-let system: System;
+const system = useSystem();
 let client: Client;
 let staff: Account;
 let second: AnotherInstance;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   staff = await staffAccount(system, client);
   second = await system.another('gateway');
 }, 120_000);
-afterAll(() => system?.stop());
 
 const codeOf = async (reply: Response): Promise<string> => {
   const body = await reply.text();

@@ -1,23 +1,21 @@
 // Where secrets must not be: command lines, which every user of a machine can read, logs, metrics, and replies.
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, secretsUsed } from '../support/client.ts';
 import { logsSoFar } from '../support/logs-so-far.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 const PROCESSES = ['gateway', 'users', 'products', 'orders'] as const;
 
-let system: System;
+const system = useSystem({ ownPostgres: true });
 let secrets: string[];
 
 beforeAll(async () => {
-  system = await startSystem({ ownPostgres: true });
   const client = await Client.of(system.url);
   const { token } = await client.account();
   await client.product(token);
   secrets = [...secretsUsed, ...system.databasePasswords, system.signingKey.d ?? ''];
 }, 60_000);
-afterAll(() => system?.stop());
 
 const expectNone = (where: string, text: string) => {
   for (const [index, secret] of secrets.entries())

@@ -2,22 +2,22 @@
 import { publicHalfOf, publicKeysOf } from '@holdfast/platform/service-keys';
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { newServiceKey, tokensOf } from '@holdfast/platform/testing-services';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
-import { type AnotherInstance, type Subgraph, type System, startSystem } from '../support/system.ts';
+import type { Subgraph } from '../support/running-system.ts';
+import type { AnotherInstance } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 const SUBGRAPHS = ['users', 'products', 'orders'] as const;
 
-let system: System;
+const system = useSystem();
 let client: Client;
 let account: Account;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
 }, 60_000);
-afterAll(() => system?.stop());
 
 const ask = (service: Subgraph, token: string | undefined) =>
   fetch(system.subgraphUrl(service), {

@@ -5,8 +5,8 @@ import { type Account, Client } from '../support/client.ts';
 import { forgeries } from '../support/forgeries.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
+import type { Subgraph } from '../support/running-system.ts';
 import { askSubgraph } from '../support/subgraph.ts';
-import type { Subgraph } from '../support/system.ts';
 import { useSharedSystem } from '../support/use-system.ts';
 import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 

@@ -2,7 +2,7 @@
 import { expect, it } from '@jest/globals';
 import { secretsUsed, uniqueName } from '../support/client.ts';
 import { logsSoFar } from '../support/logs-so-far.ts';
-import { refuseBadLog } from '../support/system.ts';
+import { refuseBadLog } from '../support/running-system.ts';
 import { useSharedSystem } from '../support/use-system.ts';
 import { sharedSystemFacts } from './shared-system.ts';
 

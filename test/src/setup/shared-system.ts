@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ProcessName } from '@holdfast/scripts/services';
-import type { System, SystemFacts } from '../support/system.ts';
+import type { SystemFacts } from '../support/running-system.ts';
+import type { System } from '../support/system.ts';
 
 const VARIABLE = 'HOLDFAST_TEST_SYSTEM';
 

@@ -3,7 +3,7 @@ import { createHmac, createPublicKey, randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTHeaderParameters, SignJWT } from 'jose';
 import type { Account } from './client.ts';
 import { UNKNOWN_ID } from './ids.ts';
-import type { RunningSystem } from './system.ts';
+import type { RunningSystem } from './running-system.ts';
 
 export interface Forgery {
   readonly issuer?: string;

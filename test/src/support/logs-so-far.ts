@@ -1,6 +1,6 @@
 // The log as of now. A service writes its lines some time after what they tell of, in the order of the events.
 import { eventually } from './client.ts';
-import type { RunningSystem } from './system.ts';
+import type { RunningSystem } from './running-system.ts';
 
 const SUBGRAPHS = ['users', 'products', 'orders'] as const;
 

@@ -1,7 +1,7 @@
 // Staff accounts for tests.
 import type { Account, Client } from './client.ts';
 import { inspect } from './invariants.ts';
-import type { RunningSystem } from './system.ts';
+import type { RunningSystem } from './running-system.ts';
 
 /** A new account that is staff, signed in. The role is in the token, so it is given first. */
 export async function staffAccount({ adminUrl }: RunningSystem, client: Client): Promise<Account> {

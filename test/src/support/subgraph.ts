@@ -1,6 +1,6 @@
 // Asks one subgraph directly, as a service of the system would: past the gateway and whatever it keeps off.
 import type { GraphQLReply } from './client.ts';
-import type { RunningSystem, Subgraph } from './system.ts';
+import type { RunningSystem, Subgraph } from './running-system.ts';
 
 export interface SubgraphCall {
   readonly query: string;

@@ -2,14 +2,13 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { gatewayHeaders } from '@holdfast/platform/testing-services';
 import { createEventLog } from '@holdfast/scripts/event-log';
 import { type EmbeddedPostgres, removePostgres } from '@holdfast/scripts/postgres';
 import type { Ports, ProcessName } from '@holdfast/scripts/services';
 import { freePorts, type InstanceOptions, type Stack, startStack } from '@holdfast/scripts/stack';
-import type { JWK } from 'jose';
 import { createTestDatabase, testServer } from '../setup/database.ts';
 import { secretsUsed } from './client.ts';
+import { type RunningSystem, reachable, refuseBadLog } from './running-system.ts';
 
 export interface SystemOptions {
   /** A server of its own, fsync on, that the test may kill; otherwise a database on the run's server. */
@@ -39,33 +38,6 @@ export interface AnotherInstance {
   stop(): Promise<void>;
 }
 
-export type Subgraph = Exclude<ProcessName, 'gateway'>;
-
-/** Where a system is and what it trusts, as JSON can carry it from one process to another. */
-export interface SystemFacts {
-  readonly urls: Record<ProcessName, string>;
-  readonly opsUrls: Record<ProcessName, string>;
-  readonly adminUrl: string;
-  readonly signingKey: JWK;
-  readonly issuer: string;
-  readonly audience: string;
-  /** What the services sign their calls of each other with. */
-  readonly serviceKeys: Stack['secrets']['serviceKeys'];
-}
-
-/** What can be asked of a system, also by tests that share one. */
-export interface RunningSystem extends SystemFacts {
-  /** The gateway's. */
-  readonly url: string;
-  subgraphUrl(service: Subgraph): string;
-  /** The header field by which `service` knows the gateway. */
-  serviceHeaders(service: Subgraph): Promise<Record<string, string>>;
-  opsUrl(service: ProcessName, path: string): string;
-  pid(service: ProcessName): number | undefined;
-  /** Every line that the services and the supervisor have logged, of a shared system since this suite began. */
-  logs(): string[];
-}
-
 /** A system of a suite's own, which it may damage. */
 export interface System extends RunningSystem {
   readonly signingKeysFile: string;
@@ -91,8 +63,6 @@ export interface System extends RunningSystem {
 }
 
 const GRACE_MS = 25_000;
-/** An error with its causes, each with its stack, and signs that JSON has to escape. */
-const MAX_LOG_LINE = 30_000;
 const ISSUER = 'holdfast-test';
 const AUDIENCE = 'holdfast-test-clients';
 
@@ -164,26 +134,6 @@ export async function startSystem({
       refuseBadLog(lines);
     },
   };
-}
-
-/** What follows from where a system is. */
-export function reachable(facts: SystemFacts): Omit<RunningSystem, 'pid' | 'logs'> {
-  return {
-    ...facts,
-    url: facts.urls.gateway,
-    subgraphUrl: (service) => `${facts.urls[service]}/graphql`,
-    serviceHeaders: gatewayHeaders(facts.serviceKeys),
-    opsUrl: (service, path) => facts.opsUrls[service] + path,
-  };
-}
-
-/** Throws when a secret that a test of this process used stands in the log, or a line has no end. */
-export function refuseBadLog(lines: readonly string[]): void {
-  const log = lines.join('\n');
-  for (const secret of secretsUsed)
-    if (log.includes(secret)) throw new Error('a secret that was used stands in the log');
-  const tooLong = lines.find((line) => line.length > MAX_LOG_LINE);
-  if (tooLong) throw new Error(`a line of the log is too long: ${tooLong.slice(0, 500)}`);
 }
 
 async function another(stack: Stack, name: ProcessName, own: InstanceOptions): Promise<AnotherInstance> {

@@ -3,21 +3,17 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { afterAll, beforeAll } from '@jest/globals';
 import { sharedSystemFacts } from '../setup/shared-system.ts';
 import { logsSoFar } from './logs-so-far.ts';
-import {
-  type RunningSystem,
-  reachable,
-  refuseBadLog,
-  type System,
-  type SystemOptions,
-  startSystem,
-} from './system.ts';
+import { type RunningSystem, reachable, refuseBadLog } from './running-system.ts';
+import type { System, SystemOptions } from './system.ts';
 
 /** A system of the suite's own. It runs from before the suite's tests, and its own `beforeAll`, until after them. */
 export function useSystem(options: SystemOptions = {}): System {
-  return whileTestsRun(
-    () => startSystem(options),
-    (system) => system.stop(),
-  );
+  const start = async () => {
+    // Late, because suites that share a system need nothing of it.
+    const { startSystem } = await import('./system.ts');
+    return startSystem(options);
+  };
+  return whileTestsRun(start, (system) => system.stop());
 }
 
 /**

@@ -1,7 +1,7 @@
 // Whether an attack has left a mark: every process must still be the same one, ready, and without a fault in its log.
 import { expect } from '@jest/globals';
 import { logsSoFar } from './logs-so-far.ts';
-import type { RunningSystem } from './system.ts';
+import type { RunningSystem } from './running-system.ts';
 
 const PROCESSES = ['gateway', 'users', 'products', 'orders'] as const;
 
