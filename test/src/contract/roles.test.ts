@@ -1,8 +1,10 @@
-// The GraphQL contract: roles, as anonymous, as a customer and as staff, through the gateway.
+// The contract: roles, as anonymous, as a customer and as staff, through the gateway. The system is the suite's own, because
+// it is about the last of all staff.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, secretsUsed } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { inspect } from '../support/invariants.ts';
+import { expectProblem } from '../support/problems.ts';
 import { useSystem } from '../support/use-system.ts';
 
 const system = useSystem();
@@ -60,6 +62,12 @@ describe('accounts', () => {
       __typename: 'LastStaff',
       code: 'LAST_STAFF',
     });
+    const byRest = await client.rest('PUT', `/users/${boss.id}/role`, {
+      token,
+      body: { role: 'CUSTOMER' },
+      headers: { 'if-match': '*' },
+    });
+    expectProblem(byRest, 409, 'LAST_STAFF');
     expect((await change(token, UNKNOWN_ID, 1, 'STAFF')).data.changeRole).toMatchObject({
       __typename: 'UserNotFound',
       code: 'USER_NOT_FOUND',
