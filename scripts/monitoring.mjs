@@ -36,7 +36,7 @@ function made() {
     '',
     'See a dashboard in Grafana: Dashboards, New, Import, and upload its JSON; its data source is a Prometheus that reads',
     '/metrics of the ops ports. In a cluster, add k8s/components/dashboards and k8s/components/monitoring to the overlay.',
-    'What each alert means: docs/runbook.md.',
+    'What each alert means: docs/operations.md.',
   ].join('\n');
 }
 
