@@ -70,7 +70,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // The notices of what is bundled, which its licences ask for.
     license: { fileName: 'licences.md' },
+    // Monaco is one chunk of 2.8 MB, which compresses to a fifth.
+    chunkSizeWarningLimit: 3_000,
     rolldownOptions: {
+      // Libraries for React mark what runs in browsers ("use client"); here everything does.
+      checks: { moduleLevelDirective: false },
       // The shared style sheet as well, for the small pages that the gateway writes itself.
       input: [
         ...PAGES.map((page) => join(import.meta.dirname, `${page}.html`)),

@@ -1,7 +1,8 @@
 // The page at `/`: its text stands in home.html; here is what lives.
 import '../shared/theme.css';
 import './home.css';
-import { currentSession, DEMO, onSessionChange, signIn, signOut } from '../shared/session.ts';
+import { currentSession, DEMO, signIn } from '../shared/session.ts';
+import { showSessionButton } from '../shared/session-button.ts';
 import { compactJson } from './compact-json.ts';
 import { EXAMPLES, type Example } from './examples.ts';
 
@@ -16,23 +17,6 @@ function find<Element extends HTMLElement>(
   const found = within.querySelector(selector);
   if (!(found instanceof type)) throw new Error(`home.html has no ${selector}`);
   return found;
-}
-
-const who = find('#who', HTMLOutputElement);
-const signInButton = find('#sign-in', HTMLButtonElement);
-
-function showSession(): void {
-  const session = currentSession();
-  who.textContent = session === undefined ? '' : `signed in as ${session.username}`;
-  signInButton.textContent = session === undefined ? 'Sign in as demo' : 'Sign out';
-  signInButton.classList.toggle('primary', session === undefined);
-}
-
-async function changeSession(): Promise<void> {
-  if (currentSession() !== undefined) return signOut();
-  await signIn(DEMO).catch((error: Error) => {
-    who.textContent = error.message;
-  });
 }
 
 async function showStatus(): Promise<void> {
@@ -95,9 +79,7 @@ function showExample({ title, what, needsSession, steps, run }: Example): HTMLEl
 }
 
 find('#examples', HTMLDivElement).append(...EXAMPLES.map(showExample));
-signInButton.addEventListener('click', changeSession);
-onSessionChange(showSession);
-showSession();
+showSessionButton('#session');
 void showStatus();
 setInterval(() => {
   if (document.visibilityState === 'visible') void showStatus();

@@ -1,4 +1,48 @@
+// The reference: Scalar, from `/openapi.json` of this server, with the token of who is signed in.
 import '../shared/theme.css';
+import './reference.css';
+import scalarUrl from 'virtual:scalar';
+import { currentSession, onSessionChange } from '../shared/session.ts';
+import { showSessionButton } from '../shared/session-button.ts';
 
-const root = document.querySelector('#root');
-if (root !== null) root.textContent = 'Reference';
+interface Reference {
+  updateConfiguration(configuration: object): void;
+}
+
+declare global {
+  interface Window {
+    /** What Scalar's script leaves (https://scalar.com/products/api-references/configuration). */
+    readonly Scalar?: { createApiReference(selector: string, configuration: object): Reference };
+  }
+}
+
+const configuration = () => ({
+  url: '/openapi.json',
+  authentication: {
+    preferredSecurityScheme: 'bearer',
+    securitySchemes: { bearer: { token: currentSession()?.token ?? '' } },
+  },
+  // All that would ask other hosts.
+  telemetry: false,
+  withDefaultFonts: false,
+  agent: { disabled: true },
+  mcp: { disabled: true },
+  externalUrls: { dashboardUrl: '', registryUrl: '', proxyUrl: '', apiBaseUrl: '' },
+  hideClientButton: true,
+  showDeveloperTools: 'never',
+  hideDarkModeToggle: true,
+  theme: 'none',
+  defaultHttpClient: { targetKey: 'shell', clientKey: 'curl' },
+  documentDownloadType: 'json',
+});
+
+function showReference(): void {
+  const reference = window.Scalar?.createApiReference('#root', configuration());
+  onSessionChange(() => reference?.updateConfiguration(configuration()));
+}
+
+const script = document.createElement('script');
+script.src = scalarUrl;
+script.addEventListener('load', showReference);
+document.head.append(script);
+showSessionButton('#session');

@@ -1,0 +1,242 @@
+// The story that the explorer's tabs tell, and what its steps hand on: the session of a login, the product that was created.
+import { takeToken } from '../shared/session.ts';
+
+export interface Chapter {
+  readonly query: string;
+  readonly variables?: string;
+}
+
+const variables = (value: Readonly<Record<string, unknown>>): string => JSON.stringify(value, null, 2);
+
+export const STORY: readonly Chapter[] = [
+  {
+    query: `# 1. Browse: anyone may. Run it with Ctrl-Enter, then go on to the next tab.
+query Browse {
+  products(first: 5, sort: NEWEST, filter: { inStock: true }) {
+    edges {
+      node {
+        id
+        name
+        price
+        stock
+        version
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+`,
+  },
+  {
+    query: `# 2. Sign in: the token goes into the headers of every tab.
+mutation SignIn($input: LoginInput!) {
+  login(input: $input) {
+    ... on Session {
+      accessToken
+      expiresIn
+      user {
+        username
+        role
+      }
+    }
+    ... on Problem {
+      code
+      message
+    }
+  }
+}
+`,
+    variables: variables({ input: { username: 'demo', password: 'demo-password-2026' } }),
+  },
+  {
+    query: `# 3. Create a product. Its id and version go into the variables of the next tabs.
+mutation Create($input: CreateProductInput!) {
+  createProduct(input: $input) {
+    ... on Product {
+      id
+      name
+      price
+      stock
+      version
+    }
+    ... on Problem {
+      code
+      message
+    }
+  }
+}
+`,
+    variables: variables({
+      input: { name: 'Brass compass', description: 'Points north.', price: 48.5, stock: 3 },
+    }),
+  },
+  {
+    query: `# 4. Edit it, and say which version the edit was made from.
+mutation Edit($productId: ID!, $expectedVersion: Int!, $input: UpdateProductInput!) {
+  updateProduct(id: $productId, expectedVersion: $expectedVersion, input: $input) {
+    ... on Product {
+      name
+      price
+      version
+    }
+    ... on VersionConflict {
+      code
+      message
+      currentVersion
+    }
+    ... on Problem {
+      code
+      message
+    }
+  }
+}
+`,
+    variables: variables({ productId: '', expectedVersion: 1, input: { price: 45 } }),
+  },
+  {
+    query: `# 5. Another editor started from the same version, and comes too late: nothing is overwritten.
+mutation Conflict($productId: ID!, $expectedVersion: Int!, $input: UpdateProductInput!) {
+  updateProduct(id: $productId, expectedVersion: $expectedVersion, input: $input) {
+    ... on Product {
+      version
+    }
+    ... on VersionConflict {
+      code
+      message
+      currentVersion
+      current {
+        name
+        price
+        version
+      }
+    }
+    ... on Problem {
+      code
+      message
+    }
+  }
+}
+`,
+    variables: variables({ productId: '', expectedVersion: 1, input: { price: 40 } }),
+  },
+  {
+    query: `# 6. Order two. Run it twice: the same key gives the same order, and two are taken from the stock once.
+mutation Order($input: CreateOrderInput!) {
+  createOrder(input: $input) {
+    ... on Order {
+      id
+      status
+      unitPrice
+      totalPrice
+      version
+    }
+    ... on OutOfStock {
+      code
+      message
+      available
+    }
+    ... on Problem {
+      code
+      message
+    }
+  }
+}
+`,
+    variables: variables({ input: { productId: '', quantity: 2, idempotencyKey: '' } }),
+  },
+  {
+    query: `# 7. My orders: one query, answered by three services.
+query MyOrders {
+  me {
+    username
+    orders(first: 5) {
+      edges {
+        node {
+          id
+          status
+          totalPrice
+          product {
+            name
+            stock
+          }
+          history {
+            status
+            at
+          }
+        }
+      }
+    }
+  }
+}
+`,
+  },
+];
+
+/** A product that the story has created. */
+export interface Created {
+  readonly id: string;
+  readonly version: number;
+}
+
+let created: Created | undefined;
+const listeners = new Set<() => void>();
+
+export const createdProduct = (): Created | undefined => created;
+
+/** Calls `listener` after a product was created. Gives what ends that. */
+export function onCreated(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Takes from a reply what later steps need, whichever operation of the reader's it came of. */
+export function learnFrom(reply: unknown): void {
+  const data = isRecord(reply) ? reply['data'] : undefined;
+  const { login, createProduct } = isRecord(data) ? data : {};
+  if (isRecord(login)) {
+    const { accessToken, expiresIn, user } = login;
+    const username = isRecord(user) ? String(user['username']) : 'you';
+    if (typeof accessToken === 'string' && typeof expiresIn === 'number')
+      takeToken(username, accessToken, expiresIn);
+  }
+  if (isRecord(createProduct)) {
+    const { id, version } = createProduct;
+    if (typeof id === 'string' && typeof version === 'number') {
+      created = { id, version };
+      for (const listener of listeners) listener();
+    }
+  }
+}
+
+/** The variables with the product in its places; undefined when they have none. */
+export function variablesWith({ id, version }: Created, text: string | null | undefined): string | undefined {
+  const value = parsed(text);
+  if (value === undefined) return undefined;
+  if ('productId' in value) return variables({ ...value, productId: id, expectedVersion: version });
+  const { input } = value;
+  if (!isRecord(input) || !('productId' in input)) return undefined;
+  return variables({ ...value, input: { ...input, productId: id, idempotencyKey: `order-of-${id}` } });
+}
+
+/** The headers with that token, or without one. */
+export function headersWith(token: string | undefined, text: string | null | undefined): string {
+  const { authorization: _, ...others } = parsed(text) ?? {};
+  const headers = token === undefined ? others : { authorization: `Bearer ${token}`, ...others };
+  return Object.keys(headers).length === 0 ? '' : JSON.stringify(headers, null, 2);
+}
+
+function parsed(text: string | null | undefined): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    return isRecord(value) ? value : undefined;
+  } catch {
+    // The reader is still writing it.
+    return undefined;
+  }
+}

@@ -1,0 +1,26 @@
+// The button that signs in as demo with one click, and out again, beside who is signed in.
+import { currentSession, DEMO, onSessionChange, signIn, signOut } from './session.ts';
+
+/** Puts it into the element. @throws {Error} when the page has no such element */
+export function showSessionButton(selector: string): void {
+  const place = document.querySelector(selector);
+  if (place === null) throw new Error(`the page has no ${selector}`);
+  const who = document.createElement('output');
+  const button = document.createElement('button');
+  button.type = 'button';
+  const show = (): void => {
+    const session = currentSession();
+    who.textContent = session === undefined ? '' : `signed in as ${session.username}`;
+    button.textContent = session === undefined ? 'Sign in as demo' : 'Sign out';
+    button.classList.toggle('primary', session === undefined);
+  };
+  button.addEventListener('click', async () => {
+    if (currentSession() !== undefined) return signOut();
+    await signIn(DEMO).catch((error: Error) => {
+      who.textContent = error.message;
+    });
+  });
+  onSessionChange(show);
+  show();
+  place.append(who, button);
+}
