@@ -235,7 +235,12 @@ describe('an asset', () => {
 
   it('has a hash in its name, so that a browser asks for another one after a change', async () => {
     const names = await readdir(new URL('../../../web/dist/', import.meta.url));
-    expect(names.filter((name) => !/^[\w.]+(-[\w-]{8,}\.\w+(\.br|\.gz)?|\.html)$/.test(name))).toEqual([]);
+    const hashed = /-[\w-]{8}\.\w+$/;
+    const others = names.filter((name) => !hashed.test(name) && !/\.(html|br|gz)$/.test(name));
+    expect(others).toEqual(['licences.md']);
+    const notices = await call('/assets/licences.md');
+    expect([notices.status, notices.headers.get('cache-control')]).toEqual([200, 'no-cache']);
+    expect(await notices.text()).toContain('MIT');
   });
 
   it.each(['nothing.js', 'home.html', '..%2f..%2fpackage.json', 'nothing.txt', 'x'.repeat(101), ''])(

@@ -23,10 +23,13 @@ const NOT_BUILT = 'The pages were not built here: `npm run setup` builds them.';
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.md': 'text/markdown; charset=utf-8',
   '.svg': 'image/svg+xml',
   '.ttf': 'font/ttf',
   '.woff2': 'font/woff2',
 };
+/** As Vite names what may be kept for ever: other contents have another name. */
+const HASHED = /-[\w-]{8}\.\w+$/;
 /** In the order of our liking. */
 const ENCODINGS = [
   ['br', '.br'],
@@ -79,8 +82,7 @@ export async function openWebFiles(folder: string, log: Logger): Promise<WebFile
         status: 200,
         headers: {
           'content-type': type,
-          // Another content would have another name.
-          'cache-control': 'public, max-age=31536000, immutable',
+          'cache-control': HASHED.test(name) ? 'public, max-age=31536000, immutable' : 'no-cache',
           vary: 'accept-encoding',
           ...(encoding && { 'content-encoding': encoding }),
         },
