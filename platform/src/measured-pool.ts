@@ -59,6 +59,8 @@ export class MeasuredPool extends pg.Pool {
     super(config);
     this.#labels = { pool: config.application_name ?? 'unnamed' };
     pools.set(this.#labels.pool, this);
+    // A series that begins with its first wait would hide that wait from a rate.
+    waits.zero(this.#labels);
     this.on('release', (error: Error | boolean | undefined, client) => {
       // What PostgreSQL said of the statement is its answer.
       if (!error || error instanceof pg.DatabaseError || !isWaiting(client)) return;

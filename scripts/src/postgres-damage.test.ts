@@ -180,7 +180,7 @@ test('a start that is killed while it makes the database leaves nothing that run
   const server = await startPostgres({ dataDir: fresh });
   try {
     expect(await query(server, 'SELECT 1')).toEqual([1]);
-    expect((await readdir(fresh)).sort()).toEqual(['cluster', 'lock', 'password']);
+    expect((await readdir(fresh)).sort()).toEqual(['cluster', 'lock', 'password', 'port']);
   } finally {
     await server.stop();
     await removePostgres(fresh);
