@@ -89,7 +89,7 @@ describe('values', () => {
     [['--products', '0'], '--products: expected a whole number from 1, got 0'],
     [['--products'], '--products: expected a whole number from 1, got nothing'],
     [['--prodcuts', '1'], 'unknown option --prodcuts; did you mean --products?'],
-    [['--fast'], 'unknown option --fast; there is --products, --orders, --users, --seed, --help'],
+    [['--fast'], 'unknown option --fast; there is --products, --orders, --users, --seed, --yes, --help'],
     [['large'], 'expected no argument, got large'],
   ])('that cannot be used are refused: %j', (args, message) => {
     expect(() => readCommandLine('seed', args)).toThrow(new UsageError(message));

@@ -63,6 +63,7 @@ export const COMMANDS = {
       orders: count(0, 'of the 60 days before today; default 20000'),
       users: count(1, 'accounts, which share one password; default 1000'),
       seed: count(0, 'the name of all random numbers; default 1'),
+      yes: flag('adds it to the database of another machine, too'),
     },
   },
   'users:promote': {

@@ -16,6 +16,14 @@ const SEQUENCES: Readonly<Record<keyof ShopSize, string>> = {
   products: 'products.products_id_seq',
   orders: 'orders.orders_id_seq',
 };
+const TABLES = [
+  'users.users',
+  'products.products',
+  'products.reservations',
+  'orders.orders',
+  'orders.order_events',
+  'orders.idempotency_keys',
+];
 const KINDS = ['users', 'products', 'orders'] as const;
 
 /** The batches, by their numbers, that the database does not have. */
@@ -52,10 +60,11 @@ export async function writeBatches(
     });
     onBatch(tables.reduce((sum, { rows }) => sum + rows.length, 0));
   }
-  // So that statements are planned for what is there now, and not when the server comes to it.
-  await client.query(
-    'VACUUM (ANALYZE) users.users, products.products, products.reservations, orders.orders, orders.order_events, orders.idempotency_keys',
-  );
+}
+
+/** So that statements are planned for what is there now, and not when the server comes to it. */
+export async function vacuumShop(client: pg.Client): Promise<void> {
+  await client.query(`VACUUM (ANALYZE) ${TABLES.join(', ')}`);
 }
 
 async function staffOf(client: pg.Client): Promise<number[]> {

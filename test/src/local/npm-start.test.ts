@@ -206,7 +206,7 @@ describe('npm start', () => {
     const numbers = ['--products', '20', '--orders', '30', '--users', '10'];
     expect(await run('seed', numbers)).toEqual({
       code: 0,
-      said: expect.stringMatching(/^added \d+ rows in /),
+      said: expect.stringMatching(/^the database \w+ at 127\.0\.0\.1:\d+\nadded \d+ rows in /),
     });
     const [newest] = JSON.parse(await (await get('/products?limit=1')).text());
     expect(Date.parse(newest.created_at)).toBeLessThan(Date.now() - 30 * 86_400_000);

@@ -7,10 +7,10 @@ import { seed as seedDemo } from '@holdfast/scripts/seed';
 import { makeBatch } from '@holdfast/scripts/seeding/batch';
 import { planShop, type ShopSize } from '@holdfast/scripts/seeding/plan';
 import { SEEDED_PASSWORD } from '@holdfast/scripts/seeding/seed-shop';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, eventually } from '../support/client.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../scripts/src/seed-shop.ts', import.meta.url));
 /** Five batches, which the number of accounts makes. */
@@ -18,10 +18,9 @@ const SIZE: ShopSize = { products: 500, orders: 2_000, users: 25_000 };
 const BATCHES = 5;
 const SEED = 7;
 
-function start(adminUrl: string, { products, orders, users }: ShopSize = SIZE, seed = SEED) {
-  const numbers = { products, orders, users, seed };
-  const options = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const child = spawn(process.execPath, [PROGRAM, ...options], {
+function start(adminUrl: string, size: ShopSize = SIZE, seed = SEED, others = ['--yes']) {
+  const options = Object.entries({ ...size, seed }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const child = spawn(process.execPath, [PROGRAM, ...options, ...others], {
     env: { ...process.env, DATABASE_URL: adminUrl },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -94,6 +93,25 @@ const sessionsOfSeed = (adminUrl: string) =>
     return rowCount;
   });
 
+/** Ends the session of a seed whose vacuum waits for a lock. Resolves with how many there were. */
+const endWaitingVacuum = (adminUrl: string) =>
+  inspect(adminUrl, async (client) => {
+    const { rowCount } = await client.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'seed' AND datname = current_database() AND query LIKE 'VACUUM%' AND wait_event_type = 'Lock'`,
+    );
+    return rowCount;
+  });
+
+/** How many tables were vacuumed by a command, and not by the server itself. */
+const tablesVacuumed = (adminUrl: string) =>
+  inspect(adminUrl, async (client) => {
+    const { rows } = await client.query<{ count: number }>(
+      'SELECT count(*)::int FROM pg_stat_user_tables WHERE last_vacuum IS NOT NULL',
+    );
+    return rows[0]?.count;
+  });
+
 describe('a database', () => {
   const databases: TestDatabase[] = [];
   async function newDatabase(): Promise<string> {
@@ -146,26 +164,58 @@ describe('a database', () => {
     expect(await countsOf(url)).toEqual({ products: 100, orders: 200, users: 20 });
   }, 60_000);
 
+  it('is vacuumed by the next seed, when the one that wrote the last batch was ended before that', async () => {
+    const url = await newDatabase();
+    const size = { products: 50, orders: 100, users: 10 };
+    const { code } = await inspect(url, async (admin) => {
+      await admin.query('BEGIN');
+      // Lets rows be written, and no vacuum begin.
+      await admin.query('LOCK TABLE users.users IN SHARE UPDATE EXCLUSIVE MODE');
+      const { ended } = start(url, size);
+      await eventually(
+        () => endWaitingVacuum(url),
+        (sessions) => sessions === 1,
+      );
+      await admin.query('ROLLBACK');
+      return ended;
+    });
+    expect(code).toBe(1);
+    expect(await countsOf(url)).toEqual(size);
+    expect(await tablesVacuumed(url)).toBe(0);
+    expect(await seedShop(url, size)).toContain('this shop is there already');
+    expect(await tablesVacuumed(url)).toBe(6);
+  }, 60_000);
+
+  it('on another machine gets nothing without --yes, and one line says why', async () => {
+    const url = 'postgres://admin:secret@db.invalid:5433/shop';
+    const { code, output } = await start(url, SIZE, SEED, []).ended;
+    expect({ code, output }).toEqual({
+      code: 1,
+      output: expect.stringMatching(
+        /^ {2}the database shop at db\.invalid:5433\nseed: db\.invalid is not this machine, .* add --yes to do it\n$/,
+      ),
+    });
+    expect((await start(url).ended).output).toMatch(/ENOTFOUND|EAI_AGAIN/);
+  }, 60_000);
+
   it('without an account of staff gets nothing, and one line says why', async () => {
     const database = await createTestDatabase();
     databases.push(database);
     const { code, output } = await start(database.adminUrl).ended;
     expect({ code, output }).toEqual({
       code: 1,
-      output: expect.stringMatching(/^seed: there is no staff account.*\n$/),
+      output: expect.stringMatching(/^ {2}the database .*\nseed: there is no staff account.*\n$/),
     });
     expect(await countsOf(database.adminUrl)).toEqual({ users: 0, products: 0, orders: 0 });
   }, 60_000);
 });
 
 describe('a system that runs', () => {
-  let system: System;
+  const system = useSystem({ seeded: true });
   let client: Client;
   beforeAll(async () => {
-    system = await startSystem({ seeded: true });
     client = await Client.of(system.url);
-  }, 60_000);
-  afterAll(() => system?.stop());
+  });
 
   const order = (product_id: string | number, token: string) =>
     client.rest('POST', '/orders', { token, body: { product_id: Number(product_id), quantity: 1 } });
