@@ -8,24 +8,20 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { Client, eventually, secretsUsed } from '../support/client.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 import { type Block, blocksOf, DOCUMENTS } from './documents.ts';
 import { Shell } from './shell.ts';
 import { expectHttp, expectJson, expectText, type Names } from './shown.ts';
 
-let system: System;
+// With the limits that a person meets.
+const system = useSystem({ seeded: true, env: { RATE_LIMITS: '' } });
 /** In which the shells begin, and the files of the documents are. */
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-docs-'));
-  // With the limits that a person meets.
-  system = await startSystem({ seeded: true, env: { RATE_LIMITS: '' } });
   secretsUsed.add('demo-password-2026');
-}, 60_000);
-afterAll(async () => {
-  await system?.stop();
-  await rm(folder, { recursive: true, force: true });
 });
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const blocks = new Map(
   DOCUMENTS.map((path) => [path, blocksOf(path).filter(({ language }) => language !== 'mermaid')]),
@@ -36,6 +32,8 @@ const counted = [...blocks].flatMap(([path, all]) => {
   const run = all.filter(({ reason }) => reason === undefined);
   return run.length === 0 ? [] : [{ path, run, count: run.length, of: all.length }];
 });
+/** What a reader may follow more than once. */
+const AGAIN = ['README.md', 'docs/graphql.md', 'docs/rest.md'];
 const total = (of: Iterable<{ readonly length: number }>): number =>
   [...of].reduce((sum, { length }) => sum + length, 0);
 
@@ -143,8 +141,9 @@ function follow(run: readonly Block[]): void {
 
 describe(`${total(counted.map(({ run }) => run))} of the ${total(blocks.values())} blocks of the documents are run:`, () => {
   describe.each(counted)('$count of the $of in $path', ({ run }) => follow(run));
-  describe('README.md, pasted again,', () =>
-    follow(counted.find(({ path }) => path === 'README.md')?.run ?? []));
+  describe.each(counted.filter(({ path }) => AGAIN.includes(path)))('$path, pasted again,', ({ run }) =>
+    follow(run),
+  );
 });
 
 describe('the client of the README', () => {
@@ -199,7 +198,7 @@ describe('the client of the README', () => {
     expect(await (await order(id, 1)).outcome()).toBe('409 OUT_OF_STOCK');
   });
 
-  it('orders once, whatever is away meanwhile', async () => {
+  it('orders once, although products and then the gateway are away meanwhile', async () => {
     const { id } = await client.product(token, { stock: 2 });
     await system.kill('products');
     const early = await order(id, 1);

@@ -57,9 +57,16 @@ describe.each(DOCUMENTS)('%s', (path) => {
 });
 
 describe('a block', () => {
-  it('that another test runs names that test', () => {
-    const tests = blocks.flatMap(({ mark }) => testOf(mark) ?? []);
-    expect(tests.filter((test) => !existsSync(join(ROOT, test)))).toEqual([]);
+  it('says its language', () => {
+    expect(blocks.filter(({ language }) => language === '')).toEqual([]);
+  });
+
+  it('that another test runs names that test, which reads the document', () => {
+    const unread = blocks.filter(({ mark, path }) => {
+      const test = testOf(mark);
+      return test !== undefined && !textOf(test).includes(path);
+    });
+    expect(unread).toEqual([]);
   });
 
   it('of commands is what bash can read, run or not', () => {

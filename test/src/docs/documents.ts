@@ -29,7 +29,7 @@ const NOT_HERE = ['cluster', 'images', 'internet', 'minutes'];
 /** The path of the test that runs a block, from the root of the repository. */
 export const testOf = (mark: string): string | undefined => /^tested=(.+)$/.exec(mark)?.[1];
 
-const FENCED = /^( *)```(\S+)(?: (.*))?\n([\s\S]*?)^ *```$/gm;
+const FENCED = /^( *)```(\S*)(?: (.*))?\n([\s\S]*?)^ *```$/gm;
 
 /** In their order. The indentation of a block in a list is not part of its text. */
 export function blocksOf(path: string): Block[] {

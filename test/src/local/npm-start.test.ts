@@ -11,9 +11,14 @@ import { removePostgres } from '@holdfast/scripts/postgres';
 import { isRunning } from '@holdfast/scripts/processes';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { blocksOf, testOf } from '../docs/documents.ts';
 import { eventually } from '../support/client.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+/** The command that README.md says is tested here. */
+const COMMAND = blocksOf('README.md').find(
+  ({ mark }) => testOf(mark) === 'test/src/local/npm-start.test.ts',
+)?.text;
 
 let dataDir: string;
 let port: number;
@@ -44,7 +49,7 @@ const serves = (): Promise<boolean> =>
 
 async function start(): Promise<void> {
   output = '';
-  npm = spawn('npm', ['start'], {
+  npm = spawn('sh', ['-c', `exec ${COMMAND}`], {
     cwd: ROOT,
     env: {
       ...process.env,
