@@ -10,7 +10,7 @@ export interface Shop {
   checkOut(product: string): Promise<() => Promise<boolean>>;
   /** How many units the shop has set aside for orders, by its own books. */
   booked(product: string): Promise<number>;
-  /** What an editor is shown, with whatever the shop gives to tell versions apart. */
+  /** What an editor is shown, and the product's version where the shop tells it. */
   open(product: string): Promise<Draft>;
   /** Saves some fields of what was opened; resolves to false when the shop says that it changed in the meantime. */
   save(draft: Draft, change: Change): Promise<boolean>;
