@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { buildClientSchema, getIntrospectionQuery } from 'graphql';
 import { serverAudits } from 'graphql-http';
 import { Client, secretsUsed } from '../support/client.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 import { callEach } from './examples.ts';
 import { installed, outputOf } from './installed.ts';
 import { redocly, spectral } from './lint.ts';
@@ -18,17 +18,13 @@ import {
   type Workshop,
 } from './workshop.ts';
 
-let system: System;
+const system = useSystem({ seeded: true });
 let workshop: Workshop;
 beforeAll(async () => {
-  system = await startSystem({ seeded: true });
   workshop = await openWorkshop(system.url);
   secretsUsed.add('demo-password-2026');
 });
-afterAll(async () => {
-  await workshop?.close();
-  await system?.stop();
-});
+afterAll(() => workshop?.close());
 
 // What they make is used by the programs below.
 describe('generators, against the running gateway', () => {
