@@ -8,7 +8,7 @@ import { sharedSystemFacts } from './shared-system.ts';
 
 const system = useSharedSystem();
 
-it('is one and the same, whichever suite asks', async () => {
+it('is one and the same for every suite that asks', async () => {
   const others = await Promise.all([sharedSystemFacts(), sharedSystemFacts()]);
   for (const { urls, pids } of others) {
     expect(urls.gateway).toBe(system.url);

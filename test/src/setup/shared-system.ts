@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { ProcessName } from '@holdfast/scripts/services';
 import type { SystemFacts } from '../support/running-system.ts';
 import type { System } from '../support/system.ts';
@@ -24,8 +25,14 @@ interface Started {
 }
 
 let started: Promise<Started> | undefined;
-const server = createServer(async (_, response) => {
+/** Of the suites that have left. */
+const secrets = new Set<string>();
+const server = createServer(async (request, response) => {
   try {
+    if (request.method === 'POST') {
+      for (const secret of JSON.parse(await text(request))) secrets.add(secret);
+      return response.end();
+    }
     started ??= start();
     response.end(JSON.stringify((await started).facts));
   } catch (error) {
@@ -45,19 +52,35 @@ export async function offerSharedSystem(): Promise<void> {
 /** After a run. Throws when the system left what it must not leave. */
 export async function withdrawSharedSystem(): Promise<void> {
   server.close();
-  const { system } = (await started) ?? {};
-  await system?.stop();
-  await rm(LOG_FOLDER, { recursive: true, force: true });
+  try {
+    const { system } = (await started) ?? {};
+    if (system === undefined) return;
+    await system.stop();
+    const { refuseBadLog } = await import('../support/running-system.ts');
+    // Once more for all suites, because a job and the shutdown log after the suite that caused it has left.
+    refuseBadLog(system.logs(), secrets);
+  } finally {
+    await rm(LOG_FOLDER, { recursive: true, force: true });
+  }
 }
 
 /** For a suite: the system that it shares with others, ready. */
 export async function sharedSystemFacts(): Promise<SharedSystemFacts> {
+  return JSON.parse(await ask());
+}
+
+/** For a suite that leaves: the secrets that must not stand in the log when the run ends either. */
+export async function handInSecrets(used: Iterable<string>): Promise<void> {
+  await ask({ method: 'POST', body: JSON.stringify([...used]) });
+}
+
+async function ask(call: RequestInit = {}): Promise<string> {
   const url = process.env[VARIABLE];
   if (url === undefined) throw new Error('no shared system: run the tests with `npm test`');
-  const reply = await fetch(url);
-  const text = await reply.text();
-  if (reply.status !== 200) throw new Error(`the shared system did not start: ${text}`);
-  return JSON.parse(text);
+  const reply = await fetch(url, call);
+  const answer = await reply.text();
+  if (reply.status !== 200) throw new Error(`the shared system did not start: ${answer}`);
+  return answer;
 }
 
 async function start(): Promise<Started> {

@@ -1,7 +1,8 @@
 // A running system for the tests of one suite, in one line: started before them, left after them.
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { afterAll, beforeAll } from '@jest/globals';
-import { sharedSystemFacts } from '../setup/shared-system.ts';
+import { handInSecrets, sharedSystemFacts } from '../setup/shared-system.ts';
+import { secretsUsed } from './client.ts';
 import { logsSoFar } from './logs-so-far.ts';
 import { type RunningSystem, reachable, refuseBadLog } from './running-system.ts';
 import type { System, SystemOptions } from './system.ts';
@@ -45,15 +46,20 @@ function whileTestsRun<Thing extends object>(
 }
 
 interface JoinedSystem extends RunningSystem {
-  /** Fails when a secret that the suite used stands in the log, or a service has gone. */
+  /** Fails when a secret that the suite used stands in the log, or a service has gone. The run fails when one comes later. */
   leave(): Promise<void>;
 }
 
-async function joinSharedSystem(): Promise<JoinedSystem> {
+/** For one suite; `useSharedSystem` leaves by itself. */
+export async function joinSharedSystem(): Promise<JoinedSystem> {
   const { pids, logFile, ...facts } = await sharedSystemFacts();
   const logs = followLog(logFile);
   const system: RunningSystem = { ...reachable(facts), pid: (name) => pids[name], logs };
-  return { ...system, leave: async () => refuseBadLog(await logsSoFar(system)) };
+  const leave = async () => {
+    refuseBadLog(await logsSoFar(system));
+    await handInSecrets(secretsUsed);
+  };
+  return { ...system, leave };
 }
 
 /** What is written to a log from now on. */
