@@ -26,10 +26,11 @@ const CONNECTIONS_PER_ADDRESS = 1_000;
 /** The longest that a request may be given, ms. */
 const MAX_REQUEST_TIMEOUT_MS = 60_000;
 
-const toggle = z
-  .enum(['on', 'off'])
-  .default('on')
-  .transform((value) => value === 'on');
+const toggle = (fallback: 'on' | 'off') =>
+  z
+    .enum(['on', 'off'])
+    .default(fallback)
+    .transform((value) => value === 'on');
 
 const bytes = (fallback: number) => count('bytes', fallback, 10_000, 1_000_000_000);
 
@@ -71,10 +72,14 @@ export const settings = {
   SUPERGRAPH_POLL_MS: milliseconds(10_000, 600_000, 100).describe(
     'How often SUPERGRAPH_FILE is read although the file system does not say that it changed.',
   ),
-  EXPLORER: toggle.describe(
+  EXPLORER: toggle('on').describe(
     'Whether there is an explorer of the graph: the page `/explorer`, which browsers see at `/graphql` as well.',
   ),
-  INTROSPECTION: toggle.describe('Whether clients may ask for the schema.'),
+  DEMO: toggle('off').describe(
+    'Whether the pages offer to sign in with the demo accounts, whose passwords are published. `npm start`, which makes these ' +
+      'accounts, sets it to `on`.',
+  ),
+  INTROSPECTION: toggle('on').describe('Whether clients may ask for the schema.'),
   CORS_ORIGINS: corsOrigins,
   ...graphLimitSettings,
   PLAN_TIMEOUT_MS: milliseconds(2_000, MAX_REQUEST_TIMEOUT_MS, 100).describe(

@@ -22,7 +22,7 @@ import { createPersisted } from './operations/persisted.ts';
 import { createPages } from './pages/page-routes.ts';
 import { createPublishedKeys } from './pages/published-keys.ts';
 import { createStatus } from './pages/status.ts';
-import { openWebFiles } from './pages/web-files.ts';
+import { type Offer, openWebFiles } from './pages/web-files.ts';
 import { REST_OPERATIONS } from './rest/rest.ts';
 
 /** Where the pages were built. */
@@ -64,7 +64,7 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
     subgraphs,
     replySizes,
     secure: await createSecureReply(settings.TRUSTED_PROXIES),
-    pages: createPages(await openWebFiles(WEB_FOLDER, log), settings.EXPLORER),
+    pages: createPages(await openWebFiles(WEB_FOLDER, offersOf(settings), log), settings.EXPLORER),
     keys: createPublishedKeys(settings.JWKS_URL),
     status: createStatus(subgraphUrls(settings)),
     /** @throws unless operations can be planned */
@@ -78,6 +78,11 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
     },
   };
 }
+
+const offersOf = ({ EXPLORER, DEMO }: GatewaySettings): readonly Offer[] => [
+  ...(EXPLORER ? (['explorer'] as const) : []),
+  ...(DEMO ? (['demo'] as const) : []),
+];
 
 /** The counts of the limits live in Redis when there is one; nothing else of the gateway does. */
 function openRedis(settings: GatewaySettings, log: Logger): Redis | undefined {

@@ -92,7 +92,7 @@ export function environmentOf(name: ProcessName, settings: ServiceSettings): Rec
     LOG_LEVEL: settings.logLevel,
     JWT_ISSUER: 'holdfast-local',
     JWT_AUDIENCE: 'holdfast',
-    ...(name === 'gateway' && { CORS_ORIGINS: APOLLO_STUDIO }),
+    ...(name === 'gateway' && { CORS_ORIGINS: APOLLO_STUDIO, DEMO: 'on' }),
     ...(name === 'products' && sharedRedis(settings.passedThrough)),
     ...(name === 'users' && mailOf(settings)),
     ...settings.passedThrough,

@@ -12,7 +12,7 @@ let bare: StubSystem;
 beforeAll(async () => {
   system = await startStubSystem({
     resolvers,
-    settings: { CORS_ORIGINS: `${SHOP}, http://localhost:5173`, TRUSTED_PROXIES: '1' },
+    settings: { CORS_ORIGINS: `${SHOP}, http://localhost:5173`, TRUSTED_PROXIES: '1', DEMO: 'on' },
   });
   bare = await startStubSystem({ resolvers });
 });
@@ -203,6 +203,16 @@ describe('a page', () => {
     const known = await call('/', { headers: { ...html, 'if-none-match': `"other", W/${etag}` } });
     expect([known.status, await known.text(), known.headers.get('etag')]).toEqual([304, '', etag]);
     expect((await call('/', { headers: { ...html, 'if-none-match': '"other"' } })).status).toBe(200);
+  });
+
+  it('says whether there are an explorer and demo accounts, so that it links to and offers nothing else', async () => {
+    const offers = async (from: StubSystem) =>
+      /<html [^>]*data-offers="([^"]*)"/.exec(
+        await (await call('/console', { headers: html }, from)).text(),
+      )?.[1];
+    expect(await offers(system)).toBe('explorer demo');
+    // Demo accounts have published passwords, so no gateway offers them unless it is told to.
+    expect(await offers(bare)).toBe('explorer');
   });
 
   it('is for browsers: programs get JSON at / and GraphQL at /graphql', async () => {

@@ -9,7 +9,7 @@ import { openWebFiles } from './web-files.ts';
 it('says at the start, and in place of each page, that the pages were not built', async () => {
   const log = createLogger('test', 'silent');
   const warn = jest.spyOn(log, 'warn');
-  const files = await openWebFiles(join(tmpdir(), 'holdfast-that-is-not-there'), log);
+  const files = await openWebFiles(join(tmpdir(), 'holdfast-that-is-not-there'), [], log);
   expect(warn.mock.calls).toEqual([[expect.anything(), expect.stringContaining('`npm run setup`')]]);
   expect(files.stylesheet).toBeUndefined();
   // Nothing of the request is looked at.

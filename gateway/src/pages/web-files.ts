@@ -9,6 +9,9 @@ import type { Logger } from '@holdfast/platform/log';
 import Negotiator from 'negotiator';
 import { parseTagCondition } from '../rest/entity-tag.ts';
 
+/** What not every gateway has. The scripts and styles of a page read from its root element which of them there are. */
+export type Offer = 'explorer' | 'demo';
+
 export interface WebFiles {
   /** The name of the style sheet that all pages share; undefined when the pages were not built. */
   readonly stylesheet: string | undefined;
@@ -41,8 +44,9 @@ interface Page {
   readonly tag: string;
 }
 
-async function readPage(path: string): Promise<Page> {
-  const body = await readFile(path, 'utf8');
+async function readPage(path: string, offers: readonly Offer[]): Promise<Page> {
+  const built = await readFile(path, 'utf8');
+  const body = built.replace(/(<html [^>]*data-offers=")[^"]*/, `$1${offers.join(' ')}`);
   return { body, tag: createHash('sha256').update(body).digest('base64url').slice(0, 22) };
 }
 
@@ -52,12 +56,13 @@ function hasPage({ headers }: HttpRequest, tag: string): boolean {
 }
 
 /** Reads the pages, and which assets there are. @param folder where they were built; it need not be there */
-export async function openWebFiles(folder: string, log: Logger): Promise<WebFiles> {
+export async function openWebFiles(folder: string, offers: readonly Offer[], log: Logger): Promise<WebFiles> {
   const names = new Set(existsSync(folder) ? await readdir(folder) : []);
   if (names.size === 0) log.warn({ folder }, `There are no pages for browsers. ${NOT_BUILT}`);
   const pages = new Map<string, Page>();
   for (const name of names)
-    if (name.endsWith('.html')) pages.set(name.slice(0, -'.html'.length), await readPage(join(folder, name)));
+    if (name.endsWith('.html'))
+      pages.set(name.slice(0, -'.html'.length), await readPage(join(folder, name), offers));
 
   return {
     stylesheet: [...names].find((name) => /^theme-[\w-]+\.css$/.test(name)),

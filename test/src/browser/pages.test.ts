@@ -1,15 +1,11 @@
 // Each page of the gateway in a browser: by eye, by keyboard, and by those who read and try.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { DESKTOP, keepScreenshot, PHONE, seriousFindings, useBrowser } from '../support/browser.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 const browser = useBrowser();
-let system: System;
-beforeAll(async () => {
-  system = await startSystem({ seeded: true });
-});
-afterAll(() => system.stop());
+const system = useSystem({ seeded: true });
 
 const DARK = { ...DESKTOP, colorScheme: 'dark' } as const;
 const EDITOR = '.graphiql-query-editor .view-line';
