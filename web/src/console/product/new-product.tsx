@@ -2,17 +2,16 @@ import { useMutation } from '@apollo/client/react';
 import { useState } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { CreateProductDocument } from '../../generated/operations.ts';
-import { newKey } from '../ui/new-key.ts';
 import { Notice } from '../ui/notice.tsx';
 import { given, problemText } from '../ui/problem.ts';
 import { useAction } from '../ui/use-action.ts';
-import { type Draft, EMPTY } from './draft.ts';
+import { useIntentKey } from '../ui/use-intent-key.ts';
+import { EMPTY } from './draft.ts';
 import { ProductFields } from './fields.tsx';
 
 export function Component() {
   const [draft, setDraft] = useState(EMPTY);
-  // One key for one input: sent again after a fault, it creates one product.
-  const [key, setKey] = useState(newKey);
+  const key = useIntentKey();
   const [create] = useMutation(CreateProductDocument, {
     update: (cache) => {
       cache.evict({ fieldName: 'products' });
@@ -20,19 +19,15 @@ export function Component() {
   });
   const navigate = useNavigate();
   const action = useAction();
-  const change = (changed: Draft) => {
-    setDraft(changed);
-    setKey(newKey());
-  };
   const save = () =>
     action.run(async () => {
       const { name, description, price, stock } = draft;
+      const input = { name, description: description || null, price, stock: Number(stock) };
       const { data } = await create({
-        variables: {
-          input: { name, description: description || null, price, stock: Number(stock), idempotencyKey: key },
-        },
+        variables: { input: { ...input, idempotencyKey: key.of(JSON.stringify(input)) } },
       });
       const result = given(data?.createProduct);
+      key.settle();
       if (result.__typename !== 'Product') return problemText(result);
       await navigate(`/products/${result.id}`);
       return undefined;
@@ -54,7 +49,7 @@ export function Component() {
           void save();
         }}
       >
-        <ProductFields draft={draft} onChange={change} />
+        <ProductFields draft={draft} onChange={setDraft} />
         <div className="actions">
           <button type="submit" className="primary" disabled={action.busy}>
             {action.busy ? 'Saving …' : 'Create'}

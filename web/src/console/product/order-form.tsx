@@ -3,16 +3,15 @@ import { type ReactNode, useState } from 'react';
 import { Link } from 'react-router';
 import { PlaceOrderDocument, ProductDocument } from '../../generated/operations.ts';
 import { Field } from '../ui/field.tsx';
-import { newKey } from '../ui/new-key.ts';
 import { Notice } from '../ui/notice.tsx';
 import { given, problemText } from '../ui/problem.ts';
 import { useAction } from '../ui/use-action.ts';
+import { useIntentKey } from '../ui/use-intent-key.ts';
 
 /** Orders the product for the signed-in user. */
 export function OrderForm({ productId }: { productId: string }) {
   const [quantity, setQuantity] = useState('1');
-  // One key for one intent: pressing the button again after a fault does not order twice.
-  const [key, setKey] = useState(newKey);
+  const key = useIntentKey();
   const [placed, setPlaced] = useState<ReactNode>();
   const [place] = useMutation(PlaceOrderDocument, {
     refetchQueries: [ProductDocument],
@@ -26,10 +25,10 @@ export function OrderForm({ productId }: { productId: string }) {
     action.run(async () => {
       setPlaced(undefined);
       const { data } = await place({
-        variables: { input: { productId, quantity: Number(quantity), idempotencyKey: key } },
+        variables: { input: { productId, quantity: Number(quantity), idempotencyKey: key.of(quantity) } },
       });
       const result = given(data?.createOrder);
-      setKey(newKey());
+      key.settle();
       if (result.__typename !== 'Order') return problemText(result);
       setPlaced(
         <>
@@ -40,10 +39,6 @@ export function OrderForm({ productId }: { productId: string }) {
       );
       return undefined;
     });
-  const change = (text: string) => {
-    setQuantity(text);
-    setKey(newKey());
-  };
   return (
     <form
       className="card stack"
@@ -62,7 +57,7 @@ export function OrderForm({ productId }: { productId: string }) {
           min={1}
           max={10_000}
           value={quantity}
-          onText={change}
+          onText={setQuantity}
         />
         <button type="submit" className="primary" disabled={action.busy}>
           {action.busy ? 'Ordering …' : 'Order'}

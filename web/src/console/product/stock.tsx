@@ -3,22 +3,24 @@ import { useState } from 'react';
 import { AdjustStockDocument } from '../../generated/operations.ts';
 import { Field } from '../ui/field.tsx';
 import { formatCount } from '../ui/format.ts';
-import { newKey } from '../ui/new-key.ts';
 import { Notice } from '../ui/notice.tsx';
 import { given, problemOf } from '../ui/problem.ts';
 import { useAction } from '../ui/use-action.ts';
+import { useIntentKey } from '../ui/use-intent-key.ts';
 
 /** The stock, and units that are added or taken. That is relative, so it needs no version and meets no conflict. */
 export function Stock({ id, stock }: { id: string; stock: number }) {
   const [units, setUnits] = useState('1');
+  const key = useIntentKey();
   const [adjust] = useMutation(AdjustStockDocument);
   const action = useAction();
   const change = (sign: 1 | -1) =>
     action.run(async () => {
-      const { data } = await adjust({
-        variables: { id, delta: sign * Number(units), idempotencyKey: newKey() },
-      });
-      return problemOf(given(data?.adjustStock));
+      const delta = sign * Number(units);
+      const { data } = await adjust({ variables: { id, delta, idempotencyKey: key.of(`${delta}`) } });
+      const result = given(data?.adjustStock);
+      key.settle();
+      return problemOf(result);
     });
   const usable = Number.isInteger(Number(units)) && Number(units) > 0;
   return (
