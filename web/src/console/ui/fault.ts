@@ -24,9 +24,12 @@ export function faultOf(error: unknown): Fault | undefined {
 export function faultMessage(error: unknown): string {
   const fault = faultOf(error);
   if (fault?.code === 'RATE_LIMITED')
-    return `Too many calls in a minute. Try again in ${fault.retryAfter ?? 60} seconds.`;
+    return `Too many calls. Try again ${fault.retryAfter === undefined ? 'later' : `in ${fault.retryAfter} seconds`}.`;
   if (fault?.code === 'FORBIDDEN') return 'Your account may not do this.';
   if (fault !== undefined) return fault.message;
   if (ServerError.is(error)) return `The server answered with status ${error.statusCode}. Try again.`;
-  return 'The server does not answer. Look at your connection, and try again.';
+  // What fetch() throws when no reply comes (https://fetch.spec.whatwg.org/#fetch-method).
+  if (error instanceof TypeError || !(error instanceof Error))
+    return 'The server does not answer. Look at your connection, and try again.';
+  return error.message;
 }

@@ -1,0 +1,21 @@
+import { CombinedGraphQLErrors } from '@apollo/client/errors';
+import { describe, expect, it } from '@jest/globals';
+import { faultMessage } from './fault.ts';
+
+const coded = (code: string, message: string, details = {}) =>
+  new CombinedGraphQLErrors({ errors: [{ message, extensions: { code, ...details } }] });
+
+describe('what a person is told of a fault', () => {
+  it.each([
+    ['no reply', new TypeError('Failed to fetch'), /Look at your connection/],
+    ['a problem that was not foreseen', new Error('The name is taken.'), /^The name is taken\.$/],
+    [
+      'a limit',
+      coded('RATE_LIMITED', 'At most 60.', { retryAfter: 7 }),
+      /^Too many calls\. Try again in 7 seconds\.$/,
+    ],
+    ['another code', coded('SERVICE_UNAVAILABLE', 'Orders are away.'), /^Orders are away\.$/],
+  ])('%s', (_, error, message) => {
+    expect(faultMessage(error)).toMatch(message);
+  });
+});
