@@ -51,7 +51,7 @@ export interface Race {
 type RacedProduct = NonNullable<RacedProductQuery['product']>;
 
 /**
- * Runs the race and tells of its state at each step. Whatever is no foreseeable outcome is thrown.
+ * Runs the race and tells of its state at each step. An outcome that is not counted is thrown, once all have ended.
  * @param show is given the race as it stands
  */
 export async function runRace(client: ApolloClient, show: (race: Race) => void): Promise<void> {
@@ -74,10 +74,12 @@ export async function runRace(client: ApolloClient, show: (race: Race) => void):
   const countOrder = (what: keyof OrderCount, retryAfter = race.retryAfter) =>
     change({ orders: { ...race.orders, [what]: race.orders[what] + 1 }, retryAfter });
   show(race);
-  await Promise.all([
+  const ended = await Promise.allSettled([
     ...EDITORS.map((name) => edit(client, product, name, (what) => countEdit(name, what))),
     ...Array.from({ length: BUYERS }, () => buy(client, product.id, countOrder)),
   ]);
+  const failed = ended.find((end) => end.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
   const { stock, description, version } = await read(client, product.id);
   change({ end: { stock, marks: description?.match(/[AB]\d+/g)?.length ?? 0, version } });
 }

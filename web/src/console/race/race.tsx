@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { Link } from 'react-router';
 import { Notice } from '../ui/notice.tsx';
 import { useAction } from '../ui/use-action.ts';
+import { lawsOf } from './laws.ts';
 import { BUYERS, type EditorCount, MARKS_EACH, type Race, runRace, UNITS } from './race.ts';
 
 /** A page to see the two promises work. */
@@ -61,8 +62,8 @@ function Buyers({ race }: { race: Race | undefined }) {
       {orders.pending > 0 && <Bar text="still pending" value={orders.pending} max={BUYERS} />}
       {orders.limited > 0 && (
         <p className="muted">
-          {orders.limited} not let through: an account may order 60 times a minute. Try again in{' '}
-          {race?.retryAfter ?? 60} s.
+          {orders.limited} not let through by the limit of orders
+          {race?.retryAfter !== undefined && `. Try again in ${race.retryAfter} s`}.
         </p>
       )}
     </section>
@@ -82,33 +83,13 @@ function Bar({ text, value, max }: { text: string; value: number; max: number })
 /** What the product was before and after, and whether that adds up with the replies. */
 function Result({ race }: { race: Race | undefined }) {
   if (race?.end === undefined) return null;
-  const { editors, orders, end, productId } = race;
-  const saved = editors.A.accepted + editors.B.accepted;
-  const answered = orders.confirmed + orders.soldOut + orders.pending + orders.limited;
-  const laws = [
-    {
-      law: 'No update is lost',
-      sum: `${saved} saves were accepted, ${end.marks} marks are there`,
-      holds: saved === end.marks,
-    },
-    {
-      law: 'Nothing is oversold',
-      sum: `${UNITS} units = ${orders.confirmed} sold + ${end.stock} left`,
-      // What is pending takes its units later.
-      holds: orders.pending > 0 ? end.stock >= 0 : UNITS === orders.confirmed + end.stock,
-    },
-    {
-      law: 'Every buyer has an answer',
-      sum: `${orders.confirmed} confirmed + ${orders.soldOut} sold out + ${orders.pending} pending + ${orders.limited} limited = ${answered}`,
-      holds: answered === BUYERS,
-    },
-  ];
+  const { end, productId } = race;
   return (
     <section className="card stack" aria-label="Result">
       <h2>The result</h2>
       <table>
         <tbody>
-          {laws.map(({ law, sum, holds }) => (
+          {lawsOf(race, end).map(({ law, sum, holds }) => (
             <tr key={law}>
               <th scope="row">{law}</th>
               <td>{sum}</td>
