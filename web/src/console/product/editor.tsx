@@ -21,7 +21,7 @@ export function Editor({ product }: { product: ProductDetailsFragment }) {
   const action = useAction();
 
   const untouched = isSame(draft, draftOf(loaded));
-  if (untouched && product.version > loaded.version) begin(product);
+  if (untouched && !action.busy && product.version > loaded.version) begin(product);
 
   function begin(from: ProductDetailsFragment) {
     setLoaded(from);
@@ -45,7 +45,10 @@ export function Editor({ product }: { product: ProductDetailsFragment }) {
         return undefined;
       }
       if (result.__typename !== 'Product') return problemText(result);
-      begin(result);
+      setLoaded(result);
+      setTheirs(undefined);
+      // What was typed during the save is based on it.
+      setDraft((latest) => (latest === draft ? draftOf(result) : latest));
       setSavedVersion(result.version);
       return undefined;
     });
