@@ -49,6 +49,12 @@ export class Session {
     window.addEventListener('storage', ({ key, newValue }) => {
       if (key === STORED) this.#otherTabDid(newValue === null ? 'signOut' : 'signIn');
     });
+    // A page that the browser kept for "Back" has heard nothing of what other tabs did.
+    window.addEventListener('pageshow', ({ persisted }) => {
+      if (!persisted) return;
+      this.#access = undefined;
+      void this.resume();
+    });
   }
 
   readonly state = (): SessionState => this.#state;
@@ -128,6 +134,10 @@ export class Session {
       variables: { refreshToken: stored.refreshToken, idempotencyKey: stored.refreshKey },
     });
     const result = given(data?.refreshSession);
+    const next = result.__typename === 'Session' ? result.refreshToken : undefined;
+    // Another tab has signed in or out meanwhile: what it left is what counts.
+    const now = readStored()?.refreshToken;
+    if (now !== stored.refreshToken && now !== next) return this.#renew();
     if (result.__typename === 'Session') return this.#take(result);
     localStorage.removeItem(STORED);
     this.#lose();
@@ -136,8 +146,10 @@ export class Session {
   #take({ accessToken, expiresIn, refreshToken, deviceToken, user }: OpenSession): void {
     localStorage.setItem(STORED, JSON.stringify({ refreshToken, refreshKey: newKey() }));
     if (deviceToken !== null) localStorage.setItem(DEVICE, deviceToken);
-    // What is on the page, and what waits to be sent, is the former user's.
-    if (this.#state.status === 'expired' && this.#state.user.id !== user.id) {
+    // What is on the page, and what waits to be sent, is the former user's. Without a token it is not sent.
+    if ('user' in this.#state && this.#state.user.id !== user.id) {
+      this.#access = undefined;
+      this.#become({ status: 'starting' });
       location.reload();
       return;
     }
