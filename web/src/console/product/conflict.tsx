@@ -45,6 +45,7 @@ export function Conflict({ loaded, theirs, yours, busy, problem, onResolve, onDi
         <FieldChoice
           key={difference.field}
           difference={difference}
+          disabled={busy}
           chosen={choices[difference.field] ?? difference.settled}
           onChoose={(side) => setChoices({ ...choices, [difference.field]: side })}
         />
@@ -65,16 +66,17 @@ export function Conflict({ loaded, theirs, yours, busy, problem, onResolve, onDi
 
 interface FieldChoiceProps {
   readonly difference: Difference;
+  readonly disabled: boolean;
   readonly chosen: Side | undefined;
   readonly onChoose: (side: Side) => void;
 }
 
-function FieldChoice({ difference, chosen, onChoose }: FieldChoiceProps) {
-  const { field, settled } = difference;
+function FieldChoice({ difference, disabled, chosen, onChoose }: FieldChoiceProps) {
+  const { field } = difference;
   return (
-    <fieldset>
+    <fieldset disabled={disabled}>
       <legend>
-        {field} <small>{explain(settled)}</small>
+        {field} <small>{explain(difference)}</small>
       </legend>
       <div className="sides">
         {SIDES.map(({ side, text }) => (
@@ -91,7 +93,8 @@ function FieldChoice({ difference, chosen, onChoose }: FieldChoiceProps) {
   );
 }
 
-function explain(settled: Side | undefined): string {
+function explain({ theirs, yours, settled }: Difference): string {
+  if (theirs === yours) return 'both of you changed it alike';
   if (settled === undefined) return 'both of you changed it';
   return settled === 'theirs' ? 'only they changed it' : 'your change stands alone';
 }
