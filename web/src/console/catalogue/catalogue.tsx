@@ -1,5 +1,5 @@
 import { useQuery } from '@apollo/client/react';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { CatalogueDocument, ProductSort } from '../../generated/operations.ts';
 import { Choice } from '../ui/choice.tsx';
@@ -114,7 +114,9 @@ export function Component() {
 /** Searches once the typing pauses. */
 function SearchField({ value, onSearch }: { value: string; onSearch: (text: string) => void }) {
   const [text, setText] = useState(value);
-  const [pause, setPause] = useState<ReturnType<typeof setTimeout>>();
+  const pause = useRef<ReturnType<typeof setTimeout>>(undefined);
+  // A user who goes on to another page does not search any more.
+  useEffect(() => () => clearTimeout(pause.current), []);
   return (
     <Field
       label="Search"
@@ -124,8 +126,8 @@ function SearchField({ value, onSearch }: { value: string; onSearch: (text: stri
       value={text}
       onText={(typed) => {
         setText(typed);
-        clearTimeout(pause);
-        setPause(setTimeout(() => onSearch(typed.trim()), 250));
+        clearTimeout(pause.current);
+        pause.current = setTimeout(() => onSearch(typed.trim()), 250);
       }}
     />
   );
