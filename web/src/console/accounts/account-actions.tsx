@@ -27,6 +27,11 @@ export function AccountActions({ account }: { account: AccountDetailsFragment })
   const otherRole = account.role === Role.STAFF ? Role.CUSTOMER : Role.STAFF;
   const isActive = account.state === 'ACTIVE';
 
+  /** A reason that stands in the trail by now is done with; one that was refused is there to be sent again. */
+  const written = (problem: string | undefined) => {
+    if (problem === undefined) setReason('');
+    return problem;
+  };
   const setRole = () =>
     action.run(async () => {
       const { data } = await changeRole({ variables: { ...seen, role: otherRole } });
@@ -38,14 +43,12 @@ export function AccountActions({ account }: { account: AccountDetailsFragment })
       const result = isActive
         ? given((await disable({ variables })).data?.disableAccount)
         : given((await enable({ variables })).data?.enableAccount);
-      setReason('');
-      return problemOf(result);
+      return written(problemOf(result));
     });
   const end = () =>
     action.run(async () => {
       const { data } = await endSessions({ variables: { userId: account.id, reason } });
-      setReason('');
-      return problemOf(given(data?.endSessions));
+      return written(problemOf(given(data?.endSessions)));
     });
 
   return (
