@@ -140,3 +140,14 @@ it('a session that is refused does not end the one that another tab has opened m
   expect(await page.getByRole('dialog').count()).toBe(0);
   expect(await nameField(page).inputValue()).toBe('Typed before');
 });
+
+it('a user who goes on to another page before a search has begun is not brought back', async () => {
+  const { page } = await openProduct();
+  await page.getByRole('link', { name: 'Catalogue', exact: true }).click();
+  await page.getByLabel('Search').fill('kettle');
+  await page.getByRole('link', { name: 'Race', exact: true }).click();
+  await button(page, 'Start the race').waitFor();
+  // A timer that is set now comes after that of the search.
+  await page.evaluate('new Promise((resolve) => setTimeout(resolve, 300))');
+  expect(new URL(page.url()).pathname).toBe('/console/race');
+});
