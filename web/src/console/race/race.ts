@@ -9,8 +9,8 @@ import {
   type RacedProductQuery,
   UpdateProductDocument,
 } from '../../generated/operations.ts';
+import { newKey } from '../../shared/new-key.ts';
 import { faultOf } from '../ui/fault.ts';
-import { newKey } from '../ui/new-key.ts';
 import { given, problemText } from '../ui/problem.ts';
 
 export const UNITS = 20;

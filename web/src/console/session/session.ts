@@ -9,8 +9,8 @@ import {
   type Role,
   type SignedInFragment,
 } from '../../generated/operations.ts';
+import { newKey } from '../../shared/new-key.ts';
 import { faultMessage } from '../ui/fault.ts';
-import { newKey } from '../ui/new-key.ts';
 import { given, problemText } from '../ui/problem.ts';
 
 export interface SessionUser {

@@ -1,13 +1,13 @@
 import { useState } from 'react';
+import { DEMO_CLERK, DEMO_CUSTOMER, hasDemo } from '../../shared/offers.ts';
 import { session } from '../client.ts';
 import { Field } from '../ui/field.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { useAction } from '../ui/use-action.ts';
 
-/** The accounts of the demo data, which `npm start` puts into an empty database. */
 const DEMO_ACCOUNTS = [
-  { label: 'Demo clerk (staff)', username: 'clerk', password: 'clerk-password-2026' },
-  { label: 'Demo customer', username: 'demo', password: 'demo-password-2026' },
+  { label: 'Demo clerk (staff)', ...DEMO_CLERK },
+  { label: 'Demo customer', ...DEMO_CUSTOMER },
 ];
 
 /** Who signs in. `again` is the username of a session that has ended. */
@@ -45,9 +45,9 @@ export function SignIn({ again }: { again?: string }) {
         {action.busy ? 'Signing in …' : 'Sign in'}
       </button>
       <Notice kind="problem">{action.problem}</Notice>
-      {again === undefined && (
+      {again === undefined && hasDemo && (
         <div className="demo">
-          <span>With the demo data of npm start:</span>
+          <span>With the demo data:</span>
           {DEMO_ACCOUNTS.map((demo) => (
             <button
               type="button"

@@ -1,5 +1,5 @@
 import { useRef } from 'react';
-import { newKey } from './new-key.ts';
+import { newKey } from '../../shared/new-key.ts';
 
 export interface IntentKey {
   /** The idempotency key of `intent`, which is what is to happen, as a text. It is the same one until `settle`. */
