@@ -135,19 +135,35 @@ it('a session that is refused does not end the one that another tab has opened m
   await comeBack(page);
   await eventually(
     () => page.evaluate<string | null>("localStorage.getItem('holdfast.session')"),
-    (stored) => stored !== null && stored !== opened,
+    (stored) => refused === 1 && stored !== opened,
   );
+  // What the other tab has opened was renewed, and not ended.
+  expect(await page.evaluate("localStorage.getItem('holdfast.session')")).not.toBeNull();
   expect(await page.getByRole('dialog').count()).toBe(0);
   expect(await nameField(page).inputValue()).toBe('Typed before');
 });
 
 it('a user who goes on to another page before a search has begun is not brought back', async () => {
   const { page } = await openProduct();
-  await page.getByRole('link', { name: 'Catalogue', exact: true }).click();
-  await page.getByLabel('Search').fill('kettle');
-  await page.getByRole('link', { name: 'Race', exact: true }).click();
-  await button(page, 'Start the race').waitFor();
-  // A timer that is set now comes after that of the search.
-  await page.evaluate('new Promise((resolve) => setTimeout(resolve, 300))');
-  expect(new URL(page.url()).pathname).toBe('/console/race');
+  const waited = Promise.withResolvers<void>();
+  await page.route('**/race-*.js', async (route) => {
+    await waited.promise;
+    await route.fallback();
+  });
+  // The second time the script of that page is there already.
+  for (let time = 0; time < 2; time += 1) {
+    await page.getByRole('link', { name: 'Catalogue', exact: true }).click();
+    await page.getByLabel('Search').waitFor();
+    await page.evaluate(`{
+      const search = document.querySelector('input[type=search]');
+      Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(search, 'kettle');
+      search.dispatchEvent(new Event('input', { bubbles: true }));
+      document.querySelector('a[href="/console/race"]').click();
+    }`);
+    // A timer that is set now comes after that of the search.
+    await page.evaluate('new Promise((resolve) => setTimeout(resolve, 300))');
+    waited.resolve();
+    await button(page, 'Start the race').waitFor();
+    expect(new URL(page.url()).pathname).toBe('/console/race');
+  }
 });

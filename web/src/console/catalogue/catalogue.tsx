@@ -1,6 +1,6 @@
 import { useQuery } from '@apollo/client/react';
 import { useEffect, useRef, useState } from 'react';
-import { Link, useSearchParams } from 'react-router';
+import { Link, useLocation, useNavigation, useSearchParams } from 'react-router';
 import { CatalogueDocument, ProductSort } from '../../generated/operations.ts';
 import { Choice } from '../ui/choice.tsx';
 import { faultMessage } from '../ui/fault.ts';
@@ -115,7 +115,13 @@ export function Component() {
 function SearchField({ value, onSearch }: { value: string; onSearch: (text: string) => void }) {
   const [text, setText] = useState(value);
   const pause = useRef<ReturnType<typeof setTimeout>>(undefined);
-  // A user who goes on to another page does not search any more.
+  const here = useLocation();
+  const { location: next = here } = useNavigation();
+  const isLeaving = next.pathname !== here.pathname;
+  // A user who goes on to another page does not search any more, even while that page is on its way.
+  useEffect(() => {
+    if (isLeaving) clearTimeout(pause.current);
+  }, [isLeaving]);
   useEffect(() => () => clearTimeout(pause.current), []);
   return (
     <Field
