@@ -123,8 +123,8 @@ it('a session that is refused does not end the one that another tab has opened m
   let refused = 0;
   await onOperation(page, 'RefreshSession', async (route) => {
     if (refused > 0) return route.fallback();
-    refused += 1;
     await store(page, opened);
+    refused += 1;
     const problem = {
       __typename: 'InvalidCredentials',
       code: 'INVALID_CREDENTIALS',
