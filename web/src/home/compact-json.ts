@@ -3,9 +3,7 @@
 const WIDTH = 56;
 
 export function compactJson(value: unknown, indent = ''): string {
-  const line = JSON.stringify(value)
-    .replaceAll(/([{,])"(\w+)":/g, '$1 "$2": ')
-    .replaceAll(/}(?=[\]},]|$)/g, ' }');
+  const line = inOneLine(value);
   if (typeof value !== 'object' || value === null || indent.length + line.length <= WIDTH) return line;
   const inner = `${indent}  `;
   const members = Array.isArray(value)
@@ -13,4 +11,11 @@ export function compactJson(value: unknown, indent = ''): string {
     : Object.entries(value).map(([name, member]) => `${inner}"${name}": ${compactJson(member, inner)}`);
   const [open, close] = Array.isArray(value) ? '[]' : '{}';
   return `${open}\n${members.join(',\n')}\n${indent}${close}`;
+}
+
+function inOneLine(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(inOneLine).join(', ')}]`;
+  const members = Object.entries(value).map(([name, member]) => `"${name}": ${inOneLine(member)}`);
+  return members.length === 0 ? '{}' : `{ ${members.join(', ')} }`;
 }
