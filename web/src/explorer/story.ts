@@ -1,12 +1,12 @@
 // The story that the explorer's tabs tell, and what its steps hand on: the session of a login, the product that was created.
-import { takeToken } from '../shared/session.ts';
+import { DEMO_CUSTOMER, hasDemo } from '../shared/offers.ts';
+import { takeSession } from '../shared/session.ts';
+import { type Created, isRecord, pretty } from './tab-texts.ts';
 
 export interface Chapter {
   readonly query: string;
   readonly variables?: string;
 }
-
-const variables = (value: Readonly<Record<string, unknown>>): string => JSON.stringify(value, null, 2);
 
 export const STORY: readonly Chapter[] = [
   {
@@ -36,6 +36,7 @@ mutation SignIn($input: LoginInput!) {
   login(input: $input) {
     ... on Session {
       accessToken
+      refreshToken
       expiresIn
       user {
         username
@@ -49,7 +50,7 @@ mutation SignIn($input: LoginInput!) {
   }
 }
 `,
-    variables: variables({ input: { username: 'demo', password: 'demo-password-2026' } }),
+    variables: pretty({ input: hasDemo ? DEMO_CUSTOMER : { username: '', password: '' } }),
   },
   {
     query: `# 3. Create a product. Its id and version go into the variables of the next tabs.
@@ -69,7 +70,7 @@ mutation Create($input: CreateProductInput!) {
   }
 }
 `,
-    variables: variables({
+    variables: pretty({
       input: { name: 'Brass compass', description: 'Points north.', price: 48.5, stock: 3 },
     }),
   },
@@ -94,7 +95,7 @@ mutation Edit($productId: ID!, $expectedVersion: Int!, $input: UpdateProductInpu
   }
 }
 `,
-    variables: variables({ productId: '', expectedVersion: 1, input: { price: 45 } }),
+    variables: pretty({ productId: '', expectedVersion: 1, input: { price: 45 } }),
   },
   {
     query: `# 5. Another editor started from the same version, and comes too late: nothing is overwritten.
@@ -120,7 +121,7 @@ mutation Conflict($productId: ID!, $expectedVersion: Int!, $input: UpdateProduct
   }
 }
 `,
-    variables: variables({ productId: '', expectedVersion: 1, input: { price: 40 } }),
+    variables: pretty({ productId: '', expectedVersion: 1, input: { price: 40 } }),
   },
   {
     query: `# 6. Order two. Run it twice: the same key gives the same order, and two are taken from the stock once.
@@ -145,7 +146,7 @@ mutation Order($input: CreateOrderInput!) {
   }
 }
 `,
-    variables: variables({ input: { productId: '', quantity: 2, idempotencyKey: '' } }),
+    variables: pretty({ input: { productId: '', quantity: 2, idempotencyKey: '' } }),
   },
   {
     query: `# 7. My orders: one query, answered by three services.
@@ -175,12 +176,6 @@ query MyOrders {
   },
 ];
 
-/** A product that the story has created. */
-export interface Created {
-  readonly id: string;
-  readonly version: number;
-}
-
 let created: Created | undefined;
 const listeners = new Set<() => void>();
 
@@ -192,18 +187,20 @@ export function onCreated(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** Takes from a reply what later steps need, whichever operation of the reader's it came of. */
+/** Takes from the reply to any operation what later steps need. */
 export function learnFrom(reply: unknown): void {
   const data = isRecord(reply) ? reply['data'] : undefined;
   const { login, createProduct } = isRecord(data) ? data : {};
   if (isRecord(login)) {
-    const { accessToken, expiresIn, user } = login;
+    const { accessToken: token, refreshToken, expiresIn, user } = login;
     const username = isRecord(user) ? String(user['username']) : 'you';
-    if (typeof accessToken === 'string' && typeof expiresIn === 'number')
-      takeToken(username, accessToken, expiresIn);
+    if (typeof token === 'string' && typeof expiresIn === 'number')
+      takeSession({
+        username,
+        token,
+        refreshToken: typeof refreshToken === 'string' ? refreshToken : undefined,
+        expiresIn,
+      });
   }
   if (isRecord(createProduct)) {
     const { id, version } = createProduct;
@@ -211,32 +208,5 @@ export function learnFrom(reply: unknown): void {
       created = { id, version };
       for (const listener of listeners) listener();
     }
-  }
-}
-
-/** The variables with the product in its places; undefined when they have none. */
-export function variablesWith({ id, version }: Created, text: string | null | undefined): string | undefined {
-  const value = parsed(text);
-  if (value === undefined) return undefined;
-  if ('productId' in value) return variables({ ...value, productId: id, expectedVersion: version });
-  const { input } = value;
-  if (!isRecord(input) || !('productId' in input)) return undefined;
-  return variables({ ...value, input: { ...input, productId: id, idempotencyKey: `order-of-${id}` } });
-}
-
-/** The headers with that token, or without one. */
-export function headersWith(token: string | undefined, text: string | null | undefined): string {
-  const { authorization: _, ...others } = parsed(text) ?? {};
-  const headers = token === undefined ? others : { authorization: `Bearer ${token}`, ...others };
-  return Object.keys(headers).length === 0 ? '' : JSON.stringify(headers, null, 2);
-}
-
-function parsed(text: string | null | undefined): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text ?? '');
-    return isRecord(value) ? value : undefined;
-  } catch {
-    // The reader is still writing it.
-    return undefined;
   }
 }

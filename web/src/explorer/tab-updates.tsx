@@ -2,7 +2,8 @@
 import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { useEffect, useLayoutEffect, useSyncExternalStore } from 'react';
 import { currentSession, onSessionChange } from '../shared/session.ts';
-import { createdProduct, headersWith, onCreated, variablesWith } from './story.ts';
+import { createdProduct, onCreated } from './story.ts';
+import { headersWith, variablesWith } from './tab-texts.ts';
 
 /** What is done to each tab: new headers and variables; undefined leaves them. */
 interface Change {

@@ -1,5 +1,6 @@
 // The three examples: what each sends, step by step. A step may use what an earlier one has got.
 import { type GraphQLReply, send } from '../shared/graphql.ts';
+import { newKey } from '../shared/new-key.ts';
 
 export interface Step {
   readonly title: string;
@@ -79,12 +80,6 @@ function at(value: unknown, path: string): string {
   for (const key of path.split('.')) inner = Object(inner)[key];
   return inner === undefined || inner === null ? '' : String(inner);
 }
-
-/** Not crypto.randomUUID, which browsers have in secure contexts only. */
-const newKey = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join(
-    '',
-  );
 
 export const EXAMPLES: readonly Example[] = [
   {

@@ -1,7 +1,8 @@
 // The page at `/`: its text stands in home.html; here is what lives.
 import '../shared/theme.css';
 import './home.css';
-import { currentSession, DEMO, signIn } from '../shared/session.ts';
+import { DEMO_CUSTOMER, hasDemo } from '../shared/offers.ts';
+import { currentSession, signIn } from '../shared/session.ts';
 import { showSessionButton } from '../shared/session-button.ts';
 import { compactJson } from './compact-json.ts';
 import { EXAMPLES, type Example } from './examples.ts';
@@ -58,7 +59,7 @@ function showExample({ title, what, needsSession, steps, run }: Example): HTMLEl
     reply.textContent = '';
     const titles = steps.values();
     try {
-      if (needsSession && currentSession() === undefined) await signIn(DEMO);
+      if (needsSession && currentSession() === undefined) await signIn(DEMO_CUSTOMER);
       const startedAt = performance.now();
       await run((got) => reply.append(`# ${titles.next().value?.title}\n${compactJson(got)}\n\n`));
       said.textContent = `done in ${Math.round(performance.now() - startedAt)} ms`;
@@ -78,7 +79,8 @@ function showExample({ title, what, needsSession, steps, run }: Example): HTMLEl
   );
 }
 
-find('#examples', HTMLDivElement).append(...EXAMPLES.map(showExample));
+const examples = EXAMPLES.filter(({ needsSession }) => hasDemo || !needsSession);
+find('#examples', HTMLDivElement).append(...examples.map(showExample));
 showSessionButton('#session');
 void showStatus();
 setInterval(() => {

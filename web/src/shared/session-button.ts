@@ -1,5 +1,6 @@
-// The button that signs in as demo with one click, and out again, beside who is signed in.
-import { currentSession, DEMO, onSessionChange, signIn, signOut } from './session.ts';
+// The button that signs in as demo with one click, where there are demo accounts, and out again, beside who is signed in.
+import { DEMO_CUSTOMER, hasDemo } from './offers.ts';
+import { currentSession, onSessionChange, signIn, signOut } from './session.ts';
 
 /** Puts it into the element. @throws {Error} when the page has no such element */
 export function showSessionButton(selector: string): void {
@@ -12,11 +13,12 @@ export function showSessionButton(selector: string): void {
     const session = currentSession();
     who.textContent = session === undefined ? '' : `signed in as ${session.username}`;
     button.textContent = session === undefined ? 'Sign in as demo' : 'Sign out';
+    button.hidden = session === undefined && !hasDemo;
     button.classList.toggle('primary', session === undefined);
   };
   button.addEventListener('click', async () => {
     if (currentSession() !== undefined) return signOut();
-    await signIn(DEMO).catch((error: Error) => {
+    await signIn(DEMO_CUSTOMER).catch((error: Error) => {
       who.textContent = error.message;
     });
   });

@@ -1,14 +1,14 @@
-// Who is signed in on the pages of this browser tab. It goes when the tab is closed; the token stands nowhere else.
+// Who is signed in on the pages of this browser tab. It goes when the tab is closed; its tokens stand nowhere else.
+import type { DEMO_CUSTOMER } from './offers.ts';
 
 export interface Session {
   readonly username: string;
   readonly token: string;
+  /** Ends the session. Undefined when it was opened without asking for it. */
+  readonly refreshToken: string | undefined;
   /** As `Date.now()` has it. */
   readonly expiresAt: number;
 }
-
-/** As scripts/src/seed.ts puts it into an empty database. */
-export const DEMO = { username: 'demo', password: 'demo-password-2026' };
 
 const KEY = 'holdfast-session';
 const listeners = new Set<() => void>();
@@ -47,25 +47,53 @@ export function onSessionChange(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** Takes over a session that was opened in another way. @param expiresIn seconds */
-export function takeToken(username: string, token: string, expiresIn: number): void {
-  change({ username, token, expiresAt: Date.now() + expiresIn * 1_000 });
+/** A session as the server opens it. */
+export interface OpenedSession {
+  readonly username: string;
+  readonly token: string;
+  readonly refreshToken?: string | undefined;
+  /** Seconds. */
+  readonly expiresIn: number;
+}
+
+/** Takes over a session, and ends the one before. */
+export function takeSession({ username, token, refreshToken, expiresIn }: OpenedSession): void {
+  void end(session);
+  change({ username, token, refreshToken, expiresAt: Date.now() + expiresIn * 1_000 });
 }
 
 /** @throws {Error} with a message for people */
-export async function signIn({ username, password }: typeof DEMO): Promise<void> {
-  const reply = await fetch('/login', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ username, password }),
-  });
+export async function signIn({ username, password }: typeof DEMO_CUSTOMER): Promise<void> {
+  const reply = await post('/login', { username, password });
   const body = await reply.json();
   if (reply.status === 401)
     throw new Error(`There is no account ${username} with the demo's password here: npm start makes one.`);
   if (!reply.ok) throw new Error(body.detail);
-  takeToken(username, body.token, body.expires_in);
+  takeSession({
+    username,
+    token: body.token,
+    refreshToken: body.refresh_token,
+    expiresIn: body.expires_in,
+  });
 }
 
+/** Forgets the session at once, and ends it on the server. */
 export function signOut(): void {
+  void end(session);
   change(undefined);
 }
+
+async function end(ended: Session | undefined): Promise<void> {
+  if (ended?.refreshToken === undefined) return;
+  // Where the server does not answer, the session ends when its time is over.
+  await post('/logout', { refresh_token: ended.refreshToken }).catch(() => undefined);
+}
+
+const post = (path: string, body: object): Promise<Response> =>
+  fetch(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    // The page may be left in the meantime.
+    keepalive: true,
+  });
