@@ -8,7 +8,6 @@ import { createRoot } from 'react-dom/client';
 // Not graphiql/style.css, of which half is fonts that the policy of the page keeps out: they are data: URLs.
 import '@graphiql/react/style.css';
 import '@graphiql/plugin-doc-explorer/style.css';
-import '@graphiql/plugin-history/style.css';
 import 'graphiql/graphiql.css';
 import '../shared/theme.css';
 import './explorer.css';
@@ -36,7 +35,8 @@ const fetcher: Fetcher = async ({ operationName, ...asked }, options) => {
 };
 
 function startAgain(): void {
-  for (const key of Object.keys(localStorage)) if (key.startsWith('graphiql:')) localStorage.removeItem(key);
+  for (const key of Object.keys(sessionStorage))
+    if (key.startsWith('graphiql:')) sessionStorage.removeItem(key);
   location.reload();
 }
 
@@ -48,6 +48,10 @@ function Explorer() {
     <GraphiQL
       fetcher={fetcher}
       defaultTabs={[...STORY]}
+      // Without the history, which keeps headers, and so tokens. Variables may have a password: they go with the browser's tab.
+      plugins={[]}
+      storage={sessionStorage}
+      shouldPersistHeaders={false}
       defaultEditorToolsVisibility="variables"
       {...(window.innerWidth >= WIDE && { visiblePlugin: DOC_EXPLORER_PLUGIN })}
       inputValueDeprecation
