@@ -68,7 +68,7 @@ export const PAGE_PARAMETERS = {
 };
 
 const header = (description: string, ...examples: readonly string[]) =>
-  z.string().meta({ description, examples });
+  z.string().meta({ description, ...(examples.length > 0 && { examples }) });
 
 /** Request header fields that several routes look at. */
 export const IF_MATCH = header(
@@ -80,9 +80,9 @@ export const IF_NONE_MATCH = header('The ETag of the version that the client has
 /** Of a write that may do without `If-Match`, or must have it. */
 export const CONDITIONS = z.object({
   'If-Match': IF_MATCH.optional(),
+  // Without an example, which the reference would send beside the one of If-Match: `*` forbids every change.
   'If-None-Match': header(
     'ETags of versions at which nothing is to be changed, or `*` for every version.',
-    '*',
   ).optional(),
 });
 export const REQUIRED_CONDITIONS = CONDITIONS.extend({ 'If-Match': IF_MATCH });
