@@ -37,7 +37,7 @@ export function htmlPage({ title, body, script }: SmallPage, stylesheet: string 
     },
     body: `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escapeHtml(title)}</title>${link}</head>
+<link rel="icon" href="data:,"><title>${escapeHtml(title)}</title>${link}</head>
 <body class="small"><main><h1>${escapeHtml(title)}</h1>
 ${body}</main>${script === undefined ? '' : `<script>${script}</script>`}</body></html>
 `,
