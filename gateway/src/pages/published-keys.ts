@@ -12,7 +12,7 @@ export interface PublishedKeys {
 const FETCH_TIMEOUT_MS = 1_500;
 /** How long a copy is as good as the original, ms, unless the original says less; clients are told the same. */
 const FRESH_MS = 15_000;
-/** How long an old copy has to do when the original is not to be had, ms: nobody waits for a dead service each time. */
+/** How long an old copy has to do when the original is not to be had, ms: a dead service is not waited for each time. */
 const RETRY_MS = 2_000;
 
 interface Loaded {
@@ -35,7 +35,7 @@ async function load(url: string): Promise<Loaded> {
   return { body, freshMs: Math.min(FRESH_MS, maxAgeMs(String(cacheControl ?? ''))) };
 }
 
-/** Keeps the last good copy: a users service that is down takes no key away from anybody. */
+/** Keeps the last good copy: a users service that is down takes no key away. */
 export function createPublishedKeys(url: string): PublishedKeys {
   let copy: (Loaded & { readonly goodUntil: number }) | undefined;
   let underWay: Promise<Loaded> | undefined;
