@@ -1,7 +1,7 @@
 // Each page of the gateway in a browser: by eye, by keyboard, and by those who read and try.
 import { describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { DESKTOP, keepScreenshot, PHONE, seriousFindings, useBrowser } from '../support/browser.ts';
+import { costOf, DESKTOP, keepScreenshot, PHONE, seriousFindings, useBrowser } from '../support/browser.ts';
 import { eventually } from '../support/client.ts';
 import { useSystem } from '../support/use-system.ts';
 
@@ -14,7 +14,6 @@ const EDITOR = '.graphiql-query-editor .view-line';
 describe.each([
   ['desktop', DESKTOP],
   ['phone', PHONE],
-  ['dark', DARK],
 ])('on a screen that is %s', (kind, options) => {
   // Each with what is there once the page has loaded.
   it.each([
@@ -29,12 +28,26 @@ describe.each([
       const { page, errors, foreign } = await browser.open(system.url + path, options);
       await page.locator(sign).first().waitFor();
       await page.waitForLoadState('networkidle');
+      if (kind === 'desktop') console.info(`${path}: ${await costOf(page)}`);
       expect(await seriousFindings(page)).toEqual([]);
       await keepScreenshot(page, `${name}-${kind}`);
       expect(errors).toEqual([]);
       expect(foreign).toEqual([]);
     },
   );
+});
+
+describe('in the dark', () => {
+  it.each([
+    ['/', 'home', '[data-service=orders][data-state=up]'],
+    ['/explorer', 'explorer', EDITOR],
+    ['/docs', 'reference', 'text=Sign in'],
+  ])('%s has colours that can be told apart', async (path, name, sign) => {
+    const { page } = await browser.open(system.url + path, DARK);
+    await page.locator(sign).first().waitFor();
+    expect(await seriousFindings(page, ['color-contrast'])).toEqual([]);
+    await keepScreenshot(page, `${name}-dark`);
+  });
 });
 
 describe('the page at /', () => {

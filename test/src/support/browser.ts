@@ -39,7 +39,12 @@ export function useBrowser(): BrowserOfTest {
       executablePath: await pathOf('chromium'),
       // Chromium refuses to start its sandbox for root.
       chromiumSandbox: process.getuid?.() !== 0,
-      args: ['--disable-quic', '--disable-background-networking', '--disable-component-update'],
+      args: [
+        '--disable-gpu',
+        '--disable-quic',
+        '--disable-background-networking',
+        '--disable-component-update',
+      ],
     });
   });
   afterEach(async () => {
@@ -87,16 +92,30 @@ function watch(page: Page, origin: string): Tab {
   return { page, errors, foreign };
 }
 
-/** What axe (https://github.com/dequelabs/axe-core) calls serious or critical on a page, one line for each. */
-export async function seriousFindings(page: Page): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+/**
+ * What axe (https://github.com/dequelabs/axe-core) calls serious or critical on a page, one line for each.
+ * @param rules those to look at; otherwise all
+ */
+export async function seriousFindings(page: Page, rules?: string[]): Promise<string[]> {
+  const axe = new AxeBuilder({ page });
+  const { violations } = await (rules ? axe.withRules(rules) : axe).analyze();
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' ')}`);
 }
 
-/** Keeps a picture of the page for a human to look at, outside the repository. */
+/** What a page has cost by now: requests, kB as transferred, and its first paint (https://web.dev/articles/fcp). */
+export function costOf(page: Page): Promise<string> {
+  return page.evaluate<string>(`(() => {
+    const loaded = ['navigation', 'resource'].flatMap((type) => performance.getEntriesByType(type));
+    const bytes = loaded.reduce((sum, { transferSize }) => sum + transferSize, 0);
+    const [paint] = performance.getEntriesByName('first-contentful-paint');
+    return loaded.length + ' requests, ' + Math.round(bytes / 1000) + ' kB, first paint after ' + Math.round(paint.startTime) + ' ms';
+  })()`);
+}
+
+/** Keeps a picture of what is in sight for a human to look at, outside the repository. */
 export async function keepScreenshot(page: Page, name: string): Promise<void> {
   await mkdir(SCREENSHOTS, { recursive: true });
-  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
 }
