@@ -17,8 +17,10 @@ export function welcome(stack: Stack, settings: LocalSettings): string {
   return `
 Holdfast is ready.
 
+  start page            ${gateway}
+  console for staff     ${gateway}/console
   ${graphqlLabel(settings)}  ${gateway}/graphql
-  REST                  ${gateway}/products   (contract: ${gateway}/openapi.json)
+  REST                  ${gateway}/products   (reference: ${gateway}/docs)
   subgraphs             ${(['users', 'products', 'orders'] as const).map((name) => localhost(stack.urls[name])).join('  ')}
   health and metrics    ${localhost(stack.opsUrls.gateway)}/readyz  /metrics${inspectorsLine(settings)}
   database              ${databaseLine(stack, settings)}
