@@ -1,10 +1,13 @@
 // What can be said of the images without building them; scripts/image-check builds them and tries them.
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join, matchesGlob } from 'node:path';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, matchesGlob, relative } from 'node:path';
+import { promisify } from 'node:util';
 import { PROCESSES, portsFrom } from '@holdfast/scripts/services';
 import { ROOT } from '@holdfast/scripts/settings';
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   allInstructions,
   type Containerfile,
@@ -121,11 +124,40 @@ describe('the Containerfile', () => {
   });
 });
 
+/** What .dockerignore says, in its order. */
+async function contextPatterns(): Promise<string[]> {
+  const text = await readFile(join(ROOT, '.dockerignore'), 'utf8');
+  return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+describe('the build stage', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'holdfast-build-stage-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('sets up from what it copies alone', async () => {
+    const takenOut = (await contextPatterns()).filter(
+      (pattern) => !/^[!*]/.test(pattern) || /^\*\*/.test(pattern),
+    );
+    const filter = (path: string) => !takenOut.some((pattern) => matchesGlob(relative(ROOT, path), pattern));
+    for (const source of allInstructions(file, 'build').flatMap(copies))
+      await cp(join(ROOT, source), join(folder, source), { recursive: true, filter });
+    // Without .cache, which says what this folder was set up from.
+    const packages = join(ROOT, 'node_modules');
+    await mkdir(join(folder, 'node_modules'));
+    for (const name of await readdir(packages))
+      if (name !== '.cache') await symlink(join(packages, name), join(folder, 'node_modules', name));
+
+    await promisify(execFile)(process.execPath, ['scripts/setup.mjs'], { cwd: folder });
+    expect(existsSync(join(folder, 'web/dist/console.html'))).toBe(true);
+  });
+});
+
 describe('the build context', () => {
   it('is nothing but what is named, and never a secret, a test or what was built before', async () => {
-    const patterns = (await readFile(join(ROOT, '.dockerignore'), 'utf8'))
-      .split('\n')
-      .filter((line) => line !== '' && !line.startsWith('#'));
+    const patterns = await contextPatterns();
     expect(patterns[0]).toBe('*');
     const lastNamed = patterns.findLastIndex((pattern) => pattern.startsWith('!'));
     // A later pattern wins: what is taken out must come after what is named.
