@@ -224,7 +224,7 @@ describe('a page', () => {
 });
 
 describe('an asset', () => {
-  it('is kept by browsers for ever, and comes compressed to those that can read it', async () => {
+  it('is cached by browsers for a year, and comes compressed to those that can read it', async () => {
     const page = await (await call('/console', { headers: { accept: 'text/html' } })).text();
     const path = /src="(\/assets\/console-[\w-]+\.js)"/.exec(page)?.[1] ?? '';
     const bodies: string[] = [];

@@ -31,7 +31,7 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.ttf': 'font/ttf',
   '.woff2': 'font/woff2',
 };
-/** As Vite names what may be kept for ever: other contents have another name. */
+/** A name that Vite gave with a hash: other contents have another name, so browsers may keep the file. */
 const HASHED = /-[\w-]{8}\.\w+$/;
 /** In the order of our liking. */
 const ENCODINGS = [

@@ -45,7 +45,7 @@ await list.fetchMore({ variables: { after: first.data?.products?.pageInfo.endCur
 const ids = client.readQuery(page)?.products?.edges.map(({ node }) => node.id) ?? [];
 watching.unsubscribe();
 
-// A product: whatever shows it reads one object of the cache, by its id.
+// A product. Every page that shows it reads one object of the cache, by its id.
 const created = await client.mutate({
   mutation: CreateProductDocument,
   variables: {
