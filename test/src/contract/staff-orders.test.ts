@@ -273,19 +273,30 @@ describe('the orders of everybody', () => {
   };
   const rest = (query: string, token: string | undefined = staff.token) =>
     client.rest('GET', `/orders${query}`, { token });
+  const idOf = (page: { edges: { node: { id: string } }[] }) => Number(page.edges[0]?.node.id);
 
+  // Other suites order from the same system: their orders may stand before these, and between them.
   it('come newest first, page by page, with whose they are', async () => {
     const theirs = await place(stranger);
     const first = await all({ first: 1 });
-    expect(first.edges[0].node).toMatchObject({ id: theirs, user: { username: stranger.username } });
     expect(first.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: false });
-    const second = await all({ first: 1, after: first.pageInfo.endCursor });
-    expect(second.edges[0].node).toMatchObject({
+    const pages = [first];
+    while (idOf(pages.at(-1)) > Number(orderId)) {
+      const page = await all({ first: 1, after: pages.at(-1).pageInfo.endCursor });
+      expect(page.edges).toHaveLength(1);
+      expect(page.pageInfo.hasPreviousPage).toBe(true);
+      expect(idOf(page)).toBeLessThan(idOf(pages.at(-1)));
+      pages.push(page);
+    }
+    const nodes = pages.flatMap(({ edges }) => edges.map(({ node }: { node: { id: string } }) => node));
+    expect(nodes.at(-1)).toMatchObject({
       id: orderId,
       user: { username: owner.username },
       product: { name: 'A thing' },
     });
-    expect(second.pageInfo.hasPreviousPage).toBe(true);
+    expect(nodes).toContainEqual(
+      expect.objectContaining({ id: theirs, user: { id: stranger.id, username: stranger.username } }),
+    );
   });
 
   it('are filtered by status and by user', async () => {
@@ -293,7 +304,8 @@ describe('the orders of everybody', () => {
     await client.graphql(ADVANCE, { id: theirs, version: 2, status: 'SHIPPED' }, staff.token);
     const ids = async (variables: Record<string, unknown>) =>
       (await all(variables)).edges.map(({ node }: { node: { id: string } }) => node.id);
-    expect(await ids({ first: 1, status: 'SHIPPED' })).toEqual([theirs]);
+    expect(await ids({ first: 100, status: 'SHIPPED' })).toContain(theirs);
+    expect(await ids({ first: 100, status: 'CONFIRMED' })).not.toContain(theirs);
     expect(await ids({ userId: stranger.id, status: 'SHIPPED' })).toContain(theirs);
     expect(await ids({ userId: owner.id, first: 1 })).toEqual([orderId]);
     expect(await ids({ userId: owner.id })).not.toContain(theirs);
@@ -302,14 +314,15 @@ describe('the orders of everybody', () => {
 
   it('are on REST with scope=all, by Link, with the same filters', async () => {
     const theirs = await place(stranger);
-    const first = await rest('?scope=all&limit=1');
-    expect(first.body).toMatchObject([{ id: Number(theirs), user_id: Number(stranger.id) }]);
-    const next = /^<\/orders(\?scope=all&limit=1&cursor=[^>]+)>; rel="next"$/.exec(
-      first.headers.get('link') ?? '',
-    )?.[1];
-    expect((await rest(String(next))).body).toMatchObject([
-      { id: Number(orderId), user_id: Number(owner.id) },
-    ]);
+    const found: Record<number, number> = {};
+    for (let page = '?scope=all&limit=1'; found[Number(orderId)] === undefined; ) {
+      const { body, headers } = await rest(page);
+      expect(body).toHaveLength(1);
+      found[body[0].id] = body[0].user_id;
+      const next = /^<\/orders(\?scope=all&limit=1&cursor=[^>]+)>; rel="next"$/;
+      page = String(next.exec(headers.get('link') ?? '')?.[1]);
+    }
+    expect(found).toMatchObject({ [theirs]: Number(stranger.id), [orderId]: Number(owner.id) });
     const filtered = await rest(`?scope=all&status=CONFIRMED&user_id=${owner.id}`);
     expect(filtered.body[0].id).toBe(Number(orderId));
     for (const order of filtered.body)
