@@ -123,8 +123,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     handler: throughList(nothingHere),
     addressOf: (request) => clientAddress(request, settings.TRUSTED_PROXIES),
     onFault: (error, request) => secure(request, faultReply(error, request, log)),
-    // A subgraph that is down is no reason to take the others' fields away as well.
-    checks: { supergraph: () => parts.check(), keys: () => keys.answer() },
+    checks: { ...parts.checks, keys: () => keys.answer() },
     close: () => parts.close(),
   };
 }

@@ -16,6 +16,7 @@ import { createReplySizes, type ReplySizes } from './federation/reply-sizes.ts';
 import { type CalledFor, createSubgraph, type Subgraph } from './federation/subgraph.ts';
 import { loadSupergraph } from './federation/supergraph.ts';
 import { openSupergraphFile } from './federation/supergraph-file.ts';
+import { createSupergraphGate } from './federation/supergraph-gate.ts';
 import { createSecureReply } from './http/security-headers.ts';
 import { createOperations } from './operations/operations.ts';
 import { createPersisted } from './operations/persisted.ts';
@@ -46,7 +47,8 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
   });
   const supergraph = await loadSupergraph({
     file: openSupergraphFile({ path: settings.SUPERGRAPH_FILE, pollMs: settings.SUPERGRAPH_POLL_MS, log }),
-    subgraphs: subgraphs.names,
+    gate: createSupergraphGate({ subgraphs: subgraphs.byName, log }),
+    subgraphs: [...subgraphs.byName.keys()],
     onLoad: (sdl, apiSchema) => {
       persisted.check(apiSchema);
       operations.use(sdl, apiSchema);
@@ -67,8 +69,8 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
     pages: createPages(await openWebFiles(WEB_FOLDER, offersOf(settings), log), settings.EXPLORER),
     keys: createPublishedKeys(settings.JWKS_URL),
     status: createStatus(subgraphUrls(settings)),
-    /** @throws unless operations can be planned */
-    check: () => planner.check(),
+    /** Each throws while what it names stands in the way of answering. */
+    checks: { supergraph: () => planner.check(), subgraphs: () => supergraph.check() },
     close: async () => {
       tokens.close();
       await supergraph.stop();
@@ -109,7 +111,7 @@ function openSubgraphs(settings: GatewaySettings, replySizes: ReplySizes) {
     byName.set(name, createSubgraph({ name, url, ...bounds, serviceToken }));
   }
   return {
-    names: [...byName.keys()],
+    byName,
     call: (call: SubgraphCall, calledFor: CalledFor) => {
       const subgraph = byName.get(call.subgraph);
       if (subgraph === undefined) throw new Error(`a plan names the subgraph ${call.subgraph}`);

@@ -15,6 +15,8 @@ export interface Post {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Ends the connection after the reply. */
+  readonly reset?: boolean;
 }
 
 export interface PostBounds {
@@ -36,11 +38,11 @@ export interface PostReply {
 const LARGE = 65_536;
 
 /** Sends the request once. @throws {Late | TooLarge} and what undici says, and why the caller has gone */
-export function post(pool: Pool, { path, headers, body }: Post, bounds: PostBounds): Promise<PostReply> {
+export function post(pool: Pool, request: Post, bounds: PostBounds): Promise<PostReply> {
   return new Promise((resolve, reject) => {
     const exchange = new Exchange(bounds, resolve, reject);
     if (exchange.hasEnded) return;
-    pool.dispatch({ path, method: 'POST', headers, body }, exchange);
+    pool.dispatch({ ...request, method: 'POST' }, exchange);
   });
 }
 

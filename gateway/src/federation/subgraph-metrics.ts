@@ -1,15 +1,23 @@
-// How the calls of subgraphs go, by subgraph and outcome.
-import { DURATION_BUCKETS, Histogram, registry, secondsSince } from '@holdfast/platform/metrics';
+// How the calls of subgraphs go, by subgraph and outcome, and for which subgraph a supergraph waits.
+import { DURATION_BUCKETS, Gauge, Histogram, registry, secondsSince } from '@holdfast/platform/metrics';
 
 const durations = new Histogram({
   name: 'subgraph_request_duration_seconds',
-  help: 'Calls of subgraphs; graphql_error: a reply with errors, unavailable: none or not GraphQL, timeout: none in time, abandoned: the caller left before, too_large: one that was not read to its end.',
+  help: 'Calls of subgraphs; graphql_error: a reply with errors, refused: the operation was not run, unavailable: none or not GraphQL, timeout: none in time, abandoned: the caller left before, too_large: one that was not read to its end.',
   labelNames: ['subgraph', 'outcome'],
   buckets: DURATION_BUCKETS,
   registers: [registry],
 });
 
-const OUTCOMES = ['ok', 'graphql_error', 'unavailable', 'timeout', 'abandoned', 'too_large'] as const;
+const OUTCOMES = [
+  'ok',
+  'graphql_error',
+  'refused',
+  'unavailable',
+  'timeout',
+  'abandoned',
+  'too_large',
+] as const;
 export type SubgraphOutcome = (typeof OUTCOMES)[number];
 
 /** Counts calls of `subgraph`, each with its outcome and when it began, as `performance.now()` had it. */
@@ -17,3 +25,11 @@ export function measureSubgraph(subgraph: string): (outcome: SubgraphOutcome, st
   for (const outcome of OUTCOMES) durations.zero({ subgraph, outcome });
   return (outcome, startedAt) => durations.observe({ subgraph, outcome }, secondsSince(startedAt));
 }
+
+/** 1 while a supergraph waits until the subgraph serves what it needs, otherwise 0; by `subgraph`. */
+export const supergraphWaits = new Gauge({
+  name: 'supergraph_waits',
+  help: 'Whether a supergraph is not in force yet because this subgraph does not serve what it needs.',
+  labelNames: ['subgraph'],
+  registers: [registry],
+});

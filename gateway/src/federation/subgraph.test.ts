@@ -121,6 +121,47 @@ it.each([
   expect(calls).toBe(1);
 });
 
+describe('an operation that the subgraph has not run', () => {
+  const refusal = (message: string) => ({ errors: [{ message, extensions: { code: 'BAD_USER_INPUT' } }] });
+
+  it('is sent to other instances, over connections of their own, until one runs it', async () => {
+    const sockets = new Set<unknown>();
+    await start((request, response) => {
+      sockets.add(request.socket);
+      if (calls < 4) json(response, 400, refusal('Cannot query field "sku" on type "Product".'));
+      else json(response, 200, { data: { a: 'ok' } });
+    });
+    expect(await send()).toEqual({ data: { a: 'ok' } });
+    expect({ calls, sockets: sockets.size }).toEqual({ calls: 4, sockets: 4 });
+  });
+
+  it('is nothing that the caller is blamed for, and the log is told of no value', async () => {
+    const message =
+      'Variable "$a" got invalid value "se; cret"; Field "sku" is not defined by type "NewProduct".';
+    await start((_, response) => json(response, 400, refusal(message)));
+    const { error, fault } = await faultOf(send());
+    expect(error.toJSON()).toEqual({
+      message: 'The orders service cannot do this right now.',
+      path: ['a'],
+      extensions: { code: 'SERVICE_UNAVAILABLE' },
+    });
+    expect(fault.cause).toMatchObject({
+      message: 'the orders service has not run an operation that was planned for it',
+      cause: { message: 'status 400: Field "sku" is not defined by type "NewProduct".' },
+    });
+    expect(calls).toBe(10);
+  });
+
+  it('is sent once when it is the request that was refused', async () => {
+    await start((_, response) =>
+      json(response, 413, refusal('A body of at most 4000000 bytes is expected.')),
+    );
+    const { error } = await faultOf(send());
+    expect(error.extensions).toEqual({ code: 'SERVICE_UNAVAILABLE' });
+    expect(calls).toBe(1);
+  });
+});
+
 it('keeps its connections for the next call', async () => {
   const sockets = new Set<unknown>();
   await start((request, response) => {

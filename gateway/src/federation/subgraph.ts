@@ -1,6 +1,5 @@
-// Calls one subgraph: posts the operation over a keep-alive pool and parses the reply, nothing else.
+// Calls one subgraph: posts the operation over a keep-alive pool and reads the reply, nothing else.
 import { AppError, CallerGone } from '@holdfast/platform/errors';
-import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql';
 import {
   CLIENT_ADDRESS_HEADER,
   type HttpRequest,
@@ -8,15 +7,15 @@ import {
   TIMEOUT_HEADER,
 } from '@holdfast/platform/http';
 import { createHttpPool, isReplyTooLarge } from '@holdfast/platform/http-client';
-import { isOfType } from '@holdfast/platform/media-type';
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { traceHeaders } from '@holdfast/platform/tracing';
 import { GraphQLError } from 'graphql';
 import type { ByteGate } from './byte-gate.ts';
-import type { SubgraphCall, SubgraphError, SubgraphReply } from './execution/execution.ts';
+import type { SubgraphCall, SubgraphReply } from './execution/execution.ts';
 import { Late, post, TooLarge } from './post.ts';
 import type { Received, ReplySizes } from './reply-sizes.ts';
 import { measureSubgraph, type SubgraphOutcome } from './subgraph-metrics.ts';
+import { NotRun, readReply, sdlIn } from './subgraph-reply.ts';
 
 export interface SubgraphOptions {
   /** The subgraph's name: shown to callers when it does not answer. */
@@ -44,34 +43,48 @@ export interface CalledFor {
 
 export interface Subgraph {
   /**
-   * Sends the call exactly once: a mutation that was sent may have been carried out, whatever became of its reply. Errors
-   * in a GraphQL reply are handed on as they are. No reply, a late one or one that is not GraphQL is SERVICE_UNAVAILABLE,
-   * with the reason as its cause for the log; one that is too large is QUERY_TOO_COMPLEX and is not read to its end.
+   * Sends the call exactly once: a mutation that was sent may have been carried out, whatever became of its reply. Only
+   * what an instance says not to have run, because its schema is another than the planned one, is sent to others. Errors
+   * beside data are handed on as they are. No reply, a late one or one that is not GraphQL is SERVICE_UNAVAILABLE, with the
+   * reason as its cause for the log, and so is a call that no instance runs; a reply that is too large is QUERY_TOO_COMPLEX
+   * and is not read to its end.
    * @throws {GraphQLError} with the path of what is missing
    */
   call(call: SubgraphCall, calledFor: CalledFor): Promise<SubgraphReply>;
+  /** The SDL of one instance, over a connection of its own. @throws when it does not tell */
+  sdl(): Promise<string>;
   /** Ends the pool, once what is under way was answered. */
   close(): Promise<void>;
 }
 
+/**
+ * How often a call is sent that is not run. While half of the instances are the version before, one call in a thousand meets
+ * only those.
+ */
+const MOST_SENT = 10;
+const SDL_TIMEOUT_MS = 2_000;
+const SDL_QUERY = JSON.stringify({ query: '{ _service { sdl } }' });
+
 export function createSubgraph(options: SubgraphOptions): Subgraph {
   const { name, url, timeoutMs, connections, connectionMaxAgeMs: maxAgeMs, replySizes, gate } = options;
   const { pathname: path } = new URL(url);
-  const pool = createHttpPool({ url, connections, maxAgeMs, maxReplyBytes: replySizes.max });
+  const kept = createHttpPool({ url, connections, maxAgeMs, maxReplyBytes: replySizes.max });
+  /** Its connections end with their first reply: each request meets an instance of the load balancer's choice. */
+  const fresh = createHttpPool({ url, connections, maxAgeMs, maxReplyBytes: replySizes.max });
   const measure = measureSubgraph(name);
 
   /** A mutation may have to wait, as one that orders does; a query that takes long keeps the rest of a reply waiting. */
   const waitFor = ({ isMutation }: SubgraphCall, { deadlineAt }: HttpRequest): number =>
     Math.min(isMutation ? Number.POSITIVE_INFINITY : timeoutMs, deadlineAt - Date.now());
 
-  async function send(call: SubgraphCall, { request, address, received }: CalledFor): Promise<SubgraphReply> {
+  async function send(call: SubgraphCall, { request, address, received }: CalledFor, isFirst: boolean) {
     const { body, isMutation } = call;
     const waitMs = waitFor(call, request);
     if (waitMs <= 0) throw new Late('the request had no time left');
     const headers = headersOf(request, address, waitMs, await options.serviceToken());
-    const { status, contentType, text } = await post(
-      pool,
-      { path, headers, body },
+    const reply = await post(
+      isFirst ? kept : fresh,
+      { path, headers, body, reset: !isFirst },
       {
         waitMs,
         gate,
@@ -80,38 +93,74 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
         caller: isMutation ? undefined : request,
       },
     );
-    return parseReply(status, contentType, text);
+    return readReply(reply);
+  }
+
+  async function measured(
+    call: SubgraphCall,
+    calledFor: CalledFor,
+    isFirst: boolean,
+  ): Promise<SubgraphReply> {
+    const startedAt = performance.now();
+    try {
+      const reply = await send(call, calledFor, isFirst);
+      measure(reply.errors ? 'graphql_error' : 'ok', startedAt);
+      return reply;
+    } catch (cause) {
+      measure(outcomeOf(cause), startedAt);
+      throw cause;
+    }
+  }
+
+  async function sendUntilRun(call: SubgraphCall, calledFor: CalledFor): Promise<SubgraphReply> {
+    for (let sent = 1; ; sent += 1) {
+      try {
+        return await measured(call, calledFor, sent === 1);
+      } catch (error) {
+        if (!(error instanceof NotRun && error.isOfAnotherSchema) || sent === MOST_SENT) throw error;
+      }
+    }
   }
 
   return {
     call: async (call, calledFor) => {
-      const startedAt = performance.now();
       try {
-        const reply = await send(call, calledFor);
-        measure(reply.errors ? 'graphql_error' : 'ok', startedAt);
-        return reply;
+        return await sendUntilRun(call, calledFor);
       } catch (cause) {
-        const outcome = outcomeOf(cause);
-        measure(outcome, startedAt);
-        const fault =
-          outcome === 'too_large'
+        throw faultAt(
+          outcomeOf(cause) === 'too_large'
             ? replySizes.refuse(calledFor.received, call.isMutation)
-            : unavailable(name, cause);
-        throw faultAt(fault, call);
+            : unavailable(name, cause),
+          call,
+        );
       }
     },
-    close: () => pool.close(),
+    sdl: async () => {
+      const headers = { ...JSON_BOTH_WAYS, [SERVICE_TOKEN_HEADER]: await options.serviceToken() };
+      const bounds = { waitMs: SDL_TIMEOUT_MS, gate, fits: () => true, caller: undefined };
+      return sdlIn(await post(fresh, { path, headers, body: SDL_QUERY, reset: true }, bounds));
+    },
+    close: async () => {
+      await Promise.all([kept.close(), fresh.close()]);
+    },
   };
 }
 
 function outcomeOf(cause: unknown): SubgraphOutcome {
   if (cause instanceof CallerGone) return 'abandoned';
+  if (cause instanceof NotRun) return 'refused';
   if (cause instanceof TooLarge || isReplyTooLarge(cause)) return 'too_large';
   return cause instanceof Late ? 'timeout' : 'unavailable';
 }
 
-const unavailable = (name: string, cause: unknown): AppError =>
-  new AppError('SERVICE_UNAVAILABLE', `The ${name} service is not answering.`, { cause });
+function unavailable(name: string, cause: unknown): AppError {
+  if (!(cause instanceof NotRun))
+    return new AppError('SERVICE_UNAVAILABLE', `The ${name} service is not answering.`, { cause });
+  const message = `the ${name} service has not run an operation that was planned for it`;
+  return new AppError('SERVICE_UNAVAILABLE', `The ${name} service cannot do this right now.`, {
+    cause: new Error(message, { cause }),
+  });
+}
 
 /** The error must say which part of the reply is missing. */
 function faultAt(fault: AppError, { path }: SubgraphCall): GraphQLError {
@@ -122,6 +171,8 @@ function faultAt(fault: AppError, { path }: SubgraphCall): GraphQLError {
   });
 }
 
+const JSON_BOTH_WAYS = { 'content-type': 'application/json', accept: 'application/json' };
+
 function headersOf(
   { requestId, headers: { authorization } }: HttpRequest,
   address: string,
@@ -129,8 +180,7 @@ function headersOf(
   serviceToken: string,
 ): Record<string, string> {
   const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    accept: 'application/json',
+    ...JSON_BOTH_WAYS,
     ...traceHeaders(),
     [TIMEOUT_HEADER]: String(Math.floor(waitMs)),
     [SERVICE_TOKEN_HEADER]: serviceToken,
@@ -139,33 +189,4 @@ function headersOf(
   };
   if (authorization !== undefined) headers['authorization'] = authorization;
   return headers;
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const isErrorList = (value: unknown): value is SubgraphError[] =>
-  Array.isArray(value) && value.every((error) => isRecord(error) && typeof error['message'] === 'string');
-
-function parseReply(status: number, contentType: string | undefined, text: string): SubgraphReply {
-  const malformed = (cause?: unknown) =>
-    new Error(`not a GraphQL reply: status ${status}, ${contentType}, ${text.length} characters`, { cause });
-  // Of the service token: what is wrong with a user's stands in a reply of 200.
-  if (status === 401) throw new Error('the subgraph refused the service token of this gateway');
-  if (contentType === undefined || !isOfType(contentType, GRAPHQL_MEDIA_TYPES)) throw malformed();
-  const reply = parseJson(text, malformed);
-  if (!isRecord(reply)) throw malformed();
-  const { data, errors } = reply;
-  if (errors !== undefined && !isErrorList(errors)) throw malformed();
-  if (data === undefined && errors === undefined) throw malformed();
-  if (data !== undefined && data !== null && !isRecord(data)) throw malformed();
-  return { ...(data !== undefined && { data }), ...(errors !== undefined && { errors }) };
-}
-
-function parseJson(text: string, malformed: (cause: unknown) => Error): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw malformed(cause);
-  }
 }

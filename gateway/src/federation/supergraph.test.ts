@@ -1,7 +1,14 @@
 // New supergraphs under constant load.
 import { rename, symlink, writeFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { compose, type StubSystem, type SubgraphName, startStubSystem } from '../test/stub-system.ts';
+import {
+  compose,
+  type StubSystem,
+  type SubgraphName,
+  startStubSystem,
+  untilPasses,
+} from '../test/stub-system.ts';
+import { supergraphWaits } from './subgraph-metrics.ts';
 
 const HEADER = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
 const SCHEMAS: Record<SubgraphName, string> = {
@@ -17,8 +24,8 @@ const resolvers = {
 };
 
 let system: StubSystem;
-const start = async (settings: Record<string, string> = {}) => {
-  system = await startStubSystem({ resolvers, schemas: SCHEMAS, settings });
+const start = async (settings: Record<string, string> = {}, supergraph = SCHEMAS) => {
+  system = await startStubSystem({ resolvers, schemas: SCHEMAS, supergraph, settings });
 };
 afterEach(() => system.close());
 
@@ -29,6 +36,14 @@ async function ask(query: string) {
     body: JSON.stringify({ query }),
   });
   return { status: reply.status, body: JSON.parse(await reply.text()) };
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('it never came true');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 describe('a new supergraph', () => {
@@ -55,14 +70,6 @@ describe('a new supergraph', () => {
   }
 
   const isInForce = async () => (await ask('{ forbidden }')).status === 400;
-
-  async function until(condition: () => Promise<boolean>): Promise<void> {
-    const deadline = Date.now() + 10_000;
-    while (!(await condition())) {
-      if (Date.now() > deadline) throw new Error('it never came true');
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
 
   it('is taken over by writing, by renaming, and by the swap of a symlink, without a failed request', async () => {
     await start({ SUPERGRAPH_POLL_MS: '600000' });
@@ -109,5 +116,70 @@ describe('a new supergraph', () => {
     };
     const { bad } = await load(changes());
     expect(bad).toEqual([]);
+  });
+});
+
+describe('a supergraph that a subgraph does not serve yet', () => {
+  const WITH_SIZE = {
+    ...SCHEMAS,
+    products: SCHEMAS.products.replace('name: String', 'name: String size: Int'),
+  };
+  const POT = '{ order { pot { name } } }';
+  const SIZE = '{ order { pot { size } } }';
+  const isServed = () => system.checks['subgraphs']?.();
+  const waits = async () => (await supergraphWaits.get()).values.filter(({ value }) => value === 1);
+
+  it('keeps a gateway that starts from being ready; what is asked all the same is our fault', async () => {
+    await start({}, WITH_SIZE);
+    await until(async () => (await waits()).length > 0);
+    expect((await waits()).map(({ labels }) => labels)).toEqual([{ subgraph: 'products' }]);
+    expect(isServed).toThrow('a subgraph does not serve yet what the supergraph needs');
+    expect((await ask(SIZE)).body).toEqual({
+      data: { order: { pot: { size: null } } },
+      errors: [
+        {
+          message: 'The products service cannot do this right now.',
+          path: ['order', 'pot'],
+          extensions: { code: 'SERVICE_UNAVAILABLE' },
+        },
+      ],
+    });
+    await system.upgrade('products', WITH_SIZE.products);
+    await untilPasses(() => isServed());
+    expect(await waits()).toEqual([]);
+    expect((await ask(SIZE)).body).toEqual({ data: { order: { pot: { size: null } } } });
+    // A version before, from now on, changes nothing: one field is missing then, and not the whole gateway.
+    await system.upgrade('products', SCHEMAS.products);
+    expect((await ask(POT)).body.errors).toBeUndefined();
+    isServed();
+  });
+
+  it('is not taken over; the one before stays in force until the subgraph serves it, or another supergraph comes', async () => {
+    await start();
+    await untilPasses(() => isServed());
+    const isSizeKnown = async () => (await ask(SIZE)).status !== 400;
+    await writeFile(system.supergraphFile, compose(WITH_SIZE));
+    await until(async () => (await waits()).length > 0);
+    expect(await isSizeKnown()).toBe(false);
+    await writeFile(system.supergraphFile, compose(SCHEMAS));
+    await until(async () => (await waits()).length === 0);
+    await system.upgrade('products', WITH_SIZE.products);
+    expect(await isSizeKnown()).toBe(false);
+    await system.upgrade('products', SCHEMAS.products);
+    await writeFile(system.supergraphFile, compose(WITH_SIZE));
+    await until(async () => (await waits()).length > 0);
+    await system.upgrade('products', WITH_SIZE.products);
+    await until(isSizeKnown);
+  });
+
+  it('waits 5 s for one that is down, whose fields alone are missing then', async () => {
+    await start();
+    await system.stop('products');
+    const WITHOUT_FORBIDDEN = { ...WITH_SIZE, users: SCHEMAS.users.replace('forbidden: String', '') };
+    await writeFile(system.supergraphFile, compose(WITHOUT_FORBIDDEN));
+    await until(async () => (await waits()).length > 0);
+    expect((await ask('{ forbidden }')).status).toBe(200);
+    await until(async () => (await ask('{ forbidden }')).status === 400);
+    expect((await ask('{ me { name } }')).body).toEqual({ data: { me: { name: 'ada' } } });
   });
 });

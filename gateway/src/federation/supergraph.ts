@@ -4,9 +4,11 @@ import type { Logger } from '@holdfast/platform/log';
 import type { GraphQLSchema } from 'graphql';
 import { checkScalars } from './scalars.ts';
 import type { SupergraphFile } from './supergraph-file.ts';
+import type { SupergraphGate } from './supergraph-gate.ts';
 
 export interface SupergraphOptions {
   readonly file: SupergraphFile;
+  readonly gate: SupergraphGate;
   /** The names of the subgraphs that can be called. */
   readonly subgraphs: readonly string[];
   /** Told of every supergraph that can be used, the first one included. */
@@ -15,16 +17,20 @@ export interface SupergraphOptions {
 }
 
 export interface Supergraph {
+  /** @throws until every subgraph has served what the supergraph needs, once */
+  check(): void;
   stop(): Promise<void>;
 }
 
 /**
- * Takes a new supergraph over between two requests: those under way end on the old one. One that cannot be used
- * (malformed, or naming a subgraph that is not known) is logged and the old one stays in force.
+ * Takes a new supergraph over between two requests: those under way end on the old one. It is taken over when the subgraphs
+ * serve what it needs. One that cannot be used (malformed, or naming a subgraph that is not known) is logged and the old one
+ * stays in force.
  * @throws when the first one cannot be used
  */
 export async function loadSupergraph({
   file,
+  gate,
   subgraphs,
   onLoad,
   log,
@@ -41,8 +47,14 @@ export async function loadSupergraph({
     },
     supergraphSdl: async ({ update }) => {
       const supergraphSdl = await file.read();
-      file.follow((sdl) => {
+      gate
+        .admits(supergraphSdl)
+        .catch((error: unknown) =>
+          log.error({ err: error }, 'no subgraph can be held against the supergraph'),
+        );
+      file.follow(async (sdl) => {
         try {
+          if (!(await gate.admits(sdl))) return;
           update(sdl);
           log.info('a new supergraph is in force');
         } catch (error) {
@@ -59,7 +71,13 @@ export async function loadSupergraph({
     onLoad(coreSupergraphSdl, apiSchema);
   });
   await gateway.load();
-  return gateway;
+  return {
+    check: () => gate.check(),
+    stop: async () => {
+      gate.close();
+      await gateway.stop();
+    },
+  };
 }
 
 /** The gateway's own executor, which would ask its data sources, is not used: federation/execution is. */

@@ -52,6 +52,8 @@ export interface StubSystem {
   token(userId: string, role?: Role): Promise<string>;
   /** Ends one subgraph: its connections are refused from now on. */
   stop(name: SubgraphName): Promise<void>;
+  /** Puts another version in the place of one subgraph: the one with this SDL. */
+  upgrade(name: SubgraphName, sdl: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -59,6 +61,8 @@ export interface StubOptions {
   readonly resolvers: Readonly<Partial<Record<SubgraphName, Resolvers>>>;
   /** Other SDLs than the real ones. */
   readonly schemas?: Readonly<Record<SubgraphName, string>>;
+  /** The SDLs of which the supergraph is composed, when the subgraphs serve others. */
+  readonly supergraph?: Readonly<Record<SubgraphName, string>>;
   readonly settings?: Readonly<Record<string, string>>;
 }
 
@@ -77,8 +81,8 @@ async function createKeys() {
   return { jwks, token };
 }
 
-/** Waits for the planner's thread, as a load balancer does that asks for readiness. */
-async function untilReady(check: () => unknown): Promise<void> {
+/** Waits as a load balancer does that asks for readiness. @throws what the check throws after 30 s */
+export async function untilPasses(check: () => unknown): Promise<void> {
   for (const until = Date.now() + 30_000; ; ) {
     try {
       await check();
@@ -94,6 +98,7 @@ async function untilReady(check: () => unknown): Promise<void> {
 export async function startStubSystem({
   resolvers,
   schemas,
+  supergraph,
   settings = {},
 }: StubOptions): Promise<StubSystem> {
   const { jwks, token } = await createKeys();
@@ -108,10 +113,11 @@ export async function startStubSystem({
     products: await schemaOf('products'),
     orders: await schemaOf('orders'),
   };
-  const servers = new Map<SubgraphName, { readonly url: string; readonly server: HttpServer }>();
-  for (const name of SUBGRAPHS) {
+  const servers = new Map<SubgraphName, HttpServer>();
+  const ports = new Map<SubgraphName, number>();
+  async function serve(name: SubgraphName, typeDefs: string): Promise<void> {
     const subgraph = await createSubgraph<RequestContext>({
-      typeDefs: sdl[name],
+      typeDefs,
       resolvers: resolvers[name] ?? {},
       verify,
       checkCaller: createCallerCheck({ name, keys: publicKeysFrom(SERVICE_KEYS) }),
@@ -123,13 +129,15 @@ export async function startStubSystem({
       log,
     });
     const server = createHttpServer({ ...subgraph, log, timeoutMs: 15_000 });
-    servers.set(name, { server, url: `http://127.0.0.1:${await server.listen(0, '127.0.0.1')}` });
+    servers.set(name, server);
+    ports.set(name, await server.listen(ports.get(name) ?? 0, '127.0.0.1'));
   }
-  const urlOf = (name: SubgraphName): string => servers.get(name)?.url ?? '';
+  for (const name of SUBGRAPHS) await serve(name, sdl[name]);
+  const urlOf = (name: SubgraphName): string => `http://127.0.0.1:${ports.get(name)}`;
 
   const folder = await mkdtemp(join(tmpdir(), 'gateway-'));
   const supergraphFile = join(folder, 'supergraph.graphql');
-  await writeFile(supergraphFile, compose(sdl));
+  await writeFile(supergraphFile, compose(supergraph ?? sdl));
   const gateway = await startGateway(
     readGatewaySettings({
       PORT: '0',
@@ -147,7 +155,7 @@ export async function startStubSystem({
     }),
     log,
   );
-  await untilReady(() => gateway.checks['supergraph']?.());
+  await untilPasses(() => gateway.checks['supergraph']?.());
   const front = createHttpServer({ ...gateway, log, timeoutMs: 15_000 });
   const port = await front.listen(0, '127.0.0.1');
 
@@ -156,11 +164,15 @@ export async function startStubSystem({
     supergraphFile,
     checks: gateway.checks,
     token,
-    stop: async (name) => servers.get(name)?.server.close(),
+    stop: async (name) => servers.get(name)?.close(),
+    upgrade: async (name, next) => {
+      await servers.get(name)?.close();
+      await serve(name, next);
+    },
     close: async () => {
       await front.close();
       await gateway.close();
-      await Promise.all([...servers.values()].map(({ server }) => server.close()));
+      await Promise.all([...servers.values()].map((server) => server.close()));
       await rm(folder, { recursive: true });
     },
   };

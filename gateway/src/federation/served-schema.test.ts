@@ -1,0 +1,86 @@
+// What a subgraph may serve under a supergraph.
+import { describe, expect, it } from '@jest/globals';
+import { compose } from '../test/stub-system.ts';
+import { CORPUS_SCHEMAS } from './execution/corpus/schemas.ts';
+import { neededSchemas } from './served-schema.ts';
+
+const HEADER = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])';
+const POTS = `${HEADER}
+type Query { pots(first: Int, glaze: Glaze, match: Match): [Pot!]!  find: Found }
+type Pot implements Named @key(fields: "id") { id: ID! name: String! litres: Int }
+type Lid @key(fields: "pot { id }") { pot: Pot! }
+interface Named { name: String! }
+enum Glaze { RAW ASH }
+input Match { name: String }
+union Found = Pot | Lid`;
+
+const needed = neededSchemas(compose({ pots: POTS })).get('pots');
+const lacking = (from: string, to: string) => {
+  const sdl = POTS.replaceAll(from, to);
+  expect(sdl === POTS).toBe(from === to);
+  return needed?.lackingIn(sdl);
+};
+
+describe('a subgraph', () => {
+  it.each([
+    ['a field', ' litres: Int', '', 'Pot.litres was removed.'],
+    ['an argument', 'first: Int, ', '', 'Query.pots arg first was removed.'],
+    ['a value of an enum', ' ASH', '', 'ASH was removed from enum type Glaze.'],
+    ['a member of an input', 'input Match { name', 'input Match { title', 'Match.name was removed.'],
+    ['a member of a union', ' | Lid', '', 'Lid was removed from union type Found.'],
+    ['an interface of a type', 'Pot implements Named', 'Pot', 'Pot no longer implements interface Named.'],
+    ['a key', '"pot { id }"', '"pot { name }"', '@key(fields: "pot { id }") of Lid was removed.'],
+  ])('lacks %s', (_, from, to, lack) => {
+    expect(lacking(from, to)).toEqual([lack]);
+  });
+
+  it('lacks a type, wherever it is used', () => {
+    expect(lacking('Lid', 'Cover')).toEqual(
+      expect.arrayContaining(['Lid was removed.', 'Lid was removed from union type Found.']),
+    );
+  });
+
+  it.each([
+    ['is of another type', 'litres: Int', 'litres: String', 'Pot.litres changed type from Int to String.'],
+    ['may be null', '[Pot!]!', '[Pot!]', 'Query.pots changed type from [Pot!]! to [Pot!].'],
+    [
+      'takes another type',
+      'first: Int',
+      'first: ID',
+      'Query.pots arg first has changed type from Int to ID.',
+    ],
+    [
+      'needs one argument more',
+      '(first',
+      '(shelf: Int!, first',
+      'A required arg shelf on Query.pots was added.',
+    ],
+    [
+      'needs one member more',
+      'Match {',
+      'Match { of: ID!',
+      'A required field of on input type Match was added.',
+    ],
+  ])('lacks what it has when that %s', (_, from, to, lack) => {
+    expect(lacking(from, to)).toContain(lack);
+  });
+
+  it.each([
+    ['what is needed', POTS, POTS],
+    ['a field', 'litres: Int', 'litres: Int glaze: Glaze'],
+    ['an argument that may be left out', '(first', '(shelf: Int, first'],
+    ['values, members and types', 'RAW ASH', 'RAW ASH TIN } type Shelf { pots: [Pot!]! } enum Size { S L'],
+    ['a stricter promise', 'litres: Int', 'litres: Int!'],
+    ['a key', 'Pot implements Named', 'Pot implements Named @key(fields: "name")'],
+    ['another version of federation', 'v2.3', 'v2.9'],
+  ])('may have more: %s', (_, from, to) => {
+    expect(lacking(from, to)).toEqual([]);
+  });
+
+  it('that a supergraph was composed of has what it needs, whatever federation can say', () => {
+    const schemas = neededSchemas(compose(CORPUS_SCHEMAS));
+    expect([...schemas.keys()].sort()).toEqual(Object.keys(CORPUS_SCHEMAS).sort());
+    for (const [name, sdl] of Object.entries(CORPUS_SCHEMAS))
+      expect({ name, lacking: schemas.get(name)?.lackingIn(sdl) }).toEqual({ name, lacking: [] });
+  });
+});

@@ -1,0 +1,63 @@
+// The reply of a subgraph, from its text to data and errors.
+import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql';
+import { isOfType } from '@holdfast/platform/media-type';
+import type { SubgraphError, SubgraphReply } from './execution/execution.ts';
+import type { PostReply } from './post.ts';
+
+/**
+ * A reply without `data`: the subgraph has refused the request before it ran anything of it (GraphQL specification, 7.1). What
+ * is wrong with a request is the gateway's doing, which has checked the caller's operation and planned this one.
+ */
+export class NotRun extends Error {
+  override readonly name = 'NotRun';
+  /** Whether an instance with another schema may run it: 400 is said of operations, other statuses of requests. */
+  readonly isOfAnotherSchema: boolean;
+
+  constructor(status: number, errors: readonly SubgraphError[]) {
+    super(`status ${status}: ${errors.map(reasonIn).join(' ')}`);
+    this.isOfAnotherSchema = status === 400;
+  }
+}
+
+/** Without the values of variables, which may be secrets: graphql-js puts them before the reason. */
+function reasonIn({ message }: SubgraphError): string {
+  if (!message.startsWith('Variable ')) return message;
+  return message.slice(message.lastIndexOf('; ') + 2);
+}
+
+/** @throws {NotRun} and what is wrong with a reply that is not one of GraphQL */
+export function readReply({ status, contentType, text }: PostReply): SubgraphReply {
+  const malformed = (cause?: unknown) =>
+    new Error(`not a GraphQL reply: status ${status}, ${contentType}, ${text.length} characters`, { cause });
+  // Of the service token: what is wrong with a user's stands in a reply of 200.
+  if (status === 401) throw new Error('the subgraph refused the service token of this gateway');
+  if (contentType === undefined || !isOfType(contentType, GRAPHQL_MEDIA_TYPES)) throw malformed();
+  const reply = parseJson(text, malformed);
+  if (!isRecord(reply)) throw malformed();
+  const { data, errors } = reply;
+  if (errors !== undefined && !isErrorList(errors)) throw malformed();
+  if (data === undefined) throw errors === undefined ? malformed() : new NotRun(status, errors);
+  if (data !== null && !isRecord(data)) throw malformed();
+  return { data, ...(errors !== undefined && { errors }) };
+}
+
+/** The SDL in the reply to `{ _service { sdl } }`. @throws when there is none */
+export function sdlIn(reply: PostReply): string {
+  const service = readReply(reply).data?.['_service'];
+  if (isRecord(service) && typeof service['sdl'] === 'string') return service['sdl'];
+  throw new Error('a subgraph has not said what its schema is');
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isErrorList = (value: unknown): value is SubgraphError[] =>
+  Array.isArray(value) && value.every((error) => isRecord(error) && typeof error['message'] === 'string');
+
+function parseJson(text: string, malformed: (cause: unknown) => Error): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw malformed(cause);
+  }
+}
