@@ -1,8 +1,9 @@
 // The whole shim over HTTP, with the subgraphs' schemas and a store in memory behind them.
+import { registry } from '@holdfast/platform/metrics';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type CallOptions, callRest } from '../test/rest-client.ts';
 import { createStubStore, type StubProduct, USER_ID } from '../test/stub-store.ts';
-import { type StubSystem, startStubSystem } from '../test/stub-system.ts';
+import { type StubSystem, schemaOf, startStubSystem } from '../test/stub-system.ts';
 
 const store = createStubStore();
 let system: StubSystem;
@@ -216,4 +217,27 @@ describe('plain HTTP', () => {
     expect(text).toContain('<h1>Not enough in stock</h1>');
     expect((await call('GET', '/problems/nothing-known')).status).toBe(404);
   });
+});
+
+it('answers 503, and counts our failure, when the subgraph does not know yet what the call asks it for', async () => {
+  const count = async (outcome: string) => {
+    const labels = `{operation="ListProducts",type="query",outcome="${outcome}"}`;
+    const lines = (await registry.metrics()).split('\n');
+    const found = lines.find((line) => line.startsWith(`graphql_operation_duration_seconds_count${labels} `));
+    return Number(found?.split(' ').at(-1) ?? 0);
+  };
+  const sdl = await schemaOf('products');
+  await system.upgrade('products', sdl.replace('updatedAt: DateTime!', 'changedAt: DateTime!'));
+  const before = { errors: await count('error'), refusals: await count('refused') };
+  const reply = await call('GET', '/products');
+  expect(reply.status).toBe(503);
+  expect(reply.headers.get('retry-after')).toBe('1');
+  expect(reply.body).toMatchObject({
+    code: 'SERVICE_UNAVAILABLE',
+    detail: 'The products service cannot do this right now.',
+  });
+  const after = { errors: await count('error'), refusals: await count('refused') };
+  expect(after).toEqual({ ...before, errors: before.errors + 1 });
+  await system.upgrade('products', sdl);
+  expect((await call('GET', '/products')).status).toBe(200);
 });

@@ -1,9 +1,8 @@
 // Two instances of every service behind a load balancer: the smallest fleet that can be rolled without a gap.
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Ports, PROCESSES, type ProcessName } from '@holdfast/scripts/services';
-import { ROOT } from '@holdfast/scripts/settings';
 import { freePorts } from '@holdfast/scripts/stack';
 import { type LoadBalancer, startLoadBalancer } from '../support/load-balancer.ts';
 import { startRedis } from '../support/redis.ts';
@@ -16,27 +15,31 @@ const SETTINGS = {
   SUBGRAPH_CONNECTION_MAX_AGE_MS: '5000',
 };
 
+/** One to run in the place of the service's own, and what it needs. */
+export interface Program {
+  readonly entry: string;
+  readonly environment?: Record<string, string>;
+}
+
 type Lives = Pick<AnotherInstance, 'kill' | 'restart' | 'stop'>;
 type AllLives = Record<ProcessName, Lives[]>;
 
 export interface Fleet {
   /** The load balancer's, for the gateways. */
   readonly url: string;
-  /** Each gateway's own. */
-  readonly gatewayUrls: readonly string[];
+  /** Each gateway's own, without a path: where it answers callers, and where it says how it is. */
+  readonly gateways: readonly { readonly url: string; readonly opsUrl: string }[];
   readonly system: System;
   /** Seconds from SIGTERM to the end of the process, one number a time. */
   readonly drains: Record<ProcessName, number[]>;
   /** SIGTERM, then a new process in its place; done when the load balancer has taken it in. */
   roll(service: ProcessName, instance: number): Promise<void>;
   /** The same with another program in its place, or with the one of before again. */
-  rollTo(service: ProcessName, instance: number, entry: string | undefined): Promise<void>;
+  rollTo(service: ProcessName, instance: number, program: Program | undefined): Promise<void>;
   /** SIGKILL, then a new process in its place. */
   crash(service: ProcessName, instance: number): Promise<void>;
   /** A folder of its own, for what a test makes. */
   readonly folder: string;
-  /** The file that the gateways follow. */
-  readonly supergraphFile: string;
   stop(): Promise<void>;
 }
 
@@ -45,8 +48,6 @@ export const INSTANCES = [0, 1];
 /** Starts it and waits until every instance takes connections. */
 export async function startFleet(): Promise<Fleet> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-fleet-'));
-  const supergraphFile = join(folder, 'supergraph.graphql');
-  await copyFile(join(ROOT, 'gateway/supergraph.graphql'), supergraphFile);
   const ports = await Promise.all(INSTANCES.map(() => freePorts()));
   const [redis, balancer] = await Promise.all([startRedis(), startLoadBalancer(ports)]);
   let system: System | undefined;
@@ -59,15 +60,17 @@ export async function startFleet(): Promise<Fleet> {
     system = await startSystem({
       ports: portsOf(ports, 0),
       env: { ...SETTINGS, REDIS_URL: redis.url },
-      environment: environmentOf(balancer, supergraphFile),
+      environment: environmentOf(balancer),
     });
     const lives = await startSeconds(system, ports);
     for (const name of PROCESSES) for (const index of INSTANCES) await balancer.until(name, index, 'UP');
     return {
       url: balancer.urls.gateway,
-      gatewayUrls: ports.map(({ gateway }) => `http://127.0.0.1:${gateway.http}`),
+      gateways: ports.map(({ gateway: { http, ops } }) => ({
+        url: `http://127.0.0.1:${http}`,
+        opsUrl: `http://127.0.0.1:${ops}`,
+      })),
       folder,
-      supergraphFile,
       system,
       ...replacements({ system, balancer, ports, lives }),
       stop,
@@ -128,10 +131,10 @@ function replacements({ system, balancer, ports, lives }: Parts) {
       await drain(name, index);
       await start(name, index);
     },
-    rollTo: async (name: ProcessName, index: number, entry: string | undefined) => {
+    rollTo: async (name: ProcessName, index: number, program: Program | undefined) => {
       await drain(name, index);
-      const own = { ports: portsOf(ports, index)[name], ...(entry !== undefined && { entry }) };
-      lives[name][index] = await system.another(name, {}, own);
+      const own = { ports: portsOf(ports, index)[name], ...(program && { entry: program.entry }) };
+      lives[name][index] = await system.another(name, program?.environment, own);
       await balancer.until(name, index, 'UP');
     },
     crash: async (name: ProcessName, index: number) => {
@@ -149,7 +152,7 @@ function portsOf(ports: readonly Ports[], index: number): Ports {
 }
 
 /** Every service finds every other one behind the load balancer. */
-function environmentOf({ urls }: LoadBalancer, supergraphFile: string) {
+function environmentOf({ urls }: LoadBalancer) {
   const JWKS_URL = `${urls.users}/.well-known/jwks.json`;
   const PRODUCTS_URL = `${urls.products}/graphql`;
   return {
@@ -160,7 +163,6 @@ function environmentOf({ urls }: LoadBalancer, supergraphFile: string) {
       PRODUCTS_URL,
       USERS_URL: `${urls.users}/graphql`,
       ORDERS_URL: `${urls.orders}/graphql`,
-      SUPERGRAPH_FILE: supergraphFile,
     },
   };
 }

@@ -1,0 +1,77 @@
+// The next version of products and gateway, as a release would bring it: one field more in the schema, one column more in
+// the rows, a supergraph composed of it, and REST calls that ask for it. Made of the sources, in a folder of its own.
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { composeServices } from '@apollo/composition';
+import { ROOT } from '@holdfast/scripts/settings';
+import { parse } from 'graphql';
+import type { Program } from './fleet.ts';
+
+/** The programs. */
+export interface NextRelease {
+  readonly products: Program;
+  readonly gateway: Program;
+}
+
+/** Additive, so the version of before runs on. A constant default rewrites no row. */
+export const ADD_COLUMN = "ALTER TABLE products.products ADD COLUMN sku text DEFAULT 'none yet'";
+/** When nobody reads it any more. */
+export const DROP_COLUMN = 'ALTER TABLE products.products DROP COLUMN sku';
+export const SKU = 'none yet';
+
+/** Makes the next version in `folder`. */
+export async function makeNextRelease(folder: string): Promise<NextRelease> {
+  const [products, gateway] = [join(folder, 'subgraphs/products'), join(folder, 'gateway')];
+  await copyService('subgraphs/products', folder);
+  await copyService('gateway', folder);
+  for (const name of ['node_modules', 'web']) await symlink(join(ROOT, name), join(folder, name));
+  await edit(
+    join(products, 'schema.graphql'),
+    /^type Product @key.*\{$/m,
+    (line) => `${line}\n  sku: String`,
+  );
+  await edit(
+    join(products, 'src/data/product-row.ts'),
+    /^ {2}updatedAt: timestamptz,$/m,
+    (column) => `${column}\n  sku: nullable(text),`,
+  );
+  await edit(
+    join(gateway, 'src/generated/operations.ts'),
+    /"ProductFields"\},"typeCondition":.*?"selections":\[/g,
+    (start) => `${start}{"kind":"Field","name":{"kind":"Name","value":"sku"}},`,
+  );
+  const SUPERGRAPH_FILE = join(gateway, 'supergraph.graphql');
+  await writeFile(SUPERGRAPH_FILE, await composeWith(products));
+  return {
+    products: { entry: join(products, 'src/main.ts') },
+    gateway: { entry: join(gateway, 'src/main.ts'), environment: { SUPERGRAPH_FILE } },
+  };
+}
+
+/** What a service needs to run, in `folder`. */
+async function copyService(path: string, folder: string): Promise<void> {
+  await mkdir(join(folder, path), { recursive: true });
+  for (const name of await readdir(join(ROOT, path))) {
+    const [from, to] = [join(ROOT, path, name), join(folder, path, name)];
+    if (name === 'node_modules') await symlink(from, to);
+    else await cp(from, to, { recursive: true });
+  }
+}
+
+async function composeWith(products: string): Promise<string> {
+  const schemas = ['users', 'products', 'orders'].map(async (name) => {
+    const path = name === 'products' ? products : join(ROOT, 'subgraphs', name);
+    const typeDefs = parse(await readFile(join(path, 'schema.graphql'), 'utf8'));
+    return { name, url: `http://${name}.invalid/graphql`, typeDefs };
+  });
+  const { supergraphSdl, errors } = composeServices(await Promise.all(schemas));
+  if (supergraphSdl === undefined) throw new Error(`the next version does not compose: ${errors}`);
+  return supergraphSdl;
+}
+
+async function edit(path: string, place: RegExp, change: (found: string) => string): Promise<void> {
+  const before = await readFile(path, 'utf8');
+  const after = before.replace(place, change);
+  if (after === before) throw new Error(`${path} has no ${place}`);
+  await writeFile(path, after);
+}
