@@ -1,31 +1,51 @@
-// Writes test/k8s-schemas: what the tests of k8s/ hold its objects to. From Kubernetes' own OpenAPI document and the
-// operators' CustomResourceDefinitions it takes the kinds that k8s/ uses, drops prose, and refuses unknown keys as the
-// API server does: `node scripts/k8s-schemas.mjs FOLDER`, a folder with the files that SOURCES names.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+// Writes test/k8s-schemas: what the tests of k8s/ hold its objects to, for the lowest and the newest version of each API that
+// k8s/README.md names. From Kubernetes' own OpenAPI document and the operators' CustomResourceDefinitions it takes the kinds that
+// k8s/ uses, drops prose, and refuses unknown keys as the API server does: `node scripts/k8s-schemas.mjs FOLDER`, a folder with
+// clones of the repositories in SOURCES, each by its own name, with tags.
+import { execFileSync } from 'node:child_process';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { folderOf, SCHEMAS, statedVersions } from '../test/src/k8s/schemas.ts';
 
-/** Where each file comes from: repository, version or commit, path. The kinds that are kept. */
+/** Where the definitions of each API are: repository (a version's tag is `v` and the version, or `ref`), and paths in it. */
 const SOURCES = {
-  'swagger.json':
-    'kubernetes-client/javascript 072811b src/gen/swagger.json.unprocessed (Kubernetes, api/openapi-spec/swagger.json)',
-  'postgresql.cnpg.io_clusters.yaml': 'cloudnative-pg/cloudnative-pg 1.30 config/crd/bases',
-  'postgresql.cnpg.io_poolers.yaml': 'cloudnative-pg/cloudnative-pg 1.30 config/crd/bases',
-  'postgresql.cnpg.io_scheduledbackups.yaml': 'cloudnative-pg/cloudnative-pg 1.30 config/crd/bases',
-  'barmancloud.cnpg.io_objectstores.yaml': 'cloudnative-pg/plugin-barman-cloud 2026-08-06 config/crd/bases',
-  'redis.redis.opstreelabs.in_redisreplications.yaml':
-    'OT-CONTAINER-KIT/redis-operator 5dd04e1 config/crd/bases',
-  'redis.redis.opstreelabs.in_redissentinels.yaml':
-    'OT-CONTAINER-KIT/redis-operator 5dd04e1 config/crd/bases',
-  'monitoring.coreos.com_podmonitors.yaml':
-    'prometheus-operator/prometheus-operator 6adcebc example/prometheus-operator-crd',
-  'monitoring.coreos.com_prometheusrules.yaml':
-    'prometheus-operator/prometheus-operator 6adcebc example/prometheus-operator-crd',
-  'gateway.networking.k8s.io_httproutes.yaml': 'kubernetes-sigs/gateway-api 4564255 config/crd/standard',
-  'gateway.networking.k8s.io_gateways.yaml': 'kubernetes-sigs/gateway-api 4564255 config/crd/standard',
-  'keda.sh_scaledobjects.yaml': 'kedacore/keda 8b4f083 config/crd/bases',
-  'keda.sh_triggerauthentications.yaml': 'kedacore/keda 8b4f083 config/crd/bases',
+  Kubernetes: {
+    // The specification's own repository is 1.9 GB; its JavaScript client has a copy of each version.
+    repository: 'kubernetes-client/javascript',
+    ref: { '1.34.0': '8452b86e', '1.35.0': 'afd5af77' },
+    paths: ['src/gen/swagger.json.unprocessed'],
+  },
+  CloudNativePG: {
+    repository: 'cloudnative-pg/cloudnative-pg',
+    paths: ['clusters', 'poolers', 'scheduledbackups'].map(
+      (plural) => `config/crd/bases/postgresql.cnpg.io_${plural}.yaml`,
+    ),
+  },
+  'Barman Cloud plugin': {
+    repository: 'cloudnative-pg/plugin-barman-cloud',
+    paths: ['config/crd/bases/barmancloud.cnpg.io_objectstores.yaml'],
+  },
+  'redis-operator': {
+    repository: 'OT-CONTAINER-KIT/redis-operator',
+    paths: ['config/crd/bases/redis.redis.opstreelabs.in_redisreplications.yaml'],
+  },
+  'Prometheus operator': {
+    repository: 'prometheus-operator/prometheus-operator',
+    paths: ['podmonitors', 'prometheusrules'].map(
+      (plural) => `example/prometheus-operator-crd/monitoring.coreos.com_${plural}.yaml`,
+    ),
+  },
+  'Gateway API': {
+    repository: 'kubernetes-sigs/gateway-api',
+    paths: ['httproutes', 'gateways'].map(
+      (plural) => `config/crd/standard/gateway.networking.k8s.io_${plural}.yaml`,
+    ),
+  },
+  KEDA: {
+    repository: 'kedacore/keda',
+    paths: ['config/crd/bases/keda.sh_scaledobjects.yaml'],
+  },
 };
 const CORE_KINDS = [
   ['', 'v1', 'Namespace'],
@@ -33,7 +53,6 @@ const CORE_KINDS = [
   ['', 'v1', 'ServiceAccount'],
   ['', 'v1', 'ConfigMap'],
   ['', 'v1', 'Secret'],
-  ['', 'v1', 'PersistentVolumeClaim'],
   ['apps', 'v1', 'Deployment'],
   ['apps', 'v1', 'StatefulSet'],
   ['batch', 'v1', 'Job'],
@@ -46,23 +65,32 @@ const CORE_KINDS = [
 ];
 
 const QUANTITY = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
-const target = fileURLToPath(new URL('../test/k8s-schemas', import.meta.url));
-const folder = process.argv[2];
-if (folder === undefined) throw new Error('which folder are the sources in? (SOURCES in this file)');
+const clones = process.argv[2];
+if (clones === undefined) throw new Error('which folder are the clones in? (SOURCES in this file)');
 
-await mkdir(target, { recursive: true });
+await rm(SCHEMAS, { recursive: true, force: true });
+for (const { name, lowest, newest } of await statedVersions())
+  for (const version of new Set([lowest, newest])) {
+    const folder = folderOf(name, version);
+    const { repository, ref = {}, paths } = SOURCES[name];
+    await mkdir(folder, { recursive: true });
+    for (const path of paths) {
+      const text = execFileSync(
+        'git',
+        ['-C', join(clones, repository), 'show', `${ref[version] ?? `v${version}`}:${path}`],
+        { maxBuffer: 64_000_000, encoding: 'utf8' },
+      );
+      if (name === 'Kubernetes') await writeCore(folder, JSON.parse(text));
+      else await writeCustom(folder, parse(text));
+    }
+  }
 await writeFile(
-  join(target, 'SOURCES.json'),
+  join(SCHEMAS, 'SOURCES.json'),
   `${JSON.stringify({ licence: 'Apache-2.0, all of them', ...SOURCES }, null, 2)}\n`,
 );
-for (const [file, source] of Object.entries(SOURCES)) {
-  const text = await readFile(join(folder, file), 'utf8');
-  if (file === 'swagger.json') await writeCore(JSON.parse(text));
-  else await writeCustom(parse(text), source);
-}
 
 /** One file: `definitions`, and which of them each kind is. */
-async function writeCore({ definitions }) {
+async function writeCore(folder, { definitions }) {
   const kinds = {};
   const kept = {};
   const keep = (name) => {
@@ -80,11 +108,11 @@ async function writeCore({ definitions }) {
     kinds[`${group ? `${group}/` : ''}${version} ${kind}`] = name;
     keep(name);
   }
-  await write('kubernetes.json', { kinds, definitions: kept });
+  await write(join(folder, 'kubernetes.json'), { kinds, definitions: kept });
 }
 
 /** One file a kind, of the version that is stored. */
-async function writeCustom(crd) {
+async function writeCustom(folder, crd) {
   const { group, names, versions } = crd.spec;
   for (const { name, storage, schema } of versions) {
     if (!storage) continue;
@@ -92,7 +120,7 @@ async function writeCustom(crd) {
     delete root.properties.status;
     // The API server itself checks these, not the definition.
     root.properties.metadata = { type: 'object' };
-    await write(`${group}_${name}_${names.kind}.json`, root);
+    await write(join(folder, `${group}_${name}_${names.kind}.json`), root);
   }
 }
 
@@ -134,6 +162,6 @@ function isPattern(text) {
   }
 }
 
-async function write(name, value) {
-  await writeFile(join(target, name), `${JSON.stringify(value)}\n`);
+async function write(file, value) {
+  await writeFile(file, `${JSON.stringify(value)}\n`);
 }

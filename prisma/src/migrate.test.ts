@@ -39,7 +39,7 @@ async function migrationNames(): Promise<string[]> {
 /** What the manifest of production has a superuser do in a new database. */
 async function statementOfProduction(): Promise<string> {
   const manifest = await readFile(
-    new URL('../../k8s/overlays/production/database.yaml', import.meta.url),
+    new URL('../../k8s/overlays/production-data/cluster/cluster.yaml', import.meta.url),
     'utf8',
   );
   const statement = /postInitApplicationSQL:\n +- \|\n([\s\S]*?END \$\$)\n/.exec(manifest)?.[1];

@@ -1,106 +1,136 @@
-// That losing a node, a zone or a pod, or rolling out, leaves enough of everything; and that what is there is enough.
-
+// That losing a node or a pod, rolling out, or deleting the services leaves enough of everything; and what once was wrong.
+import { join } from 'node:path';
 import { SERVICES } from '@holdfast/database';
-import { createLogger } from '@holdfast/platform/log';
-import { createOpsServer } from '@holdfast/platform/ops';
 import {
   type ConnectionBudget,
   connectionBudgets,
   connectionsOf,
 } from '@holdfast/scripts/connection-budgets';
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { ROOT } from '@holdfast/scripts/settings';
+import { expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { type KubernetesObject, nameOf, ofKind, SERVICE_NAMES, selects, workloadsOf } from './objects.ts';
-import { renderAll, type Variant } from './render.ts';
+import { nameOf, ofKind, SERVICE_NAMES, selects, specOf, within, workloadsOf } from './objects.ts';
+import { kustomize, render, type Variant } from './render.ts';
 import { plainSettings } from './settings.ts';
 
-let rendered: Record<Variant, KubernetesObject[]>;
+const PRODUCTIONS = ['production', 'gateway-api', 'keda', 'restored'] as const satisfies Variant[];
 
-beforeAll(async () => {
-  rendered = await renderAll();
-}, 60_000);
-
-const hpa = z.looseObject({ spec: z.looseObject({ minReplicas: z.number(), maxReplicas: z.number() }) });
-const scaled = z.looseObject({
-  spec: z.looseObject({ minReplicaCount: z.number(), maxReplicaCount: z.number() }),
-});
-const pdb = z.looseObject({ spec: z.looseObject({ maxUnavailable: z.number(), selector: z.unknown() }) });
-
-/** How few and how many instances of a service there are; whoever scales it must be one. */
-function instances(objects: readonly KubernetesObject[], service: string): { min: number; max: number } {
-  const byHpa = ofKind(objects, 'HorizontalPodAutoscaler').map((object) => {
-    const { minReplicas: min, maxReplicas: max } = hpa.parse(object).spec;
-    return { name: nameOf(object), min, max };
-  });
-  const byKeda = ofKind(objects, 'ScaledObject').map((object) => {
-    const { minReplicaCount: min, maxReplicaCount: max } = scaled.parse(object).spec;
-    return { name: nameOf(object), min, max };
-  });
-  const found = [...byHpa, ...byKeda].filter(({ name }) => name === service);
-  expect(found).toHaveLength(1);
-  return found[0] ?? { min: 0, max: 0 };
-}
-
-const serviceOf = (objects: readonly KubernetesObject[], service: string) => {
-  const found = workloadsOf(objects).find(({ kind, name }) => kind === 'Deployment' && name === service);
-  if (!found) throw new Error(`there is no Deployment ${service}`);
-  return found;
-};
-
-describe.each(['production', 'production-gateway-api', 'production-keda'] as const)('%s', (variant) => {
-  test.each(SERVICE_NAMES)('has three of %s at least, and lets go of one at a time', (service) => {
-    const { labels } = serviceOf(rendered[variant], service);
-    const { min, max } = instances(rendered[variant], service);
-    expect(min).toBeGreaterThanOrEqual(3);
-    expect(max).toBeGreaterThan(min);
-    const budgets = ofKind(rendered[variant], 'PodDisruptionBudget')
-      .map((object) => pdb.parse(object).spec)
-      .filter(({ selector }) => selects(selector, labels));
+test('three to ten of each service run, one may be evicted at a time, and KEDA means the same CPU as an HPA', async () => {
+  const [plain, keda] = [await render('production'), await render('keda')];
+  for (const service of SERVICE_NAMES)
+    expect(specOf(plain, 'HorizontalPodAutoscaler', service)).toMatchObject({
+      scaleTargetRef: { kind: 'Deployment', name: service },
+      minReplicas: 3,
+      maxReplicas: 10,
+      metrics: [{ containerResource: { container: 'service', target: { averageUtilization: 140 } } }],
+    });
+  for (const service of ['products', 'orders'])
+    expect(specOf(keda, 'ScaledObject', service)).toMatchObject({
+      scaleTargetRef: { name: service },
+      minReplicaCount: 3,
+      maxReplicaCount: 10,
+      triggers: [
+        { type: 'cpu', metricType: 'Utilization', metadata: { containerName: 'service', value: '140' } },
+        { type: 'prometheus' },
+      ],
+    });
+  expect(ofKind(keda, 'HorizontalPodAutoscaler').map(nameOf).sort()).toEqual(['gateway', 'users']);
+  const budget = z.looseObject({ maxUnavailable: z.number(), selector: z.unknown() });
+  const budgets = ofKind(plain, 'PodDisruptionBudget').map((object) => budget.parse(object['spec']));
+  for (const { name, labels } of workloadsOf(plain).filter(({ kind }) => kind === 'Deployment')) {
     // Two budgets for one pod would make every eviction fail.
-    expect(budgets.map(({ maxUnavailable }) => maxUnavailable)).toEqual([1]);
-  });
+    const own = budgets
+      .filter(({ selector }) => selects(selector, labels))
+      .map(({ maxUnavailable }) => maxUnavailable);
+    expect([name, own]).toEqual([name, [1]]);
+  }
+});
 
-  test.each(SERVICE_NAMES)('spreads %s over zones and hosts', (service) => {
-    const { labels, pod } = serviceOf(rendered[variant], service);
-    const keys = pod.topologySpreadConstraints
-      .filter(({ labelSelector }) => selects(labelSelector, labels))
-      .map(({ topologyKey }) => topologyKey);
-    expect(keys).toEqual(['topology.kubernetes.io/zone', 'kubernetes.io/hostname']);
+test.each(PRODUCTIONS)('%s spreads by rules that know of tainted nodes', async (variant) => {
+  const rules = [...within(await render(variant))].filter(
+    ([, rule]) => rule['topologyKey'] && rule['maxSkew'],
+  );
+  expect(rules.length).toBeGreaterThan(12);
+  for (const [, rule] of rules.filter(([, { whenUnsatisfiable }]) => whenUnsatisfiable === 'DoNotSchedule'))
+    expect(rule).toMatchObject({ topologyKey: 'kubernetes.io/hostname', nodeTaintsPolicy: 'Honor' });
+});
+
+test('deleting an overlay leaves the namespace, and deleting the services leaves the data', async () => {
+  for (const overlay of ['local', 'production', 'production-data', 'production-restore'])
+    if (overlay !== 'local') {
+      const objects = await kustomize(join(ROOT, 'k8s/overlays', overlay));
+      const data = ofKind(objects, 'Cluster', 'ObjectStore', 'RedisReplication', 'PersistentVolumeClaim');
+      expect(ofKind(objects, 'Namespace')).toEqual([]);
+      if (overlay === 'production') expect(data).toEqual([]);
+      else expect(data.length).toBeGreaterThan(0);
+      for (const { metadata } of data)
+        expect(metadata.annotations).toEqual({
+          'argocd.argoproj.io/sync-options': 'Delete=false,Prune=false',
+          'kustomize.toolkit.fluxcd.io/prune': 'disabled',
+        });
+    }
+});
+
+test('a commit is on two of three instances, and only an instance that has every commit is promoted', async () => {
+  expect(specOf(await render('production'), 'Cluster', 'holdfast-db')).toMatchObject({
+    instances: 3,
+    postgresql: {
+      synchronous: { method: 'any', number: 1, dataDurability: 'required', failoverQuorum: true },
+    },
   });
 });
+
+test.each(PRODUCTIONS)(
+  'in %s the database has the names that clients use, and they the authority to check it',
+  async (variant) => {
+    const objects = await render(variant);
+    const [cluster = ''] = ofKind(objects, 'Cluster').map(nameOf);
+    expect(specOf(objects, 'Pooler', 'holdfast-db-pooler')).toMatchObject({ cluster: { name: cluster } });
+    expect(specOf(objects, 'Service', 'holdfast-db-direct')).toMatchObject({
+      selector: { 'cnpg.io/cluster': cluster, 'cnpg.io/instanceRole': 'primary' },
+    });
+    expect(specOf(objects, 'ScheduledBackup', `${cluster}-nightly`)).toMatchObject({
+      cluster: { name: cluster },
+    });
+    expect(specOf(objects, 'Cluster', cluster)).toMatchObject({
+      certificates: {
+        serverAltDNSNames: expect.arrayContaining(['holdfast-db-pooler', 'holdfast-db-direct']),
+      },
+    });
+    const clients = workloadsOf(objects).filter(({ name }) => name !== 'gateway');
+    expect(clients.length).toBe(4);
+    for (const { name, pod, containers } of clients) {
+      const authority = {
+        secret: { secretName: `${cluster}-ca`, items: [{ key: 'ca.crt', path: 'ca.crt' }] },
+      };
+      expect([name, pod.volumes]).toEqual([
+        name,
+        expect.arrayContaining([{ name: 'database-ca', ...authority }]),
+      ]);
+      for (const { volumeMounts } of containers)
+        expect(volumeMounts).toContainEqual(
+          expect.objectContaining({ mountPath: '/etc/holdfast/database-ca' }),
+        );
+    }
+  },
+);
 
 const database = z.looseObject({
-  spec: z.looseObject({
-    instances: z.literal(3),
-    postgresql: z.looseObject({
-      parameters: z.looseObject({ max_connections: z.coerce.number() }),
-      synchronous: z.looseObject({ number: z.number().min(1), dataDurability: z.literal('required') }),
-    }),
-  }),
+  postgresql: z.looseObject({ parameters: z.looseObject({ max_connections: z.coerce.number() }) }),
 });
 const pooler = z.looseObject({
-  spec: z.looseObject({
-    instances: z.number().min(2),
-    pgbouncer: z.looseObject({
-      poolMode: z.literal('transaction'),
-      parameters: z.looseObject({
-        default_pool_size: z.coerce.number(),
-        max_client_conn: z.coerce.number(),
-        max_prepared_statements: z.coerce.number().min(1),
-        ignore_startup_parameters: z.literal('statement_timeout'),
-      }),
-    }),
+  instances: z.number(),
+  pgbouncer: z.looseObject({
+    parameters: z.looseObject({ default_pool_size: z.coerce.number(), max_client_conn: z.coerce.number() }),
   }),
 });
-
 /** For migrations, backups, replicas and people who look into it. */
 const RESERVED = 20;
 
-test('all instances at once, while one more of each is rolled in, find room for their connections', () => {
-  const objects = rendered.production;
-  const [cluster] = ofKind(objects, 'Cluster').map((object) => database.parse(object).spec);
-  const [pool] = ofKind(objects, 'Pooler').map((object) => pooler.parse(object).spec);
-  const most = (service: string) => instances(objects, service).max + 1;
+test('all instances at once, while one more of each is rolled in, find room for their connections', async () => {
+  const objects = await render('production');
+  const { parameters } = database.parse(specOf(objects, 'Cluster', 'holdfast-db')).postgresql;
+  const { instances, pgbouncer } = pooler.parse(specOf(objects, 'Pooler', 'holdfast-db-pooler'));
   const sum = (way: ConnectionBudget['way']) =>
     SERVICES.reduce((total, service) => {
       const settings = plainSettings(objects, service);
@@ -108,71 +138,60 @@ test('all instances at once, while one more of each is rolled in, find room for 
         poolMax: Number(settings['DATABASE_POOL_MAX'] ?? 10),
         queueConcurrency: Number(settings['QUEUE_CONCURRENCY'] ?? 4),
       });
-      return total + most(service) * connectionsOf(budgets, way);
+      return total + (10 + 1) * connectionsOf(budgets, way);
     }, 0);
-  const parameters = pool?.pgbouncer.parameters;
-  const pooled = SERVICES.length * (parameters?.default_pool_size ?? 0) * (pool?.instances ?? 0);
-  const room = cluster?.postgresql.parameters.max_connections ?? 0;
-  expect(pooled + sum('direct') + RESERVED).toBeLessThanOrEqual(room);
+  const pooled = SERVICES.length * pgbouncer.parameters.default_pool_size * instances;
+  expect(pooled + sum('direct') + RESERVED).toBeLessThanOrEqual(parameters.max_connections);
   // PgBouncer counts the clients of each of its instances, and one may get all of them.
-  expect(sum('pooled')).toBeLessThan(parameters?.max_client_conn ?? 0);
+  expect(sum('pooled')).toBeLessThan(pgbouncer.parameters.max_client_conn);
 });
 
-/** What is done before SIGTERM. */
-const ended = z.looseObject({
-  lifecycle: z.object({ preStop: z.object({ sleep: z.object({ seconds: z.number() }) }) }),
-});
+test.each(['local', 'production'] as const)(
+  'in %s a service listens where it is asked, and may end in its time',
+  async (variant) => {
+    const objects = await render(variant);
+    for (const { name, pod, annotations } of workloadsOf(objects)) {
+      const service = SERVICE_NAMES.find((one) => one === name);
+      if (!service) continue;
+      const { PORT, OPS_PORT, DRAIN_DELAY_MS } = plainSettings(objects, service);
+      expect(annotations['prometheus.io/port']).toBe(OPS_PORT);
+      // It ends by itself within 25 s of SIGTERM, the delay included, after the 2 s of preStop.
+      expect(Number(DRAIN_DELAY_MS)).toBeLessThan(25_000 / 2);
+      expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(2 + 25);
+      expect(pod.containers).toMatchObject([
+        {
+          ports: [
+            { name: 'http', containerPort: Number(PORT) },
+            { name: 'ops', containerPort: Number(OPS_PORT) },
+          ],
+          lifecycle: { preStop: { sleep: { seconds: 2 } } },
+          livenessProbe: { httpGet: { path: '/livez', port: 'ops' } },
+          readinessProbe: { httpGet: { path: '/readyz', port: 'ops' } },
+        },
+      ]);
+    }
+  },
+);
 
-describe.each(['local', 'production'] as const)('in %s', (variant) => {
-  test.each(SERVICE_NAMES)('%s is given the time that it takes to end', (service) => {
-    const { pod } = serviceOf(rendered[variant], service);
-    const delay = Number(plainSettings(rendered[variant], service)['DRAIN_DELAY_MS']);
-    expect(delay).toBeGreaterThanOrEqual(1_000);
-    // It ends by itself within 25 s of SIGTERM, the delay included.
-    expect(delay).toBeLessThan(25_000 / 2);
-    const { lifecycle } = ended.parse(pod.containers[0]);
-    const budget = lifecycle.preStop.sleep.seconds + 25;
-    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(budget);
-  });
-
-  test.each(SERVICE_NAMES)(
-    '%s listens where its ports, its probes and its scrape annotations say',
-    (service) => {
-      const { pod, annotations } = serviceOf(rendered[variant], service);
-      const settings = plainSettings(rendered[variant], service);
-      const [container] = pod.containers;
-      const port = (name: string) => container?.ports.find((one) => one.name === name)?.containerPort;
-      expect([port('http'), port('ops')]).toEqual([Number(settings['PORT']), Number(settings['OPS_PORT'])]);
-      expect(annotations['prometheus.io/port']).toBe(settings['OPS_PORT']);
-      expect(container?.livenessProbe?.httpGet).toEqual({ path: '/livez', port: 'ops' });
-      expect(container?.startupProbe?.httpGet).toEqual({ path: '/livez', port: 'ops' });
-      expect(container?.readinessProbe?.httpGet).toEqual({ path: '/readyz', port: 'ops' });
-    },
-  );
-});
-
-test('the ops port has what the probes and Prometheus ask for', async () => {
-  const ops = createOpsServer({ log: createLogger('test', 'silent'), checks: {}, draining: () => false });
-  const port = await ops.listen(0, '127.0.0.1');
-  try {
-    for (const path of ['/livez', '/readyz', '/metrics'])
-      expect([path, (await fetch(`http://127.0.0.1:${port}${path}`)).status]).toEqual([path, 200]);
-  } finally {
-    await ops.close();
+test('ours run as a user of no rights, who can read the keys that are mounted', async () => {
+  const ours = workloadsOf(await render('production'));
+  expect(ours.map(({ name }) => name).sort()).toEqual(['migrations', ...SERVICE_NAMES].sort());
+  for (const { pod, containers } of ours) {
+    expect(pod).toMatchObject({
+      automountServiceAccountToken: false,
+      securityContext: { runAsUser: 10001, fsGroup: 10001 },
+    });
+    for (const container of containers)
+      expect(container).toMatchObject({
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        },
+        resources: {
+          requests: { cpu: expect.anything(), memory: expect.anything() },
+          limits: { memory: expect.anything() },
+        },
+      });
   }
-});
-
-test.each(['local', 'production'] as const)('in %s only staff write the catalogue', (overlay) => {
-  expect(plainSettings(rendered[overlay], 'products')).toMatchObject({ CATALOG_WRITERS: 'staff' });
-});
-
-test('production does not show the schema', () => {
-  expect(plainSettings(rendered.production, 'gateway')).toMatchObject({
-    INTROSPECTION: 'off',
-    EXPLORER: 'off',
-    TRUSTED_PROXIES: '1',
-    OPERATIONS: 'any',
-    CORS_ORIGINS: '',
-    LOG_LEVEL: 'info',
-  });
 });

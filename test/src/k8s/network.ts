@@ -5,14 +5,13 @@ import { type KubernetesObject, ofKind, selects } from './objects.ts';
 
 export interface Endpoint {
   readonly name: string;
-  /** Labels of the namespace, with its name. */
-  readonly namespace: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
-  /** Ports it listens on: TCP, unless it says otherwise. */
+  /** Ports it listens on: TCP, but for DNS. */
   readonly ports: readonly number[];
-  readonly protocol?: 'UDP';
-  /** Not a pod: only an ipBlock reaches it. */
-  readonly outside?: true;
+  /** Labels of the namespace, unless it is the policies' own. */
+  readonly namespace?: Readonly<Record<string, string>>;
+  /** Not a pod: only an ipBlock of these addresses reaches it. */
+  readonly outside?: '0.0.0.0/0' | '::/0';
 }
 
 const peer = z.strictObject({
@@ -20,52 +19,40 @@ const peer = z.strictObject({
   namespaceSelector: z.unknown().optional(),
   ipBlock: z.strictObject({ cidr: z.string() }).optional(),
 });
-const ports = z.array(z.strictObject({ protocol: z.enum(['TCP', 'UDP']), port: z.number() })).optional();
-const policyShape = z.looseObject({
+const ports = z.array(z.strictObject({ protocol: z.enum(['TCP', 'UDP']), port: z.number() }));
+const policy = z.looseObject({
   spec: z.strictObject({
     podSelector: z.unknown(),
     policyTypes: z.array(z.enum(['Ingress', 'Egress'])),
-    ingress: z.array(z.strictObject({ from: z.array(peer).optional(), ports })).default([]),
-    egress: z.array(z.strictObject({ to: z.array(peer).optional(), ports })).default([]),
+    ingress: z.array(z.strictObject({ from: z.array(peer), ports })).default([]),
+    egress: z.array(z.strictObject({ to: z.array(peer), ports })).default([]),
   }),
 });
-type Policy = z.infer<typeof policyShape>['spec'];
-type Peer = z.infer<typeof peer>;
 
-const NAMESPACE = 'kubernetes.io/metadata.name';
-
-/** Tells whether `from` may open `port` of `to`, by the policies of the namespace `home`. */
-export function createNetwork(objects: readonly KubernetesObject[], home: Readonly<Record<string, string>>) {
-  const policies = ofKind(objects, 'NetworkPolicy').map((object) => policyShape.parse(object).spec);
-  const isHome = ({ namespace, outside }: Endpoint): boolean =>
-    !outside && namespace[NAMESPACE] === home[NAMESPACE];
-
-  const matches = ({ podSelector, namespaceSelector, ipBlock }: Peer, end: Endpoint): boolean => {
-    if (end.outside || ipBlock) return end.outside === true && ipBlock !== undefined;
-    const inNamespace =
-      namespaceSelector === undefined ? isHome(end) : selects(namespaceSelector, end.namespace);
-    return inNamespace && (podSelector === undefined || selects(podSelector, end.labels));
+/** Tells whether `from` may open `port` of `to`. */
+export function createNetwork(objects: readonly KubernetesObject[]) {
+  const policies = ofKind(objects, 'NetworkPolicy').map((object) => policy.parse(object).spec);
+  const isPeer = (end: Endpoint) => (one: z.infer<typeof peer>) => {
+    if (end.outside || one.ipBlock) return end.outside !== undefined && end.outside === one.ipBlock?.cidr;
+    const { podSelector = {}, namespaceSelector } = one;
+    const near = namespaceSelector ? selects(namespaceSelector, end.namespace ?? {}) : !end.namespace;
+    return near && selects(podSelector, end.labels);
   };
-
-  const isolating = (end: Endpoint, type: 'Ingress' | 'Egress'): Policy[] =>
-    isHome(end)
-      ? policies.filter(
-          ({ podSelector, policyTypes }) => policyTypes.includes(type) && selects(podSelector, end.labels),
-        )
-      : [];
-
+  const isolating = (end: Endpoint, type: 'Ingress' | 'Egress') =>
+    end.namespace || end.outside
+      ? []
+      : policies.filter((one) => one.policyTypes.includes(type) && selects(one.podSelector, end.labels));
   return (from: Endpoint, to: Endpoint, port: number): boolean => {
-    const allows = (peers: Peer[] | undefined, open: z.infer<typeof ports>, other: Endpoint): boolean =>
-      (peers === undefined || peers.some((one) => matches(one, other))) &&
-      (open === undefined ||
-        open.some((one) => one.port === port && one.protocol === (to.protocol ?? 'TCP')));
+    const opens = (open: z.infer<typeof ports>) =>
+      open.some((one) => one.port === port && one.protocol === (port === 53 ? 'UDP' : 'TCP'));
     const leaving = isolating(from, 'Egress');
     const entering = isolating(to, 'Ingress');
-    return (
-      (leaving.length === 0 ||
-        leaving.some(({ egress }) => egress.some((rule) => allows(rule.to, rule.ports, to)))) &&
-      (entering.length === 0 ||
-        entering.some(({ ingress }) => ingress.some((rule) => allows(rule.from, rule.ports, from))))
-    );
+    const out = leaving
+      .flatMap(({ egress }) => egress)
+      .some((one) => opens(one.ports) && one.to.some(isPeer(to)));
+    const in_ = entering
+      .flatMap(({ ingress }) => ingress)
+      .some((one) => opens(one.ports) && one.from.some(isPeer(from)));
+    return (leaving.length === 0 || out) && (entering.length === 0 || in_);
   };
 }

@@ -7,167 +7,103 @@ export const objectShape = z.looseObject({
   apiVersion: z.string(),
   kind: z.string(),
   metadata: z.looseObject({
-    name: z.string().optional(),
-    generateName: z.string().optional(),
+    name: z.string().default(''),
     namespace: z.string().optional(),
-    labels: labels.optional(),
+    annotations: labels.default({}),
+    labels: labels.default({}),
   }),
 });
 export type KubernetesObject = z.infer<typeof objectShape>;
 
-const keyRef = z.looseObject({ name: z.string(), key: z.string(), optional: z.boolean().optional() });
-const portName = z.union([z.string(), z.number()]);
-const probe = z.looseObject({ httpGet: z.looseObject({ path: z.string(), port: portName }).optional() });
-const source = z.looseObject({
-  name: z.string().optional(),
-  secretName: z.string().optional(),
-  optional: z.boolean().optional(),
-  defaultMode: z.number().optional(),
-  items: z.array(z.looseObject({ key: z.string() })).optional(),
-});
-
 const container = z.looseObject({
   name: z.string(),
   image: z.string(),
-  command: z.array(z.string()).optional(),
-  args: z.array(z.string()).optional(),
+  args: z.array(z.string()).default([]),
   ports: z.array(z.looseObject({ name: z.string(), containerPort: z.number() })).default([]),
-  envFrom: z
-    .array(
-      z.looseObject({
-        configMapRef: z.looseObject({ name: z.string() }).optional(),
-        secretRef: z.looseObject({ name: z.string() }).optional(),
-      }),
-    )
-    .default([]),
-  env: z
-    .array(
-      z.looseObject({
-        name: z.string(),
-        value: z.string().optional(),
-        valueFrom: z
-          .looseObject({ secretKeyRef: keyRef.optional(), configMapKeyRef: keyRef.optional() })
-          .optional(),
-      }),
-    )
-    .default([]),
+  envFrom: z.array(z.looseObject({ configMapRef: z.looseObject({ name: z.string() }) })).default([]),
+  env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })).default([]),
   volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).default([]),
-  startupProbe: probe.optional(),
-  livenessProbe: probe.optional(),
-  readinessProbe: probe.optional(),
-  resources: z
-    .looseObject({
-      requests: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
-      limits: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
-    })
-    .optional(),
-  securityContext: z.looseObject({}).optional(),
 });
 export type Container = z.infer<typeof container>;
 
 const podSpec = z.looseObject({
-  serviceAccountName: z.string().optional(),
-  automountServiceAccountToken: z.boolean().optional(),
   terminationGracePeriodSeconds: z.number().optional(),
-  securityContext: z.looseObject({}).optional(),
-  topologySpreadConstraints: z
-    .array(z.looseObject({ topologyKey: z.string(), labelSelector: z.unknown() }))
-    .default([]),
+  securityContext: z.looseObject({}).default({}),
   initContainers: z.array(container).default([]),
   containers: z.array(container),
-  volumes: z
-    .array(
-      z.looseObject({
-        name: z.string(),
-        secret: source.optional(),
-        configMap: source.optional(),
-        persistentVolumeClaim: z.looseObject({ claimName: z.string() }).optional(),
-      }),
-    )
-    .default([]),
+  volumes: z.array(z.looseObject({ name: z.string(), secret: z.looseObject({}).optional() })).default([]),
 });
-
 const workload = z.looseObject({
   spec: z.looseObject({
-    replicas: z.number().optional(),
-    selector: z.unknown().optional(),
     template: z.looseObject({
-      metadata: z.looseObject({ labels, annotations: labels.optional() }),
+      metadata: z.looseObject({ labels, annotations: labels.default({}) }),
       spec: podSpec,
     }),
-    volumeClaimTemplates: z
-      .array(z.looseObject({ metadata: z.looseObject({ name: z.string() }) }))
-      .default([]),
   }),
 });
 
 export interface Workload {
   readonly kind: string;
   readonly name: string;
-  readonly selector: unknown;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly pod: z.infer<typeof podSpec>;
-  /** Names that volumes get from claim templates. */
-  readonly claims: readonly string[];
+  readonly containers: readonly Container[];
 }
 
-const WORKLOADS = ['Deployment', 'StatefulSet', 'Job'];
 export const SERVICE_NAMES = ['gateway', 'users', 'products', 'orders'] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 
-export const nameOf = ({ metadata }: KubernetesObject): string =>
-  metadata.name ?? `${metadata.generateName ?? ''}*`;
-export const ofKind = (objects: readonly KubernetesObject[], kind: string): KubernetesObject[] =>
-  objects.filter((object) => object.kind === kind);
+export const nameOf = ({ metadata }: KubernetesObject): string => metadata.name;
+export const ofKind = (objects: readonly KubernetesObject[], ...kinds: string[]): KubernetesObject[] =>
+  objects.filter(({ kind }) => kinds.includes(kind));
+
+/** The `spec` of one object. */
+export function specOf(objects: readonly KubernetesObject[], kind: string, name: string): unknown {
+  const found = ofKind(objects, kind).find((object) => nameOf(object) === name);
+  if (!found) throw new Error(`there is no ${kind} ${name}`);
+  return found['spec'];
+}
 
 /** Everything that makes pods, but for what operators make. */
-export function workloadsOf(objects: readonly KubernetesObject[]): Workload[] {
-  return objects
-    .filter(({ kind }) => WORKLOADS.includes(kind))
-    .map((object) => {
-      const { spec } = workload.parse(object);
-      return {
-        kind: object.kind,
-        name: nameOf(object),
-        selector: spec.selector,
-        labels: spec.template.metadata.labels,
-        annotations: spec.template.metadata.annotations ?? {},
-        pod: spec.template.spec,
-        claims: spec.volumeClaimTemplates.map(({ metadata }) => metadata.name),
-      };
-    });
-}
+export const workloadsOf = (objects: readonly KubernetesObject[]): Workload[] =>
+  ofKind(objects, 'Deployment', 'StatefulSet', 'Job').map((object) => {
+    const { metadata, spec: pod } = workload.parse(object).spec.template;
+    const { labels: of, annotations } = metadata;
+    const containers = [...pod.initContainers, ...pod.containers];
+    return { kind: object.kind, name: nameOf(object), labels: of, annotations, pod, containers };
+  });
 
-export const containersOf = ({ pod }: Workload): Container[] => [...pod.initContainers, ...pod.containers];
-
-const expression = z.discriminatedUnion('operator', [
-  z.strictObject({ operator: z.enum(['In', 'NotIn']), key: z.string(), values: z.array(z.string()) }),
-  z.strictObject({ operator: z.enum(['Exists', 'DoesNotExist']), key: z.string() }),
-]);
-const selectorShape = z.looseObject({
+const selectorShape = z.strictObject({
   matchLabels: labels.default({}),
-  matchExpressions: z.array(expression).default([]),
+  matchExpressions: z
+    .array(
+      z.discriminatedUnion('operator', [
+        z.strictObject({ operator: z.literal('In'), key: z.string(), values: z.array(z.string()) }),
+        z.strictObject({ operator: z.enum(['Exists', 'DoesNotExist']), key: z.string() }),
+      ]),
+    )
+    .default([]),
 });
-
-function holds(one: z.infer<typeof expression>, value: string | undefined): boolean {
-  switch (one.operator) {
-    case 'In':
-      return value !== undefined && one.values.includes(value);
-    case 'NotIn':
-      return value === undefined || !one.values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-  }
-}
 
 /** Whether a label selector takes these labels; the empty one takes all. */
 export function selects(selector: unknown, of: Readonly<Record<string, string>>): boolean {
   const { matchLabels, matchExpressions } = selectorShape.parse(selector);
   return (
     Object.entries(matchLabels).every(([key, value]) => of[key] === value) &&
-    matchExpressions.every((one) => holds(one, of[one.key]))
+    matchExpressions.every((one) =>
+      one.operator === 'In'
+        ? one.values.includes(of[one.key] ?? '')
+        : (one.operator === 'Exists') === (of[one.key] !== undefined),
+    )
   );
+}
+
+/** Every object within a value, with the key that it stands under. */
+export function* within(value: unknown, key = ''): Generator<[key: string, part: Record<string, unknown>]> {
+  if (Array.isArray(value)) for (const part of value) yield* within(part, key);
+  const part = z.record(z.string(), z.unknown()).safeParse(value).data;
+  if (!part || Array.isArray(value)) return;
+  yield [key, part];
+  for (const [inner, each] of Object.entries(part)) yield* within(each, inner);
 }

@@ -85,7 +85,7 @@ describe.each(KINDS)('%s', (name, policy) => {
   });
 
   it(`is bounded, ${policy}, and asks for a password: in production`, async () => {
-    const documents = await documentsOf('k8s/overlays/production/redis.yaml');
+    const documents = await documentsOf('k8s/overlays/production-data/redis.yaml');
     const replication = z.object({
       metadata: z.object({ name: z.literal(`holdfast-${name}`) }),
       spec: z.looseObject({}),

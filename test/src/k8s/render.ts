@@ -3,67 +3,67 @@ import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { makeSecrets } from '@holdfast/scripts/k8s-secrets';
 import { ROOT } from '@holdfast/scripts/settings';
 import { parseAllDocuments } from 'yaml';
 import { type KubernetesObject, objectShape } from './objects.ts';
 
-/** What is rendered: the overlays, and production with each component that is offered instead of another. */
-export const VARIANTS = ['local', 'production', 'production-gateway-api', 'production-keda'] as const;
+/** What is rendered: local, production, and production with each component that is offered beside or instead of another. */
+export const VARIANTS = ['local', 'production', 'gateway-api', 'keda', 'restored'] as const;
 export type Variant = (typeof VARIANTS)[number];
 
-/** Renders every variant. `edit` may change the copy of k8s/ before. */
-export async function renderAll(
-  edit: (folder: string) => Promise<void> = async () => undefined,
-): Promise<Record<Variant, KubernetesObject[]>> {
+/** How the kustomizations of a variant differ from those of the overlays. */
+const EDITS: Partial<Record<Variant, (text: string) => string>> = {
+  'gateway-api': (text) => text.replace('components/ingress', 'components/gateway-api'),
+  keda: (text) => (text.includes('autoscaling') ? withComponent(text, 'queue-autoscaling') : text),
+  restored: (text) => withComponent(text, 'restored-database'),
+};
+
+const rendered = new Map<Variant, Promise<KubernetesObject[]>>();
+
+/** The namespace, and the objects of a variant's overlays. */
+export function render(variant: Variant): Promise<KubernetesObject[]> {
+  const objects = rendered.get(variant) ?? renderVariant(variant);
+  rendered.set(variant, objects);
+  return objects;
+}
+
+async function renderVariant(variant: Variant): Promise<KubernetesObject[]> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-k8s-'));
   try {
-    await cp(join(ROOT, 'k8s'), folder, {
-      recursive: true,
-      // Neither the secrets that somebody has made, nor their cluster's.
-      filter: (source) => !source.endsWith('/overlays/local/secrets'),
-    });
+    // Neither the secrets that a developer has made, nor their cluster's.
+    const filter = (source: string) => !source.endsWith('/overlays/local/secrets');
+    await cp(join(ROOT, 'k8s'), folder, { recursive: true, filter });
     await makeSecrets(join(folder, 'overlays/local/secrets'));
-    await alter(folder, 'production-gateway-api', (text) =>
-      text.replace('components/ingress', 'components/gateway-api'),
-    );
-    await alter(folder, 'production-keda', (text) =>
-      text.replace(/^components:\n/m, 'components:\n  - ../../components/queue-autoscaling\n'),
-    );
-    await edit(folder);
-    const rendered = await Promise.all(VARIANTS.map((variant) => render(join(folder, 'overlays', variant))));
-    const [local = [], production = [], gatewayApi = [], keda = []] = rendered;
-    return { local, production, 'production-gateway-api': gatewayApi, 'production-keda': keda };
+    const objects = parseObjects(await readFile(join(folder, 'namespace.yaml'), 'utf8'));
+    for (const overlay of variant === 'local' ? ['local'] : ['production-data', 'production']) {
+      const file = join(folder, 'overlays', overlay, 'kustomization.yaml');
+      const text = await readFile(file, 'utf8');
+      await writeFile(file, EDITS[variant]?.(text) ?? text);
+      objects.push(...(await kustomize(join(folder, 'overlays', overlay))));
+    }
+    return objects;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** The production overlay as `name`, with another list of components. */
-async function alter(folder: string, name: string, change: (text: string) => string): Promise<void> {
-  const target = join(folder, 'overlays', name);
-  await cp(join(folder, 'overlays/production'), target, { recursive: true });
-  const file = join(target, 'kustomization.yaml');
-  const before = await readFile(file, 'utf8');
-  const after = change(before);
-  if (after === before) throw new Error(`${name} would be production`);
-  await writeFile(file, after);
+/** With one component more, as the last: what it patches may come from the others. */
+function withComponent(text: string, name: string): string {
+  const line = `  - ../../components/${name}\n`;
+  return text.includes('\ncomponents:\n')
+    ? text.replace(/\ncomponents:\n(?: +- .*\n)+/, (list) => list + line)
+    : `${text}components:\n${line}`;
 }
 
-async function render(folder: string): Promise<KubernetesObject[]> {
+/** The objects of a folder with a kustomization. */
+export async function kustomize(folder: string): Promise<KubernetesObject[]> {
   const command = process.env['HOLDFAST_TEST_KUSTOMIZE'];
   if (!command) throw new Error('no kustomize: run the tests with `npm test`, which looks for one');
   const [program = '', ...args] = command.split(' ');
-  return parseObjects(await output(program, [...args, folder]));
-}
-
-function output(program: string, args: string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(program, args, { maxBuffer: 32_000_000 }, (error, stdout, stderr) => {
-      if (error) reject(new Error(`${program} ${args.join(' ')} failed: ${stderr}`));
-      else resolve(stdout);
-    });
-  });
+  const { stdout } = await promisify(execFile)(program, [...args, folder], { maxBuffer: 32_000_000 });
+  return parseObjects(stdout);
 }
 
 /** The objects of a YAML stream. @throws on YAML that is broken or says a key twice */

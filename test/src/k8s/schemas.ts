@@ -1,5 +1,5 @@
-// Holds objects to the API they are for: Kubernetes' own schemas and the operators' definitions, unknown keys refused,
-// as the API server does. They are in test/k8s-schemas; scripts/k8s-schemas.mjs says where they come from.
+// Holds objects to the APIs they are for: Kubernetes' own schemas and the operators' definitions, unknown keys refused, as the
+// API server does. They are in test/k8s-schemas, of the versions that k8s/README.md states (scripts/k8s-schemas.mjs).
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROOT } from '@holdfast/scripts/settings';
@@ -7,7 +7,21 @@ import { Ajv } from 'ajv';
 import { z } from 'zod';
 import { type KubernetesObject, nameOf } from './objects.ts';
 
-const FOLDER = join(ROOT, 'test/k8s-schemas');
+export const SCHEMAS = join(ROOT, 'test/k8s-schemas');
+
+/** The folder with the schemas of a version of an API. */
+export const folderOf = (name: string, version: string): string =>
+  join(SCHEMAS, `${name.toLowerCase().replaceAll(' ', '-')}-${version}`);
+
+/** A row of the README's table: `| [NAME](…) words | LOWEST | NEWEST |`. */
+const ROW = /^\| \[?([\w -]+?)(?:\]\(\S+\))?(?:,[^|]*)? \| (\d+\.\d+\.\d+) \| (\d+\.\d+\.\d+) \|/gm;
+
+/** The versions that k8s/README.md says the manifests are for. */
+export async function statedVersions(): Promise<{ name: string; lowest: string; newest: string }[]> {
+  const text = await readFile(join(ROOT, 'k8s/README.md'), 'utf8');
+  return [...text.matchAll(ROW)].map(([, name = '', lowest = '', newest = '']) => ({ name, lowest, newest }));
+}
+
 const core = z.object({
   kinds: z.record(z.string(), z.string()),
   definitions: z.record(z.string(), z.unknown()),
@@ -16,20 +30,23 @@ const core = z.object({
 /** Gives one line for each thing that is wrong with an object. */
 export type Validator = (object: KubernetesObject) => string[];
 
-export async function createValidator(): Promise<Validator> {
+export async function createValidator(which: 'lowest' | 'newest'): Promise<Validator> {
   const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
-  const read = async (file: string): Promise<unknown> =>
-    JSON.parse(await readFile(join(FOLDER, file), 'utf8'));
-  const { kinds, definitions } = core.parse(await read('kubernetes.json'));
-  ajv.addSchema({ $id: 'kubernetes', definitions });
   // Compiled when first asked for: most kinds are large, and few are met in one test.
   const schemas = new Map<string, object>();
-  for (const [kind, definition] of Object.entries(kinds))
-    schemas.set(kind, { $ref: `kubernetes#/definitions/${definition}` });
-  for (const file of await readdir(FOLDER)) {
-    const [group, version, kind] = file.replace(/\.json$/, '').split('_');
-    if (kind !== undefined)
-      schemas.set(`${group}/${version} ${kind}`, z.looseObject({}).parse(await read(file)));
+  for (const { name, [which]: version } of await statedVersions()) {
+    const folder = folderOf(name, version);
+    for (const file of await readdir(folder)) {
+      const content: unknown = JSON.parse(await readFile(join(folder, file), 'utf8'));
+      const [group, apiVersion, kind] = file.replace(/\.json$/, '').split('_');
+      if (kind !== undefined) schemas.set(`${group}/${apiVersion} ${kind}`, z.looseObject({}).parse(content));
+      else {
+        const { kinds, definitions } = core.parse(content);
+        ajv.addSchema({ $id: 'kubernetes', definitions });
+        for (const [each, definition] of Object.entries(kinds))
+          schemas.set(each, { $ref: `kubernetes#/definitions/${definition}` });
+      }
+    }
   }
   return (object) => {
     const kind = `${object.apiVersion} ${object.kind}`;
