@@ -1,0 +1,84 @@
+// The SQL of docs/deploy.md, "Restore": what it says of a copy of the database, and that clients of what the copy lacks cannot take
+// something new for it.
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { createTestDatabase, type TestDatabase } from './testing.ts';
+
+const GIVEN_OUT = `SELECT schemaname || '.' || sequencename AS name, coalesce(last_value, 0)::int AS last FROM pg_sequences
+                    WHERE schemaname NOT LIKE 'pg\\_%' AND schemaname <> 'graphile_worker' ORDER BY 1`;
+const VERSIONS = 'SELECT id, version, content_version FROM products.products ORDER BY id';
+
+let old: TestDatabase;
+let restored: TestDatabase;
+let verify: string;
+let forward: string;
+
+beforeAll(async () => {
+  [old, restored] = [await createTestDatabase(), await createTestDatabase()];
+  const text = await readFile(new URL('../../docs/deploy.md', import.meta.url), 'utf8');
+  [verify = '', forward = ''] = [
+    ...text.matchAll(/```sql tested=prisma\/src\/restore\.test\.ts\n([\s\S]*?)```/g),
+  ].map(([, statements = '']) => statements);
+});
+afterAll(async () => {
+  await old?.drop();
+  await restored?.drop();
+});
+
+async function inside<T>({ adminUrl }: TestDatabase, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(adminUrl);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** A shop of one account and one product, with a confirmed order that holds no units yet. */
+const SHOP = `
+  INSERT INTO users.users (username, email, password_hash, created_at) VALUES ('ann', 'ann@example.com', 'x', '2026-01-01Z');
+  INSERT INTO products.products (name, price, stock) VALUES ('Kettle', 10, 5);
+  INSERT INTO orders.orders (user_id, product_id, quantity, unit_price, total_price, status, created_at)
+       VALUES (1, 1, 2, 10, 20, 'CONFIRMED', '2026-01-02Z')`;
+const RESERVATION =
+  "INSERT INTO products.reservations (order_id, user_id, product_id, quantity, status) VALUES (1, 1, 1, 2, 'HELD')";
+
+test('what is restored says how far it goes, and which orders hold no units', async () => {
+  await inside(restored, async (client) => {
+    await client.query(SHOP);
+    const seen = async () => (await client.query(verify)).rows[0];
+    expect(await seen()).toMatchObject({ orders_without_units: '1' });
+    await client.query(RESERVATION);
+    expect(await seen()).toEqual({
+      newest_order: new Date('2026-01-02Z'),
+      newest_account: new Date('2026-01-01Z'),
+      migrations: expect.stringMatching(/^[1-9]\d*$/),
+      orders_without_units: '0',
+    });
+  });
+});
+
+test('no id and no version is given out that the old database gave out after the backup', async () => {
+  const lost = await inside(old, async (client) => {
+    await client.query(`${SHOP};${RESERVATION}`);
+    // Later than the backup: every sequence moves, and the product is edited.
+    await client.query(`SELECT setval((schemaname || '.' || sequencename)::regclass, coalesce(last_value, 0) + 50000)
+                          FROM pg_sequences WHERE schemaname IN ('users', 'products', 'orders')`);
+    await client.query('UPDATE products.products SET version = 400, content_version = 300');
+    return { ids: (await client.query(GIVEN_OUT)).rows, products: (await client.query(VERSIONS)).rows };
+  });
+  await inside(restored, async (client) => {
+    await client.query(forward);
+    const ids = (await client.query(GIVEN_OUT)).rows;
+    expect(ids.map(({ name }) => name)).toEqual(lost.ids.map(({ name }) => name));
+    expect(ids.length).toBeGreaterThanOrEqual(3);
+    for (const [index, { name, last }] of ids.entries())
+      expect([name, last > lost.ids[index].last]).toEqual([name, true]);
+    // An edit needs content_version <= expectedVersion: none of before or of the lost time passes.
+    const [{ id, content_version }] = (await client.query(VERSIONS)).rows;
+    expect(id).toBe(lost.products[0].id);
+    expect(content_version).toBeGreaterThan(lost.products[0].version);
+  });
+});
