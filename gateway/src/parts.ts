@@ -62,7 +62,7 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
     limits: createRateLimits({ table: settings.RATE_LIMITS, redis }),
     operations,
     listed: persisted.listed,
-    meter: operationMeter(new Set([...REST_OPERATIONS.map(({ name }) => name), ...persisted.names])),
+    meter: operationMeter([...REST_OPERATIONS, ...persisted.operations]),
     subgraphs,
     replySizes,
     secure: await createSecureReply(settings.TRUSTED_PROXIES),

@@ -29,7 +29,16 @@ const rootFields = new Histogram({
 
 const OTHER = 'other';
 
-export type OperationOutcome = 'ok' | 'refused' | 'error' | 'abandoned';
+const OPERATION_OUTCOMES = ['ok', 'refused', 'error', 'abandoned'] as const;
+export type OperationOutcome = (typeof OPERATION_OUTCOMES)[number];
+
+/** An operation that metrics tell by its name. `type` is `query` or `mutation`. */
+export interface KnownOperation {
+  readonly name: string;
+  readonly type: string;
+}
+
+const OTHERS: readonly KnownOperation[] = ['query', 'mutation', OTHER].map((type) => ({ name: OTHER, type }));
 
 /** @param errors as the caller sees them @param thrown the same, as they were thrown */
 export function outcomeOf(
@@ -42,10 +51,14 @@ export function outcomeOf(
 }
 
 /**
- * Counts operations, by their names when those are in `known`.
+ * Counts operations, by their names when those are in `known`. Each outcome of each begins at 0, because a rate does not see
+ * the first event of a series that begins with it.
  * @param startedAt as `performance.now()` had it
  */
-export function operationMeter(known: ReadonlySet<string>) {
+export function operationMeter(known: readonly KnownOperation[]) {
+  const names = new Set(known.map(({ name }) => name));
+  for (const { name: operation, type } of [...known, ...OTHERS])
+    for (const outcome of OPERATION_OUTCOMES) operations.zero({ operation, type, outcome });
   const bound = new Map<string, { observe(seconds: number): void }>();
   return (
     name: string | undefined,
@@ -53,7 +66,7 @@ export function operationMeter(known: ReadonlySet<string>) {
     outcome: OperationOutcome,
     startedAt: number,
   ): void => {
-    const operation = name !== undefined && known.has(name) ? name : OTHER;
+    const operation = name !== undefined && names.has(name) ? name : OTHER;
     const key = `${operation} ${type} ${outcome}`;
     const observer = bound.get(key) ?? operations.labels({ operation, type: type ?? OTHER, outcome });
     bound.set(key, observer);
@@ -61,20 +74,17 @@ export function operationMeter(known: ReadonlySet<string>) {
   };
 }
 
-/** A plugin that counts every operation, by its name when that is in `known`. */
-export function measureOperations(known: ReadonlySet<string>): ApolloServerPlugin {
+/** A plugin that counts every operation by its type: a subgraph knows none by name. */
+export function measureOperations(): ApolloServerPlugin {
+  const count = operationMeter([]);
   return {
     requestDidStart: async () => {
       const startedAt = performance.now();
       return {
-        willSendResponse: async ({ operationName, operation, response, errors }) => {
+        willSendResponse: async ({ operation, response, errors }) => {
           if (response.body.kind !== 'single') return;
-          const labels = {
-            operation: operationName != null && known.has(operationName) ? operationName : OTHER,
-            type: operation?.operation ?? OTHER,
-            outcome: outcomeOf(response.body.singleResult.errors, errors),
-          };
-          operations.observe(labels, secondsSince(startedAt));
+          const outcome = outcomeOf(response.body.singleResult.errors, errors);
+          count(undefined, operation?.operation, outcome, startedAt);
         },
       };
     },
@@ -120,6 +130,7 @@ function measured(field: string, resolve: Resolver): Resolver {
     error: { field, outcome: 'error' },
     abandoned: { field, outcome: 'abandoned' },
   };
+  for (const each of Object.values(labels)) rootFields.zero(each);
   return (source, args, context, info) => {
     const startedAt = performance.now();
     const done = (outcome: RootOutcome) => rootFields.observe(labels[outcome], secondsSince(startedAt));

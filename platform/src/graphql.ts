@@ -38,8 +38,6 @@ export async function requestContext(request: HttpRequest, verify: TokenVerifier
 /** What Apollo Server was told to run: a schema with resolvers, or a gateway. */
 export type GraphQLServerOptions<Context extends RequestContext> = ApolloServerOptions<Context> & {
   readonly log: Logger;
-  /** Names that metrics tell apart; those of all others are `other`. */
-  readonly knownOperations?: ReadonlySet<string>;
 };
 
 /**
@@ -49,7 +47,7 @@ export type GraphQLServerOptions<Context extends RequestContext> = ApolloServerO
 export function createGraphQLServer<Context extends RequestContext>(
   options: GraphQLServerOptions<Context>,
 ): ApolloServer<Context> {
-  const { log, knownOperations = new Set<string>(), ...apollo } = options;
+  const { log, ...apollo } = options;
   return new ApolloServer<Context>({
     introspection: true,
     persistedQueries: false,
@@ -60,7 +58,7 @@ export function createGraphQLServer<Context extends RequestContext>(
     ...apollo,
     plugins: [
       ...(apollo.plugins ?? []),
-      measureOperations(knownOperations),
+      measureOperations(),
       {
         requestDidStart: async ({ contextValue: { request } }) => ({
           didResolveOperation: async ({ operationName, operation }) => {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 
 export interface PersistedOperation {
   readonly name: string;
+  readonly type: string;
   readonly body: string;
 }
 
@@ -42,7 +43,7 @@ function readManifest(path: string): Manifest | string[] {
     .map(({ id, name }) => `${name}: expected the SHA-256 of the body for an id, got ${JSON.stringify(id)}`);
   return faults.length > 0
     ? faults
-    : new Map(data.operations.map(({ id, name, body }) => [id, { name, body }]));
+    : new Map(data.operations.map(({ id, name, type, body }) => [id, { name, type, body }]));
 }
 
 /** The setting PERSISTED_OPERATIONS_FILE: the path of a manifest, read once. */

@@ -178,7 +178,7 @@ describe('the manifest', () => {
 
   it('is read with all its operations', async () => {
     expect(manifestFile.parse(await fileWith(manifest(entry('Me', ME))))).toEqual(
-      new Map([[sha(ME), { name: 'Me', body: ME }]]),
+      new Map([[sha(ME), { name: 'Me', type: 'query', body: ME }]]),
     );
   });
 

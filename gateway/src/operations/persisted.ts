@@ -3,7 +3,7 @@
 import type { Logger } from '@holdfast/platform/log';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { z } from 'zod';
-import { faultOf, idOf, type Manifest, manifestFile } from './manifest.ts';
+import { faultOf, idOf, type Manifest, manifestFile, type PersistedOperation } from './manifest.ts';
 
 export const operationSettings = {
   OPERATIONS: z
@@ -29,8 +29,8 @@ export type FindListed = ((asked: unknown) => string) | undefined;
 
 export interface PersistedOperations {
   readonly listed: FindListed;
-  /** The names of what is listed. */
-  readonly names: readonly string[];
+  /** What is listed. */
+  readonly operations: readonly PersistedOperation[];
   /** Tells operations that this graph cannot run; they are refused as not listed until another graph can. */
   check(schema: GraphQLSchema): void;
 }
@@ -41,11 +41,11 @@ export function createPersisted(
   log: Logger,
 ): PersistedOperations {
   if (OPERATIONS === 'any' || manifest === undefined)
-    return { listed: undefined, names: [], check: () => {} };
+    return { listed: undefined, operations: [], check: () => {} };
   let runnable = manifest;
   return {
     listed: (asked) => listed(runnable, asked),
-    names: [...manifest.values()].map(({ name }) => name),
+    operations: [...manifest.values()],
     check: (schema) => {
       const faults = new Map(
         [...manifest].flatMap(([id, { body }]) => {

@@ -10,6 +10,7 @@ export type AnyVariables = Readonly<Record<string, unknown>>;
 /** One operation of operations/*.graphql. What it gives and takes was read from the supergraph by the code generator. */
 export interface Operation<Data, Variables> {
   readonly name: string;
+  readonly type: string;
   /** Of the document, printed once: the gateway finds what it has compiled by the text. */
   readonly text: string;
   readonly document: TypedDocumentNode<Data, Variables>;
@@ -19,9 +20,10 @@ export interface Operation<Data, Variables> {
 export function operation<Data, Variables>(
   document: TypedDocumentNode<Data, Variables>,
 ): Operation<Data, Variables> {
-  const name = getOperationAST(document)?.name?.value;
-  if (name === undefined) throw new Error(`one operation with a name is expected, got ${print(document)}`);
-  return { name, text: print(document), document };
+  const { name, operation: type } = getOperationAST(document) ?? {};
+  if (name === undefined || type === undefined)
+    throw new Error(`one operation with a name is expected, got ${print(document)}`);
+  return { name: name.value, type, text: print(document), document };
 }
 
 /** Runs an operation as the caller. @throws {OperationFault} when there are errors or there is no data */

@@ -25,8 +25,11 @@ export const REST_ROUTES: readonly Route[] = [
 ];
 
 /** The operations that the routes run. */
-export const REST_OPERATIONS: readonly { readonly name: string; readonly text: string }[] =
-  REST_ROUTES.flatMap(({ operations }) => operations);
+export const REST_OPERATIONS: readonly {
+  readonly name: string;
+  readonly type: string;
+  readonly text: string;
+}[] = REST_ROUTES.flatMap(({ operations }) => operations);
 
 /** Adds the calls and the pages to Fastify's router. The app is a scope of its own, with REST's parser and validator. */
 export async function addRest(
