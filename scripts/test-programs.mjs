@@ -28,6 +28,14 @@ export const TEST_PROGRAMS = {
     runBy: 'test/src/support/prometheus.ts',
     ensure: () => ensureProgram({ program: 'prometheus', debianPackage: 'prometheus' }),
   },
+  'prometheus-redis-exporter': {
+    runBy: 'test/src/monitoring/stores.test.ts',
+    ensure: () =>
+      ensureProgram({
+        program: 'prometheus-redis-exporter',
+        debianPackage: 'prometheus-redis-exporter',
+      }),
+  },
   chromium: {
     runBy: 'test/src/support/browser.ts',
     ensure: () => ensureProgram({ program: 'chromium', debianPackage: 'chromium' }),

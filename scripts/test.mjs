@@ -56,7 +56,6 @@ await runMain(async () => {
     });
     await step('drift', async () => {
       await node(['scripts/compose.mjs', '--check'], { show: true });
-      await node(['scripts/monitoring.mjs', '--check'], { show: true });
       await node(['scripts/settings-page.mjs', '--check'], { show: true });
       await node(['scripts/order-states.mjs', '--check'], { show: true });
       await node(['scripts/licences.mjs', '--check'], { show: true });

@@ -1,6 +1,6 @@
 // What a person types after a command: help, values, and mistakes, for every script of package.json.
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
@@ -58,14 +58,6 @@ test.each(OF_OTHERS)(
   },
   60_000,
 );
-
-test('npm run monitoring says of each file whether it wrote it, and how to see it', async () => {
-  const { code, out } = await run('monitoring', '');
-  expect(code).toBe(0);
-  expect(out).toMatch(/^((wrote {4}|unchanged) k8s\/components\/\S+\n){4}\nSee a dashboard in Grafana: /);
-  const [, guide = ''] = /: (docs\/\S+)\.\n$/.exec(out) ?? [];
-  expect(existsSync(`${ROOT}${guide}`)).toBe(true);
-});
 
 test('Jest, which gets what npm test does not know, refuses it before any test runs', async () => {
   const args = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--listTests', '--hepl'];

@@ -95,10 +95,6 @@ export const COMMANDS = {
     takes: ['NAME'],
     options: {},
   },
-  monitoring: {
-    does: 'Writes the dashboards and the rules of k8s/components from their sources.',
-    options: { check: flag('writes nothing and fails when one is out of date') },
-  },
   settings: {
     does: 'Writes docs/settings.md and .env.example from the tables of settings.',
     options: { check: flag('writes nothing and fails when one is out of date') },

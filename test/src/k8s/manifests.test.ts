@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ROOT } from '@holdfast/scripts/settings';
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
+import { rulesOf, selectorsOf } from '../support/rules.ts';
 import {
   type KubernetesObject,
   nameOf,
@@ -171,4 +172,24 @@ describe.each(VARIANTS)('%s', (variant) => {
     for (const url of variant === 'local' ? urls : [...urls, ...told])
       expect([...services, ...byOperators]).toContain(new URL(url).host);
   });
+});
+
+test('the Prometheus operator finds every PodMonitor and rule by one label, and the rules ask for jobs that there are', async () => {
+  const watching = ofKind(await render('production'), 'PodMonitor', 'PrometheusRule');
+  expect(
+    watching.map(({ kind, metadata }) => `${kind} ${metadata.name} ${metadata.labels['release']}`),
+  ).toEqual([
+    'PodMonitor holdfast kube-prometheus-stack',
+    'PodMonitor holdfast-db kube-prometheus-stack',
+    'PodMonitor holdfast-db-pooler kube-prometheus-stack',
+    'PodMonitor holdfast-redis kube-prometheus-stack',
+    'PrometheusRule holdfast kube-prometheus-stack',
+    'PrometheusRule holdfast-stores kube-prometheus-stack',
+  ]);
+  const scraped = JSON.stringify(ofKind(watching, 'PodMonitor'));
+  const jobs = (['services', 'stores'] as const)
+    .flatMap((file) => rulesOf(file).flatMap(({ expr }) => selectorsOf(expr)))
+    .flatMap(({ labels }) => labels['job'] ?? []);
+  expect(new Set(jobs).size).toBe(8);
+  expect(jobs.filter((job) => !scraped.includes(`"${job}"`))).toEqual([]);
 });

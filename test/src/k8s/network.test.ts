@@ -24,8 +24,8 @@ const OTHERS: Endpoint[] = [
     9187,
   ),
   pod('pooler', { 'cnpg.io/cluster': 'holdfast-db', 'cnpg.io/poolerName': 'holdfast-db-pooler' }, 5432, 9127),
-  pod('redis', { app: 'holdfast-redis', redis_setup_type: 'replication' }, 6379),
-  pod('cache', { app: 'holdfast-cache', redis_setup_type: 'replication' }, 6379),
+  pod('redis', { app: 'holdfast-redis', redis_setup_type: 'replication' }, 6379, 9121),
+  pod('cache', { app: 'holdfast-cache', redis_setup_type: 'replication' }, 6379, 9121),
   pod('sentinel', { redis_setup_type: 'sentinel' }, 26379),
   pod('promote-staff', ours('promote-staff')),
   pod('acme-solver', { 'acme.cert-manager.io/http01-solver': 'true' }, 8089),
@@ -65,7 +65,7 @@ const CALLS: Record<string, string[]> = {
   operators: [...INSTANCES, ...REDIS],
   prometheus: [
     ...['gateway:4100', 'users:4101', 'products:4102', 'orders:4103'],
-    ...['database:9187', 'restored:9187', 'pooler:9127'],
+    ...['database:9187', 'restored:9187', 'pooler:9127', 'redis:9121', 'cache:9121'],
   ],
 };
 

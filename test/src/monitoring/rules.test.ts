@@ -1,60 +1,69 @@
-// The alerts: each is told what to do about, and promtool's tests say when each fires.
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+// The alerts: promtool's tests say when each fires, and docs/operations.md says what to do then.
+import { execFile } from 'node:child_process';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { ROOT } from '@holdfast/scripts/settings';
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { promtool } from '../support/promtool.ts';
-import { RULES } from '../support/rules-file.ts';
+import { plainRulesOf, RULES_FOLDER, rulesOf } from '../support/rules.ts';
 
-const FOLDER = dirname(RULES);
-const rules = readFileSync(RULES, 'utf8');
-const ruleTests = readFileSync(join(FOLDER, 'rules.test.yaml'), 'utf8');
-const operations = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8');
-
-/** The text of each alert, by its name. */
-const alerts = new Map(
-  rules
-    .split(/^ +- alert: /m)
-    .slice(1)
-    .map((text) => [/^\S+/.exec(text)?.[0] ?? '', text] as const),
+const FILES = ['services', 'stores'] as const;
+const alerts = FILES.flatMap((file) =>
+  rulesOf(file).flatMap(({ alert, ...rest }) => (alert === undefined ? [] : [{ file, alert, ...rest }])),
 );
 
-it('passes promtool: the rules are well-formed, and every alert fires as its tests say', async () => {
-  for (const args of [
-    ['check', 'rules', 'rules.yaml'],
-    ['test', 'rules', 'rules.test.yaml'],
-  ])
-    expect(await promtool(args, { cwd: FOLDER })).toMatchObject({ code: 0 });
-});
+describe.each(FILES)('the rules about the %s', (file) => {
+  it('pass promtool: they are well-formed, and every alert fires as its tests say', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-rules-'));
+    try {
+      await writeFile(join(folder, `${file}.yaml`), plainRulesOf(file));
+      await copyFile(join(RULES_FOLDER, `${file}.test.yaml`), join(folder, `${file}.test.yaml`));
+      expect(await promtool(['check', 'rules', `${file}.yaml`], { cwd: folder })).toMatchObject({ code: 0 });
+      expect(await promtool(['test', 'rules', `${file}.test.yaml`], { cwd: folder })).toMatchObject({
+        code: 0,
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }, 60_000);
 
-it('tests for each alert that it fires and that it does not', () => {
-  expect(alerts.size).toBeGreaterThan(0);
-  for (const name of alerts.keys()) {
-    const verdicts = ruleTests.split(`- alertname: ${name}\n`).slice(1);
-    expect([name, verdicts.some((text) => /^ +eval_time: \S+\n +exp_alerts:\n/.test(text))]).toEqual([
+  it('are tested alert by alert: it fires, and it does not', async () => {
+    const tests = await readFile(join(RULES_FOLDER, `${file}.test.yaml`), 'utf8');
+    const verdicts = (name: string) => ({
       name,
-      true,
-    ]);
-    expect([name, verdicts.some((text) => /^ +eval_time: \S+\n +exp_alerts: \[\]/.test(text))]).toEqual([
-      name,
-      true,
-    ]);
-  }
+      fires: new RegExp(`- alertname: ${name}\n +eval_time: \\S+\n +exp_alerts:\n`).test(tests),
+      isSilent: new RegExp(`- alertname: ${name}\n +eval_time: \\S+\n +exp_alerts: \\[\\]`).test(tests),
+    });
+    const names = alerts.filter((each) => each.file === file).map(({ alert }) => alert);
+    expect(names.length).toBeGreaterThan(10);
+    expect(names.map(verdicts)).toEqual(names.map((name) => ({ name, fires: true, isSilent: true })));
+  });
 });
 
-it('gives each alert a severity, a summary and a section in docs/operations.md', () => {
-  for (const [name, text] of alerts) {
-    expect([name, /severity: (page|ticket)\b/.test(text)]).toEqual([name, true]);
-    expect([name, /summary: >-/.test(text)]).toEqual([name, true]);
-    expect([name, operations.includes(`\n### ${name}\n`)]).toEqual([name, true]);
-  }
+it.each(['compose.yaml', 'k8s/components/prometheus-grafana/prometheus.yaml'])(
+  '%s cuts out of the object of the operator what Prometheus itself reads',
+  async (path) => {
+    const command = /sed '.*' \/etc\/prometheus\/rules\/services\.yaml(?= > \/prometheus\/rules\.yaml &&$)/m;
+    const [script = 'false'] = command.exec(await readFile(join(ROOT, path), 'utf8')) ?? [];
+    const { stdout } = await promisify(execFile)('sh', [
+      '-c',
+      script.replace('/etc/prometheus/rules', RULES_FOLDER),
+    ]);
+    expect(stdout).toBe(plainRulesOf('services'));
+  },
+);
+
+it('each alert has a severity and a summary', () => {
+  const bare = alerts.filter(({ labels, annotations }) => !labels || !annotations);
+  expect(bare.map(({ alert }) => alert)).toEqual([]);
 });
 
-it('describes no alert that there is not', () => {
-  const section = operations.slice(
-    operations.indexOf('\n## Alerts'),
-    operations.indexOf('\n## ', operations.indexOf('\n## Alerts') + 1),
-  );
+it('docs/operations.md has a section for each alert, in their order, and no other', async () => {
+  const page = await readFile(join(ROOT, 'docs/operations.md'), 'utf8');
+  const start = page.indexOf('\n## Alerts');
+  const section = page.slice(start, page.indexOf('\n## ', start + 1));
   const described = [...section.matchAll(/^### (\S+)$/gm)].map(([, name]) => name);
-  expect(described).toEqual([...alerts.keys()]);
+  expect(described).toEqual(alerts.map(({ alert }) => alert));
 });

@@ -1,12 +1,12 @@
 // Debian's Prometheus, as a child process with the rules of the repository, for a test that watches a running system.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@holdfast/scripts/ports';
 import { eventually } from './client.ts';
-import { RULES } from './rules-file.ts';
+import { plainRulesOf } from './rules.ts';
 
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>;
@@ -26,7 +26,7 @@ export interface Prometheus {
 export async function startPrometheus(targets: Readonly<Record<string, string>>): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-prometheus-'));
   const port = await freePort();
-  const rules = (await readFile(RULES, 'utf8'))
+  const rules = plainRulesOf('services')
     .replace(/^( +interval): .*$/gm, '$1: 1s')
     .replace(/^( +for): .*$/gm, '$1: 1s');
   await writeFile(join(folder, 'rules.yaml'), rules);
