@@ -43,6 +43,14 @@ const zeros: [ProcessName, string, string, readonly string[]][] = [
   ['orders', 'order_transitions_total', 'status', ORDER_STATUSES],
   ['orders', 'queue_job_retries_total', 'task', ['settle-order']],
   ['orders', 'queue_dead_jobs', 'task', ['settle-order']],
+  ['gateway', 'graphql_operation_duration_seconds_count', 'outcome', ['ok', 'refused', 'error', 'abandoned']],
+  // The gateway has asked for the field _service, with success.
+  [
+    'orders',
+    'graphql_root_field_duration_seconds_count',
+    'outcome',
+    ['problem', 'refused', 'error', 'abandoned'],
+  ],
   ['gateway', 'graphql_query_plan_cache_total', 'result', ['hit', 'miss']],
   ['gateway', 'subgraph_request_duration_seconds_count', 'subgraph', ['users', 'products', 'orders']],
   [
