@@ -2,15 +2,13 @@
 import { z } from 'zod';
 
 const labels = z.record(z.string(), z.string());
-
 export const objectShape = z.looseObject({
   apiVersion: z.string(),
   kind: z.string(),
   metadata: z.looseObject({
     name: z.string().default(''),
-    namespace: z.string().optional(),
-    annotations: labels.default({}),
     labels: labels.default({}),
+    annotations: labels.default({}),
   }),
 });
 export type KubernetesObject = z.infer<typeof objectShape>;
@@ -18,7 +16,6 @@ export type KubernetesObject = z.infer<typeof objectShape>;
 const container = z.looseObject({
   name: z.string(),
   image: z.string(),
-  args: z.array(z.string()).default([]),
   ports: z.array(z.looseObject({ name: z.string(), containerPort: z.number() })).default([]),
   envFrom: z.array(z.looseObject({ configMapRef: z.looseObject({ name: z.string() }) })).default([]),
   env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })).default([]),
@@ -26,30 +23,17 @@ const container = z.looseObject({
 });
 export type Container = z.infer<typeof container>;
 
-const podSpec = z.looseObject({
-  terminationGracePeriodSeconds: z.number().optional(),
-  securityContext: z.looseObject({}).default({}),
-  initContainers: z.array(container).default([]),
-  containers: z.array(container),
-  volumes: z.array(z.looseObject({ name: z.string(), secret: z.looseObject({}).optional() })).default([]),
-});
 const workload = z.looseObject({
   spec: z.looseObject({
     template: z.looseObject({
-      metadata: z.looseObject({ labels, annotations: labels.default({}) }),
-      spec: podSpec,
+      metadata: z.looseObject({ labels }),
+      spec: z.looseObject({
+        initContainers: z.array(container).default([]),
+        containers: z.array(container),
+      }),
     }),
   }),
 });
-
-export interface Workload {
-  readonly kind: string;
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
-  readonly pod: z.infer<typeof podSpec>;
-  readonly containers: readonly Container[];
-}
 
 export const SERVICE_NAMES = ['gateway', 'users', 'products', 'orders'] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
@@ -66,15 +50,14 @@ export function specOf(objects: readonly KubernetesObject[], kind: string, name:
 }
 
 /** Everything that makes pods, but for what operators make. */
-export const workloadsOf = (objects: readonly KubernetesObject[]): Workload[] =>
+export const workloadsOf = (objects: readonly KubernetesObject[]) =>
   ofKind(objects, 'Deployment', 'StatefulSet', 'Job').map((object) => {
     const { metadata, spec: pod } = workload.parse(object).spec.template;
-    const { labels: of, annotations } = metadata;
     const containers = [...pod.initContainers, ...pod.containers];
-    return { kind: object.kind, name: nameOf(object), labels: of, annotations, pod, containers };
+    return { kind: object.kind, name: nameOf(object), labels: metadata.labels, pod, containers };
   });
 
-const selectorShape = z.strictObject({
+const selector = z.strictObject({
   matchLabels: labels.default({}),
   matchExpressions: z
     .array(
@@ -87,23 +70,22 @@ const selectorShape = z.strictObject({
 });
 
 /** Whether a label selector takes these labels; the empty one takes all. */
-export function selects(selector: unknown, of: Readonly<Record<string, string>>): boolean {
-  const { matchLabels, matchExpressions } = selectorShape.parse(selector);
+export function selects(by: unknown, of: Readonly<Record<string, string>>): boolean {
+  const { matchLabels, matchExpressions } = selector.parse(by);
+  const holds = (one: (typeof matchExpressions)[number]) =>
+    one.operator === 'In'
+      ? one.values.includes(of[one.key] ?? '')
+      : (one.operator === 'Exists') === one.key in of;
   return (
-    Object.entries(matchLabels).every(([key, value]) => of[key] === value) &&
-    matchExpressions.every((one) =>
-      one.operator === 'In'
-        ? one.values.includes(of[one.key] ?? '')
-        : (one.operator === 'Exists') === (of[one.key] !== undefined),
-    )
+    Object.entries(matchLabels).every(([key, value]) => of[key] === value) && matchExpressions.every(holds)
   );
 }
 
-/** Every object within a value, with the key that it stands under. */
+/** Every object within a value, with the key that it stands under; those of a list under the key of the list. */
 export function* within(value: unknown, key = ''): Generator<[key: string, part: Record<string, unknown>]> {
   if (Array.isArray(value)) for (const part of value) yield* within(part, key);
-  const part = z.record(z.string(), z.unknown()).safeParse(value).data;
-  if (!part || Array.isArray(value)) return;
-  yield [key, part];
-  for (const [inner, each] of Object.entries(part)) yield* within(each, inner);
+  else if (typeof value === 'object' && value !== null) {
+    yield [key, { ...value }];
+    for (const [inner, each] of Object.entries(value)) yield* within(each, inner);
+  }
 }

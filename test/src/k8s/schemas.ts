@@ -22,24 +22,19 @@ export async function statedVersions(): Promise<{ name: string; lowest: string; 
   return [...text.matchAll(ROW)].map(([, name = '', lowest = '', newest = '']) => ({ name, lowest, newest }));
 }
 
-const core = z.object({
-  kinds: z.record(z.string(), z.string()),
-  definitions: z.record(z.string(), z.unknown()),
-});
+const core = z.object({ kinds: z.record(z.string(), z.string()), definitions: z.looseObject({}) });
 
-/** Gives one line for each thing that is wrong with an object. */
-export type Validator = (object: KubernetesObject) => string[];
-
-export async function createValidator(which: 'lowest' | 'newest'): Promise<Validator> {
+/** Gives a function that gives one line for each thing that is wrong with an object. */
+export async function createValidator(
+  which: 'lowest' | 'newest',
+): Promise<(object: KubernetesObject) => string[]> {
   const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
-  // Compiled when first asked for: most kinds are large, and few are met in one test.
   const schemas = new Map<string, object>();
-  for (const { name, [which]: version } of await statedVersions()) {
-    const folder = folderOf(name, version);
-    for (const file of await readdir(folder)) {
-      const content: unknown = JSON.parse(await readFile(join(folder, file), 'utf8'));
+  for (const { name, [which]: version } of await statedVersions())
+    for (const file of await readdir(folderOf(name, version))) {
+      const content: unknown = JSON.parse(await readFile(join(folderOf(name, version), file), 'utf8'));
       const [group, apiVersion, kind] = file.replace(/\.json$/, '').split('_');
-      if (kind !== undefined) schemas.set(`${group}/${apiVersion} ${kind}`, z.looseObject({}).parse(content));
+      if (kind) schemas.set(`${group}/${apiVersion} ${kind}`, z.looseObject({}).parse(content));
       else {
         const { kinds, definitions } = core.parse(content);
         ajv.addSchema({ $id: 'kubernetes', definitions });
@@ -47,16 +42,13 @@ export async function createValidator(which: 'lowest' | 'newest'): Promise<Valid
           schemas.set(each, { $ref: `kubernetes#/definitions/${definition}` });
       }
     }
-  }
   return (object) => {
-    const kind = `${object.apiVersion} ${object.kind}`;
-    const schema = schemas.get(kind);
-    const at = `${object.kind} ${nameOf(object)}`;
-    if (!schema) return [`${at}: there is no schema of ${kind}`];
-    const validate = ajv.compile(schema);
-    if (validate(object)) return [];
-    return (validate.errors ?? []).map(
-      ({ instancePath, message, params }) => `${at}${instancePath} ${message} ${JSON.stringify(params)}`,
+    const schema = schemas.get(`${object.apiVersion} ${object.kind}`);
+    if (!schema) return [`there is no schema of ${object.apiVersion} ${object.kind}`];
+    ajv.validate(schema, object);
+    return (ajv.errors ?? []).map(
+      ({ instancePath, message, params }) =>
+        `${object.kind} ${nameOf(object)}${instancePath} ${message} ${JSON.stringify(params)}`,
     );
   };
 }

@@ -14,31 +14,26 @@ import {
   workloadsOf,
 } from './objects.ts';
 
-const SHAPES: Record<ServiceName, z.ZodRawShape> = { gateway, users, products, orders };
-
-/** What the other programs read. */
-const text = z.string();
-const MIGRATIONS = { USERS_DB_PASSWORD: text, PRODUCTS_DB_PASSWORD: text, ORDERS_DB_PASSWORD: text };
+const SERVICES: Record<ServiceName, z.ZodRawShape> = { gateway, users, products, orders };
+const url = { DATABASE_URL: z.string() };
+const PASSWORDS = ['USERS_DB_PASSWORD', 'PRODUCTS_DB_PASSWORD', 'ORDERS_DB_PASSWORD'];
+const passwords = Object.fromEntries(PASSWORDS.map((name) => [name, z.string()]));
+/** What the other programs read, by their containers. */
 const OTHERS: Record<string, z.ZodRawShape> = {
-  'wait-for-migrations': { DATABASE_URL: text },
-  migrations: { DATABASE_URL: text, ...MIGRATIONS },
-  promote: { DATABASE_URL: text },
+  'wait-for-migrations': url,
+  promote: url,
+  migrations: { ...url, ...passwords },
 };
-
-/** A value that comes from a Secret, and is not known here. */
-const SECRET = Symbol('secret');
-type Environment = Record<string, string | typeof SECRET>;
 
 const configMap = z.looseObject({ data: z.record(z.string(), z.string()).default({}) });
 
-function environmentOf(container: Container, objects: readonly KubernetesObject[]): Environment {
-  const names = container.envFrom.map(({ configMapRef }) => configMapRef.name);
+/** What a container is given: the values, and the names of those that come from Secrets. */
+function givenTo({ envFrom, env }: Container, objects: readonly KubernetesObject[]) {
+  const names = envFrom.map(({ configMapRef }) => configMapRef.name);
   const maps = ofKind(objects, 'ConfigMap').filter((object) => names.includes(nameOf(object)));
-  return Object.assign(
-    {},
-    ...maps.map((object) => configMap.parse(object).data),
-    ...container.env.map(({ name, value }) => ({ [name]: value ?? SECRET })),
-  );
+  const plain: Record<string, string> = Object.assign({}, ...maps.map((map) => configMap.parse(map).data));
+  for (const { name, value } of env) if (value !== undefined) plain[name] = value;
+  return { plain, secret: env.filter(({ value }) => value === undefined).map(({ name }) => name) };
 }
 
 /** The settings of a service, without those that come from Secrets. */
@@ -46,11 +41,9 @@ export function plainSettings(
   objects: readonly KubernetesObject[],
   service: ServiceName,
 ): Record<string, string> {
-  const workload = workloadsOf(objects).find(({ kind, name }) => kind === 'Deployment' && name === service);
-  const container = workload?.containers.find(({ name }) => name === 'service');
-  if (!container) throw new Error(`there is no container of ${service}`);
-  const entries = Object.entries(environmentOf(container, objects));
-  return Object.fromEntries(entries.flatMap(([name, value]) => (value === SECRET ? [] : [[name, value]])));
+  const found = workloadsOf(objects).find(({ kind, name }) => kind === 'Deployment' && name === service);
+  const [container] = found?.pod.containers ?? [];
+  return container ? givenTo(container, objects).plain : {};
 }
 
 /** One line for each setting of a container of ours that is unknown, missing or of no use. */
@@ -58,27 +51,27 @@ export const settingFaults = (objects: readonly KubernetesObject[]): string[] =>
   workloadsOf(objects).flatMap(({ name, containers }) =>
     containers.flatMap((container) => {
       const service = SERVICE_NAMES.find((one) => one === name && container.name === 'service');
-      const shape = service ? SHAPES[service] : OTHERS[container.name];
-      return shape ? faultsOf(`${name}/${container.name}`, shape, environmentOf(container, objects)) : [];
+      const shape = service ? SERVICES[service] : OTHERS[container.name];
+      const { plain, secret } = givenTo(container, objects);
+      return shape ? faultsOf(`${name}/${container.name}`, shape, plain, secret) : [];
     }),
   );
 
-/** One line for each setting of `service` that is unknown, missing or of no use. */
-export const faultsOfService = (
-  service: ServiceName,
-  environment: Readonly<Record<string, string>>,
-): string[] => faultsOf(service, SHAPES[service], environment);
+/** The same for a service that is given `plain`. */
+export const faultsOfService = (service: ServiceName, plain: Readonly<Record<string, string>>): string[] =>
+  faultsOf(service, SERVICES[service], plain, []);
 
-function faultsOf(at: string, shape: z.ZodRawShape, environment: Environment): string[] {
-  const unknown = Object.keys(environment).filter((name) => !(name in shape));
-  const takes = (name: string, value: unknown) => z.safeParse(shape[name] ?? z.any(), value).success;
-  return [
-    ...unknown.map((name) => `${at}: no such setting ${name}`),
-    ...Object.keys(shape).flatMap((name) => {
-      // As readSettings does: what is empty is not set.
-      const value = environment[name] === '' ? undefined : environment[name];
-      if (value === SECRET || takes(name, value)) return [];
-      return [value === undefined ? `${at}: ${name} is missing` : `${at}: ${name}=${value} cannot be used`];
-    }),
-  ];
+function faultsOf(
+  at: string,
+  shape: z.ZodRawShape,
+  plain: Readonly<Record<string, string>>,
+  secret: readonly string[],
+) {
+  // As readSettings does: what is empty is not set.
+  const set = Object.entries(plain).filter(([, value]) => value !== '');
+  const given = Object.fromEntries([...set, ...secret.map((name) => [name, 'from a Secret'])]);
+  const issues = z.strictObject(shape).safeParse(given).error?.issues ?? [];
+  return issues
+    .filter(({ path: [name] }) => !secret.includes(String(name)))
+    .map(({ path, message }) => `${at}: ${path.join('.')} ${message}`);
 }
