@@ -13,7 +13,7 @@ const SOURCES = {
   Kubernetes: {
     // The specification's own repository is 1.9 GB; its JavaScript client has a copy of each version.
     repository: 'kubernetes-client/javascript',
-    ref: { '1.34.0': '8452b86e', '1.35.0': 'afd5af77' },
+    ref: { '1.34.0': '8452b86e', '1.36.0': 'afd5af77' },
     paths: ['src/gen/swagger.json.unprocessed'],
   },
   CloudNativePG: {

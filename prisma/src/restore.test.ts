@@ -51,6 +51,9 @@ test('what is restored says how far it goes, and which orders hold no units', as
     const seen = async () => (await client.query(verify)).rows[0];
     expect(await seen()).toMatchObject({ orders_without_units: '1' });
     await client.query(RESERVATION);
+    await client.query("UPDATE products.reservations SET status = 'RELEASED'");
+    expect(await seen()).toMatchObject({ orders_without_units: '1' });
+    await client.query("UPDATE products.reservations SET status = 'HELD'");
     expect(await seen()).toEqual({
       newest_order: new Date('2026-01-02Z'),
       newest_account: new Date('2026-01-01Z'),
