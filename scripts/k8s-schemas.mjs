@@ -1,7 +1,7 @@
 // Writes test/k8s-schemas: what the tests of k8s/ hold its objects to, for the lowest and the newest version of each API that
 // k8s/README.md names. From Kubernetes' own OpenAPI document and the operators' CustomResourceDefinitions it takes the kinds that
 // k8s/ uses, drops prose, and refuses unknown keys as the API server does: `node scripts/k8s-schemas.mjs FOLDER`, a folder with
-// clones of the repositories in SOURCES, each by its own name, with tags.
+// clones of the repositories in SOURCES, each by its own name, with tags. All of them are under Apache-2.0.
 import { execFileSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -84,10 +84,6 @@ for (const { name, lowest, newest } of await statedVersions())
       else await writeCustom(folder, parse(text));
     }
   }
-await writeFile(
-  join(SCHEMAS, 'SOURCES.json'),
-  `${JSON.stringify({ licence: 'Apache-2.0, all of them', ...SOURCES }, null, 2)}\n`,
-);
 
 /** One file: `definitions`, and which of them each kind is. */
 async function writeCore(folder, { definitions }) {
