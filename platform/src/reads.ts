@@ -11,6 +11,11 @@ import { AppError } from './errors.ts';
 /** A Queryable for one caller, whose signal says that it is gone. */
 export type Reads = (caller: AbortSignal) => Queryable;
 
+/** What gives connections. */
+export interface Connections {
+  connect(): Promise<pg.PoolClient>;
+}
+
 /** How long a server may take to accept a cancellation, and when a statement that went on is cancelled again. */
 const CANCEL_TIMEOUT_MS = 2_000;
 const CANCEL_AGAIN_MS = 500;
@@ -19,7 +24,7 @@ const CANCEL_AGAIN_MS = 500;
  * Reads over `pool`. Waiting for a connection counts as well.
  * @param timeoutMs after which a read is SERVICE_UNAVAILABLE
  */
-export function createReads(pool: pg.Pool, timeoutMs: number): Reads {
+export function createReads(pool: Connections, timeoutMs: number): Reads {
   return (caller) => ({
     query: <Row extends pg.QueryResultRow>(config: pg.QueryConfig) =>
       within(caller, timeoutMs, config.name ?? 'a statement', (ended) => read<Row>(pool, config, ended)),
@@ -60,7 +65,7 @@ const rejection = (signal: AbortSignal): Promise<never> =>
 
 /** The connection goes back to the pool when the statement is over on the server, cancelled or not. */
 async function read<Row extends pg.QueryResultRow>(
-  pool: pg.Pool,
+  pool: Connections,
   config: pg.QueryConfig,
   ended: AbortSignal,
 ): Promise<pg.QueryResult<Row>> {

@@ -5,8 +5,8 @@ import type { Service } from '@holdfast/database';
 export interface ConnectionBudget {
   /** As pg_stat_activity shows it. */
   readonly applicationName: string;
-  /** By DATABASE_URL, where a pooler may stand between, or by DATABASE_DIRECT_URL. */
-  readonly way: 'pooled' | 'direct';
+  /** By DATABASE_URL, where a pooler may stand between, by DATABASE_DIRECT_URL, or by DATABASE_REPLICA_URL to other servers. */
+  readonly way: 'pooled' | 'direct' | 'replica';
   readonly most: number;
 }
 
@@ -42,7 +42,12 @@ export function connectionBudgets(
   ];
   const own: Record<Service, readonly ConnectionBudget[]> = {
     users: [...jobs, ...writing({ applicationName: 'users revocations', way: 'pooled', most: 1 })],
-    products: jobs,
+    products: [
+      ...jobs,
+      // With DATABASE_REPLICA_URL only.
+      { applicationName: 'products-log', way: 'pooled', most: 1 },
+      { applicationName: 'products-replica', way: 'replica', most: Math.ceil(poolMax / 2) },
+    ],
     orders: [...jobs, { applicationName: 'orders-listener', way: 'direct', most: 1 }],
   };
   return [...requests, ...own[service]];

@@ -28,6 +28,13 @@ export const settings = {
       'not read. Without it each process has its own cache, which is right for one instance only. `npm start` gives REDIS_URL.',
   ),
   ...keySetSettings,
+  DATABASE_REPLICA_URL: databaseSettings.DATABASE_URL.optional().describe(
+    'Standbys of the database, with the same role: lists of the catalogue are read there for callers without a token. Without ' +
+      'a pooler between, so that a connection stays at one of them. Without it: the primary answers all.',
+  ),
+  REPLICA_MAX_AGE_S: count('s', 5, 3, 60).describe(
+    'How old a list from DATABASE_REPLICA_URL may be. While its standbys are further behind, the primary answers.',
+  ),
   READ_TIMEOUT_MS: milliseconds(2_000, 10_000, 100).describe(
     "The longest that a list, a search or a look-up may take in PostgreSQL. Well below the gateway's SUBGRAPH_TIMEOUT_MS.",
   ),

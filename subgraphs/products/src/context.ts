@@ -15,7 +15,8 @@ export interface Context extends RequestContext {
   /** The same, for resolvers that ask for one at a time. */
   readonly products: DataLoader<number, Product | null>;
   readonly catalogWriters: 'everyone' | 'staff';
-  readonly table: ProductTable;
+  /** Lists, from a replica for those who may read there. */
+  readonly lists: Pick<ProductTable, 'page'>;
   readonly record: SecurityLog;
 }
 

@@ -1,5 +1,5 @@
 // What the products service counts of its own.
-import { Counter, conflictCounter, labelledCounter, registry } from '@holdfast/platform/metrics';
+import { Counter, conflictCounter, labelledCounter, liveGauge, registry } from '@holdfast/platform/metrics';
 
 /** Counts an edit or a delete of a product that came too late. */
 export const countConflict = conflictCounter('product');
@@ -36,3 +36,17 @@ export const countLookUps = (
 ): void => lookUps.inc({ kind, result }, count);
 for (const kind of ['product', 'page'] as const)
   for (const result of ['hit', 'miss', 'bypass'] as const) countLookUps(kind, result, 0);
+
+/** Counts lists of the catalogue that were read from PostgreSQL, by the server that answered. */
+export const countListRead = labelledCounter({
+  name: 'list_reads_total',
+  help: 'Lists of products that were read from PostgreSQL and not from a cache.',
+  label: 'source',
+  values: ['primary', 'replica'],
+});
+
+/** Says how old the replica's rows are at most, in seconds. */
+export const showReplicaAge = liveGauge(
+  'replica_age_seconds',
+  'How old the rows of the replica are at most, as far as it is known.',
+);

@@ -30,7 +30,7 @@ export const resolvers = {
       const product = await load(id, context);
       return product?.archivedAt === null ? product : null;
     },
-    products: (_, args, { table, request }) => browse(table, args, request.signal),
+    products: (_, args, { lists, request }) => browse(lists, args, request.signal),
   },
   Mutation: {
     createProduct: (_, { input }, context) => {

@@ -18,6 +18,7 @@ import { openProductCache } from './data/cache/open.ts';
 import { sweepReservations } from './data/finished-reservations.ts';
 import { sweepKeys } from './data/idempotency-keys.ts';
 import { createProductTable } from './data/products.ts';
+import { openReplica } from './data/replica.ts';
 import { createReservations } from './data/reservations.ts';
 import { createCatalogue } from './domain/catalogue.ts';
 import { shippingJobs, stockJobs } from './jobs.ts';
@@ -30,6 +31,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   const decisions = createReads(pools.writes, settings.READ_TIMEOUT_MS);
   const { cache, close: closeCache } = openProductCache(settings, pools.reads, log);
   const table = createProductTable(pools.writes, cache, reads, decisions);
+  const replica = openReplica(settings, table, log);
   const catalogue = createCatalogue(table);
   const record = createSecurityLog(log);
   const tokens = createRemoteVerifier('products', settings, log);
@@ -44,7 +46,9 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
       const readProducts = createReadProducts(byIds, base.request.signal);
       const products = new DataLoader(readProducts);
       const catalogWriters = settings.CATALOG_WRITERS;
-      return { ...base, table, catalogue, catalogWriters, readProducts, products, record };
+      // With a token one may have written, and is shown what one wrote.
+      const lists = base.viewer.kind === 'anonymous' ? (replica ?? table) : table;
+      return { ...base, lists, catalogue, catalogWriters, readProducts, products, record };
     },
     log,
   });
@@ -71,7 +75,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
       tokens.close();
       await Promise.all([worker.stop(), sweeper.stop()]);
       await subgraph.close();
-      await Promise.all([pools.end(), closeCache()]);
+      await Promise.all([pools.end(), closeCache(), replica?.close()]);
     },
   };
 }

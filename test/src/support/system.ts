@@ -42,6 +42,8 @@ export interface AnotherInstance {
 export interface System extends RunningSystem {
   readonly signingKeysFile: string;
   readonly databasePasswords: readonly string[];
+  /** With each service's own role. */
+  readonly databaseUrls: Stack['database']['urls'];
   /** The files in which the stack keeps its secrets. */
   secretFiles(): Promise<string[]>;
   /** SIGKILL; it stays dead until `restart`. */
@@ -112,6 +114,7 @@ export async function startSystem({
     ...reachable(facts),
     signingKeysFile,
     databasePasswords: Object.values(passwords),
+    databaseUrls: stack.database.urls,
     secretFiles: async () =>
       (await readdir(dataDir)).filter((name) => name.endsWith('.json')).map((name) => join(dataDir, name)),
     pid: (service) => stack.services[service].pid,

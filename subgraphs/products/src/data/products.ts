@@ -2,6 +2,7 @@
 import { keysOf } from '@holdfast/platform/fields';
 import type { Reads } from '@holdfast/platform/reads';
 import type pg from 'pg';
+import { countListRead } from '../metrics.ts';
 import type { ProductCache } from './cache/product-cache.ts';
 import { type Idempotency, isKeyUsed, NO_KEY } from './idempotency-keys.ts';
 import { type ProductPageQuery, pageKey, selectProductPage } from './product-pages.ts';
@@ -69,7 +70,12 @@ export function createProductTable(
     byIds: (ids, caller = new AbortController().signal) =>
       cache.byIds(ids, (absent) => selectByIds(reads(caller), { ids: absent })),
     stored,
-    page: (query, caller) => cache.page(pageKey(query), () => selectProductPage(reads(caller), query)),
+    page: (query, caller) =>
+      cache.page(pageKey(query), async () => {
+        const products = await selectProductPage(reads(caller), query);
+        countListRead('primary');
+        return products;
+      }),
     insert: async (product, idempotency) => {
       const [next] = await nextId(writes, {});
       if (next === undefined) throw new Error('the sequence of ids gave none');
