@@ -143,6 +143,16 @@ export const COMMANDS = {
     does: 'Measures what the metrics cost.',
     options: {},
   },
+  'bench:partitions': {
+    program: 'test/src/bench/partitions.ts',
+    does: 'Measures what orders cost PostgreSQL in one table and in partitions.',
+    options: { orders: count(1, 'default 400000'), rounds: rounds(15) },
+  },
+  'bench:replica': {
+    program: 'test/src/bench/replica.ts',
+    does: 'Measures what lists cost the primary with a replica and without.',
+    options: { rounds: rounds(5) },
+  },
   'bench:size': {
     program: 'test/src/bench/size.ts',
     does: 'Measures what each question costs PostgreSQL in a small shop and in a large one.',
