@@ -1,5 +1,6 @@
 // The statements that docs/scaling.md recommends for partitioning orders, and what holds afterwards: one key, one order.
 import { readFile } from 'node:fs/promises';
+import { declaredStatements } from '@holdfast/platform/sql';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createHistoryReader } from './data/order-events.ts';
 import { createOrdersFixture, type OrdersFixture } from './testing.ts';
@@ -82,4 +83,15 @@ it('lists go on across the boundary, and a page of the newest reads the newest p
     'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT id FROM orders.orders ORDER BY id DESC LIMIT 1',
   );
   expect(plan.map((line) => line['QUERY PLAN']).join('\n')).toMatch(/orders_p1.*\(never executed\)/);
+});
+
+it('an order is looked up by its number in its own partition only', async () => {
+  const { admin } = fixture;
+  const { text } = declaredStatements().find(({ name }) => name === 'orders_by_ids') ?? { text: '' };
+  await admin.query(`PREPARE look_up AS ${text}`);
+  // PostgreSQL plans for the numbers that are given for as long as that is the cheaper plan.
+  const { rows } = await admin.query(`EXPLAIN (COSTS OFF) EXECUTE look_up ('{${before}}')`);
+  const plan = rows.map((line) => line['QUERY PLAN']).join('\n');
+  expect(plan).toContain('orders_p1');
+  expect(plan).not.toContain('orders_p2');
 });

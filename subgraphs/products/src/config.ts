@@ -47,7 +47,8 @@ export const settings = {
   ),
   CACHE_MAX_BYTES: z.coerce.number().int().min(1_000_000).default(64_000_000).meta({
     unit: 'bytes',
-    description: 'How much memory the cache of a process may take, when it is not in Redis.',
+    description:
+      'How much memory the cache of a process may take, when it is not in Redis; lists from a replica take up to a quarter of it more.',
   }),
   ...idempotencyKeySettings,
   CATALOG_WRITERS: z
