@@ -3,8 +3,8 @@
 // How old its rows may be is known without comparing clocks. Each second this process asks the primary how far its log is, and
 // notes when it asked. A standby that has replayed the log up to there has all that was committed before.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createReadPool, createScrapePool } from '@holdfast/platform/database';
-import { isAbandoned } from '@holdfast/platform/errors';
+import { createReadPool, createScrapePool, type Queryable } from '@holdfast/platform/database';
+import { CallerGone, isAbandoned } from '@holdfast/platform/errors';
 import type { Logger } from '@holdfast/platform/log';
 import { type Connections, createReads } from '@holdfast/platform/reads';
 import { bigint, notNull, type RowOf, statement, text } from '@holdfast/platform/sql';
@@ -103,6 +103,42 @@ const young = (pool: pg.Pool, marks: LogMarks): Connections => ({
   },
 });
 
+/** Whether the replica is used now. The log is told when that changes. */
+class Usability {
+  readonly #log: Logger;
+  isGood = false;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  turn(isGood: boolean, error?: unknown): void {
+    if (this.isGood === isGood) return;
+    this.isGood = isGood;
+    if (isGood) this.#log.info('the replica is used for lists');
+    else this.#log.warn({ err: error }, 'the replica cannot be used; the primary answers');
+  }
+}
+
+/** Asks both servers for their places, and says by that whether the replica can be used. */
+async function look(
+  primaryLog: pg.Pool,
+  replica: Queryable,
+  marks: LogMarks,
+  usability: Usability,
+): Promise<void> {
+  try {
+    // A primary that does not tell leaves the marks as they are, and they grow old.
+    await marks.add(primaryLog).catch(() => undefined);
+    const [replayed] = await selectReplayed(replica, {});
+    const at = marks.coveredBy(replayed);
+    showReplicaAge(() => at && (performance.now() - at) / 1_000);
+    usability.turn(true);
+  } catch (error) {
+    if (!isAbandoned(error)) usability.turn(false, error);
+  }
+}
+
 export interface Replica {
   page: ProductTable['page'];
   close(): Promise<void>;
@@ -126,29 +162,11 @@ export function openReplica(
   const reads = createReads(young(pool, marks), Math.min(PATIENCE_MS, settings.READ_TIMEOUT_MS));
   const kept = createProductCache(createMemoryStore(KEPT_MS, settings.CACHE_MAX_BYTES));
   const cache = CACHE === 'on' ? kept : NO_CACHE;
-  let isUsed = false;
-  const use = (isGood: boolean, error?: unknown): void => {
-    if (isUsed === isGood) return;
-    isUsed = isGood;
-    if (isGood) log.info('the replica is used for lists');
-    else log.warn({ err: error }, 'the replica cannot be used; the primary answers');
-  };
-  const stopTicking = repeat(async (signal) => {
-    await marks
-      .add(primaryLog)
-      .catch((err: unknown) => log.debug({ err }, 'the primary does not tell its place'));
-    try {
-      const [replayed] = await selectReplayed(reads(signal), {});
-      const at = marks.coveredBy(replayed);
-      showReplicaAge(() => at && (performance.now() - at) / 1_000);
-      use(true);
-    } catch (error) {
-      if (!signal.aborted) use(false, error);
-    }
-  });
+  const usability = new Usability(log);
+  const stopLooking = repeat((signal) => look(primaryLog, reads(signal), marks, usability));
   return {
     page: async (query, caller) => {
-      if (!isUsed) return primary.page(query, caller);
+      if (!usability.isGood) return primary.page(query, caller);
       try {
         return await cache.page(pageKey(query), async () => {
           const products = await selectProductPage(reads(caller), query);
@@ -157,12 +175,12 @@ export function openReplica(
         });
       } catch (error) {
         if (isAbandoned(error)) throw error;
-        use(false, error);
+        usability.turn(false, error);
         return primary.page(query, caller);
       }
     },
     close: async () => {
-      await stopTicking();
+      await stopLooking();
       await Promise.all([pool.end(), primaryLog.end()]);
     },
   };
@@ -178,7 +196,7 @@ function repeat(work: (signal: AbortSignal) => Promise<void>): () => Promise<voi
     }
   })();
   return () => {
-    ending.abort();
+    ending.abort(new CallerGone('the service ends'));
     return working;
   };
 }
