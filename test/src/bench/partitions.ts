@@ -1,7 +1,7 @@
 // `npm run bench:partitions`: what orders cost PostgreSQL while they stand in one table, and in 2, 12 and 60 partitions. CPU time
 // of the connection that works, in alternation, so that other programs of this machine count little.
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { databaseUrl, serviceUrl } from '@holdfast/database';
@@ -175,4 +175,5 @@ try {
 } finally {
   await server.stop();
   await removePostgres(dataDir);
+  await rm(dataDir, { recursive: true, force: true });
 }

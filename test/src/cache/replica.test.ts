@@ -58,7 +58,7 @@ async function ask(query: string, variables: object, token?: string) {
     query,
     variables,
     token,
-    // As orders asks for a price; it says nothing of lists.
+    // As orders asks for a price; lists do not look at it.
     headers: { 'cache-control': 'no-cache' },
   });
   expect(errors).toEqual([]);
