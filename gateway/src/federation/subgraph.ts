@@ -96,28 +96,16 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
     return readReply(reply);
   }
 
-  async function measured(
-    call: SubgraphCall,
-    calledFor: CalledFor,
-    isFirst: boolean,
-  ): Promise<SubgraphReply> {
-    const startedAt = performance.now();
-    try {
-      const reply = await send(call, calledFor, isFirst);
-      measure(reply.errors ? 'graphql_error' : 'ok', startedAt);
-      return reply;
-    } catch (cause) {
-      measure(outcomeOf(cause), startedAt);
-      throw cause;
-    }
-  }
-
   async function sendUntilRun(call: SubgraphCall, calledFor: CalledFor): Promise<SubgraphReply> {
     for (let sent = 1; ; sent += 1) {
+      const startedAt = performance.now();
       try {
-        return await measured(call, calledFor, sent === 1);
-      } catch (error) {
-        if (!(error instanceof NotRun && error.isOfAnotherSchema) || sent === MOST_SENT) throw error;
+        const reply = await send(call, calledFor, sent === 1);
+        measure(reply.errors ? 'graphql_error' : 'ok', startedAt);
+        return reply;
+      } catch (cause) {
+        measure(outcomeOf(cause), startedAt);
+        if (!(cause instanceof NotRun && cause.isOfAnotherSchema) || sent === MOST_SENT) throw cause;
       }
     }
   }
