@@ -32,7 +32,7 @@ interface Call {
 }
 
 /** Between two requests of one caller: what is replaced meets requests all the time, and the machine is not full of them. */
-const REST_MS = 100;
+const REST_MS = 200;
 const PATIENCE_MS = 20_000;
 const TRIES = 200;
 const ACROSS = `query($id: ID!) {

@@ -91,6 +91,10 @@ async function skusFrom(url: string): Promise<unknown[] | undefined> {
   return [...nodes, data.product].map(({ sku }) => sku);
 }
 
+async function rollBoth(service: ProcessName): Promise<void> {
+  for (const index of INSTANCES) await fleet.roll(service, index);
+}
+
 async function rollBothTo(service: ProcessName, program: Program | undefined): Promise<void> {
   for (const index of INSTANCES) await fleet.rollTo(service, index, program);
 }
@@ -101,8 +105,7 @@ describe('a fleet under load', () => {
     expect((await fetch(`${fleet.url}/products/${untouched}`)).status).toBe(200);
     // The gateway comes first. It plans for a field that products, which waits for the column, does not have.
     const gateway = fleet.rollTo('gateway', 0, next.gateway);
-    for (const service of ['users', 'orders'] as const)
-      for (const index of INSTANCES) await fleet.roll(service, index);
+    await Promise.all([rollBoth('users'), rollBoth('orders')]);
     await eventually(readiness, ({ failing }) => failing?.join() === 'subgraphs');
     await sql(ADD_COLUMN);
     await rollBothTo('products', next.products);
