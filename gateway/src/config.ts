@@ -48,7 +48,9 @@ export const settings = {
   SUPERGRAPH_FILE: z
     .string()
     .min(1)
-    .describe('The composed schema. It is taken over anew when the file changes.'),
+    .describe(
+      'The composed schema. When the file changes it is taken over anew, once every subgraph serves what it needs.',
+    ),
   // The supergraph file's own addresses are never used.
   USERS_URL: subgraphUrl('users'),
   PRODUCTS_URL: subgraphUrl('products'),

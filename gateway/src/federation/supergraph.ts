@@ -50,7 +50,7 @@ export async function loadSupergraph({
       gate
         .admits(supergraphSdl)
         .catch((error: unknown) =>
-          log.error({ err: error }, 'no subgraph can be held against the supergraph'),
+          log.error({ err: error }, 'the supergraph cannot be compared with the subgraphs'),
         );
       file.follow(async (sdl) => {
         try {
