@@ -10,7 +10,8 @@ export interface NeededSchema {
 
 /** By the subgraph's name. @throws when the supergraph cannot be read */
 export function neededSchemas(supergraphSdl: string): ReadonlyMap<string, NeededSchema> {
-  const subgraphs = Supergraph.build(supergraphSdl).subgraphs();
+  // @apollo/gateway checks it before it is in force.
+  const subgraphs = Supergraph.build(supergraphSdl, { validateSupergraph: false }).subgraphs();
   return new Map([...subgraphs.values()].map((subgraph) => [subgraph.name, neededSchema(subgraph)]));
 }
 
