@@ -99,9 +99,15 @@ export const COMMANDS = {
     does: 'Writes docs/settings.md and .env.example from the tables of settings.',
     options: { check: flag('writes nothing and fails when one is out of date') },
   },
-  'images:check': {
-    does: 'Builds every image and tries it as a cluster would run it (Linux, root).',
-    options: {},
+  smoke: {
+    does: 'Tries a running system from outside: makes an account, places an order, waits until it is CONFIRMED, cancels it.',
+    options: {
+      base: text('URL', 'of the gateway; default http://localhost:4000'),
+      token: text(
+        'TOKEN',
+        'an access token of staff, with which a product is made and deleted; default: one in stock is ordered',
+      ),
+    },
   },
   'k8s:secrets': {
     program: 'scripts/src/make-k8s-secrets.ts',
