@@ -1,20 +1,23 @@
 // compose.yaml, without Docker: everything that it names is there, and every setting is one that its service knows.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { makeSecrets } from '@holdfast/scripts/k8s-secrets';
 import { ROOT } from '@holdfast/scripts/settings';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { composeOf, placeOf, settingsIn } from './docker-files.ts';
 import { SERVICE_NAMES } from './objects.ts';
 import { faultsOfService } from './settings.ts';
 
-const SECRETS = 'k8s/overlays/local/secrets/';
 const OURS = ['migrations', 'signing-keys', ...SERVICE_NAMES];
 
 const list = z.union([z.string(), z.array(z.string())]).transform((value) => [value].flat());
+const dependency = z.object({ condition: z.string() });
+type Dependency = z.infer<typeof dependency>;
+const started = (name: string): [string, Dependency] => [name, { condition: 'service_started' }];
 const compose = z.strictObject({
   name: z.string(),
   services: z.record(
@@ -30,21 +33,20 @@ const compose = z.strictObject({
       configs: z.array(z.object({ source: z.string(), target: z.string() })).default([]),
       secrets: z.array(z.string()).default([]),
       depends_on: z
-        .union([z.array(z.string()), z.record(z.string(), z.unknown())])
-        .default([])
-        .transform((value) => (Array.isArray(value) ? value : Object.keys(value))),
+        .union([
+          z.array(z.string()).transform((names) => names.map(started)),
+          z.record(z.string(), dependency).transform(Object.entries<Dependency>),
+        ])
+        .default([]),
     }),
   ),
   secrets: z.record(z.string(), z.object({ file: z.string() })),
   volumes: z.record(z.string(), z.unknown()),
   configs: z.record(z.string(), z.object({ content: z.string() })),
   'x-service': z.unknown(),
-  'x-tokens': z.unknown(),
 });
 
-const { services, secrets, volumes, configs } = compose.parse(
-  parse(readFileSync(join(ROOT, 'compose.yaml'), 'utf8'), { merge: true }),
-);
+const { services, secrets, volumes, configs } = compose.parse(composeOf('compose.yaml'));
 const everyService = Object.entries(services);
 
 let folder: string;
@@ -55,10 +57,6 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Where a file is: the secrets are made on each machine. */
-const placeOf = (path: string): string =>
-  path.startsWith(SECRETS) ? join(folder, basename(path)) : join(ROOT, path);
-
 describe('compose.yaml', () => {
   it('mounts and reads files that exist', () => {
     const named = everyService.flatMap(([, { env_file, volumes: mounts, build }]) => [
@@ -68,7 +66,7 @@ describe('compose.yaml', () => {
     ]);
     const all = [...named, ...Object.values(secrets).map(({ file }) => file)];
     expect(all.length).toBeGreaterThan(10);
-    expect(all.filter((path) => !existsSync(placeOf(path)))).toEqual([]);
+    expect(all.filter((path) => !existsSync(placeOf(path, folder)))).toEqual([]);
   });
 
   it('names volumes, configs, secrets and services that it defines', () => {
@@ -78,18 +76,20 @@ describe('compose.yaml', () => {
         [mounted.filter((source) => !source.startsWith('.')), volumes],
         [service.configs.map(({ source }) => source), configs],
         [service.secrets, secrets],
-        [service.depends_on, services],
+        [service.depends_on.map(([other]) => other), services],
       ];
       for (const [names, where] of defined)
         expect([name, names.filter((one) => !(one in where))]).toEqual([name, []]);
     }
   });
 
-  it('pins every image: what it builds by a target of the Containerfile, the others by a version', async () => {
+  it('pins every image: what it builds by a target of the Containerfile, the others by a version and its digest', async () => {
     const containerfile = await readFile(join(ROOT, 'Containerfile'), 'utf8');
     for (const [name, { image, build }] of everyService) {
       if (build) expect(containerfile).toContain(` AS ${build.target}\n`);
-      const pinned = OURS.includes(name) ? /^holdfast\/\w+:compose$/ : /:v?\d+\.\d+(\.\d+)?(-\w+)?$/;
+      const pinned = OURS.includes(name)
+        ? /^holdfast\/\w+:compose$/
+        : /:v?\d+\.\d+(\.\d+)?(-\w+)?@sha256:[0-9a-f]{64}$/;
       expect([name, pinned.test(image)]).toEqual([name, true]);
     }
   });
@@ -99,6 +99,16 @@ describe('compose.yaml', () => {
       const { build, pull_policy } = services[name] ?? {};
       expect([name, pull_policy]).toEqual([name, build ? 'build' : 'never']);
     }
+  });
+
+  it('is up when every service is ready and what runs to its end has done so: docker compose up --wait', () => {
+    for (const name of SERVICE_NAMES)
+      expect(services[name]?.healthcheck?.test).toEqual(['CMD', 'node', '/app/platform/src/health-check.ts']);
+    // What ends counts as failed, unless another service waits for its success.
+    const waitedFor = everyService
+      .flatMap(([, { depends_on }]) => depends_on)
+      .filter(([, { condition }]) => condition === 'service_completed_successfully');
+    expect(new Set(waitedFor.map(([name]) => name))).toEqual(new Set(['migrations', 'signing-keys']));
   });
 
   it('waits for the PostgreSQL that is there to stay, which listens on TCP', () => {
@@ -116,16 +126,14 @@ describe('compose.yaml', () => {
     }
   });
 
-  it('gives each of our services settings that it knows, and all that it needs', async () => {
+  it('gives each of our services settings that it knows, and all that it needs', () => {
     for (const name of SERVICE_NAMES) {
       const service = services[name];
-      const given: Record<string, string> = {};
-      for (const file of service?.env_file ?? [])
-        for (const line of (await readFile(placeOf(file), 'utf8')).trim().split('\n'))
-          given[line.slice(0, line.indexOf('='))] = line.slice(line.indexOf('=') + 1);
+      const given = settingsIn((service?.env_file ?? []).map((file) => placeOf(file, folder)));
       const defaults = { PORT: '4000', OPS_PORT: '4100', SUPERGRAPH_FILE: 'in the image' };
       const image = name === 'gateway' ? defaults : { PORT: '4001', OPS_PORT: '4101' };
-      expect(faultsOfService(name, { ...image, ...given, ...service?.environment })).toEqual([]);
+      const all = z.record(z.string(), z.string()).parse({ ...image, ...given, ...service?.environment });
+      expect(faultsOfService(name, all)).toEqual([]);
     }
   });
 

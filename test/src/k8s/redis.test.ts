@@ -1,8 +1,9 @@
 // The two of Redis, wherever the system is deployed: the counts of the limits are never evicted, the cache is another server, and
-// each asks for a password. Those of compose and of the local cluster are started with the arguments that they have there.
+// each asks for a password. Those of compose, of a Swarm and of the local cluster are started with the arguments that they have there.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@holdfast/scripts/ports';
 import { ROOT } from '@holdfast/scripts/settings';
@@ -10,6 +11,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createClient } from 'redis';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { stackOf } from './docker-files.ts';
 
 const KINDS = [
   ['redis', 'noeviction'],
@@ -24,7 +26,7 @@ const documentsOf = async (path: string): Promise<unknown[]> =>
 async function composeScript(name: string): Promise<string> {
   const { services } = z
     .object({ services: z.record(z.string(), z.looseObject({ command: z.unknown().optional() })) })
-    .parse(parse(await read('compose.yaml'), { merge: true }));
+    .parse(parse(await read('services.yaml'), { merge: true }));
   const [script = ''] = z.array(z.string()).parse(services[name]?.command);
   return script.replaceAll('$$', '$');
 }
@@ -44,11 +46,28 @@ async function clusterScript(name: string): Promise<string> {
   return found?.spec.template.spec.containers[0].args[0] ?? '';
 }
 
-/** What a server that is started by `script` answers. */
-async function startedBy(script: string) {
+/** The shell's command line of a Swarm, which reads the password from a secret: that of compose is an argument of it. */
+async function startedBySwarm(name: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-redis-'));
+  try {
+    await writeFile(join(folder, `${name}-password`), `REDIS_PASSWORD=${PASSWORD}\n`);
+    const { entrypoint } = z
+      .object({ entrypoint: z.tuple([z.literal('sh'), z.literal('-c'), z.string()]) })
+      .parse(stackOf('swarm/stack.yaml').services[name]);
+    const before = entrypoint[2].replaceAll('$$', '$').replaceAll('/run/secrets', folder);
+    return await startedBy(await composeScript(name), { before });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What a server that is started by `script` answers; `before` is a script that gets it as its `$0`. */
+async function startedBy(script: string, { before }: { before?: string } = {}) {
   const port = await freePort();
-  const child = spawn('sh', ['-c', script.replace('redis-server ', `redis-server --port ${port} `)], {
-    env: { PATH: process.env['PATH'], REDIS_PASSWORD: PASSWORD, REDISCLI_AUTH: PASSWORD },
+  const own = script.replace('redis-server ', `redis-server --port ${port} `);
+  const given = before === undefined ? { REDIS_PASSWORD: PASSWORD, REDISCLI_AUTH: PASSWORD } : {};
+  const child = spawn('sh', ['-c', ...(before === undefined ? [] : [before]), own], {
+    env: { PATH: process.env['PATH'], ...given },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const closed = once(child, 'close');
@@ -75,10 +94,11 @@ async function startedBy(script: string) {
 
 describe.each(KINDS)('%s', (name, policy) => {
   it.each([
-    ['compose', composeScript],
-    ['the local cluster', clusterScript],
-  ])(`is bounded, ${policy}, and asks for a password: in %s`, async (_, scriptOf) => {
-    expect(await startedBy(await scriptOf(name))).toMatchObject({
+    ['compose', async () => startedBy(await composeScript(name))],
+    ['a Swarm', () => startedBySwarm(name)],
+    ['the local cluster', async () => startedBy(await clusterScript(name))],
+  ])(`is bounded, ${policy}, and asks for a password: in %s`, async (_, started) => {
+    expect(await started()).toMatchObject({
       maxmemory: String(128 * 1024 * 1024),
       'maxmemory-policy': policy,
     });
