@@ -1,4 +1,4 @@
-// What can be said of the images without building them; scripts/image-check builds them and tries them.
+// What can be said of the images without building them. `docker compose up --wait` and `npm run smoke` try them.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
@@ -31,6 +31,12 @@ const instructions = (target: string, name: string): string[] =>
 /** What the last of them says, in a stage or in those that it is built on: that is what holds in the image. */
 const last = (target: string, name: string): string => instructions(target, name).at(-1) ?? '';
 
+/** The stages that a target is built on, the nearest first. */
+const targetsBelow = (name: string): string[] => {
+  const { from } = file.stages.get(name) ?? {};
+  return from !== undefined && file.stages.has(from) ? [from, ...targetsBelow(from)] : [];
+};
+
 const copies = ({ name, text }: Instruction): string[] =>
   name === 'COPY' && !text.startsWith('--from=') ? text.split(' ').slice(0, -1) : [];
 
@@ -39,14 +45,22 @@ describe('the Containerfile', () => {
     expect([...file.stages.keys()]).toEqual(expect.arrayContaining(TARGETS));
   });
 
-  it('pins its base to one version of Node, which may be replaced', () => {
-    expect(file.args.get('NODE_VERSION')).toMatch(/^\d+\.\d+\.\d+$/);
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholder is the Containerfile's
-    expect(file.args.get('BASE')).toContain(':${NODE_VERSION}-');
+  it('is built on the Node of .nvmrc and runs without a shell, both by a digest, and both can be replaced', () => {
+    const digest = '@sha256:[0-9a-f]{64}$';
+    expect(file.args.get('BASE')).toMatch(new RegExp(`/node:\\$\\{NODE_VERSION\\}-trixie-slim${digest}`));
+    expect(file.args.get('RUNTIME_BASE')).toMatch(
+      new RegExp(`^gcr\\.io/distroless/cc-debian13:latest${digest}`),
+    );
     for (const { from } of file.stages.values()) {
       // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are the Containerfile's
       if (!file.stages.has(from)) expect(['${BASE}', '${RUNTIME_BASE}']).toContain(from);
     }
+    for (const target of TARGETS) expect(targetsBelow(target).at(-1)).toBe('runtime');
+    // The build of Node that package-lock.json pins, and .nvmrc names.
+    expect(instructions('build', 'RUN')[0]).toMatch(
+      / && cp -L node_modules\/\.bin\/node \/usr\/local\/bin\/node$/,
+    );
+    expect(instructions('runtime', 'COPY')[0]).toBe('--from=build /usr/local/bin/node /usr/local/bin/node');
   });
 
   it('copies only what is there, from this folder and from stages that it has', () => {
@@ -60,36 +74,30 @@ describe('the Containerfile', () => {
     }
   });
 
-  it('installs what package-lock.json says and runs no script of a package', () => {
-    const runs = [...file.stages.keys()].flatMap((name) => file.stages.get(name)?.instructions ?? []);
+  it('installs what package-lock.json says and runs no script of a package', async () => {
+    const runs = [...file.stages.values()].flatMap((stage) => stage.instructions);
     const installs = runs.filter(({ name, text }) => name === 'RUN' && /\bnpm (ci|install|i)\b/.test(text));
-    expect(installs.length).toBeGreaterThan(1);
+    expect(installs).toHaveLength(2);
     for (const { text } of installs) {
       expect(text).toMatch(/\bnpm ci\b|--package-lock-only --offline/);
       expect(text).toContain('--ignore-scripts');
     }
+    expect(await readFile(join(ROOT, 'scripts/production-packages.mjs'), 'utf8')).toContain(
+      "npm('ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '-w', workspace);",
+    );
   });
 
-  it('gives every target the packages of its own workspace, without those for development', () => {
-    for (const target of TARGETS) {
-      const workspace = target === 'migrations' ? 'database' : target;
-      const install = last(`${target}-packages`, 'RUN');
-      expect(install).toContain('--omit=dev');
-      expect(install).toContain(`-w @holdfast/${workspace} `);
-      const sources = instructions(target, 'COPY').filter((text) => text.includes('node_modules'));
-      expect(sources).toEqual([`--from=${target}-packages /app/node_modules node_modules`]);
-    }
-  });
-
-  it('puts a list of its packages into every target, by the lock file that they were installed from', () => {
+  it('gives every target the packages of its own workspace, without those for development, and the list of them', () => {
     for (const target of TARGETS) {
       const workspace = target === 'migrations' ? 'database' : target;
       expect(last(`${target}-packages`, 'RUN')).toMatch(
-        new RegExp(`npm ci .* && npm sbom --package-lock-only .* -w @holdfast/${workspace} > sbom\\.json$`),
+        new RegExp(` node scripts/production-packages\\.mjs @holdfast/${workspace}$`),
       );
-      expect(instructions(target, 'COPY')).toContain(
-        `--from=${target}-packages /app/sbom.json /app/sbom.json`,
-      );
+      const from = `--from=${target}-packages`;
+      expect(instructions(target, 'COPY').filter((text) => text.includes('node_modules'))).toEqual([
+        `${from} /app/node_modules node_modules`,
+      ]);
+      expect(instructions(target, 'COPY')).toContain(`${from} /app/sbom.json ./`);
     }
   });
 
@@ -116,11 +124,17 @@ describe('the Containerfile', () => {
 
   it('labels every image with its title, licence, version, revision and source', () => {
     for (const target of TARGETS) {
-      const labels = last(target, 'LABEL');
+      const labels = instructions(target, 'LABEL').join(' ');
       expect(labels).toContain(`org.opencontainers.image.title="holdfast/${target}"`);
       for (const name of ['licenses', 'version', 'revision', 'source'])
         expect(labels).toContain(`org.opencontainers.image.${name}=`);
     }
+  });
+
+  it('has each of its targets in docker-bake.hcl, which attaches an SBOM and provenance', async () => {
+    const bake = await readFile(join(ROOT, 'docker-bake.hcl'), 'utf8');
+    expect(JSON.parse(/image = (\[.*\]) \}/.exec(bake)?.[1] ?? '[]').toSorted()).toEqual(TARGETS.toSorted());
+    expect(bake).toContain('["type=sbom", "type=provenance,mode=max"]');
   });
 });
 
@@ -152,7 +166,7 @@ describe('the build stage', () => {
 
     await promisify(execFile)(process.execPath, ['scripts/setup.mjs'], { cwd: folder });
     expect(existsSync(join(folder, 'web/dist/console.html'))).toBe(true);
-  });
+  }, 180_000);
 });
 
 describe('the build context', () => {

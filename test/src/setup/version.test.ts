@@ -23,6 +23,7 @@ it('is in every package.json and in the lock file', async () => {
 
 it('is that of the images, where they are built, described and deployed', async () => {
   expect(await read('Containerfile')).toContain(`ARG VERSION=${version}\n`);
+  expect(await read('docker-bake.hcl')).toContain(`variable "VERSION" { default = "${version}" }\n`);
   const files = [...globSync('k8s/**/*.yaml', { cwd: ROOT }), 'docs/deploy.md'];
   const named = await Promise.all(
     files.map(async (path) =>

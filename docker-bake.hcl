@@ -1,0 +1,23 @@
+# All five images at once, for `docker buildx bake`. In the registry, the list of its packages and
+# the way it was built are attached to each (attestations of SPDX and SLSA):
+#
+#   REGISTRY=registry.example.com/shop VERSION=0.1.0 REVISION=$(git rev-parse HEAD) docker buildx bake --push
+variable "REGISTRY" { default = "holdfast" }
+variable "VERSION" { default = "0.1.0" }
+variable "REVISION" { default = "unknown" }
+variable "SOURCE" { default = "" }
+
+group "default" {
+  targets = ["image"]
+}
+
+target "image" {
+  name       = image
+  matrix     = { image = ["gateway", "users", "products", "orders", "migrations"] }
+  target     = image
+  dockerfile = "Containerfile"
+  platforms  = ["linux/amd64", "linux/arm64"]
+  args       = { VERSION = VERSION, REVISION = REVISION, SOURCE = SOURCE }
+  tags       = ["${REGISTRY}/${image}:${VERSION}"]
+  attest     = ["type=sbom", "type=provenance,mode=max"]
+}
