@@ -1,5 +1,5 @@
 // compose.yaml, without Docker: everything that it names is there, and every setting is one that its service knows.
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,6 +92,16 @@ describe('compose.yaml', () => {
         : /:v?\d+\.\d+(\.\d+)?(-\w+)?@sha256:[0-9a-f]{64}$/;
       expect([name, pinned.test(image)]).toEqual([name, true]);
     }
+  });
+
+  it('runs the images of PostgreSQL, Redis, Prometheus and Grafana that the local cluster runs', async () => {
+    const files = globSync('k8s/components/{postgres,redis,prometheus-grafana}/*.yaml', { cwd: ROOT });
+    const texts = await Promise.all(files.map((file) => readFile(join(ROOT, file), 'utf8')));
+    const inCluster = texts.flatMap((text) =>
+      [...text.matchAll(/^ +image: (\S+)$/gm)].map(([, image]) => image),
+    );
+    const here = everyService.filter(([name]) => !OURS.includes(name)).map(([, { image }]) => image);
+    expect(new Set(inCluster)).toEqual(new Set(here));
   });
 
   it('asks no registry for what it builds: whoever has the name there could put anything in its place', () => {

@@ -106,7 +106,7 @@ describe.each(VARIANTS)('%s', (variant) => {
     const containerfile = await read('Containerfile');
     for (const [, target] of ours) expect(containerfile).toMatch(new RegExp(`^FROM .* AS ${target}$`, 'm'));
     expect(new Set(ours.map(([, , version]) => version)).size).toBe(1);
-    expect(images.filter((image) => !/:v?\d[\w.-]*$/.test(image))).toEqual([]);
+    expect(images.filter((image) => !/:v?\d[\w.-]*(@sha256:[0-9a-f]{64})?$/.test(image))).toEqual([]);
   });
 
   test('leads every URL, also of the Secrets, to a Service and a port that are there', async () => {
