@@ -1,7 +1,7 @@
-# All five images at once, for `docker buildx bake`. In the registry, the list of its packages and
+# All five images at once, for `docker buildx bake -f docker-bake.hcl`. In the registry, the list of its packages and
 # the way it was built are attached to each (attestations of SPDX and SLSA):
 #
-#   REGISTRY=registry.example.com/shop VERSION=0.1.0 REVISION=$(git rev-parse HEAD) docker buildx bake --push
+#   REGISTRY=registry.example.com/shop VERSION=0.1.0 REVISION=$(git rev-parse HEAD) docker buildx bake -f docker-bake.hcl --push
 variable "REGISTRY" { default = "holdfast" }
 variable "VERSION" { default = "0.1.0" }
 variable "REVISION" { default = "unknown" }

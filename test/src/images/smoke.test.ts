@@ -28,7 +28,7 @@ function run(
 
 const smoke = (...args: string[]) => run('scripts/smoke.mjs', args);
 const healthCheck = (opsPort: string | number) =>
-  run('platform/src/health-check.ts', [], { OPS_PORT: String(opsPort) });
+  run('platform/src/health-check.js', [], { OPS_PORT: String(opsPort) });
 
 /** Runs `work` beside a server that answers every request with 503. */
 async function besideUnavailable(work: (port: number) => Promise<void>): Promise<void> {

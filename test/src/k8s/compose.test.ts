@@ -113,7 +113,7 @@ describe('compose.yaml', () => {
 
   it('is up when every service is ready and what runs to its end has done so: docker compose up --wait', () => {
     for (const name of SERVICE_NAMES)
-      expect(services[name]?.healthcheck?.test).toEqual(['CMD', 'node', '/app/platform/src/health-check.ts']);
+      expect(services[name]?.healthcheck?.test).toEqual(['CMD', 'node', '/app/platform/src/health-check.js']);
     // What ends counts as failed, unless another service waits for its success.
     const waitedFor = everyService
       .flatMap(([, { depends_on }]) => depends_on)

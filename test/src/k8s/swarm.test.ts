@@ -95,7 +95,7 @@ describe('swarm/stack.yaml, after services.yaml', () => {
     'updates %s one task after the other, and takes a version back that is not ready',
     (name) => {
       expect(services[name]).toMatchObject({
-        healthcheck: { test: ['CMD', 'node', '/app/platform/src/health-check.ts'] },
+        healthcheck: { test: ['CMD', 'node', '/app/platform/src/health-check.js'] },
         read_only: true,
         stop_grace_period: '30s',
         deploy: {
