@@ -1,5 +1,10 @@
-// The one Redis client of a process. Redis is never needed: whoever asks it has another way, and must not be kept
+// The one connection of a process to Redis. Redis is never needed: every caller has another way, and must not be kept
 // waiting. So a command takes at most its timeout, and while Redis is known to be away no command is tried at all.
+//
+// The URL is an address that leads to the primary, such as a Service of Kubernetes, and leads elsewhere after a failover. The
+// connection stays with the old primary, which may hang, or answer as a replica that refuses writes. So a write is tried
+// on it all the time, and the connection that fails one is given up for a new one.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'redis';
 import { z } from 'zod';
 import { milliseconds } from './config.ts';
@@ -59,19 +64,23 @@ export interface RedisOptions {
 }
 
 const SPAN = { 'db.system.name': 'redis' };
-const PROBE_MS = 100;
-const MAX_RECONNECT_MS = 1_000;
+/** How long what a demoted primary says is still believed, and how soon a Redis that is back is used. */
+const PROBE_MS = 200;
+/** A connection on which a write is not answered for so long is given up, because its server hangs or its node is gone. */
+const PROBE_TIMEOUT_MS = 1_000;
+/** Of the TCP connection. */
+const CONNECT_TIMEOUT_MS = 1_000;
+/** Of all that a connection needs before it can be used, because a server that hangs still accepts connections. */
+const LOGIN_TIMEOUT_MS = CONNECT_TIMEOUT_MS + PROBE_TIMEOUT_MS;
+const MAX_RETRY_MS = 1_000;
 
 function connect(url: string) {
   return createClient({
     url,
     // Commands that cannot be sent now fail now.
     disableOfflineQueue: true,
-    socket: {
-      connectTimeout: 1_000,
-      reconnectStrategy: (retries) =>
-        Math.min(MAX_RECONNECT_MS, 25 * 2 ** Math.min(retries, 6)) + Math.random() * 25,
-    },
+    // The client would connect anew only when a connection breaks.
+    socket: { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: false },
   });
 }
 
@@ -85,70 +94,46 @@ function withTimeout<Result>(work: Promise<Result>, timeoutMs: number): Promise<
   return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
 }
 
-/** Connects in the background: a Redis that is away does not keep a service from starting. */
-export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
-  const client = connect(url);
-  let up = false;
+/** Which connection is used, if any. The gauge and one line of the log say when Redis comes or goes, until the process leaves. */
+function createUsage(log: Logger, leaving: AbortSignal) {
+  let used: RedisClient | undefined;
+  let wasUp: boolean | undefined;
   let awaySince = performance.now();
-  let lastError: unknown;
-  let closed = false;
   const waiting = new Set<() => void>();
+  // Only here: a process that was given no Redis is not one that has lost it.
+  for (const metric of [gauge, failures]) registry.registerMetric(metric);
+  gauge.set(0);
 
   function turn(isUp: boolean, error?: unknown): void {
-    if (up === isUp || closed) return;
-    up = isUp;
+    if (wasUp === isUp || leaving.aborted) return;
+    wasUp = isUp;
     gauge.set(isUp ? 1 : 0);
     if (!isUp) {
       awaySince = performance.now();
-      log.warn({ err: error ?? lastError }, 'Redis does not answer; doing without it');
+      log.warn({ err: error }, 'Redis does not answer or takes no writes; doing without it');
       return;
     }
     for (const wake of [...waiting]) wake();
     log.info('Redis answers and is used');
   }
 
-  /**
-   * Asks whether it takes writes: one that is full or read-only would otherwise be taken up and given up again all the
-   * time. One probe at a time: of a server that hangs, the answer is the sign that it is back.
-   */
-  async function probe(): Promise<void> {
-    await client.set('holdfast:probe', '', { expiration: { type: 'PX', value: PROBE_MS } });
-    turn(true);
-  }
-
-  let probing = false;
-  const timer = setInterval(() => {
-    if (up || probing || !client.isReady) return;
-    probing = true;
-    probe()
-      .catch((error: unknown) => {
-        lastError = error;
-      })
-      .finally(() => {
-        probing = false;
-      });
-  }, PROBE_MS);
-
-  client.on('error', (error: unknown) => {
-    lastError = error;
-    turn(false, error);
-  });
-  // Nothing is used before the next probe has told.
-  client.on('reconnecting', () => turn(false));
-  // Only here: a process that was given no Redis is not one that has lost it.
-  for (const metric of [gauge, failures]) registry.registerMetric(metric);
-  gauge.set(0);
-  client.connect().catch((error: unknown) => {
-    lastError = error;
-  });
-
   return {
-    get up() {
-      return up;
+    get client() {
+      return used;
     },
-    untilUp: (untilMs) => {
-      const remainingMs = awaySince + untilMs - performance.now();
-      if (up || remainingMs <= 0) return Promise.resolve();
+    begin: (client: RedisClient) => {
+      used = client;
+      turn(true);
+    },
+    /** Does nothing when another connection is used already. */
+    end: (client: RedisClient, error: unknown) => {
+      if (used !== undefined && used !== client) return;
+      used = undefined;
+      turn(false, error);
+    },
+    untilUp: (timeoutMs: number): Promise<void> => {
+      const remainingMs = awaySince + timeoutMs - performance.now();
+      if (used || remainingMs <= 0) return Promise.resolve();
       return new Promise((resolve) => {
         const done = (): void => {
           clearTimeout(timeout);
@@ -159,22 +144,64 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
         waiting.add(done);
       });
     },
+  };
+}
+
+/** Connects in the background: a Redis that is away does not keep a service from starting. */
+export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
+  const closing = new AbortController();
+  const { signal } = closing;
+  const usage = createUsage(log, signal);
+  const probeTimeoutMs = Math.max(PROBE_TIMEOUT_MS, timeoutMs);
+  let failedInARow = 0;
+
+  /** Uses a connection while it takes writes: one that is full or read-only is as good as none. @throws why it is given up */
+  async function use(client: RedisClient): Promise<never> {
+    await withTimeout(client.connect(), LOGIN_TIMEOUT_MS);
+    for (;;) {
+      const probe = client.set('holdfast:probe', '', { expiration: { type: 'PX', value: PROBE_MS } });
+      await withTimeout(probe, probeTimeoutMs);
+      failedInARow = 0;
+      usage.begin(client);
+      await sleep(PROBE_MS, undefined, { signal });
+    }
+  }
+
+  async function useOneAfterTheOther(): Promise<void> {
+    while (!signal.aborted) {
+      const client = connect(url);
+      const giveUp = (error: unknown): void => usage.end(client, error);
+      const destroy = (): void => client.destroy();
+      client.on('error', giveUp);
+      signal.addEventListener('abort', destroy);
+      await use(client).catch(giveUp);
+      signal.removeEventListener('abort', destroy);
+      destroy();
+      const retryMs = Math.min(MAX_RETRY_MS, 25 * 2 ** failedInARow) + Math.random() * 25;
+      failedInARow += 1;
+      await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+  void useOneAfterTheOther();
+
+  return {
+    get up() {
+      return usage.client !== undefined;
+    },
+    untilUp: usage.untilUp,
     run: async (commands, callTimeoutMs = timeoutMs) => {
-      if (!up) throw new RedisUnavailable('Redis is away');
+      const { client } = usage;
+      if (!client) throw new RedisUnavailable('Redis is away');
       try {
         return await tracedCall('redis', SPAN, () => withTimeout(commands(client), callTimeoutMs));
       } catch (error) {
         failures.inc();
-        turn(false, error);
+        usage.end(client, error);
         throw error instanceof RedisUnavailable
           ? error
           : new RedisUnavailable('Redis failed', { cause: error });
       }
     },
-    close: async () => {
-      closed = true;
-      clearInterval(timer);
-      client.destroy();
-    },
+    close: async () => closing.abort(),
   };
 }

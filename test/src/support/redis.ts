@@ -1,7 +1,8 @@
-// A redis-server of a test's own, which it may kill, pause and start again. It keeps nothing on disk.
+// A redis-server of a test's own, which it may kill, pause and start again. It keeps nothing on disk. And a Sentinel, which is
+// the same program.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,7 +11,7 @@ import { commandOf } from '@holdfast/scripts/processes';
 import { abandonedFolders } from './abandoned.ts';
 
 export interface RedisServer {
-  /** `redis://127.0.0.1:<port>`, the same after each restart. */
+  /** `redis://127.0.0.1:<port>`, with the password if it has one, the same after each restart. */
   readonly url: string;
   /** SIGKILL; it stays dead until `restart`. */
   kill(): Promise<void>;
@@ -23,12 +24,53 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
+interface RedisOptions {
+  /** Of this server, and of the one that it follows. */
+  readonly password?: string;
+  /** Otherwise it is a primary. */
+  readonly replicaOf?: RedisServer;
+}
+
 /** Starts a server and waits until it answers. @throws with its last words when it does not start */
-export async function startRedis(): Promise<RedisServer> {
+export async function startRedis({ password, replicaOf }: RedisOptions = {}): Promise<RedisServer> {
+  const primary = replicaOf && new URL(replicaOf.url);
+  return start(
+    `redis://${password ? `:${password}@` : ''}127.0.0.1`,
+    [
+      'save ""',
+      ...(password ? [`requirepass ${password}`, `masterauth ${password}`] : []),
+      ...(primary ? [`replicaof ${primary.hostname} ${primary.port}`, 'repl-diskless-sync-delay 0'] : []),
+    ],
+    [],
+  );
+}
+
+/** The name by which the Sentinel knows the primary. */
+export const SENTINEL_NAME = 'primary';
+
+/** Starts one that decides alone. It takes a primary for gone that has not answered for half a second. */
+export async function startSentinel(primary: RedisServer): Promise<RedisServer> {
+  const { hostname, port, password } = new URL(primary.url);
+  return start(
+    'redis://127.0.0.1',
+    [
+      `sentinel monitor ${SENTINEL_NAME} ${hostname} ${port} 1`,
+      `sentinel auth-pass ${SENTINEL_NAME} ${password}`,
+      `sentinel down-after-milliseconds ${SENTINEL_NAME} 500`,
+      `sentinel failover-timeout ${SENTINEL_NAME} 5000`,
+    ],
+    ['--sentinel'],
+  );
+}
+
+async function start(address: string, settings: readonly string[], args: string[]): Promise<RedisServer> {
   await sweepAbandoned();
   const folder = await mkdtemp(join(tmpdir(), `holdfast-redis-${process.pid}-`));
   const port = await freePort();
-  let child: ChildProcess | undefined = await launch(folder, port);
+  const file = join(folder, 'redis.conf');
+  const own = [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, `pidfile ${join(folder, 'pid')}`];
+  await writeFile(file, [...own, ...settings, ''].join('\n'));
+  let child: ChildProcess | undefined = await launch([file, ...args]);
   const kill = async () => {
     if (child === undefined) return;
     await end(child);
@@ -36,13 +78,13 @@ export async function startRedis(): Promise<RedisServer> {
   };
 
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `${address}:${port}`,
     kill,
     pause: () => void child?.kill('SIGSTOP'),
     resume: () => void child?.kill('SIGCONT'),
     restart: async () => {
       await kill();
-      child = await launch(folder, port);
+      child = await launch([file, ...args]);
     },
     stop: async () => {
       await kill();
@@ -51,26 +93,16 @@ export async function startRedis(): Promise<RedisServer> {
   };
 }
 
-async function launch(folder: string, port: number): Promise<ChildProcess> {
-  const child = spawn(
-    'redis-server',
-    [
-      ['--port', String(port)],
-      ['--bind', '127.0.0.1'],
-      ['--dir', folder],
-      ['--pidfile', join(folder, 'pid')],
-      ['--save', ''],
-      ['--appendonly', 'no'],
-    ].flat(),
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+async function launch(args: string[]): Promise<ChildProcess> {
+  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const lastWords: string[] = [];
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', () => reject(new Error(`redis-server ended: ${lastWords.slice(-3).join(' / ')}`)));
     createInterface({ input: child.stdout }).on('line', (line) => {
       lastWords.push(line);
-      if (line.includes('Ready to accept connections')) resolve();
+      // Of a server, and of a Sentinel.
+      if (/Ready to accept connections|# \+monitor/.test(line)) resolve();
     });
   });
   return child;
