@@ -14,7 +14,7 @@ import { tracedCall } from './tracing.ts';
 
 const gauge = new Gauge({
   name: 'redis_up',
-  help: '1 while Redis answers, 0 while the process does without it.',
+  help: '1 while Redis answers and takes writes, 0 while the process does without it.',
   registers: [],
 });
 const failures = new Counter({

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from '@holdfast/scripts/ports';
 import { commandOf } from '@holdfast/scripts/processes';
+import { createClient } from 'redis';
 import { abandonedFolders } from './abandoned.ts';
 
 export interface RedisServer {
@@ -22,6 +23,8 @@ export interface RedisServer {
   /** Starts it, after a SIGKILL if it runs, empty. */
   restart(): Promise<void>;
   stop(): Promise<void>;
+  /** Sends one command, as an administrator would. */
+  command(...words: string[]): Promise<unknown>;
 }
 
 interface RedisOptions {
@@ -57,10 +60,21 @@ export async function startSentinel(primary: RedisServer): Promise<RedisServer> 
       `sentinel monitor ${SENTINEL_NAME} ${hostname} ${port} 1`,
       `sentinel auth-pass ${SENTINEL_NAME} ${password}`,
       `sentinel down-after-milliseconds ${SENTINEL_NAME} 500`,
-      `sentinel failover-timeout ${SENTINEL_NAME} 5000`,
+      `sentinel failover-timeout ${SENTINEL_NAME} 10000`,
     ],
     ['--sentinel'],
   );
+}
+
+async function send(url: string, words: string[]): Promise<unknown> {
+  const client = createClient({ url, socket: { reconnectStrategy: false } });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return await client.sendCommand(words);
+  } finally {
+    client.destroy();
+  }
 }
 
 async function start(address: string, settings: readonly string[], args: string[]): Promise<RedisServer> {
@@ -77,8 +91,10 @@ async function start(address: string, settings: readonly string[], args: string[
     child = undefined;
   };
 
+  const url = `${address}:${port}`;
   return {
-    url: `${address}:${port}`,
+    url,
+    command: (...words) => send(url, words),
     kill,
     pause: () => void child?.kill('SIGSTOP'),
     resume: () => void child?.kill('SIGCONT'),

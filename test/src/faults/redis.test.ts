@@ -1,0 +1,275 @@
+// Redis dead, hanging, full, or failed over: requests and limits go on, none waits for long, the log and a metric say so once,
+// and Redis is used again when it is back, without a restart.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createLogger } from '@holdfast/platform/log';
+import { createRedis, type Redis } from '@holdfast/platform/redis';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { growth, scrape, sumOf } from '../support/metrics.ts';
+import { type MovingAddress, startMovingAddress } from '../support/moving-address.ts';
+import { type RedisServer, SENTINEL_NAME, startRedis, startSentinel } from '../support/redis.ts';
+import { type System, startSystem } from '../support/system.ts';
+
+const PASSWORD = 'of-the-test';
+const TIMEOUT_MS = 300;
+const TTL_S = 1;
+/** Calls of an account in an hour. */
+const MAX = 3_000;
+const USERS = ['gateway', 'products'] as const;
+
+let primary: RedisServer;
+/** Where both services find the primary, as by a Service of Kubernetes. */
+let service: MovingAddress;
+let system: System;
+let client: Client;
+let account: Account;
+let productId: string;
+
+beforeAll(async () => {
+  primary = await startRedis({ password: PASSWORD });
+  service = await startMovingAddress(primary.url);
+  system = await startSystem({
+    env: {
+      REDIS_URL: service.url,
+      REDIS_TIMEOUT_MS: String(TIMEOUT_MS),
+      CACHE_TTL_S: String(TTL_S),
+      RATE_LIMITS: `user=${MAX}/1h,register=1000/1m`,
+    },
+  });
+  client = await Client.of(system.url);
+  account = await client.account();
+  productId = (await client.product(account.token)).id;
+}, 60_000);
+afterAll(async () => {
+  await system?.stop();
+  await service?.close();
+  await primary?.stop();
+});
+
+const metricsOf = (name: 'gateway' | 'products') => scrape(system.opsUrl(name, '/metrics'));
+const isUsed = async (used: boolean) => {
+  for (const name of USERS)
+    await eventually(
+      async () => sumOf(await metricsOf(name), 'redis_up'),
+      (up) => up === Number(used),
+      30_000,
+    );
+};
+/** How often each has logged it. A line comes a moment later than what it tells of. */
+const linesOf = (text: string) =>
+  USERS.map(
+    (name) => system.logs().filter((line) => line.includes(`"${name}"`) && line.includes(text)).length,
+  );
+const hasLoggedOnceSince = (text: string, before: number[]) =>
+  eventually(
+    async () => linesOf(text),
+    (now) => now.every((lines, index) => lines === (before[index] ?? 0) + 1),
+  );
+
+const profile = ({ token } = account) => client.rest('GET', '/profile', { token });
+const read = () => client.rest('GET', `/products/${productId}`);
+const edit = (version: number) =>
+  client.rest('PATCH', `/products/${productId}`, {
+    token: account.token,
+    headers: { 'if-match': `"${version}"` },
+    body: { description: crypto.randomUUID() },
+  });
+/** How many more calls the window of an account has room for, by a call. */
+const remaining = async (of: Account) =>
+  Number(/r=(\d+)/.exec((await profile(of)).headers.get('ratelimit') ?? '')?.[1]);
+/** Counts calls as another gateway would. */
+const countElsewhere = ({ id }: Account, calls: number) =>
+  primary.command('INCRBY', `holdfast:limit:user:user ${id}`, String(calls));
+
+async function writeAndRead(): Promise<void> {
+  const edited = await edit((await read()).body.version);
+  expect(edited.status).toBe(200);
+  expect((await read()).body).toEqual(edited.body);
+}
+
+const setMaxMemory = (bytes: string) => primary.command('CONFIG', 'SET', 'maxmemory', bytes);
+
+describe.each([
+  { name: 'killed', begin: () => primary.kill(), end: () => primary.restart() },
+  { name: 'hanging', begin: async () => primary.pause(), end: async () => primary.resume() },
+  { name: 'full, answering errors', begin: () => setMaxMemory('1'), end: () => setMaxMemory('0') },
+])('with Redis $name', ({ begin, end }) => {
+  it('requests and limits go on, one line says so, and Redis is used again when it is back', async () => {
+    await isUsed(true);
+    const caller = await client.account();
+    await remaining(caller);
+    await countElsewhere(caller, MAX - 21);
+    expect(await remaining(caller)).toBe(19);
+    const [lost, found] = [linesOf('doing without it'), linesOf('Redis answers and is used')];
+
+    await begin();
+    const statuses = async (count: number, call: () => Promise<{ status: number }>) => {
+      const found: number[] = [];
+      while (found.length < count) found.push((await call()).status);
+      return found;
+    };
+    const waits = await Promise.all([
+      growth(system.opsUrl('gateway', '/metrics'), async () => {
+        // The gateway remembers how many were counted in Redis.
+        const expected = Array.from({ length: 25 }, (_, index) => (index < 19 ? 200 : 429));
+        expect(await statuses(25, () => profile(caller))).toEqual(expected);
+      }),
+      growth(system.opsUrl('products', '/metrics'), async () => {
+        expect(new Set(await statuses(50, read))).toEqual(new Set([200]));
+      }),
+    ]);
+    // A call that fails has waited for Redis.
+    for (const grown of waits) expect(grown('redis_failures_total')).toBeLessThan(5);
+    await isUsed(false);
+    await writeAndRead();
+    const order = await client.rest('POST', '/orders', {
+      token: account.token,
+      body: { product_id: productId, quantity: 1 },
+      headers: { prefer: 'wait=10' },
+    });
+    expect(order.status).toBe(201);
+    for (const name of USERS) expect((await fetch(system.opsUrl(name, '/readyz'))).status).toBe(200);
+    await hasLoggedOnceSince('doing without it', lost);
+
+    await end();
+    await isUsed(true);
+    await hasLoggedOnceSince('Redis answers and is used', found);
+    const left = await remaining(account);
+    await countElsewhere(account, 1);
+    expect(await remaining(account)).toBe(left - 2);
+    // What was kept before it was away is shown for so long.
+    await sleep(TTL_S * 1_000);
+    await writeAndRead();
+    expect(linesOf('doing without it')).toEqual(lost.map((lines) => lines + 1));
+  }, 60_000);
+});
+
+/** Edits, reads and counted calls, one after the other, until told. Gives what was wrong with them. */
+function sendRequests(): () => Promise<string[]> {
+  let isOver = false;
+  const wrong: string[] = [];
+  const edits: { version: number; endedAt: number }[] = [];
+  const check = (call: string, { status }: { status: number }) =>
+    status === 200 || wrong.push(`${call}: ${status}`);
+  const send = async () => {
+    for (let { version } = (await read()).body; !isOver; await sleep(20)) {
+      const edited = await edit(version);
+      check('edit', edited);
+      version = edited.body.version;
+      edits.push({ version, endedAt: performance.now() });
+      const startedAt = performance.now();
+      const shown = await read();
+      check('read', shown);
+      const oldest = edits.findLast(({ endedAt }) => endedAt < startedAt - TTL_S * 1_000)?.version ?? 0;
+      if (shown.body.version < oldest) wrong.push(`read: version ${shown.body.version}, expected ${oldest}`);
+      check('profile', await profile());
+    }
+  };
+  const sent = send();
+  return async () => {
+    isOver = true;
+    await sent;
+    return wrong;
+  };
+}
+
+// Sentinel promotes the replica, and the address follows later, for new connections only, as a Service of Kubernetes does.
+describe('after a failover', () => {
+  let replica: RedisServer;
+  let sentinel: RedisServer;
+  beforeAll(async () => {
+    replica = await startRedis({ password: PASSWORD, replicaOf: primary });
+    sentinel = await startSentinel(primary);
+    // It looks for replicas, and makes one of an old primary, every 10 s and 2 s otherwise; and rests on a busy machine.
+    const quick = ['info-period', '300', 'publish-period', '200', 'tilt-trigger', '60000'];
+    await sentinel.command('SENTINEL', 'DEBUG', ...quick);
+  });
+  afterAll(async () => {
+    await sentinel?.stop();
+    await replica?.stop();
+  });
+
+  /** Asks again when the Sentinel ends connections, which it does where it changes a role. */
+  const is = (server: RedisServer, sign: string, act: () => Promise<unknown> = async () => undefined) =>
+    eventually(
+      async () => {
+        await act();
+        return String(await server.command('INFO', 'replication').catch(String));
+      },
+      (info) => info.includes(sign),
+      30_000,
+    );
+  /** Is refused until the Sentinel knows the replica and while a failover is under way, and has to be asked again if that fails. */
+  const askForFailover = () => sentinel.command('SENTINEL', 'FAILOVER', SENTINEL_NAME).catch(String);
+
+  it.each([
+    {
+      name: 'lives on as a replica, which answers reads',
+      fail: async () => {
+        await is(replica, 'role:master', askForFailover);
+        await is(primary, 'role:slave');
+      },
+    },
+    { name: 'hangs', fail: async () => primary.pause() },
+  ])(
+    'in which the old primary $name, the new one is used within 10 s, and no request fails',
+    async ({ fail }) => {
+      await is(primary, 'state=online');
+      await isUsed(true);
+      const end = sendRequests();
+      await fail();
+      await is(replica, 'role:master');
+      await isUsed(false);
+      service.moveTo(replica.url);
+      const movedAt = performance.now();
+      await isUsed(true);
+      expect(performance.now() - movedAt).toBeLessThan(10_000);
+      expect(await end()).toEqual([]);
+
+      [primary, replica] = [replica, primary];
+      const left = await remaining(account);
+      await countElsewhere(account, 100);
+      expect(await remaining(account)).toBe(left - 101);
+      // Another product, because the last edit may have reached neither: its fence then stands for 30 s.
+      const { id } = await client.product(account.token);
+      await eventually(
+        () => growth(system.opsUrl('products', '/metrics'), () => client.rest('GET', `/products/${id}`)),
+        (grown) => grown('cache_requests_total', { result: 'hit' }) === 1,
+      );
+    },
+    90_000,
+  );
+});
+
+describe('a connection', () => {
+  const TIMEOUT_OF_A_CALL = 50;
+  let server: RedisServer;
+  let redis: Redis;
+  const isUp = async () => redis.up;
+  beforeAll(async () => {
+    server = await startRedis();
+    const log = createLogger('test', 'silent');
+    redis = createRedis({ url: server.url, timeoutMs: TIMEOUT_OF_A_CALL, log });
+  });
+  afterAll(async () => {
+    await redis?.close();
+    await server?.stop();
+  });
+
+  it('to a primary that becomes a replica is used for less than half a second longer, though it answers reads', async () => {
+    await eventually(isUp, (up) => up);
+    await server.command('REPLICAOF', '127.0.0.1', '1');
+    await eventually(isUp, (up) => !up, 500);
+    await server.command('REPLICAOF', 'NO', 'ONE');
+  });
+
+  it('to one that hangs is waited for no longer than a call may take, and not again', async () => {
+    await eventually(isUp, (up) => up);
+    server.pause();
+    const get = () => redis.run((client) => client.get('a'));
+    await expect(get()).rejects.toThrow(`no answer within ${TIMEOUT_OF_A_CALL} ms`);
+    await expect(get()).rejects.toThrow('Redis is away');
+    server.resume();
+    await eventually(isUp, (up) => up);
+  });
+});
