@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 
-const CREATED = 300;
+const CREATED = 150;
 const CREATORS = 3;
 const READERS = 12;
 const TTL_MS = 30_000;

@@ -90,7 +90,7 @@ describe('a price whose commit hangs for longer than its fence lasts', () => {
     while (Date.now() < until) {
       expect(await lookedUp(ids)).toEqual(all(BEFORE));
       await listed(mark);
-      await sleep(500);
+      await sleep(1_000);
     }
     await given;
     await releaseCommits(system.adminUrl);
