@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
 /** Attributes of the spans of statements. */
 export const SQL = { 'db.system.name': 'postgresql' };
-const SCRAPE_TIMEOUT_MS = 1_000;
+const HASTY_TIMEOUT_MS = 1_000;
 
 /** Counts what is sent, so that tests and dashboards can tell the number of statements of a request. */
 class CountingClient extends PatientClient {
@@ -123,15 +123,21 @@ function keepUnanswered(pool: MeasuredPool, { url, applicationName, log }: PoolO
   return pool;
 }
 
+const HASTY: pg.PoolConfig = {
+  connectionTimeoutMillis: HASTY_TIMEOUT_MS,
+  statement_timeout: HASTY_TIMEOUT_MS,
+  query_timeout: HASTY_TIMEOUT_MS,
+};
+
 /** One connection for the gauges of a scrape, which waits for nothing longer than a scrape may. */
-export function createScrapePool(options: Omit<PoolOptions, 'max'>): pg.Pool {
-  const timeouts = {
-    connectionTimeoutMillis: SCRAPE_TIMEOUT_MS,
-    statement_timeout: SCRAPE_TIMEOUT_MS,
-    query_timeout: SCRAPE_TIMEOUT_MS,
-  };
-  return openPool({ ...options, max: 1 }, timeouts, pg.Pool);
-}
+export const createScrapePool = (options: Omit<PoolOptions, 'max'>): pg.Pool =>
+  openPool({ ...options, max: 1 }, HASTY, pg.Pool);
+
+/**
+ * A pool for reads of a server that another can stand in for. A connection on which it is silent for a second is closed. Its
+ * statements are not counted.
+ */
+export const createStandbyPool = (options: PoolOptions): pg.Pool => openPool(options, HASTY, MeasuredPool);
 
 function openPool<Pool extends pg.Pool>(
   options: PoolOptions,

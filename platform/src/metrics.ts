@@ -70,7 +70,7 @@ export function liveGauge(name: string, help: string): (read: () => number | und
 
 export const sqlStatements = new Counter({
   name: 'sql_statements_total',
-  help: 'SQL statements sent for requests (the queue worker has its own connections and is not counted).',
+  help: 'SQL statements sent for requests to the primary (the queue worker has its own connections and is not counted).',
   registers: [registry],
 });
 

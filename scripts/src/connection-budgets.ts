@@ -47,6 +47,7 @@ export function connectionBudgets(
       // With DATABASE_REPLICA_URL only.
       { applicationName: 'products-log', way: 'pooled', most: 1 },
       { applicationName: 'products-replica', way: 'replica', most: Math.ceil(poolMax / 2) },
+      { applicationName: 'products-replica-look', way: 'replica', most: 1 },
     ],
     orders: [...jobs, { applicationName: 'orders-listener', way: 'direct', most: 1 }],
   };

@@ -3,8 +3,8 @@
 // How old its rows may be is known without comparing clocks. Each second this process asks the primary how far its log is, and
 // notes when it asked. A standby that has replayed the log up to there has all that was committed before.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createReadPool, createScrapePool, type Queryable } from '@holdfast/platform/database';
-import { CallerGone, isAbandoned } from '@holdfast/platform/errors';
+import { createScrapePool, createStandbyPool } from '@holdfast/platform/database';
+import { isAbandoned } from '@holdfast/platform/errors';
 import type { Logger } from '@holdfast/platform/log';
 import { type Connections, createReads } from '@holdfast/platform/reads';
 import { bigint, notNull, type RowOf, statement, text } from '@holdfast/platform/sql';
@@ -20,10 +20,21 @@ import type { ProductTable } from './products.ts';
 const TICK_MS = 1_000;
 /** How long a list waits for the standby before it goes to the primary. */
 const PATIENCE_MS = 500;
+/** How many lists may wait for each connection to the standby: more would mostly wait in vain, and go to the primary at once. */
+const LONGEST_QUEUE = 4;
 /** How long a process keeps a page of the standby. */
 const KEPT_MS = 1_000;
+/**
+ * How old a proof may be when a list is asked for, if none may be older than `maxAgeMs` when it is shown. From the proof on it grows
+ * older while the statement runs, which sees no less than was proven, and while the page is kept.
+ */
+const longestProofMs = (maxAgeMs: number): number => maxAgeMs - PATIENCE_MS - KEPT_MS;
 
-/** A place in the log of a cluster. Places on two timelines cannot be compared: after a failover each has commits of its own. */
+/**
+ * A place in the log of a cluster. Places on two timelines cannot be compared: after a failover each has commits of its own. The
+ * database before a restore has the same identifier and may come to the same timeline; what keeps its standbys away is
+ * the address, and on Kubernetes its certificate, too (k8s/components/restored-database).
+ */
 const PLACE = {
   timeline: notNull(text, 'a running server knows both parts'),
   position: notNull(bigint, 'a server with that role knows it'),
@@ -49,10 +60,16 @@ const selectReplayed = statement({
   row: PLACE,
 });
 
+/** The server answers, and is no standby that is young enough. */
+class Behind extends Error {
+  override readonly name = 'Behind';
+}
+
 /** Knows up to when servers have every commit; times are those of `performance.now()`. */
 class LogMarks {
   readonly #maxAgeMs: number;
   #marks: readonly (Place & { readonly at: number })[] = [];
+  /** Each connection has a proof, because one address may stand for several servers. */
   readonly #proofs = new WeakMap<pg.PoolClient, number>();
 
   constructor(maxAgeMs: number) {
@@ -67,41 +84,33 @@ class LogMarks {
       this.#marks = [...this.#marks.filter((each) => each.at > at - this.#maxAgeMs), { ...place, at }];
   }
 
+  /**
+   * Asks the server of `client`.
+   * @returns a time: the server has every commit of before
+   * @throws {Behind} when that is too long ago, or not known
+   */
+  async prove(client: pg.PoolClient): Promise<number> {
+    const [place] = await selectReplayed(client, {});
+    const at = this.#coveredBy(place);
+    if (at === undefined || performance.now() - at > this.#maxAgeMs)
+      throw new Behind(`the server is no standby, or more than ${this.#maxAgeMs} ms behind`);
+    this.#proofs.set(client, at);
+    return at;
+  }
+
+  /** As `prove`, but does not ask again while half of the time is left. */
+  async check(client: pg.PoolClient): Promise<void> {
+    const at = this.#proofs.get(client);
+    if (at === undefined || performance.now() - at >= this.#maxAgeMs / 2) await this.prove(client);
+  }
+
   /** A server that is at `place` has every commit of before this time; undefined when that is not known. */
-  coveredBy(place: Place | undefined): number | undefined {
+  #coveredBy(place: Place | undefined): number | undefined {
     return this.#marks.findLast(
       (mark) => mark.timeline === place?.timeline && mark.position <= place.position,
     )?.at;
   }
-
-  /**
-   * Each connection has a proof, because one address may stand for several servers.
-   * @throws when the server of `client` is not known to be young enough
-   */
-  async check(client: pg.PoolClient): Promise<void> {
-    const ageOf = (at: number | undefined): number => performance.now() - (at ?? Number.NEGATIVE_INFINITY);
-    if (ageOf(this.#proofs.get(client)) < this.#maxAgeMs / 2) return;
-    const [replayed] = await selectReplayed(client, {});
-    const at = this.coveredBy(replayed);
-    if (at === undefined || ageOf(at) > this.#maxAgeMs)
-      throw new Error(`the server is no standby, or more than ${this.#maxAgeMs} ms behind`);
-    this.#proofs.set(client, at);
-  }
 }
-
-/** The connections of `pool` whose servers are young enough. One that is not is closed: the next may reach another server. */
-const young = (pool: pg.Pool, marks: LogMarks): Connections => ({
-  connect: async () => {
-    const client = await pool.connect();
-    try {
-      await marks.check(client);
-      return client;
-    } catch (error) {
-      client.release(true);
-      throw error;
-    }
-  },
-});
 
 /** Whether the replica is used now. The log is told when that changes. */
 class Usability {
@@ -120,22 +129,54 @@ class Usability {
   }
 }
 
+/** A connection of `pool` that has passed `check`. One that has not is closed: the next may reach another server. */
+async function connect<Proof>(
+  pool: pg.Pool,
+  check: (client: pg.PoolClient) => Promise<Proof>,
+): Promise<{ client: pg.PoolClient; proof: Proof }> {
+  const client = await pool.connect();
+  try {
+    return { client, proof: await check(client) };
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
+
+/**
+ * The connections of `pool` whose servers are young enough. A server that cannot be reached ends the use of the replica until the
+ * next look; one that is behind, or busy, sends away a single list.
+ */
+const young = (pool: pg.Pool, marks: LogMarks, usability: Usability): Connections => ({
+  connect: async () => {
+    if (pool.waitingCount >= LONGEST_QUEUE * pool.options.max)
+      throw new Error('too many lists wait for the replica');
+    try {
+      const { client } = await connect(pool, (each) => marks.check(each));
+      return client;
+    } catch (error) {
+      if (!(error instanceof Behind)) usability.turn(false, error);
+      throw error;
+    }
+  },
+});
+
 /** Asks both servers for their places, and says by that whether the replica can be used. */
 async function look(
   primaryLog: pg.Pool,
-  replica: Queryable,
+  replica: pg.Pool,
   marks: LogMarks,
   usability: Usability,
 ): Promise<void> {
   try {
     // A primary that does not tell leaves the marks as they are, and they grow old.
     await marks.add(primaryLog).catch(() => undefined);
-    const [replayed] = await selectReplayed(replica, {});
-    const at = marks.coveredBy(replayed);
-    showReplicaAge(() => at && (performance.now() - at) / 1_000);
+    const { client, proof } = await connect(replica, (each) => marks.prove(each));
+    client.release();
+    showReplicaAge(() => (performance.now() - proof) / 1_000);
     usability.turn(true);
   } catch (error) {
-    if (!isAbandoned(error)) usability.turn(false, error);
+    usability.turn(false, error);
   }
 }
 
@@ -156,14 +197,17 @@ export function openReplica(
   const { DATABASE_REPLICA_URL: url, DATABASE_URL: primaryUrl, DATABASE_POOL_MAX, CACHE } = settings;
   if (url === undefined) return undefined;
   const max = Math.ceil(DATABASE_POOL_MAX / 2);
-  const pool = createReadPool({ url, max, applicationName: 'products-replica', log });
+  const pool = createStandbyPool({ url, max, applicationName: 'products-replica', log });
+  // Of its own, so that lists that take long are not taken for a replica that is away.
+  const looks = createScrapePool({ url, applicationName: 'products-replica-look', log });
   const primaryLog = createScrapePool({ url: primaryUrl, applicationName: 'products-log', log });
-  const marks = new LogMarks(settings.REPLICA_MAX_AGE_S * 1_000 - KEPT_MS);
-  const reads = createReads(young(pool, marks), Math.min(PATIENCE_MS, settings.READ_TIMEOUT_MS));
+  const marks = new LogMarks(longestProofMs(settings.REPLICA_MAX_AGE_S * 1_000));
+  const usability = new Usability(log);
+  const connections = young(pool, marks, usability);
+  const reads = createReads(connections, Math.min(PATIENCE_MS, settings.READ_TIMEOUT_MS));
   const kept = createProductCache(createMemoryStore(KEPT_MS, settings.CACHE_MAX_BYTES));
   const cache = CACHE === 'on' ? kept : NO_CACHE;
-  const usability = new Usability(log);
-  const stopLooking = repeat((signal) => look(primaryLog, reads(signal), marks, usability));
+  const stopLooking = repeat(() => look(primaryLog, looks, marks, usability));
   return {
     page: async (query, caller) => {
       if (!usability.isGood) return primary.page(query, caller);
@@ -175,28 +219,27 @@ export function openReplica(
         });
       } catch (error) {
         if (isAbandoned(error)) throw error;
-        usability.turn(false, error);
         return primary.page(query, caller);
       }
     },
     close: async () => {
       await stopLooking();
-      await Promise.all([pool.end(), primaryLog.end()]);
+      await Promise.all([pool.end(), looks.end(), primaryLog.end()]);
     },
   };
 }
 
 /** Runs `work` every TICK_MS. @returns stops that, and resolves when the last one is over */
-function repeat(work: (signal: AbortSignal) => Promise<void>): () => Promise<void> {
+function repeat(work: () => Promise<void>): () => Promise<void> {
   const ending = new AbortController();
   const working = (async () => {
     while (!ending.signal.aborted) {
-      await work(ending.signal);
+      await work();
       await sleep(TICK_MS, undefined, { signal: ending.signal }).catch(() => undefined);
     }
   })();
   return () => {
-    ending.abort(new CallerGone('the service ends'));
+    ending.abort();
     return working;
   };
 }
