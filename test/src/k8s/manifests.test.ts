@@ -123,7 +123,7 @@ describe.each(VARIANTS)('%s', (variant) => {
     for (const name of SERVICE_NAMES)
       for (const [key, url] of Object.entries(plainSettings(objects, name)))
         if (key.endsWith('_URL')) urls.push(url);
-    expect(urls.length).toBe(variant === 'local' ? 7 : 11);
+    expect(urls.length).toBe(variant === 'local' ? 7 : 12);
     expect(open).toEqual(expect.arrayContaining(urls.map((url) => new URL(url).host)));
   });
 });
@@ -140,14 +140,22 @@ test.each([
 ] as const)('all ways of %s lead to %s, which keeps commits on two instances', async (variant, name) => {
   const objects = await render(variant);
   const synchronous = { method: 'any', number: 1, dataDurability: 'required', failoverQuorum: true };
-  const serverAltDNSNames = expect.arrayContaining(['holdfast-db-pooler', 'holdfast-db-direct']);
+  const serverAltDNSNames = expect.arrayContaining([
+    'holdfast-db-pooler',
+    'holdfast-db-direct',
+    'holdfast-db-replicas',
+  ]);
   const spec = { instances: 3, postgresql: { synchronous }, certificates: { serverAltDNSNames } };
   expect(specOf(objects, 'Cluster', name)).toMatchObject(spec);
+  for (const [service, role] of Object.entries({ direct: 'primary', replicas: 'replica' }))
+    expect(specOf(objects, 'Service', `holdfast-db-${service}`)).toMatchObject({
+      selector: { 'cnpg.io/instanceRole': role },
+    });
   const text = JSON.stringify(objects);
-  // Of the spread, the pooler, the nightly backup, the Service, and in four pods the authority that seven containers read.
+  // Of the spread, the pooler, the nightly backup, two Services, and in four pods the authority that seven containers read.
   const names =
     /"cnpg\.io\/cluster":"([^"]*)"|"cluster":{"name":"([^"]*)"}|"secretName":"(holdfast-db[\w-]*)-ca"/g;
-  expect([...text.matchAll(names)].map(([, ...found]) => found.join(''))).toEqual(Array(8).fill(name));
+  expect([...text.matchAll(names)].map(([, ...found]) => found.join(''))).toEqual(Array(9).fill(name));
   expect(text.match(/"mountPath":"\/etc\/holdfast\/database-ca"/g)).toHaveLength(7);
 });
 
