@@ -7,7 +7,9 @@ import { createTestDatabase, type TestDatabase } from './testing.ts';
 
 const GIVEN_OUT = `SELECT schemaname || '.' || sequencename AS name, coalesce(last_value, 0)::int AS last FROM pg_sequences
                     WHERE schemaname NOT LIKE 'pg\\_%' AND schemaname <> 'graphile_worker' ORDER BY 1`;
-const VERSIONS = 'SELECT id, version, content_version FROM products.products ORDER BY id';
+const VERSIONS = `SELECT 'product' AS what, id, version, content_version AS least FROM products.products
+                  UNION ALL SELECT 'account', id, version, version FROM users.users
+                  UNION ALL SELECT status, id, version, version FROM orders.orders ORDER BY 1, 2`;
 
 let old: TestDatabase;
 let restored: TestDatabase;
@@ -63,25 +65,37 @@ test('what is restored says how far it goes, and which orders hold no units', as
   });
 });
 
+/** An order of each other status. */
+const OTHERS = `
+  INSERT INTO orders.orders (user_id, product_id, quantity, unit_price, total_price, status, rejection_code)
+       SELECT 1, 1, 1, 10, 10, status, CASE status WHEN 'REJECTED' THEN 'OUT_OF_STOCK'::orders.rejection_code END
+         FROM unnest(ARRAY['PENDING', 'SHIPPED', 'REJECTED', 'CANCELLED', 'DELIVERED']) AS status`;
+
 test('no id and no version is given out that the old database gave out after the backup', async () => {
   const lost = await inside(old, async (client) => {
     await client.query(`${SHOP};${RESERVATION}`);
-    // Later than the backup: every sequence moves, and the product is edited.
+    // Later than the backup: every sequence moves.
     await client.query(`SELECT setval((schemaname || '.' || sequencename)::regclass, coalesce(last_value, 0) + 50000)
                           FROM pg_sequences WHERE schemaname IN ('users', 'products', 'orders')`);
-    await client.query('UPDATE products.products SET version = 400, content_version = 300');
-    return { ids: (await client.query(GIVEN_OUT)).rows, products: (await client.query(VERSIONS)).rows };
+    return (await client.query(GIVEN_OUT)).rows;
   });
   await inside(restored, async (client) => {
+    await client.query(OTHERS);
+    const before = (await client.query(VERSIONS)).rows;
     await client.query(forward);
     const ids = (await client.query(GIVEN_OUT)).rows;
-    expect(ids.map(({ name }) => name)).toEqual(lost.ids.map(({ name }) => name));
+    expect(ids.map(({ name }) => name)).toEqual(lost.map(({ name }) => name));
     expect(ids.length).toBeGreaterThanOrEqual(3);
     for (const [index, { name, last }] of ids.entries())
-      expect([name, last > lost.ids[index].last]).toEqual([name, true]);
-    // An edit needs content_version <= expectedVersion: none of before or of the lost time passes.
-    const [{ id, content_version }] = (await client.query(VERSIONS)).rows;
-    expect(id).toBe(lost.products[0].id);
-    expect(content_version).toBeGreaterThan(lost.products[0].version);
+      expect([name, last > lost[index].last]).toEqual([name, true]);
+    // A write needs a version of at least `least`: none of before or of the lost time passes. An order at its end has no more writes.
+    const ENDS = ['REJECTED', 'CANCELLED', 'DELIVERED'];
+    expect((await client.query(VERSIONS)).rows).toEqual(
+      before.map(({ what, id, version }) => {
+        const next = ENDS.includes(what) ? version : version + 1_000;
+        return { what, id, version: next, least: next };
+      }),
+    );
+    expect(before).toHaveLength(8);
   });
 });
