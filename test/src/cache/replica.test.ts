@@ -100,8 +100,8 @@ const untilReplicaIsRead = (instance = products) =>
     (isRead) => isRead,
   );
 
-/** How often an instance stopped using the replica. */
-const timesOff = () => system.logs().filter((line) => line.includes('the replica cannot be used')).length;
+/** What the log says of each time that an instance stopped using the replica. */
+const timesOff = () => system.logs().filter((line) => line.includes('the replica cannot be used'));
 
 /** A product that the standby has, by its only word. */
 async function stockUp(): Promise<{ id: string; mark: string }> {
@@ -139,7 +139,10 @@ it('shows a writer what was written at once, and others without a token the list
   await pauseReplay();
   try {
     expect(await ask(EDIT, { id }, account.token)).toEqual({ updateProduct: { version: 2 } });
-    expect(await listed(mark)).toEqual([1]);
+    await eventually(
+      () => listed(mark),
+      ([version]) => version === 1,
+    );
     expect(await listed(mark, account.token)).toEqual([2]);
     // A token that cannot be used may be that of a writer, too.
     expect(await listed(mark, 'expired')).toEqual([2]);
@@ -208,7 +211,12 @@ it('goes on using a replica on which lists are slow: each of them is answered by
     expect((await listReads('primary')) - before.primary).toBe(3 * 4 * CALLERS);
     expect(await listReads('replica')).toBe(before.replica);
   });
-  expect(timesOff()).toBe(off);
+  // A look that a slow machine answers too late may have ended it. No list has.
+  expect(
+    timesOff()
+      .slice(off.length)
+      .filter((line) => /products_page|too many lists/.test(line)),
+  ).toEqual([]);
   await untilReplicaIsRead();
 }, 60_000);
 
@@ -224,7 +232,7 @@ it('answers every list while the replica hangs, and uses it again afterwards', a
     );
     await eventually(
       async () => timesOff(),
-      (times) => times > off,
+      (times) => times.length > off.length,
     );
   });
   proxy.resume();

@@ -151,11 +151,12 @@ const young = (pool: pg.Pool, marks: LogMarks, usability: Usability): Connection
   connect: async () => {
     if (pool.waitingCount >= LONGEST_QUEUE * pool.options.max)
       throw new Error('too many lists wait for the replica');
+    const isBusy = pool.totalCount >= pool.options.max && pool.idleCount === 0;
     try {
       const { client } = await connect(pool, (each) => marks.check(each));
       return client;
     } catch (error) {
-      if (!(error instanceof Behind)) usability.turn(false, error);
+      if (!(isBusy || error instanceof Behind)) usability.turn(false, error);
       throw error;
     }
   },
