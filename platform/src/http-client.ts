@@ -2,6 +2,7 @@
 // kept for long nor left idle for long, and each new one resolves the name again and starts at another address.
 import { lookup as lookupInDns } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import { isNativeError } from 'node:util/types';
 import { Client, type Dispatcher, errors, Pool } from 'undici';
 
 export interface HttpPoolOptions {
@@ -31,6 +32,16 @@ export const MAX_REPLY_BYTES = 8_000_000;
 /** Whether reading a reply failed because it is larger than `maxReplyBytes`. */
 export const isReplyTooLarge = (error: unknown): boolean =>
   error instanceof errors.ResponseExceededMaxSizeError;
+
+/** Whether no service was at the other end, or it hung up before it replied. */
+export const isConnectionLost = (error: unknown): boolean =>
+  error instanceof errors.SocketError ||
+  error instanceof errors.ConnectTimeoutError ||
+  // Of Node: refused, unknown, unreachable; of several addresses, an error for each.
+  (isNativeError(error) && ('syscall' in error || ('errors' in error && areConnectionsLost(error.errors))));
+
+const areConnectionsLost = (causes: unknown): boolean =>
+  Array.isArray(causes) && causes.every(isConnectionLost);
 
 /** A connection that says `connection: close` with the first request after its time is up. */
 class AgeingClient extends Client {

@@ -12,16 +12,22 @@ export class NotRun extends Error {
   override readonly name = 'NotRun';
   /** Whether an instance with another schema may run it: 400 is said of operations, other statuses of requests. */
   readonly isOfAnotherSchema: boolean;
+  /** Whether the values of this call were refused, and not its text: with others, the same instance may run it. */
+  readonly isOfVariables: boolean;
 
   constructor(status: number, errors: readonly SubgraphError[]) {
     super(`status ${status}: ${errors.map(reasonIn).join(' ')}`);
     this.isOfAnotherSchema = status === 400;
+    this.isOfVariables = errors.every(({ message }) => OF_VARIABLES.test(message));
   }
 }
 
+/** How graphql-js begins what it says when it coerces variables. */
+const OF_VARIABLES = /^Variable "\$\w+" (got invalid value|of required type|of non-null type) /;
+
 /** Without the values of variables, which may be secrets: graphql-js puts them before the reason. */
 function reasonIn({ message }: SubgraphError): string {
-  if (!message.startsWith('Variable ')) return message;
+  if (!message.startsWith('Variable ') || !message.includes(' got invalid value ')) return message;
   return message.slice(message.lastIndexOf('; ') + 2);
 }
 

@@ -1,5 +1,6 @@
 // Calls of a subgraph that misbehaves on the wire.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { AppError } from '@holdfast/platform/errors';
 import type { HttpRequest } from '@holdfast/platform/http';
 import { unreadRequest } from '@holdfast/platform/http-request';
@@ -7,7 +8,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { GraphQLError } from 'graphql';
 import { createByteGate } from './byte-gate.ts';
 import { createReplySizes, nothingReceived } from './reply-sizes.ts';
-import { createSubgraph, type Subgraph } from './subgraph.ts';
+import { createSubgraph, Silent, type Subgraph } from './subgraph.ts';
 
 const MAX_REPLY_BYTES = 1_000_000;
 
@@ -50,11 +51,12 @@ const json = (response: ServerResponse, status: number, body: unknown) =>
 /** A request as the gateway has it when it calls a subgraph. */
 const request = (): HttpRequest => ({ ...unreadRequest(), method: 'POST', deadlineAt: Date.now() + 15_000 });
 
-const send = (query = 'mutation { a: place }') =>
+const send = (query = 'mutation { a: place }', variables: Record<string, unknown> = {}) =>
   subgraph.call(
     {
       subgraph: 'orders',
-      body: JSON.stringify({ query }),
+      text: query,
+      body: JSON.stringify({ query, variables }),
       isMutation: query.startsWith('mutation'),
       path: ['a'],
     },
@@ -152,6 +154,72 @@ describe('an operation that the subgraph has not run', () => {
     expect(calls).toBe(10);
   });
 
+  const UNKNOWN = refusal('Cannot query field "sku" on type "Product".');
+
+  it('is sent once for a second after no instance has run it; others are not', async () => {
+    await start((_, response) => json(response, 400, UNKNOWN));
+    const callsOf = async (query: string) => {
+      const before = calls;
+      await faultOf(send(query));
+      return calls - before;
+    };
+    const firstAt = Date.now();
+    expect([await callsOf('{ a }'), await callsOf('{ a }'), await callsOf('{ b }')]).toEqual([10, 1, 10]);
+    // Its second is not begun anew by each call.
+    let triedAgainAt = 0;
+    while (triedAgainAt === 0 && Date.now() < firstAt + 10_000)
+      if ((await callsOf('{ a }')) === 10) triedAgainAt = Date.now();
+    expect(triedAgainAt - firstAt).toBeGreaterThanOrEqual(900);
+    expect(triedAgainAt - firstAt).toBeLessThan(5_000);
+  });
+
+  it('is sent to others again as soon as one has run it', async () => {
+    let isRun = false;
+    await start((_, response) => (isRun ? json(response, 200, { data: {} }) : json(response, 400, UNKNOWN)));
+    await faultOf(send());
+    expect(calls).toBe(10);
+    isRun = true;
+    await send();
+    isRun = false;
+    await faultOf(send());
+    expect(calls).toBe(21);
+  });
+
+  it('is sent once for a second when its values were refused, whatever others are run with', async () => {
+    await start(async (request, response) => {
+      const { variables } = JSON.parse(await text(request));
+      if (variables.a === 1) json(response, 200, { data: {} });
+      else json(response, 400, refusal(`Variable "$a" got invalid value ${variables.a}; Not a Price.`));
+    });
+    await faultOf(send('{ a }', { a: 2 }));
+    expect(calls).toBe(10);
+    await send('{ a }', { a: 1 });
+    await faultOf(send('{ a }', { a: 3 }));
+    expect(calls).toBe(12);
+  });
+
+  it('takes no longer than one call may, however often it is sent', async () => {
+    const remainingMs: number[] = [];
+    await start((request, response) => {
+      remainingMs.push(Number(request.headers['x-request-timeout-ms']));
+      setTimeout(() => json(response, 400, UNKNOWN), 100);
+    }, 250);
+    await faultOf(send('{ a }'));
+    expect(calls).toBeLessThanOrEqual(3);
+    const most = remainingMs.map((_, sent) => 250 - sent * 99);
+    expect(remainingMs.filter((each, sent) => each > (most[sent] ?? 0))).toEqual([]);
+    const before = calls;
+    await faultOf(send('{ a }'));
+    expect(calls).toBe(before + 1);
+  });
+
+  it('is logged with the reason in full when there is no value in it', async () => {
+    const message = 'Variable "$a" of type "Int" used in position expecting type "Int!".';
+    await start((_, response) => json(response, 400, refusal(message)));
+    const { fault } = await faultOf(send());
+    expect(fault.cause).toMatchObject({ cause: { message: `status 400: ${message}` } });
+  });
+
   it('is sent once when it is the request that was refused', async () => {
     await start((_, response) =>
       json(response, 413, refusal('A body of at most 4000000 bytes is expected.')),
@@ -159,6 +227,43 @@ describe('an operation that the subgraph has not run', () => {
     const { error } = await faultOf(send());
     expect(error.extensions).toEqual({ code: 'SERVICE_UNAVAILABLE' });
     expect(calls).toBe(1);
+  });
+});
+
+describe('the SDL of a subgraph', () => {
+  const ends = (_: IncomingMessage, response: ServerResponse) => response.destroy();
+
+  it.each([
+    ['hangs up', true, ends],
+    ['does not answer', true, () => undefined],
+    [
+      'refuses the service token',
+      false,
+      (_: IncomingMessage, response: ServerResponse) => json(response, 401, {}),
+    ],
+    ['fails', false, (_: IncomingMessage, response: ServerResponse) => json(response, 500, {})],
+    [
+      'says nothing of it',
+      false,
+      (_: IncomingMessage, response: ServerResponse) => json(response, 200, { data: {} }),
+    ],
+    [
+      'says too much',
+      false,
+      (_: IncomingMessage, response: ServerResponse) =>
+        json(response, 200, { data: { _service: { sdl: 'x'.repeat(MAX_REPLY_BYTES) } } }),
+    ],
+  ])('that %s is not had; silent: %s', async (_, isSilent, answer) => {
+    await start(answer);
+    const error = await subgraph.sdl().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(Error);
+    expect(error instanceof Silent).toBe(isSilent);
+  });
+
+  it('is not had of one that is not there, which is silent', async () => {
+    await start(ends);
+    server.close();
+    await expect(subgraph.sdl()).rejects.toBeInstanceOf(Silent);
   });
 });
 

@@ -59,7 +59,12 @@ function compileSend({ node, within }: Fetch): Send {
   const bodyFor = compileBody(node);
   const subgraph = node.serviceName;
   const renamed = renamedIn(node);
-  const call = { subgraph, isMutation: node.operationKind === 'mutation', path: missingPath(node, within) };
+  const call = {
+    subgraph,
+    text: node.operation,
+    isMutation: node.operationKind === 'mutation',
+    path: missingPath(node, within),
+  };
   return async (execution, entities, representations) => {
     const body = bodyFor(execution.run.variables, representations);
     const { data, errors } = await execution.run.call({ ...call, body });

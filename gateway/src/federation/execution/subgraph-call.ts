@@ -3,6 +3,8 @@
 /** One POST to a subgraph. */
 export interface SubgraphCall {
   readonly subgraph: string;
+  /** The operation, as it stands in the body; the same string for every call of a plan's step. */
+  readonly text: string;
   /** JSON text: `{"query":…,"variables":…,"operationName":…}`. */
   readonly body: string;
   readonly isMutation: boolean;
