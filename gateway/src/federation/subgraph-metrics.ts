@@ -26,10 +26,10 @@ export function measureSubgraph(subgraph: string): (outcome: SubgraphOutcome, st
   return (outcome, startedAt) => durations.observe({ subgraph, outcome }, secondsSince(startedAt));
 }
 
-/** 1 while a supergraph waits until the subgraph serves what it needs, otherwise 0; by `subgraph`. */
+/** How many supergraphs wait until the subgraph serves what they need: that of the start, and one that came after it. */
 export const supergraphWaits = new Gauge({
   name: 'supergraph_waits',
-  help: 'Whether a supergraph is not in force yet because this subgraph does not serve what it needs.',
+  help: 'How many supergraphs are not in force, or keep the gateway from being ready, because this subgraph does not serve what they need.',
   labelNames: ['subgraph'],
   registers: [registry],
 });

@@ -1,6 +1,6 @@
 // New supergraphs under constant load.
 import { rename, symlink, writeFile } from 'node:fs/promises';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
   compose,
   type StubSystem,
@@ -27,7 +27,10 @@ let system: StubSystem;
 const start = async (settings: Record<string, string> = {}, supergraph = SCHEMAS) => {
   system = await startStubSystem({ resolvers, schemas: SCHEMAS, supergraph, settings });
 };
-afterEach(() => system.close());
+afterEach(() => {
+  jest.restoreAllMocks();
+  return system.close();
+});
 
 async function ask(query: string) {
   const reply = await fetch(`${system.url}/graphql`, {
@@ -46,9 +49,10 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   }
 }
 
-describe('a new supergraph', () => {
-  const WITHOUT_FORBIDDEN = { ...SCHEMAS, users: SCHEMAS.users.replace('forbidden: String', '') };
+const WITHOUT_FORBIDDEN = { ...SCHEMAS, users: SCHEMAS.users.replace('forbidden: String', '') };
+const WITH_UNKNOWN_SUBGRAPH = { ...WITHOUT_FORBIDDEN, reviews: `${HEADER} type Query { review: String }` };
 
+describe('a new supergraph', () => {
   /** Asks all the time until `done`; resolves to how many were answered well and how many not. */
   async function load(done: Promise<unknown>): Promise<{ good: number; bad: unknown[] }> {
     const outcome: { good: number; bad: unknown[] } = { good: 0, bad: [] };
@@ -94,21 +98,23 @@ describe('a new supergraph', () => {
   it('that cannot be used leaves the old one in force, and the next good one is taken', async () => {
     await start({ SUPERGRAPH_POLL_MS: '100' });
     const after = compose(WITHOUT_FORBIDDEN);
-    const unknownSubgraph = compose({
-      ...SCHEMAS,
-      users: WITHOUT_FORBIDDEN.users,
-      reviews: `${HEADER} type Query { review: String }`,
-    });
+    const refused = jest.spyOn(system.log, 'error');
     const changes = async () => {
       for (const text of [
         '',
         'not a schema',
         after.slice(0, after.length / 2),
         'type Query { me: String }',
-        unknownSubgraph,
+        compose(WITH_UNKNOWN_SUBGRAPH),
       ]) {
-        await writeFile(system.supergraphFile, text);
-        await new Promise((resolve) => setTimeout(resolve, 250));
+        refused.mockClear();
+        // In one step, so that no half of it is read.
+        await writeFile(`${system.supergraphFile}.new`, text);
+        await rename(`${system.supergraphFile}.new`, system.supergraphFile);
+        await until(async () => refused.mock.calls.length > 0);
+        expect(refused.mock.calls.map(([, message]) => message)).toEqual([
+          'the new supergraph cannot be used; the one before stays in force',
+        ]);
         expect(await isInForce()).toBe(false);
       }
       await writeFile(system.supergraphFile, after);
@@ -127,7 +133,7 @@ describe('a supergraph that a subgraph does not serve yet', () => {
   const POT = '{ order { pot { name } } }';
   const SIZE = '{ order { pot { size } } }';
   const isServed = () => system.checks['subgraphs']?.();
-  const waits = async () => (await supergraphWaits.get()).values.filter(({ value }) => value === 1);
+  const waits = async () => (await supergraphWaits.get()).values.filter(({ value }) => value > 0);
 
   it('keeps a gateway that starts from being ready; what is asked all the same is our fault', async () => {
     await start({}, WITH_SIZE);
@@ -154,6 +160,20 @@ describe('a supergraph that a subgraph does not serve yet', () => {
     isServed();
   });
 
+  it('keeps a gateway that starts from being ready, though another came meanwhile that is refused', async () => {
+    await start({ SUPERGRAPH_POLL_MS: '100' }, WITH_SIZE);
+    await until(async () => (await waits()).length > 0);
+    const refused = jest.spyOn(system.log, 'error');
+    await writeFile(`${system.supergraphFile}.new`, compose(WITH_UNKNOWN_SUBGRAPH));
+    await rename(`${system.supergraphFile}.new`, system.supergraphFile);
+    await until(async () => refused.mock.calls.length > 0);
+    expect(isServed).toThrow('a subgraph does not serve yet what the supergraph needs');
+    await system.upgrade('products', WITH_SIZE.products);
+    await untilPasses(() => isServed());
+    expect((await ask(SIZE)).body.errors).toBeUndefined();
+    expect(await waits()).toEqual([]);
+  });
+
   it('is not taken over; the one before stays in force until the subgraph serves it, or another supergraph comes', async () => {
     await start();
     await untilPasses(() => isServed());
@@ -175,8 +195,7 @@ describe('a supergraph that a subgraph does not serve yet', () => {
   it('waits 5 s for one that is down, whose fields alone are missing then', async () => {
     await start();
     await system.stop('products');
-    const WITHOUT_FORBIDDEN = { ...WITH_SIZE, users: SCHEMAS.users.replace('forbidden: String', '') };
-    await writeFile(system.supergraphFile, compose(WITHOUT_FORBIDDEN));
+    await writeFile(system.supergraphFile, compose({ ...WITHOUT_FORBIDDEN, products: WITH_SIZE.products }));
     await until(async () => (await waits()).length > 0);
     expect((await ask('{ forbidden }')).status).toBe(200);
     await until(async () => (await ask('{ forbidden }')).status === 400);

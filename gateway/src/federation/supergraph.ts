@@ -3,6 +3,7 @@ import { ApolloGateway } from '@apollo/gateway';
 import type { Logger } from '@holdfast/platform/log';
 import type { GraphQLSchema } from 'graphql';
 import { checkScalars } from './scalars.ts';
+import { neededSchemas } from './served-schema.ts';
 import type { SupergraphFile } from './supergraph-file.ts';
 import type { SupergraphGate } from './supergraph-gate.ts';
 
@@ -17,7 +18,7 @@ export interface SupergraphOptions {
 }
 
 export interface Supergraph {
-  /** @throws until every subgraph has served what the supergraph needs, once */
+  /** @throws until every subgraph has served what the supergraph in force needs, once */
   check(): void;
   stop(): Promise<void>;
 }
@@ -35,6 +36,41 @@ export async function loadSupergraph({
   onLoad,
   log,
 }: SupergraphOptions): Promise<Supergraph> {
+  let isServed = false;
+  /** Ends the wait for what the first supergraph needs, which is in force all the while. */
+  const first = new AbortController();
+  /** Ends the wait for what the latest one needs. */
+  let latest = new AbortController();
+
+  async function waitForFirst(sdl: string): Promise<void> {
+    try {
+      if (await gate.untilServed(neededSchemas(sdl), first.signal)) isServed = true;
+    } catch (error) {
+      log.error({ err: error }, 'the supergraph cannot be compared with the subgraphs');
+    }
+  }
+
+  async function takeOver(sdl: string, update: (sdl: string) => void): Promise<void> {
+    try {
+      const needed = neededSchemas(sdl);
+      latest.abort();
+      latest = new AbortController();
+      if (!(await gate.untilServed(needed, latest.signal))) return;
+      update(sdl);
+      isServed = true;
+      first.abort();
+      log.info('a new supergraph is in force');
+    } catch (error) {
+      log.error({ err: error }, 'the new supergraph cannot be used; the one before stays in force');
+    }
+  }
+
+  async function end(): Promise<void> {
+    file.close();
+    first.abort();
+    latest.abort();
+  }
+
   // The gateway reports its host and version to Apollo unless it is told not to, and this is the only way to tell it.
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const gateway = new ApolloGateway({
@@ -47,21 +83,9 @@ export async function loadSupergraph({
     },
     supergraphSdl: async ({ update }) => {
       const supergraphSdl = await file.read();
-      gate
-        .admits(supergraphSdl)
-        .catch((error: unknown) =>
-          log.error({ err: error }, 'the supergraph cannot be compared with the subgraphs'),
-        );
-      file.follow(async (sdl) => {
-        try {
-          if (!(await gate.admits(sdl))) return;
-          update(sdl);
-          log.info('a new supergraph is in force');
-        } catch (error) {
-          log.error({ err: error }, 'the new supergraph cannot be used; the one before stays in force');
-        }
-      });
-      return { supergraphSdl, cleanup: async () => file.close() };
+      void waitForFirst(supergraphSdl);
+      file.follow((sdl) => void takeOver(sdl, update));
+      return { supergraphSdl, cleanup: end };
     },
   });
   gateway.onSchemaLoadOrUpdate(({ apiSchema, coreSupergraphSdl }) => {
@@ -72,11 +96,10 @@ export async function loadSupergraph({
   });
   await gateway.load();
   return {
-    check: () => gate.check(),
-    stop: async () => {
-      gate.close();
-      await gateway.stop();
+    check: () => {
+      if (!isServed) throw new Error('a subgraph does not serve yet what the supergraph needs');
     },
+    stop: () => gateway.stop(),
   };
 }
 

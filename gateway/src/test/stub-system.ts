@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { composeServices } from '@apollo/composition';
 import type { RequestContext } from '@holdfast/platform/graphql';
 import { createHttpServer, type HttpServer } from '@holdfast/platform/http';
-import { createLogger } from '@holdfast/platform/log';
+import { createLogger, type Logger } from '@holdfast/platform/log';
 import { REVOCATIONS_PATH } from '@holdfast/platform/revocations';
 import { createCallerCheck } from '@holdfast/platform/service-tokens';
 import { createSubgraph, type SubgraphOptions } from '@holdfast/platform/subgraph';
@@ -46,6 +46,8 @@ export type Resolvers = SubgraphOptions<RequestContext>['resolvers'];
 export interface StubSystem {
   readonly url: string;
   readonly supergraphFile: string;
+  /** Of the gateway and the subgraphs. It writes nothing. */
+  readonly log: Logger;
   /** By what is checked; each throws when it fails. */
   readonly checks: Readonly<Record<string, () => unknown>>;
   /** An access token of the user, whose id is a decimal number. */
@@ -162,6 +164,7 @@ export async function startStubSystem({
   return {
     url: `http://127.0.0.1:${port}`,
     supergraphFile,
+    log,
     checks: gateway.checks,
     token,
     stop: async (name) => servers.get(name)?.close(),

@@ -2,8 +2,9 @@
 import { publicHalfOf, publicKeysOf } from '@holdfast/platform/service-keys';
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
 import { newServiceKey, tokensOf } from '@holdfast/platform/testing-services';
+import { freePorts } from '@holdfast/scripts/stack';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.ts';
+import { type Account, Client, eventually } from '../support/client.ts';
 import type { Subgraph } from '../support/running-system.ts';
 import type { AnotherInstance } from '../support/system.ts';
 import { useSystem } from '../support/use-system.ts';
@@ -69,13 +70,20 @@ describe('a subgraph', () => {
   });
 
   it('is never mistaken by the gateway for the reason to refuse a user', async () => {
-    const stranger = await system.another('gateway', { SERVICE_KEY: newServiceKey() });
-    const reply = await fetch(`${stranger.url}/profile`, {
+    // No subgraph tells it its schema, so it is not ready.
+    const ports = (await freePorts()).gateway;
+    const environment = { SERVICE_KEY: newServiceKey() };
+    void system.another('gateway', environment, { ports }).catch(() => undefined);
+    const readiness = async () => {
+      const reply = await fetch(`http://127.0.0.1:${ports.ops}/readyz`).catch(() => undefined);
+      return reply === undefined ? '' : await reply.text();
+    };
+    await eventually(readiness, (text) => text.includes('"failing":["subgraphs"]'));
+    const reply = await fetch(`http://127.0.0.1:${ports.http}/profile`, {
       headers: { authorization: `Bearer ${account.token}` },
     });
     expect(reply.status).toBe(503);
     expect(await reply.text()).not.toMatch(/service token|Service-Authorization/i);
-    await stranger.stop();
   });
 
   it('refuses no call while the gateway’s key is changed: published, then used, then alone', async () => {
@@ -105,14 +113,16 @@ describe('a subgraph', () => {
 
   it('is called by a gateway with a new key as by the one before', async () => {
     const next = newServiceKey();
-    const products = await system.another('products', {
-      SERVICE_PUBLIC_KEYS: publicKeysOf({ ...system.serviceKeys, gateway: next }),
-    });
-    const gateway = await system.another('gateway', {
-      SERVICE_KEY: next,
-      PRODUCTS_URL: `${products.url}/graphql`,
-    });
+    const SERVICE_PUBLIC_KEYS = publicKeysOf({ ...system.serviceKeys, gateway: next });
+    const subgraphs = await Promise.all(
+      SUBGRAPHS.map((name) => system.another(name, { SERVICE_PUBLIC_KEYS })),
+    );
+    const urls = subgraphs.map(({ url }, index) => [
+      `${SUBGRAPHS[index]?.toUpperCase()}_URL`,
+      `${url}/graphql`,
+    ]);
+    const gateway = await system.another('gateway', { SERVICE_KEY: next, ...Object.fromEntries(urls) });
     expect((await fetch(`${gateway.url}/products`)).status).toBe(200);
-    for (const instance of [gateway, products]) await instance.stop();
+    for (const instance of [gateway, ...subgraphs]) await instance.stop();
   });
 });

@@ -1,6 +1,10 @@
 // One trace a request: from the gateway through its plan, the subgraphs, SQL and Redis, and across the queue.
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { ROOT } from '@holdfast/scripts/settings';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, secretsUsed } from '../support/client.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp.ts';
@@ -154,16 +158,18 @@ it('records nothing of a request that its caller has not sampled', async () => {
 
 it("hands on a stranger's traceparent only, to every service and job, and no tracestate or baggage", async () => {
   const received: IncomingHttpHeaders[] = [];
-  const subgraph = createServer(({ headers }, response) => {
-    received.push(headers);
-    response.setHeader('content-type', 'application/json').end('{"data":{"products":null}}');
+  const sdl = await readFile(join(ROOT, 'subgraphs/products/schema.graphql'), 'utf8');
+  const subgraph = createServer(async (request, response) => {
+    // A gateway that starts asks for the schema.
+    const isStart = (await text(request)).includes('_service');
+    if (!isStart) received.push(request.headers);
+    const data = isStart ? { _service: { sdl } } : { products: null };
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ data }));
   });
   await new Promise<void>((resolve) => subgraph.listen(0, '127.0.0.1', resolve));
   const address = subgraph.address();
   const port = typeof address === 'object' ? address?.port : undefined;
   const gateway = await system.another('gateway', { PRODUCTS_URL: `http://127.0.0.1:${port}/graphql` });
-  // A gateway that starts asks for the schema.
-  received.length = 0;
   const traceId = randomBytes(16).toString('hex');
   const strange = { tracestate: 'vendor=strange-state', baggage: 'user=strange-baggage' };
   const headers = { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01`, ...strange };
