@@ -15,7 +15,7 @@ export interface LoadOptions {
   readonly accounts: readonly Account[];
   /** What is bought. */
   readonly goods: readonly string[];
-  /** What is edited, each by one editor. Nobody buys it. */
+  /** What is edited, each by one editor. No caller buys it. */
   readonly edited: readonly string[];
 }
 
@@ -185,7 +185,7 @@ export class Load {
     if (await this.#insist('cancel', () => cancel(seen), again)) this.cancelled.add(orderId);
   }
 
-  /** A compare-and-swap that nobody competes with: it must succeed, and once. */
+  /** A compare-and-swap without a competitor: it must succeed, and once. */
   async #edit(id: string, account: Account): Promise<void> {
     const description = crypto.randomUUID();
     const look = async () => (await this.#graphql(LOOK, { id })).product;

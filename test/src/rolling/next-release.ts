@@ -15,7 +15,7 @@ export interface NextRelease {
 
 /** Additive, so the version of before runs on. A constant default rewrites no row. */
 export const ADD_COLUMN = "ALTER TABLE products.products ADD COLUMN sku text DEFAULT 'none yet'";
-/** When nobody reads it any more. */
+/** When no instance reads the column any more. */
 export const DROP_COLUMN = 'ALTER TABLE products.products DROP COLUMN sku';
 export const SKU = 'none yet';
 

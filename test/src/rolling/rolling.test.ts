@@ -111,7 +111,7 @@ describe('a fleet under load', () => {
     await rollBothTo('products', next.products);
     await gateway;
     await fleet.rollTo('gateway', 1, next.gateway);
-    // Nobody meets a row without the field, such as one that the version of before put into the cache.
+    // No caller meets a row without the field, such as one that the version of before put into the cache.
     for (const { url } of fleet.gateways) {
       const products = [...goods, ...edited, untouched];
       expect(await skusFrom(url)).toEqual([...products, untouched].map(() => SKU));
