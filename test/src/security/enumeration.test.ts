@@ -6,13 +6,13 @@ import { inspect } from '../support/invariants.ts';
 import { useSystem } from '../support/use-system.ts';
 
 /** At most; most comparisons are clear after a fifth of them. */
-const PAIRS = 200;
+const PAIRS = 96;
 /** Of an account or a name, before the limit of tries makes a difference. */
 const FREE_TRIES = 16;
 /** Standard errors to both sides of a median: it lies between in 95 of 100 cases. */
 const CERTAINTY = 2;
 /** Far from what a skipped hash would make of it, which is a factor of four at least. */
-const NOISE = { least: 1 / 1.1, most: 1.1 };
+const NOISE = { least: 1 / 1.25, most: 1.25 };
 
 const system = useSystem();
 let client: Client;
