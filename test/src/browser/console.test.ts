@@ -222,17 +222,6 @@ it('a session is renewed by itself; when it was ended, signing in again goes on 
   expect(errors.filter((error) => !error.includes('401'))).toEqual([]);
 });
 
-it('offers no demo accounts where the gateway does not', async () => {
-  const bare = await system.another('gateway', { DEMO: 'off' });
-  try {
-    const { page } = await browser.open(`${bare.url}/console`);
-    await button(page, 'Sign in').waitFor();
-    expect(await page.getByRole('button').count()).toBe(1);
-  } finally {
-    await bare.stop();
-  }
-});
-
 it('tabs share a session, and what ends in one ends in the other', async () => {
   const { page } = await openAs('Demo customer', '/');
   const other = await page.context().newPage();

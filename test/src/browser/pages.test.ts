@@ -8,13 +8,12 @@ import { useSystem } from '../support/use-system.ts';
 const browser = useBrowser();
 const system = useSystem({ seeded: true });
 
-const DARK = { ...DESKTOP, colorScheme: 'dark' } as const;
 const EDITOR = '.graphiql-query-editor .view-line';
 
 describe.each([
   ['desktop', DESKTOP],
-  ['phone', PHONE],
-])('on a screen that is %s', (kind, options) => {
+  ['dark phone', { ...PHONE, colorScheme: 'dark' } as const],
+])('on a screen that is a %s', (kind, options) => {
   // Each with what is there once the page has loaded.
   it.each([
     ['/', 'home', '[data-service=orders][data-state=up]'],
@@ -30,24 +29,11 @@ describe.each([
       await page.waitForLoadState('networkidle');
       if (kind === 'desktop') console.info(`${path}: ${await costOf(page)}`);
       expect(await seriousFindings(page)).toEqual([]);
-      await keepScreenshot(page, `${name}-${kind}`);
+      await keepScreenshot(page, `${name}-${kind.replace(' ', '-')}`);
       expect(errors).toEqual([]);
       expect(foreign).toEqual([]);
     },
   );
-});
-
-describe('in the dark', () => {
-  it.each([
-    ['/', 'home', '[data-service=orders][data-state=up]'],
-    ['/explorer', 'explorer', EDITOR],
-    ['/docs', 'reference', 'text=Sign in'],
-  ])('%s has colours that can be told apart', async (path, name, sign) => {
-    const { page } = await browser.open(system.url + path, DARK);
-    await page.locator(sign).first().waitFor();
-    expect(await seriousFindings(page, ['color-contrast'])).toEqual([]);
-    await keepScreenshot(page, `${name}-dark`);
-  });
 });
 
 describe('the page at /', () => {
@@ -118,7 +104,7 @@ describe('the page at /', () => {
     expect(errors).toEqual([]);
   });
 
-  it('offers neither demo accounts nor an explorer where the gateway has none', async () => {
+  it('offers neither demo accounts, as the console does not, nor an explorer where the gateway has none', async () => {
     const bare = await system.another('gateway', { DEMO: 'off', EXPLORER: 'off' });
     try {
       const { page, errors } = await browser.open(bare.url);
@@ -132,6 +118,9 @@ describe('the page at /', () => {
       ).toBe(0);
       expect(await page.locator('.example').count()).toBe(1);
       expect(errors).toEqual([]);
+      const console = await browser.open(`${bare.url}/console`);
+      await console.page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
+      expect(await console.page.getByRole('button').count()).toBe(1);
     } finally {
       await bare.stop();
     }
