@@ -224,10 +224,23 @@ describe('an operation with many faults', () => {
     expect(body.errors).toHaveLength(6);
     expect(body.errors[5].message).toMatch(/^Too many validation errors/);
   });
+});
 
-  it('is given suggestions only where introspection is on', async () => {
+describe('introspection that is off', () => {
+  const INTROSPECTING = [
+    '{ __schema { types { name } } }',
+    '{ __type(name: "User") { fields { name } } }',
+    '{ me { id } s: __schema { queryType { name } } }',
+  ];
+
+  it('answers nothing, and gives no names away in suggestions', async () => {
+    for (const query of INTROSPECTING) expect((await ask(query)).body.errors).toBeUndefined();
     expect((await ask('{ mee { id } }')).body.errors[0].message).toContain('Did you mean');
     await start({ INTROSPECTION: 'off' });
+    for (const query of INTROSPECTING) {
+      const { data, errors } = (await ask(query)).body;
+      expect([query, data, errors[0].extensions.code]).toEqual([query, undefined, 'BAD_USER_INPUT']);
+    }
     const { message } = (await ask('{ mee { id } }')).body.errors[0];
     expect(message).toContain('Cannot query field');
     expect(message).not.toContain('Did you mean');

@@ -4,29 +4,25 @@ import { type Account, Client, uniqueName } from '../support/client.ts';
 import { fieldsOf } from '../support/problems.ts';
 import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
 import type { Subgraph } from '../support/running-system.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 const PASSWORD = 'correct horse 42 stapler';
 const SUBGRAPHS: readonly Subgraph[] = ['users', 'products', 'orders'];
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let account: Account;
 let productPath: string;
 let vital: VitalSigns;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   account = await client.account();
   productPath = `/products/${(await client.product(account.token, { name: 'As it was' })).id}`;
   vital = vitalSigns(system);
 }, 60_000);
-afterAll(async () => {
-  await vital?.expectUnharmed();
-  await system?.stop();
-});
+afterAll(() => vital?.expectUnharmed());
 
 interface Where {
   readonly type?: string;

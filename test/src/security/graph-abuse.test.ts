@@ -1,20 +1,18 @@
 // Operations that are small to send and large to answer. Each is refused before a subgraph is asked, and in no time.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
-import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
+import { type System, startSystem } from '../support/system.ts';
 import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 /** Far more than a refusal needs, and far less than any of these would take to be planned. */
 const SOON_MS = 3_000;
 
 let system: System;
-let closed: AnotherInstance;
 let account: Account;
 let vital: VitalSigns;
 
 beforeAll(async () => {
   system = await startSystem();
-  closed = await system.another('gateway', { INTROSPECTION: 'off' });
   const client = await Client.of(system.url);
   account = await client.account();
   await client.product(account.token);
@@ -25,9 +23,9 @@ afterAll(async () => {
   await system?.stop();
 });
 
-async function send(body: unknown, url = system.url) {
+async function send(body: unknown) {
   const startedAt = performance.now();
-  const reply = await fetch(`${url}/graphql`, {
+  const reply = await fetch(`${system.url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${account.token}` },
     body: JSON.stringify(body),
@@ -134,29 +132,6 @@ describe('a batch', () => {
   ])('of requests in one body is refused: %j', async (body) => {
     const { data, codes } = await send(body);
     expect([data ?? null, codes]).toEqual([null, ['BAD_USER_INPUT']]);
-  });
-});
-
-describe('introspection that is off', () => {
-  it.each([
-    '{ __schema { types { name } } }',
-    '{ __type(name: "User") { fields { name } } }',
-    '{ me { id } s: __schema { queryType { name } } }',
-  ])('answers nothing: %s', async (query) => {
-    expect((await send({ query })).codes).toEqual([]);
-    const { data, codes } = await send({ query }, closed.url);
-    expect([data ?? null, codes[0]]).toEqual([null, 'BAD_USER_INPUT']);
-  });
-
-  it('does not give names away in suggestions', async () => {
-    const { codes, length } = await send({ query: '{ prodcts { edges { cursor } } }' }, closed.url);
-    expect([codes, length < 500]).toEqual([['BAD_USER_INPUT'], true]);
-    const reply = await fetch(`${closed.url}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"query":"{ prodcts { edges { cursor } } }"}',
-    });
-    expect(await reply.text()).not.toContain('Did you mean');
   });
 });
 

@@ -14,18 +14,17 @@ const FREE = 20;
 const LONGEST_WAIT_S = 150;
 const OWNERS_ADDRESS = '192.0.2.1';
 
-const system = useSystem();
+const system = useSystem({ environment: { gateway: { TRUSTED_PROXIES: '1' } } });
 let gateways: Client[];
 let owner: Account;
 let device: string;
 beforeAll(async () => {
   const users = await system.another('users');
-  const first = await system.another('gateway', { TRUSTED_PROXIES: '1' });
   const second = await system.another('gateway', {
     TRUSTED_PROXIES: '1',
     USERS_URL: `${users.url}/graphql`,
   });
-  gateways = await Promise.all([Client.of(first.url), Client.of(second.url)]);
+  gateways = await Promise.all([Client.of(system.url), Client.of(second.url)]);
 }, 60_000);
 
 beforeEach(async () => {
