@@ -69,13 +69,17 @@ afterAll(async () => {
 });
 
 describe('pages of a search', () => {
-  /** Ids in order, by the plainest statement there is. */
-  async function expected(search: SearchTerms | undefined, order: ProductOrder, filter = 'true') {
+  /** The first `count` ids in order, by the plainest statement there is. */
+  async function expected(
+    search: SearchTerms | undefined,
+    order: ProductOrder,
+    { filter = 'true', count = COUNT } = {},
+  ) {
     const { words = [], phrases = [], excluded = [] } = search ?? {};
     const { rows } = await client.query<{ id: number }>(
       `SELECT id FROM products.products WHERE archived_at IS NULL AND ${filter}
-          AND ($4 OR search @@ products.search_query($1, $2, $3)) ORDER BY ${SORTED[order]}`,
-      [words, phrases, excluded, search === undefined],
+          AND ($4 OR search @@ products.search_query($1, $2, $3)) ORDER BY ${SORTED[order]} LIMIT $5`,
+      [words, phrases, excluded, search === undefined, count],
     );
     return rows.map(({ id }) => id);
   }
@@ -100,9 +104,8 @@ describe('pages of a search', () => {
     'hold every hit once, in order: %s',
     async (_, search) => {
       for (const order of ORDERS) {
-        const all = await expected(search, order);
         const found = await walk({ order, filter: { search }, limit: 40 }, 12 * 40);
-        expect(found.ids).toEqual(all.slice(0, 12 * 40));
+        expect(found.ids).toEqual(await expected(search, order, { count: 12 * 40 }));
       }
     },
     60_000,
@@ -135,9 +138,13 @@ describe('pages of a search', () => {
           expect({
             search,
             order,
-            ids: (await walk({ order, filter: { ...filter, ...(search && { search }) }, limit: 25 }, 500))
+            ids: (await walk({ order, filter: { ...filter, ...(search && { search }) }, limit: 25 }, 200))
               .ids,
-          }).toEqual({ search, order, ids: (await expected(search, order, condition)).slice(0, 500) });
+          }).toEqual({
+            search,
+            order,
+            ids: await expected(search, order, { filter: condition, count: 200 }),
+          });
     },
     60_000,
   );
