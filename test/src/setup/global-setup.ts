@@ -7,12 +7,15 @@ import { databaseUrl } from '@holdfast/database';
 import { migrate } from '@holdfast/database/migrate';
 import { announceTestServer } from '@holdfast/database/testing';
 import { startPostgres } from '@holdfast/scripts/postgres';
+import { COMPILE_CACHE } from '@holdfast/scripts/services';
 import { administer, keepServer, sweepAbandonedServers } from './server.ts';
 import { offerSharedSystem } from './shared-system.ts';
 
 export default async function globalSetup(): Promise<void> {
   // What a test starts has the settings that the test gives, and none of the developer's.
   process.env['ENV_FILE'] = '/dev/null';
+  // Programs that tests start are compiled once for all of them.
+  process.env['NODE_COMPILE_CACHE'] = COMPILE_CACHE;
   const adminUrl = await openServer();
   const template = `holdfast_template_${process.pid}`;
   await administer(adminUrl, `CREATE DATABASE ${template} TEMPLATE template0`);
