@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { ensurePostgres15, ON_POSTGRES_15, ONLY_ON_POSTGRES_15, withPostgres15 } from './postgres-15.mjs';
+import { ensurePostgres15, ON_POSTGRES_15, withPostgres15 } from './postgres-15.mjs';
 import { runMain, setUp } from './setup.mjs';
 import { commandLine } from './src/command-line.js';
 import { node, ROOT, StepFailed } from './steps.mjs';
@@ -62,8 +62,7 @@ await runMain(async () => {
     });
   }
   const env = long ? { LONG_MINUTES: String(values.minutes ?? 10) } : {};
-  const leftOut = isWhole ? ONLY_ON_POSTGRES_15.map((path) => `--testPathIgnorePatterns=${path}`) : [];
-  await step('tests', () => node([...JEST, ...chosen, ...leftOut], { show: true, env }));
+  await step('tests', () => node([...JEST, ...chosen], { show: true, env }));
   if (isWhole)
     await step('tests on PostgreSQL 15', () =>
       withPostgres15((DATABASE_URL) =>
