@@ -1,7 +1,7 @@
 // The federated graph over HTTP: faults, partial data, and what is on and off by setting.
 import { AppError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type StubSystem, type SubgraphName, startStubSystem } from './test/stub-system.ts';
 
 const HEADER = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
@@ -45,10 +45,20 @@ const resolvers = {
 };
 
 let system: StubSystem;
+/** Of the tests that damage nothing. */
+let shared: StubSystem;
+/** Starts a system for the test alone. */
 const start = async (settings: Record<string, string> = {}) => {
   system = await startStubSystem({ resolvers, schemas: SCHEMAS, settings });
 };
-afterEach(() => system.close());
+beforeAll(async () => {
+  shared = await startStubSystem({ resolvers, schemas: SCHEMAS });
+});
+beforeEach(() => {
+  system = shared;
+});
+afterEach(() => (system === shared ? undefined : system.close()));
+afterAll(() => shared.close());
 
 async function ask(query: string, headers: Record<string, string> = {}) {
   const reply = await fetch(`${system.url}/graphql`, {
@@ -65,7 +75,6 @@ async function ask(query: string, headers: Record<string, string> = {}) {
 
 describe('faults of a subgraph', () => {
   it('keep their code and path, the unforeseen ones masked under one request id', async () => {
-    await start();
     const { body, text } = await ask('{ fails forbidden me { name } }', { 'x-request-id': 'abc' });
     expect(body.data).toEqual({ fails: null, forbidden: null, me: { name: 'ada' } });
     expect(body.errors).toEqual([
@@ -94,7 +103,6 @@ describe('faults of a subgraph', () => {
 
 describe('the same query of several callers at once', () => {
   it('is answered to each as its own', async () => {
-    await start();
     const tokens = await Promise.all(['1', '2', '3'].map((id) => system.token(id)));
     const callers = [undefined, ...tokens.map((token) => `Bearer ${token}`)];
     const asked = Array.from({ length: 60 }, (_, index) => callers[index % callers.length]);
@@ -151,7 +159,6 @@ describe('a subgraph that is gone', () => {
   });
 
   it('that answers too late is not asked twice', async () => {
-    await start();
     placed = 0;
     const startedAt = performance.now();
     const { body } = await ask('mutation { place }', { 'x-request-timeout-ms': '1500' });
@@ -172,7 +179,6 @@ describe('GraphQL over HTTP', () => {
   const html = { accept: 'text/html' };
 
   it('shows the explorer to browsers when it is on, and introspection answers', async () => {
-    await start();
     expect(await (await fetch(`${system.url}/graphql`, { headers: html })).text()).toContain(
       '<!doctype html>',
     );
@@ -192,7 +198,6 @@ describe('GraphQL over HTTP', () => {
   });
 
   it('refuses what is no GraphQL request in the words of GraphQL', async () => {
-    await start();
     const reply = await fetch(`${system.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'text/plain' },
@@ -214,7 +219,6 @@ describe('GraphQL over HTTP', () => {
   });
 
   it('runs one request at a time', async () => {
-    await start();
     const reply = await fetch(`${system.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -233,7 +237,6 @@ describe('GraphQL over HTTP', () => {
   });
 
   it('says to clients that send a hash in place of a text that it takes texts only', async () => {
-    await start();
     const extensions = { persistedQuery: { version: 1, sha256Hash: 'f'.repeat(64) } };
     const reply = await fetch(
       `${system.url}/graphql?${new URLSearchParams({ extensions: JSON.stringify(extensions) })}`,
@@ -249,7 +252,6 @@ describe('GraphQL over HTTP', () => {
   });
 
   it('reads by GET, and changes nothing by it: a web page of any origin can send one without asking first', async () => {
-    await start();
     const query = '{ me { name } }';
     const read = await fetch(`${system.url}/graphql?${new URLSearchParams({ query })}`);
     expect([read.status, await read.json()]).toEqual([200, { data: { me: { name: 'ada' } } }]);
@@ -281,7 +283,6 @@ describe('GraphQL over HTTP', () => {
   });
 
   it('does not let the subgraphs be asked directly', async () => {
-    await start();
     for (const query of ['{ _service { sdl } }', '{ _entities(representations: []) { __typename } }']) {
       expect((await ask(query)).status).toBe(400);
     }
