@@ -1,12 +1,13 @@
 // One account that orders all there is. With the purchase limits it holds what they allow, however many orders race, over
 // several processes that reserve; with the rule of before there were limits it holds the whole catalogue.
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
-import { type System, startSystem } from '../support/system.ts';
+import type { AnotherInstance } from '../support/system.ts';
+import { useSystem } from '../support/use-system.ts';
 
 const PRODUCTS = 20;
-/** For a test that starts a system of its own. */
+/** For a test that starts two processes. */
 const WITHIN_MS = 180_000;
 const STOCK = 10_000;
 /** What is tried of each product, all at once. */
@@ -14,8 +15,11 @@ const QUANTITIES = [STOCK, 100, 100, 100];
 const OUTCOMES = `__typename ... on Order { id version }
   ... on PurchaseLimitReached { limit held } ... on OutOfStock { available }`;
 
-let system: System | undefined;
-afterEach(() => system?.stop());
+const system = useSystem();
+let reserving: AnotherInstance[] = [];
+// Only the processes of a test reserve, and the first of them has the place of the system's own.
+beforeAll(() => system.terminate('products'));
+const portOf = (url: string) => Number(new URL(url).port);
 
 interface Outcome {
   readonly __typename: string;
@@ -33,12 +37,15 @@ interface Shop {
 
 /** Two processes reserve. */
 async function openShop(limits: Record<string, string>): Promise<Shop> {
-  const opened = await startSystem({ environment: { products: limits } });
-  system = opened;
-  await opened.another('products', limits);
-  const client = await Client.of(opened.url);
+  await Promise.all(reserving.map((instance) => instance.stop()));
+  const ports = { http: portOf(system.urls.products), ops: portOf(system.opsUrls.products) };
+  reserving = await Promise.all([
+    system.another('products', limits, { ports }),
+    system.another('products', limits),
+  ]);
+  const client = await Client.of(system.url);
   const buyer = await client.account();
-  const products = await inspect(opened.adminUrl, async (admin) => {
+  const products = await inspect(system.adminUrl, async (admin) => {
     const { rows } = await admin.query<{ id: number }>(
       `INSERT INTO products.products (name, price, stock)
        SELECT 'Thing ' || n, 1, $2 FROM generate_series(1, $1) AS n RETURNING id`,
@@ -47,7 +54,7 @@ async function openShop(limits: Record<string, string>): Promise<Shop> {
     return rows.map(({ id }) => String(id));
   });
   const held = () =>
-    inspect(opened.adminUrl, async (admin) => {
+    inspect(system.adminUrl, async (admin) => {
       const { rows } = await admin.query(
         `SELECT sum(units)::int AS units, max(units)::int AS most FROM (
            SELECT sum(quantity) AS units FROM products.reservations

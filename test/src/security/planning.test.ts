@@ -68,7 +68,8 @@ const PASSING: Record<string, string> = {
 
 async function costOf(query: string): Promise<number> {
   const costs: number[] = [];
-  for (let round = 0; round < 3; round += 1) {
+  // Anything may come in between, so a document is dear when it is so three times.
+  while (costs.length < 3 && Math.min(...costs) >= MAX_CPU_MS) {
     const before = await mainThreadCpuMs(system.pid('gateway'));
     const { codes } = await send(query);
     costs.push((await mainThreadCpuMs(system.pid('gateway'))) - before);
