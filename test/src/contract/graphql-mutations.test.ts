@@ -1,12 +1,16 @@
 // Mutations of several fields in several services: one that is refused as a whole has done nothing, and one that did
-// something says so.
+// something says so. In a shop that takes no order without a key, which a second click would double.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
+import { expectProblem } from '../support/problems.ts';
 import { staffAccount } from '../support/staff.ts';
 import { useSystem } from '../support/use-system.ts';
 
-const system = useSystem({ environment: { products: { CATALOG_WRITERS: 'staff' } } });
+const system = useSystem({
+  env: { IDEMPOTENCY_KEY: 'required' },
+  environment: { products: { CATALOG_WRITERS: 'staff' } },
+});
 let client: Client;
 let account: Account;
 let staff: Account;
@@ -25,7 +29,8 @@ const rows = () =>
     return counts.rows[0];
   });
 
-const order = () => `createOrder(input: { productId: "${productId}", quantity: 1 }) {
+const order =
+  () => `createOrder(input: { productId: "${productId}", quantity: 1, idempotencyKey: "${crypto.randomUUID()}" }) {
   __typename ... on Order { id status } }`;
 const REFUSED_ROLE = 'changeRole(userId: "x", expectedVersion: 1, role: STAFF) { __typename }';
 const REFUSED_PRODUCT = 'createProduct(input: { name: "Lamp", price: 1, stock: 1 }) { __typename }';
@@ -125,7 +130,7 @@ describe('a mutation with a value that cannot be', () => {
     [
       'null in place of the default of another service’s field',
       () =>
-        `mutation($q: Int = 1) { ${REFUSED_ROLE} createOrder(input: { productId: "x", quantity: $q }) { __typename } }`,
+        `mutation($q: Int = 1) { ${REFUSED_ROLE} createOrder(input: { productId: "x", quantity: $q, idempotencyKey: "k" }) { __typename } }`,
       { q: null },
     ],
   ])('has executed nothing: %s', async (_, text, variables: Record<string, unknown>) => {
@@ -138,5 +143,55 @@ describe('a mutation with a value that cannot be', () => {
       codes: new Set(['BAD_USER_INPUT']),
     });
     expect(await rows()).toEqual(before);
+  });
+});
+
+describe('IDEMPOTENCY_KEY=required', () => {
+  const CREATE = `mutation($input: CreateOrderInput!) { createOrder(input: $input) { __typename ... on Order { id } } }`;
+  const MESSAGE = 'expected 1 to 255 printable ASCII characters, got nothing';
+
+  let buyer: Account;
+  beforeAll(async () => {
+    buyer = await client.account();
+  });
+
+  /** A call of one who does not send keys, as our own client does. */
+  async function placeWithoutKey(): Promise<Response> {
+    return fetch(`${system.url}/orders`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${buyer.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ product_id: productId, quantity: 1 }),
+    });
+  }
+
+  const orders = async (): Promise<unknown[]> =>
+    (await client.rest('GET', '/orders', { token: buyer.token })).body;
+
+  it('POST /orders without a key is 400, names the header and orders nothing', async () => {
+    const reply = await placeWithoutKey();
+    const text = await reply.text();
+    const { status, headers } = reply;
+    expectProblem({ status, headers, text, body: JSON.parse(text) }, 400, 'INVALID_INPUT');
+    expect(JSON.parse(text).errors).toEqual([{ field: 'Idempotency-Key', message: MESSAGE }]);
+    expect(await orders()).toEqual([]);
+  });
+
+  it('createOrder without a key is BAD_USER_INPUT, names the argument and orders nothing', async () => {
+    for (const idempotencyKey of [undefined, null]) {
+      const input = { productId, quantity: 1, idempotencyKey };
+      const { errors } = await client.graphql(CREATE, { input }, buyer.token);
+      const fault = { code: 'BAD_USER_INPUT', errors: [{ field: 'idempotencyKey', message: MESSAGE }] };
+      expect(errors).toMatchObject([{ path: ['createOrder'], extensions: fault }]);
+    }
+    expect(await orders()).toEqual([]);
+  });
+
+  it('an order with a key is placed', async () => {
+    const body = { product_id: productId, quantity: 1 };
+    const placed = await client.rest('POST', '/orders', { token: buyer.token, body });
+    expect(placed.status).toBe(201);
+    const input = { productId, quantity: 1, idempotencyKey: crypto.randomUUID() };
+    const { data } = await client.graphql(CREATE, { input }, buyer.token);
+    expect(data.createOrder.__typename).toBe('Order');
   });
 });
