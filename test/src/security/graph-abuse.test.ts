@@ -1,33 +1,36 @@
 // Operations that are small to send and large to answer. Each is refused before a subgraph is asked, and in no time.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually } from '../support/client.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 /** Far more than a refusal needs, and far less than any of these would take to be planned. */
 const SOON_MS = 3_000;
 
-let system: System;
+/** Of every request of this suite. */
+const REQUEST_ID = uniqueName('abuse');
+
+const system = useSharedSystem();
 let account: Account;
 let vital: VitalSigns;
 
 beforeAll(async () => {
-  system = await startSystem();
   const client = await Client.of(system.url);
   account = await client.account();
   await client.product(account.token);
   vital = vitalSigns(system);
 }, 60_000);
-afterAll(async () => {
-  await vital?.expectUnharmed();
-  await system?.stop();
-});
+afterAll(() => vital?.expectUnharmed());
 
 async function send(body: unknown) {
   const startedAt = performance.now();
   const reply = await fetch(`${system.url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${account.token}` },
+    headers: {
+      'content-type': 'application/json',
+      authorization: `Bearer ${account.token}`,
+      'x-request-id': REQUEST_ID,
+    },
     body: JSON.stringify(body),
   });
   const text = await reply.text();
@@ -101,8 +104,9 @@ describe('an operation that asks for too much', () => {
   });
 
   it('reaches no subgraph', async () => {
-    const asked = () =>
-      system.logs().filter((line) => /"service":"(users|orders|products)".*"request"/.test(line)).length;
+    const isAsked = (line: string) =>
+      line.includes(REQUEST_ID) && /"service":"(users|orders|products)".*"request"/.test(line);
+    const asked = () => system.logs().filter(isAsked).length;
     const askAll = { query: '{ me { id } orders { edges { cursor } } products { edges { cursor } } }' };
     const before = asked();
     await send(askAll);

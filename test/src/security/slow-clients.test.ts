@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, eventually } from '../support/client.ts';
 import { head, openSocket } from '../support/raw-http.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
 import { type VitalSigns, vitalSigns } from '../support/vital-signs.ts';
 
 const SOCKETS = 200;
@@ -14,19 +14,15 @@ const BEGINNINGS = [
   'G',
 ];
 
-let system: System;
+const system = useSharedSystem();
 let client: Client;
 let vital: VitalSigns;
 
 beforeAll(async () => {
-  system = await startSystem();
   client = await Client.of(system.url);
   vital = vitalSigns(system);
 }, 60_000);
-afterAll(async () => {
-  await vital?.expectUnharmed();
-  await system?.stop();
-});
+afterAll(() => vital?.expectUnharmed());
 
 async function slowestOf(calls: number): Promise<number> {
   let slowest = 0;
