@@ -25,8 +25,9 @@ async function linkWorkspaces(tree: string): Promise<void> {
   for (const name of await readdir(join(ROOT, links))) {
     await symlink(await readlink(join(ROOT, links, name)), join(tree, links, name));
     const own = join(links, name, 'node_modules');
-    if ((await readdir(join(ROOT, own)).catch(() => [])).length > 0)
-      await symlink(join(ROOT, own), join(tree, own));
+    const installed = await readdir(join(ROOT, own)).catch(() => []);
+    // Vite leaves a folder of its own there.
+    if (installed.some((name) => !name.startsWith('.'))) await symlink(join(ROOT, own), join(tree, own));
   }
 }
 
