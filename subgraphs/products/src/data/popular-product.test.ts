@@ -6,7 +6,7 @@ import { NO_CACHE } from './cache/product-cache.ts';
 import { createReservations, type Reservable } from './reservations.ts';
 
 const CONNECTIONS_EACH = 8;
-const ROUNDS = 150;
+const ROUNDS = 50;
 const UNITS = 1_000_000;
 
 let database: TestDatabase;
