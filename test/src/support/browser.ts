@@ -1,12 +1,13 @@
 // Pages of the gateway in Debian's Chromium, by Playwright (https://playwright.dev/docs/library).
 import { access, constants, mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
-/** The folder in which the screenshots of a run are kept; otherwise none are made. */
-const { SCREENSHOTS } = process.env;
+/** Where the screenshots of a run are kept; SCREENSHOTS names another folder. */
+const SCREENSHOTS = process.env['SCREENSHOTS'] ?? join(tmpdir(), 'holdfast-screenshots');
 
 export const DESKTOP = { viewport: { width: 1280, height: 800 } } satisfies BrowserContextOptions;
 export const PHONE = {
@@ -113,9 +114,8 @@ export function costOf(page: Page): Promise<string> {
   })()`);
 }
 
-/** Keeps a picture of what is in sight for a human to look at, if SCREENSHOTS says where. */
+/** Keeps a picture of what is in sight for a human to look at, outside the repository. */
 export async function keepScreenshot(page: Page, name: string): Promise<void> {
-  if (SCREENSHOTS === undefined) return;
   await mkdir(SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
 }
