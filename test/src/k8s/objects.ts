@@ -1,4 +1,7 @@
 // The parts of Kubernetes' objects that the tests look at. That the rest is right is for schemas.ts to say.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ROOT } from '@holdfast/scripts/settings';
 import { z } from 'zod';
 
 const labels = z.record(z.string(), z.string());
@@ -13,27 +16,21 @@ export const objectShape = z.looseObject({
 });
 export type KubernetesObject = z.infer<typeof objectShape>;
 
-const container = z.looseObject({
-  name: z.string(),
-  image: z.string(),
-  ports: z.array(z.looseObject({ name: z.string(), containerPort: z.number() })).default([]),
-  envFrom: z.array(z.looseObject({ configMapRef: z.looseObject({ name: z.string() }) })).default([]),
-  env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })).default([]),
-  volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).default([]),
-});
-export type Container = z.infer<typeof container>;
-
-const workload = z.looseObject({
-  spec: z.looseObject({
-    template: z.looseObject({
-      metadata: z.looseObject({ labels }),
-      spec: z.looseObject({
-        initContainers: z.array(container).default([]),
-        containers: z.array(container),
-      }),
-    }),
+const containers = z.array(
+  z.looseObject({
+    name: z.string(),
+    image: z.string(),
+    args: z.array(z.string()).default([]),
+    ports: z.array(z.looseObject({ containerPort: z.number() })).default([]),
+    envFrom: z.array(z.looseObject({ configMapRef: z.looseObject({ name: z.string() }) })).default([]),
+    env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })).default([]),
   }),
-});
+);
+export type Container = z.infer<typeof containers>[number];
+
+const pods = z.looseObject({ initContainers: containers.default([]), containers });
+const template = z.looseObject({ metadata: z.looseObject({ labels }), spec: pods });
+const workload = z.looseObject({ spec: z.looseObject({ template }) });
 
 export const SERVICE_NAMES = ['gateway', 'users', 'products', 'orders'] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
@@ -49,37 +46,13 @@ export function specOf(objects: readonly KubernetesObject[], kind: string, name:
   return found['spec'];
 }
 
-/** Everything that makes pods, but for what operators make. */
+/** Everything that makes pods, but for what operators make; the containers that stay are the first. */
 export const workloadsOf = (objects: readonly KubernetesObject[]) =>
   ofKind(objects, 'Deployment', 'StatefulSet', 'Job').map((object) => {
-    const { metadata, spec: pod } = workload.parse(object).spec.template;
-    const containers = [...pod.initContainers, ...pod.containers];
-    return { kind: object.kind, name: nameOf(object), labels: metadata.labels, pod, containers };
+    const { metadata, spec } = workload.parse(object).spec.template;
+    const all = [...spec.containers, ...spec.initContainers];
+    return { name: nameOf(object), labels: metadata.labels, containers: all };
   });
-
-const selector = z.strictObject({
-  matchLabels: labels.default({}),
-  matchExpressions: z
-    .array(
-      z.discriminatedUnion('operator', [
-        z.strictObject({ operator: z.literal('In'), key: z.string(), values: z.array(z.string()) }),
-        z.strictObject({ operator: z.enum(['Exists', 'DoesNotExist']), key: z.string() }),
-      ]),
-    )
-    .default([]),
-});
-
-/** Whether a label selector takes these labels; the empty one takes all. */
-export function selects(by: unknown, of: Readonly<Record<string, string>>): boolean {
-  const { matchLabels, matchExpressions } = selector.parse(by);
-  const holds = (one: (typeof matchExpressions)[number]) =>
-    one.operator === 'In'
-      ? one.values.includes(of[one.key] ?? '')
-      : (one.operator === 'Exists') === one.key in of;
-  return (
-    Object.entries(matchLabels).every(([key, value]) => of[key] === value) && matchExpressions.every(holds)
-  );
-}
 
 /** Every object within a value, with the key that it stands under; those of a list under the key of the list. */
 export function* within(value: unknown, key = ''): Generator<[key: string, part: Record<string, unknown>]> {
@@ -88,4 +61,17 @@ export function* within(value: unknown, key = ''): Generator<[key: string, part:
     yield [key, { ...value }];
     for (const [inner, each] of Object.entries(value)) yield* within(each, inner);
   }
+}
+
+const OURS = /^(?:holdfast|\$\{REGISTRY:-holdfast\})\/([\w-]+):(.+)$/;
+
+/** One line for each image that the Containerfile does not build and that is not `pinned`, and one if ours have several versions. */
+export async function imageFaults(images: readonly string[], pinned: RegExp): Promise<string[]> {
+  const containerfile = await readFile(join(ROOT, 'Containerfile'), 'utf8');
+  const wrong = images.filter((image) => {
+    const [, target] = OURS.exec(image) ?? [];
+    return target ? !containerfile.includes(` AS ${target}\n`) : !pinned.test(image);
+  });
+  const versions = new Set(images.flatMap((image) => OURS.exec(image)?.[2] ?? []));
+  return versions.size === 1 ? wrong : [...wrong, `versions: ${[...versions]}`];
 }

@@ -9,20 +9,19 @@ import {
   type KubernetesObject,
   nameOf,
   ofKind,
-  SERVICE_NAMES,
   type ServiceName,
   workloadsOf,
 } from './objects.ts';
 
-const SERVICES: Record<ServiceName, z.ZodRawShape> = { gateway, users, products, orders };
+export const SERVICE_SETTINGS: Record<ServiceName, z.ZodRawShape> = { gateway, users, products, orders };
+
 const url = { DATABASE_URL: z.string() };
-const PASSWORDS = ['USERS_DB_PASSWORD', 'PRODUCTS_DB_PASSWORD', 'ORDERS_DB_PASSWORD'];
-const passwords = Object.fromEntries(PASSWORDS.map((name) => [name, z.string()]));
-/** What the other programs read, by their containers. */
-const OTHERS: Record<string, z.ZodRawShape> = {
+const passwords = ['USERS_DB_PASSWORD', 'PRODUCTS_DB_PASSWORD', 'ORDERS_DB_PASSWORD'];
+/** What the other programs of ours read, by their containers. */
+const PROGRAMS: Record<string, z.ZodRawShape> = {
   'wait-for-migrations': url,
   promote: url,
-  migrations: { ...url, ...passwords },
+  migrations: { ...url, ...Object.fromEntries(passwords.map((name) => [name, z.string()])) },
 };
 
 const configMap = z.looseObject({ data: z.record(z.string(), z.string()).default({}) });
@@ -37,36 +36,32 @@ function givenTo({ envFrom, env }: Container, objects: readonly KubernetesObject
 }
 
 /** The settings of a service, without those that come from Secrets. */
-export function plainSettings(
-  objects: readonly KubernetesObject[],
-  service: ServiceName,
-): Record<string, string> {
-  const found = workloadsOf(objects).find(({ kind, name }) => kind === 'Deployment' && name === service);
-  const [container] = found?.pod.containers ?? [];
+export function plainSettings(objects: readonly KubernetesObject[], service: ServiceName) {
+  const [container] = workloadsOf(objects).find(({ name }) => name === service)?.containers ?? [];
   return container ? givenTo(container, objects).plain : {};
 }
 
 /** One line for each setting of a container of ours that is unknown, missing or of no use. */
 export const settingFaults = (objects: readonly KubernetesObject[]): string[] =>
   workloadsOf(objects).flatMap(({ name, containers }) =>
-    containers.flatMap((container) => {
-      const service = SERVICE_NAMES.find((one) => one === name && container.name === 'service');
-      const shape = service ? SERVICES[service] : OTHERS[container.name];
-      const { plain, secret } = givenTo(container, objects);
-      return shape ? faultsOf(`${name}/${container.name}`, shape, plain, secret) : [];
-    }),
+    containers
+      .filter(({ image }) => image.startsWith('holdfast/'))
+      .flatMap((container) => {
+        const shape = { ...SERVICE_SETTINGS, ...PROGRAMS }[
+          container.name === 'service' ? name : container.name
+        ];
+        const { plain, secret } = givenTo(container, objects);
+        return faultsOf(`${name}/${container.name}`, shape ?? {}, plain, secret);
+      }),
   );
 
-/** The same for a service that is given `plain`. */
-export const faultsOfService = (service: ServiceName, plain: Readonly<Record<string, string>>): string[] =>
-  faultsOf(service, SERVICES[service], plain, []);
-
-function faultsOf(
+/** One line for each fault of the settings that a program is given at a place; of `secret` the values are not known. */
+export function faultsOf(
   at: string,
   shape: z.ZodRawShape,
-  plain: Readonly<Record<string, string>>,
-  secret: readonly string[],
-) {
+  plain: Readonly<Record<string, unknown>>,
+  secret: readonly string[] = [],
+): string[] {
   // As readSettings does: what is empty is not set.
   const set = Object.entries(plain).filter(([, value]) => value !== '');
   const given = Object.fromEntries([...set, ...secret.map((name) => [name, 'from a Secret'])]);

@@ -1,0 +1,132 @@
+// compose.yaml and the stack of a Swarm, without Docker: what Docker would start, and what would then not work.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeSecrets } from '@holdfast/scripts/k8s-secrets';
+import { freePort } from '@holdfast/scripts/ports';
+import { portsFrom } from '@holdfast/scripts/services';
+import { ROOT } from '@holdfast/scripts/settings';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Ajv } from 'ajv';
+import { createClient } from 'redis';
+import { compose, secretPath, secretsRead, settingsOf, stack, swarm } from './docker.ts';
+import { imageFaults, SERVICE_NAMES, workloadsOf } from './objects.ts';
+import { render } from './render.ts';
+import { faultsOf, SERVICE_SETTINGS } from './settings.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-docker-'));
+  await makeSecrets(folder);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe.each([
+  ['compose', compose],
+  ['the stack of a Swarm', swarm],
+])('%s', (_, file) => {
+  it.each(SERVICE_NAMES)('gives %s settings that it knows, and all that it needs', (name) => {
+    const { http, ops } = portsFrom(4000)[name];
+    const supergraph = name === 'gateway' ? { SUPERGRAPH_FILE: 'in the image' } : {};
+    const image = { PORT: `${http}`, OPS_PORT: `${ops}`, ...supergraph };
+    const settings = { ...image, ...settingsOf(file, name, folder) };
+    expect(faultsOf(name, SERVICE_SETTINGS[name], settings)).toEqual([]);
+  });
+
+  it('runs images that the Containerfile builds, all of one version, and others by a digest', async () => {
+    const images = Object.values(file.services).map(({ image }) => image);
+    expect(await imageFaults(images, /@sha256:[0-9a-f]{64}$/)).toEqual([]);
+  });
+
+  it('lets staff only write the catalogue, takes no order without a key, and asks the PostgreSQL that stays', () => {
+    expect(file.services).toMatchObject({
+      products: { environment: { CATALOG_WRITERS: 'staff' } },
+      orders: { environment: { IDEMPOTENCY_KEY: 'required' } },
+      // The one that is being set up listens on its socket only.
+      postgres: { healthcheck: { test: expect.arrayContaining(['--host=127.0.0.1']) } },
+    });
+  });
+});
+
+it('compose asks no registry for what it builds: an image of that name there could have anything in it', () => {
+  const ours = Object.values(compose.services).filter(({ image }) => image.startsWith('holdfast/'));
+  for (const { build, pull_policy } of ours) expect(pull_policy).toBe(build ? 'build' : 'never');
+});
+
+it.each(['compose.yaml', 'k8s/components/prometheus-grafana/grafana.yaml'])(
+  'the Grafana of %s does not take admin:admin',
+  async (path) =>
+    expect(await readFile(join(ROOT, path), 'utf8')).toMatch(/GF_AUTH_BASIC_ENABLED(:|, value:) "false"/),
+);
+
+it('the stack is of the format that docker stack takes', async () => {
+  // docker/cli's own schema (cli/compose/schema/data, of 2024-07-19, Apache-2.0) without its ids; it refuses unknown keys.
+  const schema = await readFile(join(ROOT, 'test/swarm-schema/config_schema_v3.13.json'), 'utf8');
+  const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
+  ajv.validate(JSON.parse(schema), stack);
+  expect(ajv.errors ?? []).toEqual([]);
+});
+
+it('the stack gives each service the secrets that it reads, of files that are made; SECRETS renames all', () => {
+  for (const [name, { entrypoint, environment, secrets }] of Object.entries(swarm.services)) {
+    const read = secretsRead([...entrypoint, environment['SIGNING_KEYS_FILE'] ?? '']);
+    expect([name, secrets.toSorted()]).toEqual([name, read.toSorted()]);
+  }
+  for (const [name, secret] of Object.entries(swarm.secrets)) {
+    expect([secret.file, existsSync(secretPath(secret.file, folder))]).toEqual([secret.file, true]);
+    expect(secret.name).toBe(`holdfast-${name}-\${SECRETS:-1}`);
+  }
+});
+
+async function boundsOf(url: string) {
+  const client = createClient({ url, socket: { reconnectStrategy: false } }).on('error', () => undefined);
+  return await client
+    .connect()
+    .then(() => client.configGet('maxmemory*'))
+    .finally(() => client.destroy());
+}
+
+/** How much a Redis may keep, and what it then does; it is started by a shell with these words, and takes `password` only. */
+async function configuration(words: readonly string[], password: string, env: Record<string, string>) {
+  const port = await freePort();
+  const own = words.map((word) => word.replace('redis-server ', `redis-server --port ${port} `));
+  const options = { env: { PATH: process.env['PATH'], ...env } };
+  const child = spawn('sh', ['-c', ...own], { ...options, stdio: ['ignore', 'pipe', 'inherit'] });
+  const closed = once(child, 'close');
+  try {
+    for await (const lines of child.stdout) if (String(lines).includes('Ready to accept connections')) break;
+    // Every user of the machine can read arguments.
+    expect(await readFile(`/proc/${child.pid}/cmdline`, 'utf8')).not.toContain(password);
+    await expect(boundsOf(`redis://127.0.0.1:${port}`)).rejects.toThrow('NOAUTH');
+    return await boundsOf(`redis://:${password}@127.0.0.1:${port}`);
+  } finally {
+    child.kill('SIGKILL');
+    await closed;
+  }
+}
+
+describe.each([
+  ['redis', 'noeviction'],
+  ['cache', 'allkeys-lru'],
+])('%s asks for a password and is bounded', (name, policy) => {
+  const bounds = { maxmemory: `${128 * 1024 * 1024}`, 'maxmemory-policy': policy };
+
+  it('in a Swarm, whose shell gets that of compose as an argument', async () => {
+    const { entrypoint: [, , script = ''] = [], command = [] } = swarm.services[name] ?? {};
+    const file = secretPath(swarm.secrets[`${name}-password`]?.file ?? '', folder);
+    const words = [script.replace(`/run/secrets/${name}-password`, file), ...command];
+    const { REDIS_PASSWORD } = settingsOf(swarm, name, folder);
+    const plain = words.map((word) => word.replaceAll('$$', '$'));
+    expect(await configuration(plain, String(REDIS_PASSWORD), {})).toMatchObject(bounds);
+  });
+
+  it('in the local cluster', async () => {
+    const found = workloadsOf(await render('local')).find((workload) => workload.name === name);
+    const args = found?.containers[0]?.args ?? [];
+    const password = 'of-the-test';
+    expect(await configuration(args, password, { REDISCLI_AUTH: password })).toMatchObject(bounds);
+  });
+});
