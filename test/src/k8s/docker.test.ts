@@ -15,7 +15,7 @@ import { createClient } from 'redis';
 import { compose, secretPath, secretsRead, settingsOf, stack, swarm } from './docker.ts';
 import { imageFaults, SERVICE_NAMES, workloadsOf } from './objects.ts';
 import { render } from './render.ts';
-import { faultsOf, SERVICE_SETTINGS } from './settings.ts';
+import { settingFaults } from './settings.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -33,7 +33,7 @@ describe.each([
     const supergraph = name === 'gateway' ? { SUPERGRAPH_FILE: 'in the image' } : {};
     const image = { PORT: `${http}`, OPS_PORT: `${ops}`, ...supergraph };
     const settings = { ...image, ...settingsOf(file, name, folder) };
-    expect(faultsOf(name, SERVICE_SETTINGS[name], settings)).toEqual([]);
+    expect(settingFaults(name, settings)).toEqual([]);
   });
 
   it('runs images that the Containerfile builds, all of one version, and others by a digest', async () => {
@@ -108,25 +108,20 @@ async function configuration(words: readonly string[], password: string, env: Re
   }
 }
 
-describe.each([
+it.each([
   ['redis', 'noeviction'],
   ['cache', 'allkeys-lru'],
-])('%s asks for a password and is bounded', (name, policy) => {
+])('%s asks for a password and is bounded, in a Swarm and in the local cluster', async (name, policy) => {
   const bounds = { maxmemory: `${128 * 1024 * 1024}`, 'maxmemory-policy': policy };
+  // The command of compose is an argument of the Swarm's own.
+  const { entrypoint: [, , script = ''] = [], command = [] } = swarm.services[name] ?? {};
+  const file = secretPath(swarm.secrets[`${name}-password`]?.file ?? '', folder);
+  const words = [script.replace(`/run/secrets/${name}-password`, file), ...command];
+  const plain = words.map((word) => word.replaceAll('$$', '$'));
+  const password = String(settingsOf(swarm, name, folder)['REDIS_PASSWORD']);
+  expect(await configuration(plain, password, {})).toMatchObject(bounds);
 
-  it('in a Swarm, whose shell gets that of compose as an argument', async () => {
-    const { entrypoint: [, , script = ''] = [], command = [] } = swarm.services[name] ?? {};
-    const file = secretPath(swarm.secrets[`${name}-password`]?.file ?? '', folder);
-    const words = [script.replace(`/run/secrets/${name}-password`, file), ...command];
-    const { REDIS_PASSWORD } = settingsOf(swarm, name, folder);
-    const plain = words.map((word) => word.replaceAll('$$', '$'));
-    expect(await configuration(plain, String(REDIS_PASSWORD), {})).toMatchObject(bounds);
-  });
-
-  it('in the local cluster', async () => {
-    const found = workloadsOf(await render('local')).find((workload) => workload.name === name);
-    const args = found?.containers[0]?.args ?? [];
-    const password = 'of-the-test';
-    expect(await configuration(args, password, { REDISCLI_AUTH: password })).toMatchObject(bounds);
-  });
+  const found = workloadsOf(await render('local')).find((workload) => workload.name === name);
+  const args = found?.containers[0]?.args ?? [];
+  expect(await configuration(args, password, { REDISCLI_AUTH: password })).toMatchObject(bounds);
 });
