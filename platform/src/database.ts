@@ -83,7 +83,7 @@ export function createRequestPools(options: PoolOptions): RequestPools {
 /** Rejects when the database does not answer. */
 export const checkDatabase = (pool: pg.Pool): Promise<unknown> => pool.query('SELECT 1');
 
-/** graphile-worker gives a connection that broke back twice, which pg-pool punishes by an exception that nobody catches. */
+/** graphile-worker gives a connection that broke back twice, which pg-pool punishes by an exception that no code catches. */
 class WorkerPgPool extends MeasuredPool {
   override connect(): Promise<pg.PoolClient>;
   override connect(connected: Connected): void;

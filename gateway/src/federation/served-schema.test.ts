@@ -77,7 +77,7 @@ describe('a subgraph', () => {
     expect(lacking(from, to)).toEqual([]);
   });
 
-  it('that a supergraph was composed of has what it needs, whatever federation can say', () => {
+  it('that a supergraph was composed of has what it needs, with all that federation can say', () => {
     const schemas = neededSchemas(compose(CORPUS_SCHEMAS));
     expect([...schemas.keys()].sort()).toEqual(Object.keys(CORPUS_SCHEMAS).sort());
     for (const [name, sdl] of Object.entries(CORPUS_SCHEMAS))

@@ -47,7 +47,7 @@ export class Silent extends Error {}
 
 export interface Subgraph {
   /**
-   * Sends the call exactly once: a mutation that was sent may have been carried out, whatever became of its reply. Only
+   * Sends the call exactly once: a mutation that was sent may have been carried out, also when its reply was lost. Only
    * what an instance says not to have run, because its schema is another than the planned one, is sent again. Errors
    * beside data are handed on as they are. No reply, a late one or one that is not GraphQL is SERVICE_UNAVAILABLE, with the
    * reason as its cause for the log, and so is a call that no instance runs; a reply that is too large is QUERY_TOO_COMPLEX

@@ -1,5 +1,5 @@
 // Keeps a supergraph out of force until every subgraph serves what it needs. In an upgrade the gateway may be the first that
-// is replaced, whatever tool applies it, while subgraphs still wait for their migrations.
+// is replaced, with every tool that applies it, while subgraphs still wait for their migrations.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@holdfast/platform/log';
 import { LRUCache } from 'lru-cache';

@@ -53,7 +53,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Load {
   readonly failures: Failure[] = [];
-  /** Orders that somebody was told of. */
+  /** Orders that a caller was told of. */
   readonly told = new Set<string>();
   readonly cancelled = new Set<string>();
   /** Edits that took place, by product. */
