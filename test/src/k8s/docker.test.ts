@@ -38,7 +38,7 @@ describe.each([
 
   it('runs images that the Containerfile builds, all of one version, and others by a digest', async () => {
     const images = Object.values(file.services).map(({ image }) => image);
-    expect(await imageFaults(images, /@sha256:[0-9a-f]{64}$/)).toEqual([]);
+    expect(await imageFaults(images)).toEqual([]);
   });
 
   it('lets staff only write the catalogue, takes no order without a key, and asks the PostgreSQL that stays', () => {

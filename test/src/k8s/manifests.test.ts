@@ -13,7 +13,6 @@ import {
   nameOf,
   ofKind,
   SERVICE_NAMES,
-  specOf,
   within,
   workloadsOf,
 } from './objects.ts';
@@ -91,7 +90,7 @@ describe.each(VARIANTS)('%s', (variant) => {
     const images = workloadsOf(await allOf(variant)).flatMap(({ containers }) =>
       containers.map(({ image }) => image),
     );
-    expect(await imageFaults(images, /:v?\d[\w.-]*(@sha256:[0-9a-f]{64})?$/)).toEqual([]);
+    expect(await imageFaults(images)).toEqual([]);
   });
 
   test('leads every URL, also of the Secrets, to a Service and a port that are there', async () => {
@@ -123,7 +122,7 @@ test('a restored database is the only one that is named; it reads the old archiv
   const archive = (serverName: string) => ({
     parameters: { barmanObjectName: 'holdfast-backups', serverName },
   });
-  expect(specOf(objects, 'Cluster', 'holdfast-db-2')).toMatchObject({
+  expect(ofKind(objects, 'Cluster')[0]?.['spec']).toMatchObject({
     externalClusters: [{ plugin: archive('holdfast-db') }],
     plugins: [archive('holdfast-db-2')],
     postgresql: { synchronous: { number: 1, dataDurability: 'required', failoverQuorum: true } },

@@ -10,7 +10,6 @@ export const objectShape = z.looseObject({
   kind: z.string(),
   metadata: z.looseObject({
     name: z.string().default(''),
-    labels: labels.default({}),
     annotations: labels.default({}),
   }),
 });
@@ -39,13 +38,6 @@ export const nameOf = ({ metadata }: KubernetesObject): string => metadata.name;
 export const ofKind = (objects: readonly KubernetesObject[], ...kinds: string[]): KubernetesObject[] =>
   objects.filter(({ kind }) => kinds.includes(kind));
 
-/** The `spec` of one object. */
-export function specOf(objects: readonly KubernetesObject[], kind: string, name: string): unknown {
-  const found = ofKind(objects, kind).find((object) => nameOf(object) === name);
-  if (!found) throw new Error(`there is no ${kind} ${name}`);
-  return found['spec'];
-}
-
 /** Everything that makes pods, but for what operators make; the containers that stay are the first. */
 export const workloadsOf = (objects: readonly KubernetesObject[]) =>
   ofKind(objects, 'Deployment', 'StatefulSet', 'Job').map((object) => {
@@ -65,13 +57,17 @@ export function* within(value: unknown, key = ''): Generator<[key: string, part:
 
 const OURS = /^(?:holdfast|\$\{REGISTRY:-holdfast\})\/([\w-]+):(.+)$/;
 
-/** One line for each image that the Containerfile does not build and that is not `pinned`, and one if ours have several versions. */
-export async function imageFaults(images: readonly string[], pinned: RegExp): Promise<string[]> {
+/** One line for each image that the Containerfile does not build and that has no digest, and one if ours have several versions. */
+export async function imageFaults(images: readonly string[]): Promise<string[]> {
   const containerfile = await readFile(join(ROOT, 'Containerfile'), 'utf8');
-  const wrong = images.filter((image) => {
-    const [, target] = OURS.exec(image) ?? [];
-    return target ? !containerfile.includes(` AS ${target}\n`) : !pinned.test(image);
-  });
-  const versions = new Set(images.flatMap((image) => OURS.exec(image)?.[2] ?? []));
-  return versions.size === 1 ? wrong : [...wrong, `versions: ${[...versions]}`];
+  const [ours, others] = [
+    images.filter((image) => OURS.test(image)),
+    images.filter((image) => !OURS.test(image)),
+  ];
+  const versions = new Set(ours.map((image) => image.replace(OURS, '$2')));
+  return [
+    ...ours.filter((image) => !containerfile.includes(` AS ${image.replace(OURS, '$1')}\n`)),
+    ...others.filter((image) => !/:v?\d[\w.-]*@sha256:[0-9a-f]{64}$/.test(image)),
+    ...(versions.size === 1 ? [] : versions),
+  ];
 }

@@ -9,23 +9,18 @@ import { ROOT } from '@holdfast/scripts/settings';
 import { parseAllDocuments } from 'yaml';
 import { type KubernetesObject, objectShape } from './objects.ts';
 
-/** What is rendered: local, production, and production with each component that is offered beside or instead of another. */
-export const VARIANTS = [
-  'local',
-  'production',
-  'gateway-api',
-  'queue-autoscaling',
-  'restored-database',
-] as const;
+/** Those that are offered beside or instead of another. */
+const COMPONENTS = ['gateway-api', 'queue-autoscaling', 'restored-database'] as const;
+/** What is rendered: local, production, and production with each of these components. */
+export const VARIANTS = ['local', 'production', ...COMPONENTS] as const;
 export type Variant = (typeof VARIANTS)[number];
 
-const rendered = new Map<Variant, Promise<KubernetesObject[]>>();
+const rendered: Partial<Record<Variant, Promise<KubernetesObject[]>>> = {};
 
 /** The namespace, and the objects of a variant's overlays. */
 export function render(variant: Variant): Promise<KubernetesObject[]> {
-  const objects = rendered.get(variant) ?? renderVariant(variant);
-  rendered.set(variant, objects);
-  return objects;
+  rendered[variant] ??= renderVariant(variant);
+  return rendered[variant];
 }
 
 async function renderVariant(variant: Variant): Promise<KubernetesObject[]> {
@@ -37,7 +32,7 @@ async function renderVariant(variant: Variant): Promise<KubernetesObject[]> {
     await makeSecrets(join(folder, 'overlays/local/secrets'));
     const overlays = variant === 'local' ? ['local'] : ['production-data', 'production'];
     const resources = ['namespace.yaml', ...overlays.map((name) => `overlays/${name}`)];
-    const components = variant === 'local' || variant === 'production' ? [] : [`components/${variant}`];
+    const components = COMPONENTS.filter((name) => name === variant).map((name) => `components/${name}`);
     const kustomization = { namespace: 'holdfast', resources, components };
     await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization));
     return await kustomize(folder);

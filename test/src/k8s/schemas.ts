@@ -22,27 +22,22 @@ export async function statedVersions(): Promise<{ name: string; lowest: string; 
   return [...text.matchAll(ROW)].map(([, name = '', lowest = '', newest = '']) => ({ name, lowest, newest }));
 }
 
-const core = z.object({ kinds: z.record(z.string(), z.string()), definitions: z.looseObject({}) });
+const content = z.looseObject({ kinds: z.record(z.string(), z.string()).default({}) });
 
 /** Gives a function that gives one line for each thing that is wrong with an object. */
-export async function createValidator(
-  which: 'lowest' | 'newest',
-): Promise<(object: KubernetesObject) => string[]> {
+export async function createValidator(which: 'lowest' | 'newest') {
   const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
   const schemas = new Map<string, object>();
   for (const { name, [which]: version } of await statedVersions())
     for (const file of await readdir(folderOf(name, version))) {
-      const content: unknown = JSON.parse(await readFile(join(folderOf(name, version), file), 'utf8'));
-      const [group, apiVersion, kind] = file.replace(/\.json$/, '').split('_');
-      if (kind) schemas.set(`${group}/${apiVersion} ${kind}`, z.looseObject({}).parse(content));
-      else {
-        const { kinds, definitions } = core.parse(content);
-        ajv.addSchema({ $id: 'kubernetes', definitions });
-        for (const [each, definition] of Object.entries(kinds))
-          schemas.set(each, { $ref: `kubernetes#/definitions/${definition}` });
-      }
+      const schema = content.parse(JSON.parse(await readFile(join(folderOf(name, version), file), 'utf8')));
+      const [group, apiVersion, kind] = file.replace('.json', '').split('_');
+      if (kind) schemas.set(`${group}/${apiVersion} ${kind}`, schema);
+      else ajv.addSchema(schema, 'core');
+      for (const [each, definition] of Object.entries(schema.kinds))
+        schemas.set(each, { $ref: `core#/definitions/${definition}` });
     }
-  return (object) => {
+  return (object: KubernetesObject): string[] => {
     const schema = schemas.get(`${object.apiVersion} ${object.kind}`);
     if (!schema) return [`there is no schema of ${object.apiVersion} ${object.kind}`];
     ajv.validate(schema, object);
