@@ -13,7 +13,7 @@ export const objectShape = z.looseObject({
     annotations: labels.default({}),
   }),
 });
-export type KubernetesObject = z.infer<typeof objectShape>;
+export type Manifest = z.infer<typeof objectShape>;
 
 const containers = z.array(
   z.looseObject({
@@ -34,12 +34,12 @@ const workload = z.looseObject({ spec: z.looseObject({ template }) });
 export const SERVICE_NAMES = ['gateway', 'users', 'products', 'orders'] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 
-export const nameOf = ({ metadata }: KubernetesObject): string => metadata.name;
-export const ofKind = (objects: readonly KubernetesObject[], ...kinds: string[]): KubernetesObject[] =>
+export const nameOf = ({ metadata }: Manifest): string => metadata.name;
+export const ofKind = (objects: readonly Manifest[], ...kinds: string[]): Manifest[] =>
   objects.filter(({ kind }) => kinds.includes(kind));
 
 /** Everything that makes pods, but for what operators make; the containers that stay are the first. */
-export const workloadsOf = (objects: readonly KubernetesObject[]) =>
+export const workloadsOf = (objects: readonly Manifest[]) =>
   ofKind(objects, 'Deployment', 'StatefulSet', 'Job').map((object) => {
     const { metadata, spec } = workload.parse(object).spec.template;
     const all = [...spec.containers, ...spec.initContainers];

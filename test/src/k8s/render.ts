@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { makeSecrets } from '@holdfast/scripts/k8s-secrets';
 import { ROOT } from '@holdfast/scripts/settings';
 import { parseAllDocuments } from 'yaml';
-import { type KubernetesObject, objectShape } from './objects.ts';
+import { type Manifest, objectShape } from './objects.ts';
 
 /** Those that are offered beside or instead of another. */
 const COMPONENTS = ['gateway-api', 'queue-autoscaling', 'restored-database'] as const;
@@ -15,15 +15,15 @@ const COMPONENTS = ['gateway-api', 'queue-autoscaling', 'restored-database'] as 
 export const VARIANTS = ['local', 'production', ...COMPONENTS] as const;
 export type Variant = (typeof VARIANTS)[number];
 
-const rendered: Partial<Record<Variant, Promise<KubernetesObject[]>>> = {};
+const rendered: Partial<Record<Variant, Promise<Manifest[]>>> = {};
 
 /** The namespace, and the objects of a variant's overlays. */
-export function render(variant: Variant): Promise<KubernetesObject[]> {
+export function render(variant: Variant): Promise<Manifest[]> {
   rendered[variant] ??= renderVariant(variant);
   return rendered[variant];
 }
 
-async function renderVariant(variant: Variant): Promise<KubernetesObject[]> {
+async function renderVariant(variant: Variant): Promise<Manifest[]> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-k8s-'));
   try {
     // Neither the secrets that a developer has made, nor their cluster's.
@@ -42,7 +42,7 @@ async function renderVariant(variant: Variant): Promise<KubernetesObject[]> {
 }
 
 /** The objects of a folder with a kustomization. */
-export async function kustomize(folder: string): Promise<KubernetesObject[]> {
+export async function kustomize(folder: string): Promise<Manifest[]> {
   const command = process.env['HOLDFAST_TEST_KUSTOMIZE'];
   if (!command) throw new Error('no kustomize: run the tests with `npm test`, which looks for one');
   const [program = '', ...args] = command.split(' ');
@@ -51,5 +51,5 @@ export async function kustomize(folder: string): Promise<KubernetesObject[]> {
 }
 
 /** The objects of a YAML stream. */
-export const parseObjects = (text: string): KubernetesObject[] =>
+export const parseObjects = (text: string): Manifest[] =>
   parseAllDocuments(text).map((document) => objectShape.parse(document.toJS()));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ROOT } from '@holdfast/scripts/settings';
 import { Ajv } from 'ajv';
 import { z } from 'zod';
-import { type KubernetesObject, nameOf } from './objects.ts';
+import { type Manifest, nameOf } from './objects.ts';
 
 export const SCHEMAS = join(ROOT, 'test/k8s-schemas');
 
@@ -37,7 +37,7 @@ export async function createValidator(which: 'lowest' | 'newest') {
       for (const [each, definition] of Object.entries(schema.kinds))
         schemas.set(each, { $ref: `core#/definitions/${definition}` });
     }
-  return (object: KubernetesObject): string[] => {
+  return (object: Manifest): string[] => {
     const schema = schemas.get(`${object.apiVersion} ${object.kind}`);
     if (!schema) return [`there is no schema of ${object.apiVersion} ${object.kind}`];
     ajv.validate(schema, object);

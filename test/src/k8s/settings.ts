@@ -4,14 +4,14 @@ import { settings as orders } from '@holdfast/orders/config';
 import { settings as products } from '@holdfast/products/config';
 import { settings as users } from '@holdfast/users/src/config.ts';
 import { z } from 'zod';
-import { type KubernetesObject, nameOf, ofKind, type ServiceName, workloadsOf } from './objects.ts';
+import { type Manifest, nameOf, ofKind, type ServiceName, workloadsOf } from './objects.ts';
 
 const SERVICES: Record<ServiceName, z.ZodRawShape> = { gateway, users, products, orders };
 
 const configMap = z.looseObject({ data: z.record(z.string(), z.string()) });
 
 /** What a service is given in a cluster: the values, and the names of those that come from Secrets. */
-export function settingsIn(objects: readonly KubernetesObject[], service: ServiceName) {
+export function settingsIn(objects: readonly Manifest[], service: ServiceName) {
   const [container] = workloadsOf(objects).find(({ name }) => name === service)?.containers ?? [];
   const { envFrom = [], env = [] } = container ?? {};
   const names = envFrom.map(({ configMapRef }) => configMapRef.name);
