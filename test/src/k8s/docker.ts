@@ -16,11 +16,6 @@ function merge(base: unknown, own: unknown): unknown {
   const names = new Set([...Object.keys(one.data), ...Object.keys(other.data)]);
   return Object.fromEntries([...names].map((name) => [name, merge(one.data[name], other.data[name])]));
 }
-/** Without members `x-…`, which are for authors. */
-const afterServices = (path: string) =>
-  Object.entries(map.parse(merge(read('services.yaml'), read(path)))).filter(
-    ([key]) => !key.startsWith('x-'),
-  );
 
 const list = z.union([z.string(), z.array(z.string())]).transform((value) => [value].flat());
 const file = z.looseObject({
@@ -40,10 +35,10 @@ const file = z.looseObject({
 export type DockerFile = z.infer<typeof file>;
 
 /** What `docker stack` reads of the two files. */
-export const stack = Object.fromEntries(afterServices('swarm/stack.yaml'));
+export const stack = merge(read('services.yaml'), read('swarm/stack.yaml'));
 export const swarm = file.parse(stack);
 /** Its services extend those of the same names. */
-export const compose = file.parse(Object.fromEntries(afterServices('compose.yaml')));
+export const compose = file.parse(merge(read('services.yaml'), read('compose.yaml')));
 
 /** Where a file of secrets is; `folder` has them, which each machine makes for itself. */
 export const secretPath = (path: string, folder: string) =>

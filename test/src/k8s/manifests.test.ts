@@ -26,12 +26,9 @@ test.each(['lowest', 'newest'] as const)('the %s versions that the README states
   expect([...different.values()].flatMap(await createValidator(which))).toEqual([]);
 });
 
-const reference = z.looseObject({
-  name: z.string().optional(),
-  secretName: z.string().optional(),
-  key: z.string().optional(),
-  items: z.array(z.looseObject({ key: z.string() })).default([]),
-});
+const text = z.string().optional();
+const items = z.array(z.looseObject({ key: z.string() })).default([]);
+const reference = z.looseObject({ name: text, secretName: text, key: text, items });
 const REFERENCES =
   /^(secretKeyRef|secret|passwordSecret|redisSecret|accessKeyId|secretAccessKey|tls|certificateRefs)$/;
 
@@ -78,11 +75,9 @@ describe.each(VARIANTS)('%s', (variant) => {
     expect(settingsIn(objects, 'orders').plain['IDEMPOTENCY_KEY']).toBe('required');
   });
 
-  test('runs images that the Containerfile builds, all of one version, and others by a version', async () => {
-    const images = workloadsOf(await allOf(variant)).flatMap(({ containers }) =>
-      containers.map(({ image }) => image),
-    );
-    expect(await imageFaults(images)).toEqual([]);
+  test('runs images that the Containerfile builds, all of one version, and others by a digest', async () => {
+    const containers = workloadsOf(await allOf(variant)).flatMap((workload) => workload.containers);
+    expect(await imageFaults(containers.map(({ image }) => image))).toEqual([]);
   });
 
   test('leads every URL, also of the Secrets, to a Service and a port that are there', async () => {
@@ -144,7 +139,6 @@ test('KEDA scales at the same CPU as the autoscalers in whose place it stands', 
   const values = async (variant: Variant, pattern: RegExp) =>
     new Set([...JSON.stringify(await render(variant)).matchAll(pattern)].map(([, value]) => value));
   const plain = await values('production', /"averageUtilization":(\d+)/g);
-  expect(plain.size).toBe(1);
   expect(await values('queue-autoscaling', /"containerName":"service","value":"(\d+)"/g)).toEqual(plain);
 });
 

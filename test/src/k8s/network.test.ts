@@ -4,32 +4,31 @@ import { z } from 'zod';
 import { type Manifest, ofKind, workloadsOf } from './objects.ts';
 import { render } from './render.ts';
 
-// As the API documents it, a connection needs an egress rule at one end and an ingress rule at the other wherever an end is selected
-// by any policy.
+// A connection needs an egress rule at one end and an ingress rule at the other, wherever a policy selects that end.
+type Labels = Readonly<Record<string, string>>;
 interface Endpoint {
   readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels: Labels;
   /** Ports it listens on: TCP, but for DNS. */
   readonly ports: readonly number[];
   /** Labels of the namespace, unless it is the policies' own. */
-  readonly namespace?: Readonly<Record<string, string>>;
+  readonly namespace?: Labels;
   /** Not a pod: only an ipBlock of these addresses reaches it. */
   readonly outside?: '0.0.0.0/0' | '::/0';
 }
 
-const labels = z.record(z.string(), z.string());
 const expression = z.strictObject({
   operator: z.enum(['In', 'Exists', 'DoesNotExist']),
   key: z.string(),
   values: z.array(z.string()).default([]),
 });
 const selector = z.strictObject({
-  matchLabels: labels.default({}),
+  matchLabels: z.record(z.string(), z.string()).default({}),
   matchExpressions: z.array(expression).default([]),
 });
 
 /** Whether a label selector takes these labels; the empty one takes all. */
-function selects(by: z.infer<typeof selector>, of: Readonly<Record<string, string>>): boolean {
+function selects(by: z.infer<typeof selector>, of: Labels): boolean {
   const holds = ({ operator, key, values }: z.infer<typeof expression>) =>
     operator === 'In' ? values.includes(of[key] ?? '') : (operator === 'Exists') === key in of;
   const isLabelled = Object.entries(by.matchLabels).every(([key, value]) => of[key] === value);
@@ -75,12 +74,8 @@ function createNetwork(objects: readonly Manifest[]) {
   };
 }
 
-const pod = (name: string, labels: Record<string, string>, ...ports: number[]): Endpoint => ({
-  name,
-  labels,
-  ports,
-});
-const elsewhere = (namespace: Record<string, string>, one: Endpoint): Endpoint => ({ ...one, namespace });
+const pod = (name: string, labels: Labels, ...ports: number[]): Endpoint => ({ name, labels, ports });
+const elsewhere = (namespace: Labels, one: Endpoint): Endpoint => ({ ...one, namespace });
 const ours = (name: string) => ({ 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': 'holdfast' });
 
 const DATABASE = [5432, 8000, 9187];

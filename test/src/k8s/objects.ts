@@ -5,14 +5,8 @@ import { ROOT } from '@holdfast/scripts/settings';
 import { z } from 'zod';
 
 const labels = z.record(z.string(), z.string());
-export const objectShape = z.looseObject({
-  apiVersion: z.string(),
-  kind: z.string(),
-  metadata: z.looseObject({
-    name: z.string().default(''),
-    annotations: labels.default({}),
-  }),
-});
+const metadata = z.looseObject({ name: z.string().default(''), annotations: labels.default({}) });
+export const objectShape = z.looseObject({ apiVersion: z.string(), kind: z.string(), metadata });
 export type Manifest = z.infer<typeof objectShape>;
 
 const containers = z.array(
@@ -25,7 +19,6 @@ const containers = z.array(
     env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })).default([]),
   }),
 );
-export type Container = z.infer<typeof containers>[number];
 
 const pods = z.looseObject({ initContainers: containers.default([]), containers });
 const template = z.looseObject({ metadata: z.looseObject({ labels }), spec: pods });
@@ -60,10 +53,8 @@ const OURS = /^(?:holdfast|\$\{REGISTRY:-holdfast\})\/([\w-]+):(.+)$/;
 /** One line for each image that the Containerfile does not build and that has no digest, and one if ours have several versions. */
 export async function imageFaults(images: readonly string[]): Promise<string[]> {
   const containerfile = await readFile(join(ROOT, 'Containerfile'), 'utf8');
-  const [ours, others] = [
-    images.filter((image) => OURS.test(image)),
-    images.filter((image) => !OURS.test(image)),
-  ];
+  const ours = images.filter((image) => OURS.test(image));
+  const others = images.filter((image) => !OURS.test(image));
   const versions = new Set(ours.map((image) => image.replace(OURS, '$2')));
   return [
     ...ours.filter((image) => !containerfile.includes(` AS ${image.replace(OURS, '$1')}\n`)),
