@@ -34,7 +34,6 @@ const file = z.looseObject({
 });
 export type DockerFile = z.infer<typeof file>;
 
-/** What `docker stack` reads of the two files. */
 export const stack = merge(read('services.yaml'), read('swarm/stack.yaml'));
 export const swarm = file.parse(stack);
 /** Its services extend those of the same names. */

@@ -106,10 +106,12 @@ test('every rule that may leave a pod pending does not count nodes that taints k
 
 test('a restored database is the only one that is named; it reads the old archive, and writes into a folder of its own', async () => {
   const objects = await render('restored-database');
+  const serverAltDNSNames = expect.arrayContaining(['holdfast-db-pooler', 'holdfast-db-replicas']);
   const archive = (serverName: string) => ({ parameters: { serverName } });
   expect(ofKind(objects, 'Cluster')[0]?.['spec']).toMatchObject({
     externalClusters: [{ plugin: archive('holdfast-db') }],
     plugins: [archive('holdfast-db-2')],
+    certificates: { serverAltDNSNames },
     postgresql: { synchronous: { number: 1, dataDurability: 'required', failoverQuorum: true } },
   });
   // By the spread, the pooler, the nightly backup, Services, and the authority that services trust.
