@@ -185,7 +185,7 @@ describe('an operation that the subgraph has not run', () => {
     expect(calls).toBe(21);
   });
 
-  it('is sent once for a second when its values were refused, whatever others are run with', async () => {
+  it('is sent once for a second when its values were refused, while calls with other values are run', async () => {
     await start(async (request, response) => {
       const { variables } = JSON.parse(await text(request));
       if (variables.a === 1) json(response, 200, { data: {} });
