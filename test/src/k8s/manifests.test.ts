@@ -73,6 +73,8 @@ describe.each(VARIANTS)('%s', (variant) => {
     }
     expect(settingsIn(objects, 'products').plain['CATALOG_WRITERS']).toBe('staff');
     expect(settingsIn(objects, 'orders').plain['IDEMPOTENCY_KEY']).toBe('required');
+    const facing = variant === 'local' ? {} : { INTROSPECTION: 'off', EXPLORER: 'off', TRUSTED_PROXIES: '1' };
+    expect(settingsIn(objects, 'gateway').plain).toMatchObject(facing);
   });
 
   test('runs images that the Containerfile builds, all of one version, and others by a digest', async () => {
@@ -126,12 +128,8 @@ test('deleting an overlay leaves the namespace, and deleting the services leaves
   const KEPT = ['Namespace', 'Cluster', 'ObjectStore', 'RedisReplication', 'PersistentVolumeClaim'];
   expect(ofKind(await overlay('production'), ...KEPT)).toEqual([]);
   const data = ofKind(await overlay('production-data'), ...KEPT);
-  expect(
-    data
-      .map(({ kind }) => kind)
-      .sort()
-      .join(),
-  ).toBe('Cluster,ObjectStore,RedisReplication,RedisReplication');
+  const kinds = data.map(({ kind }) => kind).sort();
+  expect(kinds.join()).toBe('Cluster,ObjectStore,RedisReplication,RedisReplication');
   // The first is Argo CD's, the second is Flux's.
   for (const { metadata } of data)
     expect(Object.values(metadata.annotations)).toEqual(['Delete=false,Prune=false', 'disabled']);
