@@ -187,7 +187,8 @@ async function whileListsAreSlow(work: () => Promise<unknown>): Promise<void> {
   const holder = new pg.Client(system.adminUrl);
   await holder.connect();
   try {
-    await holder.query('BEGIN; LOCK TABLE products.products');
+    // PostgreSQL sends what was flushed, and a transaction that has not ended flushes nothing: a new file of the log does.
+    await holder.query('BEGIN; LOCK TABLE products.products; SELECT pg_switch_wal()');
     const locked = () =>
       replica.query(`SELECT FROM pg_locks WHERE relation = 'products.products'::regclass AND granted`);
     await eventually(locked, ({ rowCount }) => rowCount === 1);
