@@ -52,9 +52,6 @@ export function createPool(options: PoolOptions): pg.Pool {
   return keepUnanswered(openPool(options, REQUESTS, TracedPool), options);
 }
 
-/** A pool for requests that only read, with the same bounds in time. */
-export const createReadPool = (options: PoolOptions): pg.Pool => openPool(options, REQUESTS, TracedPool);
-
 /** The connections of a service for requests. */
 export interface RequestPools {
   readonly reads: pg.Pool;
@@ -65,7 +62,7 @@ export interface RequestPools {
 /** Half of `max` for writes, at least one each: while commits hang and keep all of those, reads go on. */
 export function createRequestPools(options: PoolOptions): RequestPools {
   const most = Math.max(1, Math.floor(options.max / 2));
-  const reads = createReadPool({ ...options, max: Math.max(1, options.max - most) });
+  const reads = openPool({ ...options, max: Math.max(1, options.max - most) }, REQUESTS, TracedPool);
   const writes = createPool({
     ...options,
     max: most,
