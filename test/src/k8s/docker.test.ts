@@ -30,9 +30,11 @@ describe.each(Object.entries({ compose, swarm }))('%s', (_, file) => {
     expect(settingFaults(name, { ...image, ...settingsOf(file, name, folder) })).toEqual([]);
   });
 
-  it('runs images that the Containerfile builds, all of one version, and others by a digest', async () => {
+  it('runs images that the Containerfile builds, and others by the digests of the local cluster', async () => {
     const images = Object.values(file.services).map(({ image }) => image);
     expect(await imageFaults(images)).toEqual([]);
+    const inCluster = JSON.stringify(await render('local'));
+    for (const image of images) if (image.includes('@')) expect(inCluster).toContain(`"${image}"`);
   });
 
   it('lets staff only write the catalogue, takes no order without a key, and asks the PostgreSQL that stays', () => {
