@@ -2,7 +2,7 @@
 // package-lock.json has them; `--check` only says whether the list is that.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from './files.mjs';
+import { ROOT } from '../local/src/setup/files.mjs';
 import { writePart } from './made-part.mjs';
 
 const SERVICES = ['gateway', 'subgraphs/users', 'subgraphs/products', 'subgraphs/orders', 'prisma'];

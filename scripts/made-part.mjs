@@ -1,7 +1,7 @@
 // The part of a page that a script makes, between two marks.
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { ROOT } from './files.mjs';
+import { ROOT } from '../local/src/setup/files.mjs';
 
 /**
  * Writes the lines into the page's part of the script that runs; with `--check` only says whether they are there, and

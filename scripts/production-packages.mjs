@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
-import { filesUnder, ROOT } from './files.mjs';
+import { filesUnder, ROOT } from '../local/src/setup/files.mjs';
 
 const UNREAD = [/\.d\.[cm]?ts$/, /\.(js|[cm]js|d\.[cm]?ts)\.map$/];
 /** Prisma's client brings query compilers for databases other than PostgreSQL: more than half of an installation. */

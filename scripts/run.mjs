@@ -2,11 +2,11 @@
 // `node scripts/run.mjs db:migrate`. The command line is looked at first, because the set-up may take minutes.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { readEnvFile } from './env-file.mjs';
+import { commandLine } from '../local/src/command-line/command-line.js';
+import { COMMANDS } from '../local/src/command-line/commands.js';
+import { readEnvFile } from '../local/src/setup/env-file.mjs';
+import { ROOT } from '../local/src/setup/steps.mjs';
 import { runMain, setUp } from './setup.mjs';
-import { commandLine } from './src/command-line.js';
-import { COMMANDS } from './src/commands.js';
-import { ROOT } from './steps.mjs';
 
 const name = process.argv[2];
 commandLine(name, process.argv.slice(3));

@@ -1,9 +1,9 @@
 // Writes docs/settings.md and .env.example from the tables of settings; `--check` only says whether they are what those give.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { commandLine } from './src/command-line.js';
-import { envExample, settingsPage } from './src/settings-page.ts';
-import { ROOT } from './steps.mjs';
+import { commandLine } from '../local/src/command-line/command-line.js';
+import { envExample, settingsPage } from '../local/src/settings/settings-page.ts';
+import { ROOT } from '../local/src/setup/steps.mjs';
 
 const { values } = commandLine('settings');
 const files = { 'docs/settings.md': await settingsPage(), '.env.example': await envExample() };

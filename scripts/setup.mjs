@@ -4,11 +4,11 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { isPinnedNode, runOnPinnedNode } from './pinned-node.mjs';
-import { commandLine } from './src/command-line.js';
-import { unlessAbsent } from './src/error-code.js';
-import { stopSignal } from './src/stop-signal.js';
-import { node, ROOT, run, StepFailed, timed, whenChanged } from './steps.mjs';
+import { commandLine } from '../local/src/command-line/command-line.js';
+import { unlessAbsent } from '../local/src/error-code.js';
+import { stopSignal } from '../local/src/processes/stop-signal.js';
+import { isPinnedNode, runOnPinnedNode } from '../local/src/setup/pinned-node.mjs';
+import { node, ROOT, run, StepFailed, timed, whenChanged } from '../local/src/setup/steps.mjs';
 
 const SUBGRAPHS = ['users', 'products', 'orders'].map((name) => `subgraphs/${name}`);
 const SUPERGRAPH = 'gateway/supergraph.graphql';

@@ -2,7 +2,7 @@
 // unit and cancels it, so that the stock is as before; the account and the cancelled order stay.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { commandLine } from './src/command-line.js';
+import { commandLine } from '../local/src/command-line/command-line.js';
 
 const { values } = commandLine('smoke');
 const base = (values.base ?? 'http://localhost:4000').replace(/\/+$/, '');

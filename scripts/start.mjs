@@ -3,14 +3,14 @@
 // At whatever step it is interrupted or killed, nothing that it started goes on.
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { readEnvFile } from './env-file.mjs';
-import { ROOT } from './files.mjs';
-import { isPinnedNode, runOnPinnedNode } from './pinned-node.mjs';
+import { commandLine } from '../local/src/command-line/command-line.js';
+import { LockHeldError, takeLock } from '../local/src/processes/process-lock.js';
+import { Interrupted, stopSignal } from '../local/src/processes/stop-signal.js';
+import { readEnvFile } from '../local/src/setup/env-file.mjs';
+import { ROOT } from '../local/src/setup/files.mjs';
+import { isPinnedNode, runOnPinnedNode } from '../local/src/setup/pinned-node.mjs';
+import { StepFailed } from '../local/src/setup/steps.mjs';
 import { installPackages, setUp } from './setup.mjs';
-import { commandLine } from './src/command-line.js';
-import { LockHeldError, takeLock } from './src/process-lock.js';
-import { Interrupted, stopSignal } from './src/stop-signal.js';
-import { StepFailed } from './steps.mjs';
 
 // package.json gives `--dev`, which is no option that is typed.
 const [name, args] =
@@ -29,7 +29,7 @@ async function main() {
     await installPackages(signal);
     if (isPinnedNode()) {
       await setUp({ signal });
-      const { start } = await import('./src/start.ts');
+      const { start } = await import('../local/src/stack/start.ts');
       return await start({ ...values, dev: name === 'dev' }, signal, () => setUp({ signal }));
     }
   } finally {

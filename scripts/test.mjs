@@ -6,11 +6,11 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { ensurePostgres15, ON_POSTGRES_15, withPostgres15 } from './postgres-15.mjs';
+import { commandLine } from '../local/src/command-line/command-line.js';
+import { node, ROOT, StepFailed } from '../local/src/setup/steps.mjs';
+import { ensurePostgres15, ON_POSTGRES_15, withPostgres15 } from '../test/programs/postgres-15.mjs';
+import { ensureProgramsFor } from '../test/programs/test-programs.mjs';
 import { runMain, setUp } from './setup.mjs';
-import { commandLine } from './src/command-line.js';
-import { node, ROOT, StepFailed } from './steps.mjs';
-import { ensureProgramsFor } from './test-programs.mjs';
 
 const JEST = [
   '--experimental-vm-modules',

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { promisify } from 'node:util';
-import { ROOT } from '@holdfast/scripts/root';
+import { ROOT } from '@holdfast/local/root';
 import type { Machine } from './figures.ts';
 
 const git = (...args: string[]): Promise<string> =>

@@ -1,7 +1,7 @@
 // `npm run bench`: what a request costs our gateway in CPU, beside other gateways in the same run, and what an order costs
 // (docs/performance.md).
 import { writeFile } from 'node:fs/promises';
-import { commandLine } from '@holdfast/scripts/command-line';
+import { commandLine } from '@holdfast/local/command-line/command-line';
 import { runBench } from './bench.ts';
 import { drawChart } from './chart.ts';
 import { type BenchOptions, readOptions } from './options.ts';

@@ -1,5 +1,5 @@
 // What can be asked of the benchmark on its command line.
-import type { Values } from '@holdfast/scripts/command-line';
+import type { Values } from '@holdfast/local/command-line/command-line';
 import { CASE_NAMES, type CaseName } from './cases.ts';
 import { GATEWAYS, type GatewayName } from './system.ts';
 

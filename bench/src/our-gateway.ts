@@ -1,5 +1,5 @@
 // Our gateway as it is deployed: the real program as a process of its own, with its settings.
-import { freePort } from '@holdfast/scripts/ports';
+import { freePort } from '@holdfast/local/processes/ports';
 import { forkProgram, type Program, programOf } from './child.ts';
 import { subgraphUrl } from './stubs/schemas.ts';
 import { ISSUER } from './tokens.ts';

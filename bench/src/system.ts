@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/scripts/root';
+import { ROOT } from '@holdfast/local/root';
 import { type Program, startProgram } from './child.ts';
 import { type Generator, startGenerator } from './load/generator.ts';
 import { type OurGateway, type OurGatewayOptions, startOurGateway } from './our-gateway.ts';

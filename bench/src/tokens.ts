@@ -1,6 +1,6 @@
 // An access token of the stubs' user, and the key set by which the gateway verifies it.
 
-import { GENERATION_CLAIM, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/tokens';
+import { GENERATION_CLAIM, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/auth/tokens';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { USER_ID } from './stubs/shop.ts';
 

@@ -1,4 +1,7 @@
 // The settings of the gateway; the only reader of the environment.
+
+import { MAX_REPLY_BYTES } from '@holdfast/platform/http/client';
+import { MAX_CONNECTIONS } from '@holdfast/platform/http/server';
 import {
   ConfigError,
   callingSettings,
@@ -10,9 +13,7 @@ import {
   subgraphCallSettings,
   subgraphUrl,
   tokenSettings,
-} from '@holdfast/platform/config';
-import { MAX_CONNECTIONS } from '@holdfast/platform/http';
-import { MAX_REPLY_BYTES } from '@holdfast/platform/http-client';
+} from '@holdfast/platform/lifecycle/config';
 import { redisSettings, redisUrl } from '@holdfast/platform/redis';
 import { z } from 'zod';
 import { rateLimits } from './admission/limits.ts';

@@ -1,8 +1,8 @@
 // The reply to a request whose handler threw: a problem for REST, an error for GraphQL.
 
 import { toPublicError } from '@holdfast/platform/errors';
-import type { HttpRequest, Reply } from '@holdfast/platform/http';
-import type { Logger } from '@holdfast/platform/log';
+import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
+import type { Logger } from '@holdfast/platform/observability/log';
 import { GraphQLError } from 'graphql';
 import { maskedProblem, OperationFault, problemOf } from './rest/faults.ts';
 import { isProblemCode, type Problem, problemReply, statusOf } from './rest/problem.ts';

@@ -1,6 +1,6 @@
 // The federated graph over HTTP: faults, partial data, and what is on and off by setting.
 import { AppError } from '@holdfast/platform/errors';
-import type { RequestContext } from '@holdfast/platform/graphql';
+import type { RequestContext } from '@holdfast/platform/graphql/server';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type StubSystem, type SubgraphName, startStubSystem } from './test/stub-system.ts';
 

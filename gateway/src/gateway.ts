@@ -1,8 +1,8 @@
 // The gateway: the life of a request as one list of steps. docs/architecture.md draws it; parts.ts makes what the steps use.
-import type { Reply, RouteHandler } from '@holdfast/platform/http';
-import type { Logger } from '@holdfast/platform/log';
-import type { RunningService } from '@holdfast/platform/service';
-import { tracedCall } from '@holdfast/platform/tracing';
+import type { Reply, RouteHandler } from '@holdfast/platform/http/server';
+import type { RunningService } from '@holdfast/platform/lifecycle/service';
+import type { Logger } from '@holdfast/platform/observability/log';
+import { tracedCall } from '@holdfast/platform/observability/tracing';
 import type { Caller } from './admission/caller.ts';
 import { clientAddress } from './admission/client-address.ts';
 import type { Answer } from './answer.ts';

@@ -2,10 +2,10 @@
 // The tests hold it to the audits of graphql-http; the handler of that package writes a reply at half the speed, and has
 // no statuses but 200 and 400.
 import { badInput } from '@holdfast/platform/errors';
-import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql';
-import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http';
-import { parseJson } from '@holdfast/platform/json';
-import { requireTextOfType } from '@holdfast/platform/media-type';
+import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql/server';
+import { parseJson } from '@holdfast/platform/http/json-body';
+import { requireTextOfType } from '@holdfast/platform/http/media-type';
+import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http/server';
 import { came } from '@holdfast/platform/validation';
 import Negotiator from 'negotiator';
 import type { Caller } from './admission/caller.ts';

@@ -1,6 +1,6 @@
 // The gateway: one graph over the subgraphs, and the REST shim over that graph.
 import { setFlagsFromString } from 'node:v8';
-import { runService } from '@holdfast/platform/service';
+import { runService } from '@holdfast/platform/lifecycle/service';
 import { connectionsPerAddress, readGatewaySettings } from './config.ts';
 import { startGateway } from './gateway.ts';
 

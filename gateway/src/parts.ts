@@ -1,11 +1,11 @@
 // What the gateway is put together of: the supergraph and its planner, the subgraphs, the operations and the limits.
 import { fileURLToPath } from 'node:url';
-import { operationMeter } from '@holdfast/platform/graphql-metrics';
-import type { Logger } from '@holdfast/platform/log';
+import { type CalledService, createServiceTokens } from '@holdfast/platform/auth/service-tokens';
+import { createRemoteVerifier } from '@holdfast/platform/auth/tokens';
+import { operationMeter } from '@holdfast/platform/graphql/metrics';
+import type { Logger } from '@holdfast/platform/observability/log';
+import { tracedCall } from '@holdfast/platform/observability/tracing';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
-import { type CalledService, createServiceTokens } from '@holdfast/platform/service-tokens';
-import { createRemoteVerifier } from '@holdfast/platform/tokens';
-import { tracedCall } from '@holdfast/platform/tracing';
 import { createIdentify } from './admission/caller.ts';
 import { createRateLimits } from './admission/rate-limits.ts';
 import type { GatewaySettings } from './config.ts';

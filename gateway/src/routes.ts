@@ -7,7 +7,7 @@ import {
   type PathParameters,
   type Reply,
   type RouteHandler,
-} from '@holdfast/platform/http';
+} from '@holdfast/platform/http/server';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import type { Caller } from './admission/caller.ts';
 import { preflightOf } from './http/cors.ts';

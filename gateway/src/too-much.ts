@@ -1,6 +1,6 @@
 // The refusal of an operation that asks for too much: one code and one form for every limit, counted by the limit.
 import { AppError } from '@holdfast/platform/errors';
-import { labelledCounter } from '@holdfast/platform/metrics';
+import { labelledCounter } from '@holdfast/platform/observability/metrics';
 
 /** How each limit is named to the caller. */
 const NAMES = {

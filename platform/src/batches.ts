@@ -3,7 +3,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { currentDeadline, type Deadline, isOver, tooLate, withDeadline } from './deadline.ts';
-import { isUndone } from './unanswered.ts';
+import { isUndone } from './postgres/unanswered.ts';
 
 /** Does all of it or nothing. Gives one result for each item, in their order. */
 export type RunBatch<Item, Result> = (items: readonly Item[]) => Promise<readonly Result[]>;

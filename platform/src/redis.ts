@@ -7,10 +7,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'redis';
 import { z } from 'zod';
-import { milliseconds } from './config.ts';
-import type { Logger } from './log.ts';
-import { Counter, Gauge, registry } from './metrics.ts';
-import { tracedCall } from './tracing.ts';
+import { milliseconds } from './lifecycle/config.ts';
+import type { Logger } from './observability/log.ts';
+import { Counter, Gauge, registry } from './observability/metrics.ts';
+import { tracedCall } from './observability/tracing.ts';
 
 const gauge = new Gauge({
   name: 'redis_up',

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { REVOCATIONS_PATH } from '@holdfast/platform/revocations';
+import { REVOCATIONS_PATH } from '@holdfast/platform/auth/revocations';
 import { announce, argument } from '../program.ts';
 import { SUBGRAPHS } from './schemas.ts';
 import { createSubgraph, type Subgraph } from './subgraphs.ts';

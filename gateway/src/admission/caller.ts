@@ -1,7 +1,8 @@
 // Who sent a request: the address that it is counted by, and the user whose token it brings.
-import type { HttpRequest } from '@holdfast/platform/http';
-import type { TokenVerifier } from '@holdfast/platform/tokens';
-import { ANONYMOUS, type Viewer } from '@holdfast/platform/viewer';
+
+import type { TokenVerifier } from '@holdfast/platform/auth/tokens';
+import { ANONYMOUS, type Viewer } from '@holdfast/platform/auth/viewer';
+import type { HttpRequest } from '@holdfast/platform/http/server';
 import { nothingReceived, type Received } from '../federation/reply-sizes.ts';
 import { clientAddress } from './client-address.ts';
 import type { Count } from './limiter.ts';

@@ -1,6 +1,7 @@
 // The address that a request is counted by.
-import type { HttpRequest } from '@holdfast/platform/http';
-import { networkOf } from '@holdfast/platform/network';
+
+import { networkOf } from '@holdfast/platform/http/network';
+import type { HttpRequest } from '@holdfast/platform/http/server';
 
 type AddressedRequest = Pick<HttpRequest, 'remoteAddress' | 'headers'>;
 

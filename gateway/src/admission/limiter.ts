@@ -1,7 +1,7 @@
 // Decides which root fields of an operation may be executed. Stores of ours count all calls of a window in one step, because
 // graphql-rate-limit itself reads, decides and then writes. It decides which calls are refused when not all are granted, and
 // it words the refusals.
-import { Counter, registry } from '@holdfast/platform/metrics';
+import { Counter, registry } from '@holdfast/platform/observability/metrics';
 import { getGraphQLRateLimiter, type Store } from 'graphql-rate-limit';
 import type { Refusal, Refusals } from '../operations/refused-fields.ts';
 import type { RootCall } from '../operations/root-calls.ts';

@@ -1,7 +1,8 @@
 // Which requests count although they have executed nothing.
-import type { HttpRequest, Reply } from '@holdfast/platform/http';
-import { unreadRequest } from '@holdfast/platform/http-request';
-import { ANONYMOUS } from '@holdfast/platform/viewer';
+
+import { ANONYMOUS } from '@holdfast/platform/auth/viewer';
+import { unreadRequest } from '@holdfast/platform/http/request';
+import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import { expect, it } from '@jest/globals';
 import { nothingReceived } from '../federation/reply-sizes.ts';
 import type { Caller } from './caller.ts';

@@ -1,10 +1,10 @@
 // The limits of the gateway: on requests, on what they execute, and in the header fields of every reply.
-import type { Reply } from '@holdfast/platform/http';
+import type { Reply } from '@holdfast/platform/http/server';
 import type { Redis } from '@holdfast/platform/redis';
 import type { Refusals } from '../operations/refused-fields.ts';
 import type { RootCall } from '../operations/root-calls.ts';
 import type { Caller } from './caller.ts';
-import { createCounters } from './counters.ts';
+import { createCounters } from './fallback-counters.ts';
 import { createInvalidRequests, tooManyInvalid } from './invalid-requests.ts';
 import { type LimitFields, limitFields, tightest } from './limit-headers.ts';
 import { type Count, createLimiter } from './limiter.ts';

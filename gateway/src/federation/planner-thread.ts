@@ -1,7 +1,7 @@
 // A thread that makes query plans, and can be ended while it makes one: planning is synchronous and has no limit of its
 // own, so on the main thread one operation could keep every other request waiting.
 import { Worker } from 'node:worker_threads';
-import type { Logger } from '@holdfast/platform/log';
+import type { Logger } from '@holdfast/platform/observability/log';
 
 export interface OperationText {
   /** The document. It is valid. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { operationFromDocument, Supergraph } from '@apollo/federation-internals';
 import { QueryPlanner } from '@apollo/query-planner';
 import { AppError } from '@holdfast/platform/errors';
-import { createLogger } from '@holdfast/platform/log';
+import { createLogger } from '@holdfast/platform/observability/log';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'graphql';
 import { compose } from '../test/stub-system.ts';

@@ -2,8 +2,8 @@
 // the main thread never plans.
 import { createHash } from 'node:crypto';
 import { AppError } from '@holdfast/platform/errors';
-import type { Logger } from '@holdfast/platform/log';
-import { tracedCall } from '@holdfast/platform/tracing';
+import type { Logger } from '@holdfast/platform/observability/log';
+import { tracedCall } from '@holdfast/platform/observability/tracing';
 import { LRUCache } from 'lru-cache';
 import { countRefusal } from '../too-much.ts';
 import { createPlannerThread, type OperationText, type Planned } from './planner-thread.ts';

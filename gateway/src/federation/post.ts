@@ -1,7 +1,7 @@
 // One POST over a pool of connections, on undici's lowest interface: its request() makes a stream of each reply, which
 // costs more than all the rest of the exchange.
 import type { IncomingHttpHeaders } from 'node:http';
-import type { HttpRequest } from '@holdfast/platform/http';
+import type { HttpRequest } from '@holdfast/platform/http/server';
 import type { Dispatcher, Pool } from 'undici';
 import type { ByteGate } from './byte-gate.ts';
 

@@ -1,6 +1,6 @@
 // Replies that are too large: of one subgraph, of several together, and the gateway's own.
 import { AppError } from '@holdfast/platform/errors';
-import { registry } from '@holdfast/platform/metrics';
+import { registry } from '@holdfast/platform/observability/metrics';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createStubStore } from '../test/stub-store.ts';
 import { type StubSystem, type SubgraphName, startStubSystem } from '../test/stub-system.ts';

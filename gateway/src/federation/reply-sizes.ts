@@ -1,7 +1,7 @@
 // The largest reply that the gateway reads and gives. What the subgraphs send for one request is added up, because it is
 // in memory together; the finished reply is looked at once more.
 import { AppError } from '@holdfast/platform/errors';
-import type { Reply } from '@holdfast/platform/http';
+import type { Reply } from '@holdfast/platform/http/server';
 import { countRefusal } from '../too-much.ts';
 
 export interface ReplySizes {

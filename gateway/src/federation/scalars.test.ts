@@ -1,7 +1,7 @@
 // The scalars of the real supergraph are checked, all of them.
 import { readFile } from 'node:fs/promises';
 import { ApolloGateway } from '@apollo/gateway';
-import { SCALARS } from '@holdfast/platform/scalars';
+import { SCALARS } from '@holdfast/platform/graphql/scalars';
 import { describe, expect, it } from '@jest/globals';
 import { buildSchema, type GraphQLSchema, isScalarType } from 'graphql';
 import { checkScalars } from './scalars.ts';

@@ -1,6 +1,6 @@
 // Gives the API schema the scalars' own checks. The supergraph only knows their names, so that a schema built from it
 // takes any value for any of them, and a wrong one would be found by a subgraph after others have executed their part.
-import { SCALARS } from '@holdfast/platform/scalars';
+import { SCALARS } from '@holdfast/platform/graphql/scalars';
 import { type GraphQLSchema, isScalarType, isSpecifiedScalarType } from 'graphql';
 
 /**

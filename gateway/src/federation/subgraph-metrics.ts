@@ -1,5 +1,11 @@
 // How the calls of subgraphs go, by subgraph and outcome, and for which subgraph a supergraph waits.
-import { DURATION_BUCKETS, Gauge, Histogram, registry, secondsSince } from '@holdfast/platform/metrics';
+import {
+  DURATION_BUCKETS,
+  Gauge,
+  Histogram,
+  registry,
+  secondsSince,
+} from '@holdfast/platform/observability/metrics';
 
 const durations = new Histogram({
   name: 'subgraph_request_duration_seconds',

@@ -1,6 +1,6 @@
 // The reply of a subgraph, from its text to data and errors.
-import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql';
-import { isOfType } from '@holdfast/platform/media-type';
+import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql/server';
+import { isOfType } from '@holdfast/platform/http/media-type';
 import type { SubgraphError, SubgraphReply } from './execution/execution.ts';
 import type { PostReply } from './post.ts';
 

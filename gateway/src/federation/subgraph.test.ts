@@ -2,8 +2,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { AppError } from '@holdfast/platform/errors';
-import type { HttpRequest } from '@holdfast/platform/http';
-import { unreadRequest } from '@holdfast/platform/http-request';
+import { unreadRequest } from '@holdfast/platform/http/request';
+import type { HttpRequest } from '@holdfast/platform/http/server';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GraphQLError } from 'graphql';
 import { createByteGate } from './byte-gate.ts';

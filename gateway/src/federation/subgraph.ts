@@ -1,14 +1,15 @@
 // Calls one subgraph: posts the operation over a keep-alive pool and reads the reply, nothing else.
+
+import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/auth/service-tokens';
 import { AppError, CallerGone } from '@holdfast/platform/errors';
+import { createHttpPool, isConnectionLost, isReplyTooLarge } from '@holdfast/platform/http/client';
 import {
   CLIENT_ADDRESS_HEADER,
   type HttpRequest,
   REQUEST_ID_HEADER,
   TIMEOUT_HEADER,
-} from '@holdfast/platform/http';
-import { createHttpPool, isConnectionLost, isReplyTooLarge } from '@holdfast/platform/http-client';
-import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
-import { traceHeaders } from '@holdfast/platform/tracing';
+} from '@holdfast/platform/http/server';
+import { traceHeaders } from '@holdfast/platform/observability/tracing';
 import { GraphQLError } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { ByteGate } from './byte-gate.ts';

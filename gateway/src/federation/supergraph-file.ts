@@ -2,7 +2,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Logger } from '@holdfast/platform/log';
+import type { Logger } from '@holdfast/platform/observability/log';
 
 export interface SupergraphFileOptions {
   readonly path: string;

@@ -1,5 +1,5 @@
 // When the gate lets a supergraph through: what each kind of answer of a subgraph means, and how many are asked for.
-import { createLogger } from '@holdfast/platform/log';
+import { createLogger } from '@holdfast/platform/observability/log';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import { compose } from '../test/stub-system.ts';
 import { neededSchemas } from './served-schema.ts';

@@ -1,7 +1,7 @@
 // Keeps a supergraph out of force until every subgraph serves what it needs. In an upgrade the gateway may be the first that
 // is replaced, with every tool that applies it, while subgraphs still wait for their migrations.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Logger } from '@holdfast/platform/log';
+import type { Logger } from '@holdfast/platform/observability/log';
 import { LRUCache } from 'lru-cache';
 import type { NeededSchema } from './served-schema.ts';
 import { Silent, type Subgraph } from './subgraph.ts';

@@ -1,6 +1,6 @@
 // The supergraph: @apollo/gateway loads, checks and follows the file, and makes of it the schema that clients see.
 import { ApolloGateway } from '@apollo/gateway';
-import type { Logger } from '@holdfast/platform/log';
+import type { Logger } from '@holdfast/platform/observability/log';
 import type { GraphQLSchema } from 'graphql';
 import { checkScalars } from './scalars.ts';
 import { neededSchemas } from './served-schema.ts';

@@ -2,7 +2,7 @@
 // once, when the gateway starts, because as a hook it would make the same fields anew for every request
 // (docs/decisions.md has the figure).
 import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
-import type { HttpRequest, Reply } from '@holdfast/platform/http';
+import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import { fastify } from 'fastify';
 import { z } from 'zod';
 

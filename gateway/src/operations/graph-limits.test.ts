@@ -1,5 +1,5 @@
 // What asks for too much is refused with what is allowed, and no subgraph hears of it.
-import { registry } from '@holdfast/platform/metrics';
+import { registry } from '@holdfast/platform/observability/metrics';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type StubSystem, startStubSystem } from '../test/stub-system.ts';
 

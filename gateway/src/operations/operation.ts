@@ -1,6 +1,6 @@
 // One operation: all that follows from its text and the supergraph alone, computed once and kept for the requests that
 // come with the same text.
-import { labelledCounter } from '@holdfast/platform/metrics';
+import { labelledCounter } from '@holdfast/platform/observability/metrics';
 import { GraphQLError, type ParseOptions, parse, print } from 'graphql';
 import { compileExecution, type Execute, plannable } from '../federation/execution/execution.ts';
 import type { Planner } from '../federation/planner.ts';

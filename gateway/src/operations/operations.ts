@@ -1,5 +1,5 @@
 // The operations that the gateway has compiled, by their texts. What they take together is bounded in bytes.
-import type { Logger } from '@holdfast/platform/log';
+import type { Logger } from '@holdfast/platform/observability/log';
 import type { GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Planner } from '../federation/planner.ts';

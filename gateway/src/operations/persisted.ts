@@ -1,6 +1,6 @@
 // Persisted mode: /graphql runs the operations of the manifest and nothing else. It is decided before anything of a
 // request is parsed as GraphQL. The REST shim's own operations do not come this way.
-import type { Logger } from '@holdfast/platform/log';
+import type { Logger } from '@holdfast/platform/observability/log';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { z } from 'zod';
 import { faultOf, idOf, type Manifest, manifestFile, type PersistedOperation } from './manifest.ts';

@@ -1,7 +1,7 @@
 // What a client asks for, and what it is told.
-import { showErrors } from '@holdfast/platform/graphql-faults';
-import { type OperationOutcome, outcomeOf } from '@holdfast/platform/graphql-metrics';
-import type { Logger } from '@holdfast/platform/log';
+import { showErrors } from '@holdfast/platform/graphql/errors';
+import { type OperationOutcome, outcomeOf } from '@holdfast/platform/graphql/metrics';
+import type { Logger } from '@holdfast/platform/observability/log';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Executed } from '../federation/execution/execution.ts';
 import { InvalidOperation } from './invalid-operation.ts';

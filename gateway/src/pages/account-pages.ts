@@ -1,6 +1,6 @@
 // The pages that links in mails lead to. What a link is for happens at a click and not when it is opened, because programs that
 // look for bad mail open links too. The token stands in the fragment, which browsers send to no server.
-import type { Reply } from '@holdfast/platform/http';
+import type { Reply } from '@holdfast/platform/http/server';
 import { escapeHtml, htmlPage } from './html.ts';
 
 interface AccountPage {

@@ -1,6 +1,6 @@
 // Small HTML pages that the gateway writes itself, in the look that all pages share.
 import { createHash } from 'node:crypto';
-import type { Reply } from '@holdfast/platform/http';
+import type { Reply } from '@holdfast/platform/http/server';
 import { contentSecurityPolicy } from './content-security-policy.ts';
 
 const ENTITIES: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 // `GET /` for programs: where everything is. Browsers get the page `home`.
-import type { Reply } from '@holdfast/platform/http';
+import type { Reply } from '@holdfast/platform/http/server';
 
 const LINKS = {
   graphql: '/graphql',

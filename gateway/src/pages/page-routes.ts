@@ -1,5 +1,5 @@
 // The pages for browsers: which path shows which of web/dist, and what each may do there.
-import type { HttpRequest, Reply } from '@holdfast/platform/http';
+import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import type { GatewayRoute } from '../routes.ts';
 import { accountPages } from './account-pages.ts';
 import { contentSecurityPolicy } from './content-security-policy.ts';

@@ -1,7 +1,8 @@
 // The users service's public keys, through the gateway: `/.well-known/jwks.json` (RFC 7517).
+
+import { maxAgeMs } from '@holdfast/platform/auth/remote-keys';
 import { AppError } from '@holdfast/platform/errors';
-import type { Reply } from '@holdfast/platform/http';
-import { maxAgeMs } from '@holdfast/platform/remote-keys';
+import type { Reply } from '@holdfast/platform/http/server';
 import { request } from 'undici';
 
 export interface PublishedKeys {

@@ -1,7 +1,7 @@
 // `GET /status`: which services answer the gateway right now, for the page at `/`.
 
-import type { Reply } from '@holdfast/platform/http';
-import { ALIVE_PATH } from '@holdfast/platform/subgraph';
+import { ALIVE_PATH } from '@holdfast/platform/graphql/subgraph';
+import type { Reply } from '@holdfast/platform/http/server';
 import { request } from 'undici';
 
 export interface Status {

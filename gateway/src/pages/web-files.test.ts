@@ -1,8 +1,8 @@
 // Of pages that were not built, which a gateway can do without. http/browsers.test.ts asks a gateway that has them.
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HttpFault } from '@holdfast/platform/http';
-import { createLogger } from '@holdfast/platform/log';
+import { HttpFault } from '@holdfast/platform/http/server';
+import { createLogger } from '@holdfast/platform/observability/log';
 import { expect, it, jest } from '@jest/globals';
 import { openWebFiles } from './web-files.ts';
 

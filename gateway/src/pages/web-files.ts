@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http';
-import type { Logger } from '@holdfast/platform/log';
+import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http/server';
+import type { Logger } from '@holdfast/platform/observability/log';
 import Negotiator from 'negotiator';
 import { parseTagCondition } from '../rest/entity-tag.ts';
 

@@ -1,5 +1,5 @@
 import { AppError, badInput } from '@holdfast/platform/errors';
-import { HttpFault, MalformedBody } from '@holdfast/platform/http';
+import { HttpFault, MalformedBody } from '@holdfast/platform/http/server';
 import { describe, expect, it } from '@jest/globals';
 import { OperationFault, problemOf, restName } from './faults.ts';
 import { PROBLEMS } from './problem.ts';

@@ -1,6 +1,6 @@
 // From what was thrown to the problem that the caller is told. What nobody foresaw is masked.
 import { AppError } from '@holdfast/platform/errors';
-import { HttpFault, MalformedBody } from '@holdfast/platform/http';
+import { HttpFault, MalformedBody } from '@holdfast/platform/http/server';
 import { type FieldError, fieldsMessage } from '@holdfast/platform/validation';
 import type { GraphQLFormattedError } from 'graphql';
 import { isProblemCode, type Problem, type ProblemCode, problem } from './problem.ts';

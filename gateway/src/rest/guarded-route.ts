@@ -1,7 +1,7 @@
 // A write to an existing thing: a compare-and-swap whose expected version comes from `If-Match` (RFC 9110, 13.1.1) or
 // from the body, and which `If-None-Match` (13.1.2) can forbid. The subgraph's guarded update decides; a read before it
 // only finds out which version to expect.
-import type { HttpRequest } from '@holdfast/platform/http';
+import type { HttpRequest } from '@holdfast/platform/http/server';
 import { entityTag, namesVersion, readIfMatch, readIfNoneMatch, type TagCondition } from './entity-tag.ts';
 import type { AnyVariables, Operation } from './operation.ts';
 import { type Problem, problem } from './problem.ts';

@@ -1,7 +1,7 @@
 // The REST contract as an OpenAPI 3.1 document: @fastify/swagger's, of the routes' own schemas. Here is what it is told
 // beside them: the problems that any route can have, and the header fields of replies.
 import swagger from '@fastify/swagger';
-import { VERSION } from '@holdfast/platform/version';
+import { VERSION } from '@holdfast/platform/observability/version';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';

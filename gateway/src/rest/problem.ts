@@ -1,5 +1,5 @@
 // Problem details (RFC 9457): every kind of problem that a REST call can meet, and the reply that says so.
-import type { HttpRequest, Reply } from '@holdfast/platform/http';
+import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import { z } from 'zod';
 
 /** By code: the status and the words for people. The `type` of each is `/problems/<code in kebab case>`. */

@@ -1,5 +1,5 @@
 // The whole shim over HTTP, with the subgraphs' schemas and a store in memory behind them.
-import { registry } from '@holdfast/platform/metrics';
+import { registry } from '@holdfast/platform/observability/metrics';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type CallOptions, callRest } from '../test/rest-client.ts';
 import { createStubStore, type StubProduct, USER_ID } from '../test/stub-store.ts';

@@ -1,6 +1,7 @@
 // The REST shim: the calls of the REST contract, and what documents them.
-import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http';
-import { parseJson } from '@holdfast/platform/json';
+
+import { parseJson } from '@holdfast/platform/http/json-body';
+import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http/server';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Pages } from '../pages/page-routes.ts';
 import { addRoutes, type GatewayRoute, type ThroughList } from '../routes.ts';

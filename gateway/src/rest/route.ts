@@ -2,9 +2,9 @@
 // to its variables, and a mapping of its result to an answer. The types of both mappings come from the schema and from the
 // operation.
 import type { IncomingMessage } from 'node:http';
-import type { CheckedRequest, HttpRequest } from '@holdfast/platform/http';
-import { requireTextOfType } from '@holdfast/platform/media-type';
-import { requireUser } from '@holdfast/platform/viewer';
+import { requireUser } from '@holdfast/platform/auth/viewer';
+import { requireTextOfType } from '@holdfast/platform/http/media-type';
+import type { CheckedRequest, HttpRequest } from '@holdfast/platform/http/server';
 import type { FastifyRequest, FastifySchema, RawServerDefault, RouteGenericInterface } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';

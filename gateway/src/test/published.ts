@@ -1,7 +1,8 @@
 // For tests: the OpenAPI document as the gateway publishes it, without a system behind it.
-import { createHttpServer } from '@holdfast/platform/http';
-import { createLogger } from '@holdfast/platform/log';
-import { ANONYMOUS } from '@holdfast/platform/viewer';
+
+import { ANONYMOUS } from '@holdfast/platform/auth/viewer';
+import { createHttpServer } from '@holdfast/platform/http/server';
+import { createLogger } from '@holdfast/platform/observability/log';
 import { faultReply } from '../fault-reply.ts';
 import { nothingReceived } from '../federation/reply-sizes.ts';
 import { addRest } from '../rest/rest.ts';

@@ -1,8 +1,9 @@
 // For tests: the orders subgraph in memory.
+
+import { requireStaff, requireUser } from '@holdfast/platform/auth/viewer';
 import { AppError } from '@holdfast/platform/errors';
-import type { RequestContext } from '@holdfast/platform/graphql';
-import { MoneyScalar } from '@holdfast/platform/scalars';
-import { requireStaff, requireUser } from '@holdfast/platform/viewer';
+import { MoneyScalar } from '@holdfast/platform/graphql/scalars';
+import type { RequestContext } from '@holdfast/platform/graphql/server';
 import { z } from 'zod';
 import { NOW, type StubStore, USER_ID } from './stub-store.ts';
 import type { Resolvers } from './stub-system.ts';

@@ -1,6 +1,6 @@
 // For tests: the products subgraph in memory.
 import { badInput } from '@holdfast/platform/errors';
-import { MoneyScalar } from '@holdfast/platform/scalars';
+import { MoneyScalar } from '@holdfast/platform/graphql/scalars';
 import { z } from 'zod';
 import { NOW, type StubProduct, type StubStore } from './stub-store.ts';
 import type { Resolvers } from './stub-system.ts';

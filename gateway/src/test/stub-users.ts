@@ -1,5 +1,5 @@
 // For tests: the users subgraph in memory.
-import type { RequestContext } from '@holdfast/platform/graphql';
+import type { RequestContext } from '@holdfast/platform/graphql/server';
 import { z } from 'zod';
 import { NOW, USER_ID } from './stub-store.ts';
 import type { Resolvers } from './stub-system.ts';

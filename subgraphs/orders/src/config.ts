@@ -10,9 +10,9 @@ import {
   subgraphCallSettings,
   subgraphUrl,
   tokenSettings,
-} from '@holdfast/platform/config';
-import { idempotencyKeySettings } from '@holdfast/platform/idempotency-keys';
-import { workerSettings } from '@holdfast/platform/queue';
+} from '@holdfast/platform/lifecycle/config';
+import { idempotencyKeySettings } from '@holdfast/platform/postgres/idempotency-keys';
+import { workerSettings } from '@holdfast/platform/queue/queue';
 import { z } from 'zod';
 
 export const settings = {

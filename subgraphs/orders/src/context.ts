@@ -1,7 +1,8 @@
 // What the resolvers of one request share.
-import type { RequestContext } from '@holdfast/platform/graphql';
-import type { SecurityLog } from '@holdfast/platform/security-events';
-import type { User, Viewer } from '@holdfast/platform/viewer';
+
+import type { SecurityLog } from '@holdfast/platform/auth/security-events';
+import type { User, Viewer } from '@holdfast/platform/auth/viewer';
+import type { RequestContext } from '@holdfast/platform/graphql/server';
 import DataLoader from 'dataloader';
 import type { OrderEvent } from './data/order-events.ts';
 import type { Order, OrderTable } from './data/orders.ts';

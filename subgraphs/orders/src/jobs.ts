@@ -1,5 +1,5 @@
 // The jobs of the orders service: what the stock answered.
-import { type JobHandler, payloadOf, Unworkable } from '@holdfast/platform/queue';
+import { type JobHandler, payloadOf, Unworkable } from '@holdfast/platform/queue/queue';
 import { z } from 'zod';
 import type { OrderTable } from './data/orders.ts';
 

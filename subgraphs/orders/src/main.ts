@@ -1,5 +1,5 @@
 // The orders service: orders, their history and their processing.
-import { runService } from '@holdfast/platform/service';
+import { runService } from '@holdfast/platform/lifecycle/service';
 import { readOrdersSettings } from './config.ts';
 import { startOrders } from './server.ts';
 

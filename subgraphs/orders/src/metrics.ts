@@ -1,8 +1,13 @@
 // What the orders service counts of its own.
-import type { Logger } from '@holdfast/platform/log';
-import { conflictCounter, Histogram, labelledCounter, registry } from '@holdfast/platform/metrics';
-import { createScrapedGauges } from '@holdfast/platform/scraped-gauges';
-import { doublePrecision, integer, notNull, statement } from '@holdfast/platform/sql';
+import type { Logger } from '@holdfast/platform/observability/log';
+import {
+  conflictCounter,
+  Histogram,
+  labelledCounter,
+  registry,
+} from '@holdfast/platform/observability/metrics';
+import { createScrapedGauges } from '@holdfast/platform/observability/scraped-gauges';
+import { doublePrecision, integer, notNull, statement } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 import { ORDER_STATUSES } from './domain/order-status.ts';
 

@@ -1,6 +1,6 @@
 // The statements that docs/scaling.md recommends for partitioning orders, and what holds afterwards: one key, one order.
 import { readFile } from 'node:fs/promises';
-import { declaredStatements } from '@holdfast/platform/sql';
+import { declaredStatements } from '@holdfast/platform/postgres/sql';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createHistoryReader } from './data/order-events.ts';
 import { createOrdersFixture, type OrdersFixture } from './testing.ts';

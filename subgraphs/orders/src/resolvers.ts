@@ -1,9 +1,10 @@
 // Authorise, call one domain function, return.
+
+import { maySee, requireStaff, requireUser } from '@holdfast/platform/auth/viewer';
 import { AppError } from '@holdfast/platform/errors';
-import type { FieldsBeside } from '@holdfast/platform/fields';
+import type { FieldsBeside } from '@holdfast/platform/graphql/fields';
+import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/graphql/scalars';
 import { parseId, parseOrderId } from '@holdfast/platform/ids';
-import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/scalars';
-import { maySee, requireStaff, requireUser } from '@holdfast/platform/viewer';
 import type { Context, EntityKey } from './context.ts';
 import type { OrderEvent } from './data/order-events.ts';
 import type { Order } from './data/orders.ts';

@@ -1,15 +1,15 @@
 // Puts the orders service together.
 import { readFile } from 'node:fs/promises';
-import { checkDatabase, createRequestPools } from '@holdfast/platform/database';
-import { startSweeps } from '@holdfast/platform/idempotency-keys';
-import type { Logger } from '@holdfast/platform/log';
-import { startWorker } from '@holdfast/platform/queue';
-import { createSecurityLog } from '@holdfast/platform/security-events';
-import type { RunningService } from '@holdfast/platform/service';
-import { createCallerCheck, createServiceTokens } from '@holdfast/platform/service-tokens';
-import { createSubgraph } from '@holdfast/platform/subgraph';
-import { createRemoteVerifier } from '@holdfast/platform/tokens';
-import { requireUser, requireVerified, type User, type Viewer } from '@holdfast/platform/viewer';
+import { createSecurityLog } from '@holdfast/platform/auth/security-events';
+import { createCallerCheck, createServiceTokens } from '@holdfast/platform/auth/service-tokens';
+import { createRemoteVerifier } from '@holdfast/platform/auth/tokens';
+import { requireUser, requireVerified, type User, type Viewer } from '@holdfast/platform/auth/viewer';
+import { createSubgraph } from '@holdfast/platform/graphql/subgraph';
+import type { RunningService } from '@holdfast/platform/lifecycle/service';
+import type { Logger } from '@holdfast/platform/observability/log';
+import { checkDatabase, createRequestPools } from '@holdfast/platform/postgres/database';
+import { startSweeps } from '@holdfast/platform/postgres/idempotency-keys';
+import { startWorker } from '@holdfast/platform/queue/queue';
 import type { OrdersSettings } from './config.ts';
 import { type Context, createHistoryLoader, createOrderLoader } from './context.ts';
 import { sweepKeys } from './data/idempotency-keys.ts';

@@ -9,9 +9,9 @@ import {
   milliseconds,
   readSettings,
   tokenSettings,
-} from '@holdfast/platform/config';
-import { idempotencyKeySettings } from '@holdfast/platform/idempotency-keys';
-import { workerSettings } from '@holdfast/platform/queue';
+} from '@holdfast/platform/lifecycle/config';
+import { idempotencyKeySettings } from '@holdfast/platform/postgres/idempotency-keys';
+import { workerSettings } from '@holdfast/platform/queue/queue';
 import { redisSettings, redisUrl } from '@holdfast/platform/redis';
 import { z } from 'zod';
 

@@ -1,6 +1,7 @@
 // What the resolvers of one request share.
-import type { RequestContext } from '@holdfast/platform/graphql';
-import type { SecurityLog } from '@holdfast/platform/security-events';
+
+import type { SecurityLog } from '@holdfast/platform/auth/security-events';
+import type { RequestContext } from '@holdfast/platform/graphql/server';
 import type DataLoader from 'dataloader';
 import type { Product } from './data/product-row.ts';
 import type { ProductTable } from './data/products.ts';

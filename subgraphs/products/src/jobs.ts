@@ -1,8 +1,8 @@
 // The jobs of the products service: what orders ask of the stock. Jobs that come at the same time are done together.
 import { createBatches } from '@holdfast/platform/batches';
-import type { Queryable } from '@holdfast/platform/database';
-import { type JobHandler, payloadOf } from '@holdfast/platform/queue';
-import { traceparent } from '@holdfast/platform/tracing';
+import { traceparent } from '@holdfast/platform/observability/tracing';
+import type { Queryable } from '@holdfast/platform/postgres/database';
+import { type JobHandler, payloadOf } from '@holdfast/platform/queue/queue';
 import { z } from 'zod';
 import { shipReservation } from './data/finished-reservations.ts';
 import type { Reservations, StockOrder } from './data/reservations.ts';

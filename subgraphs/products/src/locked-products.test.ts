@@ -1,4 +1,4 @@
-import { GiveWay } from '@holdfast/platform/give-way';
+import { GiveWay } from '@holdfast/platform/queue/give-way';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createLockedProducts, type LockedProducts } from './locked-products.ts';

@@ -1,6 +1,6 @@
 // Products whose row another session keeps locked. A job that waits for the lock keeps a worker from the jobs of other
 // products, so one job of such a product tries now and then, and the others give way at once.
-import { GiveWay, isLockConflict, LOCK_TIMEOUT_MS } from '@holdfast/platform/give-way';
+import { GiveWay, isLockConflict, LOCK_TIMEOUT_MS } from '@holdfast/platform/queue/give-way';
 import { LRUCache } from 'lru-cache';
 
 export interface LockedProducts {

@@ -1,5 +1,5 @@
 // The products service: catalogue, stock and reservations.
-import { runService } from '@holdfast/platform/service';
+import { runService } from '@holdfast/platform/lifecycle/service';
 import { readProductsSettings } from './config.ts';
 import { startProducts } from './server.ts';
 

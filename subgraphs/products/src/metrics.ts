@@ -1,5 +1,11 @@
 // What the products service counts of its own.
-import { Counter, conflictCounter, labelledCounter, liveGauge, registry } from '@holdfast/platform/metrics';
+import {
+  Counter,
+  conflictCounter,
+  labelledCounter,
+  liveGauge,
+  registry,
+} from '@holdfast/platform/observability/metrics';
 
 /** Counts an edit or a delete of a product that came too late. */
 export const countConflict = conflictCounter('product');

@@ -1,9 +1,10 @@
 // Authorise, call one domain function, return.
-import type { EntityKey } from '@holdfast/platform/entities';
-import type { FieldsBeside } from '@holdfast/platform/fields';
+
+import { requireStaff, requireUser, type User } from '@holdfast/platform/auth/viewer';
+import type { EntityKey } from '@holdfast/platform/graphql/entities';
+import type { FieldsBeside } from '@holdfast/platform/graphql/fields';
+import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/graphql/scalars';
 import { parseId } from '@holdfast/platform/ids';
-import { DateTimeScalar, MoneyScalar } from '@holdfast/platform/scalars';
-import { requireStaff, requireUser, type User } from '@holdfast/platform/viewer';
 import type { Context } from './context.ts';
 import type { Product } from './data/product-row.ts';
 import { browse } from './domain/browse.ts';

@@ -1,16 +1,16 @@
 // Puts the products service together.
 import { readFile } from 'node:fs/promises';
-import { checkDatabase, createRequestPools } from '@holdfast/platform/database';
-import { startSweeps } from '@holdfast/platform/idempotency-keys';
-import type { Logger } from '@holdfast/platform/log';
-import { wantsNoCache } from '@holdfast/platform/no-cache';
-import { startWorker } from '@holdfast/platform/queue';
-import { createReads } from '@holdfast/platform/reads';
-import { createSecurityLog } from '@holdfast/platform/security-events';
-import type { RunningService } from '@holdfast/platform/service';
-import { createCallerCheck } from '@holdfast/platform/service-tokens';
-import { createSubgraph } from '@holdfast/platform/subgraph';
-import { createRemoteVerifier } from '@holdfast/platform/tokens';
+import { createSecurityLog } from '@holdfast/platform/auth/security-events';
+import { createCallerCheck } from '@holdfast/platform/auth/service-tokens';
+import { createRemoteVerifier } from '@holdfast/platform/auth/tokens';
+import { createSubgraph } from '@holdfast/platform/graphql/subgraph';
+import { wantsNoCache } from '@holdfast/platform/http/no-cache';
+import type { RunningService } from '@holdfast/platform/lifecycle/service';
+import type { Logger } from '@holdfast/platform/observability/log';
+import { checkDatabase, createRequestPools } from '@holdfast/platform/postgres/database';
+import { startSweeps } from '@holdfast/platform/postgres/idempotency-keys';
+import { createReads } from '@holdfast/platform/postgres/reads';
+import { startWorker } from '@holdfast/platform/queue/queue';
 import DataLoader from 'dataloader';
 import type { ProductsSettings } from './config.ts';
 import { type Context, createReadProducts } from './context.ts';

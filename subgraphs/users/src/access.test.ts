@@ -1,6 +1,6 @@
 // Who may see what: `me`, entities, and every kind of token that must not be believed.
 import { createPublicKey } from 'node:crypto';
-import { sqlStatements } from '@holdfast/platform/metrics';
+import { sqlStatements } from '@holdfast/platform/observability/metrics';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { calculateJwkThumbprint, importJWK, type JWK, SignJWT } from 'jose';
 import { createKey, startTestUsers, type TestUsers } from './testing.ts';

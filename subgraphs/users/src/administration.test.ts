@@ -1,7 +1,8 @@
 // What staff do to accounts, over HTTP and against PostgreSQL: who may, what ends, what is written down.
-import { createPool } from '@holdfast/platform/database';
-import { createLogger } from '@holdfast/platform/log';
-import { NO_ORIGIN } from '@holdfast/platform/security-events';
+
+import { NO_ORIGIN } from '@holdfast/platform/auth/security-events';
+import { createLogger } from '@holdfast/platform/observability/log';
+import { createPool } from '@holdfast/platform/postgres/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createStaffActions, type StaffActions } from './data/staff-actions.ts';

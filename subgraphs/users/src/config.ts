@@ -9,10 +9,10 @@ import {
   readSettings,
   secrets,
   tokenSettings,
-} from '@holdfast/platform/config';
-import { workerSettings } from '@holdfast/platform/queue';
+} from '@holdfast/platform/lifecycle/config';
+import { workerSettings } from '@holdfast/platform/queue/queue';
 import { z } from 'zod';
-import type { KeyTimes } from './domain/key-schedule.ts';
+import type { KeyTimes } from './keys/key-schedule.ts';
 
 const keyTimes = {
   ACCESS_TOKEN_TTL_S: count('s', 900, 1, 3_600).describe(

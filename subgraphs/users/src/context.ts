@@ -1,5 +1,5 @@
 // What every resolver gets: who asks, the request's own loader, and the domain.
-import type { RequestContext } from '@holdfast/platform/graphql';
+import type { RequestContext } from '@holdfast/platform/graphql/server';
 import DataLoader from 'dataloader';
 import type { AccountStore } from './data/accounts.ts';
 import type { Account, Register } from './domain/accounts.ts';

@@ -1,8 +1,8 @@
 // The jobs of the users service: mails. Each is sent at least once: a worker that dies after a server took the mail, and before it
 // could say so, leaves it to another one, which sends it again with the same Message-ID.
 import { EmailTokenPurpose } from '@holdfast/database';
-import type { Logger } from '@holdfast/platform/log';
-import { type JobHandler, payloadOf } from '@holdfast/platform/queue';
+import type { Logger } from '@holdfast/platform/observability/log';
+import { type JobHandler, payloadOf } from '@holdfast/platform/queue/queue';
 import { z } from 'zod';
 import type { EmailTokenStore } from './data/email-tokens.ts';
 import type { EmailTokens } from './domain/email-tokens.ts';

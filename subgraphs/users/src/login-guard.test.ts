@@ -1,5 +1,5 @@
 // What is counted of tries to log in, against PostgreSQL.
-import { NO_ORIGIN } from '@holdfast/platform/security-events';
+import { NO_ORIGIN } from '@holdfast/platform/auth/security-events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createKnownAddresses } from './data/known-addresses.ts';
 import { createLoginTries } from './data/login-tries.ts';

@@ -1,6 +1,7 @@
 // Mails and what their links do, over HTTP, against PostgreSQL, and with a real SMTP server.
-import { createPool } from '@holdfast/platform/database';
-import { createLogger } from '@holdfast/platform/log';
+
+import { createLogger } from '@holdfast/platform/observability/log';
+import { createPool } from '@holdfast/platform/postgres/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createEmailTokenStore, type EmailTokenStore } from './data/email-tokens.ts';

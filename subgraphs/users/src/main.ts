@@ -1,5 +1,5 @@
 // The users service: accounts, sessions and the keys that sign access tokens.
-import { runService } from '@holdfast/platform/service';
+import { runService } from '@holdfast/platform/lifecycle/service';
 import { readUsersSettings } from './config.ts';
 import { startUsers } from './server.ts';
 

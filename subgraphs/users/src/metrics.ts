@@ -1,10 +1,17 @@
 // What the users service counts of its own.
+
+import type { Origin } from '@holdfast/platform/auth/security-events';
 import { AppError } from '@holdfast/platform/errors';
-import { Counter, conflictCounter, labelledCounter, liveGauge, registry } from '@holdfast/platform/metrics';
-import type { Origin } from '@holdfast/platform/security-events';
-import type { KeyRing } from './domain/key-ring.ts';
+import {
+  Counter,
+  conflictCounter,
+  labelledCounter,
+  liveGauge,
+  registry,
+} from '@holdfast/platform/observability/metrics';
 import type { Semaphore } from './domain/semaphore.ts';
 import type { LoginResult } from './generated/graphql.ts';
+import type { KeyRing } from './keys/key-ring.ts';
 
 /** Counts a change of an account that came too late. */
 export const countConflict = conflictCounter('user');

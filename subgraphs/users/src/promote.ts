@@ -1,7 +1,8 @@
 // `node promote.js NAME`, with DATABASE_URL: makes the account of that username or e-mail address staff. This is how a
 // shop gets its first staff account. Doing it again changes nothing.
-import { createPool } from '@holdfast/platform/database';
-import { createLogger } from '@holdfast/platform/log';
+
+import { createLogger } from '@holdfast/platform/observability/log';
+import { createPool } from '@holdfast/platform/postgres/database';
 import { came } from '@holdfast/platform/validation';
 import { readPromoteSettings } from './config.ts';
 import { createAccountStore } from './data/accounts.ts';

@@ -1,9 +1,9 @@
 // The users subgraph's resolvers: they authorise and call one function of the domain.
 
-import type { FieldsBeside } from '@holdfast/platform/fields';
+import { maySee, requireStaff, requireUser, userOrNull } from '@holdfast/platform/auth/viewer';
+import type { FieldsBeside } from '@holdfast/platform/graphql/fields';
+import { DateTimeScalar } from '@holdfast/platform/graphql/scalars';
 import { parseId } from '@holdfast/platform/ids';
-import { DateTimeScalar } from '@holdfast/platform/scalars';
-import { maySee, requireStaff, requireUser, userOrNull } from '@holdfast/platform/viewer';
 import type { Context } from './context.ts';
 import { stateOf } from './data/account-pages.ts';
 import type { AuditEventRow } from './data/audit-events.ts';

@@ -1,15 +1,15 @@
 // The revocation list of this service: it follows the database, checks the service's own callers, and is given to the other
 // services, which follow it in turn.
 import { createHash } from 'node:crypto';
-import type { Handler, Reply } from '@holdfast/platform/http';
-import type { Logger } from '@holdfast/platform/log';
 import {
   followRevocations,
   type RevocationList,
   type Revocations,
   writeRevocations,
-} from '@holdfast/platform/revocations';
-import { type CallerCheck, SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
+} from '@holdfast/platform/auth/revocations';
+import { type CallerCheck, SERVICE_TOKEN_HEADER } from '@holdfast/platform/auth/service-tokens';
+import type { Handler, Reply } from '@holdfast/platform/http/server';
+import type { Logger } from '@holdfast/platform/observability/log';
 
 /** A list that is older is not given to others: they would take it for the one of now. */
 const MAX_AGE_MS = 3_000;

@@ -1,8 +1,8 @@
 // Who may change roles and look accounts up, and that a shop is never without staff.
 
-import { createPool } from '@holdfast/platform/database';
-import { createLogger } from '@holdfast/platform/log';
-import { NO_ORIGIN } from '@holdfast/platform/security-events';
+import { NO_ORIGIN } from '@holdfast/platform/auth/security-events';
+import { createLogger } from '@holdfast/platform/observability/log';
+import { createPool } from '@holdfast/platform/postgres/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import type pg from 'pg';

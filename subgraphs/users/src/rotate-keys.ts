@@ -1,9 +1,9 @@
 // `node rotate-keys.js FILE`: adds a signing key to the file of SIGNING_KEYS_FILE, by the lead and the token's life that
 // the service has in its environment, and says when each key signs and ends. Nothing of a key is printed but its id.
 import { readKeyTimes } from './config.ts';
-import { rotateKeys } from './domain/key-rotation.ts';
-import type { ScheduledKey } from './domain/key-schedule.ts';
-import type { SigningKey } from './domain/signing-keys.ts';
+import { rotateKeys } from './keys/key-rotation.ts';
+import type { ScheduledKey } from './keys/key-schedule.ts';
+import type { SigningKey } from './keys/signing-keys.ts';
 
 const at = (ms: number): string => new Date(ms).toISOString();
 

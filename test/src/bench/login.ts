@@ -2,7 +2,7 @@
 // Everything shares this machine, load included.
 
 import { cpus, loadavg } from 'node:os';
-import { commandLine } from '@holdfast/scripts/command-line';
+import { commandLine } from '@holdfast/local/command-line/command-line';
 import { Pool } from 'undici';
 import { Client } from '../support/client.ts';
 import { cpuMs } from '../support/process-usage.ts';

@@ -1,7 +1,7 @@
 // `npm run bench:metrics`: what counting costs. The time of each observation in a loop, times how many of them a request
 // makes, against the CPU that the processes themselves say they spend on a request, in one run on one machine.
-import { observeRequest } from '@holdfast/platform/http-metrics';
-import { Counter, DURATION_BUCKETS, Histogram, secondsSince } from '@holdfast/platform/metrics';
+import { observeRequest } from '@holdfast/platform/http/metrics';
+import { Counter, DURATION_BUCKETS, Histogram, secondsSince } from '@holdfast/platform/observability/metrics';
 import { Pool } from 'undici';
 import { Client } from '../support/client.ts';
 import { type Scrape, scrape, sumOf } from '../support/metrics.ts';

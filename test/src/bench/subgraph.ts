@@ -2,7 +2,7 @@
 // checkout (set up, at PATH). Both run on one PostgreSQL and are called as the gateway calls them, in rounds that take turns.
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { commandLine } from '@holdfast/scripts/command-line';
+import { commandLine } from '@holdfast/local/command-line/command-line';
 import { Pool } from 'undici';
 import { Client } from '../support/client.ts';
 import { cpuMs } from '../support/process-usage.ts';

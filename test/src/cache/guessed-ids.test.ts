@@ -1,9 +1,9 @@
 // Products that are looked for before they exist: ids come from a sequence, so the next ones can be guessed.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createRequestPools, type RequestPools } from '@holdfast/platform/database';
 import { AppError, CallerGone } from '@holdfast/platform/errors';
-import { createLogger } from '@holdfast/platform/log';
-import { createReads, type Reads } from '@holdfast/platform/reads';
+import { createLogger } from '@holdfast/platform/observability/log';
+import { createRequestPools, type RequestPools } from '@holdfast/platform/postgres/database';
+import { createReads, type Reads } from '@holdfast/platform/postgres/reads';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { createMemoryStore } from '@holdfast/products/data/cache/memory-store';
 import { createProductCache } from '@holdfast/products/data/cache/product-cache';

@@ -1,6 +1,6 @@
 // The rules of the cache's store, held against both places that it may be in.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLogger } from '@holdfast/platform/log';
+import { createLogger } from '@holdfast/platform/observability/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { createMemoryStore } from '@holdfast/products/data/cache/memory-store';
 import { createRedisStore } from '@holdfast/products/data/cache/redis-store';

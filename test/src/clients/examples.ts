@@ -1,5 +1,5 @@
 // Calls the operations of /openapi.json with the examples that the document shows, as a reader does who tries them.
-import { DEMO_ACCOUNTS, type DemoAccount } from '@holdfast/scripts/seed';
+import { DEMO_ACCOUNTS, type DemoAccount } from '@holdfast/local/seed/seed';
 import { type Client, secretsUsed } from '../support/client.ts';
 
 interface Operation {

@@ -1,6 +1,6 @@
 // What linters of OpenAPI say about a document. Their rules stand in test/clients.
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
 import { installed, run } from './installed.ts';
 
 const RULES = join(ROOT, 'test/clients');

@@ -2,7 +2,7 @@
 // in both in one order.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
 import { describe, expect, it } from '@jest/globals';
 import { blocksOf } from './documents.ts';
 

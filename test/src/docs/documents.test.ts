@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
 import { describe, expect, it } from '@jest/globals';
 import { blocksOf, DOCUMENTS, proseOf, testOf, textOf } from './documents.ts';
 

@@ -1,7 +1,7 @@
 // The Markdown of the repository, and the blocks of code in it.
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
 
 export interface Block {
   /** Of the document, from the root of the repository. */

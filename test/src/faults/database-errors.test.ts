@@ -1,7 +1,7 @@
 // What PostgreSQL and its clients say when the database cannot serve right now is 503 and not 500, by whichever way a
 // statement was sent.
 import { createPrismaClient, type PrismaClient } from '@holdfast/database';
-import { isDatabaseUnavailable } from '@holdfast/platform/database';
+import { isDatabaseUnavailable } from '@holdfast/platform/postgres/database';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';

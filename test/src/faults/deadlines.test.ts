@@ -1,5 +1,5 @@
 // What a caller has given up is not done later: a mutation that waits for a connection past its deadline writes nothing.
-import { TIMEOUT_HEADER } from '@holdfast/platform/http';
+import { TIMEOUT_HEADER } from '@holdfast/platform/http/server';
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';

@@ -1,6 +1,6 @@
 // After an outage of PostgreSQL all callers come at once. No process opens more connections than its budget.
 import { SERVICES, serviceRole } from '@holdfast/database';
-import { connectionBudgets } from '@holdfast/scripts/connection-budgets';
+import { connectionBudgets } from '@holdfast/local/stack/connection-budgets';
 import { beforeAll, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { Client, eventually } from '../support/client.ts';

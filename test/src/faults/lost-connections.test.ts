@@ -1,8 +1,9 @@
 // Connections on which nothing is heard any more: a node was lost, a firewall forgot. Each takes the place of another in
 // its pool until PostgreSQL, asked anew, says that it is at no such statement.
-import { createPool } from '@holdfast/platform/database';
-import { createLogger } from '@holdfast/platform/log';
-import { answerTo, isUndone } from '@holdfast/platform/unanswered';
+
+import { createLogger } from '@holdfast/platform/observability/log';
+import { createPool } from '@holdfast/platform/postgres/database';
+import { answerTo, isUndone } from '@holdfast/platform/postgres/unanswered';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';

@@ -1,5 +1,5 @@
 // A reply that is lost after the commit: the caller is told 503, sends the same once more, and it was done once.
-import { freePorts } from '@holdfast/scripts/stack';
+import { freePorts } from '@holdfast/local/stack/stack';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, uniqueName } from '../support/client.ts';
 import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts';

@@ -1,7 +1,7 @@
 // Redis dead, hanging, full, or failed over: requests and limits go on, none waits for long, the log and a metric say so once,
 // and Redis is used again when it is back, without a restart.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLogger } from '@holdfast/platform/log';
+import { createLogger } from '@holdfast/platform/observability/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';

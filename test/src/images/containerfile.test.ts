@@ -5,8 +5,8 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { join, matchesGlob, relative } from 'node:path';
 import { promisify } from 'node:util';
-import { PROCESSES, portsFrom } from '@holdfast/scripts/services';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
+import { PROCESSES, portsFrom } from '@holdfast/local/stack/services';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   allInstructions,

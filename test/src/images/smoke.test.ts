@@ -3,9 +3,9 @@
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { freePort } from '@holdfast/scripts/ports';
-import { PROCESSES } from '@holdfast/scripts/services';
-import { ROOT } from '@holdfast/scripts/settings';
+import { freePort } from '@holdfast/local/processes/ports';
+import { ROOT } from '@holdfast/local/settings/settings';
+import { PROCESSES } from '@holdfast/local/stack/services';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '../support/client.ts';
 import { staffAccount } from '../support/staff.ts';
@@ -28,7 +28,7 @@ function run(
 
 const smoke = (...args: string[]) => run('scripts/smoke.mjs', args);
 const healthCheck = (opsPort: string | number) =>
-  run('platform/src/health-check.js', [], { OPS_PORT: String(opsPort) });
+  run('platform/src/lifecycle/health-check.js', [], { OPS_PORT: String(opsPort) });
 
 /** Runs `work` beside a server that answers every request with 503. */
 async function besideUnavailable(work: (port: number) => Promise<void>): Promise<void> {

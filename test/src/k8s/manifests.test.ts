@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SERVICES } from '@holdfast/database';
-import { connectionBudgets, connectionsOf } from '@holdfast/scripts/connection-budgets';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
+import { connectionBudgets, connectionsOf } from '@holdfast/local/stack/connection-budgets';
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { rulesOf, selectorsOf } from '../support/rules.ts';

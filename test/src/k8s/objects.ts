@@ -1,7 +1,7 @@
 // The parts of Kubernetes' objects that the tests look at. That the rest is right is for schemas.ts to say.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
 import { z } from 'zod';
 
 const labels = z.record(z.string(), z.string());

@@ -1,8 +1,8 @@
 // Holds objects to the APIs they are for: Kubernetes' own schemas and the operators' definitions, unknown keys refused, as the
-// API server does. They are in test/k8s-schemas, of the versions that k8s/README.md states (scripts/k8s-schemas.mjs).
+// API server does. They are in test/k8s-schemas, of the versions that k8s/README.md states (test/k8s-schemas.mjs).
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
 import { Ajv } from 'ajv';
 import { z } from 'zod';
 import { type Manifest, nameOf } from './objects.ts';

@@ -1,5 +1,5 @@
 // Limits of the whole system: shared by all gateways, exact under races, and counting whom they are meant to count.
-import { createLogger } from '@holdfast/platform/log';
+import { createLogger } from '@holdfast/platform/observability/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';

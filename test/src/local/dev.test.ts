@@ -2,8 +2,8 @@
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { removePostgres } from '@holdfast/scripts/postgres';
-import { PROCESSES, portsFrom } from '@holdfast/scripts/services';
+import { removePostgres } from '@holdfast/local/postgres/server';
+import { PROCESSES, portsFrom } from '@holdfast/local/stack/services';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { eventually } from '../support/client.ts';
@@ -96,10 +96,10 @@ it('restarts the service alone whose source is saved, in the time of a start, ho
 }, 120_000);
 
 it('restarts every service that imports a shared file, and no other', async () => {
-  const keys = 'platform/src/idempotency-keys.ts';
+  const keys = 'platform/src/postgres/idempotency-keys.ts';
   const { names } = await save(keys, `${await textOf(keys)}// changed\n`);
   expect(names).toEqual(['orders', 'products']);
-  const http = 'platform/src/http.ts';
+  const http = 'platform/src/http/server.ts';
   expect((await save(http, `${await textOf(http)}// changed\n`)).names).toEqual([...PROCESSES].sort());
 }, 120_000);
 

@@ -2,9 +2,9 @@
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { isPresent } from '@holdfast/scripts/files';
-import { removePostgres } from '@holdfast/scripts/postgres';
-import { isRunning, waitUntilGone } from '@holdfast/scripts/processes';
+import { isPresent } from '@holdfast/local/files';
+import { removePostgres } from '@holdfast/local/postgres/server';
+import { isRunning, waitUntilGone } from '@holdfast/local/processes/processes';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/client.ts';
 import { descendantsOf, freeBasePort, type Npm, pressCtrlC, ROOT, startNpm } from './npm.ts';
@@ -88,10 +88,10 @@ describe('while it sets up', () => {
   async function makeRepository(hanging: string): Promise<void> {
     repository = await mkdtemp(join(folder, 'repository-'));
     dataDir = join(repository, '.data');
-    await mkdir(join(repository, 'scripts/src'), { recursive: true });
-    for (const path of ['scripts', 'scripts/src'])
-      for (const name of await readdir(join(ROOT, path)))
-        if (/\.m?js$/.test(name)) await copyFile(join(ROOT, path, name), join(repository, path, name));
+    for (const folder of ['scripts', 'local/src'])
+      for (const name of await readdir(join(ROOT, folder), { recursive: true }))
+        if (/\.m?js$/.test(name))
+          await write(join(folder, name), await readFile(join(ROOT, folder, name), 'utf8'));
     await copyFile(join(ROOT, '.nvmrc'), join(repository, '.nvmrc'));
     const small = { name: 'small', version: '1.0.0', type: 'module', dependencies: { slow: 'file:slow' } };
     const slow = { version: '1.0.0', type: 'module', scripts: { install: 'node install.mjs' } };

@@ -1,10 +1,10 @@
 // `npm start` and `npm run dev` as a process of its own, and what runs because of it.
 import { fileURLToPath } from 'node:url';
-import { spawnGuarded } from '@holdfast/scripts/guarded-process';
-import { checkPorts } from '@holdfast/scripts/port-check';
-import { freePort } from '@holdfast/scripts/ports';
-import { childrenOf } from '@holdfast/scripts/processes';
-import { portsFrom } from '@holdfast/scripts/services';
+import { spawnGuarded } from '@holdfast/local/processes/guarded-process';
+import { freePort } from '@holdfast/local/processes/ports';
+import { childrenOf } from '@holdfast/local/processes/processes';
+import { checkPorts } from '@holdfast/local/stack/port-check';
+import { portsFrom } from '@holdfast/local/stack/services';
 import { eventually } from '../support/client.ts';
 
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));

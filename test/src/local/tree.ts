@@ -2,7 +2,7 @@
 import { cp, mkdir, mkdtemp, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
 
 const NOT_COPIED = new Set(['node_modules', 'generated', '.git', '.data']);
 

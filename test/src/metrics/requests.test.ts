@@ -1,5 +1,5 @@
 // What requests leave in the metrics: of HTTP, of GraphQL, of the calls of subgraphs, of passwords and logins.
-import type { ProcessName } from '@holdfast/scripts/services';
+import type { ProcessName } from '@holdfast/local/stack/services';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';

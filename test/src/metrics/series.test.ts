@@ -1,8 +1,9 @@
 // The set of series: what Prometheus' own check says of it, what is there from the start, that it is bounded, and what
 // is left of it without a database.
+
+import { PROCESSES, type ProcessName } from '@holdfast/local/stack/services';
 import { ORDER_STATUSES } from '@holdfast/orders/domain/order-status';
-import { VERSION } from '@holdfast/platform/version';
-import { PROCESSES, type ProcessName } from '@holdfast/scripts/services';
+import { VERSION } from '@holdfast/platform/observability/version';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
 import { scrape, scrapeText, sumOf } from '../support/metrics.ts';

@@ -1,5 +1,5 @@
 // What the store's work leaves in the metrics: orders, stock, conflicts, the queue, the connections.
-import type { ProcessName } from '@holdfast/scripts/services';
+import type { ProcessName } from '@holdfast/local/stack/services';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually } from '../support/client.ts';

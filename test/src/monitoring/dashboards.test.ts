@@ -1,7 +1,7 @@
 // The dashboards and the rules about the services ask for series that the services have, from their start.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { scrape, scrapeText } from '../support/metrics.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';

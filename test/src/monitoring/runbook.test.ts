@@ -5,7 +5,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client } from '../support/client.ts';
 import { logsSoFar } from '../support/logs-so-far.ts';

@@ -2,7 +2,7 @@
 // of CloudNativePG and the kubelet by a list from their sources.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { freePort } from '@holdfast/scripts/ports';
+import { freePort } from '@holdfast/local/processes/ports';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createClient } from 'redis';
 import { eventually } from '../support/client.ts';

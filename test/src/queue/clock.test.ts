@@ -1,6 +1,6 @@
 // PostgreSQL's clock steps back by two minutes: no job waits until it has caught up.
-import { createLogger } from '@holdfast/platform/log';
-import { startWorker, type Worker } from '@holdfast/platform/queue';
+import { createLogger } from '@holdfast/platform/observability/log';
+import { startWorker, type Worker } from '@holdfast/platform/queue/queue';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';

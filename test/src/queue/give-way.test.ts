@@ -1,6 +1,6 @@
 // A job that meets a lock: it goes back into the queue for a moment, others are done, and nothing is held against it.
-import { createLogger } from '@holdfast/platform/log';
-import { startWorker, type Worker } from '@holdfast/platform/queue';
+import { createLogger } from '@holdfast/platform/observability/log';
+import { startWorker, type Worker } from '@holdfast/platform/queue/queue';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';

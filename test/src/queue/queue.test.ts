@@ -1,10 +1,10 @@
 // The queue as the services use it: jobs of a worker that was killed come back, and every handler may run again.
 
 import { connect, createServer } from 'node:net';
-import { createLogger } from '@holdfast/platform/log';
-import { registry } from '@holdfast/platform/metrics';
-import { payloadOf, QUEUE_REVISION, startWorker, type Worker } from '@holdfast/platform/queue';
-import { freePort } from '@holdfast/scripts/ports';
+import { freePort } from '@holdfast/local/processes/ports';
+import { createLogger } from '@holdfast/platform/observability/log';
+import { registry } from '@holdfast/platform/observability/metrics';
+import { payloadOf, QUEUE_REVISION, startWorker, type Worker } from '@holdfast/platform/queue/queue';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { z } from 'zod';
@@ -196,7 +196,7 @@ describe('a worker', () => {
     work(async () => undefined);
     const check = () => workers[0]?.check();
     const { rows } = await admin.query('SELECT max(id) AS revision FROM graphile_worker.migrations');
-    // Else look at the statements of ours on the private tables (platform/src/queue-sweep.ts, give-way.ts).
+    // Else look at the statements of ours on the private tables (platform/src/queue/sweep.ts, give-way.ts).
     expect(rows[0].revision).toBe(QUEUE_REVISION);
     await check();
     await admin.query('INSERT INTO graphile_worker.migrations (id, breaking) VALUES (1000, false)');

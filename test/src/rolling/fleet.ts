@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Ports, PROCESSES, type ProcessName } from '@holdfast/scripts/services';
-import { freePorts } from '@holdfast/scripts/stack';
+import { type Ports, PROCESSES, type ProcessName } from '@holdfast/local/stack/services';
+import { freePorts } from '@holdfast/local/stack/stack';
 import { type LoadBalancer, startLoadBalancer } from '../support/load-balancer.ts';
 import { startRedis } from '../support/redis.ts';
 import { type AnotherInstance, type System, startSystem } from '../support/system.ts';

@@ -1,6 +1,6 @@
 // Callers of every kind, without a break: each request that does not get its answer is put down, then made again in the
 // way that the contract offers for it, and what is not made good by that is lost.
-import { createHttpPool } from '@holdfast/platform/http-client';
+import { createHttpPool } from '@holdfast/platform/http/client';
 import type { Account } from '../support/client.ts';
 
 export interface Failure {

@@ -3,7 +3,7 @@
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { composeServices } from '@apollo/composition';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
 import { parse } from 'graphql';
 import type { Program } from './fleet.ts';
 

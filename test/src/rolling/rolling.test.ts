@@ -1,5 +1,5 @@
 // What a deployment does to callers: instances are replaced, upgraded and killed under load, behind a load balancer.
-import type { ProcessName } from '@holdfast/scripts/services';
+import type { ProcessName } from '@holdfast/local/stack/services';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';

@@ -1,8 +1,9 @@
 // The subgraphs' own doors in the running system: who is no service gets nothing, whatever else it holds.
-import { publicHalfOf, publicKeysOf } from '@holdfast/platform/service-keys';
-import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
-import { newServiceKey, tokensOf } from '@holdfast/platform/testing-services';
-import { freePorts } from '@holdfast/scripts/stack';
+
+import { freePorts } from '@holdfast/local/stack/stack';
+import { publicHalfOf, publicKeysOf } from '@holdfast/platform/auth/service-keys';
+import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/auth/service-tokens';
+import { newServiceKey, tokensOf } from '@holdfast/platform/auth/testing-services';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import type { Subgraph } from '../support/running-system.ts';

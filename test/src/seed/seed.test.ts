@@ -3,16 +3,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
-import { seed as seedDemo } from '@holdfast/scripts/seed';
-import { makeBatch } from '@holdfast/scripts/seeding/batch';
-import { planShop, type ShopSize } from '@holdfast/scripts/seeding/plan';
-import { SEEDED_PASSWORD } from '@holdfast/scripts/seeding/seed-shop';
+import { makeBatch } from '@holdfast/local/seed/batch';
+import { planShop, type ShopSize } from '@holdfast/local/seed/plan';
+import { seed as seedDemo } from '@holdfast/local/seed/seed';
+import { SEEDED_PASSWORD } from '@holdfast/local/seed/seed-shop';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, eventually } from '../support/client.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';
 import { useSystem } from '../support/use-system.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../../scripts/src/seed-shop.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../../local/src/programs/seed-shop.ts', import.meta.url));
 /** Five batches, which the number of accounts makes. */
 const SIZE: ShopSize = { products: 500, orders: 2_000, users: 25_000 };
 const BATCHES = 5;

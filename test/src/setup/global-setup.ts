@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { databaseUrl } from '@holdfast/database';
 import { migrate } from '@holdfast/database/migrate';
 import { announceTestServer } from '@holdfast/database/testing';
-import { startPostgres } from '@holdfast/scripts/postgres';
-import { COMPILE_CACHE } from '@holdfast/scripts/services';
+import { startPostgres } from '@holdfast/local/postgres/server';
+import { COMPILE_CACHE } from '@holdfast/local/stack/services';
 import { administer, keepServer, sweepAbandonedServers } from './server.ts';
 import { offerSharedSystem } from './shared-system.ts';
 

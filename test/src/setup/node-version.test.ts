@@ -1,7 +1,7 @@
 // One Node everywhere: .nvmrc names it, and what else names one agrees.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/scripts/root';
+import { ROOT } from '@holdfast/local/root';
 import { expect, it } from '@jest/globals';
 import { z } from 'zod';
 

@@ -3,10 +3,10 @@ import { execFile } from 'node:child_process';
 import { access, constants, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
 import { describe, expect, it } from '@jest/globals';
 
-/** The lines that a module prints, which may import from scripts/. */
+/** The lines that a module prints, which may import from test/programs/. */
 async function linesOf(code: string, env: NodeJS.ProcessEnv = process.env): Promise<string[]> {
   const args = ['--input-type=module', '--eval', code];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, env });
@@ -14,7 +14,7 @@ async function linesOf(code: string, env: NodeJS.ProcessEnv = process.env): Prom
 }
 
 const neededBy = (...tests: string[]) =>
-  linesOf(`import { programsNeededBy } from './scripts/test-programs.mjs';
+  linesOf(`import { programsNeededBy } from './test/programs/test-programs.mjs';
     const tests = ${JSON.stringify(tests.map((test) => join(ROOT, test)))};
     for (const name of await programsNeededBy(tests)) console.log(name);`);
 
@@ -37,7 +37,7 @@ const FOLDERS = [
   'prisma/src',
   'gateway/src',
   'subgraphs',
-  'scripts/src',
+  'local/src',
   'test/src',
   'bench/src',
 ];
@@ -78,8 +78,8 @@ describe('a program', () => {
     "'umount'",
   ]);
 
-  it('is run by no module but the one in scripts/test-programs.mjs, which tells npm test who needs it', async () => {
-    const runBy = await linesOf(`import { TEST_PROGRAMS } from './scripts/test-programs.mjs';
+  it('is run by no module but the one in test/programs/test-programs.mjs, which tells npm test who needs it', async () => {
+    const runBy = await linesOf(`import { TEST_PROGRAMS } from './test/programs/test-programs.mjs';
       for (const { runBy } of Object.values(TEST_PROGRAMS)) console.log(runBy);`);
     const sources = await sourcesOfTests();
     expect(sources).toEqual(expect.arrayContaining(runBy));
@@ -97,7 +97,7 @@ describe('a program', () => {
   it('is found in /usr/sbin, where an ordinary user’s shell does not look, by npm test and by the tests', async () => {
     const program = await administratorsProgram();
     const code = `import { spawnSync } from 'node:child_process';
-      import { ensureProgram } from './scripts/programs.mjs';
+      import { ensureProgram } from './test/programs/programs.mjs';
       const find = () => spawnSync('/bin/sh', ['-c', 'command -v ${program}'], { encoding: 'utf8' }).stdout.trim();
       console.log(find() === '' ? 'not found' : 'found');
       await ensureProgram({ program: '${program}', debianPackage: 'none' });

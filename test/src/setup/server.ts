@@ -1,6 +1,6 @@
 // The server between global set-up and tear-down, and those of earlier runs that were killed.
 import { testServer } from '@holdfast/database/testing';
-import { type EmbeddedPostgres, removePostgres } from '@holdfast/scripts/postgres';
+import { type EmbeddedPostgres, removePostgres } from '@holdfast/local/postgres/server';
 import pg from 'pg';
 import { abandonedFolders } from '../support/abandoned.ts';
 

@@ -2,7 +2,7 @@
 import { globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/scripts/root';
+import { ROOT } from '@holdfast/local/root';
 import { expect, it } from '@jest/globals';
 import { z } from 'zod';
 

@@ -1,7 +1,7 @@
 // What GitHub runs: the two commands of the README, with nothing that can be moved under another name.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/scripts/root';
+import { ROOT } from '@holdfast/local/root';
 import { expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { z } from 'zod';

@@ -1,6 +1,6 @@
 // What is asked of a shop of any size: the very statements that the services run, by their names, with arguments that mean
 // the same at each size.
-import { type DeclaredStatement, declaredStatements } from '@holdfast/platform/sql';
+import { type DeclaredStatement, declaredStatements } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 import { DEAR, LARGE_USER } from './load.ts';
 // They declare the statements. Two servers cannot be loaded at once, because each counts conflicts under the same name.

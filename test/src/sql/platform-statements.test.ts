@@ -1,8 +1,8 @@
 // The statements of platform/ are as they are declared, for each service that runs them.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
-import { declaredStatements } from '@holdfast/platform/sql';
-import { faultsOf } from '@holdfast/platform/testing-sql';
-import '@holdfast/platform/queue';
+import { declaredStatements } from '@holdfast/platform/postgres/sql';
+import { faultsOf } from '@holdfast/platform/postgres/testing-sql';
+import '@holdfast/platform/queue/queue';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import pg from 'pg';
 

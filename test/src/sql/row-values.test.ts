@@ -15,8 +15,8 @@ import {
   statement,
   text,
   timestamptz,
-} from '@holdfast/platform/sql';
-import { faultsOf } from '@holdfast/platform/testing-sql';
+} from '@holdfast/platform/postgres/sql';
+import { faultsOf } from '@holdfast/platform/postgres/testing-sql';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import pg from 'pg';
 

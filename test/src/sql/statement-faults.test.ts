@@ -17,8 +17,8 @@ import {
   type SqlTypes,
   text,
   timestamptz,
-} from '@holdfast/platform/sql';
-import { faultsOf } from '@holdfast/platform/testing-sql';
+} from '@holdfast/platform/postgres/sql';
+import { faultsOf } from '@holdfast/platform/postgres/testing-sql';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 

@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isRunning } from '@holdfast/scripts/processes';
+import { isRunning } from '@holdfast/local/processes/processes';
 
 /**
  * The folders of this user whose names are `prefix`, the id of a process that is gone, and perhaps more. Those of other

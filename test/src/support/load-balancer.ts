@@ -7,9 +7,9 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { freePort } from '@holdfast/scripts/ports';
-import { commandOf } from '@holdfast/scripts/processes';
-import { type Ports, PROCESSES, type ProcessName } from '@holdfast/scripts/services';
+import { freePort } from '@holdfast/local/processes/ports';
+import { commandOf } from '@holdfast/local/processes/processes';
+import { type Ports, PROCESSES, type ProcessName } from '@holdfast/local/stack/services';
 import { abandonedFolders } from './abandoned.ts';
 import { eventually } from './client.ts';
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '@holdfast/scripts/ports';
+import { freePort } from '@holdfast/local/processes/ports';
 import { eventually } from './client.ts';
 import { plainRulesOf } from './rules.ts';
 

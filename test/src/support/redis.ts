@@ -6,8 +6,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { freePort } from '@holdfast/scripts/ports';
-import { commandOf } from '@holdfast/scripts/processes';
+import { freePort } from '@holdfast/local/processes/ports';
+import { commandOf } from '@holdfast/local/processes/processes';
 import { createClient } from 'redis';
 import { abandonedFolders } from './abandoned.ts';
 

@@ -1,7 +1,7 @@
 // The rules for Prometheus, and what their expressions ask for.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/scripts/settings';
+import { ROOT } from '@holdfast/local/settings/settings';
 import { parse } from 'yaml';
 import { z } from 'zod';
 

@@ -1,6 +1,7 @@
 // What tests can ask of a system that runs, be it their own or one that they share.
-import { gatewayHeaders } from '@holdfast/platform/testing-services';
-import type { ProcessName, ServiceSecrets } from '@holdfast/scripts/services';
+
+import type { ProcessName, ServiceSecrets } from '@holdfast/local/stack/services';
+import { gatewayHeaders } from '@holdfast/platform/auth/testing-services';
 import type { JWK } from 'jose';
 import { secretsUsed } from './client.ts';
 

@@ -4,7 +4,7 @@ import { appendFile, chmod, chown, mkdtemp, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type EmbeddedPostgres, removePostgres, startPostgres } from '@holdfast/scripts/postgres';
+import { type EmbeddedPostgres, removePostgres, startPostgres } from '@holdfast/local/postgres/server';
 import pg from 'pg';
 
 export interface Standby {

@@ -2,10 +2,10 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { createEventLog } from '@holdfast/scripts/event-log';
-import { type EmbeddedPostgres, removePostgres } from '@holdfast/scripts/postgres';
-import type { Ports, ProcessName } from '@holdfast/scripts/services';
-import { freePorts, type InstanceOptions, type Stack, startStack } from '@holdfast/scripts/stack';
+import { type EmbeddedPostgres, removePostgres } from '@holdfast/local/postgres/server';
+import { createEventLog } from '@holdfast/local/stack/event-log';
+import type { Ports, ProcessName } from '@holdfast/local/stack/services';
+import { freePorts, type InstanceOptions, type Stack, startStack } from '@holdfast/local/stack/stack';
 import { createTestDatabase, testServer } from '../setup/database.ts';
 import { secretsUsed } from './client.ts';
 import { type RunningSystem, reachable, refuseBadLog } from './running-system.ts';

@@ -1,6 +1,6 @@
 // A collector that hangs, and one that is not there: nobody waits for them, and the log says so once.
 import { createServer, type Server, type Socket } from 'node:net';
-import { freePort } from '@holdfast/scripts/ports';
+import { freePort } from '@holdfast/local/processes/ports';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Client, eventually } from '../support/client.ts';
 import { type System, startSystem } from '../support/system.ts';

@@ -20,7 +20,7 @@ export const router = createBrowserRouter(
             { path: 'accounts', lazy: () => import('./accounts/accounts.tsx') },
             { path: 'accounts/:id', lazy: () => import('./accounts/account.tsx') },
             { path: 'flow', lazy: () => import('./flow/flow.tsx') },
-            { path: 'race', lazy: () => import('./race/race.tsx') },
+            { path: 'race', lazy: () => import('./race/race-page.tsx') },
             { path: '*', Component: NotFound },
           ],
         },

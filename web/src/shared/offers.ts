@@ -4,6 +4,6 @@ const OFFERS = new Set(document.documentElement.dataset['offers']?.split(' '));
 
 export const hasDemo = OFFERS.has('demo');
 
-/** The accounts of the demo data, as scripts/src/seed.ts puts them into an empty database. */
+/** The accounts of the demo data, as local/src/seed/seed.ts puts them into an empty database. */
 export const DEMO_CUSTOMER = { username: 'demo', password: 'demo-password-2026' };
 export const DEMO_CLERK = { username: 'clerk', password: 'clerk-password-2026' };

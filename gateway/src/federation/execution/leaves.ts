@@ -1,5 +1,5 @@
 // Which JSON values a leaf of the reply may have. A subgraph has serialized them; the gateway passes on what fits.
-import { SCALARS } from '@holdfast/platform/scalars';
+import { SCALARS } from '@holdfast/platform/graphql/scalars';
 import { type GraphQLLeafType, isEnumType } from 'graphql';
 
 export type IsValidLeaf = (value: unknown) => boolean;

@@ -1,7 +1,7 @@
 // The history of orders: append-only, written together with each change of status.
 import type { OrderEvent as OrderEventModel } from '@holdfast/database';
 import { ActorRole } from '@holdfast/database/generated/enums';
-import type { Queryable } from '@holdfast/platform/database';
+import type { Queryable } from '@holdfast/platform/postgres/database';
 import {
   arrayOf,
   bigint,
@@ -15,7 +15,7 @@ import {
   text,
   textOf,
   timestamptz,
-} from '@holdfast/platform/sql';
+} from '@holdfast/platform/postgres/sql';
 import type { OrderStatus } from '../domain/order-status.ts';
 
 export const ORDER_EVENT = {

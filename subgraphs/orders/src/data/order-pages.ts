@@ -1,9 +1,10 @@
 // Pages of orders, newest first (ids come from a sequence): keyset pagination, and for every filter statements of its own
 // that read a page's worth of rows from one index.
-import type { Queryable } from '@holdfast/platform/database';
+
+import { decodeCursor, encodeCursor, MAX_PAGE } from '@holdfast/platform/graphql/pages';
 import { parseOrderId } from '@holdfast/platform/ids';
-import { decodeCursor, encodeCursor, MAX_PAGE } from '@holdfast/platform/pages';
-import { bigint, integer, selectList, statement, textOf } from '@holdfast/platform/sql';
+import type { Queryable } from '@holdfast/platform/postgres/database';
+import { bigint, integer, selectList, statement, textOf } from '@holdfast/platform/postgres/sql';
 import type { OrderStatus } from '../domain/order-status.ts';
 import { ORDER, type Order } from './order-row.ts';
 

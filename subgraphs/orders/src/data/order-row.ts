@@ -12,7 +12,7 @@ import {
   type SqlType,
   textOf,
   timestamptz,
-} from '@holdfast/platform/sql';
+} from '@holdfast/platform/postgres/sql';
 import type { OrderStatus } from '../domain/order-status.ts';
 
 export const rejectionCode = enumeration('orders.rejection_code', RejectionCode);

@@ -3,7 +3,6 @@
 import type { RejectionCode } from '@holdfast/database';
 import { ActorRole } from '@holdfast/database/generated/enums';
 import { MOST_AT_ONCE } from '@holdfast/platform/batches';
-import { ADDED_JOB, ADDED_JOBS, addJob, addJobs } from '@holdfast/platform/queue';
 import {
   arrayOf,
   bigint,
@@ -17,7 +16,8 @@ import {
   statement,
   text,
   textOf,
-} from '@holdfast/platform/sql';
+} from '@holdfast/platform/postgres/sql';
+import { ADDED_JOB, ADDED_JOBS, addJob, addJobs } from '@holdfast/platform/queue/queue';
 import {
   type Advance,
   type OrderStatus,

@@ -1,7 +1,8 @@
 // The rows of `orders.orders`: what is read of them, and what changes them.
 import type { ActorRole, RejectionCode } from '@holdfast/database';
 import { createBatches } from '@holdfast/platform/batches';
-import type { Queryable } from '@holdfast/platform/database';
+import { traceparent } from '@holdfast/platform/observability/tracing';
+import type { Queryable } from '@holdfast/platform/postgres/database';
 import {
   type ArgumentsOf,
   arrayOf,
@@ -12,8 +13,7 @@ import {
   selectList,
   statement,
   text,
-} from '@holdfast/platform/sql';
-import { traceparent } from '@holdfast/platform/tracing';
+} from '@holdfast/platform/postgres/sql';
 import pg from 'pg';
 import type { Advance } from '../domain/order-status.ts';
 import { countTransition, observeSettlement } from '../metrics.ts';

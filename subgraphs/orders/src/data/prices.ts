@@ -1,13 +1,14 @@
 // Asks the products service, over HTTP, what a product costs at this moment. The price is PostgreSQL's and never a
 // cache's: a cached one may be older than what the customer was shown. A price is the same for every caller, so those who ask
 // while a request is under way share the next one.
+
+import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/auth/service-tokens';
 import { createBatches, MOST_AT_ONCE } from '@holdfast/platform/batches';
 import { AppError } from '@holdfast/platform/errors';
-import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http';
-import { createHttpPool } from '@holdfast/platform/http-client';
-import { NO_CACHE_HEADERS } from '@holdfast/platform/no-cache';
-import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/service-tokens';
-import { tracedCall, traceHeaders } from '@holdfast/platform/tracing';
+import { createHttpPool } from '@holdfast/platform/http/client';
+import { NO_CACHE_HEADERS } from '@holdfast/platform/http/no-cache';
+import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http/server';
+import { tracedCall, traceHeaders } from '@holdfast/platform/observability/tracing';
 import { z } from 'zod';
 
 export interface PriceCall {

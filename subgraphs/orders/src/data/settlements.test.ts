@@ -1,5 +1,5 @@
 // Waiting for an order to be settled: nothing that is announced is missed, whenever it comes.
-import { createLogger } from '@holdfast/platform/log';
+import { createLogger } from '@holdfast/platform/observability/log';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
 import { listenForSettlements, type Settlements } from './settlements.ts';

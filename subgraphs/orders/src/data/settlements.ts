@@ -1,7 +1,7 @@
 // Wakes those who wait for an order to be settled: one LISTEN connection a process, no polling. A caller takes
 // a mark before it inserts or reads the order; an announcement after the mark is not missed.
 import { parseOrderId } from '@holdfast/platform/ids';
-import type { Logger } from '@holdfast/platform/log';
+import type { Logger } from '@holdfast/platform/observability/log';
 import pg from 'pg';
 import { SETTLED_CHANNEL } from './order-writes.ts';
 import { createRecentSettlements } from './recent-settlements.ts';

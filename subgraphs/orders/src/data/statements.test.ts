@@ -1,7 +1,7 @@
 // The statements of the orders service are as they are declared.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
-import { declaredStatements } from '@holdfast/platform/sql';
-import { faultsOf } from '@holdfast/platform/testing-sql';
+import { declaredStatements } from '@holdfast/platform/postgres/sql';
+import { faultsOf } from '@holdfast/platform/postgres/testing-sql';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import pg from 'pg';
 import '../server.ts';

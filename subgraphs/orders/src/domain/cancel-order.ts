@@ -1,7 +1,8 @@
 // Cancelling: a compare-and-swap on the order's version, which sends the units back to the stock. Customers cancel what is
 // their own; staff cancel any order, and say why.
+
+import type { Origin, SecurityLog } from '@holdfast/platform/auth/security-events';
 import { parseOrderId } from '@holdfast/platform/ids';
-import type { Origin, SecurityLog } from '@holdfast/platform/security-events';
 import { allHandled, check, type InvalidInput } from '@holdfast/platform/validation';
 import type { Actor, Order, OrderTable } from '../data/orders.ts';
 import type { MutationCancelOrderArgs } from '../generated/graphql.ts';

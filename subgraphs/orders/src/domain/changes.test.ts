@@ -1,5 +1,5 @@
 // What staff and customers change about an order: one step at a time, one winner of a race, one line of history a step.
-import type { SecurityEvent } from '@holdfast/platform/security-events';
+import type { SecurityEvent } from '@holdfast/platform/auth/security-events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createHistoryReader } from '../data/order-events.ts';

@@ -1,6 +1,7 @@
 // Lists of orders, newest first, a page at a time: a user's own, or everybody's.
+
+import { type Connection, pageSize, toConnection } from '@holdfast/platform/graphql/pages';
 import { parseId } from '@holdfast/platform/ids';
-import { type Connection, pageSize, toConnection } from '@holdfast/platform/pages';
 import { allHandled } from '@holdfast/platform/validation';
 import { type OrderPageQuery, orderCursor, orderSortKey } from '../data/order-pages.ts';
 import type { Order, OrderTable } from '../data/orders.ts';

@@ -1,6 +1,6 @@
 // Placing an order and waiting for what becomes of it: the reply is the outcome, however early it comes, and each order
 // costs as many statements as it must.
-import { createLogger } from '@holdfast/platform/log';
+import { createLogger } from '@holdfast/platform/observability/log';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createOrderTable, type Order, type OrderTable } from '../data/orders.ts';

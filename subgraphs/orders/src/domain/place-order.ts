@@ -1,15 +1,15 @@
 // Placing an order: the price of this moment, then the order and its job in one statement, then the wait for what
 // becomes of it. A retry with the same key finds the order that the first try made, whatever happened to its reply.
 import { badInput } from '@holdfast/platform/errors';
+import { parseId } from '@holdfast/platform/ids';
+import { fitsColumn, MAX_AMOUNT, totalOf } from '@holdfast/platform/money';
 import {
   countReplay,
   type IdempotencyKeyReused,
   keyFault,
   keyReused,
   requestHash,
-} from '@holdfast/platform/idempotency';
-import { parseId } from '@holdfast/platform/ids';
-import { fitsColumn, MAX_AMOUNT, totalOf } from '@holdfast/platform/money';
+} from '@holdfast/platform/postgres/idempotency';
 import { allHandled, check, type InvalidInput, invalidInput } from '@holdfast/platform/validation';
 import type { Actor, Order, OrderTable } from '../data/orders.ts';
 import type { Prices } from '../data/prices.ts';

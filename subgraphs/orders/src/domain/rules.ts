@@ -1,5 +1,5 @@
 // What an order may ask for.
-import { idempotencyKey } from '@holdfast/platform/idempotency';
+import { idempotencyKey } from '@holdfast/platform/postgres/idempotency';
 import { came, isMultilineText, isVisible, lengthOf } from '@holdfast/platform/validation';
 import { z } from 'zod';
 

@@ -1,9 +1,9 @@
 // Reservations of orders that are over: shipped, released or refused. Nothing is done with them any more, so they are swept.
 // A job that reserves and finds no reservation takes the units, so none is swept while a job of its order may run again.
-import type { Queryable } from '@holdfast/platform/database';
-import { keepsJobOf } from '@holdfast/platform/queue-sweep';
-import { bigint, doublePrecision, statement } from '@holdfast/platform/sql';
-import { deleteOldest } from '@holdfast/platform/sweeper';
+import type { Queryable } from '@holdfast/platform/postgres/database';
+import { bigint, doublePrecision, statement } from '@holdfast/platform/postgres/sql';
+import { deleteOldest } from '@holdfast/platform/postgres/sweeper';
+import { keepsJobOf } from '@holdfast/platform/queue/sweep';
 
 const KEPT_DAYS = 90;
 const OVER_BEFORE = "now() - $days * interval '1 day'";

@@ -1,8 +1,8 @@
 // The rows of `products.idempotency_keys`: which key of a client has done what. Each is written by the very statement
 // that creates a product or changes its stock (products.ts), is never changed, and is swept when it is old.
-import { brokenUniqueConstraint } from '@holdfast/platform/database';
-import { createKeySweep } from '@holdfast/platform/idempotency-keys';
-import { type ArgumentsOf, bytea, integer, nullable, text } from '@holdfast/platform/sql';
+import { brokenUniqueConstraint } from '@holdfast/platform/postgres/database';
+import { createKeySweep } from '@holdfast/platform/postgres/idempotency-keys';
+import { type ArgumentsOf, bytea, integer, nullable, text } from '@holdfast/platform/postgres/sql';
 
 /** A client's key and the SHA-256 of the request that came with it. */
 export interface Idempotency {

@@ -1,10 +1,19 @@
 // Pages of the catalogue: keyset pagination over an index for every order, one prepared statement for each shape of
 // question (order, whether it goes on after a cursor, which filters), so that each has a plan of its own.
 import { createHash } from 'node:crypto';
-import type { Queryable } from '@holdfast/platform/database';
-import { keysOf } from '@holdfast/platform/fields';
-import { decodeCursor, encodeCursor } from '@holdfast/platform/pages';
-import { arrayOf, bigint, boolean, integer, notNull, numeric, statement, text } from '@holdfast/platform/sql';
+import { keysOf } from '@holdfast/platform/graphql/fields';
+import { decodeCursor, encodeCursor } from '@holdfast/platform/graphql/pages';
+import type { Queryable } from '@holdfast/platform/postgres/database';
+import {
+  arrayOf,
+  bigint,
+  boolean,
+  integer,
+  notNull,
+  numeric,
+  statement,
+  text,
+} from '@holdfast/platform/postgres/sql';
 import type { ProductFilter as FilterInput, ProductSort } from '../generated/graphql.ts';
 import { PRODUCT, PRODUCT_COLUMNS, type Product } from './product-row.ts';
 import { type Bounds, LONGEST, type SearchTerms, searchText } from './product-search.ts';

@@ -9,7 +9,7 @@ import {
   selectList,
   text,
   timestamptz,
-} from '@holdfast/platform/sql';
+} from '@holdfast/platform/postgres/sql';
 import type { CreateProductInput, UpdateProductInput } from '../generated/graphql.ts';
 
 export const PRODUCT = {

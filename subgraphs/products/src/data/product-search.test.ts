@@ -1,6 +1,6 @@
 // What a search finds, page by page, in a catalogue of 100,000 products. (What PostgreSQL does for it: test/src/size.)
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
-import type { Connection } from '@holdfast/platform/pages';
+import type { Connection } from '@holdfast/platform/graphql/pages';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { browse } from '../domain/browse.ts';

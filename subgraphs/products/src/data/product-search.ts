@@ -8,7 +8,7 @@
 // mark, from which the next page goes on. So no statement looks at more products than these bounds allow, for any question.
 // The words of a product are read from the column `search` and never computed.
 
-import { MAX_PAGE } from '@holdfast/platform/pages';
+import { MAX_PAGE } from '@holdfast/platform/graphql/pages';
 
 /** What is searched for: each of the words and phrases, and none of what is excluded. At least one is not excluded. */
 export interface SearchTerms {

@@ -13,7 +13,7 @@ import {
   snakeCase,
   statement,
   text,
-} from '@holdfast/platform/sql';
+} from '@holdfast/platform/postgres/sql';
 import { KEY } from './idempotency-keys.ts';
 import { type NewProduct, PRODUCT, PRODUCT_COLUMNS, type ProductChange } from './product-row.ts';
 

@@ -1,7 +1,7 @@
 // The statements that create a product and change its stock once for each key, each against another connection that is
 // in its way.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
-import { createReads } from '@holdfast/platform/reads';
+import { createReads } from '@holdfast/platform/postgres/reads';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { NO_CACHE, type ProductCache } from './cache/product-cache.ts';

@@ -1,6 +1,6 @@
 // The table `products.products`, read through the cache and written around its fences.
-import { keysOf } from '@holdfast/platform/fields';
-import type { Reads } from '@holdfast/platform/reads';
+import { keysOf } from '@holdfast/platform/graphql/fields';
+import type { Reads } from '@holdfast/platform/postgres/reads';
 import type pg from 'pg';
 import { countListRead } from '../metrics.ts';
 import type { ProductCache } from './cache/product-cache.ts';

@@ -1,9 +1,9 @@
 // Reads end when their time is up and when their caller is gone. PostgreSQL ends their statements, waiting ones too.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
-import { createPool } from '@holdfast/platform/database';
 import { CallerGone, isAbandoned } from '@holdfast/platform/errors';
-import { createLogger } from '@holdfast/platform/log';
-import { createReads } from '@holdfast/platform/reads';
+import { createLogger } from '@holdfast/platform/observability/log';
+import { createPool } from '@holdfast/platform/postgres/database';
+import { createReads } from '@holdfast/platform/postgres/reads';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 

@@ -3,11 +3,11 @@
 // How old its rows may be is known without comparing clocks. Each second this process asks the primary how far its log is, and
 // notes when it asked. A standby that has replayed the log up to there has all that was committed before.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createScrapePool, createStandbyPool } from '@holdfast/platform/database';
 import { isAbandoned } from '@holdfast/platform/errors';
-import type { Logger } from '@holdfast/platform/log';
-import { type Connections, createReads } from '@holdfast/platform/reads';
-import { bigint, notNull, type RowOf, statement, text } from '@holdfast/platform/sql';
+import type { Logger } from '@holdfast/platform/observability/log';
+import { createScrapePool, createStandbyPool } from '@holdfast/platform/postgres/database';
+import { type Connections, createReads } from '@holdfast/platform/postgres/reads';
+import { bigint, notNull, type RowOf, statement, text } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 import type { ProductsSettings } from '../config.ts';
 import { countListRead, showReplicaAge } from '../metrics.ts';

@@ -1,9 +1,9 @@
 // The statements on which "no oversold order" rests, each against another connection that is in its way.
 
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
-import type { Queryable } from '@holdfast/platform/database';
-import { GiveWay } from '@holdfast/platform/give-way';
-import { Unworkable } from '@holdfast/platform/queue';
+import type { Queryable } from '@holdfast/platform/postgres/database';
+import { GiveWay } from '@holdfast/platform/queue/give-way';
+import { Unworkable } from '@holdfast/platform/queue/queue';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createMemoryStore } from './cache/memory-store.ts';

@@ -1,8 +1,6 @@
 // Stock held by orders. Each step is one statement for many orders that also adds the jobs that follow, so there is no moment
 // at which a crash could take the stock without the answer, or answer without the stock.
-import type { Queryable } from '@holdfast/platform/database';
-import { GiveWay } from '@holdfast/platform/give-way';
-import { ADDED_JOBS, addJobs, Unworkable } from '@holdfast/platform/queue';
+import type { Queryable } from '@holdfast/platform/postgres/database';
 import {
   arrayOf,
   bigint,
@@ -13,7 +11,9 @@ import {
   type RowOf,
   statement,
   text,
-} from '@holdfast/platform/sql';
+} from '@holdfast/platform/postgres/sql';
+import { GiveWay } from '@holdfast/platform/queue/give-way';
+import { ADDED_JOBS, addJobs, Unworkable } from '@holdfast/platform/queue/queue';
 import pg from 'pg';
 import { countReservation, type ReservationOutcome } from '../metrics.ts';
 import type { ProductCache } from './cache/product-cache.ts';

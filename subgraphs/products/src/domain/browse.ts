@@ -1,8 +1,8 @@
 // Reading the catalogue, a page at a time.
 import { badInput } from '@holdfast/platform/errors';
+import { type Connection, pageSize, toConnection } from '@holdfast/platform/graphql/pages';
 import { parseId } from '@holdfast/platform/ids';
 import { parseMoney } from '@holdfast/platform/money';
-import { type Connection, pageSize, toConnection } from '@holdfast/platform/pages';
 import { allHandled, came, check, isStorable } from '@holdfast/platform/validation';
 import {
   type ProductFilter,

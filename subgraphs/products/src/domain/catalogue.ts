@@ -1,17 +1,17 @@
 // The catalogue: what may be written, and what comes of a write. A write of something that exists is a compare-and-swap;
 // what has no version to be compared with, a new product and a relative change of stock, is done once for each key.
 
-import { keysOf } from '@holdfast/platform/fields';
+import type { Origin, SecurityLog } from '@holdfast/platform/auth/security-events';
+import type { User } from '@holdfast/platform/auth/viewer';
+import { keysOf } from '@holdfast/platform/graphql/fields';
+import { parseId } from '@holdfast/platform/ids';
 import {
   countReplay,
   type IdempotencyKeyReused,
   keyReused,
   requestHash,
-} from '@holdfast/platform/idempotency';
-import { parseId } from '@holdfast/platform/ids';
-import type { Origin, SecurityLog } from '@holdfast/platform/security-events';
+} from '@holdfast/platform/postgres/idempotency';
 import { allHandled, check, type InvalidInput, invalidInput } from '@holdfast/platform/validation';
-import type { User } from '@holdfast/platform/viewer';
 import type { Idempotency } from '../data/idempotency-keys.ts';
 import type { Product, ProductChange } from '../data/product-row.ts';
 import type { ProductTable } from '../data/products.ts';

@@ -1,6 +1,7 @@
 // What a product may be. The CHECK constraints of the table hold its amounts once more.
-import { idempotencyKey } from '@holdfast/platform/idempotency';
+
 import { parseMoney } from '@holdfast/platform/money';
+import { idempotencyKey } from '@holdfast/platform/postgres/idempotency';
 import {
   came,
   isMultilineText,

@@ -1,10 +1,11 @@
 // Pages of accounts by their usernames: keyset pagination, with a statement for each kind of list, so that each has an index
 // with the rows that it shows.
-import type { Queryable } from '@holdfast/platform/database';
+
+import type { Role } from '@holdfast/platform/auth/viewer';
 import { badInput } from '@holdfast/platform/errors';
-import { decodeCursor, encodeCursor, MAX_PAGE } from '@holdfast/platform/pages';
-import { bigint, selectList, statement, text } from '@holdfast/platform/sql';
-import type { Role } from '@holdfast/platform/viewer';
+import { decodeCursor, encodeCursor, MAX_PAGE } from '@holdfast/platform/graphql/pages';
+import type { Queryable } from '@holdfast/platform/postgres/database';
+import { bigint, selectList, statement, text } from '@holdfast/platform/postgres/sql';
 import { ACCOUNT, type AccountRow } from './accounts.ts';
 
 const STATES = { ACTIVE: 'disabled_at IS NULL', DISABLED: 'disabled_at IS NOT NULL' } as const;

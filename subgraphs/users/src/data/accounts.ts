@@ -1,6 +1,7 @@
 // Accounts in PostgreSQL.
 import { Role, type User } from '@holdfast/database';
-import { brokenUniqueConstraint } from '@holdfast/platform/database';
+import { traceparent } from '@holdfast/platform/observability/tracing';
+import { brokenUniqueConstraint } from '@holdfast/platform/postgres/database';
 import {
   arrayOf,
   bigint,
@@ -14,8 +15,7 @@ import {
   statement,
   text,
   timestamptz,
-} from '@holdfast/platform/sql';
-import { traceparent } from '@holdfast/platform/tracing';
+} from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 import type { RegisterInput } from '../generated/graphql.ts';
 import { mailToken, makeToken, type NewToken, TOKEN_PARAMETERS } from './token-mails.ts';

@@ -1,10 +1,11 @@
 // The audit trail in PostgreSQL: a row for each thing that staff did to an account, written in the transaction that did it.
 // The service's role may insert and read rows, and neither change nor delete them.
 import { AuditAction, type AuditEvent } from '@holdfast/database';
-import type { Queryable } from '@holdfast/platform/database';
+import type { Origin } from '@holdfast/platform/auth/security-events';
+import type { Role } from '@holdfast/platform/auth/viewer';
+import { decodeCursor, encodeCursor, MAX_PAGE } from '@holdfast/platform/graphql/pages';
 import { parseOrderId } from '@holdfast/platform/ids';
-import { decodeCursor, encodeCursor, MAX_PAGE } from '@holdfast/platform/pages';
-import type { Origin } from '@holdfast/platform/security-events';
+import type { Queryable } from '@holdfast/platform/postgres/database';
 import {
   bigint,
   type ColumnsOf,
@@ -16,8 +17,7 @@ import {
   statement,
   text,
   timestamptz,
-} from '@holdfast/platform/sql';
-import type { Role } from '@holdfast/platform/viewer';
+} from '@holdfast/platform/postgres/sql';
 import { ROLE } from './accounts.ts';
 
 const ACTION = enumeration('users.audit_action', AuditAction);

@@ -1,8 +1,9 @@
 // What the token of a mailed link does in PostgreSQL: each is one transaction, which uses the token up and has the effect.
-import { brokenUniqueConstraint, type Queryable } from '@holdfast/platform/database';
-import { ADDED_JOB, addJob } from '@holdfast/platform/queue';
-import { integer, nullable, selectList, statement, text } from '@holdfast/platform/sql';
-import { traceparent } from '@holdfast/platform/tracing';
+
+import { traceparent } from '@holdfast/platform/observability/tracing';
+import { brokenUniqueConstraint, type Queryable } from '@holdfast/platform/postgres/database';
+import { integer, nullable, selectList, statement, text } from '@holdfast/platform/postgres/sql';
+import { ADDED_JOB, addJob } from '@holdfast/platform/queue/queue';
 import type pg from 'pg';
 import { ACCOUNT, type AccountRow } from './accounts.ts';
 import { endTokens, type TakenToken, takeToken } from './email-tokens.ts';

@@ -1,8 +1,8 @@
 // Tokens that are mailed, in PostgreSQL: one row an account and purpose, so that making a token ends the one before. The mail is
 // a job that the same statement adds.
 import { createPrismaClient } from '@holdfast/database';
-import type { Queryable } from '@holdfast/platform/database';
-import { ADDED_JOB, addJob } from '@holdfast/platform/queue';
+import { traceparent } from '@holdfast/platform/observability/tracing';
+import type { Queryable } from '@holdfast/platform/postgres/database';
 import {
   arrayOf,
   bigint,
@@ -12,8 +12,8 @@ import {
   selectList,
   statement,
   text,
-} from '@holdfast/platform/sql';
-import { traceparent } from '@holdfast/platform/tracing';
+} from '@holdfast/platform/postgres/sql';
+import { ADDED_JOB, addJob } from '@holdfast/platform/queue/queue';
 import type pg from 'pg';
 import { USER, type UserRow } from './accounts.ts';
 import {

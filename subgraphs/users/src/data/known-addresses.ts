@@ -1,6 +1,6 @@
 // The addresses from which an account has been logged in to, in PostgreSQL: as keyed hashes, a few for each account.
 import type { KnownAddress } from '@holdfast/database';
-import { arrayOf, bigint, bytea, type ColumnsOf, integer, statement } from '@holdfast/platform/sql';
+import { arrayOf, bigint, bytea, type ColumnsOf, integer, statement } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 
 const ADDRESS = { userId: integer, addressHash: bytea } satisfies Partial<ColumnsOf<KnownAddress>>;

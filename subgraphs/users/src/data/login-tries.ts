@@ -8,7 +8,7 @@ import {
   integer,
   notNull,
   statement,
-} from '@holdfast/platform/sql';
+} from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 
 /** A count of tries, and how it slows them down. It begins anew an hour after its last try. */

@@ -1,6 +1,6 @@
 // Passwords in PostgreSQL: one takes another's place, and the sessions that were opened before end with it, as do the links
 // that were mailed before.
-import { integer, selectList, statement, text } from '@holdfast/platform/sql';
+import { integer, selectList, statement, text } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 import { ACCOUNT, type AccountRow } from './accounts.ts';
 import { endSessions, inTransaction } from './transaction.ts';

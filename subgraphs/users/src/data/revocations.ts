@@ -1,7 +1,8 @@
 // The revocation list in PostgreSQL: the accounts whose access tokens ended while some of them had not expired.
-import type { Queryable } from '@holdfast/platform/database';
-import type { RevocationList } from '@holdfast/platform/revocations';
-import { bigint, doublePrecision, integer, statement } from '@holdfast/platform/sql';
+
+import type { RevocationList } from '@holdfast/platform/auth/revocations';
+import type { Queryable } from '@holdfast/platform/postgres/database';
+import { bigint, doublePrecision, integer, statement } from '@holdfast/platform/postgres/sql';
 
 /**
  * The most accounts in the list, which keeps its body below 1 MB. Past it, those that are disabled and then those whose tokens

@@ -1,5 +1,5 @@
 // Deletes sessions that are over, several instances at a time.
-import { bigint, integer, notNull, type RowOf, statement } from '@holdfast/platform/sql';
+import { bigint, integer, notNull, type RowOf, statement } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 
 const COUNT = notNull(integer, 'a count is 0 without rows');

@@ -13,7 +13,7 @@ import {
   selectList,
   statement,
   text,
-} from '@holdfast/platform/sql';
+} from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 import { ACCOUNT, type AccountRow, type AccountWithHash } from './accounts.ts';
 import { takeToken } from './email-tokens.ts';

@@ -1,9 +1,10 @@
 // What staff do to accounts in PostgreSQL: roles, disabling, ending of sessions. Each is one transaction with its line in the
 // audit trail. There is always staff that can log in, because these transactions happen one after another.
-import type { Queryable } from '@holdfast/platform/database';
-import { NO_ORIGIN, type Origin } from '@holdfast/platform/security-events';
-import { boolean, integer, nothing, notNull, selectList, statement } from '@holdfast/platform/sql';
-import type { Role } from '@holdfast/platform/viewer';
+
+import { NO_ORIGIN, type Origin } from '@holdfast/platform/auth/security-events';
+import type { Role } from '@holdfast/platform/auth/viewer';
+import type { Queryable } from '@holdfast/platform/postgres/database';
+import { boolean, integer, nothing, notNull, selectList, statement } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 import { ACCOUNT, type AccountRow, ROLE } from './accounts.ts';
 import { recordAuditEvent } from './audit-events.ts';

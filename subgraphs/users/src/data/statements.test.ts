@@ -1,7 +1,7 @@
 // Every statement of the users service is as it is declared.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
-import { declaredStatements } from '@holdfast/platform/sql';
-import { faultsOf } from '@holdfast/platform/testing-sql';
+import { declaredStatements } from '@holdfast/platform/postgres/sql';
+import { faultsOf } from '@holdfast/platform/postgres/testing-sql';
 import '../server.ts';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import pg from 'pg';

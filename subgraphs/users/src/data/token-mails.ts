@@ -1,7 +1,7 @@
 // How tokens are made that are mailed: the parts of statements that write a token and add the job of its mail, all or nothing.
 import { EmailTokenPurpose } from '@holdfast/database';
-import { addJob } from '@holdfast/platform/queue';
-import { bytea, enumeration, nullable, text } from '@holdfast/platform/sql';
+import { bytea, enumeration, nullable, text } from '@holdfast/platform/postgres/sql';
+import { addJob } from '@holdfast/platform/queue/queue';
 
 export type { EmailTokenPurpose } from '@holdfast/database';
 

@@ -1,6 +1,6 @@
 // A transaction of several statements, for what one statement cannot do because it would not see what it waited for.
-import type { Queryable } from '@holdfast/platform/database';
-import { bytea, integer, nullable, statement } from '@holdfast/platform/sql';
+import type { Queryable } from '@holdfast/platform/postgres/database';
+import { bytea, integer, nullable, statement } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 import { endTokens } from './email-tokens.ts';
 

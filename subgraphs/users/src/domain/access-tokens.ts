@@ -1,9 +1,9 @@
 // Issues access tokens: JWTs by RFC 9068. Platform's `tokens` is the other side.
 import { randomUUID } from 'node:crypto';
-import { GENERATION_CLAIM, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/tokens';
-import type { Role } from '@holdfast/platform/viewer';
+import { GENERATION_CLAIM, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/auth/tokens';
+import type { Role } from '@holdfast/platform/auth/viewer';
 import { SignJWT } from 'jose';
-import type { Signer } from './key-ring.ts';
+import type { Signer } from '../keys/key-ring.ts';
 
 export interface AccessTokenOptions {
   /** The key to sign with at this moment. */

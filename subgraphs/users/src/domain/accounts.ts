@@ -1,5 +1,5 @@
 // Accounts: opening one, and finding one by a name.
-import type { Origin } from '@holdfast/platform/security-events';
+import type { Origin } from '@holdfast/platform/auth/security-events';
 import { came, check, type InvalidInput, isStorable } from '@holdfast/platform/validation';
 import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts.ts';
 import type { NewToken } from '../data/token-mails.ts';

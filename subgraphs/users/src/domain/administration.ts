@@ -1,7 +1,9 @@
 // What staff do to accounts: roles, disabling, ending of sessions. Each is told in the security log, and in the audit trail.
+
+import type { Origin, SecurityEventName, SecurityLog } from '@holdfast/platform/auth/security-events';
+import type { User } from '@holdfast/platform/auth/viewer';
 import { AppError } from '@holdfast/platform/errors';
 import { parseId } from '@holdfast/platform/ids';
-import type { Origin, SecurityEventName, SecurityLog } from '@holdfast/platform/security-events';
 import {
   allHandled,
   came,
@@ -11,7 +13,6 @@ import {
   isVisible,
   lengthOf,
 } from '@holdfast/platform/validation';
-import type { User } from '@holdfast/platform/viewer';
 import { z } from 'zod';
 import type { AccountRow } from '../data/accounts.ts';
 import type { StaffActions, StateChange, StateOutcome } from '../data/staff-actions.ts';

@@ -1,6 +1,6 @@
 // Who asks for a change of an account, and from where: what security events tell.
-import type { Actor, Origin, SecurityEventName, SecurityLog } from '@holdfast/platform/security-events';
-import type { Viewer } from '@holdfast/platform/viewer';
+import type { Actor, Origin, SecurityEventName, SecurityLog } from '@holdfast/platform/auth/security-events';
+import type { Viewer } from '@holdfast/platform/auth/viewer';
 
 export interface By {
   readonly viewer: Viewer;

@@ -1,5 +1,5 @@
 // Logging in by a link that was mailed to the account's address: for an owner whom a limit of tries holds up.
-import type { Origin, SecurityLog } from '@holdfast/platform/security-events';
+import type { Origin, SecurityLog } from '@holdfast/platform/auth/security-events';
 import type { AccountRow } from '../data/accounts.ts';
 import type { SessionLife, SessionStore } from '../data/sessions.ts';
 import type { IssueAccessToken } from './access-tokens.ts';

@@ -1,6 +1,7 @@
 // What is done by mailed links: a password is reset, an address is verified or changed, a login is confirmed.
+
+import type { Origin } from '@holdfast/platform/auth/security-events';
 import { AppError, badInput } from '@holdfast/platform/errors';
-import type { Origin } from '@holdfast/platform/security-events';
 import { allHandled, check, type InvalidInput } from '@holdfast/platform/validation';
 import type { AccountStore } from '../data/accounts.ts';
 import type { EmailStepStore } from '../data/email-steps.ts';

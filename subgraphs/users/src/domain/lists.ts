@@ -1,7 +1,7 @@
 // Lists for staff, a page at a time: the accounts, and what was done to them.
 import { badInput } from '@holdfast/platform/errors';
+import { type Connection, pageSize, toConnection } from '@holdfast/platform/graphql/pages';
 import { parseId } from '@holdfast/platform/ids';
-import { type Connection, pageSize, toConnection } from '@holdfast/platform/pages';
 import { allHandled, came } from '@holdfast/platform/validation';
 import { type AccountPageQuery, accountCursor, accountSortKey } from '../data/account-pages.ts';
 import type { AccountRow } from '../data/accounts.ts';

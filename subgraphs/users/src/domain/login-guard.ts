@@ -3,8 +3,8 @@
 // At most 50 tries of a budget fail in an hour (OWASP ASVS 4.0.3, 2.2.1 asks for at most 100 of an account), see `OPEN`; tries
 // whose outcome is not told are extra: 5 an hour for each address and account, see `UNTOLD`.
 import { createHmac } from 'node:crypto';
+import type { Origin } from '@holdfast/platform/auth/security-events';
 import { AppError } from '@holdfast/platform/errors';
-import type { Origin } from '@holdfast/platform/security-events';
 import type { AccountWithHash } from '../data/accounts.ts';
 import type { KnownAddresses } from '../data/known-addresses.ts';
 import type { Budget, LoginTries } from '../data/login-tries.ts';

@@ -1,6 +1,7 @@
 // Logging in with a password: a try is counted before it is made, and a session opened when it is right.
-import type { Logger } from '@holdfast/platform/log';
-import type { Origin, SecurityEventName, SecurityLog } from '@holdfast/platform/security-events';
+
+import type { Origin, SecurityEventName, SecurityLog } from '@holdfast/platform/auth/security-events';
+import type { Logger } from '@holdfast/platform/observability/log';
 import { allHandled } from '@holdfast/platform/validation';
 import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts.ts';
 import type { SessionLife, SessionStore } from '../data/sessions.ts';

@@ -1,6 +1,6 @@
 // Passwords as argon2id hashes (RFC 9106) with OWASP's parameters: 19 MiB, two passes, one lane.
 import { randomBytes } from 'node:crypto';
-import type { Origin } from '@holdfast/platform/security-events';
+import type { Origin } from '@holdfast/platform/auth/security-events';
 import { hash, verify } from '@node-rs/argon2';
 import { countRefusedHash, observeHashing } from '../metrics.ts';
 import { createSemaphore, type SemaphoreOptions, type Shares } from './semaphore.ts';

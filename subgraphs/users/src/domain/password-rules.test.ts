@@ -1,6 +1,6 @@
 // Which passwords are refused, and that no message gives one away.
 
-import { createLogger } from '@holdfast/platform/log';
+import { createLogger } from '@holdfast/platform/observability/log';
 import { check } from '@holdfast/platform/validation';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { isTooLong, passwordFault } from './password-rules.ts';

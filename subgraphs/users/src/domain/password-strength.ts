@@ -2,7 +2,7 @@
 // hash and would hold up every request, so a thread does it, one password after the other.
 import { Worker } from 'node:worker_threads';
 import { AppError } from '@holdfast/platform/errors';
-import type { Logger } from '@holdfast/platform/log';
+import type { Logger } from '@holdfast/platform/observability/log';
 import { normalizePassword } from './password-hashing.ts';
 import { passwordFault } from './password-rules.ts';
 import type { Names } from './registration-rules.ts';

@@ -1,8 +1,9 @@
 // Sessions that are open: kept alive by refresh tokens that work once (RFC 9700, 4.14.2), ended by logout.
+
+import type { Origin, SecurityLog } from '@holdfast/platform/auth/security-events';
+import type { User } from '@holdfast/platform/auth/viewer';
 import { badInput } from '@holdfast/platform/errors';
-import { countReplay, idempotencyKey, keyFault } from '@holdfast/platform/idempotency';
-import type { Origin, SecurityLog } from '@holdfast/platform/security-events';
-import type { User } from '@holdfast/platform/viewer';
+import { countReplay, idempotencyKey, keyFault } from '@holdfast/platform/postgres/idempotency';
 import type { AccountRow } from '../data/accounts.ts';
 import type { SessionLife, SessionStore } from '../data/sessions.ts';
 import type { IssueAccessToken } from './access-tokens.ts';

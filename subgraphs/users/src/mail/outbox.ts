@@ -2,7 +2,7 @@
 // them can be used by all who see the page, so a service has it only on an address of its own machine (config.ts).
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Handler } from '@holdfast/platform/http';
+import type { Handler } from '@holdfast/platform/http/server';
 import { z } from 'zod';
 import type { Mailer } from './mailer.ts';
 import type { Mail } from './texts.ts';

@@ -1,8 +1,9 @@
 // Chooses where the product cache lives: in Redis, in the process, or nowhere.
-import type { Queryable } from '@holdfast/platform/database';
-import type { Logger } from '@holdfast/platform/log';
+
+import type { Logger } from '@holdfast/platform/observability/log';
+import type { Queryable } from '@holdfast/platform/postgres/database';
+import { notNull, statement, text } from '@holdfast/platform/postgres/sql';
 import { createRedis } from '@holdfast/platform/redis';
-import { notNull, statement, text } from '@holdfast/platform/sql';
 import type { ProductsSettings } from '../../config.ts';
 import { createMemoryStore } from './memory-store.ts';
 import { createProductCache, NO_CACHE } from './product-cache.ts';

@@ -5,7 +5,7 @@
 // what the entries' time to live is for. That there is no product is never kept, because ids can be guessed before.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { answerTo, isUndone } from '@holdfast/platform/unanswered';
+import { answerTo, isUndone } from '@holdfast/platform/postgres/unanswered';
 import { countLookUps } from '../../metrics.ts';
 import type { Product } from '../product-row.ts';
 import { type ByName, type CacheStore, FENCE_MS, idOf, nameOf, PAGE } from './store.ts';

@@ -1,0 +1,34 @@
+// Counts calls in Redis when there is one and it answers, and in this process otherwise.
+import { labelledCounter } from '@holdfast/platform/observability/metrics';
+import { RedisUnavailable } from '@holdfast/platform/redis';
+import type { Counters } from './counters.ts';
+import type { ProcessCounters } from './process-counters.ts';
+
+const countTake = labelledCounter({
+  name: 'rate_limit_counts_total',
+  help: 'Times that calls were counted, by where: in Redis or in the process.',
+  label: 'place',
+  values: ['redis', 'process'],
+});
+
+/**
+ * Counts in `shared`, and in `own` while that does not answer. `own` goes on from what it last heard, so nobody's
+ * window opens again because Redis went away; limits are looser then by what the other processes let through.
+ */
+export function createCounters(shared: Counters | undefined, own: ProcessCounters): Counters {
+  if (shared === undefined) return own;
+  return {
+    take: async (key, wanted, quota) => {
+      try {
+        const taken = await shared.take(key, wanted, quota);
+        own.learn(key, taken, quota);
+        countTake('redis');
+        return taken;
+      } catch (error) {
+        if (!(error instanceof RedisUnavailable)) throw error;
+        countTake('process');
+        return own.take(key, wanted, quota);
+      }
+    },
+  };
+}

@@ -1,0 +1,128 @@
+// A lock file that holds the pid of its owner. The lock of a process that died is no lock.
+// Plain JavaScript, because `npm start` takes its lock on the Node of the machine, which may not know TypeScript.
+import { link, mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode, unlessAbsent } from '../error-code.js';
+import { incarnationOf } from './processes.js';
+
+let drafts = 0;
+
+/** Thrown when a running process holds the lock; `pid` is its. */
+export class LockHeldError extends Error {
+  /** @override */
+  name = 'LockHeldError';
+
+  /**
+   * @param {string} path
+   * @param {number} pid
+   */
+  constructor(path, pid) {
+    super(`${path} is held by process ${pid}`);
+    this.path = path;
+    this.pid = pid;
+  }
+}
+
+/**
+ * Takes the lock at `path` for this process and returns what gives it back. Throws LockHeldError, or the system's error
+ * when the lock cannot be read or written.
+ * @param {string} path
+ */
+export async function takeLock(path) {
+  const mine = `${process.pid} ${(await incarnationOf(process.pid)) ?? ''}\n`;
+  // Written beside the lock and linked to its place: no process ever reads half of a lock, and a full disk leaves none behind.
+  drafts += 1;
+  const draft = `${path}.${process.pid}-${drafts}`;
+  try {
+    await writeFile(draft, mine, { mode: 0o600 });
+    while (!(await linkTo(draft, path))) await removeStale(path);
+  } finally {
+    await rm(draft, { force: true });
+  }
+  return async () => {
+    if ((await readLock(path)) === mine) await rm(path, { force: true });
+  };
+}
+
+/**
+ * The pid of the running process that holds the lock at `path`, if one does.
+ * @param {string} path
+ */
+export async function lockOwner(path) {
+  return ownerOf((await readLock(path)) ?? '');
+}
+
+/**
+ * Whether `draft` is the lock now; false when there is one already.
+ * @param {string} draft
+ * @param {string} path
+ */
+async function linkTo(draft, path) {
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    return false;
+  }
+}
+
+/** Longer than a take-over takes by far: a folder that is older was left by a process that was killed in the middle of one. */
+const TAKE_OVER_MS = 10_000;
+const PAUSE_MS = 20;
+
+/**
+ * Takes away a lock whose owner is gone. Throws LockHeldError when it runs. One process at a time looks and removes: another
+ * one that had looked before would otherwise remove the lock that has been taken meanwhile.
+ * @param {string} path
+ */
+async function removeStale(path) {
+  const turn = `${path}.take-over`;
+  if (!(await takeTurn(turn))) {
+    await sleep(PAUSE_MS);
+    return;
+  }
+  try {
+    const found = await readLock(path);
+    if (found === undefined) return;
+    const owner = await ownerOf(found);
+    if (owner !== undefined) throw new LockHeldError(path, owner);
+    await rm(path, { force: true });
+  } finally {
+    await rmdir(turn).catch(unlessAbsent);
+  }
+}
+
+/**
+ * Whether this process may take over now. A folder can be made once only, so it is whose turn it is.
+ * @param {string} turn
+ */
+async function takeTurn(turn) {
+  try {
+    await mkdir(turn);
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+  const made = await stat(turn).catch(unlessAbsent);
+  if (made !== undefined && Date.now() - made.mtimeMs > TAKE_OVER_MS) await rmdir(turn).catch(unlessAbsent);
+  return false;
+}
+
+/**
+ * The content of the lock at `path`; undefined when there is none.
+ * @param {string} path
+ * @returns {Promise<string | undefined>}
+ */
+const readLock = (path) => readFile(path, 'utf8').catch(unlessAbsent);
+
+/**
+ * @param {string} text
+ * @returns {Promise<number | undefined>}
+ */
+async function ownerOf(text) {
+  const [pid, ...incarnation] = text.trim().split(' ');
+  if (pid === undefined || !/^\d+$/.test(pid)) return undefined;
+  const running = await incarnationOf(Number(pid));
+  return running !== undefined && running === incarnation.join(' ') ? Number(pid) : undefined;
+}

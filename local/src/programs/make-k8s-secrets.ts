@@ -1,0 +1,12 @@
+// `npm run k8s:secrets`: makes the secrets of the local overlay, for a cluster of one's own.
+import { join } from 'node:path';
+import { makeSecrets } from '../settings/k8s-secrets.ts';
+import { ROOT } from '../settings/settings.ts';
+import { runCommand } from './users-program.ts';
+
+await runCommand('k8s:secrets', async () => {
+  const folder = join(ROOT, 'k8s/overlays/local/secrets');
+  await makeSecrets(folder);
+  console.log(`the secrets of the local overlay are in ${folder}`);
+  return 0;
+});

@@ -1,0 +1,78 @@
+// `npm run seed -- --products N --orders N --users N`: adds a shop of any size to the database of the running `npm start`, unless
+// DATABASE_URL says another.
+import { databaseStatus } from '@holdfast/database/status';
+import pg from 'pg';
+import { commandLine } from '../command-line/command-line.js';
+import { duration, showProgress } from '../command-line/progress.js';
+import { usernameOf } from '../seed/people.ts';
+import { planShop, type ShopPlan } from '../seed/plan.ts';
+import { missingBatches, SEEDED_PASSWORD, vacuumShop, writeBatches } from '../seed/seed-shop.ts';
+import { readDataDir } from '../settings/settings.ts';
+import { administratorUrl } from '../stack/local-stack.ts';
+import { runCommand } from './users-program.ts';
+
+const { values } = commandLine('seed');
+const { products = 10_000, orders = 20_000, users = 1_000, seed = 1, yes = false } = values;
+
+await runCommand('seed', async () => {
+  const today = new Date(new Date().setUTCHours(0, 0, 0, 0));
+  const plan = planShop({ products, orders, users }, seed, today);
+  const url = process.env['DATABASE_URL'] || (await administratorUrl(readDataDir(process.env)));
+  const client = new pg.Client({ connectionString: url, application_name: 'seed' });
+  console.log(`  the database ${client.database} at ${client.host}:${client.port}`);
+  if (!yes) refuseOtherMachine(client.host);
+  const status = await databaseStatus(url);
+  if (!status.ready) throw new Error(`${status.reason}; run npm start or npm run db:migrate first`);
+  // A connection that breaks fails the statement under way, too.
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    await addShop(client, plan);
+  } finally {
+    await client.end();
+  }
+  return 0;
+});
+
+/** Throws when a database stands elsewhere: it may be one that customers use, and what is added cannot be told from theirs. */
+function refuseOtherMachine(host: string): void {
+  // A path is the folder of a socket.
+  if (/^(localhost|127\..*|\[?::1\]?|\/.*)$/.test(host)) return;
+  throw new Error(
+    `${host} is not this machine, and the seed would add accounts with a published password and orders that were never placed; ` +
+      'add --yes to do it',
+  );
+}
+
+async function addShop(client: pg.Client, plan: ShopPlan): Promise<void> {
+  const missing = await missingBatches(client, plan);
+  const there = plan.batches - missing.length;
+  if (missing.length > 0 && there > 0) console.log(`  ${there} of ${plan.batches} batches are there already`);
+  const startedAt = performance.now();
+  const rows = missing.length > 0 ? await addBatches(client, plan, missing) : 0;
+  // Also when nothing was missing, because the seed that wrote the last batch may have been killed before this.
+  await vacuumShop(client);
+  if (rows === 0) return console.log('this shop is there already, whole; another --seed adds another one');
+  const ms = performance.now() - startedAt;
+  console.log(
+    `added ${rows} rows in ${duration(ms)} (${Math.round((1000 * rows) / ms)} a second)\n` +
+      `log in as ${usernameOf(plan, 0)} or another of its accounts, each with the password ${SEEDED_PASSWORD}`,
+  );
+}
+
+/** Returns how many rows of all tables were written. */
+async function addBatches(client: pg.Client, plan: ShopPlan, batches: readonly number[]): Promise<number> {
+  const progress = showProgress('seeding', batches.length, 'batches');
+  let rows = 0;
+  let done = 0;
+  try {
+    await writeBatches(client, plan, batches, (added) => {
+      rows += added;
+      done += 1;
+      progress.reach(done);
+    });
+  } finally {
+    progress.end();
+  }
+  return rows;
+}

@@ -1,0 +1,66 @@
+// The secrets that the local overlay's secretGenerator reads. What is there already is kept, so that running pods and the
+// database stay of one mind.
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SERVICES, serviceUrl } from '@holdfast/database';
+import { readIfPresent, writeDurably } from '../files.ts';
+import { openSecrets } from './secrets.ts';
+
+const LINE = /^(\w+)=(.*)$/gm;
+
+const secret = (): string => randomBytes(32).toString('base64url');
+
+/**
+ * Writes `file` unless it is there; gives the settings that are in it afterwards. Throws when it is there and lacks one: what
+ * was made from the file is in use.
+ */
+async function openEnv(file: string, settings: Record<string, string>): Promise<Record<string, string>> {
+  const text = await readIfPresent(file);
+  if (text === undefined) {
+    const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+    await writeDurably(file, lines.join(''));
+    return settings;
+  }
+  const found = Object.fromEntries(
+    [...text.matchAll(LINE)].map(([, name = '', value = '']) => [name, value]),
+  );
+  const missing = Object.keys(settings).filter((name) => !found[name]);
+  if (missing.length > 0)
+    throw new Error(
+      `${file} has no ${missing.join(', ')}; mend or restore it, or delete it: then a new one is made`,
+    );
+  return found;
+}
+
+/** Makes what is missing in `folder`. */
+export async function makeSecrets(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const env = (name: string) => join(folder, `${name}.env`);
+  // The passwords of the roles and keys.json.
+  const { rolePasswords, serviceKeys, servicePublicKeys, sessionSecret } = await openSecrets(folder);
+  const { POSTGRES_PASSWORD = '' } = await openEnv(env('postgres'), { POSTGRES_PASSWORD: secret() });
+  const adminUrl = `postgres://postgres:${POSTGRES_PASSWORD}@postgres:5432/holdfast`;
+  await openEnv(env('service-keys'), { SERVICE_PUBLIC_KEYS: servicePublicKeys });
+  for (const [service, SERVICE_KEY] of Object.entries(serviceKeys))
+    await openEnv(env(`${service}-key`), { SERVICE_KEY });
+  await openEnv(env('users-sessions'), { SESSION_SECRET: sessionSecret });
+  // One for the counts of the limits, one for the cache.
+  for (const [name, setting] of [
+    ['redis', 'REDIS_URL'],
+    ['cache', 'CACHE_REDIS_URL'],
+  ] as const) {
+    const { REDIS_PASSWORD } = await openEnv(env(`${name}-password`), { REDIS_PASSWORD: secret() });
+    await openEnv(env(name), { [setting]: `redis://:${REDIS_PASSWORD}@${name}:6379` });
+  }
+  await openEnv(env('migrations'), {
+    DATABASE_URL: adminUrl,
+    USERS_DB_PASSWORD: rolePasswords.users,
+    PRODUCTS_DB_PASSWORD: rolePasswords.products,
+    ORDERS_DB_PASSWORD: rolePasswords.orders,
+  });
+  for (const service of SERVICES) {
+    const url = serviceUrl(adminUrl, service, rolePasswords[service]);
+    await openEnv(env(`${service}-database`), { DATABASE_URL: url, DATABASE_DIRECT_URL: url });
+  }
+}

@@ -1,0 +1,68 @@
+// What docs/settings.md says of a setting, and that it has to be said.
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { ROOT } from '../root.ts';
+import { PROCESSES, type ProcessName } from '../stack/services.ts';
+import { type KnownSettings, readKnownSettings, settingsOf } from './known-settings.ts';
+import { settings as local, readLocalSettings } from './settings.ts';
+import { serviceRows } from './settings-page.ts';
+
+const pause = z.coerce.number().int().min(1).max(9).default(5).meta({ unit: 'ms' }).describe('How long.');
+
+test('a setting that services share has one row, and one that differs has another', () => {
+  const fast = pause.default(1).describe('How long.');
+  const colour = z.enum(['red', 'green|blue']).describe('Which one.');
+  const services = new Map<ProcessName, Record<string, z.ZodType>>([
+    ['users', { COLOUR: colour, PAUSE_MS: pause }],
+    ['orders', { COLOUR: colour, PAUSE_MS: pause }],
+    ['gateway', { COLOUR: colour, PAUSE_MS: fast, SITE: z.url().optional().describe('Where.') }],
+  ]);
+  expect(serviceRows(services)).toEqual([
+    ['`COLOUR`', 'required', '`red`, `green|blue`', 'all', 'Which one.'],
+    ['`PAUSE_MS`', '`5`', '1 to 9 ms', 'users, orders', 'How long.'],
+    ['`PAUSE_MS`', '`1`', '1 to 9 ms', 'gateway', 'How long.'],
+    ['`SITE`', '–', 'URL', 'gateway', 'Where.'],
+  ]);
+});
+
+test('a setting without a description is refused, and so is a number without a unit', () => {
+  expect(() => serviceRows(new Map([['users', { BARE: z.string() }]]))).toThrow(
+    'the setting BARE has no description',
+  );
+  const bare = z.coerce.number().describe('How many.');
+  expect(() => serviceRows(new Map([['users', { BARE: bare }]]))).toThrow(
+    'the setting BARE is a number and has no unit',
+  );
+});
+
+test('every setting is read: its name stands in code twice, in its table and where it is used', async () => {
+  const sources = globSync(['{gateway,platform}/src/**/*.ts', 'subgraphs/*/src/**/*.ts'], {
+    cwd: ROOT,
+    exclude: ['**/*.test.ts', '**/generated/**'],
+  });
+  const text = sources.map((path) => readFileSync(join(ROOT, path), 'utf8')).join('\n');
+  const code = text.replaceAll(/^ *(\/\/|\/?\*).*$|'[^'\n]*'|"[^"\n]*"/gm, '');
+  const names = await Promise.all(PROCESSES.map(async (name) => Object.keys(await settingsOf(name))));
+  const unread = names
+    .flat()
+    .filter((name) => [...code.matchAll(new RegExp(`\\b${name}\\b`, 'g'))].length < 2);
+  expect(unread).toEqual([]);
+});
+
+test('.env.example has every setting that npm start takes, with a default that it takes', async () => {
+  const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
+  expect(parseEnv(example)).toEqual({});
+  const given = parseEnv(example.replaceAll(/^#(?! )/gm, ''));
+  const known = await readKnownSettings();
+  const givable = new Set([...Object.keys(local), ...known.checks.keys()].filter(isGivenBy(known)));
+  expect(new Set(Object.keys(given))).toEqual(givable);
+  expect(readLocalSettings({}, given, known).port).toBe(4000);
+});
+
+const isGivenBy =
+  ({ decided }: KnownSettings) =>
+  (name: string): boolean =>
+    name !== 'ENV_FILE' && (name in local || !decided.has(name));

@@ -1,0 +1,39 @@
+// The repository's folder and what is in it.
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { errorCode } from '../error-code.js';
+
+export const ROOT = fileURLToPath(new URL('../../..', import.meta.url)).replace(/[/\\]$/, '');
+const SKIPPED_FOLDERS = new Set(['node_modules', 'generated', 'dist']);
+
+/**
+ * `path` itself, or the files in the folder `path`; none when there is no such thing.
+ * @param {string} path
+ * @returns {Promise<string[]>}
+ */
+export async function filesUnder(path, skipped = SKIPPED_FOLDERS) {
+  const entries = await entriesOf(path);
+  if (entries === undefined) return [path];
+  const nested = entries
+    .filter((entry) => !(entry.isDirectory() && skipped.has(entry.name)))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((entry) =>
+      entry.isDirectory() ? filesUnder(join(path, entry.name), skipped) : [join(path, entry.name)],
+    );
+  return (await Promise.all(nested)).flat();
+}
+
+/**
+ * The entries of a folder, none when it does not exist; undefined when `path` is a file.
+ * @param {string} path
+ */
+async function entriesOf(path) {
+  try {
+    return await readdir(path, { withFileTypes: true });
+  } catch (error) {
+    if (errorCode(error) === 'ENOTDIR') return undefined;
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}

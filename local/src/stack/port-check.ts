@@ -1,0 +1,32 @@
+// Whether all of a local stack's ports can be used: said at once, with the reason, and not by a service that fails later.
+import { type PortFault, portFault } from '../processes/ports.ts';
+import { HOST, type Ports, PROCESSES, portFormula } from './services.ts';
+
+const SAID: Record<PortFault, readonly [one: string, several: string]> = {
+  'in use': ['is in use', 'are in use'],
+  blocked: [
+    'is blocked: browsers and fetch refuse to call it (https://fetch.spec.whatwg.org/#port-blocking)',
+    'are blocked: browsers and fetch refuse to call them (https://fetch.spec.whatwg.org/#port-blocking)',
+  ],
+  reserved: ['may be used by root only', 'may be used by root only'],
+};
+
+/** Throws one line that names each port that cannot be used, whose it is, how it follows from PORT, and why. */
+export async function checkPorts(ports: Ports): Promise<void> {
+  const faulty = new Map<PortFault, string[]>();
+  for (const name of PROCESSES) {
+    for (const kind of ['http', 'ops'] as const) {
+      const port = ports[name][kind];
+      const fault = await portFault(port, HOST);
+      if (fault === undefined) continue;
+      const whose = `${port} (${name}${kind === 'ops' ? "'s ops port" : ''}, ${portFormula(name, kind)})`;
+      faulty.set(fault, [...(faulty.get(fault) ?? []), whose]);
+    }
+  }
+  if (faulty.size === 0) return;
+  const said = [...faulty].map(([fault, whose]) => {
+    const [one, several] = SAID[fault];
+    return whose.length === 1 ? `port ${whose[0]} ${one}` : `ports ${whose.join(', ')} ${several}`;
+  });
+  throw new Error(`${said.join('; ')}; set PORT to start elsewhere`);
+}

@@ -1,0 +1,239 @@
+// The whole system on this machine: database, migrations, seed data and the four processes. `npm start` and the
+// tests of test/ are built on it.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Service, serviceUrl } from '@holdfast/database';
+import { migrate } from '@holdfast/database/migrate';
+import { refuseFullDisk } from '../postgres/disk-space.ts';
+import type { EmbeddedPostgres } from '../postgres/server.ts';
+import { freePort } from '../processes/ports.ts';
+import { seed } from '../seed/seed.ts';
+import { hasRolePasswords, openSecrets } from '../settings/secrets.ts';
+import {
+  type DatabaseServer,
+  openDatabaseServer,
+  refuseToTakeRolesOver,
+  waitForServer,
+} from './database-server.ts';
+import type { EventLog } from './event-log.ts';
+import { createService, GRACE_MS, type ServiceDefinition, type ServiceProcess } from './service-process.ts';
+import {
+  allPorts,
+  entryOf,
+  environmentOf,
+  httpUrl,
+  opsUrl,
+  type Ports,
+  PROCESSES,
+  type ProcessName,
+  type ServiceSecrets,
+  type ServiceSettings,
+} from './services.ts';
+
+export type StackOptions = {
+  /** Holds the embedded cluster and the secrets; created when missing. */
+  dataDir: string;
+  ports: Ports;
+  log: EventLog;
+  /** An administrator's URL of a database to use; otherwise one is embedded in `dataDir`. */
+  databaseUrl?: string | undefined;
+  /** Start whatever dies again by itself. Tests that kill and restart things themselves say false. */
+  supervised: boolean;
+  /** False leaves the services for the caller to start. */
+  started?: boolean;
+  /** Options of Node for a process. */
+  nodeArgs?: (name: ProcessName) => readonly string[];
+  /** Put the demo data into an empty database. */
+  seeded: boolean;
+  logLevel?: string;
+  /** Extra environment of every process, such as REDIS_URL. */
+  passedThrough?: Record<string, string>;
+  /** Extra environment of one process. */
+  environment?: Partial<Record<ProcessName, Record<string, string>>>;
+  /** False gives up fsync in the embedded server. */
+  durable?: boolean;
+  /** Runs `work` of a step that may take long; the default just runs it. */
+  step?: <Result>(name: string, work: () => Promise<Result>) => Promise<Result>;
+  /** Aborting it while the stack starts stops what has been started and makes the start throw. */
+  signal?: AbortSignal;
+};
+
+/** One more process of a service, with the settings of the first on ports of its own. */
+export type Instance = { url: string; opsUrl: string; service: ServiceProcess };
+
+/** What one more process has of its own. */
+export type InstanceOptions = {
+  /** On top of the first one's. */
+  environment?: Record<string, string>;
+  /** Otherwise two that are free. */
+  ports?: Ports[ProcessName];
+  /** Another program than the first one's: the next version of the service. */
+  entry?: string;
+};
+
+export type Stack = {
+  /** Where each process answers, without a path. */
+  urls: Record<ProcessName, string>;
+  opsUrls: Record<ProcessName, string>;
+  services: Record<ProcessName, ServiceProcess>;
+  database: { adminUrl: string; urls: Record<Service, string>; embedded: EmbeddedPostgres | undefined };
+  secrets: ServiceSecrets;
+  /** Starts one more process of that name and waits until it is ready. Nothing finds it but whoever is told. */
+  another(name: ProcessName, own?: InstanceOptions): Promise<Instance>;
+  /** SIGTERM to every process, SIGKILL after `graceMs` (default 25 s), the database last. */
+  stop(graceMs?: number): Promise<void>;
+};
+
+/** Eight ports that were free a moment ago. */
+export async function freePorts(): Promise<Ports> {
+  const taken = new Set<number>();
+  const another = async () => {
+    const port = await freePort(taken);
+    taken.add(port);
+    return port;
+  };
+  const pair = async () => ({ http: await another(), ops: await another() });
+  return { users: await pair(), products: await pair(), orders: await pair(), gateway: await pair() };
+}
+
+/** Starts everything and waits until it is ready. Throws with one line, having stopped what it had started. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const plain: NonNullable<StackOptions['step']> = (_name, work) => work();
+  const namedStep = options.step ?? plain;
+  const { signal } = options;
+  signal?.throwIfAborted();
+  await mkdir(options.dataDir, { recursive: true });
+  const isNew = !(await hasRolePasswords(options.dataDir));
+  if (options.databaseUrl !== undefined) {
+    await waitForServer(options.databaseUrl, options.log, signal);
+    if (isNew) await refuseToTakeRolesOver(options.databaseUrl, options.dataDir);
+  }
+  const { rolePasswords, ...secrets } = await openSecrets(options.dataDir);
+  const server = await namedStep('starting PostgreSQL', () =>
+    openDatabaseServer({ ...options, databaseUrl: options.databaseUrl, takenPorts: allPorts(options.ports) }),
+  );
+  // What is interrupted here ends with the server that it uses.
+  const step: typeof plain = (name, work) => namedStep(name, () => unlessAborted(signal, work));
+  const services: ServiceProcess[] = [];
+  try {
+    const { adminUrl } = server;
+    await step('migrating', () =>
+      migrate({ adminUrl, rolePasswords, log: (line) => options.log.event('info', line) }),
+    );
+    const urlOf = (service: Service) => serviceUrl(adminUrl, service, rolePasswords[service]);
+    const urls = { users: urlOf('users'), products: urlOf('products'), orders: urlOf('orders') };
+    if (options.seeded) await step('loading demo data', () => seed(urls));
+    const made = { server, urls, secrets, services };
+    // Before any of them starts, so that a failure of one leaves none behind.
+    for (const name of PROCESSES) addService(definitionOf(name, options, made), options, made);
+    if (options.started !== false)
+      await step('starting the services', () => Promise.all(services.map((service) => service.start())));
+    // What was written since the server started may have taken the last of it.
+    if (server.embedded !== undefined) await refuseFullDisk(server.embedded.folder);
+    return handles(options, made);
+  } catch (error) {
+    await stopAll(services, server, GRACE_MS);
+    throw error;
+  }
+}
+
+/** What a stack is made of. */
+type Made = {
+  server: DatabaseServer;
+  urls: Record<Service, string>;
+  secrets: ServiceSecrets;
+  /** Every process, in the order of their start. */
+  services: ServiceProcess[];
+};
+
+/** What `work` gives; rejects at once when `signal` is aborted. */
+async function unlessAborted<Result>(
+  signal: AbortSignal | undefined,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  if (signal === undefined) return work();
+  signal.throwIfAborted();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([work(), aborted]);
+}
+
+function addService(definition: ServiceDefinition, { log, supervised }: StackOptions, { services }: Made) {
+  const service = createService(definition, { log, supervised });
+  services.push(service);
+  return service;
+}
+
+function definitionOf(name: ProcessName, options: StackOptions, made: Made): ServiceDefinition {
+  const settings: ServiceSettings = {
+    ports: options.ports,
+    databaseUrls: made.urls,
+    secrets: made.secrets,
+    mailOutboxDir: join(options.dataDir, 'outbox'),
+    logLevel: options.logLevel ?? 'info',
+    passedThrough: options.passedThrough ?? {},
+  };
+  return {
+    name,
+    entry: entryOf(name),
+    env: { ...environmentOf(name, settings), ...options.environment?.[name] },
+    nodeArgs: options.nodeArgs?.(name) ?? [],
+    readyUrl: `${opsUrl(options.ports, name)}/readyz`,
+  };
+}
+
+async function startAnother(
+  name: ProcessName,
+  own: InstanceOptions,
+  options: StackOptions,
+  made: Made,
+): Promise<Instance> {
+  const ports = {
+    ...options.ports,
+    [name]: own.ports ?? { http: await freePort(), ops: await freePort() },
+  };
+  const definition = definitionOf(name, { ...options, ports }, made);
+  const env = { ...definition.env, ...own.environment };
+  const service = addService({ ...definition, env, entry: own.entry ?? definition.entry }, options, made);
+  await service.start();
+  return { url: httpUrl(ports, name), opsUrl: opsUrl(ports, name), service };
+}
+
+function handles(options: StackOptions, made: Made): Stack {
+  const { ports } = options;
+  const { server, urls, secrets, services } = made;
+  const named = (name: ProcessName): ServiceProcess => {
+    const service = services.find((each) => each.name === name);
+    if (service === undefined) throw new Error(`${name} was not started`);
+    return service;
+  };
+  return {
+    urls: each((name) => httpUrl(ports, name)),
+    opsUrls: each((name) => opsUrl(ports, name)),
+    services: each(named),
+    database: { adminUrl: server.adminUrl, urls, embedded: server.embedded },
+    secrets,
+    another: (name, own = {}) => startAnother(name, own, options, made),
+    stop: (graceMs = GRACE_MS) => stopAll(services, server, graceMs),
+  };
+}
+
+function each<Value>(value: (name: ProcessName) => Value): Record<ProcessName, Value> {
+  return {
+    users: value('users'),
+    products: value('products'),
+    orders: value('orders'),
+    gateway: value('gateway'),
+  };
+}
+
+async function stopAll(services: ServiceProcess[], server: DatabaseServer, graceMs: number): Promise<void> {
+  // The gateway first: what is under way there still needs the others.
+  const isGateway = ({ name }: ServiceProcess) => name === 'gateway';
+  await Promise.all(services.filter(isGateway).map((service) => service.stop(graceMs)));
+  await Promise.all(
+    services.filter((service) => !isGateway(service)).map((service) => service.stop(graceMs)),
+  );
+  await server.stop();
+}

@@ -1,0 +1,111 @@
+// `npm start` and `npm run dev` once everything is set up: the whole system on this machine until it is told to stop. Called by
+// scripts/start.mjs, which holds the lock of the data directory.
+import { relative } from 'node:path';
+import { removePostgres } from '../postgres/server.ts';
+import { readKnownSettings } from '../settings/known-settings.ts';
+import { removeSecrets } from '../settings/secrets.ts';
+import { type LocalSettings, readLocalSettings, type StartOptions } from '../settings/settings.ts';
+import { postgresFolder } from './database-server.ts';
+import { type Dev, runForDevelopment } from './dev.ts';
+import { createEventLog, type EventLog, stdoutWriter } from './event-log.ts';
+import { checkPorts } from './port-check.ts';
+import { inspectorAddress, type Ports, PROCESSES, type ProcessName, portsFrom } from './services.ts';
+import { type Stack, startStack } from './stack.ts';
+import { welcome } from './welcome.ts';
+
+const REPORT_LOADS = new URL('./report-loads.ts', import.meta.url).href;
+
+/**
+ * Runs the system until `signal` is aborted. Throws with one line, or the reason of `signal` when it was not ready yet.
+ * `regenerate` brings up to date what is made from the schemas.
+ */
+export async function start(
+  options: StartOptions,
+  signal: AbortSignal,
+  regenerate: () => Promise<void>,
+): Promise<void> {
+  const settings = readLocalSettings(options, process.env, await readKnownSettings());
+  const ports = portsFrom(settings.port);
+  await checkPorts(ports);
+  if (settings.reset) await reset(settings);
+  await runUntil(signal, settings, ports, regenerate);
+}
+
+async function reset({ dataDir }: LocalSettings): Promise<void> {
+  await removePostgres(postgresFolder(dataDir), (line) => console.log(`  ${line}`));
+  await removeSecrets(dataDir);
+  console.log(`  deleted the data in ${relative(process.cwd(), dataDir) || dataDir}`);
+}
+
+async function runUntil(
+  signal: AbortSignal,
+  settings: LocalSettings,
+  ports: Ports,
+  regenerate: () => Promise<void>,
+): Promise<void> {
+  const log = createEventLog(stdoutWriter(), /^(debug|trace)$/.test(settings.logLevel));
+  const stack = await startStackOf(settings, ports, log, signal);
+  const dev = settings.dev ? runForDevelopment({ services: stack.services, log, regenerate }) : undefined;
+  await Promise.race([dev?.started, aborted(signal)]);
+  if (!signal.aborted) {
+    console.log(welcome(stack, settings));
+    log.event('info', 'ready', { pid: process.pid });
+  }
+  await aborted(signal);
+  log.event('info', `${signal.reason instanceof Error ? signal.reason.message : signal.reason}: stopping`);
+  await stopNow(stack, dev);
+  log.event('info', 'stopped');
+}
+
+function startStackOf(
+  settings: LocalSettings,
+  ports: Ports,
+  log: EventLog,
+  signal: AbortSignal,
+): Promise<Stack> {
+  const { dataDir, databaseUrl, logLevel, passedThrough, dev, inspect } = settings;
+  const nodeArgs = (name: ProcessName) => [
+    ...(dev ? ['--import', REPORT_LOADS] : []),
+    // The welcome says where; Node would write it to the log, as an error.
+    ...(inspect ? [`--inspect=${inspectorAddress(ports, name)}`, '--inspect-publish-uid=http'] : []),
+  ];
+  return startStack({
+    dataDir,
+    ports,
+    log,
+    databaseUrl,
+    supervised: true,
+    started: !dev,
+    nodeArgs,
+    seeded: true,
+    logLevel,
+    passedThrough,
+    step: timed,
+    signal,
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve());
+  });
+}
+
+/** Stops in order; another Ctrl-C means that the person will not wait. */
+async function stopNow(stack: Stack, dev: Dev | undefined): Promise<void> {
+  const impatient = () => {
+    for (const name of PROCESSES) void stack.services[name].kill();
+  };
+  process.on('SIGINT', impatient);
+  await dev?.close();
+  await stack.stop();
+  process.off('SIGINT', impatient);
+}
+
+async function timed<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+  const started = performance.now();
+  const result = await work();
+  console.log(`  ${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  return result;
+}

@@ -1,0 +1,94 @@
+// What a person sees when the system is ready: where it is, whom to log in as, something to copy.
+import { relative } from 'node:path';
+import { passwordFile } from '../postgres/initdb.ts';
+import { DEMO_ACCOUNTS } from '../seed/seed.ts';
+import type { LocalSettings } from '../settings/settings.ts';
+import { postgresFolder } from './database-server.ts';
+import { inspectorAddress, PROCESSES, portsFrom } from './services.ts';
+import type { Stack } from './stack.ts';
+
+/** The lines to print; ends without a line break. */
+export function welcome(stack: Stack, settings: LocalSettings): string {
+  const gateway = localhost(stack.urls.gateway);
+  const accounts = DEMO_ACCOUNTS.map(
+    ({ username, password, role }) => `${username} / ${password} (${role.toLowerCase()})`,
+  );
+  const query = '{ products(first: 3) { edges { node { id name price stock version } } } }';
+  return `
+Holdfast is ready.
+
+  start page            ${gateway}
+  console for staff     ${gateway}/console
+  ${graphqlLabel(settings)}  ${gateway}/graphql
+  REST                  ${gateway}/products   (reference: ${gateway}/docs)
+  subgraphs             ${(['users', 'products', 'orders'] as const).map((name) => localhost(stack.urls[name])).join('  ')}
+  health and metrics    ${localhost(stack.opsUrls.gateway)}/readyz  /metrics${inspectorsLine(settings)}
+  database              ${databaseLine(stack, settings)}
+                        ${psqlLine(stack, settings)}
+  cache and limits      ${redisLine(settings)}
+  catalogue             ${catalogueLine(settings)}
+  mail                  ${mailLine(stack, settings)}
+  demo accounts         ${accounts.join('\n                        ')}
+
+Log in, and look at the catalogue:
+
+  curl -s ${gateway}/login -H 'content-type: application/json' -d '{"username":"${DEMO_ACCOUNTS[0]?.username}","password":"${DEMO_ACCOUNTS[0]?.password}"}'
+  curl -s ${gateway}/graphql -H 'content-type: application/json' -d '{"query":"${query}"}'
+
+Ctrl-C stops it. npm start -- --reset begins anew.
+`;
+}
+
+const graphqlLabel = ({ passedThrough }: LocalSettings): string =>
+  passedThrough['EXPLORER'] === 'off' ? 'GraphQL             ' : 'GraphQL and explorer';
+
+function localhost(url: string): string {
+  return url.replace('127.0.0.1', 'localhost');
+}
+
+function inspectorsLine({ inspect, port }: LocalSettings): string {
+  if (!inspect) return '';
+  const ports = portsFrom(port);
+  return `\n  inspectors            ${PROCESSES.map((name) => `${name} ${inspectorAddress(ports, name)}`).join('  ')}`;
+}
+
+const mailLine = ({ urls }: Stack, { passedThrough }: LocalSettings): string =>
+  passedThrough['SMTP_URL'] === undefined
+    ? `none is sent; ${localhost(urls.users)}/outbox shows it`
+    : 'sent by SMTP_URL';
+
+/** Never the password. */
+function databaseLine({ database }: Stack, { dataDir }: LocalSettings): string {
+  const { hostname, port, pathname } = new URL(database.adminUrl);
+  const place = `${hostname}:${port || 5432}${pathname}`;
+  if (database.embedded === undefined) return `${place} (of DATABASE_URL)`;
+  return `${place} (embedded, in ${relative(process.cwd(), dataDir) || '.'}/postgres)`;
+}
+
+/** A line for a shell in this folder. It names the file of the password and not the password. */
+function psqlLine({ database }: Stack, { dataDir }: LocalSettings): string {
+  if (database.embedded === undefined) return 'psql "$DATABASE_URL"';
+  const { hostname, port, pathname, username } = new URL(database.adminUrl);
+  const file = relative(process.cwd(), passwordFile(postgresFolder(dataDir)));
+  return `PGPASSWORD="$(cat '${file}')" psql -h ${hostname} -p ${port} -U ${username} ${pathname.slice(1)}`;
+}
+
+/** Never the password. */
+function redisLine({ passedThrough }: LocalSettings): string {
+  const { REDIS_URL: counts, CACHE_REDIS_URL: cache = counts } = passedThrough;
+  const [limitsPlace, cachePlace] = [counts, cache].map((url) =>
+    url === undefined ? 'in the processes (REDIS_URL shares them)' : `Redis at ${hostOf(url)}`,
+  );
+  const place = counts === cache ? `${limitsPlace}` : `cache ${cachePlace}; limits ${limitsPlace}`;
+  return passedThrough['RATE_LIMITS'] === 'off' ? `${place}; limits are off` : place;
+}
+
+const catalogueLine = ({ passedThrough }: LocalSettings): string =>
+  passedThrough['CATALOG_WRITERS'] === 'staff'
+    ? 'staff write it (CATALOG_WRITERS=staff)'
+    : 'every signed-in account writes it (CATALOG_WRITERS=everyone; where it is deployed: staff)';
+
+function hostOf(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `${hostname}:${port || 6379}`;
+}

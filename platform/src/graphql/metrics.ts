@@ -1,0 +1,162 @@
+// How long operations and their root fields take. Names come from the schema and from the operations that the service
+// itself knows; an operation that a caller names is `other`.
+import type { ApolloServerPlugin } from '@apollo/server';
+import {
+  type GraphQLFieldResolver,
+  type GraphQLFormattedError,
+  type GraphQLSchema,
+  isObjectType,
+} from 'graphql';
+import { AppError, isAbandoned, isOurFault } from '../errors.ts';
+import { DURATION_BUCKETS, Histogram, registry, secondsSince } from '../observability/metrics.ts';
+import { isDatabaseUnavailable } from '../postgres/database.ts';
+
+const operations = new Histogram({
+  name: 'graphql_operation_duration_seconds',
+  help: 'Operations; refused: the caller is to blame for an error, error: we are, abandoned: the caller left before.',
+  labelNames: ['operation', 'type', 'outcome'],
+  buckets: DURATION_BUCKETS,
+  registers: [registry],
+});
+
+const rootFields = new Histogram({
+  name: 'graphql_root_field_duration_seconds',
+  help: 'Fields of Query and Mutation; problem: a foreseen one, as a member of the result, refused and error: thrown, abandoned: the caller left before.',
+  labelNames: ['field', 'outcome'],
+  buckets: DURATION_BUCKETS,
+  registers: [registry],
+});
+
+const OTHER = 'other';
+
+const OPERATION_OUTCOMES = ['ok', 'refused', 'error', 'abandoned'] as const;
+export type OperationOutcome = (typeof OPERATION_OUTCOMES)[number];
+
+/** An operation that metrics tell by its name. `type` is `query` or `mutation`. */
+export interface KnownOperation {
+  readonly name: string;
+  readonly type: string;
+}
+
+const OTHERS: readonly KnownOperation[] = ['query', 'mutation', OTHER].map((type) => ({ name: OTHER, type }));
+
+/** @param errors as the caller sees them @param thrown the same, as they were thrown */
+export function outcomeOf(
+  errors: readonly GraphQLFormattedError[] = [],
+  thrown: readonly unknown[] = [],
+): OperationOutcome {
+  if (errors.length === 0) return 'ok';
+  if (thrown.some(isAbandoned)) return 'abandoned';
+  return errors.some(({ extensions }) => isOurFault(extensions?.['code'])) ? 'error' : 'refused';
+}
+
+/**
+ * Counts operations, by their names when those are in `known`. Each outcome of each begins at 0, because a rate does not see
+ * the first event of a series that begins with it.
+ * @param startedAt as `performance.now()` had it
+ */
+export function operationMeter(known: readonly KnownOperation[]) {
+  const names = new Set(known.map(({ name }) => name));
+  for (const { name: operation, type } of [...known, ...OTHERS])
+    for (const outcome of OPERATION_OUTCOMES) operations.zero({ operation, type, outcome });
+  const bound = new Map<string, { observe(seconds: number): void }>();
+  return (
+    name: string | undefined,
+    type: string | undefined,
+    outcome: OperationOutcome,
+    startedAt: number,
+  ): void => {
+    const operation = name !== undefined && names.has(name) ? name : OTHER;
+    const key = `${operation} ${type} ${outcome}`;
+    const observer = bound.get(key) ?? operations.labels({ operation, type: type ?? OTHER, outcome });
+    bound.set(key, observer);
+    observer.observe(secondsSince(startedAt));
+  };
+}
+
+/** A plugin that counts every operation by its type: a subgraph knows none by name. */
+export function measureOperations(): ApolloServerPlugin {
+  const count = operationMeter([]);
+  return {
+    requestDidStart: async () => {
+      const startedAt = performance.now();
+      return {
+        willSendResponse: async ({ operation, response, errors }) => {
+          if (response.body.kind !== 'single') return;
+          const outcome = outcomeOf(response.body.singleResult.errors, errors);
+          count(undefined, operation?.operation, outcome, startedAt);
+        },
+      };
+    },
+  };
+}
+
+type RootOutcome = 'ok' | 'problem' | 'refused' | 'error' | 'abandoned';
+
+/** A member of a union that says what is wrong has a code; data of these schemas has not. */
+const outcomeOfValue = (value: unknown): RootOutcome =>
+  typeof value === 'object' && value !== null && 'code' in value ? 'problem' : 'ok';
+
+const outcomeOfError = (error: unknown): RootOutcome => {
+  if (isAbandoned(error)) return 'abandoned';
+  return error instanceof AppError && !isOurFault(error.code) && !isDatabaseUnavailable(error)
+    ? 'refused'
+    : 'error';
+};
+
+const WORST_FIRST = ['error', 'abandoned', 'refused'] as const satisfies RootOutcome[];
+
+/** Of the entities of one call the worst. */
+function outcomeOfList(entities: readonly unknown[]): RootOutcome {
+  const failed = entities.filter((entity) => entity instanceof Error);
+  if (failed.length === 0) return 'ok';
+  const outcomes = failed.map(outcomeOfError);
+  return WORST_FIRST.find((outcome) => outcomes.includes(outcome)) ?? 'ok';
+}
+
+const errorOf = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
+
+/** Entities that are loaded each on its own, with an Error in the place of each that could not be loaded. */
+const settledList = (entities: readonly unknown[]): Promise<unknown[]> =>
+  Promise.all(entities.map((entity) => Promise.resolve(entity).catch(errorOf)));
+
+type Resolver = GraphQLFieldResolver<unknown, unknown>;
+
+function measured(field: string, resolve: Resolver): Resolver {
+  const labels = {
+    ok: { field, outcome: 'ok' },
+    problem: { field, outcome: 'problem' },
+    refused: { field, outcome: 'refused' },
+    error: { field, outcome: 'error' },
+    abandoned: { field, outcome: 'abandoned' },
+  };
+  for (const each of Object.values(labels)) rootFields.zero(each);
+  return (source, args, context, info) => {
+    const startedAt = performance.now();
+    const done = (outcome: RootOutcome) => rootFields.observe(labels[outcome], secondsSince(startedAt));
+    try {
+      const result = resolve(source, args, context, info);
+      if (result instanceof Promise) {
+        result.then(
+          (value) => done(Array.isArray(value) ? outcomeOfList(value) : outcomeOfValue(value)),
+          (error: unknown) => done(outcomeOfError(error)),
+        );
+      } else if (Array.isArray(result)) {
+        void settledList(result).then((entities) => done(outcomeOfList(entities)));
+      } else done(outcomeOfValue(result));
+      return result;
+    } catch (error) {
+      done(outcomeOfError(error));
+      throw error;
+    }
+  };
+}
+
+/** Wraps the resolvers of the root types, once; nothing is added to any other field. */
+export function measureRootFields(schema: GraphQLSchema): void {
+  for (const type of [schema.getQueryType(), schema.getMutationType()]) {
+    if (!isObjectType(type)) continue;
+    for (const field of Object.values(type.getFields()))
+      if (field.resolve) field.resolve = measured(field.name, field.resolve);
+  }
+}

@@ -1,0 +1,58 @@
+// What a body of JSON may be like.
+import { describe, expect, it } from '@jest/globals';
+import { type JsonBounds, parseJson } from './json-body.ts';
+
+const parse = (text: string, bounds?: JsonBounds) => parseJson(Buffer.from(text), bounds);
+const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+
+describe('parseJson', () => {
+  it('reads JSON, whatever stands in its strings', () => {
+    const value = { a: ['[[[[', '\\', '"', '\\"[', ',,,,'.repeat(1_000), '𝒜'], '{': null };
+    expect(parse(JSON.stringify(value))).toEqual(value);
+    expect(parse(' "x" ')).toBe('x');
+  });
+
+  it('refuses what is no JSON', () => {
+    for (const text of ['', '{', '[1,]', '"', '"\\', 'NaN', ']'])
+      expect(() => parse(text)).toThrow('A body of well-formed JSON is expected.');
+  });
+
+  it('refuses bytes that are not UTF-8, wherever they stand', () => {
+    for (const bytes of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]])
+      for (const [before, after] of [
+        ['{"name":"', '"}'],
+        ['{"', '":1}'],
+        ['', '{}'],
+      ] as const) {
+        const body = Buffer.concat([Buffer.from(before), Buffer.from(bytes), Buffer.from(after)]);
+        expect(() => parseJson(body)).toThrow('A body in UTF-8 is expected, got bytes that are not.');
+      }
+    const utf16 = Buffer.from('{"name":"a"}', 'utf16le');
+    expect(() => parseJson(utf16)).toThrow('A body of well-formed JSON is expected.');
+  });
+
+  it('ignores one byte order mark at the start, and keeps those in strings', () => {
+    expect(parse('\ufeff{"a":"\ufeff"}')).toEqual({ a: '\ufeff' });
+    expect(() => parse('\ufeff\ufeff{}')).toThrow('A body of well-formed JSON is expected.');
+  });
+
+  it('refuses half of a surrogate pair in an escape, and says in which member', () => {
+    for (const text of ['{"a":{"b":"x\\ud800y"}}', '{"b":"\\uDC00"}', '{"b":"\\udc00\\ud800"}'])
+      expect(() => parse(text)).toThrow('b: expected whole characters, got half of a surrogate pair');
+    expect(() => parse('["a","\\udbff"]')).toThrow('1: expected whole characters');
+    expect(() => parse('{"\\ud800":1}')).toThrow('expected whole characters');
+    expect(parse('{"a":"\\ud835\\udc9c","b":"\\\\ud800","__proto__":1}')).toEqual(
+      JSON.parse('{"a":"𝒜","b":"\\\\ud800","__proto__":1}'),
+    );
+  });
+
+  it('refuses the 65th level and the value after the last', () => {
+    expect(() => parse(nested(64))).not.toThrow();
+    expect(() => parse(nested(65))).toThrow('at most 64 deep');
+    expect(() => parse(nested(1_000_000))).toThrow('at most 64 deep');
+    const list = (length: number) => JSON.stringify(Array.from({ length }, () => 1));
+    expect(parse(list(999))).toHaveLength(999);
+    expect(() => parse(list(1_000))).toThrow('at most 1000 values');
+    expect(parse(list(1_000), { maxValues: Number.POSITIVE_INFINITY })).toHaveLength(1_000);
+  });
+});

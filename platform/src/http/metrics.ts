@@ -1,0 +1,36 @@
+// How long requests take, by the route's template and never by the path, which callers choose.
+
+import { Counter, DURATION_BUCKETS, Histogram, registry, secondsSince } from '../observability/metrics.ts';
+import type { HttpRequest } from './server.ts';
+
+const durations = new Histogram({
+  name: 'http_request_duration_seconds',
+  help: 'From the head of a request to the end of its reply, by the template of its route.',
+  labelNames: ['route', 'method', 'status'],
+  buckets: DURATION_BUCKETS,
+  registers: [registry],
+});
+
+const refusedConnections = new Counter({
+  name: 'http_refused_connections_total',
+  help: 'Connections that were reset because their address held too many.',
+  registers: [registry],
+});
+
+/** Counts a connection that was refused. */
+export const countRefusedConnection = (): void => refusedConnections.inc();
+
+const OTHER = 'other';
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** Counts a request that was answered. @param startedAt as `performance.now()` had it */
+export function observeRequest(
+  { method, trail }: Pick<HttpRequest, 'method' | 'trail'>,
+  status: number,
+  startedAt: number,
+): void {
+  durations.observe(
+    { route: trail.route ?? OTHER, method: METHODS.has(method) ? method : OTHER, status },
+    secondsSince(startedAt),
+  );
+}

@@ -1,0 +1,40 @@
+// Answers each request in a span of its own (OpenTelemetry), errors included.
+import { type Span, SpanStatusCode } from '@opentelemetry/api';
+import { isOurFault } from '../errors.ts';
+import { startRequestSpan } from '../observability/tracing.ts';
+import type { OnFault, RouteHandler } from './exchanges.ts';
+import type { Reply } from './reply.ts';
+import type { HttpRequest } from './request.ts';
+
+/** `handler` in a span a request. While traces are off it is `handler` itself, after one comparison. */
+export function tracedHandler(handler: RouteHandler, onFault: OnFault): RouteHandler {
+  return (request, parameters) => {
+    const attributes = { 'http.request.method': request.method, 'url.path': request.path };
+    const span = startRequestSpan(request.method, request.headers['traceparent'], attributes);
+    if (span === undefined) return handler(request, parameters);
+    request.trail.trace = { trace_id: span.traceId, span_id: span.spanId };
+    return span.run(async (span) => {
+      const reply = await answer();
+      describe(span, request, reply);
+      return reply;
+    });
+
+    async function answer(): Promise<Reply> {
+      try {
+        return await handler(request, parameters);
+      } catch (error) {
+        return onFault(error, request);
+      }
+    }
+  };
+}
+
+function describe(span: Span, { method, trail, signal }: HttpRequest, reply: Reply): void {
+  // By the route's template: a name for each path would be one for each product.
+  if (trail.route !== undefined) span.updateName(`${method} ${trail.route}`);
+  span.setAttribute('http.response.status_code', reply.status);
+  if (trail.operation !== undefined) span.setAttribute('graphql.operation.name', trail.operation);
+  // A reply in GraphQL has the status 200, whatever is wrong.
+  const failed = reply.status >= 500 || isOurFault(trail.code);
+  if (failed && !signal.aborted) span.setStatus({ code: SpanStatusCode.ERROR });
+}

@@ -1,0 +1,85 @@
+// The ops port: liveness, readiness and metrics, apart from the port that callers use.
+import {
+  ANY_METHOD,
+  addRoute,
+  createHttpServer,
+  HttpFault,
+  type HttpServer,
+  type Reply,
+} from '../http/server.ts';
+import type { Logger } from '../observability/log.ts';
+import { registry } from '../observability/metrics.ts';
+
+/** Throws, or rejects, with the reason why the service cannot work right now. */
+export type ReadinessCheck = () => Promise<unknown> | unknown;
+
+export interface OpsServerOptions {
+  readonly log: Logger;
+  /** By the name of what is checked. */
+  readonly checks: Readonly<Record<string, ReadinessCheck>>;
+  readonly draining: () => boolean;
+}
+
+const CHECK_TIMEOUT_MS = 2_000;
+
+async function failuresOf(checks: OpsServerOptions['checks']): Promise<string[]> {
+  const outcomes = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => {
+      let timer: NodeJS.Timeout | undefined;
+      const timeout = new Promise((_, reject) => {
+        timer = setTimeout(() => reject(new Error('took too long')), CHECK_TIMEOUT_MS);
+      });
+      try {
+        await Promise.race([check(), timeout]);
+        return [];
+      } catch {
+        return [name];
+      } finally {
+        clearTimeout(timer);
+      }
+    }),
+  );
+  return outcomes.flat();
+}
+
+const json = (status: number, value: unknown): Reply => ({
+  status,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(value),
+});
+
+/** Serves `/livez` (the process turns), `/readyz` (it can do its work) and `/metrics`. */
+export function createOpsServer({ log, checks, draining }: OpsServerOptions): HttpServer {
+  async function readiness(): Promise<Reply> {
+    if (draining()) return json(503, { status: 'draining' });
+    const failing = await failuresOf(checks);
+    return failing.length === 0
+      ? json(200, { status: 'ready' })
+      : json(503, { status: 'not ready', failing });
+  }
+
+  const paths: Readonly<Record<string, () => Promise<Reply>>> = {
+    '/livez': async () => json(200, { status: 'alive' }),
+    '/readyz': readiness,
+    '/metrics': async () => ({
+      status: 200,
+      headers: { 'content-type': registry.contentType },
+      body: await registry.metrics(),
+    }),
+  };
+
+  return createHttpServer({
+    log: log.child({}, { level: 'warn' }),
+    timeoutMs: 10_000,
+    routes: (app) => {
+      for (const [path, handle] of Object.entries(paths))
+        addRoute(app, { methods: ANY_METHOD, path, handle });
+    },
+    handler: async () => json(404, { status: 'not found' }),
+    onFault: (error) => {
+      if (error instanceof HttpFault) return json(error.status, { status: error.message });
+      log.error({ err: error }, 'the ops port failed');
+      return json(500, { status: 'failed' });
+    },
+  });
+}

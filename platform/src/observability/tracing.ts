@@ -1,0 +1,213 @@
+// Traces by OpenTelemetry: off unless OTEL_EXPORTER_OTLP_ENDPOINT is set, and while they are off every function here is
+// one comparison. The spans stand at the few doors that everything goes through: HTTP, SQL, Redis, jobs. What happens
+// between two of them in the gateway (plan, fetch) is told by @apollo/gateway itself.
+import {
+  type Attributes,
+  type Context,
+  context,
+  defaultTextMapGetter,
+  defaultTextMapSetter,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import type { Sampler } from '@opentelemetry/sdk-trace';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+
+/** Who is traced. The names are those of the OpenTelemetry specification (SDK environment variables). */
+const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+
+/** The standard names of OpenTelemetry. The exporter reads its own (OTEL_EXPORTER_OTLP_HEADERS, …) itself. */
+export const tracingSettings = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe(
+      'Where traces are sent (OTLP over HTTP), such as `http://collector:4318`. Without it nothing is traced.',
+    ),
+  OTEL_TRACES_SAMPLER: z
+    .enum(SAMPLERS)
+    .default('parentbased_always_on')
+    .describe('Which requests are traced. With `parentbased_` the caller decides, when it is traced itself.'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .meta({ unit: 'share', description: 'The share of requests that `traceidratio` traces.' }),
+  OTEL_BSP_SCHEDULE_DELAY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(5_000)
+    .meta({ unit: 'ms', description: 'How long spans are collected before they are sent together.' }),
+};
+const settingsObject = z.object(tracingSettings);
+export type TracingSettings = z.output<typeof settingsObject>;
+
+let tracer: Tracer | undefined;
+
+/** How long the end of a process waits for the collector, which may be away or hang. */
+const LAST_SPANS_MS = 2_000;
+/** Callers write the names of operations and paths, and spans wait in memory. */
+const MAX_ATTRIBUTE_LENGTH = 256;
+
+/** Sends spans to `endpoint` (OTLP over HTTP) from now on. Call what is returned to send the last ones and end. */
+export async function startTracing(
+  service: string,
+  endpoint: string,
+  settings: Omit<TracingSettings, 'OTEL_EXPORTER_OTLP_ENDPOINT'>,
+  log: Logger,
+): Promise<() => Promise<void>> {
+  const [sdk, { OTLPTraceExporter }, { resourceFromAttributes }, { AsyncLocalStorageContextManager }, core] =
+    await Promise.all([
+      import('@opentelemetry/sdk-trace'),
+      import('@opentelemetry/exporter-trace-otlp-http'),
+      import('@opentelemetry/resources'),
+      import('@opentelemetry/context-async-hooks'),
+      import('@opentelemetry/core'),
+    ]);
+  const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` });
+  tellOfLosses(exporter, log);
+  const scheduledDelayMillis = settings.OTEL_BSP_SCHEDULE_DELAY;
+  const provider = new sdk.TracerProvider({
+    resource: resourceFromAttributes({ 'service.name': service, 'service.namespace': 'holdfast' }),
+    sampler: samplerOf(sdk, settings),
+    spanProcessors: [new sdk.BatchSpanProcessor({ exporter, scheduledDelayMillis })],
+    spanLimits: { attributeValueLengthLimit: MAX_ATTRIBUTE_LENGTH },
+  });
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new core.W3CTraceContextPropagator());
+  tracer = provider.getTracer('holdfast');
+  return () =>
+    Promise.race([
+      provider.shutdown().catch(() => undefined),
+      new Promise<void>((resolve) => setTimeout(resolve, LAST_SPANS_MS)),
+    ]);
+}
+
+function samplerOf(
+  sdk: typeof import('@opentelemetry/sdk-trace'),
+  {
+    OTEL_TRACES_SAMPLER: name,
+    OTEL_TRACES_SAMPLER_ARG: ratio,
+  }: Pick<TracingSettings, 'OTEL_TRACES_SAMPLER' | 'OTEL_TRACES_SAMPLER_ARG'>,
+): Sampler {
+  if (name.endsWith('always_on')) return ofParent(new sdk.AlwaysOnSampler());
+  if (name.endsWith('always_off')) return ofParent(new sdk.AlwaysOffSampler());
+  return ofParent(new sdk.TraceIdRatioBasedSampler(ratio));
+
+  function ofParent(root: Sampler): Sampler {
+    return name.startsWith('parentbased_') ? new sdk.ParentBasedSampler({ root }) : root;
+  }
+}
+
+/** Says when the collector begins to fail and when it is back; the exporter itself says nothing. */
+function tellOfLosses(exporter: OTLPTraceExporter, log: Logger): void {
+  const send = exporter.export.bind(exporter);
+  let failing = false;
+  exporter.export = (spans, done) =>
+    send(spans, (result) => {
+      const fails = result.error !== undefined;
+      // Not as part of whatever trace filled the batch.
+      context.with(ROOT_CONTEXT, () => {
+        if (fails && !failing) log.warn({ err: result.error }, 'traces cannot be sent and are lost');
+        if (!fails && failing) log.info('traces are sent again');
+      });
+      failing = fails;
+      done(result);
+    });
+}
+
+/** The active span's ids, for a log line; nothing outside of a trace. */
+export function traceIds(): { trace_id?: string; span_id?: string } {
+  const ids = tracer && trace.getActiveSpan()?.spanContext();
+  return ids ? { trace_id: ids.traceId, span_id: ids.spanId } : {};
+}
+
+/** The header fields that make the called service's spans part of this trace (W3C Trace Context). */
+export function traceHeaders(): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (tracer) propagation.inject(context.active(), headers, defaultTextMapSetter);
+  return headers;
+}
+
+/** The active span as a `traceparent`, to go with a job; null outside of a trace. */
+export const traceparent = (): string | null => traceHeaders()['traceparent'] ?? null;
+
+/**
+ * The caller's trace, of its `traceparent` alone: ids and flags of a fixed length, which are checked and written anew.
+ * Its `tracestate` and `baggage` would be handed on as they came, to every service.
+ */
+const parentOf = (traceparent: unknown): Context =>
+  propagation.extract(ROOT_CONTEXT, { traceparent }, defaultTextMapGetter);
+
+async function inSpan<Result>(span: Span, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await context.with(trace.setSpan(context.active(), span), work);
+  } catch (error) {
+    failed(span, error);
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+/** The kind of the error only: its message may hold what a caller sent. */
+function failed(span: Span, error: unknown): void {
+  span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : 'unknown' });
+}
+
+/** Runs a call of another service or store as a span of the trace that is under way; outside of one, just runs it. */
+export function tracedCall<Result>(
+  name: string,
+  attributes: Attributes,
+  call: () => Promise<Result>,
+): Promise<Result> {
+  if (tracer === undefined || trace.getActiveSpan() === undefined) return call();
+  return inSpan(tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }), call);
+}
+
+/** Runs a job as part of the trace that it was added in. */
+export function tracedJob(name: string, payload: unknown, run: () => Promise<void>): Promise<void> {
+  if (tracer === undefined) return run();
+  const sent = z.object({ traceparent: z.string() }).safeParse(payload);
+  const parent = parentOf(sent.data?.traceparent);
+  const attributes = { 'messaging.system': 'graphile-worker', 'messaging.destination.name': name };
+  const span = tracer.startSpan(`job ${name}`, { kind: SpanKind.CONSUMER, attributes }, parent);
+  return context.with(parent, () => inSpan(span, run));
+}
+
+/** The span of one request that a server answers. */
+export interface RequestSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+  /** Runs `work` in the span and ends the span after it. `span` is for what is known of the reply. */
+  run<Result>(work: (span: Span) => Promise<Result>): Promise<Result>;
+}
+
+/** Starts the span of a request, as part of the trace that its `traceparent` names; undefined while traces are off. */
+export function startRequestSpan(
+  name: string,
+  traceparent: unknown,
+  attributes: Attributes,
+): RequestSpan | undefined {
+  if (tracer === undefined) return undefined;
+  const parent = parentOf(traceparent);
+  const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
+  const { traceId, spanId } = span.spanContext();
+  return { traceId, spanId, run: (work) => context.with(parent, () => inSpan(span, () => work(span))) };
+}

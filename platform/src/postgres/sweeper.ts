@@ -1,0 +1,89 @@
+// Deletes what has become old, in batches, again and again for as long as a service runs.
+import type { Logger } from '../observability/log.ts';
+import { Counter, registry } from '../observability/metrics.ts';
+
+export interface Sweeper {
+  /** Resolves once nothing of it runs any more. */
+  stop(): Promise<void>;
+}
+
+export interface SweeperOptions {
+  /** What is deleted, for the log: "old sessions". */
+  readonly what: string;
+  /** Deletes at most `max`, and says how many it deleted. Instances may run it at the same time. */
+  readonly sweep: (max: number) => Promise<number>;
+  readonly everyMs: number;
+  readonly log: Logger;
+  /** From 0 to 1: at which part of the first `everyMs` it begins, so that instances begin apart. */
+  readonly random?: () => number;
+}
+
+const swept = new Counter({
+  name: 'swept_total',
+  help: 'What was deleted because it was old.',
+  labelNames: ['what'],
+  registers: [registry],
+});
+const failures = new Counter({
+  name: 'sweep_failures_total',
+  help: 'Sweeps that did not come to their end. The next one goes on.',
+  labelNames: ['what'],
+  registers: [registry],
+});
+
+/**
+ * SQL that deletes the oldest rows of a table, at most `$max`. One instance sweeps a table at a time: two that chose the same rows
+ * could lock them in different orders. (FOR UPDATE SKIP LOCKED would need the right to update, which not every service has.)
+ * @param table as SCHEMA.NAME; the schema has `try_turn`
+ * @param age the column that says how old a row is
+ * @param isOld SQL of type boolean. Nothing may change a row of which it is true: it is found again by its place (ctid)
+ */
+export function deleteOldest(table: string, age: string, isOld: string): string {
+  const [schema, name] = table.split('.');
+  return `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+     SELECT ctid FROM (
+       SELECT ctid FROM ${table}
+        WHERE ${isOld} AND (SELECT ${schema}.try_turn('sweep of ${name}'))
+        ORDER BY ${age} LIMIT 1000
+     ) AS old LIMIT $max))`;
+}
+
+/** Bounds what one statement deletes. */
+const AT_ONCE = 100;
+
+export function startSweeper({ what, sweep, everyMs, log, random = Math.random }: SweeperOptions): Sweeper {
+  for (const counter of [swept, failures]) counter.inc({ what }, 0);
+  let isStopping = false;
+  let running = Promise.resolve();
+
+  async function sweepAll(): Promise<void> {
+    let count = 0;
+    for (let some = AT_ONCE; some === AT_ONCE && !isStopping; count += some) {
+      some = await sweep(AT_ONCE);
+      swept.inc({ what }, some);
+    }
+    if (count > 0) log.info({ count }, `${what} are deleted`);
+  }
+
+  const next = (ms: number): NodeJS.Timeout =>
+    setTimeout(() => {
+      running = sweepAll()
+        // The next sweep finds what this one left.
+        .catch((error: unknown) => {
+          failures.inc({ what });
+          log.warn({ err: error }, `${what} could not be deleted`);
+        })
+        .then(() => {
+          if (!isStopping) timer = next(everyMs);
+        });
+    }, ms).unref();
+  let timer = next(random() * everyMs);
+
+  return {
+    stop: async () => {
+      isStopping = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,86 @@
+// What there is to do in the queue, and how the work goes. A service speaks of the tasks that it works on; all its
+// instances see the same table and so report the same numbers: take the max over them, not the sum.
+import type pg from 'pg';
+import type { Logger } from '../observability/log.ts';
+import { Counter, DURATION_BUCKETS, Histogram, registry, secondsSince } from '../observability/metrics.ts';
+import { createScrapedGauges } from '../observability/scraped-gauges.ts';
+import { arrayOf, doublePrecision, integer, notNull, statement, text } from '../postgres/sql.ts';
+import { givesWay } from './give-way.ts';
+
+const SAME = 'The same number from every instance: take max by (task).';
+
+const gauges = createScrapedGauges(
+  {
+    queue_jobs: `Jobs that wait or are under way. ${SAME}`,
+    queue_oldest_job_age_seconds: `Since the oldest of these was added; 0 without any. ${SAME}`,
+    queue_dead_jobs: `Jobs that were given up after their last attempt. ${SAME}`,
+  },
+  ['task'],
+);
+
+const durations = new Histogram({
+  name: 'queue_job_duration_seconds',
+  help: 'Runs of jobs; a run that fails, or gives way to others because of a lock, is tried again.',
+  labelNames: ['task', 'outcome'],
+  buckets: DURATION_BUCKETS,
+  registers: [registry],
+});
+
+const retries = new Counter({
+  name: 'queue_job_retries_total',
+  help: 'Runs of jobs that had failed before.',
+  labelNames: ['task'],
+  registers: [registry],
+});
+
+const selectTasks = statement({
+  name: 'queue_gauges',
+  text: `SELECT task, count(id) FILTER (WHERE attempts < max_attempts OR locked_at IS NOT NULL)::int AS jobs,
+          coalesce(extract(epoch FROM now() - min(created_at)
+            FILTER (WHERE attempts < max_attempts OR locked_at IS NOT NULL)), 0)::float8 AS oldest,
+          count(id) FILTER (WHERE attempts >= max_attempts AND locked_at IS NULL)::int AS dead
+     FROM unnest($tasks::text[]) AS task LEFT JOIN graphile_worker.jobs ON task_identifier = task
+    GROUP BY task`,
+  parameters: { tasks: arrayOf(text) },
+  row: {
+    task: notNull(text, 'it is one of those that are given'),
+    jobs: notNull(integer, 'a count is 0 without rows'),
+    oldest: notNull(doublePrecision, 'coalesce says 0'),
+    dead: notNull(integer, 'a count is 0 without rows'),
+  },
+});
+
+/** Reports of `tasks` at every scrape, by a connection of `pool`. */
+export function observeQueue(pool: pg.Pool, tasks: readonly string[], log: Logger): void {
+  gauges.readBy(async () => {
+    const rows = await selectTasks(pool, { tasks });
+    return rows.map(({ task, jobs, oldest, dead }) => ({
+      labels: { task },
+      values: { queue_jobs: jobs, queue_oldest_job_age_seconds: oldest, queue_dead_jobs: dead },
+    }));
+  }, log);
+}
+
+/** Measures the runs of `task`. Rejects as `run` does. */
+export function measureTask(task: string): (attempt: number, run: () => Promise<void>) => Promise<void> {
+  const ok = { task, outcome: 'ok' };
+  const error = { task, outcome: 'error' };
+  const gaveWay = { task, outcome: 'gave_way' };
+  for (const labels of [ok, error, gaveWay]) durations.zero(labels);
+  const again = retries.labels(task);
+  again.inc(0);
+  return async (attempt, run) => {
+    if (attempt > 1) again.inc();
+    const startedAt = performance.now();
+    let outcome = error;
+    try {
+      await run();
+      outcome = ok;
+    } catch (failure) {
+      if (givesWay(failure)) outcome = gaveWay;
+      throw failure;
+    } finally {
+      durations.observe(outcome, secondsSince(startedAt));
+    }
+  };
+}

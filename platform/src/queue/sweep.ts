@@ -1,0 +1,77 @@
+// The sweep of the queue, now and then, by every worker: gives the jobs of lost workers out again and lets no job wait
+// for longer than this system ever puts one off.
+import type pg from 'pg';
+import type { Logger } from '../observability/log.ts';
+import { doublePrecision, integer, notNull, statement } from '../postgres/sql.ts';
+import { LONGEST_PAUSE_MS } from './give-way.ts';
+
+const COUNTED = 'a count is 0 without rows';
+
+/** How `last_error` begins of a job that can never be done. */
+export const UNWORKABLE = 'cannot be done: ';
+
+/**
+ * SQL of type boolean: whether the queue keeps a job, tried or parked, that was added before `time` (SQL). The job with the lowest
+ * id is the oldest, but for the moments in which others were added.
+ */
+export const keepsJobOf = (time: string): string =>
+  `coalesce((SELECT created_at FROM graphile_worker._private_jobs ORDER BY id LIMIT 1) < ${time}, false)`;
+
+/**
+ * graphile-worker itself gives the jobs of lost workers out again after four hours, and counts a lost worker as a failed
+ * attempt, which it is not. What did fail is tried again before long, as what it waits for may be back.
+ *
+ * A time in the future, further off than any pause of ours, can only come of a clock of PostgreSQL's that has stepped
+ * back: a job that was added before the step is due, and one that was locked before it may have lost its worker. Another
+ * worker may then share a job with the one that has it, and every handler is idempotent.
+ */
+const sweepJobs = statement({
+  name: 'queue_sweep',
+  text: `WITH lost AS (
+     UPDATE graphile_worker._private_jobs
+        SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)
+      WHERE locked_at NOT BETWEEN now() - $leaseMs * interval '1 millisecond' AND now() + $leaseMs * interval '1 millisecond'
+     RETURNING id
+   ), failed AS (
+     UPDATE graphile_worker._private_jobs SET run_at = now() + $backOffMs * interval '1 millisecond'
+      WHERE locked_at IS NULL AND attempts > 0 AND run_at > now() + $backOffMs * interval '1 millisecond'
+   ), untried AS (
+     UPDATE graphile_worker._private_jobs SET run_at = now()
+      WHERE locked_at IS NULL AND attempts = 0 AND run_at > now() + $pauseMs * interval '1 millisecond'
+   ), parked AS (
+     SELECT graphile_worker.permanently_fail_jobs(array_agg(id), min(last_error))
+       FROM graphile_worker._private_jobs
+      WHERE locked_at IS NULL AND attempts < max_attempts AND last_error LIKE '${UNWORKABLE}%'
+        AND run_at <= now() + $backOffMs * interval '1 millisecond'
+      GROUP BY last_error
+   )
+   SELECT (SELECT count(*)::int FROM lost) AS lost, (SELECT count(*)::int FROM parked) AS parked,
+          (SELECT count(*)::int FROM graphile_worker._private_jobs WHERE attempts >= max_attempts) AS dead`,
+  parameters: { leaseMs: doublePrecision, backOffMs: doublePrecision, pauseMs: doublePrecision },
+  row: {
+    lost: notNull(integer, COUNTED),
+    parked: notNull(integer, COUNTED),
+    dead: notNull(integer, COUNTED),
+  },
+});
+
+/** The pause before a failed job is tried again grows up to this. */
+const LONGEST_BACK_OFF_MS = 30_000;
+
+/** Sweeps now, and then twice a lease. Returns how to end it. */
+export function startSweeping(pool: pg.Pool, leaseMs: number, log: Logger): () => void {
+  function sweep(): void {
+    sweepJobs(pool, { leaseMs, backOffMs: LONGEST_BACK_OFF_MS, pauseMs: LONGEST_PAUSE_MS }).then(
+      ([swept]) => {
+        if (swept && swept.lost > 0)
+          log.warn({ jobs: swept.lost }, 'jobs of a lost worker are given out again');
+        if (swept && swept.dead > 0)
+          log.error({ jobs: swept.dead }, 'jobs have been given up; see graphile_worker.jobs');
+      },
+      (error: unknown) => log.warn({ err: error }, 'lost jobs could not be looked for'),
+    );
+  }
+  const timer = setInterval(sweep, leaseMs / 2);
+  sweep();
+  return () => clearInterval(timer);
+}

@@ -1,8 +1,0 @@
-// `npm run keys:service`: prints a new key of a service, and its public half, for the settings of the same names.
-import { publicHalfOf } from '@holdfast/platform/service-keys';
-import { makeServiceKey } from './secrets.ts';
-
-const key = makeServiceKey();
-console.log(
-  `SERVICE_KEY=${key}\nits part of SERVICE_PUBLIC_KEYS, behind the name of the service: ${publicHalfOf(key)}`,
-);
