@@ -2,8 +2,8 @@
 // would leave the other processors idle.
 import Sequencer from '@jest/test-sequencer';
 
-/** Folders of long tests. Those of faults mostly wait, beside one that computes. All else comes after, as Jest would have it. */
-const LONG = ['rolling', 'faults', 'local', 'cache', 'security', ''].map((folder) => `/test/src/${folder}`);
+/** Folders of long tests. Those of errors mostly wait, beside one that computes. All else comes after, as Jest would have it. */
+const LONG = ['rolling', 'errors', 'local', 'cache', 'security', ''].map((folder) => `/test/src/${folder}`);
 
 const rankOf = ({ path }) => {
   const rank = LONG.findIndex((folder) => path.includes(folder));

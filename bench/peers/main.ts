@@ -16,7 +16,7 @@ async function race({ shop }: Running, rounds: number): Promise<string[]> {
   for (let round = 0; round < rounds; round += 1)
     together.push(await sell(shop, { ...SALE, together: true }));
   console.error(`${shop.name}, at once: ${outcome(together)}`);
-  for (const fault of new Set(together.flatMap(({ faults }) => faults))) console.error(`  ${fault}`);
+  for (const error of new Set(together.flatMap(({ errors }) => errors))) console.error(`  ${error}`);
   const edits = [await editOneField(shop, EDITS), await editTwoFields(shop, EDITS)];
   console.error(`${shop.name}, edits: ${edits.map(told).join('; ')}`);
   const calm = await sell(shop, { ...SALE, buyers: BUYERS_IN_TURN, together: false });
@@ -26,8 +26,8 @@ async function race({ shop }: Running, rounds: number): Promise<string[]> {
 const outcome = (sales: readonly Sale[]): string =>
   sales
     .map(
-      ({ told, booked, faults }) =>
-        `${told} (${booked})${faults.length > 0 ? `, ${faults.length} faults` : ''}`,
+      ({ told, booked, errors }) =>
+        `${told} (${booked})${errors.length > 0 ? `, ${errors.length} errors` : ''}`,
     )
     .join('; ');
 const told = ({ accepted, lost, refused }: Edits): string =>

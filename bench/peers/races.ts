@@ -6,8 +6,8 @@ export interface Sale {
   readonly told: number;
   /** Units that the shop has set aside for orders, by its own books. */
   readonly booked: number;
-  /** What the buyers got who were told neither: a fault, or no answer in time. */
-  readonly faults: readonly string[];
+  /** What the buyers got who were told neither: an error, or no answer in time. */
+  readonly errors: readonly string[];
 }
 
 /** How many buyers get ready at a time. */
@@ -26,7 +26,7 @@ export async function sell(
   return {
     told: answers.filter((answer) => answer === true).length,
     booked: await shop.booked(product),
-    faults: answers.filter((answer) => typeof answer === 'string'),
+    errors: answers.filter((answer) => typeof answer === 'string'),
   };
 }
 

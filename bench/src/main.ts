@@ -7,7 +7,7 @@ import { drawChart } from './chart.ts';
 import { type BenchOptions, readOptions } from './options.ts';
 import { report } from './report.ts';
 
-function optionsOrFault(): BenchOptions | undefined {
+function optionsOrError(): BenchOptions | undefined {
   try {
     return readOptions(commandLine('bench').values);
   } catch (error) {
@@ -17,7 +17,7 @@ function optionsOrFault(): BenchOptions | undefined {
   }
 }
 
-const options = optionsOrFault();
+const options = optionsOrError();
 if (options !== undefined) {
   const figures = await runBench(options, (line) => console.error(line));
   console.log(`\n${report(figures)}`);

@@ -116,14 +116,14 @@ export const connectionsPerAddress = (settings: GatewaySettings): number | undef
 /** @throws {ConfigError} naming every setting that is missing or malformed */
 export function readGatewaySettings(env: NodeJS.ProcessEnv): GatewaySettings {
   const read = readSettings(settings, env);
-  const faults: string[] = [];
+  const errors: string[] = [];
   const isListed = read.PERSISTED_OPERATIONS_FILE !== undefined;
   if (isListed !== (read.OPERATIONS === 'persisted'))
-    faults.push(
+    errors.push(
       `PERSISTED_OPERATIONS_FILE: ${isListed ? 'is used only' : 'is required'} when OPERATIONS is persisted`,
     );
   if (read.MAX_UNREAD_BYTES < read.MAX_REPLY_BYTES)
-    faults.push('MAX_UNREAD_BYTES: is at least MAX_REPLY_BYTES, or no client could read the largest reply');
-  if (faults.length > 0) throw new ConfigError(`Settings cannot be used:\n  ${faults.join('\n  ')}`);
+    errors.push('MAX_UNREAD_BYTES: is at least MAX_REPLY_BYTES, or no client could read the largest reply');
+  if (errors.length > 0) throw new ConfigError(`Settings cannot be used:\n  ${errors.join('\n  ')}`);
   return read;
 }

@@ -1,4 +1,4 @@
-// The federated graph over HTTP: faults, partial data, and what is on and off by setting.
+// The federated graph over HTTP: errors, partial data, and what is on and off by setting.
 import { AppError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql/server';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -73,7 +73,7 @@ async function ask(query: string, headers: Record<string, string> = {}) {
   return { status: reply.status, text: await reply.clone().text(), body: JSON.parse(await reply.text()) };
 }
 
-describe('faults of a subgraph', () => {
+describe('errors of a subgraph', () => {
   it('keep their code and path, the unforeseen ones masked under one request id', async () => {
     const { body, text } = await ask('{ fails forbidden me { name } }', { 'x-request-id': 'abc' });
     expect(body.data).toEqual({ fails: null, forbidden: null, me: { name: 'ada' } });

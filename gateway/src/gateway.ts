@@ -7,13 +7,13 @@ import type { Caller } from './admission/caller.ts';
 import { clientAddress } from './admission/client-address.ts';
 import type { Answer } from './answer.ts';
 import type { GatewaySettings } from './config.ts';
-import { faultReply, GRAPHQL_PATH } from './fault-reply.ts';
+import { errorReply, GRAPHQL_PATH } from './error-reply.ts';
 import type { CallSubgraph, Executed } from './federation/execution/execution.ts';
 import { createGraphQLRoute } from './graphql-over-http.ts';
 import { allowOrigins } from './http/cors.ts';
 import { type Operation, requireQuery, SupergraphChanged } from './operations/operation.ts';
 import { type Refusals, runWithout } from './operations/refused-fields.ts';
-import { type AskedOperation, type OperationResult, resultOf, resultOfFault } from './operations/result.ts';
+import { type AskedOperation, type OperationResult, resultOf, resultOfError } from './operations/result.ts';
 import type { Variables } from './operations/root-fields.ts';
 import { openParts } from './parts.ts';
 import { createExecute } from './rest/operation.ts';
@@ -39,8 +39,8 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     };
     try {
       result = resultOf(await steps(find, asked, caller), requestId, log);
-    } catch (fault) {
-      result = resultOfFault(fault, requestId, log);
+    } catch (error) {
+      result = resultOfError(error, requestId, log);
     }
     if (result.errors) trail.code = String(result.errors[0]?.extensions?.['code']);
     meter(operation?.name, operation?.type, result.outcome, startedAt);
@@ -106,10 +106,10 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
       try {
         // A preflight says nothing of its caller.
         if (request.method !== 'OPTIONS') limits.admit(caller); // 3. admit
-        if (request.fault) throw request.fault;
+        if (request.error) throw request.error;
         reply = replySizes.check(caller.received, await handle(request, parameters, caller));
       } catch (error) {
-        reply = faultReply(error, request, log);
+        reply = errorReply(error, request, log);
       }
       return secure(request, reply, await limits.describe(caller, reply)); // 10. reply
     };
@@ -122,7 +122,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     },
     handler: throughList(nothingHere),
     addressOf: (request) => clientAddress(request, settings.TRUSTED_PROXIES),
-    onFault: (error, request) => secure(request, faultReply(error, request, log)),
+    onError: (error, request) => secure(request, errorReply(error, request, log)),
     checks: { ...parts.checks, keys: () => keys.answer() },
     close: () => parts.close(),
   };

@@ -5,7 +5,7 @@ import { badInput } from '@holdfast/platform/errors';
 import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql/server';
 import { parseJson } from '@holdfast/platform/http/json-body';
 import { requireTextOfType } from '@holdfast/platform/http/media-type';
-import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http/server';
+import { HttpError, type HttpRequest, type Reply } from '@holdfast/platform/http/server';
 import { came } from '@holdfast/platform/validation';
 import Negotiator from 'negotiator';
 import type { Caller } from './admission/caller.ts';
@@ -30,12 +30,12 @@ const CONTENT_TYPES = {
   [GRAPHQL_TYPE]: `${GRAPHQL_TYPE}; charset=utf-8`,
 };
 
-/** @throws {HttpFault} 406 when the client takes neither type */
+/** @throws {HttpError} 406 when the client takes neither type */
 function replyTypeOf({ headers: { accept = '*/*' } }: HttpRequest): ReplyType {
   if (accept === '*/*' || accept === JSON_TYPE) return JSON_TYPE;
   const type = new Negotiator({ headers: { accept } }).mediaType([JSON_TYPE, GRAPHQL_TYPE]);
   if (type === JSON_TYPE || type === GRAPHQL_TYPE) return type;
-  throw new HttpFault(
+  throw new HttpError(
     406,
     `A reply of type ${JSON_TYPE} or ${GRAPHQL_TYPE} is expected to be accepted, got ${came(accept)}.`,
   );
@@ -43,7 +43,7 @@ function replyTypeOf({ headers: { accept = '*/*' } }: HttpRequest): ReplyType {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** What the request says, wherever HTTP lets it. @throws {HttpFault} when it is not JSON */
+/** What the request says, wherever HTTP lets it. @throws {HttpError} when it is not JSON */
 async function membersOf(request: HttpRequest): Promise<Members> {
   if (request.method !== 'POST') return membersOfQuery(request.query);
   requireTextOfType(request.headers['content-type'], GRAPHQL_MEDIA_TYPES);

@@ -1,7 +1,7 @@
 // The gateway's routes in Fastify's router, and what HTTP says about the misses.
 import {
   addRoute,
-  HttpFault,
+  HttpError,
   type HttpRequest,
   methodsBeside,
   type PathParameters,
@@ -54,7 +54,7 @@ function addMisses(
   const withOptions = `${allow}, OPTIONS`;
   const options = async (): Promise<Reply> => ({ status: 204, headers: { allow: withOptions } });
   const refuse = async ({ method }: HttpRequest): Promise<Reply> => {
-    throw new HttpFault(405, `${allow} is expected here, got ${method}.`, { allow });
+    throw new HttpError(405, `${allow} is expected here, got ${method}.`, { allow });
   };
   addRoute(app, {
     methods: ['OPTIONS'],
@@ -67,5 +67,5 @@ function addMisses(
 
 /** Answers at paths where nothing is. */
 export async function nothingHere(): Promise<Reply> {
-  throw new HttpFault(404, 'There is nothing at this path; / says what there is.');
+  throw new HttpError(404, 'There is nothing at this path; / says what there is.');
 }

@@ -1,8 +1,8 @@
-// Faults: what is thrown. A foreseeable outcome of an operation is a return value instead (a union member).
+// Errors: what is thrown. A foreseeable outcome of an operation is a return value instead (a union member).
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 
 /** The codes that a caller can meet in `extensions.code`. */
-const FAULT_CODES = [
+const ERROR_CODES = [
   'UNAUTHENTICATED',
   'FORBIDDEN',
   'BAD_USER_INPUT',
@@ -11,19 +11,19 @@ const FAULT_CODES = [
   'SERVICE_UNAVAILABLE',
   'INTERNAL_SERVER_ERROR',
 ] as const;
-export type FaultCode = (typeof FAULT_CODES)[number];
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** Whether a code says that we are to blame, and not the caller. */
-export const isOurFault = (code: unknown): boolean =>
+export const isServerError = (code: unknown): boolean =>
   code === 'INTERNAL_SERVER_ERROR' || code === 'SERVICE_UNAVAILABLE';
 
-/** A fault whose message may be shown to the caller. The `cause` is for the log only. */
+/** An error whose message may be shown to the caller. The `cause` is for the log only. */
 export class AppError extends GraphQLError {
   override readonly name = 'AppError';
-  readonly code: FaultCode;
+  readonly code: ErrorCode;
   /** `details` become GraphQL extensions and problem+json members: shown to the caller. */
   constructor(
-    code: FaultCode,
+    code: ErrorCode,
     message: string,
     options: { cause?: unknown; details?: Record<string, unknown> } = {},
   ) {
@@ -53,7 +53,7 @@ export function badInput(field: string, message: string): AppError {
 }
 
 /** Codes of graphql-js and Apollo Server that mean "the client sent something that cannot be run". */
-const CLIENT_FAULTS = new Set([
+const CLIENT_ERRORS = new Set([
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
   'BAD_REQUEST',
@@ -68,11 +68,11 @@ const PROTOCOL_CODES = new Set([
 /** What may be shown beside the code. Everything else (stack traces, service names, queries) stays inside. */
 const PUBLIC_DETAILS = ['errors', 'retryAfter', 'requestId', 'limit', 'actual'];
 
-const isFaultCode = (code: unknown): code is FaultCode => FAULT_CODES.some((known) => known === code);
+const isErrorCode = (code: unknown): code is ErrorCode => ERROR_CODES.some((known) => known === code);
 
 function publicCode(code: unknown): string {
-  if (isFaultCode(code)) return code;
-  if (typeof code === 'string' && CLIENT_FAULTS.has(code)) return 'BAD_USER_INPUT';
+  if (isErrorCode(code)) return code;
+  if (typeof code === 'string' && CLIENT_ERRORS.has(code)) return 'BAD_USER_INPUT';
   if (typeof code === 'string' && PROTOCOL_CODES.has(code)) return code;
   return 'INTERNAL_SERVER_ERROR';
 }
@@ -85,7 +85,7 @@ const short = (message: string): string =>
     ? message
     : `${message.slice(0, MAX_MESSAGE - LAST_WORDS - 1)}…${message.slice(-LAST_WORDS)}`;
 
-/** The reply's form of an error: known faults with what may be shown of them, anything else masked. */
+/** The reply's form of an error: known errors with what may be shown of them, anything else masked. */
 export function toPublicError(formatted: GraphQLFormattedError): GraphQLFormattedError {
   const code = publicCode(formatted.extensions?.['code']);
   const extensions: Record<string, unknown> = { code };

@@ -45,8 +45,8 @@ function readSettings<Shape extends z.ZodRawShape>(shape: Shape, env: NodeJS.Pro
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const result = z.object(shape).safeParse(given);
   if (result.success) return result.data;
-  const faults = result.error.issues.map(({ path: [name = ''], message }) =>
+  const errors = result.error.issues.map(({ path: [name = ''], message }) =>
     given[String(name)] === undefined ? `${String(name)} is not set` : `${String(name)}: ${message}`,
   );
-  throw new Error(faults.join('; '));
+  throw new Error(errors.join('; '));
 }

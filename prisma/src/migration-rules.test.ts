@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
 import { readMigrations } from './history.ts';
-import { migrationFaults, splitScript } from './migration-rules.ts';
+import { migrationErrors, splitScript } from './migration-rules.ts';
 
 test('every migration after the first keeps to the rules', async () => {
   const [, ...later] = (await readMigrations()).migrationDirectories;
   for (const { path, migrationFile } of later) {
     const { content } = migrationFile;
-    expect([path, content.tag, migrationFaults(content.value)]).toEqual([path, 'ok', []]);
+    expect([path, content.tag, migrationErrors(content.value)]).toEqual([path, 'ok', []]);
   }
 });
 
@@ -31,10 +31,10 @@ test.each([
   ['REINDEX TABLE orders.orders;', 'REINDEX stops every write'],
   ["SET lock_timeout = '1min';", 'the migrator sets lock_timeout'],
   ['SET LOCAL statement_timeout TO 0;', 'the migrator sets statement_timeout'],
-])('%s is refused', (sql, fault) => {
-  const faults = migrationFaults(sql);
-  expect(faults).toHaveLength(1);
-  expect(faults[0]).toContain(fault);
+])('%s is refused', (sql, error) => {
+  const errors = migrationErrors(sql);
+  expect(errors).toHaveLength(1);
+  expect(errors[0]).toContain(error);
 });
 
 test.each([
@@ -46,7 +46,7 @@ test.each([
   'REINDEX INDEX CONCURRENTLY a_idx;',
   "COMMENT ON TABLE t IS 'CREATE INDEX a_idx ON t (a); SET lock_timeout = 0';",
 ])('%s is accepted', (sql) => {
-  expect(migrationFaults(sql)).toEqual([]);
+  expect(migrationErrors(sql)).toEqual([]);
 });
 
 test('indexes on tables that were there before become migrations of their own', () => {
@@ -64,5 +64,5 @@ test('indexes on tables that were there before become migrations of their own', 
   expect(pieces[2]?.sql).toBe(
     '-- CreateIndex\nCREATE UNIQUE INDEX CONCURRENTLY "old_a_key" ON "s"."old"("a");',
   );
-  for (const { sql } of pieces) expect(migrationFaults(sql)).toEqual([]);
+  for (const { sql } of pieces) expect(migrationErrors(sql)).toEqual([]);
 });

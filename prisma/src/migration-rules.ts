@@ -27,7 +27,7 @@ export const indexesIn = (script: string): CreatedIndex[] =>
   }));
 
 /** One line for each rule that the script of a migration breaks. */
-export function migrationFaults(script: string): string[] {
+export function migrationErrors(script: string): string[] {
   const sql = statementsOf(script);
   const created = tablesIn(sql);
   const indexes = indexesIn(script);

@@ -1,4 +1,4 @@
-// Every right that a service has in the database, from PostgreSQL's own catalogues: effective ones, granted to it or inherited,
+// Every right that a service has in the database, from PostgreSQL's own catalogs: effective ones, granted to it or inherited,
 // and no more than is written here. A new table, column or function is a line here and in roles.ts.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';

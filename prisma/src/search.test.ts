@@ -27,7 +27,7 @@ async function found(client: pg.Client, words: string[], phrases: string[] = [],
   return rows.map(({ name }) => name);
 }
 
-describe('in a catalogue', () => {
+describe('in a catalog', () => {
   test('every product is found, and its name is in the order of people', async () => {
     const names = ['Kettle 10', 'Kettle 9', 'kettle 9', 'Café', 'Cafe\u0301', 'x'.repeat(200)];
     for (const name of names) await admin.query(INSERT, [name, 'Boils water.']);

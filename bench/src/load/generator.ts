@@ -29,7 +29,7 @@ export function startGenerator(): Generator {
       const told: Promise<BurstResult> = once(child, 'message').then(([result]) => result);
       tell({ kind: 'fire', requests, maxMs });
       const result = await Promise.race([told, gone]);
-      if (result.fault !== undefined) throw new Error(`${url} does not answer as it should: ${result.fault}`);
+      if (result.error !== undefined) throw new Error(`${url} does not answer as it should: ${result.error}`);
       return result;
     },
     stop,

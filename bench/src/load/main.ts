@@ -17,7 +17,7 @@ interface Aim extends Target {
 /** What one request came to: undefined when its reply was good. */
 type Outcome = string | undefined;
 
-function faultOf(status: number, start: Buffer | undefined): Outcome {
+function errorOf(status: number, start: Buffer | undefined): Outcome {
   if (status !== 200) return `status ${status}: ${start?.toString().slice(0, 300)}`;
   if (start === undefined) return 'an empty reply';
   return start.subarray(0, ERRORS.length).equals(ERRORS) ? start.toString().slice(0, 300) : undefined;
@@ -39,7 +39,7 @@ function send(
     onResponseData: (_, chunk) => {
       start ??= chunk;
     },
-    onResponseEnd: () => done(faultOf(status, start)),
+    onResponseEnd: () => done(errorOf(status, start)),
     onResponseError: (_, error) => done(error.message),
   };
   client.dispatch({ method, path, headers, body: body ?? null }, handler);
@@ -50,23 +50,23 @@ function fire(aim: Aim, { requests, maxMs }: Burst): Promise<BurstResult> {
   const until = startedAt + maxMs;
   let sent = 0;
   let answered = 0;
-  let fault: Outcome;
+  let error: Outcome;
   return new Promise((resolve) => {
     let busy = aim.clients.length;
     const rest = () => {
       busy -= 1;
       if (busy > 0) return;
-      resolve({ answered, ms: performance.now() - startedAt, ...(fault !== undefined && { fault }) });
+      resolve({ answered, ms: performance.now() - startedAt, ...(error !== undefined && { error }) });
     };
     const go = (client: Client) => {
       const request = aim.requests[aim.next % aim.requests.length];
-      if (request === undefined || fault !== undefined || sent >= requests || performance.now() > until)
+      if (request === undefined || error !== undefined || sent >= requests || performance.now() > until)
         return rest();
       sent += 1;
       aim.next += 1;
       send(client, request, aim.headers, (outcome) => {
         answered += 1;
-        fault ??= outcome;
+        error ??= outcome;
         go(client);
       });
     };

@@ -24,7 +24,7 @@ export type Identify = (request: HttpRequest) => Promise<Caller>;
 export function createIdentify(verify: TokenVerifier, trustedProxies: number): Identify {
   return async (request) => {
     // A request that is not fit to be read has no caller but its address.
-    const viewer = request.fault ? ANONYMOUS : await verify(request.headers.authorization);
+    const viewer = request.error ? ANONYMOUS : await verify(request.headers.authorization);
     const userId = viewer.kind === 'user' ? viewer.id : undefined;
     if (userId !== undefined) request.trail.userId = userId;
     const address = clientAddress(request, trustedProxies);

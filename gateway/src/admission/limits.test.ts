@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { DEFAULT_LIMITS, limitsOf, rateLimits } from './limits.ts';
 
-const faultsOf = (setting: string): string[] => {
+const errorsOf = (setting: string): string[] => {
   const { error } = z.strictObject({ RATE_LIMITS: rateLimits }).safeParse({ RATE_LIMITS: setting });
   return error?.issues.map(({ message }) => message) ?? [];
 };
@@ -49,7 +49,7 @@ describe('RATE_LIMITS', () => {
 
   it('names everything that cannot be used', () => {
     expect(
-      faultsOf('login=0/1m,logn=5/1m,user=5 a minute,,address=5/25h,register=1/1m,register=2/1m'),
+      errorsOf('login=0/1m,logn=5/1m,user=5 a minute,,address=5/25h,register=1/1m,register=2/1m'),
     ).toEqual([
       'login: expected 1 to 1000000 calls, got 0',
       'there is no limit "logn"; there are register, login, refreshSession, changePassword, requestPasswordReset, resetPassword, requestEmailVerification, verifyEmail, changeEmail, confirmLogin, createOrder, invalid, user, address',

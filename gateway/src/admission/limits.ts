@@ -95,7 +95,7 @@ function withOverrides(limit: Limit, overrides: ReadonlyMap<string, Override>): 
 
 /**
  * The setting RATE_LIMITS: what differs from the table, as `register=5/1m,login=10/1m`, or `off`.
- * Its faults name every part that cannot be used.
+ * Its errors name every part that cannot be used.
  */
 export const rateLimits = z
   .string()

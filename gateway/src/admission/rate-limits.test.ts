@@ -22,7 +22,7 @@ const caller = (method: string): Caller => ({
 it.each<[method: string, status: number, counts: boolean]>([
   ['POST', 400, true],
   ['POST', 404, true],
-  // A fault of the gateway before anything was counted: it is work all the same.
+  // An error of the gateway before anything was counted: it is work all the same.
   ['POST', 500, true],
   // A service is away, which is not the caller's doing.
   ['POST', 503, false],

@@ -148,9 +148,9 @@ describe('a new supergraph', () => {
     planner = createPlanner({ timeoutMs: 30_000, log });
     const waiting = plan('{ me }');
     planner.use('type Query { me: String }');
-    const fault = await waiting.catch((error: unknown) => error);
-    expect(fault).toBeInstanceOf(AppError);
-    expect(fault).toMatchObject({ code: 'SERVICE_UNAVAILABLE', extensions: { retryAfter: 1 } });
+    const error = await waiting.catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(AppError);
+    expect(error).toMatchObject({ code: 'SERVICE_UNAVAILABLE', extensions: { retryAfter: 1 } });
     expect(() => planner.check()).toThrow('no query can be planned');
     planner.use(one);
     expect(await plan('{ me }')).toMatchObject({ node: { serviceName: 'one' } });

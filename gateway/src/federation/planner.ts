@@ -78,9 +78,9 @@ export function createPlanner({ timeoutMs, log }: PlannerOptions): Planner {
       while (supergraph !== undefined) {
         const current = supergraph;
         // Another supergraph may come meanwhile: then what becomes of this one does not matter.
-        const fault = await thread.use(current).catch((error: unknown) => ({ error }));
+        const error = await thread.use(current).catch((error: unknown) => ({ error }));
         if (current !== supergraph) continue;
-        if (fault) throw fault.error;
+        if (error) throw error.error;
         isReady = true;
         const next = queue.take(Date.now());
         if (next === undefined) return;

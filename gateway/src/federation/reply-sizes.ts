@@ -9,7 +9,7 @@ export interface ReplySizes {
   readonly max: number;
   /** Adds the reply of a subgraph to what has come, and says whether that is not too much in all. */
   add(received: Received, bytes: number, isMutation: boolean): boolean;
-  /** Counts a reply that is too large, and gives the fault. */
+  /** Counts a reply that is too large, and gives the error. */
   refuse(received: Received, isMutation?: boolean): AppError;
   /** Gives the reply. @throws {AppError} QUERY_TOO_COMPLEX when it is too large */
   check(received: Received, reply: Reply): Reply;

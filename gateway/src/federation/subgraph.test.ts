@@ -63,14 +63,14 @@ const send = (query = 'mutation { a: place }', variables: Record<string, unknown
     { request: request(), address: '192.0.2.1', received: nothingReceived() },
   );
 
-async function faultOf(promise: Promise<unknown>): Promise<{ fault: AppError; error: GraphQLError }> {
+async function errorOf(promise: Promise<unknown>): Promise<{ cause: AppError; error: GraphQLError }> {
   const error = await promise.then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
   if (!(error instanceof GraphQLError) || !(error.originalError instanceof AppError))
-    throw new Error(`no fault: ${error}`);
-  return { error, fault: error.originalError };
+    throw new Error(`no error: ${error}`);
+  return { error, cause: error.originalError };
 }
 
 it('hands on data and errors, whatever the status', async () => {
@@ -114,11 +114,11 @@ it.each([
   ['silence', () => undefined],
 ])('is SERVICE_UNAVAILABLE after %s, sent once, with the reason as the cause', async (_, answer) => {
   await start(answer, 150);
-  const { error, fault } = await faultOf(send());
+  const { error, cause } = await errorOf(send());
   expect(error.message).toBe('The orders service is not answering.');
   expect(error.extensions).toEqual({ code: 'SERVICE_UNAVAILABLE' });
   expect(error.path).toEqual(['a']);
-  expect(fault.cause).toBeInstanceOf(Error);
+  expect(cause.cause).toBeInstanceOf(Error);
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(calls).toBe(1);
 });
@@ -141,13 +141,13 @@ describe('an operation that the subgraph has not run', () => {
     const message =
       'Variable "$a" got invalid value "se; cret"; Field "sku" is not defined by type "NewProduct".';
     await start((_, response) => json(response, 400, refusal(message)));
-    const { error, fault } = await faultOf(send());
+    const { error, cause } = await errorOf(send());
     expect(error.toJSON()).toEqual({
       message: 'The orders service cannot do this right now.',
       path: ['a'],
       extensions: { code: 'SERVICE_UNAVAILABLE' },
     });
-    expect(fault.cause).toMatchObject({
+    expect(cause.cause).toMatchObject({
       message: 'the orders service has not run an operation that was planned for it',
       cause: { message: 'status 400: Field "sku" is not defined by type "NewProduct".' },
     });
@@ -160,7 +160,7 @@ describe('an operation that the subgraph has not run', () => {
     await start((_, response) => json(response, 400, UNKNOWN));
     const callsOf = async (query: string) => {
       const before = calls;
-      await faultOf(send(query));
+      await errorOf(send(query));
       return calls - before;
     };
     const firstAt = Date.now();
@@ -176,12 +176,12 @@ describe('an operation that the subgraph has not run', () => {
   it('is sent to others again as soon as one has run it', async () => {
     let isRun = false;
     await start((_, response) => (isRun ? json(response, 200, { data: {} }) : json(response, 400, UNKNOWN)));
-    await faultOf(send());
+    await errorOf(send());
     expect(calls).toBe(10);
     isRun = true;
     await send();
     isRun = false;
-    await faultOf(send());
+    await errorOf(send());
     expect(calls).toBe(21);
   });
 
@@ -191,10 +191,10 @@ describe('an operation that the subgraph has not run', () => {
       if (variables.a === 1) json(response, 200, { data: {} });
       else json(response, 400, refusal(`Variable "$a" got invalid value ${variables.a}; Not a Price.`));
     });
-    await faultOf(send('{ a }', { a: 2 }));
+    await errorOf(send('{ a }', { a: 2 }));
     expect(calls).toBe(10);
     await send('{ a }', { a: 1 });
-    await faultOf(send('{ a }', { a: 3 }));
+    await errorOf(send('{ a }', { a: 3 }));
     expect(calls).toBe(12);
   });
 
@@ -204,27 +204,27 @@ describe('an operation that the subgraph has not run', () => {
       remainingMs.push(Number(request.headers['x-request-timeout-ms']));
       setTimeout(() => json(response, 400, UNKNOWN), 100);
     }, 250);
-    await faultOf(send('{ a }'));
+    await errorOf(send('{ a }'));
     expect(calls).toBeLessThanOrEqual(3);
     const most = remainingMs.map((_, sent) => 250 - sent * 99);
     expect(remainingMs.filter((each, sent) => each > (most[sent] ?? 0))).toEqual([]);
     const before = calls;
-    await faultOf(send('{ a }'));
+    await errorOf(send('{ a }'));
     expect(calls).toBe(before + 1);
   });
 
   it('is logged with the reason in full when there is no value in it', async () => {
     const message = 'Variable "$a" of type "Int" used in position expecting type "Int!".';
     await start((_, response) => json(response, 400, refusal(message)));
-    const { fault } = await faultOf(send());
-    expect(fault.cause).toMatchObject({ cause: { message: `status 400: ${message}` } });
+    const { cause } = await errorOf(send());
+    expect(cause.cause).toMatchObject({ cause: { message: `status 400: ${message}` } });
   });
 
   it('is sent once when it is the request that was refused', async () => {
     await start((_, response) =>
       json(response, 413, refusal('A body of at most 4000000 bytes is expected.')),
     );
-    const { error } = await faultOf(send());
+    const { error } = await errorOf(send());
     expect(error.extensions).toEqual({ code: 'SERVICE_UNAVAILABLE' });
     expect(calls).toBe(1);
   });
@@ -283,7 +283,7 @@ describe('a reply that is too large', () => {
   const sizes = 'A reply of at most 1000000 bytes is expected, and this one is larger';
 
   const expectRefused = async (query: string, message: string) => {
-    const { error } = await faultOf(send(query));
+    const { error } = await errorOf(send(query));
     expect({ message: error.message, path: error.path, extensions: error.extensions }).toEqual({
       message,
       path: ['a'],

@@ -143,7 +143,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
       try {
         return await sendUntilRun(call, calledFor);
       } catch (cause) {
-        throw faultAt(
+        throw errorAt(
           outcomeOf(cause) === 'too_large'
             ? replySizes.refuse(calledFor.received, call.isMutation)
             : unavailable(name, cause),
@@ -190,10 +190,10 @@ function unavailable(name: string, cause: unknown): AppError {
 }
 
 /** The error must say which part of the reply is missing. */
-function faultAt(fault: AppError, { path }: SubgraphCall): GraphQLError {
-  return new GraphQLError(fault.message, {
-    originalError: fault,
-    extensions: fault.extensions,
+function errorAt(error: AppError, { path }: SubgraphCall): GraphQLError {
+  return new GraphQLError(error.message, {
+    originalError: error,
+    extensions: error.extensions,
     ...(path && { path }),
   });
 }

@@ -135,7 +135,7 @@ describe('a supergraph that a subgraph does not serve yet', () => {
   const isServed = () => system.checks['subgraphs']?.();
   const waits = async () => (await supergraphWaits.get()).values.filter(({ value }) => value > 0);
 
-  it('keeps a gateway that starts from being ready; what is asked all the same is our fault', async () => {
+  it('keeps a gateway that starts from being ready; what is asked all the same is our error', async () => {
     await start({}, WITH_SIZE);
     await until(async () => (await waits()).length > 0);
     expect((await waits()).map(({ labels }) => labels)).toEqual([{ subgraph: 'products' }]);

@@ -107,7 +107,7 @@ describe('OPTIONS without an origin', () => {
 });
 
 describe('a reply', () => {
-  it('can be read by the sites that are listed, faults included, and never with credentials', async () => {
+  it('can be read by the sites that are listed, errors included, and never with credentials', async () => {
     for (const path of ['/products/1', '/nowhere', '/profile', '/', '/graphql?query={me{id}}'])
       for (const origin of [SHOP, 'http://localhost:5173']) {
         const reply = await call(path, { headers: { origin, 'apollo-require-preflight': 'yes' } });

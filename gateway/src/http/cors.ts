@@ -61,7 +61,7 @@ declare module 'fastify' {
   }
 }
 
-/** Lets the origins read every reply of `app`, faults included. Without any, nothing is said of origins. */
+/** Lets the origins read every reply of `app`, errors included. Without any, nothing is said of origins. */
 export function allowOrigins(app: FastifyInstance, origins: ReadonlySet<string>): void {
   if (origins.size === 0) return;
   app.register(cors, {

@@ -218,7 +218,7 @@ describe('the limits', () => {
   });
 });
 
-describe('an operation with many faults', () => {
+describe('an operation with many errors', () => {
   it('is told of a few of them', async () => {
     const { body } = await ask(`{ ${times(100, (index) => `nothing${index}`)} }`);
     expect(body.errors).toHaveLength(6);

@@ -38,11 +38,11 @@ function readManifest(path: string): Manifest | string[] {
   }
   const { data, error } = manifestShape.safeParse(content);
   if (error) return error.issues.map((issue) => `${path}: ${issue.path.join('.')}: ${issue.message}`);
-  const faults = data.operations
+  const errors = data.operations
     .filter(({ id, body }) => id !== idOf(body))
     .map(({ id, name }) => `${name}: expected the SHA-256 of the body for an id, got ${JSON.stringify(id)}`);
-  return faults.length > 0
-    ? faults
+  return errors.length > 0
+    ? errors
     : new Map(data.operations.map(({ id, name, type, body }) => [id, { name, type, body }]));
 }
 
@@ -58,7 +58,7 @@ export const manifestFile = z
   .optional();
 
 /** What is wrong with a body; undefined when the graph can run it. */
-export function faultOf(schema: GraphQLSchema, body: string, maxTokens: number): string | undefined {
+export function errorOf(schema: GraphQLSchema, body: string, maxTokens: number): string | undefined {
   try {
     return validate(schema, parse(body, { maxTokens }), undefined, { maxErrors: 1 })[0]?.message;
   } catch (error) {

@@ -173,7 +173,7 @@ describe('the manifest', () => {
     expect(read({ OPERATIONS: 'persisted', PERSISTED_OPERATIONS_FILE })).not.toThrow();
   });
 
-  const faultsOf = async (content: unknown) =>
+  const errorsOf = async (content: unknown) =>
     manifestFile.safeParse(await fileWith(content)).error?.issues.map(({ message }) => message);
 
   it('is read with all its operations', async () => {
@@ -191,13 +191,13 @@ describe('the manifest', () => {
 
   it('is refused at the start with everything that is wrong with it', async () => {
     expect(manifestFile.safeParse('/nowhere').error?.issues[0]?.message).toBe('/nowhere cannot be read');
-    expect(await faultsOf('{')).toEqual([expect.stringMatching(/ is no JSON$/)]);
-    expect(await faultsOf({ ...manifest(), format: 'other', version: 2 })).toEqual([
+    expect(await errorsOf('{')).toEqual([expect.stringMatching(/ is no JSON$/)]);
+    expect(await errorsOf({ ...manifest(), format: 'other', version: 2 })).toEqual([
       expect.stringMatching(/ format: /),
       expect.stringMatching(/ version: /),
     ]);
     expect(
-      await faultsOf(manifest(entry('A', ME, 'a'), entry('B', ME), entry('C', ME, sha(SEARCH)))),
+      await errorsOf(manifest(entry('A', ME, 'a'), entry('B', ME), entry('C', ME, sha(SEARCH)))),
     ).toEqual([
       'A: expected the SHA-256 of the body for an id, got "a"',
       expect.stringMatching(/^C: expected the SHA-256 of the body for an id/),

@@ -3,7 +3,7 @@
 import type { Logger } from '@holdfast/platform/observability/log';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { z } from 'zod';
-import { faultOf, idOf, type Manifest, manifestFile, type PersistedOperation } from './manifest.ts';
+import { errorOf, idOf, type Manifest, manifestFile, type PersistedOperation } from './manifest.ts';
 
 export const operationSettings = {
   OPERATIONS: z
@@ -47,14 +47,14 @@ export function createPersisted(
     listed: (asked) => listed(runnable, asked),
     operations: [...manifest.values()],
     check: (schema) => {
-      const faults = new Map(
+      const errors = new Map(
         [...manifest].flatMap(([id, { body }]) => {
-          const fault = faultOf(schema, body, maxTokens);
-          return fault === undefined ? [] : [[id, fault]];
+          const error = errorOf(schema, body, maxTokens);
+          return error === undefined ? [] : [[id, error]];
         }),
       );
-      for (const [id, fault] of faults) log.error({ id, fault }, 'a persisted operation cannot be run');
-      runnable = new Map([...manifest].filter(([id]) => !faults.has(id)));
+      for (const [id, error] of errors) log.error({ id, error }, 'a persisted operation cannot be run');
+      runnable = new Map([...manifest].filter(([id]) => !errors.has(id)));
       log.info({ operations: runnable.size }, 'persisted operations only');
     },
   };

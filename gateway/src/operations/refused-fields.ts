@@ -47,10 +47,10 @@ function errorOf(
   { message, retryAfter }: Refusal,
   isAnythingLeft: boolean,
 ): GraphQLError {
-  const fault = new AppError('RATE_LIMITED', message, { details: { retryAfter } });
+  const error = new AppError('RATE_LIMITED', message, { details: { retryAfter } });
   return new GraphQLError(message, {
-    originalError: fault,
+    originalError: error,
     path: [responseName],
-    extensions: { ...fault.extensions, ...(!isAnythingLeft && { http: { status: 429 } }) },
+    extensions: { ...error.extensions, ...(!isAnythingLeft && { http: { status: 429 } }) },
   });
 }

@@ -38,8 +38,8 @@ export function resultOf(executed: Executed, requestId: string, log: Logger): Op
 }
 
 /** The result of an operation that was not executed. */
-export function resultOfFault(fault: unknown, requestId: string, log: Logger): OperationResult {
-  const errors = errorsOf(fault);
+export function resultOfError(error: unknown, requestId: string, log: Logger): OperationResult {
+  const errors = errorsOf(error);
   const shown = showErrors(log, requestId, errors);
   const isInternal = shown.some(({ extensions }) => extensions?.['code'] === 'INTERNAL_SERVER_ERROR');
   return {
@@ -49,10 +49,10 @@ export function resultOfFault(fault: unknown, requestId: string, log: Logger): O
   };
 }
 
-function errorsOf(fault: unknown): readonly GraphQLError[] {
-  if (fault instanceof InvalidOperation) return fault.errors;
-  if (fault instanceof GraphQLError) return [fault];
-  const originalError = fault instanceof Error ? fault : new Error(String(fault));
+function errorsOf(error: unknown): readonly GraphQLError[] {
+  if (error instanceof InvalidOperation) return error.errors;
+  if (error instanceof GraphQLError) return [error];
+  const originalError = error instanceof Error ? error : new Error(String(error));
   return [new GraphQLError(originalError.message, { originalError })];
 }
 

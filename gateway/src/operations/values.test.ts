@@ -179,8 +179,8 @@ describe("a variable's value", () => {
 
   it('is refused under the name $__proto__ when graphql-js would have to coerce it, and lose it', async () => {
     const text = 'mutation ($__proto__: Money!) { sell(price: $__proto__) }';
-    const fault = await refusalOf(text, Object.fromEntries([['__proto__', '1.50']]));
-    expect(fault).toBe('Variable "$__proto__" is expected to have another name.');
+    const error = await refusalOf(text, Object.fromEntries([['__proto__', '1.50']]));
+    expect(error).toBe('Variable "$__proto__" is expected to have another name.');
   });
 
   it('is that of a variable whose name the gateway needs for itself', async () => {

@@ -29,7 +29,7 @@ export interface VariableOptions {
 
 /**
  * The values by the variables' names, with defaults, as graphql-js coerces them.
- * @throws {InvalidOperation} with the first faults
+ * @throws {InvalidOperation} with the first errors
  */
 export type CoerceVariables = (given: Variables) => Variables;
 
@@ -58,7 +58,7 @@ export function compileCoercion(
     if (coerced === undefined) throw invalid(locate(), given, options);
     const isNull = needed.some((name) => coerced[name] === null);
     const nulls = isNull ? findNulls(locate(), coerced) : [];
-    if (nulls.length > 0) throw new InvalidOperation(nulls.slice(0, MAX_ERRORS).map(nullFault));
+    if (nulls.length > 0) throw new InvalidOperation(nulls.slice(0, MAX_ERRORS).map(nullError));
     return coerced;
   };
 }
@@ -73,7 +73,7 @@ const isNamed =
 function refuseName(name: string, { operation }: OperationOf): never {
   const message = `Variable "$${name}" is expected to have another name.`;
   const refused = (operation.variableDefinitions ?? []).filter(isNamed(name));
-  throw new InvalidOperation(refused.map((node) => variableFault(message, node)));
+  throw new InvalidOperation(refused.map((node) => variableError(message, node)));
 }
 
 /** A variable whose value may be of a kind that needs no coercion. */
@@ -131,13 +131,13 @@ function invalid(
   return new InvalidOperation(errors.slice(0, MAX_ERRORS).map((error) => withCode(error, 'BAD_USER_INPUT')));
 }
 
-const nullFault = ({ node, type }: ReturnType<typeof findNulls>[number]): GraphQLError =>
-  variableFault(
+const nullError = ({ node, type }: ReturnType<typeof findNulls>[number]): GraphQLError =>
+  variableError(
     `Variable "$${node.name.value}" must not be null: a value of type "${type}" is expected.`,
     node,
   );
 
-function variableFault(message: string, node: ASTNode): GraphQLError {
+function variableError(message: string, node: ASTNode): GraphQLError {
   const { extensions } = new AppError('BAD_USER_INPUT', message);
   return new GraphQLError(message, { nodes: node, extensions });
 }

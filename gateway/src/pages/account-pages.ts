@@ -55,9 +55,9 @@ const send = async (body) => {
 };
 form.addEventListener('submit', async (event) => {
   event.preventDefault();
-  const fault = await send({ token, ...Object.fromEntries(new FormData(form)) }).catch(() => 'The shop does not answer.');
-  say.textContent = fault ?? form.dataset.done;
-  if (fault !== undefined) return;
+  const error = await send({ token, ...Object.fromEntries(new FormData(form)) }).catch(() => 'The shop does not answer.');
+  say.textContent = error ?? form.dataset.done;
+  if (error !== undefined) return;
   form.hidden = true;
   history.replaceState(null, '', location.pathname);
 });

@@ -1,7 +1,7 @@
 // Of pages that were not built, which a gateway can do without. http/browsers.test.ts asks a gateway that has them.
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HttpFault } from '@holdfast/platform/http/server';
+import { HttpError } from '@holdfast/platform/http/server';
 import { createLogger } from '@holdfast/platform/observability/log';
 import { expect, it, jest } from '@jest/globals';
 import { openWebFiles } from './web-files.ts';
@@ -13,5 +13,5 @@ it('says at the start, and in place of each page, that the pages were not built'
   expect(warn.mock.calls).toEqual([[expect.anything(), expect.stringContaining('`npm run setup`')]]);
   expect(files.stylesheet).toBeUndefined();
   // Nothing of the request is looked at.
-  expect(() => files.page('home', Object.create(null))).toThrow(HttpFault);
+  expect(() => files.page('home', Object.create(null))).toThrow(HttpError);
 });

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http/server';
+import { HttpError, type HttpRequest, type Reply } from '@holdfast/platform/http/server';
 import type { Logger } from '@holdfast/platform/observability/log';
 import Negotiator from 'negotiator';
 import { parseTagCondition } from '../rest/entity-tag.ts';
@@ -15,9 +15,9 @@ export type Offer = 'explorer' | 'demo';
 export interface WebFiles {
   /** The name of the style sheet that all pages share; undefined when the pages were not built. */
   readonly stylesheet: string | undefined;
-  /** The page, or 304 for a browser that has it. @throws {HttpFault} 404 when the pages were not built */
+  /** The page, or 304 for a browser that has it. @throws {HttpError} 404 when the pages were not built */
   page(name: string, request: HttpRequest): Reply;
-  /** @throws {HttpFault} 404 when there is no such file */
+  /** @throws {HttpError} 404 when there is no such file */
   asset(name: string, request: HttpRequest): Promise<Reply>;
 }
 
@@ -68,7 +68,7 @@ export async function openWebFiles(folder: string, offers: readonly Offer[], log
     stylesheet: [...names].find((name) => /^theme-[\w-]+\.css$/.test(name)),
     page: (name, request) => {
       const page = pages.get(name);
-      if (page === undefined) throw new HttpFault(404, NOT_BUILT);
+      if (page === undefined) throw new HttpError(404, NOT_BUILT);
       const headers = { etag: `"${page.tag}"`, 'cache-control': 'no-cache' };
       if (hasPage(request, page.tag)) return { status: 304, headers };
       return {
@@ -79,7 +79,7 @@ export async function openWebFiles(folder: string, offers: readonly Offer[], log
     },
     asset: async (name, { headers }) => {
       const type = MEDIA_TYPES[extname(name)];
-      if (type === undefined || !names.has(name)) throw new HttpFault(404, 'There is no such file.');
+      if (type === undefined || !names.has(name)) throw new HttpError(404, 'There is no such file.');
       const accepted = new Negotiator({ headers }).encodings(['br', 'gzip', 'identity']);
       const [encoding, suffix] =
         ENCODINGS.find(([encoding, suffix]) => accepted.includes(encoding) && names.has(name + suffix)) ?? [];

@@ -37,7 +37,7 @@ describe('the id of a product in a body', () => {
     null,
     [1],
     { id: 1 },
-  ])('is not %j, which is a fault of its field', (given) => {
+  ])('is not %j, which is an error of its field', (given) => {
     const reading = () => read({ product_id: given, quantity: 1 });
     expect(reading).toThrow(AppError);
     expect(reading).toThrow(

@@ -12,7 +12,7 @@ export const id = z
 
 /**
  * The id of a user or a product as a body or a query gives it, an integer or its decimal spelling, read as GraphQL's. One
- * that can name nothing is a fault of the field.
+ * that can name nothing is an error of the field.
  */
 export const idInput = (what: string) =>
   z

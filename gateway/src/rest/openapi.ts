@@ -60,7 +60,7 @@ const withoutContent = ([status, reply]: [string, ReplySchema]): [string, unknow
 const INFO = {
   title: 'holdfast',
   version: VERSION,
-  description: `A store: accounts, a catalogue and orders, as JSON over HTTP. GraphQL clients use \`/graphql\`, which has the
+  description: `A store: accounts, a catalog and orders, as JSON over HTTP. GraphQL clients use \`/graphql\`, which has the
 same rights, rules and outcomes.
 
 1. **Sign in** with \`POST /login\`, and send the token as \`Authorization: Bearer …\`.
@@ -68,7 +68,7 @@ same rights, rules and outcomes.
    yours 412, with the \`current_version\`.
 3. **Order** with an \`Idempotency-Key\` of your own making: a call whose reply was lost can be sent again, and is one order.
 
-Lists are arrays with a \`Link\` to the next page. Faults are \`application/problem+json\` (RFC 9457) with a \`code\` for
+Lists are arrays with a \`Link\` to the next page. Errors are \`application/problem+json\` (RFC 9457) with a \`code\` for
 programs and a \`request_id\` to quote. What is too much is 429 with \`Retry-After\`.`,
   license: { name: 'MIT', identifier: 'MIT' },
 };

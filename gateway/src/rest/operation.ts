@@ -3,7 +3,7 @@ import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { getOperationAST, print } from 'graphql';
 import type { Caller } from '../admission/caller.ts';
 import type { Answer } from '../answer.ts';
-import { OperationFault } from './faults.ts';
+import { OperationError } from './errors.ts';
 
 export type AnyVariables = Readonly<Record<string, unknown>>;
 
@@ -26,7 +26,7 @@ export function operation<Data, Variables>(
   return { name: name.value, type, text: print(document), document };
 }
 
-/** Runs an operation as the caller. @throws {OperationFault} when there are errors or there is no data */
+/** Runs an operation as the caller. @throws {OperationError} when there are errors or there is no data */
 export type Execute = <Data, Variables extends AnyVariables>(
   operation: Operation<Data, Variables>,
   variables: Variables,
@@ -45,16 +45,16 @@ export function createExecute(answer: Answer): Execute {
   ): Promise<Data> => {
     const { data, errors = [] } = await answer({ text, name: undefined, variables, isSafe: false }, caller);
     // A REST reply is whole or it is none: there is no place in it for "and this part is missing".
-    if (errors.length > 0 || !isWhole<Data>(data)) throw new OperationFault(errors);
+    if (errors.length > 0 || !isWhole<Data>(data)) throw new OperationError(errors);
     return data;
   };
 }
 
 /**
  * A value that the schema makes null only beside an error, such as the result of a mutation. With an error there is no
- * data here at all. @throws {OperationFault} when it is null all the same
+ * data here at all. @throws {OperationError} when it is null all the same
  */
 export function present<Value>(value: Value | null): Value {
-  if (value === null) throw new OperationFault([]);
+  if (value === null) throw new OperationError([]);
   return value;
 }

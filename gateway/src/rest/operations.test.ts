@@ -19,7 +19,7 @@ import {
   OrderFieldsFragmentDoc,
   ProductFieldsFragmentDoc,
 } from '../generated/operations.ts';
-import { OperationFault } from './faults.ts';
+import { OperationError } from './errors.ts';
 import { present } from './operation.ts';
 import { REST_ROUTES } from './rest.ts';
 
@@ -79,7 +79,7 @@ describe('a mapping', () => {
   });
 });
 
-it('a value that is null without an error is a fault, and not taken for absent', () => {
+it('a value that is null without an error is an error, and not taken for absent', () => {
   expect(present(0)).toBe(0);
-  expect(() => present(null)).toThrow(OperationFault);
+  expect(() => present(null)).toThrow(OperationError);
 });

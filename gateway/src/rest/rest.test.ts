@@ -2,7 +2,8 @@
 import { registry } from '@holdfast/platform/observability/metrics';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type CallOptions, callRest } from '../test/rest-client.ts';
-import { createStubStore, type StubProduct, USER_ID } from '../test/stub-store.ts';
+import { type StubProduct, USER_ID } from '../test/stub-data.ts';
+import { createStubStore } from '../test/stub-store.ts';
 import { type StubSystem, schemaOf, startStubSystem } from '../test/stub-system.ts';
 
 const store = createStubStore();

@@ -1,7 +1,7 @@
 // The REST shim: the calls of the REST contract, and what documents them.
 
 import { parseJson } from '@holdfast/platform/http/json-body';
-import { HttpFault, type HttpRequest, type Reply } from '@holdfast/platform/http/server';
+import { HttpError, type HttpRequest, type Reply } from '@holdfast/platform/http/server';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Pages } from '../pages/page-routes.ts';
 import { addRoutes, type GatewayRoute, type ThroughList } from '../routes.ts';
@@ -109,7 +109,7 @@ function documentation(app: FastifyInstance, showPage: Pages['small']): GatewayR
       path: '/problems/:name(^[a-z-]{1,40}$)',
       handle: async (_, { name = '' }) => {
         const code = name.toUpperCase().replaceAll('-', '_');
-        if (!isProblemCode(code)) throw new HttpFault(404, 'There is no such problem.');
+        if (!isProblemCode(code)) throw new HttpError(404, 'There is no such problem.');
         return showPage(problemPage(code, REST_ROUTES));
       },
     },

@@ -116,7 +116,7 @@ export interface Route {
   readonly description: RouteDescription;
   /** Every operation that the route may run. */
   readonly operations: readonly Operation<unknown, never>[];
-  /** @throws {AppError | HttpFault | OperationFault} see faults.ts */
+  /** @throws {AppError | HttpError | OperationError} see errors.ts */
   readonly run: (invocation: Invocation) => Promise<Answer>;
 }
 
@@ -145,7 +145,7 @@ export const isSecured = ({ security }: RouteSchema): boolean => security.length
 /** Fastify has checked the request by the schema that the type is made of. */
 const isChecked = <Schema extends RouteSchema>(_: CheckedRequest): _ is Checked<Schema> => true;
 
-/** Checks a request against the route: who asks first, then what is asked. @throws {AppError | HttpFault} */
+/** Checks a request against the route: who asks first, then what is asked. @throws {AppError | HttpError} */
 export async function readCall<Schema extends RouteSchema>(
   { method, schema }: RouteDescription<Schema>,
   { request, id, caller }: Invocation,

@@ -1,7 +1,8 @@
 // Writes, and lists of orders, over HTTP, with the subgraphs' schemas and a store in memory behind them.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type CallOptions, callRest, type Headers } from '../test/rest-client.ts';
-import { createStubStore, type StubProduct, USER_ID } from '../test/stub-store.ts';
+import { type StubProduct, USER_ID } from '../test/stub-data.ts';
+import { createStubStore } from '../test/stub-store.ts';
 import { type StubSystem, startStubSystem } from '../test/stub-system.ts';
 
 const store = createStubStore();

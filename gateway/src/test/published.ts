@@ -3,7 +3,7 @@
 import { ANONYMOUS } from '@holdfast/platform/auth/viewer';
 import { createHttpServer } from '@holdfast/platform/http/server';
 import { createLogger } from '@holdfast/platform/observability/log';
-import { faultReply } from '../fault-reply.ts';
+import { errorReply } from '../error-reply.ts';
 import { nothingReceived } from '../federation/reply-sizes.ts';
 import { addRest } from '../rest/rest.ts';
 import { nothingHere, type ThroughList } from '../routes.ts';
@@ -31,7 +31,7 @@ async function published(path: string): Promise<string> {
       app.register((scope) => addRest(scope, execute, through, () => ({ status: 204 })));
     },
     handler: nothingHere,
-    onFault: (error, request) => faultReply(error, request, log),
+    onError: (error, request) => errorReply(error, request, log),
     log,
     timeoutMs: 15_000,
   });

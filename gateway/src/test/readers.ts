@@ -19,22 +19,22 @@ export function bodyReader(schema: z.ZodObject): (value: unknown) => unknown {
 export function queryReader(schema: z.ZodObject): (query: string) => Promise<unknown> {
   const app = fastify();
   app.setValidatorCompiler(validatorCompiler);
-  let fault: unknown;
+  let error: unknown;
   let value: unknown;
   app.get('/', {
     schema: { querystring: schema },
-    errorHandler: async (error) => {
-      fault = error;
+    errorHandler: async (thrown) => {
+      error = thrown;
     },
     handler: async (request) => {
       value = request.query;
     },
   });
   return async (query) => {
-    fault = undefined;
+    error = undefined;
     await app.inject(`/?${query}`);
-    if (fault instanceof AppError) throw fault;
-    if (fault !== undefined) throw new Error('another fault', { cause: fault });
+    if (error instanceof AppError) throw error;
+    if (error !== undefined) throw new Error('another error', { cause: error });
     return value;
   };
 }

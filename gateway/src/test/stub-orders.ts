@@ -5,7 +5,7 @@ import { AppError } from '@holdfast/platform/errors';
 import { MoneyScalar } from '@holdfast/platform/graphql/scalars';
 import type { RequestContext } from '@holdfast/platform/graphql/server';
 import { z } from 'zod';
-import { NOW, type StubStore, USER_ID } from './stub-store.ts';
+import { NOW, type StubStore, USER_ID } from './stub-data.ts';
 import type { Resolvers } from './stub-system.ts';
 
 const idOf = z.looseObject({ id: z.string() });

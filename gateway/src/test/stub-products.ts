@@ -2,7 +2,7 @@
 import { badInput } from '@holdfast/platform/errors';
 import { MoneyScalar } from '@holdfast/platform/graphql/scalars';
 import { z } from 'zod';
-import { NOW, type StubProduct, type StubStore } from './stub-store.ts';
+import { NOW, type StubProduct, type StubStore } from './stub-data.ts';
 import type { Resolvers } from './stub-system.ts';
 
 const updateArguments = z.strictObject({

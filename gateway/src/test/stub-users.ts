@@ -1,7 +1,7 @@
 // For tests: the users subgraph in memory.
 import type { RequestContext } from '@holdfast/platform/graphql/server';
 import { z } from 'zod';
-import { NOW, USER_ID } from './stub-store.ts';
+import { NOW, USER_ID } from './stub-data.ts';
 import type { Resolvers } from './stub-system.ts';
 
 export function userResolvers(): Resolvers {

@@ -39,15 +39,15 @@ export async function createCluster(
 /** The superuser's password of the cluster of `dataDir`. */
 export async function readPassword(dataDir: string): Promise<string> {
   const file = passwordFile(dataDir);
-  const fault = (what: string) =>
+  const unusable = (what: string) =>
     new Error(
       `${file} ${what}, and the database cannot be used without it: restore it, or start with --reset to begin anew`,
     );
   const text = await readIfPresent(file).catch((error: unknown) => {
-    throw fault(`cannot be read (${errorCode(error) ?? error})`);
+    throw unusable(`cannot be read (${errorCode(error) ?? error})`);
   });
-  if (text === undefined) throw fault('is missing');
-  if (text.trim() === '') throw fault('is empty');
+  if (text === undefined) throw unusable('is missing');
+  if (text.trim() === '') throw unusable('is empty');
   return text.trim();
 }
 

@@ -22,7 +22,7 @@ export const BLOCKED_PORTS: ReadonlySet<number> = new Set([
 ]);
 
 /** Why a service cannot have a port. */
-export type PortFault = 'in use' | 'blocked' | 'reserved';
+export type PortError = 'in use' | 'blocked' | 'reserved';
 
 /**
  * A port that is free on 127.0.0.1, none of `taken`. No other process is given it as long as this one runs, although a server
@@ -31,7 +31,7 @@ export type PortFault = 'in use' | 'blocked' | 'reserved';
 export async function freePort(taken: ReadonlySet<number> = new Set()): Promise<number> {
   for (;;) {
     const port = randomInt(LOWEST, HIGHEST + 1);
-    if (!taken.has(port) && (await portFault(port, '127.0.0.1')) === undefined && (await claim(port)))
+    if (!taken.has(port) && (await portError(port, '127.0.0.1')) === undefined && (await claim(port)))
       return port;
   }
 }
@@ -47,7 +47,7 @@ export async function keptPort(
 ): Promise<number> {
   const kept = Number(await readIfPresent(file));
   const isPort = Number.isInteger(kept) && kept > 0 && kept <= 65_535;
-  const isFree = isPort && !taken.has(kept) && (await portFault(kept, '127.0.0.1')) === undefined;
+  const isFree = isPort && !taken.has(kept) && (await portError(kept, '127.0.0.1')) === undefined;
   // A server that this process stops and starts again has it still.
   if (isFree && (claimed.has(kept) || (await claim(kept)))) return kept;
   const port = await freePort(taken);
@@ -73,7 +73,7 @@ async function claim(port: number): Promise<boolean> {
 }
 
 /** Why a server cannot listen on `port` of `host` and be called there; undefined when it can. */
-export async function portFault(port: number, host: string): Promise<PortFault | undefined> {
+export async function portError(port: number, host: string): Promise<PortError | undefined> {
   if (BLOCKED_PORTS.has(port)) return 'blocked';
   const server = createServer();
   try {

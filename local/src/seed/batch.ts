@@ -51,7 +51,7 @@ function peopleRows(plan: ShopPlan, batch: number, input: BatchInput, random: Ra
   return { table: 'users.users', columns, rows };
 }
 
-/** Some have left the catalogue before the first order; the first product of a batch never has. */
+/** Some have left the catalog before the first order; the first product of a batch never has. */
 function stockShelves(plan: ShopPlan, batch: number, { idOf }: BatchInput, random: Random): Shelf[] {
   return numbersIn(plan, batch, 'products').map((number, place) => {
     const at = madeAt(plan, number, plan.products);

@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '@holdfast/database/testin
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { verify } from '@node-rs/argon2';
 import pg from 'pg';
-import { DEMO_CATALOGUE } from './demo-catalogue.ts';
+import { DEMO_CATALOG } from './demo-catalog.ts';
 import { DEMO_ACCOUNTS, seed } from './seed.ts';
 
 let database: TestDatabase;
@@ -21,14 +21,14 @@ afterEach(async () => {
   await database.drop();
 });
 
-test('an empty database gets the catalogue and the accounts, once', async () => {
-  expect(await seed(database.urls)).toBe(DEMO_CATALOGUE.length + DEMO_ACCOUNTS.length);
+test('an empty database gets the catalog and the accounts, once', async () => {
+  expect(await seed(database.urls)).toBe(DEMO_CATALOG.length + DEMO_ACCOUNTS.length);
   expect(await seed(database.urls)).toBe(0);
   const { rows } = await admin.query('SELECT count(*)::int AS products FROM products.products');
-  expect(rows).toEqual([{ products: DEMO_CATALOGUE.length }]);
+  expect(rows).toEqual([{ products: DEMO_CATALOG.length }]);
 });
 
-test('a catalogue that somebody has emptied stays empty', async () => {
+test('a catalog that somebody has emptied stays empty', async () => {
   await seed(database.urls);
   await admin.query('UPDATE products.products SET archived_at = now()');
   expect(await seed(database.urls)).toBe(0);
@@ -48,9 +48,9 @@ test('the demo passwords are those of the accounts, hashed as the users service 
 });
 
 test('about fifty products, each of its own name, price and text', () => {
-  expect(DEMO_CATALOGUE).toHaveLength(50);
-  expect(new Set(DEMO_CATALOGUE.map(({ name }) => name)).size).toBe(50);
-  for (const { name, description, price, stock } of DEMO_CATALOGUE) {
+  expect(DEMO_CATALOG).toHaveLength(50);
+  expect(new Set(DEMO_CATALOG.map(({ name }) => name)).size).toBe(50);
+  for (const { name, description, price, stock } of DEMO_CATALOG) {
     expect(name.length).toBeLessThanOrEqual(255);
     expect(description.length).toBeGreaterThan(20);
     expect(price).toMatch(/^\d+\.\d\d$/);

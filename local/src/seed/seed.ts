@@ -1,9 +1,9 @@
-// The demo catalogue and the demo accounts, put into an empty database once.
+// The demo catalog and the demo accounts, put into an empty database once.
 
 import type { Service } from '@holdfast/database';
 import { hash } from '@node-rs/argon2';
 import pg from 'pg';
-import { DEMO_CATALOGUE } from './demo-catalogue.ts';
+import { DEMO_CATALOG } from './demo-catalog.ts';
 
 export type DemoAccount = { username: string; email: string; password: string; role: 'CUSTOMER' | 'STAFF' };
 
@@ -16,22 +16,20 @@ export const DEMO_ACCOUNTS: DemoAccount[] = [
 export const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /**
- * Fills the catalogue when it has never had a product, and adds the accounts when there is none. `urls` are of
+ * Fills the catalog when it has never had a product, and adds the accounts when there is none. `urls` are of
  * the services' roles. Returns how many rows it put in.
  */
 export async function seed(urls: Record<Service, string>): Promise<number> {
-  return (
-    (await inTransaction(urls.products, seedCatalogue)) + (await inTransaction(urls.users, seedAccounts))
-  );
+  return (await inTransaction(urls.products, seedCatalog)) + (await inTransaction(urls.users, seedAccounts));
 }
 
-async function seedCatalogue(client: pg.Client): Promise<number> {
+async function seedCatalog(client: pg.Client): Promise<number> {
   if (await hasRows(client, 'products.products')) return 0;
   const { rowCount } = await client.query(
     `INSERT INTO products.products (name, description, price, stock)
      SELECT name, description, price, stock
        FROM json_to_recordset($1::json) AS demo (name text, description text, price numeric, stock int)`,
-    [JSON.stringify(DEMO_CATALOGUE)],
+    [JSON.stringify(DEMO_CATALOG)],
   );
   return rowCount ?? 0;
 }

@@ -21,7 +21,7 @@ export type Shelf = {
   putIn: number;
 };
 
-/** A new product. `archivedAt`: it has left the catalogue again. */
+/** A new product. `archivedAt`: it has left the catalog again. */
 export function createShelf(random: Random, id: number, createdAt: Date, archivedAt: Date | null): Shelf {
   const { things, materials, variants, cares } = random.pick(GROUPS);
   const [thing, about] = random.pick(things);

@@ -7,7 +7,7 @@ import { nearestName } from '../command-line/edit-distance.js';
 import { decidedNames, folderOf, PROCESSES, type ProcessName } from '../stack/services.ts';
 
 export type KnownSettings = {
-  /** By the name of each setting that services take: what is wrong with a value, a line for each fault. */
+  /** By the name of each setting that services take: what is wrong with a value, a line for each error. */
   checks: ReadonlyMap<string, (value: string) => string[]>;
   /** What `npm start` decides for its services, such as their ports and secrets. */
   decided: ReadonlySet<string>;

@@ -19,15 +19,15 @@ export async function readSecretFile<Content>(
   { name, expected, parse, withoutIt }: SecretFile<Content>,
 ): Promise<Content | undefined> {
   const path = join(folder, name);
-  const fault = (what: string, cause?: unknown) =>
+  const unusable = (what: string, cause?: unknown) =>
     new Error(`${path} ${what}; mend or restore it, or delete it: then ${withoutIt}`, { cause });
   const text = await readIfPresent(path).catch((error: unknown) => {
-    throw fault(`cannot be read (${errorCode(error) ?? error})`, error);
+    throw unusable(`cannot be read (${errorCode(error) ?? error})`, error);
   });
   if (text === undefined) return undefined;
-  if (text.trim() === '') throw fault('is empty');
+  if (text.trim() === '') throw unusable('is empty');
   const content = parse(parseJson(text));
-  if (content === undefined) throw fault(`does not hold what is expected (${expected})`);
+  if (content === undefined) throw unusable(`does not hold what is expected (${expected})`);
   return content;
 }
 

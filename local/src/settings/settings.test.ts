@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 
 const read = (env: NodeJS.ProcessEnv, options: StartOptions = {}) => readLocalSettings(options, env, known);
-const faultsOf = (env: NodeJS.ProcessEnv): string => {
+const errorsOf = (env: NodeJS.ProcessEnv): string => {
   try {
     read(env);
     return '';
@@ -79,7 +79,7 @@ describe('settings of the services', () => {
       };
       for (const process of PROCESSES) expect(environmentOf(process, settings)[name]).toBe('as given');
     }
-    expect(faultsOf({ SERVICE_KEY: 'x'.repeat(43), JWKS_URL: 'http://x', OPS_PORT: '1' })).toBe(
+    expect(errorsOf({ SERVICE_KEY: 'x'.repeat(43), JWKS_URL: 'http://x', OPS_PORT: '1' })).toBe(
       'SERVICE_KEY is decided by npm start; unset it; JWKS_URL is decided by npm start; unset it; ' +
         'OPS_PORT is decided by npm start; unset it',
     );
@@ -104,7 +104,7 @@ describe('settings of the services', () => {
   });
 
   test('are checked before anything is started', () => {
-    expect(faultsOf({ EXPLORER: 'yes', RATE_LIMITS: 'logn=1/1m', REDIS_URL: 'localhost:6379' })).toMatch(
+    expect(errorsOf({ EXPLORER: 'yes', RATE_LIMITS: 'logn=1/1m', REDIS_URL: 'localhost:6379' })).toMatch(
       /^EXPLORER: .*"on"\|"off".*; RATE_LIMITS: there is no limit "logn".*; REDIS_URL: expected a URL such as redis:/,
     );
   });
@@ -115,7 +115,7 @@ describe('a name that is no setting', () => {
     const cases = {
       RATE_LIMIT: 'RATE_LIMITS',
       rate_limits: 'RATE_LIMITS',
-      CATALOGUE_WRITERS: 'CATALOG_WRITERS',
+      CATALOG_WRITERS: 'CATALOG_WRITERS',
       TRUSTED_PROXY: 'TRUSTED_PROXIES',
       CORS_ORIGIN: 'CORS_ORIGINS',
       INTROSPECTOIN: 'INTROSPECTION',
@@ -128,7 +128,7 @@ describe('a name that is no setting', () => {
     };
     for (const [name, meant] of Object.entries(cases)) {
       const [, said] =
-        /^\S+ is no setting; did you mean (\S+)\? Unset it/.exec(faultsOf({ [name]: '1' })) ?? [];
+        /^\S+ is no setting; did you mean (\S+)\? Unset it/.exec(errorsOf({ [name]: '1' })) ?? [];
       expect([name, said]).toEqual([name, meant]);
     }
   });
@@ -142,7 +142,7 @@ describe('a name that is no setting', () => {
       REDIS_SERVICE_HOST REDIS_PORT_6379_TCP POSTGRES_PASSWORD DOCKER_HOST JAVA_HOME GOPATH VIRTUAL_ENV PYTHONPATH
       http_proxy HTTPS_PROXY NO_PROXY SSL_CERT_FILE JEST_WORKER_ID HOLDFAST_TEST_SERVER VERSION OPTIONS SUPPORT`;
     const env = Object.fromEntries(others.split(/\s+/).map((name) => [name, 'x']));
-    expect(faultsOf({ ...env, HOST: hostname() })).toBe('');
+    expect(errorsOf({ ...env, HOST: hostname() })).toBe('');
     expect(read(env).passedThrough).toEqual({});
   });
 
@@ -155,7 +155,7 @@ describe('a name that is no setting', () => {
   });
 });
 
-test('all faults are reported together', () => {
+test('all errors are reported together', () => {
   const env = { PORT: '70000', DATABASE_URL: 'mysql://x', LOG_LEVEL: 'loud', HOST: '0.0.0.0', MAX_COTS: '1' };
   expect(() => read(env, { reset: true })).toThrow(
     new RegExp(

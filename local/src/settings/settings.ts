@@ -77,11 +77,11 @@ export function readLocalSettings(
   known: KnownSettings,
 ): LocalSettings {
   const given = new Map(Object.entries(env).flatMap(([name, value]) => (value ? [[name, value]] : [])));
-  const faults = [
-    ...ownFaults(given, reset),
-    ...[...given].flatMap(([name, value]) => settingFaults(name, value, known)),
+  const errors = [
+    ...ownErrors(given, reset),
+    ...[...given].flatMap(([name, value]) => settingErrors(name, value, known)),
   ];
-  if (faults.length > 0) throw new Error(faults.join('; '));
+  if (errors.length > 0) throw new Error(errors.join('; '));
   const isPassedThrough = (name: string) =>
     !OWN.has(name) && (known.checks.has(name) || OPENTELEMETRY.test(name)) && !known.decided.has(name);
   return {
@@ -97,24 +97,24 @@ export function readLocalSettings(
 }
 
 /** What is wrong with the settings that are read here. */
-function ownFaults(given: ReadonlyMap<string, string>, reset: boolean): string[] {
-  const faults: string[] = [];
+function ownErrors(given: ReadonlyMap<string, string>, reset: boolean): string[] {
+  const errors: string[] = [];
   const [port, databaseUrl] = [given.get('PORT'), given.get('DATABASE_URL')];
   if (!settings.PORT.safeParse(port).success)
-    faults.push(`PORT is a number from 1 to ${HIGHEST_PORT}; got ${JSON.stringify(port)}`);
+    errors.push(`PORT is a number from 1 to ${HIGHEST_PORT}; got ${JSON.stringify(port)}`);
   if (!settings.DATABASE_URL.safeParse(databaseUrl).success)
-    faults.push('DATABASE_URL is no PostgreSQL URL (postgres://user:password@host:5432/database)');
+    errors.push('DATABASE_URL is no PostgreSQL URL (postgres://user:password@host:5432/database)');
   if (reset && databaseUrl !== undefined)
-    faults.push('--reset deletes the embedded database only; empty the one of DATABASE_URL yourself');
-  return faults;
+    errors.push('--reset deletes the embedded database only; empty the one of DATABASE_URL yourself');
+  return errors;
 }
 
 /** What is wrong with one name of the environment and its value: a setting that would not be used, or cannot be. */
-function settingFaults(name: string, value: string, { checks, decided }: KnownSettings): string[] {
+function settingErrors(name: string, value: string, { checks, decided }: KnownSettings): string[] {
   if (OWN.has(name) && name !== 'LOG_LEVEL') return [];
   if (decided.has(name)) return isOfShell(name, value) ? [] : [`${name} is decided by npm start; unset it`];
   const check = checks.get(name);
-  if (check) return check(value).map((fault) => `${name}: ${fault}`);
+  if (check) return check(value).map((error) => `${name}: ${error}`);
   if (OF_OTHERS.test(name)) return [];
   const givable = [...OWN, ...checks.keys()].filter((setting) => !decided.has(setting) || OWN.has(setting));
   const meant = meantSetting(name, givable);

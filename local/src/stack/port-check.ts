@@ -1,8 +1,8 @@
 // Whether all of a local stack's ports can be used: said at once, with the reason, and not by a service that fails later.
-import { type PortFault, portFault } from '../processes/ports.ts';
+import { type PortError, portError } from '../processes/ports.ts';
 import { HOST, type Ports, PROCESSES, portFormula } from './services.ts';
 
-const SAID: Record<PortFault, readonly [one: string, several: string]> = {
+const SAID: Record<PortError, readonly [one: string, several: string]> = {
   'in use': ['is in use', 'are in use'],
   blocked: [
     'is blocked: browsers and fetch refuse to call it (https://fetch.spec.whatwg.org/#port-blocking)',
@@ -13,19 +13,19 @@ const SAID: Record<PortFault, readonly [one: string, several: string]> = {
 
 /** Throws one line that names each port that cannot be used, whose it is, how it follows from PORT, and why. */
 export async function checkPorts(ports: Ports): Promise<void> {
-  const faulty = new Map<PortFault, string[]>();
+  const faulty = new Map<PortError, string[]>();
   for (const name of PROCESSES) {
     for (const kind of ['http', 'ops'] as const) {
       const port = ports[name][kind];
-      const fault = await portFault(port, HOST);
-      if (fault === undefined) continue;
+      const error = await portError(port, HOST);
+      if (error === undefined) continue;
       const whose = `${port} (${name}${kind === 'ops' ? "'s ops port" : ''}, ${portFormula(name, kind)})`;
-      faulty.set(fault, [...(faulty.get(fault) ?? []), whose]);
+      faulty.set(error, [...(faulty.get(error) ?? []), whose]);
     }
   }
   if (faulty.size === 0) return;
-  const said = [...faulty].map(([fault, whose]) => {
-    const [one, several] = SAID[fault];
+  const said = [...faulty].map(([error, whose]) => {
+    const [one, several] = SAID[error];
     return whose.length === 1 ? `port ${whose[0]} ${one}` : `ports ${whose.join(', ')} ${several}`;
   });
   throw new Error(`${said.join('; ')}; set PORT to start elsewhere`);

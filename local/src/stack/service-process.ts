@@ -63,7 +63,7 @@ class RunningService implements ServiceProcess {
   readonly #backoff: Backoff;
   #child: ChildProcess | undefined;
   #lastWords = '';
-  /** Whether an end is a fault. */
+  /** Whether an end is an error. */
   #wanted = false;
   #supervised = false;
   #pause = new AbortController();

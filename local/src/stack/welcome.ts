@@ -26,11 +26,11 @@ Holdfast is ready.
   database              ${databaseLine(stack, settings)}
                         ${psqlLine(stack, settings)}
   cache and limits      ${redisLine(settings)}
-  catalogue             ${catalogueLine(settings)}
+  catalog             ${catalogLine(settings)}
   mail                  ${mailLine(stack, settings)}
   demo accounts         ${accounts.join('\n                        ')}
 
-Log in, and look at the catalogue:
+Log in, and look at the catalog:
 
   curl -s ${gateway}/login -H 'content-type: application/json' -d '{"username":"${DEMO_ACCOUNTS[0]?.username}","password":"${DEMO_ACCOUNTS[0]?.password}"}'
   curl -s ${gateway}/graphql -H 'content-type: application/json' -d '{"query":"${query}"}'
@@ -83,7 +83,7 @@ function redisLine({ passedThrough }: LocalSettings): string {
   return passedThrough['RATE_LIMITS'] === 'off' ? `${place}; limits are off` : place;
 }
 
-const catalogueLine = ({ passedThrough }: LocalSettings): string =>
+const catalogLine = ({ passedThrough }: LocalSettings): string =>
   passedThrough['CATALOG_WRITERS'] === 'staff'
     ? 'staff write it (CATALOG_WRITERS=staff)'
     : 'every signed-in account writes it (CATALOG_WRITERS=everyone; where it is deployed: staff)';

@@ -220,7 +220,7 @@ describe('a service’s tokens', () => {
 
 describe('SERVICE_KEY', () => {
   it.each(['', 'hunter2', `${SERVICES.gateway},hunter2`])(
-    'is one key; a fault shows no value: %#',
+    'is one key; an error shows no value: %#',
     (value) => {
       const read = () => readSettings(callingSettings, { SERVICE_KEY: value });
       expect(read).toThrow(ConfigError);
@@ -248,8 +248,8 @@ describe('SERVICE_PUBLIC_KEYS', () => {
     [`${all},users=${publicHalfOf(SERVICES.orders)}`, 'a name of gateway, products, orders'],
     [`${all},`, 'expected NAME=KEY'],
     [`gateway=${publicHalfOf(SERVICES.gateway)}`, 'there is no key of products, orders'],
-  ])('is refused when it is not: %#', (value, fault) => {
+  ])('is refused when it is not: %#', (value, error) => {
     expect(() => read(value)).toThrow(ConfigError);
-    expect(() => read(value)).toThrow(fault);
+    expect(() => read(value)).toThrow(error);
   });
 });

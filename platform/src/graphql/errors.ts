@@ -1,7 +1,7 @@
 // How errors of GraphQL are shown and logged: the only way by which an error reaches a reply, whatever threw it.
 import { isNativeError } from 'node:util/types';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
-import { AppError, isAbandoned, isOurFault, toPublicError } from '../errors.ts';
+import { AppError, isAbandoned, isServerError, toPublicError } from '../errors.ts';
 import type { Logger } from '../observability/log.ts';
 import { isDatabaseUnavailable } from '../postgres/database.ts';
 
@@ -26,8 +26,8 @@ export function withRequestId(error: GraphQLFormattedError, requestId: string): 
   };
 }
 
-/** Logs what is our fault. @param shown the same errors, as the caller sees them */
-export function logFaults(
+/** Logs what is our error. @param shown the same errors, as the caller sees them */
+export function logErrors(
   log: Logger,
   requestId: string,
   errors: readonly GraphQLError[],
@@ -35,7 +35,7 @@ export function logFaults(
 ): void {
   errors.forEach((error, index) => {
     const code = shown[index]?.extensions?.['code'];
-    if (!isOurFault(code)) return;
+    if (!isServerError(code)) return;
     const original = innermost(error);
     // A plain object is the error of a subgraph, which has logged it, with its cause and this request's id.
     if (!isNativeError(original) || isAbandoned(original)) return;
@@ -44,7 +44,7 @@ export function logFaults(
   });
 }
 
-/** The errors as the caller sees them; those that are our fault are logged. */
+/** The errors as the caller sees them; those that are our error are logged. */
 export function showErrors(
   log: Logger,
   requestId: string,
@@ -55,6 +55,6 @@ export function showErrors(
     const code = extensions?.['code'] ?? 'INTERNAL_SERVER_ERROR';
     return formatError({ ...formatted, extensions: { ...extensions, code } }, error);
   });
-  logFaults(log, requestId, errors, shown);
+  logErrors(log, requestId, errors, shown);
   return shown.map((error) => withRequestId(error, requestId));
 }

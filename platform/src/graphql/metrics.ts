@@ -7,7 +7,7 @@ import {
   type GraphQLSchema,
   isObjectType,
 } from 'graphql';
-import { AppError, isAbandoned, isOurFault } from '../errors.ts';
+import { AppError, isAbandoned, isServerError } from '../errors.ts';
 import { DURATION_BUCKETS, Histogram, registry, secondsSince } from '../observability/metrics.ts';
 import { isDatabaseUnavailable } from '../postgres/database.ts';
 
@@ -47,7 +47,7 @@ export function outcomeOf(
 ): OperationOutcome {
   if (errors.length === 0) return 'ok';
   if (thrown.some(isAbandoned)) return 'abandoned';
-  return errors.some(({ extensions }) => isOurFault(extensions?.['code'])) ? 'error' : 'refused';
+  return errors.some(({ extensions }) => isServerError(extensions?.['code'])) ? 'error' : 'refused';
 }
 
 /**
@@ -99,7 +99,7 @@ const outcomeOfValue = (value: unknown): RootOutcome =>
 
 const outcomeOfError = (error: unknown): RootOutcome => {
   if (isAbandoned(error)) return 'abandoned';
-  return error instanceof AppError && !isOurFault(error.code) && !isDatabaseUnavailable(error)
+  return error instanceof AppError && !isServerError(error.code) && !isDatabaseUnavailable(error)
     ? 'refused'
     : 'error';
 };

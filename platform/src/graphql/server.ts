@@ -9,7 +9,7 @@ import { parseJson } from '../http/json-body.ts';
 import { requireTextOfType } from '../http/media-type.ts';
 import { CLIENT_ADDRESS_HEADER, type HttpRequest, type Reply } from '../http/server.ts';
 import type { Logger } from '../observability/log.ts';
-import { formatError, logFaults, withRequestId } from './errors.ts';
+import { formatError, logErrors, withRequestId } from './errors.ts';
 import { measureOperations } from './metrics.ts';
 
 /** What every resolver gets; services add their data sources. */
@@ -41,7 +41,7 @@ export type GraphQLServerOptions<Context extends RequestContext> = ApolloServerO
 };
 
 /**
- * An Apollo Server with this project's settings: faults masked and logged, no stack traces, no batching, CSRF
+ * An Apollo Server with this project's settings: errors masked and logged, no stack traces, no batching, CSRF
  * prevention on, and the operation's name in the log line.
  */
 export function createGraphQLServer<Context extends RequestContext>(
@@ -70,7 +70,7 @@ export function createGraphQLServer<Context extends RequestContext>(
           willSendResponse: async ({ response, errors }) => {
             if (response.body.kind !== 'single' || errors === undefined) return;
             const shown = response.body.singleResult.errors ?? [];
-            logFaults(log, request.requestId, errors, shown);
+            logErrors(log, request.requestId, errors, shown);
             request.trail.code = String(shown[0]?.extensions?.['code']);
             response.body.singleResult.errors = shown.map((error) => withRequestId(error, request.requestId));
           },

@@ -1,4 +1,4 @@
-// What the three subgraphs have in common: a federated schema behind `/graphql`, and the faults of plain HTTP.
+// What the three subgraphs have in common: a federated schema behind `/graphql`, and the errors of plain HTTP.
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -9,12 +9,12 @@ import type { GraphQLSchemaModule } from '@apollo/subgraph/dist/schema-helper/in
 import { type DocumentNode, type GraphQLSchema, Kind, parse } from 'graphql';
 import { type CallerCheck, SERVICE_TOKEN_HEADER } from '../auth/service-tokens.ts';
 import type { TokenVerifier } from '../auth/tokens.ts';
-import { AppError, type FaultCode } from '../errors.ts';
+import { AppError, type ErrorCode } from '../errors.ts';
 import {
   ANY_METHOD,
   addRoute,
   type Handler,
-  HttpFault,
+  HttpError,
   type HttpRequest,
   type HttpServerOptions,
   type Reply,
@@ -47,14 +47,14 @@ export interface SubgraphOptions<Context extends RequestContext> {
   readonly log: Logger;
 }
 
-export interface Subgraph extends Pick<HttpServerOptions, 'handler' | 'onFault'> {
+export interface Subgraph extends Pick<HttpServerOptions, 'handler' | 'onError'> {
   readonly routes: NonNullable<HttpServerOptions['routes']>;
   close(): Promise<void>;
 }
 
-const fault = (
+const errorReply = (
   status: number,
-  code: FaultCode,
+  code: ErrorCode,
   message: string,
   headers: Readonly<Record<string, string>> = {},
 ): Reply => ({
@@ -73,14 +73,14 @@ async function refuse(
   request.trail.code = 'UNAUTHENTICATED';
   log.warn({ requestId: request.requestId, reason }, 'a call was refused for its service token');
   const message = 'Only services of this system are answered here: a service token for this one is expected.';
-  return fault(401, 'UNAUTHENTICATED', message, { 'www-authenticate': 'Bearer' });
+  return errorReply(401, 'UNAUTHENTICATED', message, { 'www-authenticate': 'Bearer' });
 }
 
 /** Refuses what is not fit, at every path. */
 const fit =
   (handler: Handler): Handler =>
   async (request) => {
-    if (request.fault) throw request.fault;
+    if (request.error) throw request.error;
     return handler(request);
   };
 
@@ -144,15 +144,15 @@ export async function createSubgraph<Context extends RequestContext>(
       }
     },
     handler: fit(async () =>
-      fault(404, 'BAD_USER_INPUT', 'There is nothing here; /graphql is where to ask.'),
+      errorReply(404, 'BAD_USER_INPUT', 'There is nothing here; /graphql is where to ask.'),
     ),
-    onFault: (error, { requestId }) => {
-      if (error instanceof HttpFault)
-        return fault(error.status, 'BAD_USER_INPUT', error.message, error.headers);
+    onError: (error, { requestId }) => {
+      if (error instanceof HttpError)
+        return errorReply(error.status, 'BAD_USER_INPUT', error.message, error.headers);
       // Thrown before GraphQL looks at the request, and only about its form.
-      if (error instanceof AppError) return fault(400, error.code, error.message);
+      if (error instanceof AppError) return errorReply(400, error.code, error.message);
       log.error({ err: error, requestId }, 'a request failed');
-      return fault(
+      return errorReply(
         500,
         'INTERNAL_SERVER_ERROR',
         `Something went wrong on our side. Please quote request ${requestId}.`,

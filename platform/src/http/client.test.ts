@@ -71,7 +71,7 @@ const ask = async (from: Pool) =>
     await from.request({ path: '/', method: 'POST', body: '{}', signal: AbortSignal.timeout(10_000) })
   ).body.text();
 
-/** Asks with `callers` at a time until told to stop; resolves to the number of replies, or fails with the first fault. */
+/** Asks with `callers` at a time until told to stop; resolves to the number of replies, or fails with the first error. */
 async function askUntil(from: Pool, callers: number, done: () => boolean): Promise<number> {
   let replies = 0;
   const caller = async () => {

@@ -20,7 +20,7 @@ afterEach(async () => {
 async function serve(): Promise<number> {
   http = createHttpServer({
     handler: async ({ remoteAddress }) => ({ status: 200, body: remoteAddress }),
-    onFault: () => ({ status: 500 }),
+    onError: () => ({ status: 500 }),
     log: createLogger('test', 'silent'),
     timeoutMs: 5_000,
     connectionShare: {

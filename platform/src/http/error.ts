@@ -1,8 +1,8 @@
-// Faults of plain HTTP: requests that cannot be handed on to what would answer them.
+// Errors of plain HTTP: requests that cannot be handed on to what would answer them.
 
 /** The message is for the caller. */
-export class HttpFault extends Error {
-  override readonly name = 'HttpFault';
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
@@ -13,7 +13,7 @@ export class HttpFault extends Error {
 }
 
 /** 400: the body is not what its header says that it is. */
-export class MalformedBody extends HttpFault {
+export class MalformedBody extends HttpError {
   constructor(message: string, headers: Readonly<Record<string, string>> = {}) {
     super(400, message, headers);
   }

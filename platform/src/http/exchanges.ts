@@ -1,7 +1,7 @@
 // What a server does with each request: the view of it, its handler, its reply, its line in the log.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createRequestLog, type Logger } from '../observability/log.ts';
-import type { HttpFault } from './error.ts';
+import type { HttpError } from './error.ts';
 import { MAX_HEADER_BYTES } from './node-server.ts';
 import { REQUEST_ID_HEADER, type Reply, send } from './reply.ts';
 import { type HttpRequest, ReceivedRequest, unreadRequest } from './request.ts';
@@ -16,17 +16,17 @@ export type Handler = (request: HttpRequest) => Promise<Reply>;
 /** What answers a route. */
 export type RouteHandler = (request: HttpRequest, parameters: PathParameters) => Promise<Reply>;
 
-export type OnFault = (error: unknown, request: HttpRequest) => Reply;
+export type OnError = (error: unknown, request: HttpRequest) => Reply;
 
 export interface ExchangeOptions {
   /** The reply to a request whose handler threw. */
-  readonly onFault: OnFault;
+  readonly onError: OnError;
   readonly log: Logger;
   /** The longest that one request may take. */
   readonly timeoutMs: number;
   /** The client's address, for a request whose handler has not found it out. */
   readonly addressOf?: (request: Pick<HttpRequest, 'remoteAddress' | 'headers'>) => string;
-  /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: faults at will would be reported as ours. */
+  /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: errors at will would be reported as ours. */
   readonly isPublic?: boolean;
   readonly maxBodyBytes?: number;
   /** Told of every reply; `startedAt` is as `performance.now()` had it. */
@@ -68,14 +68,14 @@ export class Exchanges {
   }
 
   /** What follows an unfit request on its connection may have been meant as a part of it. */
-  isLast = (request: ReceivedRequest): boolean => this.draining || request.fault !== undefined;
+  isLast = (request: ReceivedRequest): boolean => this.draining || request.error !== undefined;
 
   async serve(request: ReceivedRequest, handler: RouteHandler, parameters: PathParameters): Promise<void> {
     let reply: Reply;
     try {
       reply = await handler(request, parameters);
     } catch (error) {
-      reply = this.#options.onFault(error, request);
+      reply = this.#options.onError(error, request);
     }
     const status = request.isAbandoned ? CALLER_GONE_STATUS : reply.status;
     send(request, reply, this.isLast(request), this.#unread);
@@ -83,10 +83,10 @@ export class Exchanges {
   }
 
   /** The reply to a request that could not be read. */
-  refuseUnread(fault: HttpFault, remoteAddress: string): RawReply {
+  refuseUnread(error: HttpError, remoteAddress: string): RawReply {
     const startedAt = performance.now();
     const request = unreadRequest(remoteAddress);
-    const reply = this.#options.onFault(fault, request);
+    const reply = this.#options.onError(error, request);
     this.tell(request, reply.status, startedAt);
     const { status, headers, body = '' } = reply;
     return { status, headers: { ...headers, [REQUEST_ID_HEADER]: request.requestId }, body };

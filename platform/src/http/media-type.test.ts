@@ -1,16 +1,16 @@
 // Which bodies are taken for JSON in UTF-8.
 import { describe, expect, it } from '@jest/globals';
-import { HttpFault } from './error.ts';
+import { HttpError } from './error.ts';
 import { isOfType, requireTextOfType } from './media-type.ts';
 
 const JSON_TYPES = ['application/json', 'application/merge-patch+json'];
 
-function faultOf(contentType: string | undefined): HttpFault | undefined {
+function errorOf(contentType: string | undefined): HttpError | undefined {
   try {
     requireTextOfType(contentType, JSON_TYPES);
     return undefined;
   } catch (error) {
-    if (error instanceof HttpFault) return error;
+    if (error instanceof HttpError) return error;
     throw error;
   }
 }
@@ -26,7 +26,7 @@ describe('a Content-Type', () => {
     'application/json; profile="a;b, charset=utf-16"; charset=utf-8',
     'application/json;',
   ])('is taken: %s', (contentType) => {
-    expect(faultOf(contentType)).toBeUndefined();
+    expect(errorOf(contentType)).toBeUndefined();
   });
 
   it.each([
@@ -45,9 +45,9 @@ describe('a Content-Type', () => {
     'application/json; charset=',
     'application/json charset=utf-8',
   ])('is refused for its type: %s', (contentType) => {
-    const fault = faultOf(contentType);
-    expect(fault).toMatchObject({ status: 415, headers: { accept: JSON_TYPES.join(', ') } });
-    expect(fault?.message).toMatch(/^A body of type application\/json or .* is expected, got /);
+    const error = errorOf(contentType);
+    expect(error).toMatchObject({ status: 415, headers: { accept: JSON_TYPES.join(', ') } });
+    expect(error?.message).toMatch(/^A body of type application\/json or .* is expected, got /);
   });
 
   it.each(['utf-16', 'UTF-16LE', 'utf-7', 'iso-8859-1', 'us-ascii', '""'])(
@@ -58,7 +58,7 @@ describe('a Content-Type', () => {
         `; charset=utf-8; charset=${charset}`,
         `; charset=${charset}; charset=utf-8`,
       ])
-        expect(faultOf(`application/json${parameters}`)?.message).toMatch(
+        expect(errorOf(`application/json${parameters}`)?.message).toMatch(
           /^A body in UTF-8 is expected, got /,
         );
     },

@@ -1,7 +1,7 @@
 // The media type of a body (RFC 9110, 8.3): which it is, and that its text is UTF-8.
 
 import { came } from '../validation.ts';
-import { HttpFault } from './error.ts';
+import { HttpError } from './error.ts';
 
 const TYPE = /^[ \t]*([!#$%&'*+.^_`|~\w-]+\/[!#$%&'*+.^_`|~\w-]+)/;
 const PARAMETER = /[ \t]*;[ \t]*(?:([!#$%&'*+.^_`|~\w-]+)=(?:([!#$%&'*+.^_`|~\w-]+)|"([^"\\]*)"))?[ \t]*/y;
@@ -43,7 +43,7 @@ export const isOfType = (contentType: string, accepted: readonly string[]): bool
 /**
  * Accepts the Content-Type of a request with a body.
  * @param field in which the reply says what is accepted
- * @throws {HttpFault} 415 unless it is one of `accepted` (lower case), in UTF-8 if it names a charset
+ * @throws {HttpError} 415 unless it is one of `accepted` (lower case), in UTF-8 if it names a charset
  */
 export function requireTextOfType(
   contentType: string | undefined,
@@ -56,9 +56,9 @@ export function requireTextOfType(
   const mediaType = parseMediaType(contentType ?? '');
   if (mediaType === undefined || !accepted.includes(mediaType.type)) {
     const got = contentType === undefined ? 'none' : came(contentType);
-    throw new HttpFault(415, `A body of type ${accepted.join(' or ')} is expected, got ${got}.`, headers);
+    throw new HttpError(415, `A body of type ${accepted.join(' or ')} is expected, got ${got}.`, headers);
   }
   const other = mediaType.charsets.find((charset) => !UTF_8.has(charset));
   if (other !== undefined)
-    throw new HttpFault(415, `A body in UTF-8 is expected, got the charset ${came(other)}.`, headers);
+    throw new HttpError(415, `A body in UTF-8 is expected, got the charset ${came(other)}.`, headers);
 }

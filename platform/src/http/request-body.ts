@@ -2,33 +2,33 @@
 // the message, a race with what may cut it off and an error that is made for every body cost as much as the rest of the
 // server does.
 import type { IncomingMessage } from 'node:http';
-import { HttpFault, LAST_REPLY, MalformedBody } from './error.ts';
+import { HttpError, LAST_REPLY, MalformedBody } from './error.ts';
 
 const NOT_UNPACKED = { ...LAST_REPLY, 'accept-encoding': 'identity' };
 
-const tooLarge = (maxBytes: number): HttpFault =>
-  new HttpFault(413, `A body of at most ${maxBytes} bytes is expected.`, LAST_REPLY);
+const tooLarge = (maxBytes: number): HttpError =>
+  new HttpError(413, `A body of at most ${maxBytes} bytes is expected.`, LAST_REPLY);
 
 const endedEarly = (): MalformedBody => new MalformedBody('The body ended before it was whole.', LAST_REPLY);
 
 /** Why the body is not read at all. */
-function refusalOf({ headers }: IncomingMessage, maxBytes: number): HttpFault | undefined {
+function refusalOf({ headers }: IncomingMessage, maxBytes: number): HttpError | undefined {
   // Nothing is unpacked, so that what is counted is what is kept.
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
-    return new HttpFault(415, 'A body without Content-Encoding is expected.', NOT_UNPACKED);
+    return new HttpError(415, 'A body without Content-Encoding is expected.', NOT_UNPACKED);
   return Number(headers['content-length'] ?? 0) > maxBytes ? tooLarge(maxBytes) : undefined;
 }
 
 /**
  * The bytes of the body.
- * @param untilCut takes what is called with a fault when the rest of the body cannot be read
- * @throws {HttpFault} 413 beyond `maxBytes`, 415 for an encoding, 400 when the body ends early, and what `untilCut` says
+ * @param untilCut takes what is called with an error when the rest of the body cannot be read
+ * @throws {HttpError} 413 beyond `maxBytes`, 415 for an encoding, 400 when the body ends early, and what `untilCut` says
  */
 export function readBody(
   message: IncomingMessage,
   maxBytes: number,
-  untilCut: (giveUp: (fault: HttpFault) => void) => void,
+  untilCut: (giveUp: (error: HttpError) => void) => void,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const refusal = refusalOf(message, maxBytes);
@@ -44,7 +44,7 @@ function collect(
   message: IncomingMessage,
   maxBytes: number,
   resolve: (body: Buffer) => void,
-  reject: (fault: HttpFault) => void,
+  reject: (error: HttpError) => void,
 ): void {
   const chunks: Buffer[] = [];
   let size = 0;

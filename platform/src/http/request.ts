@@ -5,9 +5,9 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AppError, CallerGone } from '../errors.ts';
-import type { HttpFault } from './error.ts';
+import type { HttpError } from './error.ts';
 import { readBody } from './request-body.ts';
-import { requestFault } from './unfit-request.ts';
+import { requestError } from './unfit-request.ts';
 
 /** Milliseconds that the caller will still wait: believed by who is called by services only. */
 export const TIMEOUT_HEADER = 'x-request-timeout-ms';
@@ -34,8 +34,8 @@ export interface HttpRequest {
   /** Calls back when the connection ends before the reply, as `signal` does at a tenth of its cost. Call what is given to forget it. */
   whenGone(listener: (reason: CallerGone) => void): () => void;
   /** Why it is refused at every path. The handler throws it, so that the refusal counts as its other replies do. */
-  readonly fault: AppError | HttpFault | undefined;
-  /** The whole body. @throws {HttpFault} 413, 415 when it is packed, 400 when it ends early, 408 when it comes too late */
+  readonly error: AppError | HttpError | undefined;
+  /** The whole body. @throws {HttpError} 413, 415 when it is packed, 400 when it ends early, 408 when it comes too late */
   body(): Promise<Buffer>;
   /** Lets Fastify parse the body and check the request by the schemas of its route, once. @throws what is wrong with it */
   check(): Promise<CheckedRequest>;
@@ -72,7 +72,7 @@ export interface Trail {
 /** What a server makes of every request. */
 export interface RequestBounds {
   readonly timeoutMs: number;
-  /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: faults at will would be reported as ours. */
+  /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: errors at will would be reported as ours. */
   readonly isPublic: boolean;
   readonly maxBodyBytes: number;
   /** In bytes. */
@@ -108,14 +108,14 @@ export class ReceivedRequest implements HttpRequest {
   readonly requestId: string;
   readonly deadlineAt: number;
   readonly trail: Trail = {};
-  readonly fault: AppError | HttpFault | undefined;
+  readonly error: AppError | HttpError | undefined;
   /** Only at routes with schemas. */
   checking: Checking | undefined;
   readonly #maxBodyBytes: number;
   #signal: AbortSignal | undefined;
   readonly #whenGone = new Set<(reason: CallerGone) => void>();
-  #cut: HttpFault | undefined;
-  #onCut: ((fault: HttpFault) => void) | undefined;
+  #cut: HttpError | undefined;
+  #onCut: ((error: HttpError) => void) | undefined;
 
   constructor(request: FastifyRequest, reply: FastifyReply, bounds: RequestBounds) {
     const { raw: message, originalUrl: url } = request;
@@ -132,7 +132,7 @@ export class ReceivedRequest implements HttpRequest {
     this.remoteAddress = socket.remoteAddress ?? '';
     this.requestId = request.id;
     this.deadlineAt = deadlineOf(bounds.isPublic ? undefined : headers[TIMEOUT_HEADER], bounds.timeoutMs);
-    this.fault = requestFault(message, this, bounds.maxAuthorization);
+    this.error = requestError(message, this, bounds.maxAuthorization);
     this.#maxBodyBytes = bounds.maxBodyBytes;
   }
 
@@ -182,10 +182,10 @@ export class ReceivedRequest implements HttpRequest {
     });
   }
 
-  /** Says that the rest of the body cannot be read. A handler that waits for it gets the fault. */
-  cut(fault: HttpFault): void {
-    this.#cut = fault;
-    this.#onCut?.(fault);
+  /** Says that the rest of the body cannot be read. A handler that waits for it gets the error. */
+  cut(error: HttpError): void {
+    this.#cut = error;
+    this.#onCut?.(error);
   }
 
   #untilReplied(): AbortSignal {
@@ -205,7 +205,7 @@ export const unreadRequest = (remoteAddress = ''): HttpRequest => ({
   requestId: randomUUID(),
   deadlineAt: Date.now(),
   trail: {},
-  fault: undefined,
+  error: undefined,
   signal: new AbortController().signal,
   whenGone: () => () => undefined,
   body: async () => Buffer.alloc(0),

@@ -16,7 +16,7 @@ async function serve(routes: NonNullable<HttpServerOptions['routes']>): Promise<
   http = createHttpServer({
     routes,
     handler: async ({ path }) => ({ status: 404, body: `nothing at ${path}` }),
-    onFault: (error) => ({ status: 500, body: String(error) }),
+    onError: (error) => ({ status: 500, body: String(error) }),
     log: createLogger('test', 'silent'),
     timeoutMs: 5_000,
     observe: ({ trail }, status) => observed.push(`${trail.route} ${status}`),

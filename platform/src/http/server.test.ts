@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createLogger } from '../observability/log.ts';
-import { createHttpServer, type Handler, HttpFault, type HttpServer, requestIdOf } from './server.ts';
+import { createHttpServer, type Handler, HttpError, type HttpServer, requestIdOf } from './server.ts';
 import { raw } from './testing-raw.ts';
 
 let http: HttpServer | undefined;
@@ -15,8 +15,8 @@ async function serve(
 ): Promise<number> {
   http = createHttpServer({
     handler,
-    onFault: (error) =>
-      error instanceof HttpFault
+    onError: (error) =>
+      error instanceof HttpError
         ? { status: error.status, headers: error.headers, body: error.message }
         : { status: 500, body: 'masked' },
     log: createLogger('test', 'silent'),

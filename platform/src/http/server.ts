@@ -13,11 +13,11 @@ import {
   LogController,
 } from 'fastify';
 import { type ConnectionShare, shareConnections } from './connection-share.ts';
-import { HttpFault } from './error.ts';
+import { HttpError } from './error.ts';
 import {
   type ExchangeOptions,
   Exchanges,
-  type OnFault,
+  type OnError,
   type PathParameters,
   type RouteHandler,
 } from './exchanges.ts';
@@ -28,8 +28,8 @@ import { type ReceivedRequest, requestIdOf } from './request.ts';
 import { createUnreadReplies } from './unread-replies.ts';
 import { createUnreadRequests } from './unread-requests.ts';
 
-export { HttpFault, MalformedBody } from './error.ts';
-export type { Handler, OnFault, PathParameters, RouteHandler } from './exchanges.ts';
+export { HttpError, MalformedBody } from './error.ts';
+export type { Handler, OnError, PathParameters, RouteHandler } from './exchanges.ts';
 export { MAX_CONNECTIONS } from './node-server.ts';
 export { REQUEST_ID_HEADER, type Reply } from './reply.ts';
 export {
@@ -80,7 +80,7 @@ export interface HttpServerOptions extends ExchangeOptions, ServerTimes {
   /** Answers every request that no route answers. */
   readonly handler: RouteHandler;
   /** What every handler runs in. */
-  readonly around?: (handler: RouteHandler, onFault: OnFault) => RouteHandler;
+  readonly around?: (handler: RouteHandler, onError: OnError) => RouteHandler;
   /** Without it one address may hold every connection. */
   readonly connectionShare?: ConnectionShare | undefined;
   /** How much of all replies may be unread by their clients. */
@@ -130,7 +130,7 @@ export function addRoute(
     },
     errorHandler: (error, request, reply) => {
       reply.hijack();
-      request.received?.checking?.failed?.(asHttpFault(error));
+      request.received?.checking?.failed?.(asHttpError(error));
     },
   });
 }
@@ -147,20 +147,20 @@ const unreachable = (): never => {
 };
 
 /** What Fastify itself has against a request, as ours. */
-function asHttpFault(error: FastifyError): Error {
+function asHttpError(error: FastifyError): Error {
   const { code, statusCode = 500, message } = error;
-  return statusCode < 500 && code.startsWith('FST_') ? new HttpFault(statusCode, message) : error;
+  return statusCode < 500 && code.startsWith('FST_') ? new HttpError(statusCode, message) : error;
 }
 
 /** Makes Fastify answer with the handlers of `options`, whatever it has against a request itself. */
 function answerWith(app: FastifyInstance, exchanges: Exchanges, options: HttpServerOptions): void {
-  const { onFault, routes, around = (handler) => handler } = options;
+  const { onError, routes, around = (handler) => handler } = options;
   const take = (request: FastifyRequest, reply: FastifyReply): ReceivedRequest => {
     reply.hijack();
     return exchanges.receive(request, reply);
   };
   const answer = (handler: RouteHandler, template: string | undefined, isChecked: boolean): Responder => {
-    const whole = around(handler, onFault);
+    const whole = around(handler, onError);
     return (request, reply, goOn) => {
       const received = isChecked ? exchanges.receive(request, reply) : take(request, reply);
       if (isChecked) received.checking = { goOn };
@@ -168,7 +168,7 @@ function answerWith(app: FastifyInstance, exchanges: Exchanges, options: HttpSer
       exchanges.start(received, whole, request.params);
     };
   };
-  const notFound = around(options.handler, onFault);
+  const notFound = around(options.handler, onError);
   const otherwise = (request: FastifyRequest, reply: FastifyReply): void =>
     exchanges.start(take(request, reply), notFound, {});
   app.decorate('answer', answer);
@@ -192,8 +192,8 @@ function answerWith(app: FastifyInstance, exchanges: Exchanges, options: HttpSer
 /** An HTTP server that always answers: by its routes, else by its handler. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { maxUnreadBytes = Number.POSITIVE_INFINITY, log, connectionShare } = options;
-  const unreadRequests = createUnreadRequests(MAX_HEADER_BYTES, (fault, remoteAddress) =>
-    exchanges.refuseUnread(fault, remoteAddress),
+  const unreadRequests = createUnreadRequests(MAX_HEADER_BYTES, (error, remoteAddress) =>
+    exchanges.refuseUnread(error, remoteAddress),
   );
   const app: FastifyInstance = fastify({
     ...boundedServer(options),

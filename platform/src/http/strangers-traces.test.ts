@@ -17,9 +17,9 @@ let url: string;
 
 beforeAll(async () => {
   stop = await startTracing('test', 'http://127.0.0.1:1', z.object(tracingSettings).parse({}), log);
-  const onFault = () => ({ status: 500 });
-  const handler = tracedHandler(async () => ({ status: 200, body: JSON.stringify(traceHeaders()) }), onFault);
-  http = createHttpServer({ handler, onFault, log, timeoutMs: 5_000 });
+  const onError = () => ({ status: 500 });
+  const handler = tracedHandler(async () => ({ status: 200, body: JSON.stringify(traceHeaders()) }), onError);
+  http = createHttpServer({ handler, onError, log, timeoutMs: 5_000 });
   url = `http://127.0.0.1:${await http.listen(0, '127.0.0.1')}/`;
 });
 afterAll(async () => {

@@ -1,13 +1,13 @@
 // Answers each request in a span of its own (OpenTelemetry), errors included.
 import { type Span, SpanStatusCode } from '@opentelemetry/api';
-import { isOurFault } from '../errors.ts';
+import { isServerError } from '../errors.ts';
 import { startRequestSpan } from '../observability/tracing.ts';
-import type { OnFault, RouteHandler } from './exchanges.ts';
+import type { OnError, RouteHandler } from './exchanges.ts';
 import type { Reply } from './reply.ts';
 import type { HttpRequest } from './request.ts';
 
 /** `handler` in a span a request. While traces are off it is `handler` itself, after one comparison. */
-export function tracedHandler(handler: RouteHandler, onFault: OnFault): RouteHandler {
+export function tracedHandler(handler: RouteHandler, onError: OnError): RouteHandler {
   return (request, parameters) => {
     const attributes = { 'http.request.method': request.method, 'url.path': request.path };
     const span = startRequestSpan(request.method, request.headers['traceparent'], attributes);
@@ -23,7 +23,7 @@ export function tracedHandler(handler: RouteHandler, onFault: OnFault): RouteHan
       try {
         return await handler(request, parameters);
       } catch (error) {
-        return onFault(error, request);
+        return onError(error, request);
       }
     }
   };
@@ -35,6 +35,6 @@ function describe(span: Span, { method, trail, signal }: HttpRequest, reply: Rep
   span.setAttribute('http.response.status_code', reply.status);
   if (trail.operation !== undefined) span.setAttribute('graphql.operation.name', trail.operation);
   // A reply in GraphQL has the status 200, whatever is wrong.
-  const failed = reply.status >= 500 || isOurFault(trail.code);
+  const failed = reply.status >= 500 || isServerError(trail.code);
   if (failed && !signal.aborted) span.setStatus({ code: SpanStatusCode.ERROR });
 }

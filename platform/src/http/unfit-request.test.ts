@@ -9,8 +9,8 @@ let port: number;
 
 beforeAll(async () => {
   http = createHttpServer({
-    handler: async ({ fault }) => ({ status: 200, body: fault?.message ?? 'fit' }),
-    onFault: () => ({ status: 500 }),
+    handler: async ({ error }) => ({ status: 200, body: error?.message ?? 'fit' }),
+    onError: () => ({ status: 500 }),
     log: createLogger('test', 'silent'),
     timeoutMs: 5_000,
   });
@@ -19,11 +19,11 @@ beforeAll(async () => {
 afterAll(() => http.close());
 
 /** What is wrong with a request, or that it is fit. */
-async function faultOf(requestLine: string, ...lines: string[]): Promise<string> {
+async function errorOf(requestLine: string, ...lines: string[]): Promise<string> {
   const reply = await raw(port, [requestLine, ...lines, 'Connection: close', '', ''].join('\r\n'));
   return reply.split('\r\n\r\n')[1] ?? '';
 }
-const get = (...lines: string[]) => faultOf('GET / HTTP/1.1', 'Host: x', ...lines);
+const get = (...lines: string[]) => errorOf('GET / HTTP/1.1', 'Host: x', ...lines);
 
 describe('a field with one value', () => {
   it.each([
@@ -40,7 +40,7 @@ describe('a field with one value', () => {
       [`${name}: ${first}`, `${name}: ${second}`],
       [`${name.toLowerCase()}: ${first}`, 'A: b', `${name.toUpperCase()}: ${first}`],
     ])
-      expect(await faultOf('GET / HTTP/1.1', ...host, ...lines)).toBe(
+      expect(await errorOf('GET / HTTP/1.1', ...host, ...lines)).toBe(
         `${name}: expected one field, got more than one`,
       );
   });
@@ -54,8 +54,8 @@ describe('a field with one value', () => {
 });
 
 it('a request of HTTP/1.1 names a host, one of HTTP/1.0 need not', async () => {
-  expect(await faultOf('GET / HTTP/1.1')).toBe('Host: expected the name of the server, got nothing');
-  expect(await faultOf('GET / HTTP/1.0')).toBe('fit');
+  expect(await errorOf('GET / HTTP/1.1')).toBe('Host: expected the name of the server, got nothing');
+  expect(await errorOf('GET / HTTP/1.0')).toBe('fit');
 });
 
 describe('percent-encoding', () => {
@@ -67,14 +67,14 @@ describe('percent-encoding', () => {
         [`/?a=b${escaped}`, 'query'],
         [`/?a${escaped}=b`, 'query'],
       ])
-        expect(await faultOf(`GET ${target} HTTP/1.1`, 'Host: x')).toBe(
+        expect(await errorOf(`GET ${target} HTTP/1.1`, 'Host: x')).toBe(
           `${part}: expected percent-encoded UTF-8, with %25 for a percent sign`,
         );
     },
   );
 
   it.each(['/%00', '/caf%C3%A9?a=%25&b=%f0%9f%8d%b5', '/?a=b?c=d', '*'])('%s is fit', async (target) => {
-    expect(await faultOf(`GET ${target} HTTP/1.1`, 'Host: x')).toBe('fit');
+    expect(await errorOf(`GET ${target} HTTP/1.1`, 'Host: x')).toBe('fit');
   });
 });
 

@@ -1,7 +1,7 @@
 // What makes a request unfit at every path: HTTP leaves it to the server to refuse these, and Node lets them pass.
 import type { IncomingMessage } from 'node:http';
 import { type AppError, badInput } from '../errors.ts';
-import { HttpFault } from './error.ts';
+import { HttpError } from './error.ts';
 
 /**
  * Fields with one value by which something here is decided. Node joins those that come twice to one value that
@@ -53,11 +53,11 @@ function isPercentEncoded(text: string): boolean {
  * @param target what its line asks for
  * @param maxAuthorization in bytes: what is forwarded to another server must fit into that one's bounds
  */
-export function requestFault(
+export function requestError(
   message: IncomingMessage,
   { path, query }: { readonly path: string; readonly query: string },
   maxAuthorization: number,
-): AppError | HttpFault | undefined {
+): AppError | HttpError | undefined {
   const { headers } = message;
   // RFC 9112, 3.2.
   if (headers.host === undefined && message.httpVersion === '1.1')
@@ -66,7 +66,7 @@ export function requestFault(
   if (repeated !== undefined) return badInput(repeated, 'expected one field, got more than one');
   const { length } = headers.authorization ?? '';
   if (length > maxAuthorization)
-    return new HttpFault(
+    return new HttpError(
       431,
       `Authorization of at most ${maxAuthorization} bytes is expected, got ${length}.`,
     );

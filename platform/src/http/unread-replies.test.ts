@@ -17,7 +17,7 @@ const sockets: Socket[] = [];
 beforeEach(async () => {
   server = createHttpServer({
     handler: async ({ path }) => ({ status: 200, body: 'x'.repeat(path === '/large' ? LARGE : 10) }),
-    onFault: () => ({ status: 500 }),
+    onError: () => ({ status: 500 }),
     log,
     timeoutMs: 60_000,
     maxUnreadBytes: 3 * LARGE,

@@ -1,7 +1,7 @@
 // Requests that cannot be read: each is answered once, in the server's words, and after those before it.
 import { afterEach, expect, it } from '@jest/globals';
 import { createLogger } from '../observability/log.ts';
-import { createHttpServer, type Handler, HttpFault, type HttpServer } from './server.ts';
+import { createHttpServer, type Handler, HttpError, type HttpServer } from './server.ts';
 import { raw } from './testing-raw.ts';
 
 const TIMES = { timeoutMs: 400, headerTimeoutMs: 400 };
@@ -16,8 +16,8 @@ afterEach(async () => {
 async function serve(handler: Handler, times: { timeoutMs?: number; headerTimeoutMs?: number } = {}) {
   http = createHttpServer({
     handler,
-    onFault: (error) =>
-      error instanceof HttpFault
+    onError: (error) =>
+      error instanceof HttpError
         ? { status: error.status, headers: error.headers, body: `In words: ${error.message}` }
         : { status: 500 },
     log: createLogger('test', 'silent'),

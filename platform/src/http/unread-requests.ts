@@ -3,7 +3,7 @@
 import { STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { HttpFault, LAST_REPLY, MalformedBody } from './error.ts';
+import { HttpError, LAST_REPLY, MalformedBody } from './error.ts';
 import type { ReceivedRequest } from './request.ts';
 
 /** A reply that is written to the connection as it is. */
@@ -23,7 +23,7 @@ export interface UnreadRequests {
 /** @param refusal the reply to a request of which nothing is known but who sent it */
 export function createUnreadRequests(
   maxHeaderBytes: number,
-  refusal: (fault: HttpFault, remoteAddress: string) => RawReply,
+  refusal: (error: HttpError, remoteAddress: string) => RawReply,
 ): UnreadRequests {
   /** By connection: the request whose head came last. Those before it are answered before it. */
   const latest = new WeakMap<Duplex, ReceivedRequest>();
@@ -33,17 +33,17 @@ export function createUnreadRequests(
     begin: (request) => {
       latest.set(request.socket, request);
     },
-    refuse: (error, socket) => {
+    refuse: ({ code }, socket) => {
       if (socket.destroyed || ended.has(socket)) return;
       ended.add(socket);
       const last = latest.get(socket);
       const isBody = last !== undefined && !last.message.complete;
-      const fault = faultOf(error.code, isBody, maxHeaderBytes);
-      // The handler that waits for the body answers with the fault; one that does not wait has its own answer.
-      if (isBody) last.cut(fault);
+      const error = errorOf(code, isBody, maxHeaderBytes);
+      // The handler that waits for the body answers with the error; one that does not wait has its own answer.
+      if (isBody) last.cut(error);
       const close = () => {
         if (socket.writable)
-          socket.end(isBody ? '' : textOf(refusal(fault, addressOf(socket))), () => socket.destroy());
+          socket.end(isBody ? '' : textOf(refusal(error, addressOf(socket))), () => socket.destroy());
         else socket.destroy();
       };
       if (last && !last.response.destroyed) last.response.once('close', close);
@@ -64,22 +64,22 @@ function textOf({ status, headers, body }: RawReply): string {
 }
 
 /** What Node's code for the error says to the caller. */
-function faultOf(code: string | undefined, isBody: boolean, maxHeaderBytes: number): HttpFault {
+function errorOf(code: string | undefined, isBody: boolean, maxHeaderBytes: number): HttpError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return new HttpFault(
+      return new HttpError(
         431,
         `A request line and header fields of at most ${maxHeaderBytes} bytes together are expected.`,
         LAST_REPLY,
       );
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new HttpFault(413, 'Chunks without long extensions are expected.', LAST_REPLY);
+      return new HttpError(413, 'Chunks without long extensions are expected.', LAST_REPLY);
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new HttpFault(408, 'A request that comes whole in time is expected.', LAST_REPLY);
+      return new HttpError(408, 'A request that comes whole in time is expected.', LAST_REPLY);
     default:
       return isBody
         ? new MalformedBody('A body that is whole, or in well-formed chunks, is expected.', LAST_REPLY)
-        : new HttpFault(400, 'A well-formed request of HTTP/1.1 is expected.', LAST_REPLY);
+        : new HttpError(400, 'A well-formed request of HTTP/1.1 is expected.', LAST_REPLY);
   }
 }
 

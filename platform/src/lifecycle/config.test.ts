@@ -15,7 +15,7 @@ describe('readSettings', () => {
     expect(Object.isFrozen(settings)).toBe(true);
   });
 
-  it('names every fault at once and shows no value', () => {
+  it('names every error at once and shows no value', () => {
     const read = () =>
       readSettings(shape, { PORT: 'http', DATABASE_URL: 'mysql://secret', LOG_LEVEL: 'loud' });
     expect(read).toThrow(ConfigError);

@@ -10,7 +10,7 @@ import {
 } from '../auth/service-keys.ts';
 import { tracingSettings } from '../observability/tracing.ts';
 
-/** Settings that cannot be used. The message lists every fault, one a line, never a value that may be secret. */
+/** Settings that cannot be used. The message lists every error, one a line, never a value that may be secret. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -93,7 +93,7 @@ export const tokenSettings = {
 
 const SECRET_LENGTH = 32;
 
-/** Secrets, comma between them. A fault says which one is wrong and shows none. */
+/** Secrets, comma between them. An error says which one is wrong and shows none. */
 export const secrets = z.string().transform((text, context): readonly [string, ...string[]] => {
   const [first = '', ...others] = text.split(',').map((secret) => secret.trim());
   const short = [first, ...others].findIndex((secret) => secret.length < SECRET_LENGTH);
@@ -169,9 +169,9 @@ export function readSettings<Shape extends z.ZodRawShape>(
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const result = z.object(shape).safeParse(present);
   if (result.success) return Object.freeze(result.data);
-  const faults = result.error.issues.map((issue) => {
+  const errors = result.error.issues.map((issue) => {
     const name = issue.path.join('.');
     return `${name}: ${present[name] === undefined ? 'is required' : issue.message}`;
   });
-  throw new ConfigError(`Settings cannot be used:\n  ${faults.join('\n  ')}`);
+  throw new ConfigError(`Settings cannot be used:\n  ${errors.join('\n  ')}`);
 }

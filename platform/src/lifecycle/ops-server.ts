@@ -3,7 +3,7 @@ import {
   ANY_METHOD,
   addRoute,
   createHttpServer,
-  HttpFault,
+  HttpError,
   type HttpServer,
   type Reply,
 } from '../http/server.ts';
@@ -76,8 +76,8 @@ export function createOpsServer({ log, checks, draining }: OpsServerOptions): Ht
         addRoute(app, { methods: ANY_METHOD, path, handle });
     },
     handler: async () => json(404, { status: 'not found' }),
-    onFault: (error) => {
-      if (error instanceof HttpFault) return json(error.status, { status: error.message });
+    onError: (error) => {
+      if (error instanceof HttpError) return json(error.status, { status: error.message });
       log.error({ err: error }, 'the ops port failed');
       return json(500, { status: 'failed' });
     },

@@ -21,7 +21,7 @@ interface LifecycleSettings extends TracingSettings {
 
 /** What a service hands over once it has started. */
 export interface RunningService
-  extends Pick<HttpServerOptions, 'routes' | 'handler' | 'onFault' | 'addressOf'> {
+  extends Pick<HttpServerOptions, 'routes' | 'handler' | 'onError' | 'addressOf'> {
   readonly checks: Readonly<Record<string, ReadinessCheck>>;
   /** Called after the last request was answered: finishes jobs, closes pools. */
   close(): Promise<void>;
@@ -59,13 +59,13 @@ async function serve<Settings extends LifecycleSettings>(
   const stopTracing = endpoint ? await startTracing(definition.name, endpoint, settings, log) : undefined;
   announceBuild(definition.name, settings.REVISION);
   const service = await definition.start(settings, log);
-  const { routes, handler, onFault, addressOf, checks } = service;
+  const { routes, handler, onError, addressOf, checks } = service;
   const { timeoutMs, maxUnreadBytes, isPublic = false } = definition;
   const maxPerAddress = definition.maxConnectionsPerAddress?.(settings);
   const http = createHttpServer({
     ...(routes && { routes }),
     handler,
-    onFault,
+    onError,
     ...(addressOf && { addressOf }),
     around: tracedHandler,
     log,
@@ -103,7 +103,7 @@ export async function runService<Settings extends LifecycleSettings>(
   let log = createLogger(definition.name);
   const fail = (error: unknown): void => {
     if (error instanceof ConfigError) log.fatal(error.message);
-    else log.fatal({ err: error }, 'the service ends because of a fault');
+    else log.fatal({ err: error }, 'the service ends because of an error');
     void endProcess(1);
   };
   process.on('uncaughtException', fail);

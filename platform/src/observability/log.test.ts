@@ -18,14 +18,14 @@ async function linesOf(program: string): Promise<string[]> {
 it('has an end, however long the texts in it are: members, the message, errors and what they are caused by', async () => {
   const lines = await linesOf(`
     const long = 'x'.repeat(1_000_000);
-    const fault = () => new Error(long, { cause: new TypeError(long) });
+    const error = () => new Error(long, { cause: new TypeError(long) });
     createRequestLog(log)({ requestId: 'r-1', path: long, operation: long, code: long });
     log.info({ reason: long, password: 'secret' }, 'members');
     log.warn(long);
     log.warn({ console: true }, long);
-    log.error({ err: fault(), field: long }, 'a field failed');
+    log.error({ err: error(), field: long }, 'a field failed');
     log.error({ err: { message: long } }, 'a reply of a subgraph');
-    log.error(fault());`);
+    log.error(error());`);
   expect(lines.length).toBe(7);
   for (const line of lines) expect(line.length).toBeLessThan(10_000);
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({
@@ -57,8 +57,8 @@ it.each([
   ['exits once the last line is written', 'await endProcess(0);'],
   ['exits at once', 'process.exit();'],
   [
-    'exits after a fault',
-    "log.fatal('the service ends because of a fault'); process.exitCode = 0; process.exit();",
+    'exits after an error',
+    "log.fatal('the service ends because of an error'); process.exitCode = 0; process.exit();",
   ],
 ])('loses no line of a process that %s', async (_, end) => {
   const lines = await linesOf(`

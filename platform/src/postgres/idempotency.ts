@@ -8,11 +8,11 @@ import { came } from '../validation.ts';
 const RULE = '1 to 255 printable ASCII characters';
 
 /** What was expected of a key, and what came. */
-export const keyFault = (given: unknown): string => `expected ${RULE}, got ${came(given)}`;
+export const keyError = (given: unknown): string => `expected ${RULE}, got ${came(given)}`;
 
 export const idempotencyKey = z
   .string()
-  .regex(/^[\x20-\x7e]{1,255}$/, { error: ({ input }) => keyFault(input) })
+  .regex(/^[\x20-\x7e]{1,255}$/, { error: ({ input }) => keyError(input) })
   .nullish()
   .transform((key) => key ?? undefined);
 

@@ -41,7 +41,7 @@
  * How to check a workspace: a test imports the service's server.ts (and what its other programs import), and with it every
  * module that declares statements. Over the service's own role on a migrated database it says:
  *
- *     expect(await faultsOf(pool, declaredStatements())).toEqual([]);
+ *     expect(await errorsOf(pool, declaredStatements())).toEqual([]);
  */
 import type pg from 'pg';
 import { tracedCall } from '../observability/tracing.ts';

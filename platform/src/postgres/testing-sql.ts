@@ -8,23 +8,23 @@ import type { DeclaredStatement, SqlType } from './sql.ts';
  * @param pool of the role that runs the statements, on a migrated database
  * @throws {Error} without any statement, because then the modules that declare them are not loaded
  */
-export async function faultsOf(
+export async function errorsOf(
   pool: pg.Pool,
   statements: readonly DeclaredStatement[],
 ): Promise<readonly string[]> {
   if (statements.length === 0) throw new Error('no statements are declared: import what declares them');
   const client = await pool.connect();
   try {
-    const faults: string[] = [];
+    const errors: string[] = [];
     for (const statement of statements)
-      for (const fault of await faultsOfOne(client, statement)) faults.push(`${statement.name}: ${fault}`);
-    return faults;
+      for (const error of await errorsOfOne(client, statement)) errors.push(`${statement.name}: ${error}`);
+    return errors;
   } finally {
     client.release();
   }
 }
 
-async function faultsOfOne(client: pg.ClientBase, statement: DeclaredStatement): Promise<string[]> {
+async function errorsOfOne(client: pg.ClientBase, statement: DeclaredStatement): Promise<string[]> {
   let described: Description;
   try {
     described = await describe(client, statement.text);
@@ -33,8 +33,8 @@ async function faultsOfOne(client: pg.ClientBase, statement: DeclaredStatement):
     throw error;
   }
   return [
-    ...(await parameterFaults(client, statement, described.parameters)),
-    ...(await columnFaults(client, statement, described.fields)),
+    ...(await parameterErrors(client, statement, described.parameters)),
+    ...(await columnErrors(client, statement, described.fields)),
   ];
 }
 
@@ -76,7 +76,7 @@ function describe(client: pg.ClientBase, text: string): Promise<Description> {
   return promise;
 }
 
-async function parameterFaults(
+async function parameterErrors(
   client: pg.ClientBase,
   statement: DeclaredStatement,
   actual: readonly number[],
@@ -84,39 +84,39 @@ async function parameterFaults(
   const declared = Object.entries(statement.parameters);
   if (declared.length !== actual.length)
     return [`${declared.length} parameters are declared, PostgreSQL takes ${actual.length}`];
-  const faults: string[] = [];
+  const errors: string[] = [];
   for (const [index, [name, type]] of declared.entries()) {
-    const fault = typeFault(type, await typeOf(client, actual[index]));
-    if (fault !== undefined) faults.push(`parameter $${name} ${fault}`);
+    const error = typeError(type, await typeOf(client, actual[index]));
+    if (error !== undefined) errors.push(`parameter $${name} ${error}`);
   }
-  return faults;
+  return errors;
 }
 
-async function columnFaults(
+async function columnErrors(
   client: pg.ClientBase,
   statement: DeclaredStatement,
   fields: readonly pg.FieldDef[],
 ): Promise<string[]> {
   const missing = new Map(Object.entries(statement.row));
   const met = new Set<string>();
-  const faults: string[] = [];
+  const errors: string[] = [];
   for (const field of fields) {
     const { name } = field;
     const type = missing.get(name);
     missing.delete(name);
-    if (met.has(name)) faults.push(`column "${name}" comes twice`);
-    else if (type === undefined) faults.push(`column "${name}" is not declared`);
+    if (met.has(name)) errors.push(`column "${name}" comes twice`);
+    else if (type === undefined) errors.push(`column "${name}" is not declared`);
     else {
       const differences = [
-        typeFault(type, await typeOf(client, field.dataTypeID)),
-        nullFault(type, await guaranteeOf(client, statement.text, field)),
+        typeError(type, await typeOf(client, field.dataTypeID)),
+        nullError(type, await guaranteeOf(client, statement.text, field)),
       ];
-      for (const fault of differences) if (fault !== undefined) faults.push(`column "${name}" ${fault}`);
+      for (const error of differences) if (error !== undefined) errors.push(`column "${name}" ${error}`);
     }
     met.add(name);
   }
-  for (const name of missing.keys()) faults.push(`column "${name}" is declared, PostgreSQL returns none`);
-  return faults;
+  for (const name of missing.keys()) errors.push(`column "${name}" is declared, PostgreSQL returns none`);
+  return errors;
 }
 
 interface ActualType {
@@ -148,7 +148,7 @@ async function typeOf(client: pg.ClientBase, oid: number | undefined): Promise<A
   return { name: `${element.name}[]`, labels: element.labels };
 }
 
-function typeFault({ names, labels = [] }: SqlType, actual: ActualType): string | undefined {
+function typeError({ names, labels = [] }: SqlType, actual: ActualType): string | undefined {
   if (!names.includes(actual.name)) return `is declared ${names[0]}, PostgreSQL has ${actual.name}`;
   const differ = [
     ...labels.filter((label) => !actual.labels.includes(label)),
@@ -179,7 +179,7 @@ async function guaranteeOf(client: pg.ClientBase, text: string, field: pg.FieldD
   return rows[0]?.isNotNull ? 'a column that is never null' : 'a column that may be null';
 }
 
-function nullFault({ isNullable, notNullReason }: SqlType, guarantee: Guarantee): string | undefined {
+function nullError({ isNullable, notNullReason }: SqlType, guarantee: Guarantee): string | undefined {
   if (guarantee === 'a column that is never null') {
     if (isNullable) return `is declared nullable, and is ${guarantee}`;
     return notNullReason === undefined

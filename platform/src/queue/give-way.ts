@@ -4,7 +4,7 @@ import pg from 'pg';
 import type { Queryable } from '../postgres/database.ts';
 import { integer, nullable, statement, text } from '../postgres/sql.ts';
 
-/** Thrown by a handler whose job cannot be done right now, through no fault of its own. The run is not counted. */
+/** Thrown by a handler whose job cannot be done right now, through no error of its own. The run is not counted. */
 export class GiveWay extends Error {
   override readonly name = 'GiveWay';
 }

@@ -71,7 +71,7 @@ export function keepWorking({ pool, tasks, jobsAtOnce, log }: WorkerPoolOptions)
       lastSignAt = performance.now();
     };
     const notFetched = (error: unknown): void => {
-      // A database that does not answer is no fault of the worker: it fetches again when there are answers.
+      // A database that does not answer is no error of the worker: it fetches again when there are answers.
       if (!(error instanceof pg.DatabaseError)) lastSignAt = performance.now();
       failures += 1;
       if (failures < FAILURES || over) return;

@@ -178,7 +178,7 @@ RETURN (SELECT string_agg('''' || "word" || '''', ' <-> ' ORDER BY "position")
 
 -- What a search looks for: every word and every phrase, and none of what is excluded; null without any word or phrase,
 -- because the index cannot answer that. A word is also found as the beginning of a longer one. Short beginnings would
--- match much of any catalogue, so they need three characters, except in the scripts from U+0E00 on, whose words are
+-- match much of any catalog, so they need three characters, except in the scripts from U+0E00 on, whose words are
 -- short or are written without spaces.
 CREATE FUNCTION "products"."search_query"("words" text[], "phrases" text[], "excluded" text[]) RETURNS tsquery
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -218,7 +218,7 @@ CREATE TABLE "products"."products" (
 ) WITH (fillfactor = 85);
 -- No plan is chosen by what ANALYZE would learn of it (subgraphs/products/src/data/product-search.ts).
 ALTER TABLE "products"."products" ALTER COLUMN "search" SET STATISTICS 0;
--- The catalogue: by age, by name, by price, the same of what is in stock or is not, and by its words. A walk along them
+-- The catalog: by age, by name, by price, the same of what is in stock or is not, and by its words. A walk along them
 -- meets no product that has left it.
 CREATE INDEX "products_live_idx" ON "products"."products" ("id" DESC) WHERE "archived_at" IS NULL;
 CREATE INDEX "products_name_id_idx" ON "products"."products" ("name", "id") WHERE "archived_at" IS NULL;
@@ -253,7 +253,7 @@ CREATE INDEX "reservations_over_idx" ON "products"."reservations" ("updated_at")
 -- Reserves the units of many orders, which are given by four arrays of one length: for each product one guarded decrement, in the
 -- order in which the orders were placed. An order that does not fit is refused and takes nothing from the smaller ones after it.
 -- Orders that have a reservation are left out. Returns each order that was decided, whether it is held, whether its product is
--- in the catalogue, and what was left when its turn came.
+-- in the catalog, and what was left when its turn came.
 --
 -- An order of more than "max_units" is refused, and so is one with which its user would hold more than "max_open" units of the
 -- product (null: no such limit); then the limit and what counted against it are returned as well. What a user holds is counted

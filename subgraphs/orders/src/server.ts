@@ -74,7 +74,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
   return {
     routes: subgraph.routes,
     handler: subgraph.handler,
-    onFault: subgraph.onFault,
+    onError: subgraph.onError,
     checks: { database: () => checkDatabase(pools.reads), queue: () => worker.check() },
     close: async () => {
       tokens.close();

@@ -29,7 +29,7 @@ export const settings = {
   ),
   ...keySetSettings,
   DATABASE_REPLICA_URL: databaseSettings.DATABASE_URL.optional().describe(
-    'Standbys of the database, with the same role: lists of the catalogue are read there for callers without a token. Without ' +
+    'Standbys of the database, with the same role: lists of the catalog are read there for callers without a token. Without ' +
       'a pooler between, so that a connection stays at one of them. Without it: the primary answers all.',
   ),
   REPLICA_MAX_AGE_S: count('s', 5, 3, 60).describe(
@@ -54,7 +54,7 @@ export const settings = {
   CATALOG_WRITERS: z
     .enum(['everyone', 'staff'])
     .default('everyone')
-    .describe('Who may write the catalogue: every signed-in account, or staff only.'),
+    .describe('Who may write the catalog: every signed-in account, or staff only.'),
   MAX_UNITS_PER_ORDER: count('units', 100, 1, 10_000).describe(
     'How many units one order may ask for. One that asks for more is rejected (`PURCHASE_LIMIT`).',
   ),

@@ -5,13 +5,13 @@ import type { RequestContext } from '@holdfast/platform/graphql/server';
 import type DataLoader from 'dataloader';
 import type { Product } from './data/product-row.ts';
 import type { ProductTable } from './data/products.ts';
-import type { Catalogue } from './domain/catalogue.ts';
+import type { Catalog } from './domain/catalog.ts';
 
 /** Reads products by id, archived ones included, for one request: a batch is one statement. */
 export type ReadProducts = (ids: readonly number[]) => Promise<readonly (Product | null)[]>;
 
 export interface Context extends RequestContext {
-  readonly catalogue: Catalogue;
+  readonly catalog: Catalog;
   readonly readProducts: ReadProducts;
   /** The same, for resolvers that ask for one at a time. */
   readonly products: DataLoader<number, Product | null>;

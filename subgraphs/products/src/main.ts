@@ -1,4 +1,4 @@
-// The products service: catalogue, stock and reservations.
+// The products service: catalog, stock and reservations.
 import { runService } from '@holdfast/platform/lifecycle/service';
 import { readProductsSettings } from './config.ts';
 import { startProducts } from './server.ts';

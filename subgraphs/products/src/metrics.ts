@@ -43,7 +43,7 @@ export const countLookUps = (
 for (const kind of ['product', 'page'] as const)
   for (const result of ['hit', 'miss', 'bypass'] as const) countLookUps(kind, result, 0);
 
-/** Counts lists of the catalogue that were read from PostgreSQL, by the server that answered. */
+/** Counts lists of the catalog that were read from PostgreSQL, by the server that answered. */
 export const countListRead = labelledCounter({
   name: 'list_reads_total',
   help: 'Lists of products that were read from PostgreSQL and not from a cache.',

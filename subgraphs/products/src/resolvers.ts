@@ -36,20 +36,20 @@ export const resolvers = {
   Mutation: {
     createProduct: (_, { input }, context) => {
       const { id: userId } = requireWriter(context);
-      return context.catalogue.create(userId, input);
+      return context.catalog.create(userId, input);
     },
     updateProduct: (_, { id, expectedVersion, input, exact }, context) => {
       const { origin, record } = context;
       const editor = { user: requireWriter(context), origin, record };
-      return context.catalogue.update(editor, id, expectedVersion, exact ?? false, input);
+      return context.catalog.update(editor, id, expectedVersion, exact ?? false, input);
     },
     deleteProduct: (_, { id, expectedVersion }, context) => {
       requireWriter(context);
-      return context.catalogue.remove(id, expectedVersion);
+      return context.catalog.remove(id, expectedVersion);
     },
     adjustStock: (_, change, context) => {
       const { id: userId } = requireWriter(context);
-      return context.catalogue.adjustStock(userId, change);
+      return context.catalog.adjustStock(userId, change);
     },
   },
   // Every field is a member of the row; `entities` finds one by its key.
@@ -60,7 +60,7 @@ export const resolvers = {
   AdjustStockResult: { __resolveType: memberType },
 } satisfies Resolvers & { Product: FieldsBeside<GraphProduct, Product> };
 
-/** Orders show products that have left the catalogue, so a reference finds those too. */
+/** Orders show products that have left the catalog, so a reference finds those too. */
 export const entities = {
   Product: async (keys: readonly EntityKey[], { readProducts }: Context) => {
     const ids = keys.map(({ id }) => parseId(id));

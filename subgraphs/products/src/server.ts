@@ -20,7 +20,7 @@ import { sweepKeys } from './data/idempotency-keys.ts';
 import { createProductTable } from './data/products.ts';
 import { openReplica } from './data/replica.ts';
 import { createReservations } from './data/reservations.ts';
-import { createCatalogue } from './domain/catalogue.ts';
+import { createCatalog } from './domain/catalog.ts';
 import { shippingJobs, stockJobs } from './jobs.ts';
 import { entities, resolvers } from './resolvers.ts';
 
@@ -32,7 +32,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   const { cache, close: closeCache } = openProductCache(settings, pools.reads, log);
   const table = createProductTable(pools.writes, cache, reads, decisions);
   const replica = openReplica(settings, table, log);
-  const catalogue = createCatalogue(table);
+  const catalog = createCatalog(table);
   const record = createSecurityLog(log);
   const tokens = createRemoteVerifier('products', settings, log);
   const subgraph = await createSubgraph<Context>({
@@ -48,7 +48,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
       const catalogWriters = settings.CATALOG_WRITERS;
       // With a token one may have written, and is shown what one wrote.
       const lists = base.viewer.kind === 'anonymous' ? (replica ?? table) : table;
-      return { ...base, lists, catalogue, catalogWriters, readProducts, products, record };
+      return { ...base, lists, catalog, catalogWriters, readProducts, products, record };
     },
     log,
   });
@@ -69,7 +69,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   return {
     routes: subgraph.routes,
     handler: subgraph.handler,
-    onFault: subgraph.onFault,
+    onError: subgraph.onError,
     checks: { database: () => checkDatabase(pools.reads), queue: () => worker.check() },
     close: async () => {
       tokens.close();

@@ -91,8 +91,8 @@ export type UsersSettings = Readonly<z.infer<z.ZodObject<typeof settings>>>;
 /** @throws {ConfigError} naming every setting that is missing or malformed */
 export function readUsersSettings(env: NodeJS.ProcessEnv): UsersSettings {
   const read = readSettings(settings, env);
-  const faults = mailFaults(read, env);
-  if (faults.length > 0) throw new ConfigError(`Settings cannot be used:\n  ${faults.join('\n  ')}`);
+  const errors = mailErrors(read, env);
+  if (errors.length > 0) throw new ConfigError(`Settings cannot be used:\n  ${errors.join('\n  ')}`);
   const { KEY_LEAD_S: leadS, KEYS_POLL_MS: pollMs } = read;
   // All instances must have seen a new key, and all verifiers have asked one that has, before any of them signs with it.
   if (pollMs / 1_000 > leadS / 3) {
@@ -105,22 +105,22 @@ export function readUsersSettings(env: NodeJS.ProcessEnv): UsersSettings {
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
-function mailFaults(
+function mailErrors(
   { SMTP_URL, PUBLIC_URL, MAIL_OUTBOX_DIR, HOST }: UsersSettings,
   env: NodeJS.ProcessEnv,
 ): string[] {
-  const faults: string[] = [];
+  const errors: string[] = [];
   if (SMTP_URL !== undefined && !env['MAIL_FROM'])
-    faults.push('MAIL_FROM: is required where SMTP_URL is set');
+    errors.push('MAIL_FROM: is required where SMTP_URL is set');
   if (PUBLIC_URL === undefined && (SMTP_URL ?? MAIL_OUTBOX_DIR) !== undefined)
-    faults.push('PUBLIC_URL: is required where mail is sent');
-  if (MAIL_OUTBOX_DIR === undefined) return faults;
-  if (SMTP_URL !== undefined) faults.push('MAIL_OUTBOX_DIR: is for where there is no SMTP_URL');
+    errors.push('PUBLIC_URL: is required where mail is sent');
+  if (MAIL_OUTBOX_DIR === undefined) return errors;
+  if (SMTP_URL !== undefined) errors.push('MAIL_OUTBOX_DIR: is for where there is no SMTP_URL');
   if (!LOOPBACK.has(HOST))
-    faults.push(
+    errors.push(
       `MAIL_OUTBOX_DIR: shows mails to all who reach the service, so HOST has to be 127.0.0.1, got ${HOST}`,
     );
-  return faults;
+  return errors;
 }
 
 /** What decides when a key signs and ends. @throws {ConfigError} naming every setting that is malformed */

@@ -18,11 +18,11 @@ afterAll(() => users.stop());
 
 async function promote(args: string[], env: Record<string, string> = { DATABASE_URL: users.databaseUrl }) {
   const child = spawn(process.execPath, [PROGRAM, ...args], { env });
-  let [out, faults] = ['', ''];
+  let [out, errors] = ['', ''];
   child.stdout.on('data', (text) => (out += text));
-  child.stderr.on('data', (text) => (faults += text));
+  child.stderr.on('data', (text) => (errors += text));
   const [code] = await once(child, 'close');
-  return { code, out: out.trim(), faults: faults.trim() };
+  return { code, out: out.trim(), errors: errors.trim() };
 }
 const row = async () =>
   (await users.pool.query('SELECT role, version FROM users.users WHERE id = $1', [id])).rows[0];
@@ -31,13 +31,13 @@ it('makes an account staff by its name or address, and the second time changes n
   expect(await promote(['founder'])).toEqual({
     code: 0,
     out: 'Founder is staff now; tokens say so from the next login or refresh on',
-    faults: '',
+    errors: '',
   });
   expect(await row()).toEqual({ role: 'STAFF', version: 2 });
   expect(await promote(['FOUNDER@example.com'])).toEqual({
     code: 0,
     out: 'Founder is staff already',
-    faults: '',
+    errors: '',
   });
   expect(await row()).toEqual({ role: 'STAFF', version: 2 });
   const { rows } = await users.pool.query(
@@ -53,13 +53,13 @@ it('ends with 1 and a line that says why when it cannot', async () => {
   expect(await promote(['nobody'])).toEqual({
     code: 1,
     out: '',
-    faults: 'promote: there is no account "nobody"',
+    errors: 'promote: there is no account "nobody"',
   });
-  expect((await promote([])).faults).toBe('promote: expected one argument, a username or an address');
-  expect((await promote(['founder'], {})).faults).toBe(
+  expect((await promote([])).errors).toBe('promote: expected one argument, a username or an address');
+  expect((await promote(['founder'], {})).errors).toBe(
     'promote: Settings cannot be used:\n  DATABASE_URL: is required',
   );
   const unreachable = await promote(['founder'], { DATABASE_URL: 'postgres://u:secretive@127.0.0.1:1/x' });
-  expect([unreachable.code, unreachable.faults]).toEqual([1, expect.stringMatching(/^promote: ./)]);
-  expect(unreachable.faults).not.toContain('secretive');
+  expect([unreachable.code, unreachable.errors]).toEqual([1, expect.stringMatching(/^promote: ./)]);
+  expect(unreachable.errors).not.toContain('secretive');
 });

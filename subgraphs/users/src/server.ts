@@ -287,7 +287,7 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
   return {
     routes: subgraph.routes,
     handler: subgraph.handler,
-    onFault: subgraph.onFault,
+    onError: subgraph.onError,
     checks: {
       database: () => checkDatabase(pools.reads),
       ...(worker && { queue: () => worker.check() }),

@@ -92,7 +92,7 @@ export function callsTo(users: () => TestUsers) {
     refresh: async (token: string) => (await users().graphql(REFRESH, { token })).data.refreshSession,
     /** The whole reply to a change from PASSWORD to NEXT_PASSWORD, unless `input` says otherwise. */
     changeAs,
-    /** The same by whoever holds `session`, without faults. */
+    /** The same by whoever holds `session`, without errors. */
     change: async ({ accessToken }: Session, input: object = {}) => {
       const { data, errors } = await changeAs(`Bearer ${accessToken}`, input);
       if (errors.length > 0) throw new Error(`changePassword failed: ${JSON.stringify(errors)}`);

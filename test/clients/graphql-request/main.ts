@@ -1,4 +1,4 @@
-// graphql-request: data, and the two ways to be told of a fault.
+// graphql-request: data, and the two ways to be told of an error.
 import { ClientError, GraphQLClient, gql } from 'graphql-request';
 
 const [server = 'http://localhost:4000'] = process.argv.slice(2);

@@ -15,13 +15,9 @@ import {
   Store,
   type Variables,
 } from 'relay-runtime';
-import catalogue, {
-  type operationsCatalogue_query$data,
-} from './generated/operationsCatalogue_query.graphql';
-import pageQuery, {
-  type operationsCataloguePageQuery,
-} from './generated/operationsCataloguePageQuery.graphql';
-import catalogueQuery, { type operationsCatalogueQuery } from './generated/operationsCatalogueQuery.graphql';
+import catalog, { type operationsCatalog_query$data } from './generated/operationsCatalog_query.graphql';
+import pageQuery, { type operationsCatalogPageQuery } from './generated/operationsCatalogPageQuery.graphql';
+import catalogQuery, { type operationsCatalogQuery } from './generated/operationsCatalogQuery.graphql';
 import product, { type operationsProduct_query$data } from './generated/operationsProduct_query.graphql';
 import productQuery, { type operationsProductQuery } from './generated/operationsProductQuery.graphql';
 import refetchQuery, {
@@ -80,10 +76,10 @@ const { login } = await mutate<operationsSignInMutation>(signIn, {
 token = login?.accessToken;
 
 // Pages: the store puts each behind those that it has.
-await run<operationsCatalogueQuery>(catalogueQuery, {});
-const list = () => read<operationsCatalogue_query$data>(catalogueQuery, catalogue, {}).products;
+await run<operationsCatalogQuery>(catalogQuery, {});
+const list = () => read<operationsCatalog_query$data>(catalogQuery, catalog, {}).products;
 const first = list()?.edges.length;
-await run<operationsCataloguePageQuery>(pageQuery, { cursor: list()?.pageInfo.endCursor });
+await run<operationsCatalogPageQuery>(pageQuery, { cursor: list()?.pageInfo.endCursor });
 const names = list()?.edges.map(({ node }) => node.name) ?? [];
 
 // One thing: changed, changed again from the version that is old by then, and read once more.

@@ -3,11 +3,11 @@
 import { graphql } from 'relay-runtime';
 
 /** A list by pages. */
-export const catalogue = graphql`
-  fragment operationsCatalogue_query on Query
+export const catalog = graphql`
+  fragment operationsCatalog_query on Query
   @argumentDefinitions(count: { type: "Int", defaultValue: 4 }, cursor: { type: "String" })
-  @refetchable(queryName: "operationsCataloguePageQuery") {
-    products(first: $count, after: $cursor, sort: NAME_ASC) @connection(key: "operationsCatalogue_query_products") {
+  @refetchable(queryName: "operationsCatalogPageQuery") {
+    products(first: $count, after: $cursor, sort: NAME_ASC) @connection(key: "operationsCatalog_query_products") {
       edges {
         node {
           id
@@ -22,9 +22,9 @@ export const catalogue = graphql`
   }
 `;
 
-export const catalogueQuery = graphql`
-  query operationsCatalogueQuery {
-    ...operationsCatalogue_query
+export const catalogQuery = graphql`
+  query operationsCatalogQuery {
+    ...operationsCatalog_query
   }
 `;
 

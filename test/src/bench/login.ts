@@ -1,4 +1,4 @@
-// `npm run bench:login`: what a login costs, and what readers of the catalogue feel while logins take all that they can.
+// `npm run bench:login`: what a login costs, and what readers of the catalog feel while logins take all that they can.
 // Everything shares this machine, load included.
 
 import { cpus, loadavg } from 'node:os';

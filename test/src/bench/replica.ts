@@ -1,5 +1,5 @@
 // `npm run bench:replica`: what lists cost the primary when a standby reads them, beside the same lists without one. The cache is
-// off in both, as it is of little use while sales change the catalogue all the time. CPU time, because all share this machine.
+// off in both, as it is of little use while sales change the catalog all the time. CPU time, because all share this machine.
 import { cpus, loadavg } from 'node:os';
 import { commandLine } from '@holdfast/local/command-line/command-line';
 import pg from 'pg';

@@ -48,7 +48,7 @@ describe.each([
     await look('sign-in');
     await page.getByRole('button', { name: 'Demo clerk' }).click();
     for (const [path, name, shown] of [
-      ['', 'Catalogue', 'Letterpress'],
+      ['', 'Catalog', 'Letterpress'],
       ['/products/new', 'New product', 'Description'],
       ['/products/1', 'Gooseneck kettle', 'Based on version'],
       ['/orders', 'Orders', 'Status'],
@@ -61,7 +61,7 @@ describe.each([
       await heading(page, name);
       await page.getByText(shown).first().waitFor({ state: 'attached' });
       expect([path, await shiftOf(page)]).toEqual([path, 0]);
-      await look(path === '' ? 'catalogue' : path.slice(1).replaceAll('/', '-'));
+      await look(path === '' ? 'catalog' : path.slice(1).replaceAll('/', '-'));
     }
     expect(errors).toEqual([]);
     expect(foreign).toEqual([]);
@@ -85,7 +85,7 @@ it('is painted within a second', async () => {
   const paints: number[] = [];
   while (paints.length < 5 && !paints.some((ms) => ms < MAX_FIRST_PAINT_MS)) {
     await page.reload();
-    await heading(page, 'Catalogue');
+    await heading(page, 'Catalog');
     paints.push(await firstPaintOf(page));
   }
   expect(Math.min(...paints)).toBeLessThan(MAX_FIRST_PAINT_MS);
@@ -285,7 +285,7 @@ it('two editors and forty buyers race, everything adds up, and the live page sho
   expect([...errors, ...live.errors]).toEqual([]);
 });
 
-it('the catalogue is searched, sorted and paged, and a product is created and deleted', async () => {
+it('the catalog is searched, sorted and paged, and a product is created and deleted', async () => {
   const { page, errors } = await openAs('Demo clerk', '/?sort=NAME_ASC');
   const names = () => page.locator('tbody tr td:first-child').allInnerTexts();
   await eventually(names, (shown) => shown.length === 25);
@@ -312,7 +312,7 @@ it('the catalogue is searched, sorted and paged, and a product is created and de
   );
   await button(page, 'Delete').click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
-  await heading(page, 'Catalogue');
+  await heading(page, 'Catalog');
   await eventually(names, (shown) => shown.length === 25 && !shown.includes('Made by clicks'));
   expect(errors).toEqual([]);
 });

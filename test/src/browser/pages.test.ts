@@ -54,7 +54,7 @@ describe('the page at /', () => {
       '/products',
       '/openapi.json',
       '/.well-known/jwks.json',
-      ...['Look at the catalogue', 'Two editors, one version', 'Order, twice by the same key'].flatMap(
+      ...['Look at the catalog', 'Two editors, one version', 'Order, twice by the same key'].flatMap(
         (title) => [`Run: ${title}`, `${title}: operations`, `${title}: replies`],
       ),
     ]);
@@ -91,7 +91,7 @@ describe('the page at /', () => {
         .waitFor();
       return page.getByRole('group', { name: `${title}: replies` }).textContent();
     };
-    expect(await run('Look at the catalogue')).toMatch(/"version": 1/);
+    expect(await run('Look at the catalog')).toMatch(/"version": 1/);
     const edits = await run('Two editors, one version');
     expect(edits).toContain('"ada": { "version": 2, "price": "45.00" }');
     expect(edits).toContain('"code": "VERSION_CONFLICT"');

@@ -102,12 +102,12 @@ class Witness {
   }
 }
 
-interface Catalogue {
+interface Catalog {
   readonly mark: string;
   readonly ids: string[];
 }
 
-async function stockUp(): Promise<Catalogue> {
+async function stockUp(): Promise<Catalog> {
   const mark = `mark${crypto.randomUUID().replaceAll('-', '')}`;
   const made = await Promise.all(
     Array.from({ length: PRODUCTS }, () => client.product(account.token, { name: mark })),
@@ -122,7 +122,7 @@ const pick = <T>(from: readonly T[]): T => {
 };
 
 /** One operation on either instance: mostly reads, one way or another, and some writes. */
-function operate({ mark, ids }: Catalogue, witness: Witness, url = pick(urls)): Promise<void> {
+function operate({ mark, ids }: Catalog, witness: Witness, url = pick(urls)): Promise<void> {
   const id = pick(ids);
   const dice = Math.random();
   return witness.watch(async () => {
@@ -142,15 +142,15 @@ function operate({ mark, ids }: Catalogue, witness: Witness, url = pick(urls)): 
   });
 }
 
-async function run(catalogue: Catalogue, witness: Witness, operations: number): Promise<void> {
+async function run(catalog: Catalog, witness: Witness, operations: number): Promise<void> {
   await Promise.all(
     Array.from({ length: CALLERS }, async () => {
-      while (witness.operations < operations) await operate(catalogue, witness);
+      while (witness.operations < operations) await operate(catalog, witness);
     }),
   );
 }
 
-async function expectLastEverywhere({ ids }: Catalogue, witness: Witness): Promise<void> {
+async function expectLastEverywhere({ ids }: Catalog, witness: Witness): Promise<void> {
   for (const url of urls) {
     for (const id of ids) expect((await ask(url, READ, { id })).product).toEqual(witness.newest(id));
   }
@@ -162,33 +162,33 @@ async function hits(): Promise<number> {
 }
 
 /** Reads until the cache answers: it is in use. */
-const cacheInUse = (catalogue: Catalogue) =>
+const cacheInUse = (catalog: Catalog) =>
   eventually(
     async () => {
       const before = await hits();
-      for (let count = 0; count < 3; count += 1) await ask(urls[0] ?? '', READ, { id: catalogue.ids[0] });
+      for (let count = 0; count < 3; count += 1) await ask(urls[0] ?? '', READ, { id: catalog.ids[0] });
       return (await hits()) - before;
     },
     (more) => more > 0,
     45_000,
   );
 
-/** A new catalogue, which a witness has seen, with the cache in use. */
-async function begin(): Promise<{ readonly catalogue: Catalogue; readonly witness: Witness }> {
-  const catalogue = await stockUp();
+/** A new catalog, which a witness has seen, with the cache in use. */
+async function begin(): Promise<{ readonly catalog: Catalog; readonly witness: Witness }> {
+  const catalog = await stockUp();
   const witness = new Witness();
-  const r = catalogue.ids.map((id) => ({ __typename: 'Product', id }));
+  const r = catalog.ids.map((id) => ({ __typename: 'Product', id }));
   await witness.watch(async () => (await ask(urls[0] ?? '', ENTITIES, { r }))._entities);
-  await cacheInUse(catalogue);
-  return { catalogue, witness };
+  await cacheInUse(catalog);
+  return { catalog, witness };
 }
 
 describe('the product cache, with instances on one Redis and one database', () => {
   it(`never shows a version go back in ${OPERATIONS} operations`, async () => {
-    const { catalogue, witness } = await begin();
+    const { catalog, witness } = await begin();
     const before = await hits();
-    await run(catalogue, witness, OPERATIONS);
-    await expectLastEverywhere(catalogue, witness);
+    await run(catalog, witness, OPERATIONS);
+    await expectLastEverywhere(catalog, witness);
     expect((await hits()) - before).toBeGreaterThan(OPERATIONS / 20);
   }, 180_000);
 
@@ -219,19 +219,19 @@ describe('the product cache, with instances on one Redis and one database', () =
   }, 120_000);
 
   it(`never does while a third instance, which reads and writes, is killed ${KILLS} times`, async () => {
-    const { catalogue, witness } = await begin();
+    const { catalog, witness } = await begin();
     const url = `${doomed.url}/graphql`;
     let kills = 0;
     const isOn = (): boolean => kills < KILLS;
     const callersOfTheDoomed = Array.from({ length: CALLERS }, async () => {
       while (isOn())
-        await operate(catalogue, witness, url).catch(async (error: unknown) => {
+        await operate(catalog, witness, url).catch(async (error: unknown) => {
           if (!(error instanceof Away)) throw error;
           await sleep(20);
         });
     });
     const others = Array.from({ length: CALLERS }, async () => {
-      while (isOn()) await operate(catalogue, witness);
+      while (isOn()) await operate(catalog, witness);
     });
     const killer = (async () => {
       for (; isOn(); kills += 1) {
@@ -248,13 +248,13 @@ describe('the product cache, with instances on one Redis and one database', () =
       kills = KILLS;
     });
     await Promise.all([killer, ...callersOfTheDoomed, ...others]);
-    await expectLastEverywhere(catalogue, witness);
+    await expectLastEverywhere(catalog, witness);
   }, 300_000);
 
   it(`shows nothing older than ${TTL_S} s while Redis is killed, comes back empty and hangs, and is used again`, async () => {
-    const { catalogue, witness } = await begin();
+    const { catalog, witness } = await begin();
     witness.maxAgeMs = TTL_S * 1_000;
-    const load = run(catalogue, witness, OPERATIONS_IN_TROUBLE);
+    const load = run(catalog, witness, OPERATIONS_IN_TROUBLE);
     const reached = (share: number) =>
       eventually(
         async () => witness.operations,
@@ -271,11 +271,11 @@ describe('the product cache, with instances on one Redis and one database', () =
     await redis.restart();
     await load;
     await sleep(TTL_S * 1_000);
-    await expectLastEverywhere(catalogue, witness);
-    await cacheInUse(catalogue);
+    await expectLastEverywhere(catalog, witness);
+    await cacheInUse(catalog);
     witness.maxAgeMs = 0;
-    await run(catalogue, witness, OPERATIONS_IN_TROUBLE + 500);
-    await expectLastEverywhere(catalogue, witness);
+    await run(catalog, witness, OPERATIONS_IN_TROUBLE + 500);
+    await expectLastEverywhere(catalog, witness);
     expect((await fetch(system.opsUrl('products', '/readyz'))).status).toBe(200);
   }, 300_000);
 });

@@ -40,7 +40,7 @@ describe('generators, against the running gateway', () => {
     expect(await compileRelay(workshop)).toContain('Compilation completed');
     expect(await readdir(join(workshop.folder, 'relay/generated'))).toEqual(
       expect.arrayContaining([
-        'operationsCataloguePageQuery.graphql.ts',
+        'operationsCatalogPageQuery.graphql.ts',
         'operationsProductRefetchQuery.graphql.ts',
       ]),
     );
@@ -74,7 +74,7 @@ describe('a program with', () => {
     });
   });
 
-  it('graphql-request is told of a fault by its code, and reads header fields', async () => {
+  it('graphql-request is told of an error by its code, and reads header fields', async () => {
     expect(await workshop.run('graphql-request')).toEqual({
       refused: ['UNAUTHENTICATED'],
       orders: true,

@@ -78,7 +78,7 @@ describe('a key', () => {
     expect(await adjust(id, -3, 'three more')).toMatchObject({ __typename: 'OutOfStock', available: 0 });
   });
 
-  it('that was used gives the product as it is now, also after it has left the catalogue', async () => {
+  it('that was used gives the product as it is now, also after it has left the catalog', async () => {
     const first = await create('as it is now');
     const { id } = first.body;
     await adjust(id, 4, 'four more');

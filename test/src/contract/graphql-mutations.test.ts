@@ -180,8 +180,8 @@ describe('IDEMPOTENCY_KEY=required', () => {
     for (const idempotencyKey of [undefined, null]) {
       const input = { productId, quantity: 1, idempotencyKey };
       const { errors } = await client.graphql(CREATE, { input }, buyer.token);
-      const fault = { code: 'BAD_USER_INPUT', errors: [{ field: 'idempotencyKey', message: MESSAGE }] };
-      expect(errors).toMatchObject([{ path: ['createOrder'], extensions: fault }]);
+      const error = { code: 'BAD_USER_INPUT', errors: [{ field: 'idempotencyKey', message: MESSAGE }] };
+      expect(errors).toMatchObject([{ path: ['createOrder'], extensions: error }]);
     }
     expect(await orders()).toEqual([]);
   });

@@ -1,4 +1,4 @@
-// The GraphQL contract: what each operation answers, good and bad, and how faults look.
+// The GraphQL contract: what each operation answers, good and bad, and how errors look.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, uniqueName } from '../support/client.ts';
 import { useSharedSystem } from '../support/use-system.ts';
@@ -220,7 +220,7 @@ describe('orders', () => {
   });
 });
 
-describe('faults', () => {
+describe('errors', () => {
   it('carry one of the contract’s codes and nothing of the inside', async () => {
     const syntax = await client.graphql('{ products( }');
     expect(syntax.errors[0]?.extensions.code).toBe('BAD_USER_INPUT');

@@ -87,7 +87,7 @@ async function sendLongTexts(): Promise<void> {
   await client.graphql(`query Q${long(90_000)} { me { id } }`, {}, token, headers);
   await client.graphql(`query { ${long(90_000)}: me { id } }`, { [long(9_000)]: long(90_000) }, token);
   await client.graphql(`{ product(id: "${long(90_000)}") { ${long(90_000)} } }`);
-  // Of what fails by our fault, the log says where and why.
+  // Of what fails by our error, the log says where and why.
   await system.kill('products');
   const failing = `query Q${long(90_000)} { ${long(90_000)}: products(first: 1) { edges { cursor } } }`;
   expect((await client.graphql(failing, {}, token)).errors[0]?.extensions.code).toBe('SERVICE_UNAVAILABLE');

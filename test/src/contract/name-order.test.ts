@@ -1,4 +1,4 @@
-// The catalogue by name: in the order that people expect.
+// The catalog by name: in the order that people expect.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';

@@ -1,4 +1,4 @@
-// The REST contract: the catalogue. The client holds every reply to /openapi.json besides.
+// The REST contract: the catalog. The client holds every reply to /openapi.json besides.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';

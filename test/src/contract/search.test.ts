@@ -1,4 +1,4 @@
-// Searching the catalogue, through both doors.
+// Searching the catalog, through both doors.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
@@ -11,13 +11,13 @@ let account: Account;
 beforeAll(async () => {
   client = await Client.of(system.url);
   account = await client.account();
-  for (const [name, description] of Object.entries(CATALOGUE))
+  for (const [name, description] of Object.entries(CATALOG))
     await client.product(account.token, { name, description, price: PRICE });
 });
 
 /** No product of another suite has it. */
 const PRICE = 7_002_003.04;
-const CATALOGUE: Record<string, string> = {
+const CATALOG: Record<string, string> = {
   Kettle: 'Boils 1.7 litres. Brushed steel.',
   'Red enamel kettle': 'For the stove; not for induction.',
   'Café au lait bowl': 'Stoneware, dishwasher-proof.',
@@ -42,7 +42,7 @@ const namesBy = async (query: Record<string, string>): Promise<string[]> => {
 };
 
 describe('a search finds', () => {
-  const [kettle = '', red = '', bowl = '', press = '', shirt = '', kocher = ''] = Object.keys(CATALOGUE);
+  const [kettle = '', red = '', bowl = '', press = '', shirt = '', kocher = ''] = Object.keys(CATALOG);
 
   it.each([
     ['words in any order', 'kettle red', [red]],

@@ -32,8 +32,8 @@ beforeEach(async () => {
 });
 afterEach(() => locker.end());
 
-/** From now on everything that touches the catalogue waits in PostgreSQL. */
-async function lockCatalogue(): Promise<void> {
+/** From now on everything that touches the catalog waits in PostgreSQL. */
+async function lockCatalog(): Promise<void> {
   await locker.query('BEGIN');
   await locker.query('LOCK TABLE products.products IN ACCESS EXCLUSIVE MODE');
 }
@@ -77,8 +77,8 @@ const requestsSince = (before: number): RequestLine[] =>
     .filter(({ msg, service }) => msg === 'request' && ['gateway', 'products'].includes(service));
 
 describe('a caller that leaves', () => {
-  it('has its lists, searches and look-ups cancelled in PostgreSQL, and is no fault of ours', async () => {
-    await lockCatalogue();
+  it('has its lists, searches and look-ups cancelled in PostgreSQL, and is no error of ours', async () => {
+    await lockCatalog();
     const { length: before } = await logsSoFar(system);
     const caller = new AbortController();
     const calls = reads().map(([path, init]) =>
@@ -102,7 +102,7 @@ describe('a caller that leaves', () => {
   });
 
   it('has its write carried out all the same', async () => {
-    await lockCatalogue();
+    await lockCatalog();
     const { length: before } = await logsSoFar(system);
     const caller = new AbortController();
     const write = fetch(`${system.url}/products/${product.id}`, {
@@ -150,7 +150,7 @@ describe('a read that takes too long', () => {
       '{ products(first: 7, sort: NAME_ASC) { edges { cursor } } }',
       `{ product(id: "${UNKNOWN_ID}") { id } }`,
     ];
-    await lockCatalogue();
+    await lockCatalog();
     const startedAt = performance.now();
     const replies = await Promise.all(
       lists.map((query) => askSubgraph(system, 'products', { query, url: `${impatient.url}/graphql` })),

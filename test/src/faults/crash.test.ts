@@ -66,7 +66,7 @@ class Load {
         this.told.add(id);
         return { id };
       }
-      // Anything but "not right now" is a fault of the system: nothing else can be the matter with these orders.
+      // Anything but "not right now" is an error of the system: nothing else can be the matter with these orders.
       if (reply) expect([500, 503]).toContain(reply.status);
       this.retries += 1;
       await pause(50);

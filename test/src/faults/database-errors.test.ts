@@ -67,7 +67,7 @@ describe.each(WAYS)('through %s', (_, send) => {
     expect(isDatabaseUnavailable(error)).toBe(true);
   });
 
-  it.each(['22012', '23514', '42501', 'P0001', 'XX000'])('%s is a fault of ours', async (code) => {
+  it.each(['22012', '23514', '42501', 'P0001', 'XX000'])('%s is an error of ours', async (code) => {
     const error = await errorOf(send(patient, raise(code)));
     expect(error).toBeDefined();
     expect(isDatabaseUnavailable(error)).toBe(false);

@@ -12,9 +12,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Ajv } from 'ajv';
 import { createClient } from 'redis';
 import { compose, secretPath, secretsRead, settingsOf, stack, swarm } from './docker.ts';
-import { imageFaults, SERVICE_NAMES, workloadsOf } from './objects.ts';
+import { imageErrors, SERVICE_NAMES, workloadsOf } from './objects.ts';
 import { render } from './render.ts';
-import { settingFaults } from './settings.ts';
+import { settingErrors } from './settings.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -27,17 +27,17 @@ describe.each(Object.entries({ compose, swarm }))('%s', (_, file) => {
   it.each(SERVICE_NAMES)('gives %s settings that it knows, and all that it needs', (name) => {
     const supergraph = name === 'gateway' ? { SUPERGRAPH_FILE: 'in the image' } : {};
     const image = { PORT: '4000', OPS_PORT: '4100', ...supergraph };
-    expect(settingFaults(name, { ...image, ...settingsOf(file, name, folder) })).toEqual([]);
+    expect(settingErrors(name, { ...image, ...settingsOf(file, name, folder) })).toEqual([]);
   });
 
   it('runs images that the Containerfile builds, and others by the digests of the local cluster', async () => {
     const images = Object.values(file.services).map(({ image }) => image);
-    expect(await imageFaults(images)).toEqual([]);
+    expect(await imageErrors(images)).toEqual([]);
     const inCluster = JSON.stringify(await render('local'));
     for (const image of images) if (image.includes('@')) expect(inCluster).toContain(`"${image}"`);
   });
 
-  it('lets staff only write the catalogue, takes no order without a key, and asks the PostgreSQL that stays', () => {
+  it('lets staff only write the catalog, takes no order without a key, and asks the PostgreSQL that stays', () => {
     expect(file.services).toMatchObject({
       products: { environment: { CATALOG_WRITERS: 'staff' } },
       orders: { environment: { IDEMPOTENCY_KEY: 'required' } },

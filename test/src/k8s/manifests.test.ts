@@ -7,10 +7,10 @@ import { connectionBudgets, connectionsOf } from '@holdfast/local/stack/connecti
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { rulesOf, selectorsOf } from '../support/rules.ts';
-import { imageFaults, type Manifest, nameOf, ofKind, SERVICE_NAMES, within, workloadsOf } from './objects.ts';
+import { imageErrors, type Manifest, nameOf, ofKind, SERVICE_NAMES, within, workloadsOf } from './objects.ts';
 import { kustomize, parseObjects, render, VARIANTS, type Variant } from './render.ts';
 import { createValidator } from './schemas.ts';
-import { settingFaults, settingsIn } from './settings.ts';
+import { settingErrors, settingsIn } from './settings.ts';
 
 const read = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
 const overlay = (name: string): Promise<Manifest[]> => kustomize(join(ROOT, 'k8s/overlays', name));
@@ -66,7 +66,7 @@ describe.each(VARIANTS)('%s', (variant) => {
     const objects = await render(variant);
     for (const name of SERVICE_NAMES) {
       const { plain, secret } = settingsIn(objects, name);
-      expect(settingFaults(name, plain, secret)).toEqual([]);
+      expect(settingErrors(name, plain, secret)).toEqual([]);
       const [container] = workloadsOf(objects).find((one) => one.name === name)?.containers ?? [];
       const ports = container?.ports.map(({ containerPort }) => `${containerPort}`);
       expect(ports).toEqual([plain['PORT'], plain['OPS_PORT']]);
@@ -79,7 +79,7 @@ describe.each(VARIANTS)('%s', (variant) => {
 
   test('runs images that the Containerfile builds, all of one version, and others by a digest', async () => {
     const containers = workloadsOf(await allOf(variant)).flatMap((workload) => workload.containers);
-    expect(await imageFaults(containers.map(({ image }) => image))).toEqual([]);
+    expect(await imageErrors(containers.map(({ image }) => image))).toEqual([]);
   });
 
   test('leads every URL, also of the Secrets, to a Service and a port that are there', async () => {

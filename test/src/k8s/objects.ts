@@ -51,7 +51,7 @@ export function* within(value: unknown, key = ''): Generator<[key: string, part:
 const OURS = /^(?:holdfast|\$\{REGISTRY:-holdfast\})\/([\w-]+):(.+)$/;
 
 /** One line for each image that the Containerfile does not build and that has no digest, and one if ours have several versions. */
-export async function imageFaults(images: readonly string[]): Promise<string[]> {
+export async function imageErrors(images: readonly string[]): Promise<string[]> {
   const containerfile = await readFile(join(ROOT, 'Containerfile'), 'utf8');
   const ours = images.filter((image) => OURS.test(image));
   const others = images.filter((image) => !OURS.test(image));

@@ -22,7 +22,7 @@ export function settingsIn(objects: readonly Manifest[], service: ServiceName) {
 }
 
 /** One line for each setting of a service that is unknown, missing or of no use; of `secret` the values are not known. */
-export function settingFaults(
+export function settingErrors(
   service: ServiceName,
   plain: Readonly<Record<string, unknown>>,
   secret: readonly string[] = [],

@@ -76,7 +76,7 @@ const supervisorPid = async (): Promise<number> =>
   Number.parseInt(await readFile(join(dataDir, 'lock'), 'utf8'), 10);
 
 describe('npm start', () => {
-  it('loads the demo catalogue once, starts again what dies, and keeps the data from one start to the next', async () => {
+  it('loads the demo catalog once, starts again what dies, and keeps the data from one start to the next', async () => {
     await start();
     const first = JSON.parse(await (await get('/products?limit=100')).text());
     expect(first.length).toBeGreaterThanOrEqual(45);

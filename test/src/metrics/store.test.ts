@@ -111,7 +111,7 @@ describe('an order', () => {
     expect(released('reservations_total', { outcome: 'released' })).toBe(1);
   });
 
-  it('of a product that has left the catalogue meanwhile is counted as such', async () => {
+  it('of a product that has left the catalog meanwhile is counted as such', async () => {
     const { id } = await client.product(account.token);
     const grown = await growth(
       at('products'),

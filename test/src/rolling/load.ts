@@ -204,7 +204,7 @@ export class Load {
   }
 }
 
-/** Of a fault of the connection, its code says more than its message. */
+/** Of an error of the connection, its code says more than its message. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = 'code' in error ? `${String(error.code)} ` : '';

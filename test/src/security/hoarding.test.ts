@@ -1,5 +1,5 @@
 // One account that orders all there is. With the purchase limits it holds what they allow, however many orders race, over
-// several processes that reserve; with the rule of before there were limits it holds the whole catalogue.
+// several processes that reserve; with the rule of before there were limits it holds the whole catalog.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
@@ -82,7 +82,7 @@ async function hoard({ client, buyer, products }: Shop): Promise<Outcome[]> {
   return replies.flat();
 }
 
-describe('an account that orders the whole catalogue', () => {
+describe('an account that orders the whole catalog', () => {
   it(
     'gets it where one order may have all',
     async () => {

@@ -123,7 +123,7 @@ describe('a header that comes back', () => {
 });
 
 describe('the header by which services say how long they wait', () => {
-  it('is not believed of a client, which could make faults of ours with it', async () => {
+  it('is not believed of a client, which could make errors of ours with it', async () => {
     for (const path of ['/products', '/profile']) {
       const reply = await client.rest('GET', path, {
         token: account.token,

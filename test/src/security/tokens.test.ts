@@ -75,7 +75,7 @@ describe('the Authorization header', () => {
     expect(statusesIn(await profile(good, good))).toEqual([400]);
   });
 
-  it('of any length is never reported as our fault, by REST and by GraphQL', async () => {
+  it('of any length is never reported as our error, by REST and by GraphQL', async () => {
     const query = JSON.stringify({
       query: '{ products(first: 1) { edges { cursor } } orders { edges { cursor } } }',
     });

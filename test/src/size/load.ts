@@ -18,7 +18,7 @@ export const DEAR = 5_000;
 /**
  * The words of a product: `quality` in every second, `seasonal` in every 100th, `rarity` in RARE of all, `vintage` in the
  * oldest tenth and nowhere else; some of 5,000 words, common and less common ones; and a number of its own.
- * Every 50th product has left the catalogue. Names and prices follow no order of age.
+ * Every 50th product has left the catalog. Names and prices follow no order of age.
  */
 const PRODUCTS = `
   INSERT INTO products.products (name, description, price, stock, archived_at)

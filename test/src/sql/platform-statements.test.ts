@@ -1,7 +1,7 @@
 // The statements of platform/ are as they are declared, for each service that runs them.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { declaredStatements } from '@holdfast/platform/postgres/sql';
-import { faultsOf } from '@holdfast/platform/postgres/testing-sql';
+import { errorsOf } from '@holdfast/platform/postgres/testing-sql';
 import '@holdfast/platform/queue/queue';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -19,7 +19,7 @@ it.each(['products', 'orders'] as const)(
     try {
       const names = declaredStatements().map(({ name }) => name);
       expect(names.sort()).toEqual(['queue_gauges', 'queue_put_back', 'queue_revision', 'queue_sweep']);
-      expect(await faultsOf(pool, declaredStatements())).toEqual([]);
+      expect(await errorsOf(pool, declaredStatements())).toEqual([]);
     } finally {
       await pool.end();
     }

@@ -16,7 +16,7 @@ import {
   text,
   timestamptz,
 } from '@holdfast/platform/postgres/sql';
-import { faultsOf } from '@holdfast/platform/postgres/testing-sql';
+import { errorsOf } from '@holdfast/platform/postgres/testing-sql';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import pg from 'pg';
 
@@ -104,7 +104,7 @@ const NULLS: ArgumentsOf<typeof TYPES> = {
 };
 
 it('is declared as PostgreSQL has it', async () => {
-  expect(await faultsOf(pool, declaredStatements())).toEqual([]);
+  expect(await errorsOf(pool, declaredStatements())).toEqual([]);
 });
 
 it('is every value as it was given, or null', async () => {

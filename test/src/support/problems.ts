@@ -1,4 +1,4 @@
-// What every fault that REST answers with must look like (RFC 9457).
+// What every error that REST answers with must look like (RFC 9457).
 import { expect } from '@jest/globals';
 import type { Reply } from './client.ts';
 

@@ -19,7 +19,7 @@ export interface SystemOptions {
   readonly environment?: Partial<Record<ProcessName, Record<string, string>>>;
   /** Otherwise some that are free. */
   readonly ports?: Ports;
-  /** With the demo accounts and the demo catalogue. */
+  /** With the demo accounts and the demo catalog. */
   readonly seeded?: boolean;
   /** Gets each line of the log as it comes. */
   readonly onLogLine?: (line: string) => void;

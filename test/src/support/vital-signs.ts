@@ -1,4 +1,4 @@
-// Whether an attack has left a mark: every process must still be the same one, ready, and without a fault in its log.
+// Whether an attack has left a mark: every process must still be the same one, ready, and without an error in its log.
 import { expect } from '@jest/globals';
 import { logsSoFar } from './logs-so-far.ts';
 import type { RunningSystem } from './running-system.ts';
@@ -17,10 +17,10 @@ export function vitalSigns(system: RunningSystem): VitalSigns {
     expectUnharmed: async () => {
       expect(PROCESSES.map((name) => system.pid(name))).toEqual(pids);
       for (const name of PROCESSES) expect((await fetch(system.opsUrl(name, '/readyz'))).status).toBe(200);
-      const faults = (await logsSoFar(system))
+      const errors = (await logsSoFar(system))
         .slice(seen)
         .filter((line) => /"level":"(error|fatal)"/.test(line));
-      expect(faults).toEqual([]);
+      expect(errors).toEqual([]);
     },
   };
 }

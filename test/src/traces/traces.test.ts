@@ -130,7 +130,7 @@ it('tells the statements of a transaction apart', async () => {
   );
 });
 
-it('marks what failed by our fault, though GraphQL answers 200, and not what a caller did wrong', async () => {
+it('marks what failed by our error, though GraphQL answers 200, and not what a caller did wrong', async () => {
   const request = async (query: string, awaited: string) => {
     const traceId = randomBytes(16).toString('hex');
     const traceparent = `00-${traceId}-${randomBytes(8).toString('hex')}-01`;

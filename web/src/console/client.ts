@@ -7,7 +7,7 @@ import { relayStylePagination } from '@apollo/client/utilities';
 import { OperationTypeNode } from 'graphql';
 import { POSSIBLE_TYPES } from '../generated/operations.ts';
 import { Session } from './session/session.ts';
-import { faultOf } from './ui/fault.ts';
+import { errorOf } from './ui/error.ts';
 
 declare module '@apollo/client' {
   namespace ApolloClient {
@@ -46,7 +46,7 @@ export const session = new Session(
 /** A token can end before it expires, as when staff ends the account's sessions: then the operation is sent once more. */
 const refusedToken = new ErrorLink(({ error, operation, forward }) => {
   const { token, sentAgain } = operation.getContext();
-  if (faultOf(error)?.code !== 'UNAUTHENTICATED' || sentAgain || typeof token !== 'string') return;
+  if (errorOf(error)?.code !== 'UNAUTHENTICATED' || sentAgain || typeof token !== 'string') return;
   session.refused(token);
   operation.setContext({ sentAgain: true });
   return forward(operation);

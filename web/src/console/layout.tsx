@@ -5,7 +5,7 @@ import { useUser } from './session/use-session.ts';
 import { Badge } from './ui/badge.tsx';
 
 const PAGES = [
-  { to: '/', text: 'Catalogue', end: true },
+  { to: '/', text: 'Catalog', end: true },
   { to: '/orders', text: 'Orders' },
   { to: '/accounts', text: 'Accounts', staff: true },
   { to: '/flow', text: 'Live orders', staff: true },

@@ -1,7 +1,7 @@
 // Each page is loaded when it is first opened: its module has the page as `Component`.
 import { createBrowserRouter } from 'react-router';
 import { Layout } from './layout.tsx';
-import { NotFound, PageFault } from './page-fault.tsx';
+import { NotFound, PageError } from './page-error.tsx';
 
 export const router = createBrowserRouter(
   [
@@ -10,9 +10,9 @@ export const router = createBrowserRouter(
       HydrateFallback: () => null,
       children: [
         {
-          ErrorBoundary: PageFault,
+          ErrorBoundary: PageError,
           children: [
-            { index: true, lazy: () => import('./catalogue/catalogue.tsx') },
+            { index: true, lazy: () => import('./catalog/catalog.tsx') },
             { path: 'products/new', lazy: () => import('./product/new-product.tsx') },
             { path: 'products/:id', lazy: () => import('./product/product.tsx') },
             { path: 'orders', lazy: () => import('./orders/orders.tsx') },

@@ -83,7 +83,7 @@ function at(value: unknown, path: string): string {
 
 export const EXAMPLES: readonly Example[] = [
   {
-    title: 'Look at the catalogue',
+    title: 'Look at the catalog',
     what: 'Anyone may. Every product has a version.',
     needsSession: false,
     steps: [{ title: 'Three products', operation: BROWSE }],

@@ -2,7 +2,7 @@
 // for byte, and the errors say the same. corpus/differences.ts lists, and checks, where an error may be more exact.
 // Then with replies that no working subgraph sends.
 //
-// Three faults of @apollo/gateway's executor lose data, and the corpus goes around them, because the compiled executor has
+// Three errors of @apollo/gateway's executor lose data, and the corpus goes around them, because the compiled executor has
 // not got them: fields of a fragment in a fragment (execution.test.ts; the generator asks for the type there), 0, false and
 // "" of a field that had to be asked under another name (rewrites.ts; there are none in made-up-data.ts), and the type of an
 // entity after a fetch from a subgraph with an interface object (fetch.ts; subgraphs.ts leaves that type out).
@@ -63,8 +63,8 @@ const textOf = (subgraph: string, { query, variables }: SubgraphRequest): string
 const troubleOf = ({ seed }: Operation): number => (seed % 3 === 0 ? seed : 0);
 
 /** A failing test says which seed failed, and how. */
-const report = ({ seed, source, variables }: Operation, faults: readonly string[]): string[] =>
-  faults.map((fault) => `seed ${seed}: ${fault}\n${source}\n${JSON.stringify(variables)}`);
+const report = ({ seed, source, variables }: Operation, errors: readonly string[]): string[] =>
+  errors.map((error) => `seed ${seed}: ${error}\n${source}\n${JSON.stringify(variables)}`);
 
 describe('beside the executor of @apollo/gateway', () => {
   async function compare({ subgraphs, engines }: Graph, operation: Operation): Promise<string[]> {
@@ -113,7 +113,7 @@ describe('with a reply of which one member is of another type, or is missing', (
     'the compiled executor passes on no wrong value, and puts an error at the place',
     async () => {
       const findInvalid = createValidity(corpus.engines.schema);
-      const faults: string[] = [];
+      const errors: string[] = [];
       for (const operation of operations(corpus, 200_000, countOf(390), { typenames: true })) {
         const { answer, before, place, change } = await runMangled(operation);
         const data: unknown = JSON.parse(answer.data ?? 'null');
@@ -121,14 +121,14 @@ describe('with a reply of which one member is of another type, or is missing', (
         const wrong = data === null ? [] : findInvalid(operation, data);
         if (place && !isExplained(data, clean, place, answer))
           wrong.push(`a null without an error at ${place.join('.')}`);
-        faults.push(
+        errors.push(
           ...report(
             operation,
-            wrong.map((fault) => `${fault} (${change})`),
+            wrong.map((error) => `${error} (${change})`),
           ),
         );
       }
-      expect(faults).toEqual([]);
+      expect(errors).toEqual([]);
     },
     TIMEOUT_MS,
   );
@@ -156,7 +156,7 @@ describe('with a reply of which one member is of another type, or is missing', (
       textOf(name, other) === text ? structuredClone(mangled.reply) : clean(name, other),
     );
     const place = marked.errors.find(({ message }) => message === MARK)?.path;
-    // The planner leaves out what conditions exclude, so with conditions a missing member need not be a fault.
+    // The planner leaves out what conditions exclude, so with conditions a missing member need not be an error.
     const isExpected = mangled.isMissing && /\(if: \$/.test(operation.source);
     if (isExpected) return { answer, before, place: undefined, change: mangled.change };
     return { answer, before, place, change: `${text.slice(0, 40)} ${mangled.change}` };

@@ -135,7 +135,7 @@ describe('A null', () => {
     });
   });
 
-  it('in the place of what a subgraph would tell of an entity that it does not know is none of its faults', async () => {
+  it('in the place of what a subgraph would tell of an entity that it does not know is none of its errors', async () => {
     const answer = await answerTo('{ product { name left } }', {
       shop: { data: { product: { __typename: 'Product', id: '1', name: 'a' } } },
       stock: { data: { _entities: [null] } },

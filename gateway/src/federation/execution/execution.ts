@@ -3,7 +3,7 @@
 import { isPlanNode, type QueryPlan } from '@apollo/query-planner';
 import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { byConditions, variablesOfConditions } from './conditions.ts';
-import { namesIn } from './faults.ts';
+import { namesIn } from './errors.ts';
 import type { Execution } from './fetch.ts';
 import { compilePlan, operationsOf } from './plan.ts';
 import type { ReadOperation } from './plannable.ts';

@@ -2,7 +2,7 @@
 // the reply.
 import type { FetchNode } from '@apollo/query-planner';
 import { GraphQLError, type GraphQLSchema, isInterfaceType, Kind, parse } from 'graphql';
-import { type Names, namesIn, type Path } from './faults.ts';
+import { type Names, namesIn, type Path } from './errors.ts';
 import { isJsonObject, type JsonObject, memberOf, mergeInto } from './members.ts';
 import { compileEntity } from './representations.ts';
 import { compileRewrites } from './rewrites.ts';

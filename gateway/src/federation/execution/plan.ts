@@ -1,7 +1,7 @@
 // A query plan, compiled: which fetches run after and beside each other, and where in the reply their results belong.
 import type { PlanNode } from '@apollo/query-planner';
 import type { GraphQLSchema } from 'graphql';
-import type { Path } from './faults.ts';
+import type { Path } from './errors.ts';
 import { compileFetch, type Step } from './fetch.ts';
 import { isJsonObject, type JsonObject, memberOf } from './members.ts';
 

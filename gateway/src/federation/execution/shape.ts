@@ -17,7 +17,7 @@ import {
   Kind,
 } from 'graphql';
 import type { Conditions } from './conditions.ts';
-import { reportWrong } from './faults.ts';
+import { reportWrong } from './errors.ts';
 import { introspect } from './introspection.ts';
 import { completeMembers } from './objects.ts';
 import { perKey } from './per-key.ts';

@@ -1,7 +1,7 @@
 // Errors of a subgraph's reply, as the client sees them: with the name of the service, and with the path in the whole
 // reply in the place of that in the subgraph's.
 import { GraphQLError } from 'graphql';
-import type { Path } from './faults.ts';
+import type { Path } from './errors.ts';
 import { isJsonObject, type JsonObject, memberOf } from './members.ts';
 import type { SubgraphError } from './subgraph-call.ts';
 

@@ -9,13 +9,13 @@ import {
   isListType,
   isNonNullType,
 } from 'graphql';
-import { type Faults, type Path, reportAbsent, reportNull, reportWrong } from './faults.ts';
+import { type Errors, type Path, reportAbsent, reportNull, reportWrong } from './errors.ts';
 import { leafCheck } from './leaves.ts';
 import { isJsonObject, type JsonObject } from './members.ts';
 import { perKey } from './per-key.ts';
 
 /** What the walk over the merged data has at hand. */
-export interface Shaping extends Faults {
+export interface Shaping extends Errors {
   /** As the client sent them. */
   readonly variables: Readonly<Record<string, unknown>>;
 }

@@ -1,7 +1,7 @@
 // The statements of the orders service are as they are declared.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { declaredStatements } from '@holdfast/platform/postgres/sql';
-import { faultsOf } from '@holdfast/platform/postgres/testing-sql';
+import { errorsOf } from '@holdfast/platform/postgres/testing-sql';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import pg from 'pg';
 import '../server.ts';
@@ -18,5 +18,5 @@ afterAll(async () => {
 });
 
 it('say of themselves what PostgreSQL says of them', async () => {
-  expect(await faultsOf(pool, declaredStatements())).toEqual([]);
+  expect(await errorsOf(pool, declaredStatements())).toEqual([]);
 });

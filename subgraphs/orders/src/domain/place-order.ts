@@ -6,7 +6,7 @@ import { fitsColumn, MAX_AMOUNT, totalOf } from '@holdfast/platform/money';
 import {
   countReplay,
   type IdempotencyKeyReused,
-  keyFault,
+  keyError,
   keyReused,
   requestHash,
 } from '@holdfast/platform/postgres/idempotency';
@@ -60,7 +60,7 @@ const noSuchProduct = (productId: string): ProductNotFound => ({
 });
 
 /** Why an order of so many units cannot be recorded; undefined when it can. */
-function totalFault(unitPrice: string, quantity: number): InvalidInput | undefined {
+function totalError(unitPrice: string, quantity: number): InvalidInput | undefined {
   const total = totalOf(unitPrice, quantity);
   if (fitsColumn(total)) return undefined;
   const message = `expected a total price of at most ${MAX_AMOUNT}, got ${quantity} × ${unitPrice} = ${total}`;
@@ -136,8 +136,8 @@ export function createPlaceOrder(dependencies: PlaceOrderDependencies): PlaceOrd
     allHandled(rest);
     const unitPrice = await prices.priceOf(productId, call);
     if (unitPrice === undefined) return noSuchProduct(String(productId));
-    const fault = totalFault(unitPrice, quantity);
-    if (fault) return fault;
+    const error = totalError(unitPrice, quantity);
+    if (error) return error;
     const idempotency = key === undefined ? undefined : { key, hash: hashOf(ordered) };
     // The order may be settled before its id comes back.
     const since = settlements.mark();
@@ -152,7 +152,7 @@ export function createPlaceOrder(dependencies: PlaceOrderDependencies): PlaceOrd
     const checked = check(orderRules, input);
     if (!checked.ok) return checked.invalid;
     const { productId: given, idempotencyKey: key, waitMs, ...rest } = checked.value;
-    if (isKeyRequired && key === undefined) throw badInput('idempotencyKey', keyFault(undefined));
+    if (isKeyRequired && key === undefined) throw badInput('idempotencyKey', keyError(undefined));
     const productId = parseId(given);
     if (productId === undefined) return noSuchProduct(given);
     const untilMs = Math.min(Date.now() + waitMs, call.deadlineAt - ANSWER_MS);

@@ -1,4 +1,4 @@
-// Pages of the catalogue: keyset pagination over an index for every order, one prepared statement for each shape of
+// Pages of the catalog: keyset pagination over an index for every order, one prepared statement for each shape of
 // question (order, whether it goes on after a cursor, which filters), so that each has a plan of its own.
 import { createHash } from 'node:crypto';
 import { keysOf } from '@holdfast/platform/graphql/fields';

@@ -1,4 +1,4 @@
-// What a search finds, page by page, in a catalogue of 100,000 products. (What PostgreSQL does for it: test/src/size.)
+// What a search finds, page by page, in a catalog of 100,000 products. (What PostgreSQL does for it: test/src/size.)
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import type { Connection } from '@holdfast/platform/graphql/pages';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -18,7 +18,7 @@ import { FAR, type SearchTerms } from './product-search.ts';
 const COUNT = 100_000;
 /**
  * `common` is in every second product, `some` in every 50th, `rare` in every 10,000th; `old` and `new` are in a tenth of
- * the products each, which lie together at the two ends. Every seventh product has left the catalogue.
+ * the products each, which lie together at the two ends. Every seventh product has left the catalog.
  */
 const FILL = `INSERT INTO products.products (name, description, price, stock, archived_at)
   SELECT 'Thing ' || n % 1000,

@@ -48,7 +48,7 @@ const LOCKED = { name: 'locked', text: 'SELECT count(*) FROM products.products' 
 const QUICK = { name: 'quick', text: 'SELECT 1 AS one' };
 const stays = () => new AbortController().signal;
 
-async function faultOf(promise: Promise<unknown>): Promise<unknown> {
+async function errorOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     () => undefined,
     (error: unknown) => error,
@@ -61,12 +61,12 @@ describe('a read', () => {
   });
 
   it('is SERVICE_UNAVAILABLE when its time is up, and cancelled', async () => {
-    const fault = await faultOf(createReads(pool, 200)(stays()).query(SLOW));
-    expect(fault).toMatchObject({
+    const error = await errorOf(createReads(pool, 200)(stays()).query(SLOW));
+    expect(error).toMatchObject({
       code: 'SERVICE_UNAVAILABLE',
       cause: { message: 'slow was cancelled after 200 ms' },
     });
-    expect(isAbandoned(fault)).toBe(false);
+    expect(isAbandoned(error)).toBe(false);
     await until(async () => (await active()) === 0);
   });
 
@@ -78,10 +78,10 @@ describe('a read', () => {
     await locker.query('LOCK TABLE products.products IN ACCESS EXCLUSIVE MODE');
     for (const statement of [SLOW, LOCKED]) {
       const caller = new AbortController();
-      const fault = faultOf(createReads(pool, LONG_MS)(caller.signal).query(statement));
+      const error = errorOf(createReads(pool, LONG_MS)(caller.signal).query(statement));
       await until(async () => (await active()) === 1);
       caller.abort(new CallerGone('test'));
-      expect(isAbandoned(await fault)).toBe(true);
+      expect(isAbandoned(await error)).toBe(true);
       await until(async () => (await active()) === 0);
     }
     await locker.end();
@@ -92,11 +92,11 @@ describe('a read', () => {
     const pids = new Set<number>();
     for (let round = 0; round < 30; round += 1) {
       const caller = new AbortController();
-      const fault = faultOf(createReads(pool, LONG_MS)(caller.signal).query(round % 2 ? SLOW : QUICK));
+      const error = errorOf(createReads(pool, LONG_MS)(caller.signal).query(round % 2 ? SLOW : QUICK));
       // Sometimes before the statement has begun, sometimes when it is over.
       await new Promise((resolve) => setTimeout(resolve, round % 5));
       caller.abort(new CallerGone('test'));
-      await fault;
+      await error;
       const { rows } = await createReads(
         pool,
         LONG_MS,
@@ -114,9 +114,9 @@ describe('a read', () => {
   it('of a caller who left while it waited for a connection is not begun', async () => {
     const held = await Promise.all([pool.connect(), pool.connect()]);
     const callers = Array.from({ length: 20 }, () => new AbortController());
-    const faults = callers.map(({ signal }) => faultOf(createReads(pool, LONG_MS)(signal).query(SLOW)));
+    const errors = callers.map(({ signal }) => errorOf(createReads(pool, LONG_MS)(signal).query(SLOW)));
     for (const caller of callers) caller.abort(new CallerGone('test'));
-    for (const fault of faults) expect(isAbandoned(await fault)).toBe(true);
+    for (const error of errors) expect(isAbandoned(await error)).toBe(true);
     for (const client of held) client.release();
     expect((await createReads(pool, LONG_MS)(stays()).query(QUICK)).rows).toEqual([{ one: 1 }]);
     expect(await active()).toBe(0);
@@ -124,7 +124,7 @@ describe('a read', () => {
 
   it('counts the time that it waited for a connection', async () => {
     const held = await Promise.all([pool.connect(), pool.connect()]);
-    expect(await faultOf(createReads(pool, 100)(stays()).query(QUICK))).toMatchObject({
+    expect(await errorOf(createReads(pool, 100)(stays()).query(QUICK))).toMatchObject({
       code: 'SERVICE_UNAVAILABLE',
     });
     for (const client of held) client.release();
@@ -132,7 +132,7 @@ describe('a read', () => {
 
   it('whose statement is wrong says so', async () => {
     const wrong = { name: 'wrong', text: 'SELECT 1 / 0' };
-    expect(await faultOf(createReads(pool, LONG_MS)(stays()).query(wrong))).toMatchObject({ code: '22012' });
+    expect(await errorOf(createReads(pool, LONG_MS)(stays()).query(wrong))).toMatchObject({ code: '22012' });
     expect((await createReads(pool, LONG_MS)(stays()).query(QUICK)).rows).toEqual([{ one: 1 }]);
   });
 });

@@ -1,7 +1,7 @@
 // Every statement of the products service is as it is declared.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { declaredStatements } from '@holdfast/platform/postgres/sql';
-import { faultsOf } from '@holdfast/platform/postgres/testing-sql';
+import { errorsOf } from '@holdfast/platform/postgres/testing-sql';
 import '../server.ts';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -19,5 +19,5 @@ afterAll(async () => {
 });
 
 it('say of themselves what PostgreSQL says of them to the service', async () => {
-  expect(await faultsOf(pool, declaredStatements())).toEqual([]);
+  expect(await errorsOf(pool, declaredStatements())).toEqual([]);
 });

@@ -1,4 +1,4 @@
-// Reading the catalogue, a page at a time.
+// Reading the catalog, a page at a time.
 import { badInput } from '@holdfast/platform/errors';
 import { type Connection, pageSize, toConnection } from '@holdfast/platform/graphql/pages';
 import { parseId } from '@holdfast/platform/ids';

@@ -30,7 +30,7 @@ function termsOf(text: string): Term[] {
 }
 
 /** Why the terms cannot be searched for; undefined when they can. */
-function faultOf(terms: readonly Term[], text: string): string | undefined {
+function errorOf(terms: readonly Term[], text: string): string | undefined {
   const long = terms.find((term) => term.text.length > MAX_TERM_LENGTH);
   if (long)
     return `expected words and phrases of at most ${MAX_TERM_LENGTH} characters, got ${came(long.text)}`;
@@ -40,18 +40,18 @@ function faultOf(terms: readonly Term[], text: string): string | undefined {
 }
 
 const lengthRule = `expected 1 to ${MAX_LENGTH} characters, no control characters`;
-const lengthFault = (issue: { input?: unknown }) => `${lengthRule}, got ${came(issue.input)}`;
+const lengthError = (issue: { input?: unknown }) => `${lengthRule}, got ${came(issue.input)}`;
 
 /** The rule of the argument `search`: a text in, its terms out. */
 export const searchRule = z
-  .string({ error: lengthFault })
+  .string({ error: lengthError })
   .trim()
-  .min(1, { error: lengthFault })
-  .max(MAX_LENGTH, { error: lengthFault })
-  .refine(isPlainText, { error: lengthFault })
+  .min(1, { error: lengthError })
+  .max(MAX_LENGTH, { error: lengthError })
+  .refine(isPlainText, { error: lengthError })
   .transform((text, context): SearchTerms => {
     const terms = termsOf(text);
-    const message = faultOf(terms, text);
+    const message = errorOf(terms, text);
     if (message !== undefined) context.addIssue({ code: 'custom', message });
     const textsOf = (kind: Term['kind']) =>
       terms.filter((term) => term.kind === kind).map((term) => term.text);

@@ -62,7 +62,7 @@ export function createRegister({ accounts, hasher, strength, verification }: Reg
     // What is estimated has passed all other rules, so that its size is bounded.
     const wellFormed = check(registrationRules(undefined), input);
     if (!wellFormed.ok) return wellFormed.invalid;
-    const guessable = await strength.faultOf(input.password, wellFormed.value, shares);
+    const guessable = await strength.errorOf(input.password, wellFormed.value, shares);
     const checked = check(registrationRules(guessable), input);
     if (!checked.ok) return checked.invalid;
     const { password, ...account } = checked.value;

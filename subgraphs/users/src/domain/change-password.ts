@@ -48,7 +48,7 @@ export function createChangePassword(dependencies: ChangePasswordDependencies): 
     const { account, passwordHash: verifiedHash } = found;
     // Before the hashing, which is the costly part.
     const shares = sharesOf(by.origin, userId);
-    const guessable = await strength.faultOf(newPassword, account, shares);
+    const guessable = await strength.errorOf(newPassword, account, shares);
     const checked = check(newPasswordRules(guessable), { newPassword });
     if (!checked.ok) return checked.invalid;
     const isRight = () => hasher.matches(currentPassword, verifiedHash, shares);

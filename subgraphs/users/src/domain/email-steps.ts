@@ -98,7 +98,7 @@ export function createEmailSteps(dependencies: EmailStepDependencies): EmailStep
       // Before the hashing, which is the costly part; whether the token is live is decided when it is used up.
       const names = presented && (await tokens.ownerOf(presented, 'RESET_PASSWORD'));
       if (presented === undefined || names === undefined) return BAD_LINK;
-      const guessable = await strength.faultOf(newPassword, names, sharesOf(by.origin));
+      const guessable = await strength.errorOf(newPassword, names, sharesOf(by.origin));
       const checked = check(newPasswordRules(guessable), { newPassword });
       if (!checked.ok) return checked.invalid;
       const account = await steps.reset(presented, await hasher.hash(newPassword, sharesOf(by.origin)));

@@ -3,7 +3,7 @@
 import { createLogger } from '@holdfast/platform/observability/log';
 import { check } from '@holdfast/platform/validation';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { isTooLong, passwordFault } from './password-rules.ts';
+import { isTooLong, passwordError } from './password-rules.ts';
 import { createPasswordStrength, type PasswordStrength } from './password-strength.ts';
 import { type Names, registrationRules } from './registration-rules.ts';
 
@@ -16,7 +16,7 @@ beforeAll(() => {
 });
 afterAll(() => strength.close());
 
-const faultOf = (password: string, names: Names) => strength.faultOf(password, names, []);
+const errorOf = (password: string, names: Names) => strength.errorOf(password, names, []);
 
 describe('a password', () => {
   it.each([
@@ -28,8 +28,8 @@ describe('a password', () => {
     'sunshine over leeds',
     `password manager made ${'x9'.repeat(5)}`,
   ])('may be %j', async (password) => {
-    expect(passwordFault(password)).toBeUndefined();
-    expect(await faultOf(password, good)).toBeUndefined();
+    expect(passwordError(password)).toBeUndefined();
+    expect(await errorOf(password, good)).toBeUndefined();
   });
 
   it.each([
@@ -40,15 +40,15 @@ describe('a password', () => {
     [`${'kq7#Lm2!'.repeat(16)}x`, 'got 129'],
     ['x'.repeat(1_000_000), 'got more than 128'],
   ])('of the wrong length is refused (%#)', (password, came) => {
-    expect(passwordFault(password)).toBe(`expected 12 to 128 characters, ${came}`);
+    expect(passwordError(password)).toBe(`expected 12 to 128 characters, ${came}`);
   });
 
   it('has 12 to 128 characters, both ends included', () => {
     const letters =
       'the wind in october blows leaves over every hill and down to the quiet harbour where boats lie and nobody counts the masts at night';
-    expect(passwordFault(letters.slice(0, 12))).toBeUndefined();
-    expect(passwordFault(letters.slice(0, 128))).toBeUndefined();
-    expect(passwordFault(letters.slice(0, 129))).toBe('expected 12 to 128 characters, got 129');
+    expect(passwordError(letters.slice(0, 12))).toBeUndefined();
+    expect(passwordError(letters.slice(0, 128))).toBeUndefined();
+    expect(passwordError(letters.slice(0, 129))).toBe('expected 12 to 128 characters, got 129');
   });
 
   it.each([
@@ -58,7 +58,7 @@ describe('a password', () => {
     'kq7#Lm2!xVz9\ud83d',
     'kq7#Lm2!xVz9\u0085',
   ])('with a control character is refused (%#)', (password) => {
-    expect(passwordFault(password)).toBe('expected characters that can be typed, got a control character');
+    expect(passwordError(password)).toBe('expected characters that can be typed, got a control character');
   });
 
   it.each([
@@ -77,20 +77,20 @@ describe('a password', () => {
     ['grace-hopper-1906', 'There should not be any personal or page related data.'],
   ])('that is easy to guess is refused, and it is said why: %j', async (password, why) => {
     const names = { username: 'grace-hopper', email: 'grace@example.com' };
-    expect(await faultOf(password, names)).toMatch(
+    expect(await errorOf(password, names)).toMatch(
       `expected a password that is hard to guess. ${why} Add more words that are less common.`,
     );
   });
 
   it('is judged off the event loop, and in bounded time, however it is made', async () => {
-    await faultOf('the first takes the time to load', good);
+    await errorOf('the first takes the time to load', good);
     const hostile = ['p@$$w0rd', '4@8({[</369&#!1/|0$5+7%2', '1!|iIlL', '01021999', 'a', '1'].map((piece) =>
       piece.repeat(128).slice(0, 127).concat('~'),
     );
     let turns = 0;
     const timer = setInterval(() => (turns += 1), 1);
     const startedAt = performance.now();
-    await Promise.all(hostile.map((password) => faultOf(password, good)));
+    await Promise.all(hostile.map((password) => errorOf(password, good)));
     clearInterval(timer);
     const ms = performance.now() - startedAt;
     // Unbounded, each of them takes a second or more.
@@ -101,7 +101,7 @@ describe('a password', () => {
   it('waits for one that is estimated while there is room', async () => {
     const narrow = createPasswordStrength({ maxWaiting: 2, log });
     const asked = await Promise.allSettled(
-      Array.from({ length: 5 }, () => narrow.faultOf('staple battery 42 horse', good, [])),
+      Array.from({ length: 5 }, () => narrow.errorOf('staple battery 42 horse', good, [])),
     );
     expect(asked.map(({ status }) => status)).toEqual([
       'fulfilled',
@@ -123,7 +123,7 @@ describe('a password', () => {
 
 describe('a registration', () => {
   const good = { username: 'Ada', email: 'ada@example.com', password: 'staple battery 42 horse' };
-  const faultsOf = (input: Partial<typeof good>) => {
+  const errorsOf = (input: Partial<typeof good>) => {
     const checked = check(registrationRules(undefined), { ...good, ...input });
     return checked.ok ? [] : checked.invalid.errors;
   };
@@ -133,13 +133,13 @@ describe('a registration', () => {
   });
 
   it.each(['abc', '___', 'A.b-c_9', 'x'.repeat(64)])('takes the username %j', (username) => {
-    expect(faultsOf({ username })).toEqual([]);
+    expect(errorsOf({ username })).toEqual([]);
   });
 
   it.each(['', 'ab', 'x'.repeat(65), 'a b c', 'ada@home', 'ädä', 'ada\n', ' ada', 'a\u0000b'])(
     'refuses the username %j',
     (username) => {
-      expect(faultsOf({ username }).map(({ field }) => field)).toEqual(['username']);
+      expect(errorsOf({ username }).map(({ field }) => field)).toEqual(['username']);
     },
   );
 
@@ -163,7 +163,7 @@ describe('a registration', () => {
     'ada@-example.com',
     'Ada <ada@example.com>',
   ])('refuses the address %j', (email) => {
-    expect(faultsOf({ email }).map(({ field }) => field)).toEqual(['email']);
+    expect(errorsOf({ email }).map(({ field }) => field)).toEqual(['email']);
   });
 
   it.each([
@@ -183,8 +183,8 @@ describe('a registration', () => {
   it('counts an address’s characters, in the form that is kept', () => {
     const domain = `@${'d'.repeat(63)}.${'e'.repeat(63)}.${'f'.repeat(50)}.example.com`;
     const local = 'l'.repeat(254 - domain.length);
-    expect(faultsOf({ email: local + domain })).toEqual([]);
-    expect(faultsOf({ email: `l${local}${domain}` })).toEqual([
+    expect(errorsOf({ email: local + domain })).toEqual([]);
+    expect(errorsOf({ email: `l${local}${domain}` })).toEqual([
       { field: 'email', message: 'expected at most 254 characters, got 255' },
     ]);
   });
@@ -192,8 +192,8 @@ describe('a registration', () => {
   it('refuses the username or the address as the password, in any case, and be it long', async () => {
     const own = 'expected a password that is hard to guess, got the username or the e-mail address';
     const email = 'a-rather-long-name.of-somebody@shops.example.com';
-    expect(await faultOf('aDA-OF-lovelace', { ...good, username: 'Ada-of-Lovelace' })).toBe(own);
-    expect(await faultOf(email.toUpperCase(), { ...good, email })).toBe(own);
+    expect(await errorOf('aDA-OF-lovelace', { ...good, username: 'Ada-of-Lovelace' })).toBe(own);
+    expect(await errorOf(email.toUpperCase(), { ...good, email })).toBe(own);
   });
 
   it('never says the password', async () => {
@@ -204,11 +204,11 @@ describe('a registration', () => {
       'secret\u0000secret!!',
       'secret'.repeat(99),
     ]) {
-      const guessable = await faultOf(password, good);
+      const guessable = await errorOf(password, good);
       const checked = check(registrationRules(guessable), { ...good, password });
-      const faults = checked.ok ? [] : checked.invalid.errors;
-      expect(faults).toHaveLength(1);
-      expect(JSON.stringify(faults).toLowerCase()).not.toContain(password.slice(0, 6).toLowerCase());
+      const errors = checked.ok ? [] : checked.invalid.errors;
+      expect(errors).toHaveLength(1);
+      expect(JSON.stringify(errors).toLowerCase()).not.toContain(password.slice(0, 6).toLowerCase());
     }
   });
 });

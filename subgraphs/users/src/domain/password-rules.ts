@@ -23,7 +23,7 @@ export const isTooLong = (password: string): boolean =>
  * Which rule the password breaks, but for that of `password-strength.ts`: what was expected and what came, and never the
  * password. Undefined when none.
  */
-export function passwordFault(password: string): string | undefined {
+export function passwordError(password: string): string | undefined {
   const length = passwordLength(password);
   if (length === undefined || length < MIN_LENGTH || length > MAX_LENGTH) {
     return `expected ${MIN_LENGTH} to ${MAX_LENGTH} characters, got ${length ?? `more than ${MAX_LENGTH}`}`;

@@ -24,7 +24,7 @@ function estimate({ password, known }: ToEstimate): Estimated {
   const { score, feedback } = estimator.check(password, [...PRODUCT, ...known]);
   if (score >= LEAST_SCORE) return {};
   const words = [feedback.warning, ...feedback.suggestions].filter(Boolean).join(' ');
-  return { fault: words === '' ? 'Add more words that are less common.' : words };
+  return { error: words === '' ? 'Add more words that are less common.' : words };
 }
 
 parentPort?.on('message', (asked: ToEstimate) => parentPort?.postMessage(estimate(asked)));

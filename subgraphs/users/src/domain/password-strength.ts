@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { AppError } from '@holdfast/platform/errors';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { normalizePassword } from './password-hashing.ts';
-import { passwordFault } from './password-rules.ts';
+import { passwordError } from './password-rules.ts';
 import type { Names } from './registration-rules.ts';
 import { createSemaphore, type Shares } from './semaphore.ts';
 
@@ -16,7 +16,7 @@ export interface ToEstimate {
 
 export interface Estimated {
   /** Why it is easy to guess, for people; undefined when it is not. */
-  readonly fault?: string;
+  readonly error?: string;
 }
 
 export interface PasswordStrength {
@@ -27,7 +27,7 @@ export interface PasswordStrength {
    * @param shares of the queue, as for hashing
    * @throws {AppError} SERVICE_UNAVAILABLE when too many wait
    */
-  faultOf(password: string, names: Names, shares: Shares): Promise<string | undefined>;
+  errorOf(password: string, names: Names, shares: Shares): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export interface PasswordStrengthOptions {
 }
 
 interface Waiting {
-  readonly resolve: (fault: string | undefined) => void;
+  readonly resolve: (error: string | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -68,7 +68,7 @@ export function createPasswordStrength({ maxWaiting, log }: PasswordStrengthOpti
       execArgv: [],
     });
     started.unref();
-    started.on('message', ({ fault }: Estimated) => waiting?.resolve(fault));
+    started.on('message', ({ error }: Estimated) => waiting?.resolve(error));
     started.on('error', (error) => {
       log.error({ err: error }, 'the thread that judges passwords has ended; another is started');
       worker = start();
@@ -84,13 +84,13 @@ export function createPasswordStrength({ maxWaiting, log }: PasswordStrengthOpti
     });
 
   return {
-    async faultOf(password, { username, email }, shares) {
-      if (passwordFault(password) !== undefined) return undefined;
+    async errorOf(password, { username, email }, shares) {
+      if (passwordError(password) !== undefined) return undefined;
       // By itself, because what is estimated is the beginning of a long one.
       if ([username, email].some((name) => fold(name) === fold(password))) return OWN_NAME;
       const known = [username, email, ...email.split('@', 2)].map((name) => name.slice(0, LONGEST_KNOWN));
-      const fault = await run(shares, () => estimate({ password: normalizePassword(password), known }));
-      return fault && `expected a password that is hard to guess. ${fault}`;
+      const error = await run(shares, () => estimate({ password: normalizePassword(password), known }));
+      return error && `expected a password that is hard to guess. ${error}`;
     },
     close: async () => {
       await worker.terminate();

@@ -4,7 +4,7 @@ import { came, isPlainText } from '@holdfast/platform/validation';
 import validator from 'validator';
 import { z } from 'zod';
 import type { ChangeEmailInput, ChangePasswordInput, RegisterInput } from '../generated/graphql.ts';
-import { passwordFault } from './password-rules.ts';
+import { passwordError } from './password-rules.ts';
 
 const USERNAME = /^[A-Za-z0-9_.-]{3,64}$/;
 const MAX_EMAIL = 254;
@@ -58,7 +58,7 @@ type Guessable = string | undefined;
 
 const passwordRule = (guessable: Guessable): z.ZodString =>
   z.string().check((context) => {
-    const message = passwordFault(context.value) ?? guessable;
+    const message = passwordError(context.value) ?? guessable;
     // Without the input: an issue must not carry the password on.
     if (message !== undefined) context.issues.push({ code: 'custom', message, input: undefined });
   });

@@ -3,7 +3,7 @@
 import type { Origin, SecurityLog } from '@holdfast/platform/auth/security-events';
 import type { User } from '@holdfast/platform/auth/viewer';
 import { badInput } from '@holdfast/platform/errors';
-import { countReplay, idempotencyKey, keyFault } from '@holdfast/platform/postgres/idempotency';
+import { countReplay, idempotencyKey, keyError } from '@holdfast/platform/postgres/idempotency';
 import type { AccountRow } from '../data/accounts.ts';
 import type { SessionLife, SessionStore } from '../data/sessions.ts';
 import type { IssueAccessToken } from './access-tokens.ts';
@@ -100,7 +100,7 @@ export async function sessionOf(
 
 function readKey(given: string | null | undefined): string | undefined {
   const key = idempotencyKey.safeParse(given);
-  if (!key.success) throw badInput('idempotencyKey', keyFault(given));
+  if (!key.success) throw badInput('idempotencyKey', keyError(given));
   return key.data;
 }
 

@@ -57,18 +57,18 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     verifiers = verifiersOf(schedule, now());
     onRotation(verifiers.published.map(({ kid }) => kid));
   }
-  let lastFault: string | undefined;
+  let lastError: string | undefined;
   const follower = follow(pollMs, () =>
     look().then(
       () => {
-        lastFault = undefined;
+        lastError = undefined;
       },
       (error: unknown) => {
-        const reason = error instanceof ConfigError ? error.message : 'an unknown fault';
+        const reason = error instanceof ConfigError ? error.message : 'an unknown error';
         // Once, and not at every look.
-        if (reason !== lastFault)
+        if (reason !== lastError)
           log.error({ reason }, 'the signing keys cannot be used; those before stay in force');
-        lastFault = reason;
+        lastError = reason;
       },
     ),
   );

@@ -179,9 +179,9 @@ describe('a ring of keys', () => {
   it('keeps its keys while the file cannot be used, says so once, and goes on when it can', async () => {
     const before = published();
     for (const content of ['', '{"keys": []}', JSON.stringify({ keys: [{ ...first, d: 'short' }] })]) {
-      const faults = logged.length;
+      const errors = logged.length;
       await writeFile(file, content);
-      await eventually(() => logged.length > faults);
+      await eventually(() => logged.length > errors);
       expect([published(), ring.signer().kid]).toEqual([before, before[0]]);
     }
     expect(logged.length).toBeLessThanOrEqual(4);

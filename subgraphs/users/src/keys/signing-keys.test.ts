@@ -77,7 +77,7 @@ describe('signing keys', () => {
 
 describe('a file of keys that cannot be used', () => {
   const secret = 'c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3J';
-  const faultOf = async (content: unknown): Promise<string> => {
+  const errorOf = async (content: unknown): Promise<string> => {
     const error: unknown = await read(content).catch((thrown: unknown) => thrown);
     if (!(error instanceof ConfigError)) throw new Error(`a ConfigError is expected, got ${error}`);
     expect(error.cause).toBeUndefined();
@@ -92,46 +92,46 @@ describe('a file of keys that cannot be used', () => {
   });
 
   it('says so when it is no JSON, without quoting it', async () => {
-    expect(await faultOf(`${secret}}`)).toBe('SIGNING_KEYS_FILE: FILE: expected JSON');
+    expect(await errorOf(`${secret}}`)).toBe('SIGNING_KEYS_FILE: FILE: expected JSON');
   });
 
   it.each([[{}], [[]], ['null'], [{ keys: [] }], [{ keys: secret }], [{ kty: 'OKP', d: secret }]])(
     'says so when it is no JWK set (%#)',
     async (content) => {
-      expect(await faultOf(content)).toBe(
+      expect(await errorOf(content)).toBe(
         'SIGNING_KEYS_FILE: FILE: expected {"keys": [...]} with one key at least',
       );
     },
   );
 
-  it('says which key is at fault, and in which member', async () => {
+  it('says which key is at error, and in which member', async () => {
     const good = await createKey();
     const { d: _, ...publicOnly } = good;
-    const kind = 'expected a private Ed25519 key (kty OKP, crv Ed25519, x, d), at fault:';
-    expect(await faultOf({ keys: [good, publicOnly] })).toBe(`SIGNING_KEYS_FILE: FILE: key 2: ${kind} d`);
-    expect(await faultOf({ keys: [{ ...good, d: `${secret}!` }] })).toBe(
+    const kind = 'expected a private Ed25519 key (kty OKP, crv Ed25519, x, d), at error:';
+    expect(await errorOf({ keys: [good, publicOnly] })).toBe(`SIGNING_KEYS_FILE: FILE: key 2: ${kind} d`);
+    expect(await errorOf({ keys: [{ ...good, d: `${secret}!` }] })).toBe(
       `SIGNING_KEYS_FILE: FILE: key 1: ${kind} d`,
     );
-    expect(await faultOf({ keys: [{ ...good, iat: 'yesterday' }] })).toBe(
+    expect(await errorOf({ keys: [{ ...good, iat: 'yesterday' }] })).toBe(
       `SIGNING_KEYS_FILE: FILE: key 1: ${kind} iat`,
     );
-    expect(await faultOf({ keys: [secret] })).toBe(`SIGNING_KEYS_FILE: FILE: key 1: ${kind} the key itself`);
+    expect(await errorOf({ keys: [secret] })).toBe(`SIGNING_KEYS_FILE: FILE: key 1: ${kind} the key itself`);
     const { privateKey } = await generateKeyPair('ES256', { extractable: true });
-    expect(await faultOf({ keys: [await exportJWK(privateKey)] })).toBe(
+    expect(await errorOf({ keys: [await exportJWK(privateKey)] })).toBe(
       `SIGNING_KEYS_FILE: FILE: key 1: ${kind} kty, crv`,
     );
   });
 
   it('says so when the halves of a key do not belong together', async () => {
     const [one, other] = [await createKey(), await createKey()];
-    expect(await faultOf({ keys: [{ ...one, x: other.x }] })).toBe(
+    expect(await errorOf({ keys: [{ ...one, x: other.x }] })).toBe(
       'SIGNING_KEYS_FILE: FILE: key 1: expected x to be the public half of d',
     );
   });
 
   it('says so when a key is in it twice', async () => {
     const key = await createKey();
-    expect(await faultOf({ keys: [key, await createKey(), key] })).toBe(
+    expect(await errorOf({ keys: [key, await createKey(), key] })).toBe(
       'SIGNING_KEYS_FILE: FILE: key 3 is in it twice',
     );
   });

@@ -43,7 +43,7 @@ const privateJwks = z.object({ keys: z.array(z.unknown()).min(1) });
 type PrivateKey = z.infer<typeof privateKey>;
 
 /** What went wrong with the file, without its content: neither JSON's nor zod's messages get through. */
-const fault = (path: string, message: string): ConfigError =>
+const keyFileError = (path: string, message: string): ConfigError =>
   new ConfigError(`SIGNING_KEYS_FILE: ${path}: ${message}`);
 
 /**
@@ -52,11 +52,11 @@ const fault = (path: string, message: string): ConfigError =>
  */
 export async function parseSigningKeys(path: string, text: string): Promise<SigningKey[]> {
   const jwks = privateJwks.safeParse(parse(path, text));
-  if (!jwks.success) throw fault(path, 'expected {"keys": [...]} with one key at least');
+  if (!jwks.success) throw keyFileError(path, 'expected {"keys": [...]} with one key at least');
   const keys = await Promise.all(jwks.data.keys.map((jwk, index) => readKey(path, index + 1, jwk)));
   const kids = keys.map(({ published }) => published.kid);
   const twice = kids.findIndex((kid, index) => kids.indexOf(kid) !== index);
-  if (twice >= 0) throw fault(path, `key ${twice + 1} is in it twice`);
+  if (twice >= 0) throw keyFileError(path, `key ${twice + 1} is in it twice`);
   return keys;
 }
 
@@ -79,14 +79,14 @@ export async function findSigningKeyFile(path: string): Promise<string> {
 
 function unreadable(path: string, error: unknown): ConfigError {
   const { data } = z.object({ code: z.string() }).safeParse(error);
-  return fault(path, `cannot be read (${data?.code ?? 'unknown reason'})`);
+  return keyFileError(path, `cannot be read (${data?.code ?? 'unknown reason'})`);
 }
 
 function parse(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw fault(path, 'expected JSON');
+    throw keyFileError(path, 'expected JSON');
   }
 }
 
@@ -96,9 +96,9 @@ async function readKey(path: string, position: number, jwk: unknown): Promise<Si
     const members = [
       ...new Set(parsed.error.issues.map((issue) => issue.path.join('.') || 'the key itself')),
     ];
-    throw fault(
+    throw keyFileError(
       path,
-      `key ${position}: expected a private Ed25519 key (kty OKP, crv Ed25519, x, d), at fault: ${members.join(', ')}`,
+      `key ${position}: expected a private Ed25519 key (kty OKP, crv Ed25519, x, d), at error: ${members.join(', ')}`,
     );
   }
   const { kty, crv, x, iat } = parsed.data;
@@ -121,7 +121,7 @@ async function importPair(
     await compactVerify(signed, await importKey({ kty, crv, x }));
     return key;
   } catch {
-    throw fault(path, `key ${position}: expected x to be the public half of d`);
+    throw keyFileError(path, `key ${position}: expected x to be the public half of d`);
   }
 }
 

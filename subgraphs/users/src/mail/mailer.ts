@@ -48,5 +48,5 @@ export function createSmtpMailer(url: string, from: string): Mailer {
 
 const refusal = z.object({ command: z.literal('RCPT TO'), permanent: z.literal(true) });
 
-/** Whether the server refuses this address for good (5xx). Of the sender or the login that would be a fault of ours. */
+/** Whether the server refuses this address for good (5xx). Of the sender or the login that would be an error of ours. */
 const isRefusal = (error: unknown): boolean => refusal.safeParse(error).success;

@@ -2,7 +2,7 @@ import { useQuery } from '@apollo/client/react';
 import { Link, useParams } from 'react-router';
 import { AccountDocument, type AccountQuery } from '../../generated/operations.ts';
 import { Badge } from '../ui/badge.tsx';
-import { faultMessage } from '../ui/fault.ts';
+import { errorMessage } from '../ui/error.ts';
 import { formatTime, inWords } from '../ui/format.ts';
 import { Notice } from '../ui/notice.tsx';
 import { AccountActions } from './account-actions.tsx';
@@ -22,7 +22,7 @@ export function Component() {
         {account && <Badge of={account.state} />}
       </header>
       <Notice kind="problem">
-        {error ? faultMessage(error) : account === null && 'There is no account of that id.'}
+        {error ? errorMessage(error) : account === null && 'There is no account of that id.'}
       </Notice>
       {account && (
         <div className="columns">

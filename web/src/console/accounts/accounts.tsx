@@ -4,7 +4,7 @@ import { Link } from 'react-router';
 import { AccountState, AccountsDocument, Role, type UserFilter } from '../../generated/operations.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Choice } from '../ui/choice.tsx';
-import { faultMessage } from '../ui/fault.ts';
+import { errorMessage } from '../ui/error.ts';
 import { Field } from '../ui/field.tsx';
 import { formatTime } from '../ui/format.ts';
 import { LoadMore } from '../ui/load-more.tsx';
@@ -48,7 +48,7 @@ export function Component() {
           onChoose={(state) => setFilter({ ...filter, state })}
         />
       </div>
-      <Notice kind="problem">{error && faultMessage(error)}</Notice>
+      <Notice kind="problem">{error && errorMessage(error)}</Notice>
       <div className="card rows">
         <table>
           <thead>

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { Link } from 'react-router';
 import { OrderFlowDocument, type OrderFlowQuery } from '../../generated/operations.ts';
 import { Badge } from '../ui/badge.tsx';
-import { faultMessage } from '../ui/fault.ts';
+import { errorMessage } from '../ui/error.ts';
 import { formatTime } from '../ui/format.ts';
 import { Notice } from '../ui/notice.tsx';
 import { type Look, type Rate, settledBetween } from './settled.ts';
@@ -25,7 +25,7 @@ type Order = NonNullable<OrderFlowQuery['latest']>['edges'][number]['node'];
 
 /** What is pending and settled, looked at once a second for as long as the page is. */
 export function Component() {
-  const { flow, fault } = useFlow();
+  const { flow, error } = useFlow();
   const rate = flow?.rates.at(-1);
   return (
     <>
@@ -34,7 +34,7 @@ export function Component() {
         <h1>Live orders</h1>
         <span className="muted">Looked at once a second</span>
       </header>
-      <Notice kind="problem">{fault}</Notice>
+      <Notice kind="problem">{error}</Notice>
       <div className="figures">
         <section className="card">
           <h2>Pending now</h2>
@@ -85,10 +85,10 @@ export function Component() {
   );
 }
 
-function useFlow(): { flow: Flow | undefined; fault: string | undefined } {
+function useFlow(): { flow: Flow | undefined; error: string | undefined } {
   const client = useApolloClient();
   const [flow, setFlow] = useState<Flow>();
-  const [fault, setFault] = useState<string>();
+  const [error, setError] = useState<string>();
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let left = false;
@@ -98,10 +98,10 @@ function useFlow(): { flow: Flow | undefined; fault: string | undefined } {
           // Past the cache: these lists are looked at and thrown away.
           const { data } = await client.query({ query: OrderFlowDocument, fetchPolicy: 'no-cache' });
           if (data !== undefined) setFlow((before) => nextFlow(before, data, performance.now()));
-          setFault(undefined);
+          setError(undefined);
         }
       } catch (error) {
-        setFault(faultMessage(error));
+        setError(errorMessage(error));
       }
       if (!left) timer = setTimeout(look, LOOK_EVERY_MS);
     };
@@ -111,7 +111,7 @@ function useFlow(): { flow: Flow | undefined; fault: string | undefined } {
       clearTimeout(timer);
     };
   }, [client]);
-  return { flow, fault };
+  return { flow, error };
 }
 
 function nextFlow(before: Flow | undefined, { latest, pending }: OrderFlowQuery, atMs: number): Flow {

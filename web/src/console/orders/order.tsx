@@ -4,7 +4,7 @@ import { Link, useParams } from 'react-router';
 import { type OrderDetailsFragment, OrderDocument } from '../../generated/operations.ts';
 import { useIsStaff } from '../session/use-session.ts';
 import { Badge } from '../ui/badge.tsx';
-import { faultMessage } from '../ui/fault.ts';
+import { errorMessage } from '../ui/error.ts';
 import { formatTime, inWords } from '../ui/format.ts';
 import { Notice } from '../ui/notice.tsx';
 import { Steps } from './steps.tsx';
@@ -36,7 +36,7 @@ export function Component() {
         {order && <Badge of={order.status} />}
       </header>
       <Notice kind="problem">
-        {error ? faultMessage(error) : order === null && 'There is no order of that number that you may see.'}
+        {error ? errorMessage(error) : order === null && 'There is no order of that number that you may see.'}
       </Notice>
       {order && (
         <div className="columns">

@@ -9,7 +9,7 @@ import {
 import { useIsStaff } from '../session/use-session.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Choice } from '../ui/choice.tsx';
-import { faultMessage } from '../ui/fault.ts';
+import { errorMessage } from '../ui/error.ts';
 import { formatTime } from '../ui/format.ts';
 import { LoadMore } from '../ui/load-more.tsx';
 import { Notice } from '../ui/notice.tsx';
@@ -65,7 +65,7 @@ function AllOrders({ status, userId }: OrderFilter) {
   const page = (data ?? previousData)?.allOrders;
   return (
     <>
-      <Notice kind="problem">{error && faultMessage(error)}</Notice>
+      <Notice kind="problem">{error && errorMessage(error)}</Notice>
       <OrderTable orders={page?.edges.map(({ node }) => node) ?? []} withUser />
       <LoadMore
         page={page?.pageInfo}
@@ -84,7 +84,7 @@ function MyOrders({ status }: OrderFilter) {
   const page = (data ?? previousData)?.orders;
   return (
     <>
-      <Notice kind="problem">{error && faultMessage(error)}</Notice>
+      <Notice kind="problem">{error && errorMessage(error)}</Notice>
       <OrderTable orders={page?.edges.map(({ node }) => node) ?? []} />
       <LoadMore
         page={page?.pageInfo}

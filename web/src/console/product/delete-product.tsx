@@ -40,7 +40,7 @@ export function DeleteProduct({ id, name, version }: DeleteProductProps) {
       </button>
       {asked && (
         <Dialog title={`Delete ${name}?`} onClose={() => setAsked(false)}>
-          <p>It leaves the catalogue. Orders of it still show it.</p>
+          <p>It leaves the catalog. Orders of it still show it.</p>
           <Notice kind="problem">{action.problem}</Notice>
           <div className="actions">
             <button type="button" className="danger" disabled={action.busy} onClick={confirm}>

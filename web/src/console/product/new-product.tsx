@@ -37,7 +37,7 @@ export function Component() {
       <title>New product – Holdfast</title>
       <header className="heading">
         <div>
-          <Link to="/">← Catalogue</Link>
+          <Link to="/">← Catalog</Link>
           <h1>New product</h1>
         </div>
       </header>

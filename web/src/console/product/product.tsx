@@ -1,7 +1,7 @@
 import { useQuery } from '@apollo/client/react';
 import { Link, useParams } from 'react-router';
 import { ProductDocument } from '../../generated/operations.ts';
-import { faultMessage } from '../ui/fault.ts';
+import { errorMessage } from '../ui/error.ts';
 import { formatTime } from '../ui/format.ts';
 import { Notice } from '../ui/notice.tsx';
 import { DeleteProduct } from './delete-product.tsx';
@@ -28,11 +28,11 @@ export function Component() {
       <title>{`${product?.name ?? 'Product'} – Holdfast`}</title>
       <header className="heading">
         <div>
-          <Link to="/">← Catalogue</Link>
+          <Link to="/">← Catalog</Link>
           <h1>{product?.name ?? '…'}</h1>
         </div>
       </header>
-      <Notice kind="problem">{error && faultMessage(error)}</Notice>
+      <Notice kind="problem">{error && errorMessage(error)}</Notice>
       {product && (
         <div className="columns">
           <Editor key={product.id} product={product} />
@@ -61,8 +61,8 @@ function Gone() {
   return (
     <section className="card stack">
       <h1>There is no such product</h1>
-      <p>It was never in the catalogue, or it has been deleted.</p>
-      <Link to="/">The catalogue</Link>
+      <p>It was never in the catalog, or it has been deleted.</p>
+      <Link to="/">The catalog</Link>
     </section>
   );
 }

@@ -27,9 +27,9 @@ export function Component() {
         </button>
       </header>
       <p className="lead">
-        This page puts a product with {UNITS} units into the catalogue. Then, all at once, {BUYERS} buyers
-        order one unit each, and two editors write {MARKS_EACH} marks each into its description. No mark may
-        be lost, and no more than {UNITS} units may be sold. Your browser sends six requests at a time.
+        This page puts a product with {UNITS} units into the catalog. Then, all at once, {BUYERS} buyers order
+        one unit each, and two editors write {MARKS_EACH} marks each into its description. No mark may be
+        lost, and no more than {UNITS} units may be sold. Your browser sends six requests at a time.
       </p>
       <Notice kind="problem">{action.problem}</Notice>
       <div className="figures">

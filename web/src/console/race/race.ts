@@ -10,7 +10,7 @@ import {
   UpdateProductDocument,
 } from '../../generated/operations.ts';
 import { newKey } from '../../shared/new-key.ts';
-import { faultOf } from '../ui/fault.ts';
+import { errorOf } from '../ui/error.ts';
 import { given, problemText } from '../ui/problem.ts';
 
 export const UNITS = 20;
@@ -148,9 +148,9 @@ async function buy(
     else if (result.__typename === 'OutOfStock') count('soldOut');
     else throw new Error(problemText(result));
   } catch (error) {
-    const fault = faultOf(error);
-    if (fault?.code !== 'RATE_LIMITED') throw error;
-    count('limited', fault.retryAfter);
+    const shown = errorOf(error);
+    if (shown?.code !== 'RATE_LIMITED') throw error;
+    count('limited', shown.retryAfter);
   }
 }
 

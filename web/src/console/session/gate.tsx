@@ -12,7 +12,7 @@ import { useSessionState } from './use-session.ts';
 export function Gate({ children }: { children: ReactNode }) {
   const state = useSessionState();
   // As console.html has it until the script has run.
-  if (state.status === 'starting' && state.fault === undefined)
+  if (state.status === 'starting' && state.error === undefined)
     return (
       <header className="top">
         <span className="brand">Holdfast</span>
@@ -23,7 +23,7 @@ export function Gate({ children }: { children: ReactNode }) {
       <main className="sign-in card">
         <title>Sign in – Holdfast</title>
         <h1>Holdfast console</h1>
-        {state.status === 'signedOut' ? <SignIn /> : <NotStarted fault={state.fault} />}
+        {state.status === 'signedOut' ? <SignIn /> : <NotStarted error={state.error} />}
       </main>
     );
   return (
@@ -42,10 +42,10 @@ export function Gate({ children }: { children: ReactNode }) {
   );
 }
 
-function NotStarted({ fault }: { fault: string | undefined }) {
+function NotStarted({ error }: { error: string | undefined }) {
   return (
     <>
-      <Notice kind="problem">{fault}</Notice>
+      <Notice kind="problem">{error}</Notice>
       <button type="button" onClick={() => session.resume()}>
         Try again
       </button>

@@ -10,7 +10,7 @@ import {
   type SignedInFragment,
 } from '../../generated/operations.ts';
 import { newKey } from '../../shared/new-key.ts';
-import { faultMessage } from '../ui/fault.ts';
+import { errorMessage } from '../ui/error.ts';
 import { given, problemText } from '../ui/problem.ts';
 
 export interface SessionUser {
@@ -20,8 +20,8 @@ export interface SessionUser {
 }
 
 export type SessionState =
-  /** Finding out whether there is a session; `fault` says why that did not succeed. */
-  | { readonly status: 'starting'; readonly fault?: string }
+  /** Finding out whether there is a session; `error` says why that did not succeed. */
+  | { readonly status: 'starting'; readonly error?: string }
   | { readonly status: 'signedOut' }
   | { readonly status: 'signedIn'; readonly user: SessionUser }
   /** It ended while its user was at work: operations wait until the user has signed in again. */
@@ -71,7 +71,7 @@ export class Session {
       await this.#refresh();
     } catch (error) {
       // In every other state the page asks for a password, which is another way to go on.
-      if (this.#state.status === 'starting') this.#become({ status: 'starting', fault: faultMessage(error) });
+      if (this.#state.status === 'starting') this.#become({ status: 'starting', error: errorMessage(error) });
     }
   };
 

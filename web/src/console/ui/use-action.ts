@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { faultMessage } from './fault.ts';
+import { errorMessage } from './error.ts';
 
 export interface Action {
   readonly busy: boolean;
@@ -23,7 +23,7 @@ export function useAction(): Action {
       try {
         setProblem(await work());
       } catch (error) {
-        setProblem(faultMessage(error));
+        setProblem(errorMessage(error));
       } finally {
         setBusy(false);
       }

@@ -20,7 +20,7 @@ export function differencesOf(apollo: Answer, compiled: Answer, calls: readonly 
   );
   return [
     ...missing.map((error) => `the error of Apollo's is missing: ${JSON.stringify(error)}`),
-    ...unsaid.map((error) => `the fault in the data is missing: ${JSON.stringify(error)}`),
+    ...unsaid.map((error) => `the error in the data is missing: ${JSON.stringify(error)}`),
     ...excess.map((error) => `an error too much: ${JSON.stringify(error)}`),
   ];
 }

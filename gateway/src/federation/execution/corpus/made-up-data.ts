@@ -78,7 +78,7 @@ export function resolveReference(
   const id = identityOf(reference);
   const hash = hashOf(`${subgraph} ${typename} ${id}`);
   if (hash % 7 === 0) return null;
-  if (trouble > 0 && (hash + trouble) % 6 === 0) throw fault(hash, `no ${typename} ${id}`);
+  if (trouble > 0 && (hash + trouble) % 6 === 0) throw error(hash, `no ${typename} ${id}`);
   // An interface object stays what it is in a subgraph that does not know its types.
   return typename === 'Media' && subgraph === 'stock' ? reference : { ...entity(typename, id), ...reference };
 }
@@ -100,11 +100,11 @@ export const resolveMadeUpField: GraphQLFieldResolver<unknown, Trouble> = (
   const identity = `${parentType.name} ${identityOf(object)}`;
   const required = isRequiring(info) ? JSON.stringify(object) : '';
   const hash = hashOf(`${identity} ${fieldName} ${JSON.stringify(args)} ${required}`);
-  if (trouble > 0 && (hash + trouble) % 11 === 0) throw fault(hash, `${fieldName} of ${identity} failed`);
+  if (trouble > 0 && (hash + trouble) % 11 === 0) throw error(hash, `${fieldName} of ${identity} failed`);
   return make({ type: returnType, hash, schema, fieldName, isRoot: !isJsonObject(source) });
 };
 
-const fault = (hash: number, message: string): GraphQLError => {
+const error = (hash: number, message: string): GraphQLError => {
   const code = CODES[hash % CODES.length];
   return new GraphQLError(message, { extensions: { ...(code && { code }), hint: hash % 3 } });
 };

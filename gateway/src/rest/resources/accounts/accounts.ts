@@ -14,7 +14,7 @@ import {
   RegisterDocument,
   type RegisterMutation,
 } from '../../../generated/operations.ts';
-import { invalidInput } from '../../faults.ts';
+import { invalidInput } from '../../errors.ts';
 import { idempotencyKeyHeader, readIdempotencyKey } from '../../idempotency-key.ts';
 import { operation, present } from '../../operation.ts';
 import { type Problem, problem } from '../../problem.ts';

@@ -14,7 +14,7 @@ import {
   UserVersionDocument,
 } from '../../../generated/operations.ts';
 import { entityTag, hasCurrent } from '../../entity-tag.ts';
-import { invalidInput } from '../../faults.ts';
+import { invalidInput } from '../../errors.ts';
 import { type Conflict, conflict, guardedRoute } from '../../guarded-route.ts';
 import { PATH_ID } from '../../ids.ts';
 import { nextPageLink } from '../../link.ts';

@@ -12,7 +12,7 @@ import {
   VerifyEmailDocument,
   type VerifyEmailMutation,
 } from '../../../generated/operations.ts';
-import { invalidInput } from '../../faults.ts';
+import { invalidInput } from '../../errors.ts';
 import { operation, present } from '../../operation.ts';
 import { type Problem, problem } from '../../problem.ts';
 import { ANYONE, BEARER, type Done, done, json, type Route, route } from '../../route.ts';

@@ -16,7 +16,7 @@ import {
   OrderVersionDocument,
 } from '../../../generated/operations.ts';
 import { entityTag, hasCurrent } from '../../entity-tag.ts';
-import { invalidInput } from '../../faults.ts';
+import { invalidInput } from '../../errors.ts';
 import { type Conflict, conflict, guardedRoute } from '../../guarded-route.ts';
 import { idempotencyKeyHeader, readIdempotencyKey } from '../../idempotency-key.ts';
 import { PATH_ID } from '../../ids.ts';

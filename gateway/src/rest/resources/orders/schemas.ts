@@ -20,7 +20,7 @@ const rejection = z
   .strictObject({
     code: z.enum(OrderRejectionCode),
     available: z.int32().min(0).meta({
-      description: 'Units that were left at that moment; 0 of a product that had left the catalogue.',
+      description: 'Units that were left at that moment; 0 of a product that had left the catalog.',
     }),
     limit: z.int32().min(1).nullable().meta({
       description: 'Of PURCHASE_LIMIT: the limit that the order was past. Null for the other reasons.',

@@ -1,4 +1,4 @@
-// REST: the catalogue. Every change of a product is a compare-and-swap on its version.
+// REST: the catalog. Every change of a product is a compare-and-swap on its version.
 import { allHandled } from '@holdfast/platform/validation';
 import { z } from 'zod';
 import {
@@ -15,7 +15,7 @@ import {
   type UpdateProductMutation,
 } from '../../../generated/operations.ts';
 import { entityTag, hasCurrent } from '../../entity-tag.ts';
-import { invalidInput } from '../../faults.ts';
+import { invalidInput } from '../../errors.ts';
 import { type Conflict, conflict, guardedRoute } from '../../guarded-route.ts';
 import { idempotencyKeyHeader, readIdempotencyKey } from '../../idempotency-key.ts';
 import { PATH_ID } from '../../ids.ts';
@@ -64,7 +64,7 @@ const list = route(
     url: '/products',
     schema: {
       operationId: 'listProducts',
-      summary: 'The catalogue, a page at a time',
+      summary: 'The catalog, a page at a time',
       description:
         'Without `sort`, the newest first. `Link` leads to the next page; with `search` or a price a page may be shorter than `limit` and still have a next one.',
       tags: ['Products'],
@@ -150,7 +150,7 @@ const create = route(
     url: '/products',
     schema: {
       operationId: 'createProduct',
-      summary: 'Adds a product to the catalogue',
+      summary: 'Adds a product to the catalog',
       description:
         'Needs a signed-in account, or staff where the shop says so (`CATALOG_WRITERS`). Send an `Idempotency-Key`: a call whose reply was lost can then be sent again.',
       tags: ['Products'],
@@ -290,14 +290,14 @@ const remove = guardedRoute(
     url: '/products/:id',
     schema: {
       operationId: 'deleteProduct',
-      summary: 'Takes a product out of the catalogue; its orders still show it',
+      summary: 'Takes a product out of the catalog; its orders still show it',
       description:
         'With `If-Match` the product goes only if it is still at that version. A call that is sent again is 404.',
       tags: ['Products'],
       security: BEARER,
       params: PATH_ID,
       headers: CONDITIONS,
-      response: { 204: { description: 'The product is gone from the catalogue' } },
+      response: { 204: { description: 'The product is gone from the catalog' } },
     },
     problems: ['FORBIDDEN', 'PRODUCT_NOT_FOUND', 'VERSION_CONFLICT', 'PRECONDITION_FAILED'],
   },

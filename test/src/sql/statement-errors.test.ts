@@ -18,7 +18,7 @@ import {
   text,
   timestamptz,
 } from '@holdfast/platform/postgres/sql';
-import { faultsOf } from '@holdfast/platform/postgres/testing-sql';
+import { errorsOf } from '@holdfast/platform/postgres/testing-sql';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
@@ -45,8 +45,8 @@ afterAll(async () => {
 const SIZE = enumeration('size', { SMALL: 'SMALL', LARGE: 'LARGE' });
 
 type Declaration = { text: string; parameters?: SqlTypes; row?: SqlTypes };
-const faults = ({ text: sql, parameters = {}, row = {} }: Declaration): Promise<readonly string[]> =>
-  faultsOf(pool, [{ name: 'it', text: sql, parameters, row }]);
+const errors = ({ text: sql, parameters = {}, row = {} }: Declaration): Promise<readonly string[]> =>
+  errorsOf(pool, [{ name: 'it', text: sql, parameters, row }]);
 
 describe('a right declaration', () => {
   it.each<[string, Declaration]>([
@@ -124,7 +124,7 @@ describe('a right declaration', () => {
     ['no rows', { text: 'DELETE FROM things WHERE id = $1', parameters: { id: bigint } }],
     ['a function that returns nothing', { text: `SELECT pg_notify('x', 'y')`, row: { pg_notify: nothing } }],
   ])('is let through: %s', async (_, declaration) => {
-    expect(await faults(declaration)).toEqual([]);
+    expect(await errors(declaration)).toEqual([]);
   });
 });
 
@@ -249,20 +249,20 @@ describe('a wrong declaration', () => {
       'it: PostgreSQL refuses it: relation "nowhere" does not exist',
     ],
   ])('is found: %s', async (_, declaration, expected) => {
-    expect((await faults(declaration)).join('; ')).toBe(expected);
+    expect((await errors(declaration)).join('; ')).toBe(expected);
   });
 
   it('does not hide what is wrong with the next one', async () => {
     const broken: DeclaredStatement = { name: 'broken', text: 'SELEC', parameters: {}, row: {} };
     const right: DeclaredStatement = { name: 'right', text: 'SELECT FROM things', parameters: {}, row: {} };
     const wrong: DeclaredStatement = { ...right, name: 'wrong', parameters: { id: bigint } };
-    expect(await faultsOf(pool, [broken, right, wrong])).toEqual([
+    expect(await errorsOf(pool, [broken, right, wrong])).toEqual([
       'broken: PostgreSQL refuses it: syntax error at or near "SELEC"',
       'wrong: 1 parameters are declared, PostgreSQL takes 0',
     ]);
   });
 
   it('is none at all when the modules that declare statements are not loaded', async () => {
-    await expect(faultsOf(pool, [])).rejects.toThrow('no statements are declared');
+    await expect(errorsOf(pool, [])).rejects.toThrow('no statements are declared');
   });
 });

@@ -152,7 +152,7 @@ it('a user who goes on to another page before a search has begun is not brought 
   });
   // The second time the script of that page is there already.
   for (let time = 0; time < 2; time += 1) {
-    await page.getByRole('link', { name: 'Catalogue', exact: true }).click();
+    await page.getByRole('link', { name: 'Catalog', exact: true }).click();
     await page.getByLabel('Search').waitFor();
     await page.evaluate(`{
       const search = document.querySelector('input[type=search]');

@@ -1,9 +1,9 @@
 import { useQuery } from '@apollo/client/react';
 import { useEffect, useRef, useState } from 'react';
 import { Link, useLocation, useNavigation, useSearchParams } from 'react-router';
-import { CatalogueDocument, ProductSort } from '../../generated/operations.ts';
+import { CatalogDocument, ProductSort } from '../../generated/operations.ts';
 import { Choice } from '../ui/choice.tsx';
-import { faultMessage } from '../ui/fault.ts';
+import { errorMessage } from '../ui/error.ts';
 import { Field } from '../ui/field.tsx';
 import { formatCount, formatTime } from '../ui/format.ts';
 import { LoadMore } from '../ui/load-more.tsx';
@@ -27,7 +27,7 @@ export function Component() {
   const search = parameters.get('search') ?? '';
   const sort = SORTS.find((known) => known === parameters.get('sort')) ?? ProductSort.NEWEST;
   const stock = STOCKS.find((known) => known === parameters.get('stock'));
-  const { data, previousData, error, fetchMore } = useQuery(CatalogueDocument, {
+  const { data, previousData, error, fetchMore } = useQuery(CatalogDocument, {
     variables: {
       first: PAGE_SIZE,
       sort,
@@ -52,9 +52,9 @@ export function Component() {
 
   return (
     <>
-      <title>Catalogue – Holdfast</title>
+      <title>Catalog – Holdfast</title>
       <header className="heading">
-        <h1>Catalogue</h1>
+        <h1>Catalog</h1>
         <Link className="button primary" to="/products/new">
           New product
         </Link>
@@ -77,7 +77,7 @@ export function Component() {
           onChoose={(value) => set('stock', value)}
         />
       </div>
-      <Notice kind="problem">{error && faultMessage(error)}</Notice>
+      <Notice kind="problem">{error && errorMessage(error)}</Notice>
       <div className="card rows">
         <table>
           <thead>

@@ -2,7 +2,7 @@ import { Link, useRouteError } from 'react-router';
 import { Notice } from './ui/notice.tsx';
 
 /** What is shown in the place of a page that failed, as when its script could not be loaded. */
-export function PageFault() {
+export function PageError() {
   const error = useRouteError();
   return (
     <section className="card stack">
@@ -19,7 +19,7 @@ export function NotFound() {
   return (
     <section className="card stack">
       <h1>There is nothing here</h1>
-      <Link to="/">The catalogue</Link>
+      <Link to="/">The catalog</Link>
     </section>
   );
 }

@@ -5,7 +5,7 @@ export type Path = readonly (string | number)[];
 
 export type Names = ReadonlySet<string>;
 
-export interface Faults {
+export interface Errors {
   /** Where the shaping of the reply is. */
   readonly path: (string | number)[];
   /** Whether a reply had an error instead of data, so that any null may come from that. */
@@ -22,22 +22,22 @@ export interface Faults {
 }
 
 /** A value that the schema does not allow: it is never passed on, whatever else was reported. */
-export function reportWrong(faults: Faults, path: Path, message: string): void {
-  faults.found.push(new GraphQLError(message, { path, extensions: { code: 'INTERNAL_SERVER_ERROR' } }));
+export function reportWrong(errors: Errors, path: Path, message: string): void {
+  errors.found.push(new GraphQLError(message, { path, extensions: { code: 'INTERNAL_SERVER_ERROR' } }));
 }
 
 /** A null that the schema does not allow: it is no news where an error was reported at, above or below its place. */
-export function reportNull(faults: Faults, path: Path, message: string): void {
-  if (faults.isDataLost) return;
-  if (!faults.reported.some((error) => explains(error, path))) reportWrong(faults, path, message);
+export function reportNull(errors: Errors, path: Path, message: string): void {
+  if (errors.isDataLost) return;
+  if (!errors.reported.some((error) => explains(error, path))) reportWrong(errors, path, message);
 }
 
 /** A member that no subgraph sent, though one was asked for it. (The planner leaves out what conditions exclude.) */
-export function reportAbsent(faults: Faults, path: Path): void {
+export function reportAbsent(errors: Errors, path: Path): void {
   const name = path.findLast((step) => typeof step === 'string');
-  if (name === undefined || faults.unknownAbove.some((names) => names.has(name))) return;
-  if (!faults.fetched().has(name)) return;
-  reportNull(faults, path, 'No subgraph has answered this field.');
+  if (name === undefined || errors.unknownAbove.some((names) => names.has(name))) return;
+  if (!errors.fetched().has(name)) return;
+  reportNull(errors, path, 'No subgraph has answered this field.');
 }
 
 /** The names in the operations, those of members among them; found when they are asked for first, and kept from then on. */

@@ -1,4 +1,4 @@
-// The demo catalogue: what a small shop for kitchen, desk, workshop and outdoors could sell.
+// The demo catalog: what a small shop for kitchen, desk, workshop and outdoors could sell.
 
 /** `price` in the shop's currency with two decimals, `stock` in units. */
 export type DemoProduct = { name: string; description: string; price: string; stock: number };
@@ -10,7 +10,7 @@ const product = (name: string, price: string, stock: number, description: string
   stock,
 });
 
-export const DEMO_CATALOGUE: DemoProduct[] = [
+export const DEMO_CATALOG: DemoProduct[] = [
   product(
     'Gooseneck kettle 0.9 l',
     '64.90',

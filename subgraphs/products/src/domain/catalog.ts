@@ -1,4 +1,4 @@
-// The catalogue: what may be written, and what comes of a write. A write of something that exists is a compare-and-swap;
+// The catalog: what may be written, and what comes of a write. A write of something that exists is a compare-and-swap;
 // what has no version to be compared with, a new product and a relative change of stock, is done once for each key.
 
 import type { Origin, SecurityLog } from '@holdfast/platform/auth/security-events';
@@ -59,7 +59,7 @@ export interface Editor {
   readonly record: SecurityLog;
 }
 
-export interface Catalogue {
+export interface Catalog {
   create(userId: number, input: CreateProductInput): Promise<Created>;
   update(
     editor: Editor,
@@ -107,8 +107,8 @@ function idempotencyOf(
   return { userId, key, hash: requestHash([operation, ...parts]) };
 }
 
-/** The catalogue over its table. */
-export function createCatalogue(table: ProductTable): Catalogue {
+/** The catalog over its table. */
+export function createCatalog(table: ProductTable): Catalog {
   /** As PostgreSQL has it: a cache could know less than the write that was refused. */
   async function live(id: number): Promise<Product | undefined> {
     const [product] = await table.stored([id]);

@@ -1,15 +1,15 @@
-// What a person is told of an operation that did not answer. Foreseeable outcomes are no faults: they come as data.
+// What a person is told of an operation that did not answer. Foreseeable outcomes are no errors: they come as data.
 import { CombinedGraphQLErrors, ServerError } from '@apollo/client/errors';
 
-/** The first fault of a reply's `errors`, as the gateway codes it. */
-export interface Fault {
+/** The first error of a reply's `errors`, as the gateway codes it. */
+export interface GatewayError {
   readonly code: string;
   readonly message: string;
   /** Seconds after which a RATE_LIMITED operation may be sent again. */
   readonly retryAfter: number | undefined;
 }
 
-export function faultOf(error: unknown): Fault | undefined {
+export function errorOf(error: unknown): GatewayError | undefined {
   if (!CombinedGraphQLErrors.is(error)) return undefined;
   const [first] = error.errors;
   if (first === undefined) return undefined;
@@ -21,12 +21,12 @@ export function faultOf(error: unknown): Fault | undefined {
   };
 }
 
-export function faultMessage(error: unknown): string {
-  const fault = faultOf(error);
-  if (fault?.code === 'RATE_LIMITED')
-    return `Too many calls. Try again ${fault.retryAfter === undefined ? 'later' : `in ${fault.retryAfter} seconds`}.`;
-  if (fault?.code === 'FORBIDDEN') return 'Your account may not do this.';
-  if (fault !== undefined) return fault.message;
+export function errorMessage(error: unknown): string {
+  const shown = errorOf(error);
+  if (shown?.code === 'RATE_LIMITED')
+    return `Too many calls. Try again ${shown.retryAfter === undefined ? 'later' : `in ${shown.retryAfter} seconds`}.`;
+  if (shown?.code === 'FORBIDDEN') return 'Your account may not do this.';
+  if (shown !== undefined) return shown.message;
   if (ServerError.is(error)) return `The server answered with status ${error.statusCode}. Try again.`;
   // What fetch() throws when no reply comes (https://fetch.spec.whatwg.org/#fetch-method).
   if (error instanceof TypeError || !(error instanceof Error))

@@ -1,13 +1,13 @@
 // From what was thrown to the problem that the caller is told. What nobody foresaw is masked.
 import { AppError } from '@holdfast/platform/errors';
-import { HttpFault, MalformedBody } from '@holdfast/platform/http/server';
+import { HttpError, MalformedBody } from '@holdfast/platform/http/server';
 import { type FieldError, fieldsMessage } from '@holdfast/platform/validation';
 import type { GraphQLFormattedError } from 'graphql';
 import { isProblemCode, type Problem, type ProblemCode, problem } from './problem.ts';
 
 /** An operation that came back with errors. They are masked and logged already: this is for the reply only. */
-export class OperationFault extends Error {
-  override readonly name = 'OperationFault';
+export class OperationError extends Error {
+  override readonly name = 'OperationError';
   readonly errors: readonly GraphQLFormattedError[];
   constructor(errors: readonly GraphQLFormattedError[]) {
     super(errors[0]?.message ?? 'an operation gave no data');
@@ -68,19 +68,19 @@ const CODE_OF_STATUS: Readonly<Record<number, ProblemCode>> = {
   431: 'HEADERS_TOO_LARGE',
 };
 
-const codeOf = (fault: HttpFault): ProblemCode =>
-  fault instanceof MalformedBody ? 'MALFORMED_JSON' : (CODE_OF_STATUS[fault.status] ?? 'BAD_USER_INPUT');
+const codeOf = (error: HttpError): ProblemCode =>
+  error instanceof MalformedBody ? 'MALFORMED_JSON' : (CODE_OF_STATUS[error.status] ?? 'BAD_USER_INPUT');
 
-/** The problem of a foreseen fault; undefined for any other, which is to be logged and masked. */
+/** The problem of a foreseen error; undefined for any other, which is to be logged and masked. */
 export function problemOf(error: unknown): Problem | undefined {
-  if (error instanceof HttpFault) return problem(codeOf(error), error.message, {}, error.headers);
-  if (error instanceof OperationFault) return error.errors[0] && operationProblem(error.errors[0]);
+  if (error instanceof HttpError) return problem(codeOf(error), error.message, {}, error.headers);
+  if (error instanceof OperationError) return error.errors[0] && operationProblem(error.errors[0]);
   if (!(error instanceof AppError)) return undefined;
   // Thrown by the shim itself, about fields by their REST names.
   const errors = fieldErrorsOf(error.extensions);
   return errors.length > 0 ? invalid(errors) : problem(error.code, error.message);
 }
 
-/** The problem of a fault that nobody foresaw. */
+/** The problem of an error that nobody foresaw. */
 export const maskedProblem = (requestId: string): Problem =>
   problem('INTERNAL_SERVER_ERROR', `Something went wrong on our side. Please quote request ${requestId}.`);

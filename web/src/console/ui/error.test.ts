@@ -1,11 +1,11 @@
 import { CombinedGraphQLErrors } from '@apollo/client/errors';
 import { describe, expect, it } from '@jest/globals';
-import { faultMessage } from './fault.ts';
+import { errorMessage } from './error.ts';
 
 const coded = (code: string, message: string, details = {}) =>
   new CombinedGraphQLErrors({ errors: [{ message, extensions: { code, ...details } }] });
 
-describe('what a person is told of a fault', () => {
+describe('what a person is told of an error', () => {
   it.each([
     ['no reply', new TypeError('Failed to fetch'), /Look at your connection/],
     ['a problem that was not foreseen', new Error('The name is taken.'), /^The name is taken\.$/],
@@ -16,6 +16,6 @@ describe('what a person is told of a fault', () => {
     ],
     ['another code', coded('SERVICE_UNAVAILABLE', 'Orders are away.'), /^Orders are away\.$/],
   ])('%s', (_, error, message) => {
-    expect(faultMessage(error)).toMatch(message);
+    expect(errorMessage(error)).toMatch(message);
   });
 });

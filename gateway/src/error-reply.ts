@@ -4,23 +4,23 @@ import { toPublicError } from '@holdfast/platform/errors';
 import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { GraphQLError } from 'graphql';
-import { maskedProblem, OperationFault, problemOf } from './rest/faults.ts';
+import { maskedProblem, OperationError, problemOf } from './rest/errors.ts';
 import { isProblemCode, type Problem, problemReply, statusOf } from './rest/problem.ts';
 
 export const GRAPHQL_PATH = '/graphql';
 
 /** What is foreseen is said, anything else is logged and masked. */
-export function faultReply(error: unknown, request: HttpRequest, log: Logger): Reply {
+export function errorReply(error: unknown, request: HttpRequest, log: Logger): Reply {
   const { requestId, path, trail } = request;
   // By what answered, where anything did: paths have several spellings.
   const isGraphQL = (trail.route ?? path) === GRAPHQL_PATH;
   if (error instanceof GraphQLError && isGraphQL) return refusal(error, request);
   const problem = problemOf(error) ?? maskedProblem(requestId);
   // What is behind an operation's errors is in the log already.
-  const isLogged = error instanceof OperationFault && error.errors.length > 0;
+  const isLogged = error instanceof OperationError && error.errors.length > 0;
   if (statusOf(problem.code) >= 500 && !isLogged)
     log.error({ err: error, requestId, code: problem.code }, 'a request failed');
-  return isGraphQL ? graphqlFault(problem, request) : problemReply(problem, request);
+  return isGraphQL ? graphqlError(problem, request) : problemReply(problem, request);
 }
 
 /** A request to /graphql that is refused before its operation is looked up. */
@@ -36,7 +36,7 @@ function refusal(error: GraphQLError, { trail }: HttpRequest): Reply {
 }
 
 /** The same problem in the words of GraphQL over HTTP. */
-function graphqlFault(problem: Problem, request: HttpRequest): Reply {
+function graphqlError(problem: Problem, request: HttpRequest): Reply {
   const { status, headers = {} } = problemReply(problem, request);
   const code = statusOf(problem.code) < 500 ? 'BAD_USER_INPUT' : problem.code;
   return {

@@ -1,4 +1,4 @@
-// Requests of all kinds that cannot be executed: each is the client's fault, says so, and is no 500.
+// Requests of all kinds that cannot be executed: each is the client's error, says so, and is no 500.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client } from '../support/client.ts';
 import { useSharedSystem } from '../support/use-system.ts';

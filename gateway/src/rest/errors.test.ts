@@ -1,13 +1,13 @@
 import { AppError, badInput } from '@holdfast/platform/errors';
-import { HttpFault, MalformedBody } from '@holdfast/platform/http/server';
+import { HttpError, MalformedBody } from '@holdfast/platform/http/server';
 import { describe, expect, it } from '@jest/globals';
-import { OperationFault, problemOf, restName } from './faults.ts';
+import { OperationError, problemOf, restName } from './errors.ts';
 import { PROBLEMS } from './problem.ts';
 
 const thrown = (code: string, extra: Record<string, unknown> = {}) =>
-  new OperationFault([{ message: 'The message.', extensions: { code, ...extra } }]);
+  new OperationError([{ message: 'The message.', extensions: { code, ...extra } }]);
 
-describe('the problem of a fault', () => {
+describe('the problem of an error', () => {
   it.each([
     'UNAUTHENTICATED',
     'FORBIDDEN',
@@ -46,28 +46,28 @@ describe('the problem of a fault', () => {
   });
 
   it('keeps what plain HTTP says', () => {
-    expect(problemOf(new HttpFault(405, 'GET is expected.', { allow: 'GET' }))).toMatchObject({
+    expect(problemOf(new HttpError(405, 'GET is expected.', { allow: 'GET' }))).toMatchObject({
       code: 'METHOD_NOT_ALLOWED',
       headers: { allow: 'GET' },
     });
-    for (const [fault, code] of [
+    for (const [error, code] of [
       [new MalformedBody('No JSON.'), 'MALFORMED_JSON'],
-      [new HttpFault(400, 'No request.'), 'BAD_USER_INPUT'],
-      [new HttpFault(408, 'Too slow.'), 'REQUEST_TIMEOUT'],
-      [new HttpFault(431, 'Too long.'), 'HEADERS_TOO_LARGE'],
-    ] satisfies [HttpFault, string][])
-      expect(problemOf(fault)).toMatchObject({ code, detail: fault.message });
+      [new HttpError(400, 'No request.'), 'BAD_USER_INPUT'],
+      [new HttpError(408, 'Too slow.'), 'REQUEST_TIMEOUT'],
+      [new HttpError(431, 'Too long.'), 'HEADERS_TOO_LARGE'],
+    ] satisfies [HttpError, string][])
+      expect(problemOf(error)).toMatchObject({ code, detail: error.message });
   });
 
   it('is none for what nobody foresaw', () => {
     expect(problemOf(new Error('boom'))).toBeUndefined();
-    expect(problemOf(new OperationFault([]))).toBeUndefined();
+    expect(problemOf(new OperationError([]))).toBeUndefined();
     expect(problemOf(thrown('SOMETHING_ELSE'))).toBeUndefined();
   });
 
   it('of an AppError shows its message and never its cause', () => {
-    const fault = new AppError('SERVICE_UNAVAILABLE', 'Not now.', { cause: new Error('10.0.0.1') });
-    expect(JSON.stringify(problemOf(fault))).not.toContain('10.0.0.1');
+    const error = new AppError('SERVICE_UNAVAILABLE', 'Not now.', { cause: new Error('10.0.0.1') });
+    expect(JSON.stringify(problemOf(error))).not.toContain('10.0.0.1');
   });
 });
 
