@@ -146,7 +146,7 @@ describe(`${total(counted.map(({ run }) => run))} of the ${total(blocks.values()
   );
 });
 
-describe('the client of the README', () => {
+describe('the client of docs/rest.md', () => {
   let token: string;
   let client: Client;
   beforeAll(async () => {
@@ -156,7 +156,7 @@ describe('the client of the README', () => {
 
   /** What it writes while it orders a product, line by line. */
   async function order(productId: string, quantity: number) {
-    const program = blocks.get('README.md')?.find(({ mark }) => mark === 'order.mjs')?.text ?? '';
+    const program = blocks.get('docs/rest.md')?.find(({ mark }) => mark === 'order.mjs')?.text ?? '';
     await writeFile(
       join(folder, 'client.mjs'),
       program.replaceAll('localhost:4000', new URL(system.url).host),
