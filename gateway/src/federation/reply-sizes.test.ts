@@ -2,8 +2,7 @@
 import { AppError } from '@holdfast/platform/errors';
 import { registry } from '@holdfast/platform/observability/metrics';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createStubStore } from '../test/stub-store.ts';
-import { type StubSystem, type SubgraphName, startStubSystem } from '../test/stub-system.ts';
+import { type StubSystem, type SubgraphName, schemaOf, startStubSystem } from '../test/stub-system.ts';
 
 const MAX_REPLY_BYTES = 1_000_000;
 const settings = { MAX_REPLY_BYTES: String(MAX_REPLY_BYTES) };
@@ -117,17 +116,55 @@ describe('a reply of GraphQL that is too large', () => {
   });
 });
 
-describe('a reply of REST that is too large', () => {
-  it('is a problem', async () => {
-    const store = createStubStore();
-    store.addProduct({ description: 'x'.repeat(MAX_REPLY_BYTES) });
-    const system = await startStubSystem({ resolvers: store.resolvers, settings });
+describe('REST', () => {
+  const node = {
+    id: '1',
+    name: 'Pot',
+    description: 'x'.repeat(MAX_REPLY_BYTES),
+    price: '1',
+    stock: 1,
+    version: 1,
+  };
+  const now = '2026-11-23T08:15:30.000Z';
+  const edges = [{ cursor: '1', node: { ...node, createdAt: now, updatedAt: now } }];
+  const page = { edges, pageInfo: { hasNextPage: false, hasPreviousPage: false } };
+  let system: StubSystem;
+  beforeAll(async () => {
+    system = await startStubSystem({
+      resolvers: { products: { Query: { products: () => page } } },
+      settings,
+    });
+  });
+  afterAll(() => system.close());
+
+  it('answers a problem in place of a reply that is too large', async () => {
     const reply = await fetch(`${system.url}/products`);
     expect(reply.status).toBe(400);
     expect(await reply.json()).toMatchObject({
       code: 'QUERY_TOO_COMPLEX',
       detail: `${TOO_LARGE}: ask for less at a time.`,
     });
-    await system.close();
+  });
+
+  it('answers 503, and counts an error of ours, while the subgraph does not know a field that the call needs', async () => {
+    const count = async (outcome: string) => {
+      const labels = `{operation="ListProducts",type="query",outcome="${outcome}"}`;
+      const lines = (await registry.metrics()).split('\n');
+      const found = lines.find((line) =>
+        line.startsWith(`graphql_operation_duration_seconds_count${labels} `),
+      );
+      return Number(found?.split(' ').at(-1) ?? 0);
+    };
+    const sdl = await schemaOf('products');
+    await system.upgrade('products', sdl.replace('updatedAt: DateTime!', 'changedAt: DateTime!'));
+    const before = { errors: await count('error'), refused: await count('refused') };
+    const reply = await fetch(`${system.url}/products`);
+    expect([reply.status, reply.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await reply.json()).toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+      detail: 'The products service cannot do this right now.',
+    });
+    const after = { errors: await count('error'), refused: await count('refused') };
+    expect(after).toEqual({ ...before, errors: before.errors + 1 });
   });
 });

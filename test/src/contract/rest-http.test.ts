@@ -1,4 +1,5 @@
-// The REST contract: what HTTP itself says. The client holds every reply to /openapi.json besides.
+// The REST contract: methods, paths, header fields and bodies of HTTP. The client also checks every reply against
+// /openapi.json.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { expectProblem } from '../support/problems.ts';
@@ -15,25 +16,64 @@ beforeAll(async () => {
 });
 
 describe('HTTP', () => {
-  it('says 405 with Allow, 415, 413, 400 and 404 where they belong', async () => {
-    const method = await client.rest('PUT', '/products');
-    expectProblem(method, 405, 'METHOD_NOT_ALLOWED');
-    expect((method.headers.get('allow') ?? '').split(', ').sort()).toEqual(['GET', 'HEAD', 'POST']);
-    const type = await client.rest('POST', '/login', {
-      body: 'username=a',
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    });
-    expectProblem(type, 415, 'UNSUPPORTED_MEDIA_TYPE');
-    expectProblem(await client.rest('POST', '/login', { body: '{"username":' }), 400, 'MALFORMED_JSON');
-    expectProblem(
-      await client.rest('POST', '/login', { body: JSON.stringify({ username: 'x'.repeat(1_000_001) }) }),
-      413,
-      'CONTENT_TOO_LARGE',
-    );
-    expectProblem(await client.rest('GET', '/nowhere'), 404, 'NOT_FOUND');
+  it('answers 404, 405 with Allow, 413, 415 or 400 with a problem', async () => {
+    const long = '1'.repeat(7_000);
+    const plain = { 'content-type': 'text/plain' };
+    const refused: [method: string, path: string, body: string | undefined, status: number, code: string][] =
+      [
+        ['PUT', '/products', undefined, 405, 'METHOD_NOT_ALLOWED'],
+        ['PROPFIND', '/products', undefined, 405, 'METHOD_NOT_ALLOWED'],
+        ['POST', `/products/${long}`, undefined, 405, 'METHOD_NOT_ALLOWED'],
+        ['GET', '/nowhere', undefined, 404, 'NOT_FOUND'],
+        ['GET', '/products/', undefined, 404, 'PRODUCT_NOT_FOUND'],
+        ['GET', `/products/${long}`, undefined, 404, 'PRODUCT_NOT_FOUND'],
+        ['GET', '/products/%F0%9F%8D%B5', undefined, 404, 'PRODUCT_NOT_FOUND'],
+        ['GET', '/products/%00', undefined, 404, 'PRODUCT_NOT_FOUND'],
+        ['POST', '/login', '{"username":', 400, 'MALFORMED_JSON'],
+        ['POST', '/login', '', 400, 'MALFORMED_JSON'],
+        ['POST', '/login', JSON.stringify({ username: 'x'.repeat(1_000_001) }), 413, 'CONTENT_TOO_LARGE'],
+        ['POST', '/login?x=1', '{}', 400, 'INVALID_INPUT'],
+      ];
+    for (const [method, path, body, status, code] of refused) {
+      const reply = await client.rest(method, path, { body });
+      expectProblem(reply, status, code);
+      expect(reply.body.type).toBe(`/problems/${code.toLowerCase().replaceAll('_', '-')}`);
+    }
+    const typed = await client.rest('POST', '/login', { body: 'username=a', headers: plain });
+    expectProblem(typed, 415, 'UNSUPPORTED_MEDIA_TYPE');
+    expect((await client.rest('PUT', '/products')).headers.get('allow')).toBe('GET, HEAD, POST');
+    expect((await client.rest('PUT', '/graphql')).headers.get('allow')).toBe('GET, POST');
   });
 
-  it('takes over a harmless request id and no other', async () => {
+  it('answers HEAD like GET, without the body', async () => {
+    const { id } = await client.product(account.token);
+    const reply = await fetch(`${system.url}/products/${id}`, { method: 'HEAD' });
+    expect([reply.status, await reply.text(), reply.headers.get('etag')]).toEqual([200, '', '"1"']);
+  });
+
+  it('answers 400 to a path or a query that is not percent-encoded UTF-8', async () => {
+    for (const escaped of ['%zz', '%', '%f', '%ff', '%c0%80', '%ed%a0%80'])
+      for (const [path, field] of [
+        [`/products/${escaped}`, 'path'],
+        [`/products?search=${escaped}`, 'query'],
+      ] as const) {
+        const reply = await client.rest('GET', path);
+        expect([escaped, reply.status, reply.body.errors]).toEqual([
+          escaped,
+          400,
+          [expect.objectContaining({ field })],
+        ]);
+      }
+  });
+
+  it('explains each problem on a page', async () => {
+    const page = await fetch(`${system.url}/problems/out-of-stock`);
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(await page.text()).toContain('<h1>Not enough in stock</h1>');
+    expect((await fetch(`${system.url}/problems/unknown`)).status).toBe(404);
+  });
+
+  it('keeps a request id of harmless characters, and replaces any other', async () => {
     const kept = await client.rest('GET', '/products?limit=1', {
       headers: { 'x-request-id': 'my-request.7' },
     });

@@ -175,13 +175,22 @@ describe('orders', () => {
   it('POST /orders/{id}/cancel cancels once', async () => {
     const product = await client.product(account.token);
     const { body: order } = await place({ product_id: product.id, quantity: 1 });
-    const cancel = (headers: Record<string, string>) =>
-      client.rest('POST', `/orders/${order.id}/cancel`, { token: account.token, headers });
+    const cancel = (headers: Record<string, string>, body?: unknown) =>
+      client.rest('POST', `/orders/${order.id}/cancel`, { token: account.token, headers, body });
     expect((await cancel({})).status).toBe(428);
     const stale = await cancel({ 'if-match': '"1"' });
     expectProblem(stale, 412, 'PRECONDITION_FAILED');
     expect(stale.headers.get('etag')).toBe('"2"');
-    const cancelled = await cancel({ 'if-match': '"2"' });
+    for (const [body, field] of [
+      [{ why: 'It is damaged.' }, 'why'],
+      [{ reason: 7 }, 'reason'],
+    ] as const) {
+      const reply = await cancel({ 'if-match': '"2"' }, body);
+      expectProblem(reply, 400, 'INVALID_INPUT');
+      expect(fieldsOf(reply.body)).toEqual([field]);
+    }
+    // A client that sets the type of a body but sends none means an empty body.
+    const cancelled = await cancel({ 'if-match': '"2"', 'content-type': 'application/json' });
     expect(cancelled.status).toBe(200);
     expect(cancelled.body).toMatchObject({ status: 'CANCELLED', version: 3 });
     expectProblem(await cancel({ 'if-match': '"3"' }), 409, 'ORDER_NOT_CANCELLABLE');
