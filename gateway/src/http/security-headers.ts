@@ -1,6 +1,5 @@
 // Header fields that tell browsers what not to do with a reply, whatever answered it. @fastify/helmet says which; it is asked
-// once, when the gateway starts, because as a hook it would make the same fields anew for every request
-// (docs/decisions.md has the figure).
+// once, when the gateway starts, because as a hook it would make the same fields anew for every request.
 import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import { fastify } from 'fastify';

@@ -1,7 +1,7 @@
 // What the documents name is there: links, headings, files, scripts, tests. What they tell people to paste can be pasted.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ROOT } from '@holdfast/local/settings/settings';
 import { describe, expect, it } from '@jest/globals';
 import { blocksOf, DOCUMENTS, proseOf, testOf, textOf } from './documents.ts';
@@ -54,6 +54,19 @@ describe.each(DOCUMENTS)('%s', (path) => {
     );
     expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
   });
+});
+
+it('the index of the decisions has a row for each record, with its title, date and status', () => {
+  const records = DOCUMENTS.filter((path) => /^docs\/decisions\/\d{4}-/.test(path)).map((path, index) => {
+    const [, number, title] = /^# (\d+)\. (.+)$/m.exec(textOf(path)) ?? [];
+    const [, date, status] = /^Date: (\d{4}-\d\d-\d\d)\. Status: (.+)\.$/m.exec(textOf(path)) ?? [];
+    expect([path, number]).toEqual([path, String(index + 1)]);
+    for (const part of ['Context', 'Decision', 'Consequences'])
+      expect(textOf(path)).toContain(`\n## ${part}\n`);
+    return `| ${number} | [${title}](${basename(path)}) | ${date} | ${status} |`;
+  });
+  const rows = textOf('docs/decisions/README.md').match(/^\| \d.*$/gm);
+  expect(rows).toEqual(records);
 });
 
 describe('a block', () => {

@@ -16,7 +16,7 @@ export interface Block {
   readonly text: string;
 }
 
-export const DOCUMENTS = globSync('{*,docs/*,k8s/*,bench/*/*}.md', {
+export const DOCUMENTS = globSync('{*,docs/**/*,k8s/*,bench/*/*}.md', {
   cwd: ROOT,
   exclude: (path) => path.includes('node_modules'),
 }).sort();

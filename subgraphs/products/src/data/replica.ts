@@ -1,4 +1,4 @@
-// Lists of the catalog from a standby of PostgreSQL, for callers who cannot have written anything (docs/decisions.md).
+// Lists of the catalog from a standby of PostgreSQL, for callers who cannot have written anything (docs/decisions/0024-lists-from-a-replica.md).
 //
 // How old its rows may be is known without comparing clocks. Each second this process asks the primary how far its log is, and
 // notes when it asked. A standby that has replayed the log up to there has all that was committed before.

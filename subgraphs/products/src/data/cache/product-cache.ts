@@ -1,4 +1,4 @@
-// Reads products through the cache and fences them there while they are written: docs/decisions.md says what is promised.
+// Reads products through the cache and fences them there while they are written: docs/decisions/0023-cache-with-leases-and-fences.md says what is promised.
 //
 // A fence is set before the commit and ends any lease, so what a slow reader brings back from before is not let in. (Leases:
 // Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013.) A write that cannot reach the store goes on without; that is
