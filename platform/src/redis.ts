@@ -4,13 +4,13 @@
 // The URL is an address that leads to the primary, such as a Service of Kubernetes, and leads elsewhere after a failover. The
 // connection stays with the old primary, which may hang, or answer as a replica that refuses writes. So a write is tried
 // on it all the time, and the connection that fails one is given up for a new one.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'redis';
 import { z } from 'zod';
 import { milliseconds } from './lifecycle/config.ts';
 import type { Logger } from './observability/log.ts';
 import { Counter, Gauge, registry } from './observability/metrics.ts';
 import { tracedCall } from './observability/tracing.ts';
+import { repeat } from './repeat.ts';
 
 const gauge = new Gauge({
   name: 'redis_up',
@@ -150,39 +150,38 @@ function createUsage(log: Logger, leaving: AbortSignal) {
 /** Connects in the background: a Redis that is away does not keep a service from starting. */
 export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
   const closing = new AbortController();
-  const { signal } = closing;
-  const usage = createUsage(log, signal);
+  const usage = createUsage(log, closing.signal);
   const probeTimeoutMs = Math.max(PROBE_TIMEOUT_MS, timeoutMs);
+  let client: RedisClient | undefined;
   let failedInARow = 0;
 
-  /** Uses a connection while it takes writes: one that is full or read-only is as good as none. @throws why it is given up */
-  async function use(client: RedisClient): Promise<never> {
-    await withTimeout(client.connect(), LOGIN_TIMEOUT_MS);
-    for (;;) {
-      const probe = client.set('holdfast:probe', '', { expiration: { type: 'PX', value: PROBE_MS } });
-      await withTimeout(probe, probeTimeoutMs);
-      failedInARow = 0;
-      usage.begin(client);
-      await sleep(PROBE_MS, undefined, { signal });
+  /** Uses a connection for as long as it takes writes: one that is full or read-only is as good as none. */
+  async function probe(): Promise<void> {
+    if (client === undefined) {
+      const next = connect(url);
+      next.on('error', (error) => usage.end(next, error));
+      client = next;
+      await withTimeout(next.connect(), LOGIN_TIMEOUT_MS);
     }
+    const write = client.set('holdfast:probe', '', { expiration: { type: 'PX', value: PROBE_MS } });
+    await withTimeout(write, probeTimeoutMs);
+    failedInARow = 0;
+    usage.begin(client);
   }
 
-  async function useOneAfterTheOther(): Promise<void> {
-    while (!signal.aborted) {
-      const client = connect(url);
-      const giveUp = (error: unknown): void => usage.end(client, error);
-      const destroy = (): void => client.destroy();
-      client.on('error', giveUp);
-      signal.addEventListener('abort', destroy);
-      await use(client).catch(giveUp);
-      signal.removeEventListener('abort', destroy);
-      destroy();
-      const retryMs = Math.min(MAX_RETRY_MS, 25 * 2 ** failedInARow) + Math.random() * 25;
-      failedInARow += 1;
-      await sleep(retryMs, undefined, { signal }).catch(() => undefined);
-    }
+  function giveUp(error: unknown): void {
+    failedInARow += 1;
+    if (client === undefined) return;
+    usage.end(client, error);
+    client.destroy();
+    client = undefined;
   }
-  void useOneAfterTheOther();
+
+  const probing = repeat(probe, {
+    everyMs: () =>
+      client ? PROBE_MS : Math.min(MAX_RETRY_MS, 25 * 2 ** (failedInARow - 1)) + Math.random() * 25,
+    onError: giveUp,
+  });
 
   return {
     get up() {
@@ -190,18 +189,23 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
     },
     untilUp: usage.untilUp,
     run: async (commands, callTimeoutMs = timeoutMs) => {
-      const { client } = usage;
-      if (!client) throw new RedisUnavailable('Redis is away');
+      const used = usage.client;
+      if (!used) throw new RedisUnavailable('Redis is away');
       try {
-        return await tracedCall('redis', SPAN, () => withTimeout(commands(client), callTimeoutMs));
+        return await tracedCall('redis', SPAN, () => withTimeout(commands(used), callTimeoutMs));
       } catch (error) {
         failures.inc();
-        usage.end(client, error);
+        usage.end(used, error);
         throw error instanceof RedisUnavailable
           ? error
           : new RedisUnavailable('Redis failed', { cause: error });
       }
     },
-    close: async () => closing.abort(),
+    close: async () => {
+      closing.abort();
+      // The probe under way fails; the end does not wait for it.
+      client?.destroy();
+      void probing.stop();
+    },
   };
 }

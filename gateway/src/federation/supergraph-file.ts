@@ -3,6 +3,7 @@ import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Logger } from '@holdfast/platform/observability/log';
+import { type Repetition, repeat } from '@holdfast/platform/repeat';
 
 export interface SupergraphFileOptions {
   readonly path: string;
@@ -56,7 +57,7 @@ export function openSupergraphFile(options: SupergraphFileOptions): SupergraphFi
   const { path, pollMs, log } = options;
   let last: string | undefined;
   let directory: Watch | undefined;
-  let poll: NodeJS.Timeout | undefined;
+  let poll: Repetition | undefined;
 
   async function look(take: (sdl: string) => void): Promise<void> {
     // Between the two steps of a swap there is no file; the next look finds it.
@@ -74,18 +75,14 @@ export function openSupergraphFile(options: SupergraphFileOptions): SupergraphFi
       return last;
     },
     follow: (take) => {
-      const lookNow = (): void => {
-        look(take).catch((error: unknown) =>
-          log.error({ err: error, path }, 'the supergraph could not be taken over'),
-        );
-      };
-      directory = watchDirectory(options, lookNow);
-      poll = setInterval(lookNow, pollMs);
-      poll.unref();
+      const onError = (error: unknown): void =>
+        log.error({ err: error, path }, 'the supergraph could not be taken over');
+      directory = watchDirectory(options, () => void look(take).catch(onError));
+      poll = repeat(() => look(take), { everyMs: pollMs, firstAfterMs: pollMs, onError });
     },
     close: () => {
       directory?.stop();
-      clearInterval(poll);
+      void poll?.stop();
     },
   };
 }

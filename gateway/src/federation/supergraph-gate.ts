@@ -1,7 +1,7 @@
 // Keeps a supergraph out of force until every subgraph serves what it needs. In an upgrade the gateway may be the first that
 // is replaced, with every tool that applies it, while subgraphs still wait for their migrations.
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@holdfast/platform/observability/log';
+import { pause } from '@holdfast/platform/repeat';
 import { LRUCache } from 'lru-cache';
 import type { NeededSchema } from './served-schema.ts';
 import { Silent, type Subgraph } from './subgraph.ts';
@@ -61,7 +61,7 @@ export function createSupergraphGate({ subgraphs, log }: SupergraphGateOptions):
       if (told === undefined) supergraphWaits.inc({ subgraph: name });
       if (said !== told) log.warn({ subgraph: name, ...reason }, 'a supergraph waits for a subgraph');
       told = said;
-      await pause(POLL_MS, undefined, { ref: false, signal }).catch(() => undefined);
+      await pause(POLL_MS, signal);
     }
     if (told !== undefined) supergraphWaits.dec({ subgraph: name });
   }

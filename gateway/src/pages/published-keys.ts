@@ -3,6 +3,7 @@
 import { maxAgeMs } from '@holdfast/platform/auth/remote-keys';
 import { AppError } from '@holdfast/platform/errors';
 import type { Reply } from '@holdfast/platform/http/server';
+import { singleFlight } from '@holdfast/platform/single-flight';
 import { request } from 'undici';
 
 export interface PublishedKeys {
@@ -39,17 +40,11 @@ async function load(url: string): Promise<Loaded> {
 /** Keeps the last good copy: a users service that is down takes no key away. */
 export function createPublishedKeys(url: string): PublishedKeys {
   let copy: (Loaded & { readonly goodUntil: number }) | undefined;
-  let underWay: Promise<Loaded> | undefined;
-
-  async function refresh(): Promise<Loaded> {
-    // Concurrent callers share one fetch.
-    underWay ??= load(url).finally(() => {
-      underWay = undefined;
-    });
-    const loaded = await underWay;
+  const refresh = singleFlight(async () => {
+    const loaded = await load(url);
     copy = { ...loaded, goodUntil: Date.now() + loaded.freshMs };
     return loaded;
-  }
+  });
 
   async function current(): Promise<Loaded> {
     if (copy && Date.now() < copy.goodUntil) return copy;

@@ -1,6 +1,7 @@
 // The public keys that the users service publishes (RFC 7517), for those who check its tokens. Whoever has had them
 // once waits for them no more: an endpoint that is down, or takes calls and never answers, signs nobody out.
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
+import { singleFlight } from '../single-flight.ts';
 
 export interface RemoteKeysOptions {
   /** How long after the last attempt an unknown `kid` does not ask again, ms, whoever it was that tried. */
@@ -45,13 +46,15 @@ export function remoteKeys(
     },
   });
   let hasKeys = false;
-  let underWay: Promise<void> | undefined;
+  let isLoading = false;
   let endedAt = Number.NEGATIVE_INFINITY;
   let failure: unknown;
   let timer: NodeJS.Timeout | undefined;
 
-  async function load(): Promise<void> {
+  /** All callers share one attempt. */
+  const ask = singleFlight(async () => {
     clearTimeout(timer);
+    isLoading = true;
     try {
       await remote.reload();
       hasKeys = true;
@@ -62,18 +65,12 @@ export function remoteKeys(
       throw error;
     } finally {
       endedAt = performance.now();
-      underWay = undefined;
+      isLoading = false;
       // Who has no keys yet asks when somebody comes.
       if (hasKeys) timer = setTimeout(() => ask().catch(() => undefined), nextAskMs).unref();
     }
-  }
-
-  /** All callers share one attempt. */
-  const ask = (): Promise<void> => {
-    underWay ??= load();
-    return underWay;
-  };
-  const askedWithin = (ms: number): boolean => underWay === undefined && performance.now() - endedAt < ms;
+  });
+  const askedWithin = (ms: number): boolean => !isLoading && performance.now() - endedAt < ms;
 
   return async (header, token) => {
     if (!hasKeys) {

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import type { Logger } from '../observability/log.ts';
 import { liveGauge } from '../observability/metrics.ts';
+import { repeat } from '../repeat.ts';
 import { SERVICE_TOKEN_HEADER, type ServiceTokens } from './service-tokens.ts';
 
 /** The generation from which on tokens are good, by the id of their account. */
@@ -52,35 +53,34 @@ export function followRevocations({ load, everyMs = EVERY_MS, log }: Revocations
   let loadedAt = performance.now();
   let failure: unknown;
   let isLate = false;
-  let isClosed = false;
-  let timer: NodeJS.Timeout | undefined;
 
   const ageMs = (): number => performance.now() - loadedAt;
 
-  async function look(): Promise<void> {
+  async function look(signal: AbortSignal): Promise<void> {
     try {
       list = await load(list);
       loadedAt = performance.now();
-      if (isLate) log.info('the revocation list is to be had again');
-      failure = undefined;
+      if (isLate) log.info('the revocation list is available again');
       isLate = false;
     } catch (error) {
       failure = error;
-      // Once, and not at every look.
-      if (!isLate && !isClosed && ageMs() > LATE_MS) {
-        isLate = true;
-        log.warn({ err: error }, 'the revocation list cannot be had; the last one stays in force');
-      }
+      // One line for the whole outage.
+      if (isLate || signal.aborted || ageMs() <= LATE_MS) return;
+      isLate = true;
+      log.warn({ err: error }, 'the revocation list is not available; the last one stays in force');
     }
-    if (!isClosed) timer = setTimeout(next, everyMs).unref();
   }
-  let looking = look();
-  const next = (): void => {
-    looking = look();
-  };
+  let lastLook: Promise<void> | undefined;
+  const looks = repeat(
+    (signal) => {
+      lastLook = look(signal);
+      return lastLook;
+    },
+    { everyMs, onError: (error) => log.error({ err: error }, 'the revocation list could not be followed') },
+  );
 
   async function firstList(): Promise<RevocationList> {
-    await looking;
+    await lastLook;
     if (list === undefined) throw failure;
     return list;
   }
@@ -91,10 +91,7 @@ export function followRevocations({ load, everyMs = EVERY_MS, log }: Revocations
     hasEnded: async (userId, generation) =>
       ((list ?? (await firstList())).get(userId) ?? generation) > generation,
     ageMs,
-    close: () => {
-      isClosed = true;
-      clearTimeout(timer);
-    },
+    close: () => void looks.stop(),
   };
 }
 

@@ -1,5 +1,6 @@
 // Gauges that stand in tables: read by one statement at each scrape, and left out while the database does not answer.
 // A scrape never fails and never waits longer than the connection's own short timeouts (createScrapePool).
+import { singleFlight } from '../single-flight.ts';
 import type { Logger } from './log.ts';
 import { Gauge, registry } from './metrics.ts';
 
@@ -20,15 +21,8 @@ export function createScrapedGauges<Name extends string>(
   labelNames: readonly string[] = [],
 ): ScrapedGauges<Name> {
   let read: () => Promise<readonly Reading<Name>[]> = async () => [];
-  let underWay: Promise<readonly Reading<Name>[]> | undefined;
-
-  /** One statement for all gauges of a scrape, and never two at a time. */
-  function readOnce(): Promise<readonly Reading<Name>[]> {
-    underWay ??= read().finally(() => {
-      underWay = undefined;
-    });
-    return underWay;
-  }
+  /** All gauges of a scrape share one statement. */
+  const readOnce = singleFlight(() => read());
 
   for (const name in help) {
     new Gauge({

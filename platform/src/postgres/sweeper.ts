@@ -1,11 +1,9 @@
 // Deletes what has become old, in batches, again and again for as long as a service runs.
+import type pg from 'pg';
 import type { Logger } from '../observability/log.ts';
 import { Counter, registry } from '../observability/metrics.ts';
-
-export interface Sweeper {
-  /** Resolves once nothing of it runs any more. */
-  stop(): Promise<void>;
-}
+import { type Repetition, repeat } from '../repeat.ts';
+import { createWorkerPool } from './database.ts';
 
 export interface SweeperOptions {
   /** What is deleted, for the log: "old sessions". */
@@ -51,39 +49,55 @@ export function deleteOldest(table: string, age: string, isOld: string): string 
 /** Bounds what one statement deletes. */
 const AT_ONCE = 100;
 
-export function startSweeper({ what, sweep, everyMs, log, random = Math.random }: SweeperOptions): Sweeper {
+export function startSweeper({
+  what,
+  sweep,
+  everyMs,
+  log,
+  random = Math.random,
+}: SweeperOptions): Repetition {
   for (const counter of [swept, failures]) counter.inc({ what }, 0);
-  let isStopping = false;
-  let running = Promise.resolve();
 
-  async function sweepAll(): Promise<void> {
+  async function sweepAll(signal: AbortSignal): Promise<void> {
     let count = 0;
-    for (let some = AT_ONCE; some === AT_ONCE && !isStopping; count += some) {
+    for (let some = AT_ONCE; some === AT_ONCE && !signal.aborted; count += some) {
       some = await sweep(AT_ONCE);
       swept.inc({ what }, some);
     }
     if (count > 0) log.info({ count }, `${what} are deleted`);
   }
 
-  const next = (ms: number): NodeJS.Timeout =>
-    setTimeout(() => {
-      running = sweepAll()
-        // The next sweep finds what this one left.
-        .catch((error: unknown) => {
-          failures.inc({ what });
-          log.warn({ err: error }, `${what} could not be deleted`);
-        })
-        .then(() => {
-          if (!isStopping) timer = next(everyMs);
-        });
-    }, ms).unref();
-  let timer = next(random() * everyMs);
+  return repeat(sweepAll, {
+    everyMs,
+    firstAfterMs: random() * everyMs,
+    // The next sweep deletes what this one left.
+    onError: (error) => {
+      failures.inc({ what });
+      log.warn({ err: error }, `${what} could not be deleted`);
+    },
+  });
+}
 
+export interface SweepersOptions {
+  /** Sweeps over a connection, by what they delete. */
+  readonly sweeps: (db: pg.Pool) => Readonly<Record<string, SweeperOptions['sweep']>>;
+  readonly url: string;
+  /** The name of the service, for pg_stat_activity. */
+  readonly service: string;
+  readonly everyMs: number;
+  readonly log: Logger;
+}
+
+/** Starts the sweepers of a service. They share one connection of their own: no sweep is urgent. */
+export function startSweepers({ sweeps, url, service, everyMs, log }: SweepersOptions): Repetition {
+  const pool = createWorkerPool({ url, max: 1, applicationName: `${service} sweep`, log });
+  const sweepers = Object.entries(sweeps(pool)).map(([what, sweep]) =>
+    startSweeper({ what, sweep, everyMs, log }),
+  );
   return {
     stop: async () => {
-      isStopping = true;
-      clearTimeout(timer);
-      await running;
+      await Promise.all(sweepers.map((sweeper) => sweeper.stop()));
+      await pool.end();
     },
   };
 }

@@ -171,7 +171,7 @@ export function startWorker(options: WorkerOptions): Worker {
   const scrapePool = createScrapePool({ url, applicationName: `${applicationName}-metrics`, log });
   observeQueue(scrapePool, Object.keys(tasks), log);
   gauges?.(scrapePool);
-  const stopSweeping = startSweeping(pool, leaseMs, log);
+  const sweeping = startSweeping(pool, leaseMs, log);
 
   return {
     check: async () => {
@@ -180,8 +180,7 @@ export function startWorker(options: WorkerOptions): Worker {
       await checkRevision(scrapePool);
     },
     stop: async () => {
-      stopSweeping();
-      await workers.stop();
+      await Promise.all([sweeping.stop(), workers.stop()]);
       await Promise.all([pool.end(), scrapePool.end()]);
     },
   };

@@ -3,6 +3,7 @@
 import type pg from 'pg';
 import type { Logger } from '../observability/log.ts';
 import { doublePrecision, integer, notNull, statement } from '../postgres/sql.ts';
+import { type Repetition, repeat } from '../repeat.ts';
 import { LONGEST_PAUSE_MS } from './give-way.ts';
 
 const COUNTED = 'a count is 0 without rows';
@@ -58,20 +59,16 @@ const sweepJobs = statement({
 /** The pause before a failed job is tried again grows up to this. */
 const LONGEST_BACK_OFF_MS = 30_000;
 
-/** Sweeps now, and then twice a lease. Returns how to end it. */
-export function startSweeping(pool: pg.Pool, leaseMs: number, log: Logger): () => void {
-  function sweep(): void {
-    sweepJobs(pool, { leaseMs, backOffMs: LONGEST_BACK_OFF_MS, pauseMs: LONGEST_PAUSE_MS }).then(
-      ([swept]) => {
-        if (swept && swept.lost > 0)
-          log.warn({ jobs: swept.lost }, 'jobs of a lost worker are given out again');
-        if (swept && swept.dead > 0)
-          log.error({ jobs: swept.dead }, 'jobs have been given up; see graphile_worker.jobs');
-      },
-      (error: unknown) => log.warn({ err: error }, 'lost jobs could not be looked for'),
-    );
+/** Sweeps now, and then twice a lease. */
+export function startSweeping(pool: pg.Pool, leaseMs: number, log: Logger): Repetition {
+  async function sweep(): Promise<void> {
+    const parameters = { leaseMs, backOffMs: LONGEST_BACK_OFF_MS, pauseMs: LONGEST_PAUSE_MS };
+    const [{ lost = 0, dead = 0 } = {}] = await sweepJobs(pool, parameters);
+    if (lost > 0) log.warn({ jobs: lost }, 'jobs of a lost worker are given out again');
+    if (dead > 0) log.error({ jobs: dead }, 'jobs have been given up; see graphile_worker.jobs');
   }
-  const timer = setInterval(sweep, leaseMs / 2);
-  sweep();
-  return () => clearInterval(timer);
+  return repeat(sweep, {
+    everyMs: leaseMs / 2,
+    onError: (error) => log.warn({ err: error }, 'the queue could not be searched for lost jobs'),
+  });
 }

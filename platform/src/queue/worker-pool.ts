@@ -12,6 +12,7 @@ import {
 } from 'graphile-worker';
 import pg from 'pg';
 import type { Logger } from '../observability/log.ts';
+import { repeat } from '../repeat.ts';
 import { GiveWay } from './give-way.ts';
 
 export interface WorkerPoolOptions {
@@ -48,75 +49,78 @@ export function keepWorking({ pool, tasks, jobsAtOnce, log }: WorkerPoolOptions)
   const preset = {
     worker: { localQueue: { size: jobsAtOnce }, completeJobBatchDelay: 0, failJobBatchDelay: 0 },
   };
-  let current: WorkerPool;
-  let restart: NodeJS.Timeout | undefined;
-  let stopping = false;
+  let current: WorkerPool | undefined;
   let restartMs = RESTART_MS;
   let lastSignAt = performance.now();
 
-  function run(): void {
-    const events: WorkerEvents = new EventEmitter();
-    let over = false;
-    let failures = 0;
-    const again = (error?: unknown): void => {
-      if (over || stopping) return;
-      over = true;
-      log.warn({ err: error, restartMs }, 'the worker gave up and is started again');
-      restart = setTimeout(run, restartMs);
-      restartMs = Math.min(MAX_RESTART_MS, restartMs * 2);
-    };
-    const fetched = (): void => {
-      failures = 0;
-      restartMs = RESTART_MS;
-      lastSignAt = performance.now();
-    };
-    const notFetched = (error: unknown): void => {
-      // A database that does not answer is no error of the worker: it fetches again when there are answers.
-      if (!(error instanceof pg.DatabaseError)) lastSignAt = performance.now();
-      failures += 1;
-      if (failures < FAILURES || over) return;
-      again(error);
-      void endQuietly(workers);
-    };
-    events.on('localQueue:getJobs:complete', fetched);
-    events.on('job:start', fetched);
-    events.on('pool:gracefulShutdown', () => again(new Error('graphile-worker shut itself down')));
-    const logger = new WorkerLogger(() => (level, message, meta) => {
-      const error = meta?.['error'];
-      // graphile-worker takes a job that gives way for one that failed.
-      log[error instanceof GiveWay ? 'debug' : levelOf[level]]({ queue: true }, message);
-      if (message.startsWith(NOT_FETCHED)) notFetched(error);
+  /** Rejects when graphile-worker has ended or fetches no jobs any more. */
+  const run = (): Promise<never> =>
+    new Promise((_, giveUp) => {
+      const events: WorkerEvents = new EventEmitter();
+      let failures = 0;
+      const noteFetch = (): void => {
+        failures = 0;
+        restartMs = RESTART_MS;
+        lastSignAt = performance.now();
+      };
+      const noteFailedFetch = (error: unknown): void => {
+        // A database that does not answer is no error of the worker: it fetches again when there are answers.
+        if (!(error instanceof pg.DatabaseError)) lastSignAt = performance.now();
+        failures += 1;
+        if (failures !== FAILURES) return;
+        giveUp(error);
+        void endQuietly(workers);
+      };
+      events.on('localQueue:getJobs:complete', noteFetch);
+      events.on('job:start', noteFetch);
+      events.on('pool:gracefulShutdown', () => giveUp(new Error('graphile-worker shut itself down')));
+      const logger = new WorkerLogger(() => (level, message, meta) => {
+        const error = meta?.['error'];
+        // graphile-worker takes a job that gives way for one that failed.
+        log[error instanceof GiveWay ? 'debug' : levelOf[level]]({ queue: true }, message);
+        if (message.startsWith(NOT_FETCHED)) noteFailedFetch(error);
+      });
+      const workers = runTaskList(
+        {
+          logger,
+          preset,
+          events,
+          concurrency: jobsAtOnce,
+          noHandleSignals: true,
+          pollInterval: POLL_INTERVAL_MS,
+        },
+        tasks,
+        pool,
+      );
+      current = workers;
+      workers.promise.then(() => giveUp(new Error('graphile-worker ended')), giveUp);
     });
-    const workers = runTaskList(
-      {
-        logger,
-        preset,
-        events,
-        concurrency: jobsAtOnce,
-        noHandleSignals: true,
-        pollInterval: POLL_INTERVAL_MS,
-      },
-      tasks,
-      pool,
-    );
-    current = workers;
-    workers.promise.then(() => again(), again);
-  }
 
-  run();
+  let isStopping = false;
+  const working = repeat(run, {
+    everyMs: () => {
+      const ms = restartMs;
+      restartMs = Math.min(MAX_RESTART_MS, restartMs * 2);
+      return ms;
+    },
+    onError: (error) => {
+      if (!isStopping) log.warn({ err: error, restartMs }, 'the worker gave up and is started again');
+    },
+  });
+
   return {
     check: () => {
       if (performance.now() - lastSignAt > SILENT_MS) throw new Error('the worker fetches no jobs');
     },
     stop: async () => {
-      stopping = true;
-      clearTimeout(restart);
+      isStopping = true;
+      void working.stop();
       let timer: NodeJS.Timeout | undefined;
       const timeout = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, STOP_MS);
       });
-      // What it cannot finish now is given out again after its lease.
-      await Promise.race([endQuietly(current), timeout]);
+      // Jobs that graphile-worker cannot finish now are given out again after their lease.
+      await Promise.race([current && endQuietly(current), timeout]);
       clearTimeout(timer);
     },
   };

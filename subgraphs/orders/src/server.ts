@@ -8,7 +8,7 @@ import { createSubgraph } from '@holdfast/platform/graphql/subgraph';
 import type { RunningService } from '@holdfast/platform/lifecycle/service';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { checkDatabase, createRequestPools } from '@holdfast/platform/postgres/database';
-import { startSweeps } from '@holdfast/platform/postgres/idempotency-keys';
+import { startSweepers } from '@holdfast/platform/postgres/sweeper';
 import { startWorker } from '@holdfast/platform/queue/queue';
 import type { OrdersSettings } from './config.ts';
 import { type Context, createHistoryLoader, createOrderLoader } from './context.ts';
@@ -64,10 +64,13 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
     gauges: (db) => observePending(db, log),
     log,
   });
-  const sweeper = startSweeps({
-    sweeps: { 'old idempotency keys': sweepKeys },
+  const sweepers = startSweepers({
+    sweeps: (db) => ({
+      'old idempotency keys': (max) => sweepKeys(db, max, settings.IDEMPOTENCY_KEY_DAYS),
+    }),
+    url: settings.DATABASE_URL,
     service: 'orders',
-    settings,
+    everyMs: settings.IDEMPOTENCY_SWEEP_MS,
     log,
   });
 
@@ -78,7 +81,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
     checks: { database: () => checkDatabase(pools.reads), queue: () => worker.check() },
     close: async () => {
       tokens.close();
-      await Promise.all([worker.stop(), sweeper.stop()]);
+      await Promise.all([worker.stop(), sweepers.stop()]);
       await Promise.all([subgraph.close(), settlements.close(), prices.close()]);
       await pools.end();
     },

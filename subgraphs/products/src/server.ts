@@ -8,8 +8,8 @@ import { wantsNoCache } from '@holdfast/platform/http/no-cache';
 import type { RunningService } from '@holdfast/platform/lifecycle/service';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { checkDatabase, createRequestPools } from '@holdfast/platform/postgres/database';
-import { startSweeps } from '@holdfast/platform/postgres/idempotency-keys';
 import { createReads } from '@holdfast/platform/postgres/reads';
+import { startSweepers } from '@holdfast/platform/postgres/sweeper';
 import { startWorker } from '@holdfast/platform/queue/queue';
 import DataLoader from 'dataloader';
 import type { ProductsSettings } from './config.ts';
@@ -59,10 +59,14 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
     handlers: (db) => ({ ...stockJobs(createReservations(db, cache, limits)), ...shippingJobs(db) }),
     log,
   });
-  const sweeper = startSweeps({
-    sweeps: { 'old idempotency keys': sweepKeys, 'reservations of finished orders': sweepReservations },
+  const sweepers = startSweepers({
+    sweeps: (db) => ({
+      'old idempotency keys': (max) => sweepKeys(db, max, settings.IDEMPOTENCY_KEY_DAYS),
+      'reservations of finished orders': (max) => sweepReservations(db, max),
+    }),
+    url: settings.DATABASE_URL,
     service: 'products',
-    settings,
+    everyMs: settings.IDEMPOTENCY_SWEEP_MS,
     log,
   });
 
@@ -73,7 +77,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
     checks: { database: () => checkDatabase(pools.reads), queue: () => worker.check() },
     close: async () => {
       tokens.close();
-      await Promise.all([worker.stop(), sweeper.stop()]);
+      await Promise.all([worker.stop(), sweepers.stop()]);
       await subgraph.close();
       await Promise.all([pools.end(), closeCache(), replica?.close()]);
     },

@@ -9,7 +9,7 @@ import type { Handler } from '@holdfast/platform/http/server';
 import type { RunningService } from '@holdfast/platform/lifecycle/service';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { checkDatabase, createRequestPools, createWorkerPool } from '@holdfast/platform/postgres/database';
-import { startSweeper } from '@holdfast/platform/postgres/sweeper';
+import { startSweepers } from '@holdfast/platform/postgres/sweeper';
 import { startWorker, type Worker } from '@holdfast/platform/queue/queue';
 import type pg from 'pg';
 import type { UsersSettings } from './config.ts';
@@ -164,25 +164,6 @@ function startRevocations(
   };
 }
 
-/** All sweeps share one connection: none of them is urgent. */
-function startSweeps({ DATABASE_URL: url, SESSION_SWEEP_MS: everyMs }: UsersSettings, log: Logger) {
-  const pool = createWorkerPool({ url, max: 1, applicationName: 'users sweep', log });
-  const sweepSessions = createSessionSweep(pool);
-  const sweeps = {
-    'old sessions': async (max: number) => (await sweepSessions(max)).families,
-    'old mailed tokens': (max: number) => sweepEmailTokens(pool, max),
-    'old tries to log in': createLoginTries(pool).sweep,
-    'old addresses': createKnownAddresses(pool).sweep,
-  };
-  const sweepers = Object.entries(sweeps).map(([what, sweep]) => startSweeper({ what, sweep, everyMs, log }));
-  return {
-    stop: async () => {
-      await Promise.all(sweepers.map((sweeper) => sweeper.stop()));
-      await pool.end();
-    },
-  };
-}
-
 /** What takes mails, and the page that shows them where they go no further; undefined when none are sent. */
 function openMail({ SMTP_URL, MAIL_FROM, MAIL_OUTBOX_DIR }: UsersSettings): Mailer | Outbox | undefined {
   if (SMTP_URL !== undefined) return createSmtpMailer(SMTP_URL, MAIL_FROM);
@@ -264,7 +245,18 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
   });
   const checkCaller = createCallerCheck({ name: 'users', keys: settings.SERVICE_PUBLIC_KEYS });
   const { revocations, stop: stopRevocations } = startRevocations(settings, checkCaller, log);
-  const sweeps = startSweeps(settings, log);
+  const sweepers = startSweepers({
+    sweeps: (db) => ({
+      'old sessions': async (max) => (await createSessionSweep(db)(max)).families,
+      'old mailed tokens': (max) => sweepEmailTokens(db, max),
+      'old tries to log in': createLoginTries(db).sweep,
+      'old addresses': createKnownAddresses(db).sweep,
+    }),
+    url: settings.DATABASE_URL,
+    service: 'users',
+    everyMs: settings.SESSION_SWEEP_MS,
+    log,
+  });
   const subgraph = await createSubgraph({
     typeDefs: await readFile(SCHEMA, 'utf8'),
     resolvers,
@@ -297,7 +289,7 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
       mailer?.close();
       await strength.close();
       await subgraph.close();
-      await Promise.all([stopRevocations(), sweeps.stop(), keys.close()]);
+      await Promise.all([stopRevocations(), sweepers.stop(), keys.close()]);
       await pools.end();
     },
   };

@@ -2,6 +2,7 @@
 // a mark before it inserts or reads the order; an announcement after the mark is not missed.
 import { parseOrderId } from '@holdfast/platform/ids';
 import type { Logger } from '@holdfast/platform/observability/log';
+import { type Repetition, repeat } from '@holdfast/platform/repeat';
 import pg from 'pg';
 import { SETTLED_CHANNEL } from './order-writes.ts';
 import { createRecentSettlements } from './recent-settlements.ts';
@@ -35,8 +36,6 @@ export function listenForSettlements({ url, log, remembered = REMEMBERED }: Sett
   const waiting = new Map<number, Set<() => void>>();
   const recent = createRecentSettlements(remembered);
   let client: pg.Client | undefined;
-  let retry: NodeJS.Timeout | undefined;
-  let closed = false;
 
   const wake = (orderId: number): void => {
     for (const resolve of [...(waiting.get(orderId) ?? [])]) resolve();
@@ -51,7 +50,8 @@ export function listenForSettlements({ url, log, remembered = REMEMBERED }: Sett
     }
   }
 
-  async function connect(): Promise<void> {
+  /** Connects and listens. Resolves when the connection has ended. */
+  async function listen(): Promise<void> {
     const next = new pg.Client({
       connectionString: url,
       application_name: 'orders-listener',
@@ -59,40 +59,29 @@ export function listenForSettlements({ url, log, remembered = REMEMBERED }: Sett
       connectionTimeoutMillis: ANSWER_MS,
       query_timeout: ANSWER_MS,
     });
+    const ended = new Promise<void>((resolve) => next.once('end', resolve));
     next.on('notification', ({ payload }) => hear(payload));
     next.on('error', (error) => log.warn({ err: error }, 'the settlement listener lost its connection'));
-    next.on('end', () => reconnectLater());
     client = next;
+    let heartbeat: Repetition | undefined;
     try {
       await next.connect();
       await next.query(`LISTEN ${SETTLED_CHANNEL}`);
       // PostgreSQL does not repeat what it announced while this process had no connection.
       recent.noteGap();
       for (const orderId of [...waiting.keys()]) wake(orderId);
-      hearOf(next);
-    } catch (error) {
-      log.warn({ err: error }, 'the settlement listener cannot connect');
-      await next.end().catch(() => reconnectLater());
+      heartbeat = beat(next);
+      await ended;
+    } finally {
+      void heartbeat?.stop();
+      await next.end().catch(() => undefined);
     }
   }
 
-  /** Asks now and then whether the other end is still there: nothing else is ever sent on this connection. */
-  function hearOf(listening: pg.Client): void {
-    const heartbeat = setInterval(() => {
-      listening.query('SELECT 1').catch(() => listening.end().catch(() => reconnectLater()));
-    }, HEARTBEAT_MS);
-    listening.once('end', () => clearInterval(heartbeat));
-  }
-
-  function reconnectLater(): void {
-    if (closed || retry) return;
-    retry = setTimeout(() => {
-      retry = undefined;
-      void connect();
-    }, RECONNECT_MS);
-  }
-
-  void connect();
+  const listening = repeat(listen, {
+    everyMs: RECONNECT_MS,
+    onError: (error) => log.warn({ err: error }, 'the settlement listener cannot connect'),
+  });
 
   function wait(orderId: number, untilMs: number, since: number): Promise<void> {
     if (recent.mayHaveSettled(orderId, since)) return Promise.resolve();
@@ -113,9 +102,17 @@ export function listenForSettlements({ url, log, remembered = REMEMBERED }: Sett
     mark: () => recent.mark(),
     wait,
     close: async () => {
-      closed = true;
-      clearTimeout(retry);
+      // Not awaited: pg never settles a connect() that is under way when end() is called.
+      void listening.stop();
       await client?.end().catch(() => undefined);
     },
   };
 }
+
+/** Asks periodically whether the other end still answers, because no other statement is sent on this connection. */
+const beat = (client: pg.Client): Repetition =>
+  repeat(async () => void (await client.query('SELECT 1')), {
+    everyMs: HEARTBEAT_MS,
+    firstAfterMs: HEARTBEAT_MS,
+    onError: () => void client.end().catch(() => undefined),
+  });

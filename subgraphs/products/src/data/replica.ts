@@ -2,12 +2,12 @@
 //
 // How old its rows may be is known without comparing clocks. Each second this process asks the primary how far its log is, and
 // notes when it asked. A standby that has replayed the log up to there has all that was committed before.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isAbandoned } from '@holdfast/platform/errors';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { createScrapePool, createStandbyPool } from '@holdfast/platform/postgres/database';
 import { type Connections, createReads } from '@holdfast/platform/postgres/reads';
 import { bigint, notNull, type RowOf, statement, text } from '@holdfast/platform/postgres/sql';
+import { repeat } from '@holdfast/platform/repeat';
 import type pg from 'pg';
 import type { ProductsSettings } from '../config.ts';
 import { countListRead, showReplicaAge } from '../metrics.ts';
@@ -162,23 +162,19 @@ const young = (pool: pg.Pool, marks: LogMarks, usability: Usability): Connection
   },
 });
 
-/** Asks both servers for their places, and says by that whether the replica can be used. */
+/** Asks both servers for their places: the replica can be used when it has replayed enough. @throws when it cannot be used */
 async function look(
   primaryLog: pg.Pool,
   replica: pg.Pool,
   marks: LogMarks,
   usability: Usability,
 ): Promise<void> {
-  try {
-    // A primary that does not tell leaves the marks as they are, and they grow old.
-    await marks.add(primaryLog).catch(() => undefined);
-    const { client, proof } = await connect(replica, (each) => marks.prove(each));
-    client.release();
-    showReplicaAge(() => (performance.now() - proof) / 1_000);
-    usability.turn(true);
-  } catch (error) {
-    usability.turn(false, error);
-  }
+  // A primary that does not answer leaves the marks as they are, and they grow old.
+  await marks.add(primaryLog).catch(() => undefined);
+  const { client, proof } = await connect(replica, (each) => marks.prove(each));
+  client.release();
+  showReplicaAge(() => (performance.now() - proof) / 1_000);
+  usability.turn(true);
 }
 
 export interface Replica {
@@ -208,7 +204,10 @@ export function openReplica(
   const reads = createReads(connections, Math.min(PATIENCE_MS, settings.READ_TIMEOUT_MS));
   const kept = createProductCache(createMemoryStore(KEPT_MS, settings.CACHE_MAX_BYTES));
   const cache = CACHE === 'on' ? kept : NO_CACHE;
-  const stopLooking = repeat(() => look(primaryLog, looks, marks, usability));
+  const looking = repeat(() => look(primaryLog, looks, marks, usability), {
+    everyMs: TICK_MS,
+    onError: (error) => usability.turn(false, error),
+  });
   return {
     page: async (query, caller) => {
       if (!usability.isGood) return primary.page(query, caller);
@@ -224,23 +223,8 @@ export function openReplica(
       }
     },
     close: async () => {
-      await stopLooking();
+      await looking.stop();
       await Promise.all([pool.end(), looks.end(), primaryLog.end()]);
     },
-  };
-}
-
-/** Runs `work` every TICK_MS. @returns stops that, and resolves when the last one is over */
-function repeat(work: () => Promise<void>): () => Promise<void> {
-  const ending = new AbortController();
-  const working = (async () => {
-    while (!ending.signal.aborted) {
-      await work();
-      await sleep(TICK_MS, undefined, { signal: ending.signal }).catch(() => undefined);
-    }
-  })();
-  return () => {
-    ending.abort();
-    return working;
   };
 }

@@ -1,6 +1,7 @@
 // The signing keys at work: follows their file without a restart, and goes from key to key by the clock.
 import { ConfigError } from '@holdfast/platform/lifecycle/config';
 import type { Logger } from '@holdfast/platform/observability/log';
+import { repeat } from '@holdfast/platform/repeat';
 import { type CryptoKey, createLocalJWKSet, type JWTVerifyGetKey } from 'jose';
 import { type KeyTimes, liveKeys, type ScheduledKey, scheduleKeys, signerAt } from './key-schedule.ts';
 import { type PublicKey, parseSigningKeys, readSigningKeyFile, type SigningKey } from './signing-keys.ts';
@@ -51,27 +52,26 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   };
   async function look(): Promise<void> {
     const text = await readSigningKeyFile(path);
-    if (text === seen) return;
-    schedule = scheduleKeys(await parseSigningKeys(path, text), times);
-    seen = text;
-    verifiers = verifiersOf(schedule, now());
-    onRotation(verifiers.published.map(({ kid }) => kid));
+    if (text !== seen) {
+      schedule = scheduleKeys(await parseSigningKeys(path, text), times);
+      seen = text;
+      verifiers = verifiersOf(schedule, now());
+      onRotation(verifiers.published.map(({ kid }) => kid));
+    }
+    lastError = undefined;
   }
   let lastError: string | undefined;
-  const follower = follow(pollMs, () =>
-    look().then(
-      () => {
-        lastError = undefined;
-      },
-      (error: unknown) => {
-        const reason = error instanceof ConfigError ? error.message : 'an unknown error';
-        // Once, and not at every look.
-        if (reason !== lastError)
-          log.error({ reason }, 'the signing keys cannot be used; those before stay in force');
-        lastError = reason;
-      },
-    ),
-  );
+  const looking = repeat(look, {
+    everyMs: pollMs,
+    firstAfterMs: pollMs,
+    onError: (error) => {
+      const reason = error instanceof ConfigError ? error.message : 'an unknown error';
+      // One line for each reason, not one for each look.
+      if (reason !== lastError)
+        log.error({ reason }, 'the signing keys cannot be used; those before stay in force');
+      lastError = reason;
+    },
+  });
 
   return {
     signer: () => {
@@ -81,7 +81,7 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     },
     publicJwks: () => ({ keys: current().published }),
     verifierKeys: (header, token) => current().find(header, token),
-    close: () => follower.stop(),
+    close: () => looking.stop(),
   };
 }
 
@@ -96,25 +96,5 @@ function verifiersOf(
     published,
     find: createLocalJWKSet({ keys: published }),
     until: Math.min(...live.map(({ endsAt }) => endsAt)),
-  };
-}
-
-/** Does `work` every `ms`, one at a time, until it is stopped. */
-function follow(ms: number, work: () => Promise<void>): { stop(): Promise<void> } {
-  let isStopped = false;
-  let running = Promise.resolve();
-  const next = (): NodeJS.Timeout =>
-    setTimeout(() => {
-      running = work().finally(() => {
-        if (!isStopped) timer = next();
-      });
-    }, ms).unref();
-  let timer = next();
-  return {
-    stop: async () => {
-      isStopped = true;
-      clearTimeout(timer);
-      await running;
-    },
   };
 }
