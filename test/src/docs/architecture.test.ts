@@ -1,16 +1,16 @@
-// The drawings of docs/architecture.md and the code: each file and function that they name is there, and the steps of a request stand
-// in both in one order.
-import { readFileSync } from 'node:fs';
+// Compares docs/architecture.md with the code: each file and function that its drawings and its table of promises name exists, and the
+// steps of a request have one order in both.
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '@holdfast/local/settings/settings';
 import { describe, expect, it } from '@jest/globals';
-import { blocksOf } from './documents.ts';
+import { blocksOf, proseOf } from './documents.ts';
 
 const drawings = blocksOf('docs/architecture.md').filter(({ language }) => language === 'mermaid');
 const [, request = { text: '' }] = drawings;
 const gateway = readFileSync(join(ROOT, 'gateway/src/gateway.ts'), 'utf8');
 
-/** Each `file: function` of a drawing; a file stands in the folder that frames it. */
+/** Each `file: function` of a drawing, with the folder of the frame around it. */
 function named(drawing: string): [file: string, name: string][] {
   return drawing.split(/^ {2}subgraph /m).flatMap((framed) => {
     const folder = /^\w+\["([^"]+)"\]/.exec(framed)?.[1] ?? '';
@@ -21,12 +21,41 @@ function named(drawing: string): [file: string, name: string][] {
   });
 }
 
-/** What declares a function, a class, or a member of what a function gives. */
+/** Whether a source declares a function (of SQL, too), a class, a constant or a member of a returned object. */
 const declares = (source: string, name: string): boolean =>
-  new RegExp(`\\b(function|class|const|async) ${name}\\b|^\\s+${name}(\\(|: )`, 'm').test(source);
+  new RegExp(
+    `\\b(function|class|const|async) ${name}\\b|^\\s+${name}(\\(|: )|CREATE FUNCTION "\\w+"."${name}"`,
+    'm',
+  ).test(source);
 
 it.each(drawings.flatMap(({ text }) => named(text)))('%s has %s', (file, name) => {
   expect(declares(readFileSync(join(ROOT, file), 'utf8'), name)).toBe(true);
+});
+
+describe('the table of promises', () => {
+  const [, table = ''] = proseOf('docs/architecture.md').split('## Where each promise is held');
+  const rows = [...table.matchAll(/^\| (?!promise|---)(.*) \| (.*) \| (.*) \|$/gm)];
+
+  it('has a row for each promise', () => {
+    expect(rows.length).toBeGreaterThan(15);
+  });
+
+  it.each(rows.map(([, promise = '', code = '', tests = '']) => ({ promise, code, tests })))(
+    'names code and a test that exist: $promise',
+    ({ code, tests }) => {
+      const parts = [...code.matchAll(/`(\S+\.(?:ts|sql)): (\w+)`/g)];
+      expect(parts).not.toEqual([]);
+      for (const [, file = '', name = ''] of parts)
+        expect([file, name, declares(readFileSync(join(ROOT, file), 'utf8'), name)]).toEqual([
+          file,
+          name,
+          true,
+        ]);
+      const paths = [...tests.matchAll(/`([^`]+)`/g)].map(([, path = '']) => path);
+      expect(paths).not.toEqual([]);
+      expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+    },
+  );
 });
 
 it('names a file for every step of a request, and for an order the files of both services', () => {
