@@ -16,3 +16,12 @@ function parseUpTo(max: number, text: string): number | undefined {
   const id = Number(text);
   return id <= max ? id : undefined;
 }
+
+/** The rows in the order of `ids`; null for an id without a row. */
+export function inOrderOf<Row extends { readonly id: number }>(
+  ids: readonly number[],
+  rows: readonly Row[],
+): (Row | null)[] {
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id) ?? null);
+}

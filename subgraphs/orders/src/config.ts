@@ -27,19 +27,19 @@ export const settings = {
   ...keySetSettings,
   PRODUCTS_URL: subgraphUrl('products'),
   PRODUCTS_TIMEOUT_MS: milliseconds(3_000, 30_000).describe(
-    'The longest that asking the products service for a price may take.',
+    'The longest that a request for a price to the products service may take.',
   ),
   UNVERIFIED_ACCOUNTS: z
     .enum(['order', 'browse'])
     .default('order')
     .describe(
-      'What an account may do whose e-mail address is not verified: `order`, all that others may; `browse`, all but place orders.',
+      'What an account whose e-mail address is not verified may do: `order`, everything that other accounts may; `browse`, everything except placing orders.',
     ),
   IDEMPOTENCY_KEY: z
     .enum(['optional', 'required'])
     .default('optional')
     .describe(
-      '`required` refuses an order without an [idempotency key](api.md#retrying). Without a key, a double click is two orders.',
+      '`required` refuses an order without an [idempotency key](api.md#retrying). Without a key, a double click places two orders.',
     ),
 };
 

@@ -1,42 +1,31 @@
-// What the resolvers of one request share.
-
-import type { SecurityLog } from '@holdfast/platform/auth/security-events';
+// What the resolvers of one request get: the request, the domain, and dataloaders that live as long as the request.
 import type { User, Viewer } from '@holdfast/platform/auth/viewer';
 import type { RequestContext } from '@holdfast/platform/graphql/server';
 import DataLoader from 'dataloader';
-import type { OrderEvent } from './data/order-events.ts';
-import type { Order, OrderTable } from './data/orders.ts';
-import type { PlaceOrder } from './domain/place-order.ts';
+import type { Domain, Order, OrderEvent } from './domain.ts';
 
-/** An entity that another subgraph knows more of. */
+/** The key of an entity whose other fields another subgraph resolves. */
 export interface EntityKey {
   readonly id: number;
 }
 
-export interface Context extends RequestContext {
-  readonly orders: OrderTable;
-  readonly placeOrder: PlaceOrder;
-  /** By id, whoever's it is: ask `maySee` before showing one. */
-  readonly orderById: DataLoader<number, Order | null>;
-  readonly historyOf: DataLoader<number, OrderEvent[]>;
-  readonly record: SecurityLog;
-  /** Who may place orders. @throws {AppError} as `requireUser`; FORBIDDEN */
+export interface Context extends RequestContext, Domain {
+  /** As `readOrders`. */
+  readonly orders: DataLoader<number, Order | null>;
+  /** As `readHistories`. */
+  readonly histories: DataLoader<number, OrderEvent[]>;
+  /** The viewer, if it may place orders. @throws {AppError} as `requireUser`; FORBIDDEN */
   readonly requireBuyer: (viewer: Viewer) => User;
 }
 
-export function createOrderLoader(orders: OrderTable): DataLoader<number, Order | null> {
-  return new DataLoader(async (ids) => {
-    const rows = new Map((await orders.byIds(ids)).map((order) => [order.id, order]));
-    return ids.map((id) => rows.get(id) ?? null);
-  });
-}
-
-export function createHistoryLoader(
-  readHistories: (orderIds: readonly number[]) => Promise<OrderEvent[]>,
-): DataLoader<number, OrderEvent[]> {
-  return new DataLoader(async (ids) => {
-    const histories = new Map(ids.map((id): [number, OrderEvent[]] => [id, []]));
-    for (const event of await readHistories(ids)) histories.get(event.orderId)?.push(event);
-    return ids.map((id) => histories.get(id) ?? []);
-  });
-}
+export const createContext = (
+  base: RequestContext,
+  domain: Domain,
+  requireBuyer: Context['requireBuyer'],
+): Context => ({
+  ...base,
+  ...domain,
+  requireBuyer,
+  orders: new DataLoader(domain.readOrders),
+  histories: new DataLoader(domain.readHistories),
+});

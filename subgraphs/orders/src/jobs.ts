@@ -1,7 +1,7 @@
-// The jobs of the orders service: what the stock answered.
-import { type JobHandler, payloadOf, Unworkable } from '@holdfast/platform/queue/queue';
+// The jobs that the orders service handles: the products service has decided an order. A handler may run any number of times.
+import { type JobHandler, payloadOf } from '@holdfast/platform/queue/queue';
 import { z } from 'zod';
-import type { OrderTable } from './data/orders.ts';
+import type { SettleOrder } from './domain/settle-order.ts';
 
 const confirmed = z.object({ orderId: z.int().positive(), outcome: z.literal('CONFIRMED') });
 const rejected = z.object({
@@ -19,12 +19,10 @@ const settlement = z.union([
   }),
 ]);
 
-/** Handlers by job name. Each can be run any number of times; jobs that come at the same time are done together. */
-export function orderJobs(orders: OrderTable): Record<'settle-order', JobHandler> {
-  return {
-    'settle-order': async (payload) => {
-      const { orderId, ...outcome } = payloadOf(settlement, payload);
-      if (!(await orders.settle(orderId, outcome))) throw new Unworkable(`there is no order ${orderId}`);
-    },
-  };
-}
+/** Handlers by job name. */
+export const createJobs = (settleOrder: SettleOrder): Record<'settle-order', JobHandler> => ({
+  'settle-order': (payload) => {
+    const { orderId, ...outcome } = payloadOf(settlement, payload);
+    return settleOrder(orderId, outcome);
+  },
+});

@@ -1,4 +1,4 @@
-// What the orders service counts of its own.
+// The metrics of the orders service.
 import type { Logger } from '@holdfast/platform/observability/log';
 import {
   conflictCounter,
@@ -7,49 +7,37 @@ import {
   registry,
 } from '@holdfast/platform/observability/metrics';
 import { createScrapedGauges } from '@holdfast/platform/observability/scraped-gauges';
-import { doublePrecision, integer, notNull, statement } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
+import { selectPending } from './data/order-statements.ts';
 import { ORDER_STATUSES } from './domain/order-status.ts';
 
-/** Counts a change of an order that came too late. */
+/** Counts a change of an order that was refused because its expected version was old. */
 export const countConflict = conflictCounter('order');
 
-/** Counts a status that an order has got, after the commit. */
+/** Counts an order that got the status; called after the commit. */
 export const countTransition = labelledCounter({
   name: 'order_transitions_total',
-  help: 'Orders that got a status; PENDING: that were placed.',
+  help: 'Orders that got the status; PENDING counts placed orders.',
   label: 'status',
   values: ORDER_STATUSES,
 });
 
 const settlements = new Histogram({
   name: 'order_settlement_seconds',
-  help: 'From placing an order to confirming or rejecting it.',
+  help: 'Seconds from placing an order to settling it (CONFIRMED or REJECTED).',
   buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900],
   registers: [registry],
 });
 export const observeSettlement = (seconds: number): void => settlements.observe(Math.max(0, seconds));
 
-const SAME = 'The same number from every instance: take the max.';
+const SAME = 'Every instance reports the same number: take the max.';
 
 const pending = createScrapedGauges({
-  orders_pending: `Orders that wait to be confirmed or rejected. ${SAME}`,
-  orders_oldest_pending_seconds: `Since the oldest of these was placed; 0 without any. ${SAME}`,
+  orders_pending: `Orders that are PENDING. ${SAME}`,
+  orders_oldest_pending_seconds: `Age of the oldest PENDING order; 0 when there is none. ${SAME}`,
 });
 
-/** Reads the partial index of what is pending, and nothing else. */
-const selectPending = statement({
-  name: 'orders_pending_gauges',
-  text: `SELECT count(*)::int AS pending, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest
-     FROM orders.orders WHERE status = 'PENDING'`,
-  parameters: {},
-  row: {
-    pending: notNull(integer, 'a count is 0 without rows'),
-    oldest: notNull(doublePrecision, 'coalesce says 0'),
-  },
-});
-
-/** Reports what is pending at every scrape, by a connection of `pool`. */
+/** Reads the gauges of PENDING orders at each scrape, over a connection of `pool`. */
 export function observePending(pool: pg.Pool, log: Logger): void {
   pending.readBy(async () => {
     const rows = await selectPending(pool, {});

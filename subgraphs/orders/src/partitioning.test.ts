@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { declaredStatements } from '@holdfast/platform/postgres/sql';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createHistoryReader } from './data/order-events.ts';
 import { createOrdersFixture, type OrdersFixture } from './testing.ts';
 
 /** The first number of the second partition. */
@@ -39,12 +38,12 @@ beforeAll(async () => {
 afterAll(() => fixture?.close());
 
 it('orders of before are where they were, and change as ever', async () => {
-  const { orders, userId, customer, pool } = fixture;
+  const { orders, userId, customer } = fixture;
   expect(await orders.byIdempotencyKey(userId, 'before')).toMatchObject({ id: before });
   expect(await orders.insert(withKey('before'))).toBe('key used');
   await orders.settle(before, { outcome: 'CONFIRMED' });
   expect(await orders.cancel(before, 2, customer, null)).toMatchObject({ status: 'CANCELLED', version: 3 });
-  const history = await createHistoryReader(pool)([before]);
+  const [history = []] = await orders.histories([before]);
   expect(history.map(({ status }) => status)).toEqual(['PENDING', 'CONFIRMED', 'CANCELLED']);
 });
 

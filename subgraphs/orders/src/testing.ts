@@ -1,7 +1,7 @@
 // For tests: the table of orders on a database of its own, with a user and a product to order.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import pg from 'pg';
-import { type Actor, createOrderTable, type NewOrder, type OrderTable } from './data/orders.ts';
+import { type Actor, createOrderStore, type NewOrder, type OrderStore } from './data/orders.ts';
 
 export interface OrdersFixture {
   readonly database: TestDatabase;
@@ -9,7 +9,7 @@ export interface OrdersFixture {
   readonly admin: pg.Client;
   /** As the service has it. */
   readonly pool: pg.Pool;
-  readonly orders: OrderTable;
+  readonly orders: OrderStore;
   readonly userId: number;
   /** The user, as a customer. */
   readonly customer: Actor;
@@ -31,7 +31,7 @@ export async function createOrdersFixture(): Promise<OrdersFixture> {
   await admin.connect();
   const pool = new pg.Pool({ connectionString: database.urls.orders });
   pool.on('error', () => undefined);
-  const orders = createOrderTable(pool);
+  const orders = createOrderStore(pool);
   const user = await admin.query(
     `INSERT INTO users.users (username, email, password_hash) VALUES ('ann', 'ann@example.com', 'x') RETURNING id`,
   );

@@ -8,7 +8,7 @@ import { databaseUrl, serviceUrl } from '@holdfast/database';
 import { migrate } from '@holdfast/database/migrate';
 import { commandLine } from '@holdfast/local/command-line/command-line';
 import { removePostgres, startPostgres } from '@holdfast/local/postgres/server';
-import { createOrderTable } from '@holdfast/orders/data/orders';
+import { createOrderStore } from '@holdfast/orders/data/orders';
 import pg from 'pg';
 import { administer } from '../setup/server.ts';
 import { LARGE_USER, loadShop } from '../size/load.ts';
@@ -108,7 +108,7 @@ const ask = ({ pool }: Contender, { statement: { name, text, parameters }, args 
   pool.query({ name, text, values: Object.keys(parameters).map((parameter) => args[parameter]) });
 
 const place = ({ pool }: Contender) => {
-  const table = createOrderTable(pool);
+  const table = createOrderStore(pool);
   const order = (index: number) => ({
     user: { id: LARGE_USER, role: 'CUSTOMER' } as const,
     productId: 1 + (index % PRODUCTS),

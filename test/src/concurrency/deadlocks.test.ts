@@ -1,6 +1,6 @@
 // Row locks are taken in one order everywhere: batches of inserts, reservations, settlements and releases that share their
 // products, orders and keys, and edits of those products, all at once and over connections of their own, never wait in a circle.
-import { cancelOrder, insertOrders, settleOrders } from '@holdfast/orders/data/order-writes';
+import { cancelOrder, insertOrders, settleOrders } from '@holdfast/orders/data/order-statements';
 import { NO_CACHE } from '@holdfast/products/data/cache/product-cache';
 import { adjustOnce, updateGuarded } from '@holdfast/products/data/product-statements';
 import { createReservations } from '@holdfast/products/data/reservations';

@@ -1,5 +1,5 @@
-// The rows of `orders.idempotency_keys`: which key of a client stands for which order. Each is written by the statement that
-// places its order (order-writes.ts).
+// The table `orders.idempotency_keys`: which order a client's key stands for. The statement that places the order writes the key
+// (order-statements.ts).
 import type { OrderIdempotencyKey } from '@holdfast/database';
 import { createKeySweep } from '@holdfast/platform/postgres/idempotency-keys';
 import { bigint, bytea, type ColumnsOf, integer, text, timestamptz } from '@holdfast/platform/postgres/sql';

@@ -1,7 +1,7 @@
-// The history of orders: append-only, written together with each change of status.
+// The history of orders: append-only lines, each written by the statement that changes the status.
 import type { OrderEvent as OrderEventModel } from '@holdfast/database';
 import { ActorRole } from '@holdfast/database/generated/enums';
-import type { Queryable } from '@holdfast/platform/postgres/database';
+
 import {
   arrayOf,
   bigint,
@@ -29,16 +29,11 @@ export const ORDER_EVENT = {
 } satisfies ColumnsOf<OrderEventModel, { status: OrderStatus }>;
 export type OrderEvent = RowOf<typeof ORDER_EVENT>;
 
-const selectHistories = statement({
+/** The events of all of the orders, oldest first for each order. */
+export const selectHistories = statement({
   name: 'order_events_by_orders',
   text: `SELECT ${selectList(ORDER_EVENT)} FROM orders.order_events
     WHERE order_id = ANY($orderIds::bigint[]) ORDER BY order_id, version`,
   parameters: { orderIds: arrayOf(bigint) },
   row: ORDER_EVENT,
 });
-
-/** Reads histories, oldest event first, in one statement for all of the orders. */
-export const createHistoryReader =
-  (db: Queryable) =>
-  (orderIds: readonly number[]): Promise<OrderEvent[]> =>
-    selectHistories(db, { orderIds });

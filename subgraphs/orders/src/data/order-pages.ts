@@ -1,5 +1,5 @@
-// Pages of orders, newest first (ids come from a sequence): keyset pagination, and for every filter statements of its own
-// that read a page's worth of rows from one index.
+// Keyset pages of orders, newest first (ids come from a sequence). Each filter has its own statements, which read only about as
+// many rows as the page has, from one index.
 
 import { decodeCursor, encodeCursor, MAX_PAGE } from '@holdfast/platform/graphql/pages';
 import { parseOrderId } from '@holdfast/platform/ids';
@@ -10,23 +10,23 @@ import { ORDER, type Order } from './order-row.ts';
 
 export interface OrderPageQuery {
   readonly limit: number;
-  /** The id after which the page begins. */
+  /** The page begins after this id. */
   readonly after?: number | undefined;
-  /** Only this user's; everybody's without. */
+  /** Only orders of this user. */
   readonly userId?: number | undefined;
   readonly status?: OrderStatus | undefined;
 }
 
 const LIST = 'orders';
 export const orderCursor = (order: Order): string => encodeCursor(LIST, [String(order.id)]);
-/** The id after which a page begins. @throws {AppError} BAD_USER_INPUT when it is no cursor of a list of orders */
+/** The id in a cursor. @throws {AppError} BAD_USER_INPUT when the text is no cursor of a list of orders */
 export const orderSortKey = (cursor: string): number | undefined =>
   parseOrderId(decodeCursor(LIST, 1, cursor)[0] ?? '');
 
-/** One more than the longest page: with it as a constant PostgreSQL knows that few rows are wanted. */
+/** One more than the longest page. It is a constant in the SQL, so that PostgreSQL plans for few rows. */
 const LONGEST = MAX_PAGE + 1;
 
-const page = (name: string, where: string, order = 'id DESC') =>
+const declarePage = (name: string, where: string, order = 'id DESC') =>
   statement({
     name,
     text: `SELECT ${selectList(ORDER)} FROM (
@@ -38,17 +38,17 @@ const page = (name: string, where: string, order = 'id DESC') =>
   });
 
 /**
- * The list of the orders that are alike in `columns`. By bounds instead of equality: after `status = $status` PostgreSQL may as
- * well walk the primary key and drop what has another status, which is nearly the whole table when the orders of that status
- * are few or old. The order (status, id) can be had from the index on it only.
+ * The statements for orders with given values in `columns`. The condition is a range of rows and not an equality: with
+ * `status = $status` PostgreSQL may instead scan the primary key and drop other statuses, which reads nearly the whole table
+ * when orders of that status are few or old. Only the index on (status, id) provides the sort order of the range.
  */
-function listBy(name: string, columns: readonly string[], values: readonly string[]) {
+function declareList(name: string, columns: readonly string[], values: readonly string[]) {
   const row = (members: readonly string[]) => `(${members.join(', ')})`;
   const order = [...columns, 'id'].map((column) => `${column} DESC`).join(', ');
   const from = `${row(columns)} >= ${row(values)}`;
   return {
-    first: page(name, `${from} AND ${row(columns)} <= ${row(values)}`, order),
-    next: page(
+    first: declarePage(name, `${from} AND ${row(columns)} <= ${row(values)}`, order),
+    next: declarePage(
       `${name}_after`,
       `${from} AND ${row([...columns, 'id'])} < ${row([...values, '$after::bigint'])}`,
       order,
@@ -56,26 +56,26 @@ function listBy(name: string, columns: readonly string[], values: readonly strin
   };
 }
 
-const everybodys = {
-  first: page('orders_page_all', 'true'),
-  next: page('orders_page_all_after', 'id < $after::bigint'),
+const ofAll = {
+  first: declarePage('orders_page_all', 'true'),
+  next: declarePage('orders_page_all_after', 'id < $after::bigint'),
 };
-const ofUser = listBy('orders_page', ['user_id'], ['$userId::int']);
-const ofUserByStatus = listBy(
+const ofUser = declareList('orders_page', ['user_id'], ['$userId::int']);
+const ofUserByStatus = declareList(
   'orders_page_status',
   ['user_id', 'status'],
   ['$userId::int', '$status::varchar'],
 );
-const everybodysByStatus = listBy('orders_page_all_status', ['status'], ['$status::varchar']);
+const ofAllByStatus = declareList('orders_page_all_status', ['status'], ['$status::varchar']);
 
-/** At most `limit` orders (a page has no more than 101), newest first. */
+/** At most `limit` orders (never more than 101), newest first. */
 export function selectOrderPage(
   db: Queryable,
   { limit, after, userId, status }: OrderPageQuery,
 ): Promise<Order[]> {
-  const byUser = status === undefined ? ofUser : ofUserByStatus;
-  const byNone = status === undefined ? everybodys : everybodysByStatus;
-  const { first, next } = userId === undefined ? byNone : byUser;
+  const all = status === undefined ? ofAll : ofAllByStatus;
+  const ofOne = status === undefined ? ofUser : ofUserByStatus;
+  const { first, next } = userId === undefined ? all : ofOne;
   const selectPage = after === undefined ? first : next;
   return selectPage(db, { limit, after, userId, status });
 }

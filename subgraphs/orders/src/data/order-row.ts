@@ -1,4 +1,4 @@
-// The columns of `orders.orders`, and a row of them as the service handles it.
+// The columns of `orders.orders`, and the type of a row.
 import type { Order as OrderModel } from '@holdfast/database';
 import { RejectionCode } from '@holdfast/database/generated/enums';
 import {
@@ -46,7 +46,7 @@ type Later =
   | 'createdAt'
   | 'updatedAt';
 
-/** What is given when an order is placed; the other columns follow from it, or are the database's to fill. */
+/** The columns that are given when an order is placed. The database computes or fills the others. */
 export const NEW_ORDER = {
   userId: ORDER.userId,
   productId: ORDER.productId,
@@ -54,5 +54,5 @@ export const NEW_ORDER = {
   unitPrice: ORDER.unitPrice,
 } satisfies Record<Exclude<keyof typeof ORDER, Later>, SqlType>;
 
-/** An order: ids are numbers, amounts are decimal strings. */
+/** Ids are numbers, amounts are decimal strings. */
 export type Order = RowOf<typeof ORDER>;

@@ -2,13 +2,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
-import type { Actor, OrderTable } from './orders.ts';
+import type { Actor, OrderStore } from './orders.ts';
 
 const UNKNOWN = 1_000_000;
 
 let fixture: OrdersFixture;
 let admin: pg.Client;
-let orders: OrderTable;
+let orders: OrderStore;
 let userId: number;
 let customer: Actor;
 let place: () => Promise<number>;

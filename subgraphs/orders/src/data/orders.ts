@@ -1,60 +1,36 @@
-// The rows of `orders.orders`: what is read of them, and what changes them.
+// The orders in PostgreSQL: reads and guarded writes. Statements that many requests need at the same time are sent in batches.
 import type { ActorRole, RejectionCode } from '@holdfast/database';
 import { createBatches } from '@holdfast/platform/batches';
+import { inOrderOf } from '@holdfast/platform/ids';
 import { traceparent } from '@holdfast/platform/observability/tracing';
 import type { Queryable } from '@holdfast/platform/postgres/database';
-import {
-  type ArgumentsOf,
-  arrayOf,
-  bigint,
-  integer,
-  notNull,
-  type RowOf,
-  selectList,
-  statement,
-  text,
-} from '@holdfast/platform/postgres/sql';
+import type { ArgumentsOf } from '@holdfast/platform/postgres/sql';
 import pg from 'pg';
 import type { Advance } from '../domain/order-status.ts';
 import { countTransition, observeSettlement } from '../metrics.ts';
-import { KEY } from './idempotency-keys.ts';
+import { type OrderEvent, selectHistories } from './order-events.ts';
 import { type OrderPageQuery, selectOrderPage } from './order-pages.ts';
-import { type NEW_ORDER, ORDER, type Order } from './order-row.ts';
-import { advanceOrder, cancelOrder, insertOrders, settleOrders } from './order-writes.ts';
+import type { NEW_ORDER, Order } from './order-row.ts';
+import {
+  advanceOrder,
+  cancelOrder,
+  insertOrders,
+  type OrderOfKey,
+  selectByIds,
+  selectByKeys,
+  settleOrders,
+} from './order-statements.ts';
 
 export type { Order };
 
-const selectByIds = statement({
-  name: 'orders_by_ids',
-  text: `SELECT ${selectList(ORDER)} FROM orders.orders WHERE id = ANY($ids::bigint[])`,
-  parameters: { ids: arrayOf(bigint) },
-  row: ORDER,
-});
-
-/** An order, with the SHA-256 of the input that came with the key. */
-const ORDER_OF_KEY = { ...ORDER, requestHash: KEY.requestHash };
-type OrderOfKey = RowOf<typeof ORDER_OF_KEY>;
-
-/** The orders of keys that were used, each with the place of its key in the arrays of users and keys. */
-const selectByKeys = statement({
-  name: 'orders_by_idempotency_keys',
-  text: `SELECT ${selectList(ORDER_OF_KEY)}, place
-     FROM (SELECT used.order_id, used.request_hash, place
-             FROM unnest($userIds::int[], $keys::varchar[]) WITH ORDINALITY AS given (user_id, key, place)
-             JOIN orders.idempotency_keys used ON used.user_id = given.user_id AND used.key = given.key) AS used
-     JOIN orders.orders ON id = order_id`,
-  parameters: { userIds: arrayOf(integer), keys: arrayOf(text) },
-  row: { ...ORDER_OF_KEY, place: notNull(bigint, 'WITH ORDINALITY counts every row') },
-});
-
-/** The user who takes a step of an order, with the role of that moment. */
+/** The user who takes a step of an order, with the role at that moment. */
 export interface Actor {
   readonly id: number;
   readonly role: ActorRole;
 }
 
 export interface NewOrder extends Omit<ArgumentsOf<typeof NEW_ORDER>, 'userId'> {
-  /** Whose order it is. */
+  /** The customer. */
   readonly user: Actor;
   /** The client's key and the SHA-256 of the input that came with it. */
   readonly idempotency: { readonly key: string; readonly hash: Buffer } | undefined;
@@ -67,20 +43,25 @@ export type Settlement =
       | { readonly code: 'PURCHASE_LIMIT'; readonly limit: number; readonly held: number }
     ));
 
-/** Calls of a method that says "in batches" are one statement when they come at the same time, also from several requests. */
-export interface OrderTable {
-  byIds(ids: readonly number[]): Promise<Order[]>;
+/** "In batches": calls that come at the same time, also from several requests, become one statement. */
+export interface OrderStore {
+  /** In the order of `ids`; null where there is no order. */
+  byIds(ids: readonly number[]): Promise<(Order | null)[]>;
   /** In batches. */
   byId(id: number): Promise<Order | undefined>;
   /** In batches. */
   byIdempotencyKey(userId: number, key: string): Promise<OrderOfKey | undefined>;
-  /** PENDING, with its `reserve-stock` job. In batches. */
+  /** Newest first. */
+  page(query: OrderPageQuery): Promise<Order[]>;
+  /** The history of each order in the order of `orderIds`, oldest event first; one statement. */
+  histories(orderIds: readonly number[]): Promise<OrderEvent[][]>;
+  /** Inserts a PENDING order and its `reserve-stock` job. In batches. */
   insert(order: NewOrder): Promise<Order | 'key used' | 'no such product'>;
-  /** Does nothing to an order that is not PENDING any more. In batches. @returns false when there is no such order */
+  /** Changes only a PENDING order. In batches. @returns false when there is no such order */
   settle(id: number, settlement: Settlement): Promise<boolean>;
   /**
-   * Undefined when it is not the actor's, who is no staff either, not at that version or cannot be cancelled. Adds the
-   * `release-stock` job.
+   * Cancels the order and adds the `release-stock` job. Undefined when the order is not at that version or cannot be cancelled,
+   * or when the actor is neither its customer nor staff.
    */
   cancel(
     id: number,
@@ -88,14 +69,12 @@ export interface OrderTable {
     actor: Actor,
     reason: string | null,
   ): Promise<Order | undefined>;
-  /** Undefined when it does not exist, is not at that version or not in a status from which staff may take it there. */
+  /** Undefined when the order does not exist, is not at that version, or has a status from which staff cannot take it to `to`. */
   advance(id: number, expectedVersion: number, actor: Actor, to: Advance): Promise<Order | undefined>;
-  /** Newest first. */
-  page(query: OrderPageQuery): Promise<Order[]>;
 }
 
 type TracedOrder = NewOrder & { readonly trace: string | null };
-type Settling = Settlement & { readonly id: number };
+type IdentifiedSettlement = Settlement & { readonly id: number };
 type UserKey = { readonly userId: number; readonly key: string };
 
 const namesUnknownProduct = (error: unknown): boolean =>
@@ -103,8 +82,8 @@ const namesUnknownProduct = (error: unknown): boolean =>
   error.code === '23503' &&
   error.constraint === 'orders_product_id_fkey';
 
-/** Of rows that came with the place (from 1) of what was asked for: one for each of `count` places. */
-function inPlaces<Row extends { readonly place: number }>(
+/** Puts rows at their places (from 1) in an array of `count`; undefined where no row came. */
+function spreadByPlace<Row extends { readonly place: number }>(
   rows: readonly Row[],
   count: number,
 ): (Omit<Row, 'place'> | undefined)[] {
@@ -124,10 +103,10 @@ async function insertAll(db: Queryable, orders: readonly TracedOrder[]): Promise
     traces: orders.map(({ trace }) => trace),
   });
   for (const { status } of rows) countTransition(status);
-  return inPlaces(rows, orders.length);
+  return spreadByPlace(rows, orders.length);
 }
 
-async function settleAll(db: Queryable, settlements: readonly Settling[]): Promise<boolean[]> {
+async function settleAll(db: Queryable, settlements: readonly IdentifiedSettlement[]): Promise<boolean[]> {
   const rejections = settlements.map((each) => (each.outcome === 'REJECTED' ? each : undefined));
   const excesses = rejections.map((each) => (each?.code === 'PURCHASE_LIMIT' ? each : undefined));
   const rows = await settleOrders(db, {
@@ -144,7 +123,7 @@ async function settleAll(db: Queryable, settlements: readonly Settling[]): Promi
     if (exists) existing.add(id);
     const outcome = outcomes.get(id);
     if (seconds === null || outcome === undefined) continue;
-    // Once, though two runs of its job may be in one batch.
+    // Two runs of one job may be in the same batch; the order is counted once.
     outcomes.delete(id);
     countTransition(outcome);
     observeSettlement(seconds);
@@ -152,14 +131,12 @@ async function settleAll(db: Queryable, settlements: readonly Settling[]): Promi
   return settlements.map(({ id }) => existing.has(id));
 }
 
-/** The table over `db`, read over `reads`. */
-export function createOrderTable(db: Queryable, reads: Queryable = db): OrderTable {
-  const byId = createBatches(async (ids: readonly number[]) => {
-    const rows = new Map((await selectByIds(reads, { ids })).map((order) => [order.id, order]));
-    return ids.map((id) => rows.get(id));
-  });
+/** The orders of the database behind `writes`, read over `reads`. */
+export function createOrderStore(writes: Queryable, reads: Queryable = writes): OrderStore {
+  const byIds = async (ids: readonly number[]) => inOrderOf(ids, await selectByIds(reads, { ids }));
+  const byId = createBatches(byIds);
   const byKey = createBatches(async (keys: readonly UserKey[]) =>
-    inPlaces(
+    spreadByPlace(
       await selectByKeys(reads, {
         userIds: keys.map(({ userId }) => userId),
         keys: keys.map(({ key }) => key),
@@ -167,12 +144,21 @@ export function createOrderTable(db: Queryable, reads: Queryable = db): OrderTab
       keys.length,
     ),
   );
-  const insert = createBatches((orders: readonly TracedOrder[]) => insertAll(db, orders));
-  const settle = createBatches((settlements: readonly Settling[]) => settleAll(db, settlements));
+  const insert = createBatches((orders: readonly TracedOrder[]) => insertAll(writes, orders));
+  const settle = createBatches((settlements: readonly IdentifiedSettlement[]) =>
+    settleAll(writes, settlements),
+  );
   return {
-    byIds: (ids) => selectByIds(reads, { ids }),
-    byId,
+    byIds,
+    byId: async (id) => (await byId(id)) ?? undefined,
     byIdempotencyKey: (userId, key) => byKey({ userId, key }),
+    page: (query) => selectOrderPage(reads, query),
+    histories: async (orderIds) => {
+      const histories = new Map(orderIds.map((id): [number, OrderEvent[]] => [id, []]));
+      for (const event of await selectHistories(reads, { orderIds }))
+        histories.get(event.orderId)?.push(event);
+      return orderIds.map((id) => histories.get(id) ?? []);
+    },
     insert: async (order) => {
       try {
         return (await insert({ ...order, trace: traceparent() })) ?? 'key used';
@@ -184,16 +170,22 @@ export function createOrderTable(db: Queryable, reads: Queryable = db): OrderTab
     settle: (id, settlement) => settle({ id, ...settlement }),
     cancel: async (id, expectedVersion, { id: actorId, role: actorRole }, reason) => {
       const trace = traceparent();
-      const [cancelled] = await cancelOrder(db, { id, expectedVersion, actorId, actorRole, reason, trace });
+      const [cancelled] = await cancelOrder(writes, {
+        id,
+        expectedVersion,
+        actorId,
+        actorRole,
+        reason,
+        trace,
+      });
       if (cancelled) countTransition(cancelled.status);
       return cancelled;
     },
     advance: async (id, expectedVersion, { id: actorId, role: actorRole }, to) => {
       const trace = traceparent();
-      const [advanced] = await advanceOrder(db, { id, expectedVersion, actorId, actorRole, to, trace });
+      const [advanced] = await advanceOrder(writes, { id, expectedVersion, actorId, actorRole, to, trace });
       if (advanced) countTransition(advanced.status);
       return advanced;
     },
-    page: (query) => selectOrderPage(reads, query),
   };
 }

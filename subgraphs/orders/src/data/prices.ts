@@ -1,6 +1,6 @@
-// Asks the products service, over HTTP, what a product costs at this moment. The price is PostgreSQL's and never a
-// cache's: a cached one may be older than what the customer was shown. A price is the same for every caller, so those who ask
-// while a request is under way share the next one.
+// Reads current prices from the products service over HTTP. The products service reads the price from PostgreSQL and not from its
+// cache, because a cached price may be older than the price that the customer saw. All callers get the same price, so calls that
+// come while a request is under way share the next request.
 
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/auth/service-tokens';
 import { createBatches, MOST_AT_ONCE } from '@holdfast/platform/batches';
@@ -19,7 +19,7 @@ export interface PriceCall {
 
 export interface Prices {
   /**
-   * The price of one unit, "19.99"; undefined when there is no such product, or no longer.
+   * The price of one unit, such as "19.99"; undefined when the catalog has no such product.
    * @throws {AppError} SERVICE_UNAVAILABLE when the products service does not answer in time
    */
   priceOf(productId: number, call: PriceCall): Promise<string | undefined>;
@@ -29,39 +29,39 @@ export interface Prices {
 const SPAN = { 'peer.service': 'products' };
 const CONNECTIONS = 32;
 
-/** Null without an error is "no such product"; beside one it only says that the service cannot tell right now. */
+/** Null without an error means "no such product". Null beside an error means that the products service could not read it. */
 const answer = z.object({
   errors: z.never().optional(),
   data: z.record(z.string(), z.object({ price: z.string() }).nullable()),
 });
 
-/** An operation for that many products: `$p0`, `$p1`, … and the prices under the same names. */
-function queryFor(count: number): string {
+/** An operation for `count` products, with the ids in `$p0`, `$p1`, … and the prices under the same names. */
+function writeQuery(count: number): string {
   const names = Array.from({ length: count }, (_, index) => `p${index}`);
   const parameters = names.map((name) => `$${name}: ID!`).join(', ');
   const fields = names.map((name) => `${name}: product(id: $${name}) { price }`).join(' ');
   return `query PricesOfProducts(${parameters}) { ${fields} }`;
 }
 
-/** By the power of two: the products service prepares each text that it is sent, so these are few. */
+/** One operation for each power of two. They are few, because the products service prepares each text that it receives. */
 const QUERIES = Array.from({ length: Math.ceil(Math.log2(MOST_AT_ONCE)) + 1 }, (_, power) =>
-  queryFor(2 ** power),
+  writeQuery(2 ** power),
 );
 
 export interface PricesOptions {
   readonly url: string;
   readonly timeoutMs: number;
   readonly connectionMaxAgeMs: number;
-  /** What `Service-Authorization` says to the products service. */
+  /** The value of `Service-Authorization` for the products service. */
   readonly serviceToken: () => Promise<string>;
 }
 
-/** A client of the products service at `url`, over kept connections. Never retries: the caller may. */
+/** A client of the products service at `url`, over connections that are kept open. It never retries; the caller may. */
 export function createPrices({ url, timeoutMs, connectionMaxAgeMs, serviceToken }: PricesOptions): Prices {
   const pool = createHttpPool({ url, connections: CONNECTIONS, maxAgeMs: connectionMaxAgeMs });
   const { pathname: path } = new URL(url);
 
-  async function ask(
+  async function post(
     body: { readonly query: string | undefined; readonly variables: Record<string, string> },
     requestId: string,
     remainingMs: number,
@@ -85,8 +85,8 @@ export function createPrices({ url, timeoutMs, connectionMaxAgeMs, serviceToken 
     return answered;
   }
 
-  /** The prices of some products, by their ids. The call that can wait the longest says how long that may take. */
-  async function pricesOf(ids: readonly number[], calls: readonly PriceCall[]) {
+  /** Reads the prices of products, by their ids. The latest deadline of all calls decides how long this may take. */
+  async function readPrices(ids: readonly number[], calls: readonly PriceCall[]) {
     const power = Math.ceil(Math.log2(ids.length));
     const padded = Array.from({ length: 2 ** power }, (_, index) => ids[index] ?? ids[0]);
     const variables = Object.fromEntries(padded.map((id, index) => [`p${index}`, String(id)]));
@@ -95,7 +95,7 @@ export function createPrices({ url, timeoutMs, connectionMaxAgeMs, serviceToken 
     const requestId = calls[0]?.requestId ?? '';
     const { data } = answer.parse(
       await tracedCall('price of product', SPAN, () =>
-        ask({ query: QUERIES[power], variables }, requestId, remainingMs),
+        post({ query: QUERIES[power], variables }, requestId, remainingMs),
       ),
     );
     return new Map(ids.map((id, index) => [id, data[`p${index}`]?.price]));
@@ -103,10 +103,10 @@ export function createPrices({ url, timeoutMs, connectionMaxAgeMs, serviceToken 
 
   const priceInBatch = createBatches<PriceCall & { readonly productId: number }, string | undefined>(
     async (calls) => {
-      const prices = await pricesOf([...new Set(calls.map(({ productId }) => productId))], calls);
+      const prices = await readPrices([...new Set(calls.map(({ productId }) => productId))], calls);
       return calls.map(({ productId }) => prices.get(productId));
     },
-    // What one call was not told no other would be told.
+    // All calls of a batch want the same kind of answer from one request: if it fails for one call, it fails for all.
     { isDivisible: () => false },
   );
 
@@ -115,7 +115,7 @@ export function createPrices({ url, timeoutMs, connectionMaxAgeMs, serviceToken 
       try {
         return await priceInBatch({ ...call, productId });
       } catch (cause) {
-        throw new AppError('SERVICE_UNAVAILABLE', 'Prices cannot be read right now. Nothing was ordered.', {
+        throw new AppError('SERVICE_UNAVAILABLE', 'Prices cannot be read right now. No order was placed.', {
           cause,
           details: { retryAfter: 1 },
         });

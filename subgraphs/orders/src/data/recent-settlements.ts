@@ -1,21 +1,21 @@
-// What was lately announced to be settled, for those who begin to wait only afterwards: the id of an order is known when it
-// is placed, and by then the order may be settled.
+// The orders whose settlement was announced recently, for a request that begins to wait after the announcement: it learns the id
+// of its order when the order is placed, and by then the order may already be settled.
 
 export interface RecentSettlements {
-  /** This moment, to ask about later. */
+  /** The current moment, for `mayHaveSettled`. */
   mark(): number;
   note(orderId: number): void;
-  /** Announcements may have been missed up to now. */
+  /** Notes that announcements before this moment may have been missed. */
   noteGap(): void;
   /** Whether the order was announced after `since`, or may have been. */
   mayHaveSettled(orderId: number, since: number): boolean;
 }
 
-/** Remembers the last `size` orders. Older marks than that are answered with "may have been". */
+/** Remembers the last `size` orders. For a mark that is older than those, every order may have been settled. */
 export function createRecentSettlements(size: number): RecentSettlements {
-  /** How many announcements there were, and after a gap as many more as make every mark too old. */
+  /** The number of announcements so far. A gap adds so many that all earlier marks are too old. */
   let heard = 0;
-  /** When each order was announced, as a number of announcements; the oldest first. */
+  /** The value of `heard` when each order was announced; the oldest first. */
   const heardAt = new Map<number, number>();
   return {
     mark: () => heard,

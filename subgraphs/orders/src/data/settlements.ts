@@ -1,18 +1,18 @@
-// Wakes those who wait for an order to be settled: one LISTEN connection a process, no polling. A caller takes
-// a mark before it inserts or reads the order; an announcement after the mark is not missed.
+// Wakes requests that wait until their order is settled: one LISTEN connection for each process, and no polling. A request takes a
+// mark before it inserts or reads the order, so it misses no announcement after the mark.
 import { parseOrderId } from '@holdfast/platform/ids';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { type Repetition, repeat } from '@holdfast/platform/repeat';
 import pg from 'pg';
-import { SETTLED_CHANNEL } from './order-writes.ts';
+import { SETTLED_CHANNEL } from './order-statements.ts';
 import { createRecentSettlements } from './recent-settlements.ts';
 
 export interface Settlements {
-  /** This moment, for `wait`. */
+  /** The current moment, for `wait`. */
   mark(): number;
   /**
-   * Resolves when the order was settled after `since`, or may have been, or at `untilMs` (epoch): look at the order then.
-   * @param since a mark from before the order was inserted, or read as not settled
+   * Resolves when the order was settled after `since` or may have been, or at `untilMs` (epoch). Read the order then.
+   * @param since a mark that was taken before the order was inserted, or before it was read as not settled
    */
   wait(orderId: number, untilMs: number, since: number): Promise<void>;
   close(): Promise<void>;
@@ -21,17 +21,17 @@ export interface Settlements {
 export interface SettlementsOptions {
   readonly url: string;
   readonly log: Logger;
-  /** How many announcements may come between a mark and its `wait` before the order has to be looked at. */
+  /** How many announcements may come between a mark and its `wait` before `wait` resolves at once. */
   readonly remembered?: number;
 }
 
 const RECONNECT_MS = 500;
 const HEARTBEAT_MS = 10_000;
 const ANSWER_MS = 5_000;
-/** Half a second of the most orders that one PostgreSQL could settle (docs/scaling.md); an insert takes milliseconds. */
+/** As many orders as one PostgreSQL settles in half a second at most (docs/scaling.md). An insert takes milliseconds. */
 const REMEMBERED = 10_000;
 
-/** Listens on `url` and, when the connection is lost, again; everyone who waits is then woken to look at their order. */
+/** Listens on `url`. After a lost connection it listens again and wakes all waiting requests, which then read their orders. */
 export function listenForSettlements({ url, log, remembered = REMEMBERED }: SettlementsOptions): Settlements {
   const waiting = new Map<number, Set<() => void>>();
   const recent = createRecentSettlements(remembered);
@@ -67,7 +67,7 @@ export function listenForSettlements({ url, log, remembered = REMEMBERED }: Sett
     try {
       await next.connect();
       await next.query(`LISTEN ${SETTLED_CHANNEL}`);
-      // PostgreSQL does not repeat what it announced while this process had no connection.
+      // PostgreSQL does not repeat announcements that it made while this process had no connection.
       recent.noteGap();
       for (const orderId of [...waiting.keys()]) wake(orderId);
       heartbeat = beat(next);
@@ -102,7 +102,7 @@ export function listenForSettlements({ url, log, remembered = REMEMBERED }: Sett
     mark: () => recent.mark(),
     wait,
     close: async () => {
-      // Not awaited: pg never settles a connect() that is under way when end() is called.
+      // This is not awaited, because pg never settles a connect() that is under way when end() is called.
       void listening.stop();
       await client?.end().catch(() => undefined);
     },

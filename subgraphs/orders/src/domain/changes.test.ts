@@ -2,11 +2,11 @@
 import type { SecurityEvent } from '@holdfast/platform/auth/security-events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { createHistoryReader } from '../data/order-events.ts';
-import { type Actor, createOrderTable, type OrderTable } from '../data/orders.ts';
+import { type Actor, createOrderStore, type OrderStore } from '../data/orders.ts';
+import type { MutationAdvanceOrderArgs, MutationCancelOrderArgs } from '../generated/graphql.ts';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
-import { advanceOrder } from './advance-order.ts';
-import { type Cancellation, cancelOrder } from './cancel-order.ts';
+import { createAdvanceOrder } from './advance-order.ts';
+import { type CancelledBy, createCancelOrder } from './cancel-order.ts';
 import type { OrderStatus } from './order-status.ts';
 
 let fixture: OrdersFixture;
@@ -39,30 +39,34 @@ const to = (id: number, expectedVersion: number, status: OrderStatus) => ({
 
 /** Security events, by name. */
 let recorded: { name: string; event: SecurityEvent }[];
-const cancellationBy = (actor: Actor): Cancellation => ({
+const by = (actor: Actor): CancelledBy => ({
   actor,
   origin: { address: '192.0.2.7', requestId: 'request-7' },
-  record: (name, event) => recorded.push({ name, event }),
 });
-const byCustomer = () => cancellationBy(fixture.customer);
-const byStaff = () => cancellationBy(fixture.staff);
+const byCustomer = () => by(fixture.customer);
+const byStaff = () => by(fixture.staff);
+
+const advanceOrder = (orders: OrderStore, actor: Actor, change: MutationAdvanceOrderArgs) =>
+  createAdvanceOrder(orders)(change, actor);
+const cancelOrder = (orders: OrderStore, canceller: CancelledBy, change: MutationCancelOrderArgs) =>
+  createCancelOrder({ orders, record: (name, event) => recorded.push({ name, event }) })(change, canceller);
 
 /** Runs `race` with `count` tables, each on a connection of its own that is open already. */
-async function withTables<T>(count: number, race: (tables: OrderTable[]) => Promise<T>): Promise<T> {
+async function withTables<T>(count: number, race: (tables: OrderStore[]) => Promise<T>): Promise<T> {
   const clients = Array.from(
     { length: count },
     () => new pg.Client({ connectionString: fixture.database.urls.orders }),
   );
   await Promise.all(clients.map((client) => client.connect()));
   try {
-    return await race(clients.map((client) => createOrderTable(client)));
+    return await race(clients.map((client) => createOrderStore(client)));
   } finally {
     await Promise.all(clients.map((client) => client.end()));
   }
 }
 
 /** A table on which the order is confirmed right after the first write to it was refused. */
-function confirmedTooLate(id: number): OrderTable {
+function confirmedTooLate(id: number): OrderStore {
   const { orders } = fixture;
   const afterwards = async <T>(refused: T): Promise<T> => {
     await orders.settle(id, { outcome: 'CONFIRMED' });
@@ -236,7 +240,7 @@ describe('the history of an order', () => {
   });
 
   const stepsOf = async (id: number): Promise<string[]> => {
-    const events = await createHistoryReader(fixture.pool)([id]);
+    const [events = []] = await createOrderStore(fixture.pool).histories([id]);
     return events.map(({ status, actorId, actorRole, reason }) =>
       [status, actorId, actorRole, reason].map((part) => part ?? '-').join(' '),
     );
@@ -292,7 +296,7 @@ describe('staff', () => {
       __typename: 'OrderNotCancellable',
       message: 'Only a CONFIRMED order can be cancelled; this one is PENDING.',
     });
-    const stranger = cancellationBy({ ...customer, id: customer.id + 1_000 });
+    const stranger = by({ ...customer, id: customer.id + 1_000 });
     expect(await cancelOrder(orders, stranger, { ...at(ready, 2), reason: 'Mine!' })).toMatchObject({
       __typename: 'OrderNotFound',
     });
@@ -313,7 +317,7 @@ describe('staff', () => {
           ),
         );
         expect(outcomes.filter((outcome) => !('__typename' in outcome))).toHaveLength(1);
-        const last = (await createHistoryReader(fixture.pool)([id])).at(-1);
+        const last = (await createOrderStore(fixture.pool).histories([id]))[0]?.at(-1);
         expect(recorded).toHaveLength(last?.actorRole === 'STAFF' ? 1 : 0);
         expect(await releases()).toBe(round);
       }

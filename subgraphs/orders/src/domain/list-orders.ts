@@ -1,33 +1,39 @@
-// Lists of orders, newest first, a page at a time: a user's own, or everybody's.
+// Lists of orders, newest first, a page at a time: the orders of one user, or of all users.
 
 import { type Connection, pageSize, toConnection } from '@holdfast/platform/graphql/pages';
 import { parseId } from '@holdfast/platform/ids';
 import { allHandled } from '@holdfast/platform/validation';
 import { type OrderPageQuery, orderCursor, orderSortKey } from '../data/order-pages.ts';
-import type { Order, OrderTable } from '../data/orders.ts';
+import type { Order, OrderStore } from '../data/orders.ts';
 import type { QueryAllOrdersArgs, QueryOrdersArgs, UserOrdersArgs } from '../generated/graphql.ts';
 
-/** The arguments of every list of orders, so that one which only some of them have is handled as well. */
-export type OrderListQuery = QueryOrdersArgs & UserOrdersArgs & Omit<QueryAllOrdersArgs, 'userId'>;
+/** The arguments of all lists of orders together, so that `allHandled` also sees an argument that only one list has. */
+type OrderListQuery = QueryOrdersArgs & UserOrdersArgs & Omit<QueryAllOrdersArgs, 'userId'>;
 
-type Page = Connection<Order>;
-
-/** @throws {AppError} BAD_USER_INPUT naming the argument that breaks a rule */
-export function listOrders(orders: OrderTable, userId: number, query: OrderListQuery): Promise<Page> {
-  return pageOf(query, (page) => orders.page({ ...page, userId }));
+/** Both reject with {AppError} BAD_USER_INPUT that names the argument which breaks a rule. */
+export interface OrderLists {
+  readonly listOrders: (query: OrderListQuery, userId: number) => Promise<Connection<Order>>;
+  /** The orders of all users, or of `userId` if given. A text that is no id gives an empty page. */
+  readonly listAllOrders: (query: QueryAllOrdersArgs) => Promise<Connection<Order>>;
 }
 
-/** Every user's, or those of `userId` when it is given; a text that is no id gives an empty page. @throws as `listOrders` */
-export function listAllOrders(orders: OrderTable, { userId, ...query }: QueryAllOrdersArgs): Promise<Page> {
-  if (userId == null) return pageOf(query, (page) => orders.page(page));
-  const id = parseId(userId);
-  return id === undefined ? pageOf(query, async () => []) : listOrders(orders, id, query);
+export function createOrderLists(orders: Pick<OrderStore, 'page'>): OrderLists {
+  const listOrders: OrderLists['listOrders'] = (query, userId) =>
+    readPage(query, (page) => orders.page({ ...page, userId }));
+  return {
+    listOrders,
+    listAllOrders: ({ userId, ...query }) => {
+      if (userId == null) return readPage(query, orders.page);
+      const id = parseId(userId);
+      return id === undefined ? readPage(query, async () => []) : listOrders(query, id);
+    },
+  };
 }
 
-async function pageOf(
+async function readPage(
   { first, after, status, ...rest }: OrderListQuery,
   read: (page: Omit<OrderPageQuery, 'userId'>) => Promise<Order[]>,
-): Promise<Page> {
+): Promise<Connection<Order>> {
   allHandled(rest);
   const size = pageSize(first);
   const rows = await read({

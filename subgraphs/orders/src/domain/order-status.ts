@@ -1,5 +1,5 @@
-// The states of an order and the steps between them: the one table of them. SQL, metrics and messages are made from it; the
-// GraphQL enum, the CHECK constraints and the drawing in docs/api.md are held to it. It imports no code, so data/ reads it too.
+// The states of an order and the steps between them, in one table. SQL, metrics and messages are generated from this table; tests
+// compare the GraphQL enum, the CHECK constraints and the drawing in docs/api.md with it. It imports no code, so data/ may use it.
 import type { OrderStatus as GraphOrderStatus } from '../generated/graphql.ts';
 
 export const ORDER_STATUSES = [
@@ -12,31 +12,31 @@ export const ORDER_STATUSES = [
 ] as const satisfies readonly GraphOrderStatus[];
 export type OrderStatus = (typeof ORDER_STATUSES)[number];
 
-/** What each says of the order, for the schema and the docs. */
+/** What each status means, for the schema and the docs. */
 export const MEANINGS: Readonly<Record<OrderStatus, string>> = {
-  PENDING: 'Accepted; its units are not reserved yet.',
+  PENDING: 'Placed; its units are not reserved yet.',
   CONFIRMED: 'Its units are reserved.',
   REJECTED: 'Its units could not be reserved; `rejection` says why.',
-  CANCELLED: 'Cancelled by its customer or by staff; its units go back to the stock.',
-  SHIPPED: 'On its way; it cannot be cancelled any more.',
-  DELIVERED: 'It has arrived.',
+  CANCELLED: 'Cancelled by its customer or by staff; its units return to the stock.',
+  SHIPPED: 'Sent to the customer; it can no longer be cancelled.',
+  DELIVERED: 'The customer has received it.',
 };
 
-/** Who takes a step: the customer, staff, or the worker that hears from the stock. */
+/** Who takes a step: the customer, staff, or the worker that receives the decision of the products service (`settlement`). */
 export type StepTaker = 'settlement' | 'customer' | 'staff';
 
 interface Step {
   readonly from: OrderStatus;
   readonly to: OrderStatus;
   readonly by: StepTaker;
-  /** The job that is added with the step. */
+  /** The job that the statement of the step adds. */
   readonly job?: 'release-stock' | 'ship-stock';
 }
 
-/** How an order begins. */
+/** The first step of an order. */
 export const PLACED = { to: 'PENDING', by: 'customer', job: 'reserve-stock' } as const;
 
-/** The steps after that. An order that no step leads on from is at its end. */
+/** All later steps. A status that is no `from` of a step is final. */
 export const STEPS = [
   { from: 'PENDING', to: 'CONFIRMED', by: 'settlement' },
   { from: 'PENDING', to: 'REJECTED', by: 'settlement' },
@@ -51,16 +51,16 @@ export type StepBy<By extends StepTaker> = Extract<(typeof STEPS)[number], { by:
 export const stepsBy = <By extends StepTaker>(by: By): StepBy<By>[] =>
   STEPS.filter((step): step is StepBy<By> => step.by === by);
 
-/** The statuses from which that actor may give an order the status `to`. */
+/** The statuses from which `by` may give an order the status `to`. */
 export const statusesBefore = (by: StepTaker, to: OrderStatus): OrderStatus[] =>
   stepsBy(by)
     .filter((step) => step.to === to)
     .map(({ from }) => from);
 
-/** A status on an order's way to its customer, which staff give it. */
+/** A status that staff give an order on its way to the customer. */
 export type Advance = Exclude<StepBy<'staff'>['to'], 'CANCELLED'>;
 
-/** Every one of them, in their order. */
+/** All of these statuses, in the order of the steps. */
 export const ADVANCES: readonly Advance[] = stepsBy('staff')
   .map(({ to }) => to)
   .filter((to) => to !== 'CANCELLED');

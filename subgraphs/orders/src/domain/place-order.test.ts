@@ -3,7 +3,7 @@
 import { createLogger } from '@holdfast/platform/observability/log';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
-import { createOrderTable, type Order, type OrderTable } from '../data/orders.ts';
+import { createOrderStore, type Order, type OrderStore } from '../data/orders.ts';
 import { listenForSettlements, type Settlements } from '../data/settlements.ts';
 import type { CreateOrderInput } from '../generated/graphql.ts';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
@@ -36,8 +36,8 @@ async function heard(): Promise<void> {
 }
 
 /** The table, noting each statement. */
-const noting = (): OrderTable =>
-  createOrderTable({
+const noting = (): OrderStore =>
+  createOrderStore({
     query: <Row extends pg.QueryResultRow>(config: pg.QueryConfig) => {
       statements.push(config.name ?? config.text);
       return fixture.pool.query<Row>(config);
@@ -137,7 +137,7 @@ describe('an order past a purchase limit', () => {
       __typename: 'PurchaseLimitReached',
       code: 'PURCHASE_LIMIT',
       message:
-        "2 units were asked for, and the customer's open orders have 4 of the product; together 5 are allowed.",
+        "The order has 2 units and the customer's open orders have 4 of this product; together at most 5 are allowed.",
       limit: 5,
       held: 4,
     };
@@ -155,7 +155,7 @@ describe('an order past a purchase limit', () => {
 
   it('may be too large by itself', async () => {
     expect(await placeOrder({}, (order) => rejected(order, 1, 0))).toMatchObject({
-      message: '2 units were asked for; an order may have 1 at most.',
+      message: 'The order has 2 units; one order may have at most 1.',
       limit: 1,
       held: 0,
     });

@@ -1,5 +1,5 @@
-// The statements that place orders and change their status. Each is one: the guarded write, its line of history and the job
-// that follows, all or nothing. Those that every order goes through take many at once.
+// The statements of the table `orders.orders`. A write is one statement with its guard, its line of history and the job that
+// follows, so that all of them happen or none. The statements that every order passes through take many orders at once.
 import type { RejectionCode } from '@holdfast/database';
 import { ActorRole } from '@holdfast/database/generated/enums';
 import { MOST_AT_ONCE } from '@holdfast/platform/batches';
@@ -12,6 +12,7 @@ import {
   integer,
   notNull,
   nullable,
+  type RowOf,
   selectList,
   statement,
   text,
@@ -26,13 +27,51 @@ import {
   type StepTaker,
   stepsBy,
 } from '../domain/order-status.ts';
+import { KEY } from './idempotency-keys.ts';
 import { ORDER_EVENT } from './order-events.ts';
 import { ORDER } from './order-row.ts';
 
-/** Where it is announced that orders were settled: their ids, with commas between. */
+export const selectByIds = statement({
+  name: 'orders_by_ids',
+  text: `SELECT ${selectList(ORDER)} FROM orders.orders WHERE id = ANY($ids::bigint[])`,
+  parameters: { ids: arrayOf(bigint) },
+  row: ORDER,
+});
+
+/** An order, with the SHA-256 of the input that came with its key. */
+const ORDER_OF_KEY = { ...ORDER, requestHash: KEY.requestHash };
+export type OrderOfKey = RowOf<typeof ORDER_OF_KEY>;
+
+/** The orders of used keys. `place` is the position (from 1) of the key in the arrays of users and keys. */
+export const selectByKeys = statement({
+  name: 'orders_by_idempotency_keys',
+  text: `SELECT ${selectList(ORDER_OF_KEY)}, place
+     FROM (SELECT used.order_id, used.request_hash, place
+             FROM unnest($userIds::int[], $keys::varchar[]) WITH ORDINALITY AS given (user_id, key, place)
+             JOIN orders.idempotency_keys used ON used.user_id = given.user_id AND used.key = given.key) AS used
+     JOIN orders.orders ON id = order_id`,
+  parameters: { userIds: arrayOf(integer), keys: arrayOf(text) },
+  row: { ...ORDER_OF_KEY, place: notNull(bigint, 'WITH ORDINALITY counts every row') },
+});
+
+const PENDING: OrderStatus = 'PENDING';
+
+/** Counts the PENDING orders and gives the age of the oldest in seconds. It reads only the partial index of PENDING orders. */
+export const selectPending = statement({
+  name: 'orders_pending_gauges',
+  text: `SELECT count(*)::int AS pending, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest
+     FROM orders.orders WHERE status = '${PENDING}'`,
+  parameters: {},
+  row: {
+    pending: notNull(integer, 'count(*) is 0 without rows'),
+    oldest: notNull(doublePrecision, 'coalesce gives 0 without rows'),
+  },
+});
+
+/** The channel (LISTEN, NOTIFY) of settled orders. A payload is their ids, separated by commas. */
 export const SETTLED_CHANNEL = 'order_settled';
 
-/** Who takes a step, as SQL: an id and the name of a role. */
+/** The user who takes a step, as SQL: an id and the name of a role. */
 interface Actor {
   readonly id: string;
   readonly role: string;
@@ -43,8 +82,8 @@ const ACTOR = { id: '$actorId::int', role: '$actorRole::text' } as const satisfi
 const ACTOR_PARAMETERS = { actorId: integer, actorRole: textOf<ActorRole>() };
 const SYSTEM: Actor = { id: 'NULL', role: 'NULL' };
 
-/** The line of history of each row of `changed`, a CTE, at the time in its column `at`. */
-const event = (
+/** A CTE that writes a line of history for each row of the CTE `changed`, dated by the row's column `at`. */
+const insertEvents = (
   changed: string,
   at: 'created_at' | 'updated_at',
   { id, role }: Actor,
@@ -55,23 +94,25 @@ const event = (
      SELECT id, version, status, ${id}, ${role}::orders.actor_role, ${reason}, ${at} FROM ${changed}
    )`;
 
-/** SQL of type boolean: whether `by` may take a row from its status to the status `to`. */
+/** SQL of type boolean: whether `by` may change the status of a row to `to` (SQL). */
 const isStep = (by: StepTaker, to: string): string =>
   `(status, ${to}) IN (${stepsBy(by)
     .map((step) => `('${step.from}', '${step.to}')`)
     .join(', ')})`;
 
 /**
- * How many orders of one product may be PENDING before the next ones let those of other products go first. Two batches: what
- * a worker has at a time.
+ * How many orders of one product may be PENDING before later orders of it get a lower priority than orders of other products. A
+ * worker processes two batches at a time.
  */
 const FIRST_LANE = 2 * MOST_AT_ONCE;
 
 /**
- * Places many orders, which are given by arrays of one length. Gives each that was placed with its place in them; an order
- * whose user has used its key before is not. The keys are written first, so that of several requests with one key, in one
- * statement or in several, the first decides and the others wait for it; they are written in one order, so that no two
- * statements wait for each other. Both ids are of one `nextval`, and an order that is not placed leaves a gap.
+ * Places many orders, given as arrays of one length. Returns each placed order with its position (from 1) in the arrays. It does
+ * not place an order whose user has used its key before.
+ *
+ * The statement writes the keys first: of several requests with one key, in one statement or in several, the first one decides
+ * and the others wait for it. It writes the keys in a fixed order, so that two statements never wait for each other. The key and
+ * the order take their id from one `nextval`, so an order that is not placed leaves a gap in the ids.
  */
 export const insertOrders = statement({
   name: 'orders_insert',
@@ -99,7 +140,7 @@ export const insertOrders = statement({
    ), placed AS MATERIALIZED (
      SELECT inserted.*, actor_role, place, trace, lane.number AS lane
        FROM inserted JOIN wanted USING (id) JOIN lane ON lane.product_id = inserted.product_id
-   ), ${event('placed', 'created_at', { id: 'user_id', role: 'actor_role' })}
+   ), ${insertEvents('placed', 'created_at', { id: 'user_id', role: 'actor_role' })}
    SELECT ${selectList(ORDER)}, place, ${addJobs({
      name: PLACED.job,
      from: 'placed',
@@ -124,8 +165,8 @@ export const insertOrders = statement({
 });
 
 /**
- * Settles many orders, which are given by arrays of one length: those of them that are PENDING, whose rows are locked in the
- * order of their ids. Gives for each whether there is such an order, and how long it took if it was settled now.
+ * Settles those of many orders (arrays of one length) that are PENDING. It locks the rows in the order of their ids, so that two
+ * statements cannot deadlock. Returns for each whether the order exists and, if it was settled now, how long that took.
  */
 export const settleOrders = statement({
   name: 'orders_settle',
@@ -141,7 +182,7 @@ export const settleOrders = statement({
             rejection_limit = "limit", rejection_held = held, version = version + 1, updated_at = now()
        FROM pending WHERE orders.id = pending.id
      RETURNING orders.id, version, status, created_at, updated_at
-   ), ${event('settled', 'updated_at', SYSTEM)}, announced AS (
+   ), ${insertEvents('settled', 'updated_at', SYSTEM)}, announced AS (
      SELECT pg_notify('${SETTLED_CHANNEL}', string_agg(id::text, ',')) FROM settled HAVING count(*) > 0
    )
    SELECT given.id, extract(epoch FROM updated_at - created_at)::float8 AS seconds,
@@ -157,7 +198,7 @@ export const settleOrders = statement({
     helds: arrayOf(nullable(integer)),
   },
   row: {
-    id: notNull(bigint, 'none is given that is null'),
+    id: notNull(bigint, 'the caller gives no null'),
     seconds: nullable(doublePrecision),
     exists: notNull(boolean, 'EXISTS is true or false'),
     announcements: notNull(bigint, 'a count is 0 without rows'),
@@ -174,7 +215,7 @@ export const cancelOrder = statement({
         AND ((user_id = ${ACTOR.id} AND ${isStep('customer', `'${CANCELLED}'`)})
              OR (${ACTOR.role} = '${ActorRole.STAFF}' AND ${isStep('staff', `'${CANCELLED}'`)}))
      RETURNING *
-   ), ${event('cancelled', 'updated_at', ACTOR, '$reason::varchar')}
+   ), ${insertEvents('cancelled', 'updated_at', ACTOR, '$reason::varchar')}
    SELECT ${selectList(ORDER)}, ${addJob(
      'release-stock',
      "jsonb_build_object('orderId', id, 'productId', product_id)",
@@ -193,14 +234,14 @@ export const cancelOrder = statement({
 
 const SHIPPED: OrderStatus = 'SHIPPED';
 
-/** With a job that tells the stock when the order is shipped. */
+/** Adds the job `ship-stock`, for the products service, when the order becomes SHIPPED. */
 export const advanceOrder = statement({
   name: 'orders_advance',
   text: `WITH advanced AS (
      UPDATE orders.orders SET status = $to::varchar, version = version + 1, updated_at = now()
       WHERE id = $id AND version = $expectedVersion AND ${isStep('staff', '$to::varchar')}
      RETURNING *
-   ), ${event('advanced', 'updated_at', ACTOR)}, job AS (
+   ), ${insertEvents('advanced', 'updated_at', ACTOR)}, job AS (
      SELECT ${addJob('ship-stock', "jsonb_build_object('orderId', id)", '$trace::text')} FROM advanced WHERE status = '${SHIPPED}'
    )
    SELECT ${selectList(ORDER)}, (SELECT "jobId" FROM job) AS "jobId" FROM advanced`,
