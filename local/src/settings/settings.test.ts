@@ -115,7 +115,7 @@ describe('a name that is no setting', () => {
     const cases = {
       RATE_LIMIT: 'RATE_LIMITS',
       rate_limits: 'RATE_LIMITS',
-      CATALOG_WRITERS: 'CATALOG_WRITERS',
+      CATALOGUE_WRITERS: 'CATALOG_WRITERS',
       TRUSTED_PROXY: 'TRUSTED_PROXIES',
       CORS_ORIGIN: 'CORS_ORIGINS',
       INTROSPECTOIN: 'INTROSPECTION',
