@@ -8,8 +8,9 @@ import { join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { commandLine } from '../local/src/command-line/command-line.js';
 import { node, ROOT, StepFailed } from '../local/src/setup/steps.mjs';
-import { ensurePostgres15, ON_POSTGRES_15, withPostgres15 } from '../test/programs/postgres-15.mjs';
-import { ensureProgramsFor } from '../test/programs/test-programs.mjs';
+import { ensurePrograms } from '../test/programs/install-programs.mjs';
+import { ON_POSTGRES_15, POSTGRES_15, withPostgres15 } from '../test/programs/postgres-15.mjs';
+import { programsNeededBy } from '../test/programs/test-programs.mjs';
 import { runMain, setUp } from './setup.mjs';
 
 const JEST = [
@@ -45,8 +46,8 @@ await runMain(async () => {
   const chosen = [...(long ? [LONG_TESTS] : []), ...rest.map(pathFromRoot)];
   await step('set-up', async () => {
     await setUp({ compose: false });
-    await ensureProgramsFor(await testsChosenBy(chosen));
-    if (isWhole) await ensurePostgres15();
+    const needed = await programsNeededBy(await listTests(chosen));
+    await ensurePrograms(isWhole ? [...needed, POSTGRES_15] : needed);
   });
   if (isWhole) {
     await step('lint and format', () => node([biome(), 'ci', '.'], { show: true }));
@@ -80,7 +81,7 @@ function pathFromRoot(argument) {
 }
 
 /** The files of the tests that Jest would run with these arguments. Throws StepFailed. */
-async function testsChosenBy(chosen) {
+async function listTests(chosen) {
   const args = [...JEST, '--listTests', '--json', ...chosen];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT }).catch((error) => {
     throw new StepFailed(error.stderr || error.message);
