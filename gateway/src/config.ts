@@ -1,20 +1,12 @@
 // The settings of the gateway; the only reader of the environment.
 
+import { callingSettings, keySetSettings, tokenSettings } from '@holdfast/platform/auth/settings';
+import { subgraphCallSettings, subgraphUrl } from '@holdfast/platform/graphql/settings';
 import { MAX_REPLY_BYTES } from '@holdfast/platform/http/client';
 import { MAX_CONNECTIONS } from '@holdfast/platform/http/server';
-import {
-  ConfigError,
-  callingSettings,
-  commonSettings,
-  count,
-  keySetSettings,
-  milliseconds,
-  readSettings,
-  subgraphCallSettings,
-  subgraphUrl,
-  tokenSettings,
-} from '@holdfast/platform/lifecycle/config';
+import { commonSettings } from '@holdfast/platform/lifecycle/settings';
 import { redisSettings, redisUrl } from '@holdfast/platform/redis';
+import { ConfigError, count, milliseconds, readSettings } from '@holdfast/platform/settings';
 import { z } from 'zod';
 import { rateLimits } from './admission/limits.ts';
 import { corsOrigins } from './http/cors.ts';

@@ -6,11 +6,11 @@
 // on it all the time, and the connection that fails one is given up for a new one.
 import { createClient } from 'redis';
 import { z } from 'zod';
-import { milliseconds } from './lifecycle/config.ts';
 import type { Logger } from './observability/log.ts';
 import { Counter, Gauge, registry } from './observability/metrics.ts';
 import { tracedCall } from './observability/tracing.ts';
 import { repeat } from './repeat.ts';
+import { milliseconds } from './settings.ts';
 
 const gauge = new Gauge({
   name: 'redis_up',

@@ -1,5 +1,5 @@
 // How much one operation may ask for. What is too much is refused before it is planned and before any subgraph is asked.
-import { count } from '@holdfast/platform/lifecycle/config';
+import { count } from '@holdfast/platform/settings';
 import type { z } from 'zod';
 import { type Excess, tooMuch } from '../too-much.ts';
 import type { Measured } from './measure.ts';

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { createSubgraph } from '../graphql/subgraph.ts';
 import { createHttpServer, type HttpServer } from '../http/server.ts';
-import { ConfigError, calledSettings, callingSettings, readSettings } from '../lifecycle/config.ts';
 import { createLogger } from '../observability/log.ts';
+import { ConfigError, readSettings } from '../settings.ts';
 import { CALLING_SERVICES, publicHalfOf, publicKeysOf } from './service-keys.ts';
 import { type CalledService, createCallerCheck, SERVICE_TOKEN_HEADER } from './service-tokens.ts';
+import { calledSettings, callingSettings } from './settings.ts';
 import { newServiceKey, newServiceKeys, publicKeysFrom, tokensOf } from './testing-services.ts';
 import { ANONYMOUS } from './viewer.ts';
 

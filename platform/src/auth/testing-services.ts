@@ -1,8 +1,9 @@
 // For tests: services that call others, each with a key of its own.
 import { randomBytes } from 'node:crypto';
-import { calledSettings, callingSettings, readSettings } from '../lifecycle/config.ts';
+import { readSettings } from '../settings.ts';
 import { type CallingService, publicKeysOf } from './service-keys.ts';
 import { type CalledService, createServiceTokens, SERVICE_TOKEN_HEADER } from './service-tokens.ts';
+import { calledSettings, callingSettings } from './settings.ts';
 
 /** Any 32 octets make a private key. */
 export const newServiceKey = (): string => randomBytes(32).toString('base64url');

@@ -6,7 +6,7 @@ import { tracedHandler } from '../http/traced-handler.ts';
 import { createLogger, endProcess, type Logger } from '../observability/log.ts';
 import { announceBuild } from '../observability/metrics.ts';
 import { startTracing, type TracingSettings } from '../observability/tracing.ts';
-import { ConfigError } from './config.ts';
+import { ConfigError } from '../settings.ts';
 import { createOpsServer, type ReadinessCheck } from './ops-server.ts';
 
 /** The settings that the life cycle itself uses. */

@@ -1,6 +1,6 @@
 // The table `idempotency_keys` of a service's schema: how long a key is remembered, and the sweep of older ones. A key is
 // written by the very statement whose effect it stands for, and is never changed.
-import { count, milliseconds } from '../lifecycle/config.ts';
+import { count, milliseconds } from '../settings.ts';
 import type { Queryable } from './database.ts';
 import { bigint, doublePrecision, statement, text } from './sql.ts';
 import { deleteOldest } from './sweeper.ts';

@@ -3,12 +3,12 @@
 import type { Job, TaskList } from 'graphile-worker';
 import type pg from 'pg';
 import { z } from 'zod';
-import { MOST_AT_ONCE } from '../batches.ts';
-import { count, milliseconds } from '../lifecycle/config.ts';
 import type { Logger } from '../observability/log.ts';
 import { tracedJob } from '../observability/tracing.ts';
+import { MOST_AT_ONCE } from '../postgres/batches.ts';
 import { createScrapePool, createWorkerPool, type Queryable } from '../postgres/database.ts';
 import { bigint, integer, notNull, statement } from '../postgres/sql.ts';
+import { count, milliseconds } from '../settings.ts';
 import { GiveWay, givesWay, isLockConflict, LOCK_TIMEOUT_MS, putBack } from './give-way.ts';
 import { measureTask, observeQueue } from './metrics.ts';
 import { startSweeping, UNWORKABLE } from './sweep.ts';

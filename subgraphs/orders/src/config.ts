@@ -2,17 +2,15 @@
 import {
   calledSettings,
   callingSettings,
-  commonSettings,
-  databaseSettings,
   keySetSettings,
-  milliseconds,
-  readSettings,
-  subgraphCallSettings,
-  subgraphUrl,
   tokenSettings,
-} from '@holdfast/platform/lifecycle/config';
+} from '@holdfast/platform/auth/settings';
+import { subgraphCallSettings, subgraphUrl } from '@holdfast/platform/graphql/settings';
+import { commonSettings } from '@holdfast/platform/lifecycle/settings';
 import { idempotencyKeySettings } from '@holdfast/platform/postgres/idempotency-keys';
+import { databaseSettings } from '@holdfast/platform/postgres/settings';
 import { workerSettings } from '@holdfast/platform/queue/queue';
+import { milliseconds, readSettings } from '@holdfast/platform/settings';
 import { z } from 'zod';
 
 export const settings = {

@@ -2,17 +2,15 @@
 import {
   calledSettings,
   callingSettings,
-  commonSettings,
-  count,
-  databaseSettings,
   keySetSettings,
-  milliseconds,
-  readSettings,
   tokenSettings,
-} from '@holdfast/platform/lifecycle/config';
+} from '@holdfast/platform/auth/settings';
+import { commonSettings } from '@holdfast/platform/lifecycle/settings';
 import { idempotencyKeySettings } from '@holdfast/platform/postgres/idempotency-keys';
+import { databaseSettings } from '@holdfast/platform/postgres/settings';
 import { workerSettings } from '@holdfast/platform/queue/queue';
 import { redisSettings, redisUrl } from '@holdfast/platform/redis';
+import { count, milliseconds, readSettings } from '@holdfast/platform/settings';
 import { z } from 'zod';
 
 export const settings = {

@@ -1,6 +1,7 @@
 // The jobs of the products service: what orders ask of the stock. Jobs that come at the same time are done together.
-import { createBatches } from '@holdfast/platform/batches';
+
 import { traceparent } from '@holdfast/platform/observability/tracing';
+import { createBatches } from '@holdfast/platform/postgres/batches';
 import type { Queryable } from '@holdfast/platform/postgres/database';
 import { type JobHandler, payloadOf } from '@holdfast/platform/queue/queue';
 import { z } from 'zod';

@@ -1,16 +1,9 @@
 // The settings of the users service; the only reader of the environment.
-import {
-  ConfigError,
-  calledSettings,
-  commonSettings,
-  count,
-  databaseSettings,
-  milliseconds,
-  readSettings,
-  secrets,
-  tokenSettings,
-} from '@holdfast/platform/lifecycle/config';
+import { calledSettings, tokenSettings } from '@holdfast/platform/auth/settings';
+import { commonSettings } from '@holdfast/platform/lifecycle/settings';
+import { databaseSettings } from '@holdfast/platform/postgres/settings';
 import { workerSettings } from '@holdfast/platform/queue/queue';
+import { ConfigError, count, milliseconds, readSettings, secrets } from '@holdfast/platform/settings';
 import { z } from 'zod';
 import type { KeyTimes } from './keys/key-schedule.ts';
 

@@ -1,7 +1,7 @@
 // Ten thousand orders of one product were accepted while nothing worked on them: they are settled in batches, in memory that
 // does not grow with them, and an order of another product that comes meanwhile is settled while its caller waits.
 import { insertOrders } from '@holdfast/orders/data/order-statements';
-import { MOST_AT_ONCE } from '@holdfast/platform/batches';
+import { MOST_AT_ONCE } from '@holdfast/platform/postgres/batches';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';

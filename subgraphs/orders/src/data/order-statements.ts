@@ -2,7 +2,7 @@
 // follows, so that all of them happen or none. The statements that every order passes through take many orders at once.
 import type { RejectionCode } from '@holdfast/database';
 import { ActorRole } from '@holdfast/database/generated/enums';
-import { MOST_AT_ONCE } from '@holdfast/platform/batches';
+import { MOST_AT_ONCE } from '@holdfast/platform/postgres/batches';
 import {
   arrayOf,
   bigint,

@@ -1,8 +1,8 @@
 // The orders in PostgreSQL: reads and guarded writes. Statements that many requests need at the same time are sent in batches.
 import type { ActorRole, RejectionCode } from '@holdfast/database';
-import { createBatches } from '@holdfast/platform/batches';
 import { inOrderOf } from '@holdfast/platform/ids';
 import { traceparent } from '@holdfast/platform/observability/tracing';
+import { createBatches } from '@holdfast/platform/postgres/batches';
 import type { Queryable } from '@holdfast/platform/postgres/database';
 import type { ArgumentsOf } from '@holdfast/platform/postgres/sql';
 import pg from 'pg';

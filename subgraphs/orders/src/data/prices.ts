@@ -3,12 +3,12 @@
 // come while a request is under way share the next request.
 
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/auth/service-tokens';
-import { createBatches, MOST_AT_ONCE } from '@holdfast/platform/batches';
 import { AppError } from '@holdfast/platform/errors';
 import { createHttpPool } from '@holdfast/platform/http/client';
 import { NO_CACHE_HEADERS } from '@holdfast/platform/http/no-cache';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http/server';
 import { tracedCall, traceHeaders } from '@holdfast/platform/observability/tracing';
+import { createBatches, MOST_AT_ONCE } from '@holdfast/platform/postgres/batches';
 import { z } from 'zod';
 
 export interface PriceCall {

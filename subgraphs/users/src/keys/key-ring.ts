@@ -1,7 +1,8 @@
 // The signing keys at work: follows their file without a restart, and goes from key to key by the clock.
-import { ConfigError } from '@holdfast/platform/lifecycle/config';
+
 import type { Logger } from '@holdfast/platform/observability/log';
 import { repeat } from '@holdfast/platform/repeat';
+import { ConfigError } from '@holdfast/platform/settings';
 import { type CryptoKey, createLocalJWKSet, type JWTVerifyGetKey } from 'jose';
 import { type KeyTimes, liveKeys, type ScheduledKey, scheduleKeys, signerAt } from './key-schedule.ts';
 import { type PublicKey, parseSigningKeys, readSigningKeyFile, type SigningKey } from './signing-keys.ts';

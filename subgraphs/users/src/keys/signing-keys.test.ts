@@ -1,8 +1,8 @@
 // The file with the signing keys: what is published of it, and what is said of one that cannot be used.
 
 import { createTokenVerifier } from '@holdfast/platform/auth/tokens';
-import { ConfigError } from '@holdfast/platform/lifecycle/config';
 import { createLogger } from '@holdfast/platform/observability/log';
+import { ConfigError } from '@holdfast/platform/settings';
 import { describe, expect, it } from '@jest/globals';
 import { createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
 import { createAccessTokenIssuer } from '../domain/access-tokens.ts';

@@ -2,7 +2,7 @@
 // Which of them signs and which verify at a moment is for `key-schedule` to say.
 import { readFile, realpath } from 'node:fs/promises';
 import { TOKEN_ALGORITHM } from '@holdfast/platform/auth/tokens';
-import { ConfigError } from '@holdfast/platform/lifecycle/config';
+import { ConfigError } from '@holdfast/platform/settings';
 import { CompactSign, type CryptoKey, calculateJwkThumbprint, compactVerify, importJWK } from 'jose';
 import { z } from 'zod';
 

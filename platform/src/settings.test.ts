@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { ConfigError, commonSettings, databaseSettings, readSettings } from './config.ts';
+import { commonSettings } from './lifecycle/settings.ts';
+import { databaseSettings } from './postgres/settings.ts';
+import { ConfigError, readSettings } from './settings.ts';
 
 const shape = { ...commonSettings, ...databaseSettings };
 

@@ -2,8 +2,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { withDeadline } from '../deadline.ts';
 import { createBatches, MOST_AT_ONCE } from './batches.ts';
-import { withDeadline } from './deadline.ts';
 
 let batches: number[][];
 beforeEach(() => {

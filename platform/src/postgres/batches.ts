@@ -2,8 +2,8 @@
 // writes as well. While nothing is under way nothing waits: a batch begins when the event loop has taken in what is there.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
-import { currentDeadline, type Deadline, isOver, tooLate, withDeadline } from './deadline.ts';
-import { isUndone } from './postgres/unanswered.ts';
+import { currentDeadline, type Deadline, isOver, tooLate, withDeadline } from '../deadline.ts';
+import { isUndone } from './unanswered.ts';
 
 /** Does all of it or nothing. Gives one result for each item, in their order. */
 export type RunBatch<Item, Result> = (items: readonly Item[]) => Promise<readonly Result[]>;
