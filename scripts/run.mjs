@@ -1,5 +1,5 @@
-// Sets up what is missing, then runs the program of a command (src/commands.js) with the settings of `.env`:
-// `node scripts/run.mjs db:migrate`. The command line is looked at first, because the set-up may take minutes.
+// Runs the program of a command (local/src/command-line/commands.js) with the settings of `.env`, for example
+// `node scripts/run.mjs db:migrate`. The command line is checked first, because the set-up may take minutes.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { commandLine } from '../local/src/command-line/command-line.js';
@@ -12,8 +12,9 @@ const name = process.argv[2];
 commandLine(name, process.argv.slice(3));
 await runMain(async () => {
   readEnvFile();
-  await setUp();
-  const program = join(ROOT, COMMANDS[name].program);
-  process.argv.splice(1, 2, program);
-  await import(pathToFileURL(program).href);
+  const { program, steps } = COMMANDS[name];
+  await setUp({ steps });
+  const path = join(ROOT, program);
+  process.argv.splice(1, 2, path);
+  await import(pathToFileURL(path).href);
 });

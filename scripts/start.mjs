@@ -7,10 +7,10 @@ import { commandLine } from '../local/src/command-line/command-line.js';
 import { LockHeldError, takeLock } from '../local/src/processes/process-lock.js';
 import { Interrupted, stopSignal } from '../local/src/processes/stop-signal.js';
 import { readEnvFile } from '../local/src/setup/env-file.mjs';
-import { ROOT } from '../local/src/setup/files.mjs';
+import { installPackages } from '../local/src/setup/packages.mjs';
 import { isPinnedNode, runOnPinnedNode } from '../local/src/setup/pinned-node.mjs';
-import { StepFailed } from '../local/src/setup/steps.mjs';
-import { installPackages, setUp } from './setup.mjs';
+import { ROOT, StepFailed } from '../local/src/setup/steps.mjs';
+import { setUp } from './setup.mjs';
 
 // package.json gives `--dev`, which is no option that is typed.
 const [name, args] =

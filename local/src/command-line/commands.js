@@ -25,8 +25,9 @@ const rounds = (/** @type {number} */ usual) =>
   count(1, `how often each is measured, in alternation; default ${usual}`);
 
 /**
- * `program` is what scripts/run.mjs runs for it. `takes`: its arguments; one in brackets can be left out, one with dots can
- * come more than once. `others`: the program whose options it takes as well, which refuses those that it does not know.
+ * `program` is what scripts/run.mjs runs, after the steps of the set-up in `steps` (scripts/setup.mjs; default: all). `takes` are
+ * the arguments: one in brackets is optional, one with dots can come more than once. `others` is the program whose options the
+ * command also takes; that program refuses those that it does not know.
  */
 export const COMMANDS = {
   start: {
@@ -91,6 +92,9 @@ export const COMMANDS = {
     options: {},
   },
   'db:migration': {
+    program: 'local/src/programs/new-migration.ts',
+    // The Prisma schema has just changed, so the rest of the code may not fit it yet.
+    steps: ['prismaClient'],
     does: 'Writes the next migration from what has changed in prisma/schema.',
     takes: ['NAME'],
     options: {},
@@ -187,6 +191,7 @@ export const COMMANDS = {
  * @typedef {object} Command
  * @property {string} does
  * @property {string} [program]
+ * @property {readonly string[]} [steps]
  * @property {readonly string[]} [takes]
  * @property {string} [others]
  * @property {Readonly<Record<string, Option>>} options
