@@ -1,7 +1,18 @@
-// The table of limits and the setting that changes it.
+// The table of limits, the counters, the address that a client is counted by, and which requests count.
+
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { ANONYMOUS } from '@holdfast/platform/auth/viewer';
+import { unreadRequest } from '@holdfast/platform/http/request';
+import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
+import { nothingReceived } from '../federation/reply-sizes.ts';
+import type { Caller } from './caller.ts';
+import { clientAddress } from './client-address.ts';
 import { DEFAULT_LIMITS, limitsOf, rateLimits } from './limits.ts';
+import { createProcessCounters } from './process-counters.ts';
+import { createRateLimits } from './rate-limits.ts';
 
 const errorsOf = (setting: string): string[] => {
   const { error } = z.strictObject({ RATE_LIMITS: rateLimits }).safeParse({ RATE_LIMITS: setting });
@@ -58,5 +69,157 @@ describe('RATE_LIMITS', () => {
       'address: expected a window of 1ms to 24h, got 25h',
       'register is there twice',
     ]);
+  });
+});
+
+describe('the address of a client', () => {
+  const of = (remoteAddress: string, forwarded?: string, trustedProxies = 0) =>
+    clientAddress(
+      { remoteAddress, headers: forwarded === undefined ? {} : { 'x-forwarded-for': forwarded } },
+      trustedProxies,
+    );
+
+  describe('the address of the client', () => {
+    it('is the other end of the connection unless a proxy is trusted', () => {
+      expect(of('192.0.2.1')).toBe('192.0.2.1');
+      expect(of('192.0.2.1', '198.51.100.7, 203.0.113.9')).toBe('192.0.2.1');
+    });
+
+    it('is believed as many hops back as are trusted, and no further', () => {
+      expect(of('192.0.2.1', 'forged, 203.0.113.9', 1)).toBe('203.0.113.9');
+      expect(of('192.0.2.1', '198.51.100.7, 203.0.113.9', 1)).toBe('203.0.113.9');
+      expect(of('192.0.2.1', '10.9.8.7, 198.51.100.7, 203.0.113.9', 2)).toBe('198.51.100.7');
+      expect(of('192.0.2.1', '203.0.113.9', 3)).toBe('203.0.113.9');
+    });
+
+    it('is the nearest one known where a trusted proxy names none', () => {
+      expect(of('192.0.2.1', undefined, 1)).toBe('192.0.2.1');
+      expect(of('192.0.2.1', 'unknown', 1)).toBe('192.0.2.1');
+      expect(of('192.0.2.1', 'unknown, 203.0.113.9', 2)).toBe('203.0.113.9');
+      expect(of('', undefined, 0)).toBe('unknown');
+    });
+
+    it('has no port, brackets or zone', () => {
+      expect(of('192.0.2.1', '203.0.113.9:4711', 1)).toBe('203.0.113.9');
+      expect(of('192.0.2.1', '[2001:db8::1]:4711', 1)).toBe('2001:db8:0:0::/64');
+      expect(of('fe80::1%eth0')).toBe('fe80:0:0:0::/64');
+    });
+
+    it('is the /64 of an IPv6 address, whichever way it is written', () => {
+      const network = '2001:db8:1:2::/64';
+      for (const address of [
+        '2001:db8:1:2::1',
+        '2001:0DB8:0001:0002:ffff:ffff:ffff:ffff',
+        '2001:db8:1:2:3::',
+      ])
+        expect(of(address)).toBe(network);
+      expect(of('2001:db8:1:3::1')).not.toBe(network);
+      expect(of('::1')).toBe('0:0:0:0::/64');
+    });
+
+    it('is the IPv4 address that an IPv6 one stands for', () => {
+      expect(of('::ffff:192.0.2.1')).toBe('192.0.2.1');
+      expect(of('::FFFF:c000:201')).toBe('192.0.2.1');
+    });
+  });
+});
+
+const QUOTA = { max: 3, windowMs: 1_000 };
+
+describe('counting in the process', () => {
+  it('grants what there is room for, and all of it again in the next window', async () => {
+    let now = 5_000;
+    const counters = createProcessCounters({ now: () => now });
+    expect(await counters.take('a', 2, QUOTA)).toEqual({ granted: 2, remaining: 1, resetMs: 1_000 });
+    now += 400;
+    expect(await counters.take('a', 2, QUOTA)).toEqual({ granted: 1, remaining: 0, resetMs: 600 });
+    expect(await counters.take('a', 1, QUOTA)).toEqual({ granted: 0, remaining: 0, resetMs: 600 });
+    now += 599;
+    expect((await counters.take('a', 1, QUOTA)).granted).toBe(0);
+    now += 1;
+    expect(await counters.take('a', 1, QUOTA)).toEqual({ granted: 1, remaining: 2, resetMs: 1_000 });
+  });
+
+  it('counts each key for itself', async () => {
+    const counters = createProcessCounters();
+    await counters.take('a', 3, QUOTA);
+    expect((await counters.take('b', 3, QUOTA)).granted).toBe(3);
+  });
+
+  it('goes on from what was counted elsewhere, until that window ends', async () => {
+    let now = 5_000;
+    const counters = createProcessCounters({ now: () => now });
+    counters.learn('a', { granted: 1, remaining: 1, resetMs: 300 }, QUOTA);
+    expect(await counters.take('a', 3, QUOTA)).toEqual({ granted: 1, remaining: 0, resetMs: 300 });
+    now += 300;
+    expect((await counters.take('a', 3, QUOTA)).granted).toBe(3);
+  });
+
+  it('only looks when nothing is wanted', async () => {
+    const counters = createProcessCounters();
+    expect(await counters.take('a', 0, QUOTA)).toMatchObject({ granted: 0, remaining: 3 });
+    expect(counters.size).toBe(0);
+  });
+
+  it('forgets the windows used longest ago, and never one that is in use', async () => {
+    const counters = createProcessCounters({ maxWindows: 100 });
+    for (let index = 0; index < 1_000; index += 1) {
+      await counters.take('in use', 1, QUOTA);
+      await counters.take(`address ${index}`, 1, QUOTA);
+    }
+    expect(counters.size).toBe(100);
+    expect((await counters.take('in use', 1, QUOTA)).granted).toBe(0);
+  });
+
+  it('does not grow the process whatever number of addresses comes', async () => {
+    const counters = createProcessCounters();
+    const visit = async (round: number) => {
+      for (let index = 0; index < 25_000; index += 1)
+        await counters.take(`address:${'x'.repeat(22)}${round}-${index}`, 1, QUOTA);
+    };
+    await visit(0);
+    const before = heapUsed();
+    for (let round = 1; round < 4; round += 1) await visit(round);
+    expect(counters.size).toBe(20_000);
+    expect(heapUsed() - before).toBeLessThan(5_000_000);
+  });
+});
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
+
+/** Bytes that are in use, garbage not counted. */
+function heapUsed(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
+describe('a request that executes nothing', () => {
+  const request = (method: string): HttpRequest => ({ ...unreadRequest(), method, path: '/graphql' });
+  const caller = (method: string): Caller => ({
+    request: request(method),
+    address: '192.0.2.1',
+    viewer: ANONYMOUS,
+    userId: undefined,
+    counts: [],
+    received: nothingReceived(),
+  });
+
+  it.each<[method: string, status: number, counts: boolean]>([
+    ['POST', 400, true],
+    ['POST', 404, true],
+    // An error of the gateway before anything was counted: it is work all the same.
+    ['POST', 500, true],
+    // A service is away, which is not the caller's doing.
+    ['POST', 503, false],
+    ['OPTIONS', 204, false],
+  ])('a %s that is answered with %i and executed nothing counts: %s', async (method, status, counts) => {
+    const limits = createRateLimits({ table: DEFAULT_LIMITS, redis: undefined });
+    const reply: Reply = { status };
+    const { max = 0 } = DEFAULT_LIMITS.find(({ name }) => name === 'invalid') ?? {};
+    for (let count = 0; count < max; count += 1) await limits.describe(caller(method), reply);
+    const next = () => limits.admit(caller(method));
+    if (counts) expect(next).toThrow(`At most ${max} requests that execute nothing are expected`);
+    else expect(next).not.toThrow();
   });
 });

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type StubSystem, startStubSystem } from '../test/stub-system.ts';
+import { corsOrigins } from './cors.ts';
 
 const SHOP = 'https://shop.example.com';
 const resolvers = { users: { Query: { me: () => null } } };
@@ -279,4 +280,29 @@ describe('a page that a mailed link leads to', () => {
       expect(script.split('await send(')).toHaveLength(2);
     },
   );
+});
+
+describe('the setting CORS_ORIGINS', () => {
+  it('is a list of origins', () => {
+    expect(corsOrigins.parse(undefined)).toEqual(new Set());
+    expect(corsOrigins.parse('https://a.example, http://localhost:5173')).toEqual(
+      new Set(['https://a.example', 'http://localhost:5173']),
+    );
+  });
+
+  it.each([
+    '*',
+    'https://a.example/',
+    'a.example',
+    'https://*',
+    'null',
+    'ftp://a.b',
+    'HTTPS://A.b',
+    'https://a.b/c',
+  ])('refuses %s', (text) => {
+    const { error } = corsOrigins.safeParse(`https://a.example,${text}`);
+    expect(error?.issues.map(({ message }) => message)).toEqual([
+      `expected origins such as https://shop.example.com, got ${JSON.stringify(text)}`,
+    ]);
+  });
 });

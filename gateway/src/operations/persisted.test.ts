@@ -1,11 +1,13 @@
-// Persisted mode: what is listed runs, by its id or by its text, and nothing else is so much as parsed.
+// Persisted mode: the gateway executes an operation of the list, by its id or by its text, and does not even parse any
+// other. The same gateway shows how REST meets limits and an outdated subgraph.
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { registry } from '@holdfast/platform/observability/metrics';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readGatewaySettings } from '../config.ts';
-import { type StubSystem, startStubSystem } from '../test/stub-system.ts';
+import { type StubSystem, schemaOf, startStubSystem } from '../test/stub-system.ts';
 import { manifestFile } from './manifest.ts';
 
 const sha = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -20,6 +22,10 @@ const manifest = (...operations: unknown[]) => ({
   operations,
 });
 
+const MAX_REPLY_BYTES = 1_000_000;
+const now = '2026-11-23T08:15:30.000Z';
+const POT = { id: '1', name: 'Pot', price: '1', stock: 1, version: 1, createdAt: now, updatedAt: now };
+
 let folder: string;
 let system: StubSystem;
 let searched: unknown[] = [];
@@ -28,9 +34,13 @@ const resolvers = {
   products: {
     Query: {
       product: () => null,
-      products: (_: unknown, { filter }: { filter: { search: string } }) => {
+      products: (_: unknown, { filter }: { filter: { search?: string } }) => {
         searched.push(filter.search);
-        return { edges: [], pageInfo: { hasNextPage: false, hasPreviousPage: false } };
+        const node = { ...POT, description: filter.search === 'large' ? 'x'.repeat(MAX_REPLY_BYTES) : null };
+        return {
+          edges: [{ cursor: '1', node }],
+          pageInfo: { hasNextPage: false, hasPreviousPage: false },
+        };
       },
     },
   },
@@ -49,7 +59,12 @@ beforeAll(async () => {
   );
   system = await startStubSystem({
     resolvers,
-    settings: { OPERATIONS: 'persisted', PERSISTED_OPERATIONS_FILE: path },
+    settings: {
+      OPERATIONS: 'persisted',
+      PERSISTED_OPERATIONS_FILE: path,
+      MAX_COST: '100',
+      MAX_REPLY_BYTES: String(MAX_REPLY_BYTES),
+    },
   });
 });
 afterAll(async () => {
@@ -94,20 +109,20 @@ describe('a listed operation', () => {
     expect(await get({ query: ME })).toEqual(answered);
   });
 
-  it('is given its variables', async () => {
+  it('receives its variables', async () => {
     searched = [];
     await ask({ extensions: byHash(sha(SEARCH)), variables: { search: 'one' } });
     await get({ extensions: JSON.stringify(byHash(sha(SEARCH))), variables: '{"search":"two"}' });
     expect(searched).toEqual(['one', 'two']);
   });
 
-  it('that the graph cannot run is not listed', async () => {
+  it('that does not fit the graph is refused like an operation that is not listed', async () => {
     expect(await ask({ extensions: byHash(sha(OUTDATED)) })).toEqual(refused('this one is not in it'));
   });
 });
 
-describe('anything else', () => {
-  it('is refused without being parsed', async () => {
+describe('an operation that is not listed', () => {
+  it('is refused before it is parsed', async () => {
     const notInIt = refused('this one is not in it');
     for (const query of [
       '{ me { id } }',
@@ -123,13 +138,13 @@ describe('anything else', () => {
     expect(await get({ extensions: JSON.stringify(byHash('x')) })).toEqual(notInIt);
   });
 
-  it('cannot hide behind the id of one that is', async () => {
+  it('is refused when it comes with the id of a listed operation', async () => {
     expect(await ask({ query: '{ me { id } }', extensions: byHash(sha(ME)) })).toEqual(
       refused('the query is not the one of that hash'),
     );
   });
 
-  it('that names no operation is told so', async () => {
+  it('is refused with another message when the request names no operation', async () => {
     const none = refused(
       'this request names none, neither by extensions.persistedQuery.sha256Hash nor by query',
     );
@@ -142,14 +157,52 @@ describe('anything else', () => {
   });
 });
 
-describe('the REST shim', () => {
-  it('runs its own operations all the same', async () => {
-    expect((await fetch(`${system.url}/products`)).status).toBe(200);
+describe('REST', () => {
+  it('runs its own operations, which are not in the list', async () => {
+    expect((await fetch(`${system.url}/products?limit=1`)).status).toBe(200);
+  });
+
+  it('answers a problem to a call that costs too much', async () => {
+    const reply = await fetch(`${system.url}/products?limit=100`);
+    expect(reply.status).toBe(400);
+    expect(await reply.json()).toMatchObject({ code: 'QUERY_TOO_COMPLEX' });
+  });
+
+  it('answers a problem in place of a reply that is too large', async () => {
+    const reply = await fetch(`${system.url}/products?limit=1&search=large`);
+    expect(reply.status).toBe(400);
+    expect(await reply.json()).toMatchObject({
+      code: 'QUERY_TOO_COMPLEX',
+      detail: `A reply of at most ${MAX_REPLY_BYTES} bytes is expected, and this one is larger: ask for less at a time.`,
+    });
+  });
+
+  it('answers 503, and counts an error of ours, while the subgraph does not know a field that the call needs', async () => {
+    const count = async (outcome: string) => {
+      const labels = `{operation="ListProducts",type="query",outcome="${outcome}"}`;
+      const lines = (await registry.metrics()).split('\n');
+      const found = lines.find((line) =>
+        line.startsWith(`graphql_operation_duration_seconds_count${labels} `),
+      );
+      return Number(found?.split(' ').at(-1) ?? 0);
+    };
+    const sdl = await schemaOf('products');
+    await system.upgrade('products', sdl.replace('updatedAt: DateTime!', 'changedAt: DateTime!'));
+    const before = { errors: await count('error'), refused: await count('refused') };
+    const reply = await fetch(`${system.url}/products?limit=1`);
+    expect([reply.status, reply.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await reply.json()).toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+      detail: 'The products service cannot do this right now.',
+    });
+    const after = { errors: await count('error'), refused: await count('refused') };
+    expect(after).toEqual({ ...before, errors: before.errors + 1 });
+    await system.upgrade('products', sdl);
   });
 });
 
 describe('the manifest', () => {
-  it('is needed in persisted mode, and only there: given without it, it would not be used', async () => {
+  it('is required in persisted mode, and refused in any other mode, which would not use it', async () => {
     const url = 'http://localhost';
     const read = (settings: Record<string, string>) => () =>
       readGatewaySettings({
@@ -182,14 +235,14 @@ describe('the manifest', () => {
     );
   });
 
-  it('is read as docs/graphql.md shows one', async () => {
+  it('may look like the example in docs/graphql.md', async () => {
     const page = await readFile(new URL('../../../docs/graphql.md', import.meta.url), 'utf8');
     const shown = /^```json tested=.*persisted\.test\.ts\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? '';
     const read = manifestFile.parse(await fileWith(shown));
     expect([...(read?.values() ?? [])]).toEqual([expect.objectContaining({ name: 'Me' })]);
   });
 
-  it('is refused at the start with everything that is wrong with it', async () => {
+  it('is refused at the start with all its errors', async () => {
     expect(manifestFile.safeParse('/nowhere').error?.issues[0]?.message).toBe('/nowhere cannot be read');
     expect(await errorsOf('{')).toEqual([expect.stringMatching(/ is no JSON$/)]);
     expect(await errorsOf({ ...manifest(), format: 'other', version: 2 })).toEqual([

@@ -63,12 +63,12 @@ async function fill(operations: Operations, count: number, text = textOf) {
 describe('the store', () => {
   it('keeps no more than its bytes, what planning adds included', async () => {
     const operations = start(MIB);
-    const found = await fill(operations, 200);
+    const found = await fill(operations, 100);
     const kept = keptOf(operations, found);
     // Without the texts, which the store counts as well.
     const bytes = found.slice(-kept).reduce((sum, [, operation]) => sum + operation.bytes(), 0);
     expect(kept).toBeGreaterThan(10);
-    expect(kept).toBeLessThan(200);
+    expect(kept).toBeLessThan(100);
     expect(bytes).toBeLessThan(MIB);
   });
 
@@ -180,7 +180,7 @@ describe('the bytes of an operation', () => {
     ],
     ['spaces', (index) => `#${index}${' '.repeat(50_000)}\n{ __typename }`],
   ])('are at least those of the heap, and not ten times as many: %s', async (_, text) => {
-    const COUNT = 150;
+    const COUNT = 100;
     const operations = start(4_000 * MIB);
     await plan(operations.find(text(COUNT)));
     const before = heap();

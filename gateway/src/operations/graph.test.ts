@@ -1,6 +1,7 @@
-// What the graph says of itself: everything that a client can name is described, and each scalar says where it is specified.
+// The graph of this repository: each part is described, its scalars are known, and its large fields have weights.
 import { readFile } from 'node:fs/promises';
 import { Supergraph } from '@apollo/federation-internals';
+import { SCALARS } from '@holdfast/platform/graphql/scalars';
 import { describe, expect, it } from '@jest/globals';
 import {
   buildSchema,
@@ -15,8 +16,11 @@ import {
   isScalarType,
   isSpecifiedScalarType,
 } from 'graphql';
+import { checkScalars } from '../federation/scalars.ts';
+import { compose } from '../test/stub-system.ts';
+import { fieldWeights } from './field-weights.ts';
 
-/** As clients see it: without the machinery of the federation. */
+/** The graph as clients see it, without the types and directives of the federation. */
 async function apiSchema(): Promise<GraphQLSchema> {
   const sdl = await readFile(new URL('../../supergraph.graphql', import.meta.url), 'utf8');
   return Supergraph.build(sdl).apiSchema().toGraphQLJSSchema();
@@ -85,4 +89,45 @@ it('names what is not described, of every kind', () => {
   expect(undescribed(schema).sort()).toEqual(
     ['C', 'C.h', 'F', 'F.i', 'J.k', 'L', 'L.N', 'P', 'Query', 'Query.a(d:)', 'Query.e'].sort(),
   );
+});
+
+describe('the scalars of the supergraph', () => {
+  it('are all known, and checked as the subgraphs check them', async () => {
+    const schema = await apiSchema();
+    expect(checkScalars(schema)).toEqual([]);
+    for (const [name, scalar] of Object.entries(SCALARS)) {
+      const type = schema.getType(name);
+      expect(isScalarType(type) && type.parseValue).toBe(scalar.parseValue);
+    }
+  });
+
+  it('are named when they are unknown', () => {
+    expect(
+      checkScalars(buildSchema('scalar Colour scalar Money type Query { a(b: Colour): Money }')),
+    ).toEqual(['Colour']);
+  });
+});
+
+describe('the weights of fields', () => {
+  it('come from the schemas of the subgraphs', async () => {
+    const sdl = await readFile(new URL('../../supergraph.graphql', import.meta.url), 'utf8');
+    // 10,000 characters of up to four bytes.
+    expect(fieldWeights(sdl)).toEqual(new Map([['Product.description', Math.ceil((10_000 * 4) / 1_024)]]));
+  });
+
+  it('count for the interfaces of a type as well, the heaviest for all', () => {
+    const header = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@cost"])';
+    const sdl = compose({
+      texts: `${header} type Query { texts: [Text!]! } interface Text { body: String title: String }
+      type Note implements Text { body: String @cost(weight: 3) title: String }
+      type Book implements Text { body: String @cost(weight: 900) title: String }`,
+    });
+    expect(fieldWeights(sdl)).toEqual(
+      new Map([
+        ['Note.body', 3],
+        ['Book.body', 900],
+        ['Text.body', 900],
+      ]),
+    );
+  });
 });

@@ -1,7 +1,13 @@
-// What the script of the pages does, in place of a browser.
+// The script of the account pages, run without a browser, and a gateway whose pages were not built.
+
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
-import { expect, it } from '@jest/globals';
+import { HttpError } from '@holdfast/platform/http/server';
+import { createLogger } from '@holdfast/platform/observability/log';
+import { expect, it, jest } from '@jest/globals';
 import { accountPages } from './account-pages.ts';
+import { openWebFiles } from './web-files.ts';
 
 const SESSION = { token: 'access', refresh_token: 'refresh', device_token: 'device' };
 
@@ -63,4 +69,14 @@ it('a page says what was wrong', async () => {
     calls: [['/login/confirm', { token: 'secret' }]],
     shown: 'The link is used.',
   });
+});
+
+it('says at the start, and in place of each page, that the pages were not built', async () => {
+  const log = createLogger('test', 'silent');
+  const warn = jest.spyOn(log, 'warn');
+  const files = await openWebFiles(join(tmpdir(), 'holdfast-that-is-not-there'), [], log);
+  expect(warn.mock.calls).toEqual([[expect.anything(), expect.stringContaining('`npm run setup`')]]);
+  expect(files.stylesheet).toBeUndefined();
+  // Nothing of the request is looked at.
+  expect(() => files.page('home', Object.create(null))).toThrow(HttpError);
 });
