@@ -1,31 +1,26 @@
-// What the resolvers of one request share.
-
-import type { SecurityLog } from '@holdfast/platform/auth/security-events';
+// What the resolvers of one request get: the request, the domain, and dataloaders that live as long as the request.
+import type { User, Viewer } from '@holdfast/platform/auth/viewer';
 import type { RequestContext } from '@holdfast/platform/graphql/server';
-import type DataLoader from 'dataloader';
-import type { Product } from './data/product-row.ts';
-import type { ProductTable } from './data/products.ts';
-import type { Catalog } from './domain/catalog.ts';
+import { wantsNoCache } from '@holdfast/platform/http/no-cache';
+import DataLoader from 'dataloader';
+import type { Domain, Product } from './domain.ts';
 
-/** Reads products by id, archived ones included, for one request: a batch is one statement. */
-export type ReadProducts = (ids: readonly number[]) => Promise<readonly (Product | null)[]>;
-
-export interface Context extends RequestContext {
-  readonly catalog: Catalog;
-  readonly readProducts: ReadProducts;
-  /** The same, for resolvers that ask for one at a time. */
+export interface Context extends RequestContext, Omit<Domain, 'readProducts'> {
+  /** Products by id, deleted products included, in the order of `ids`, null where there is none. One statement. */
+  readonly readProducts: (ids: readonly number[]) => Promise<readonly (Product | null)[]>;
+  /** As `readProducts`, for resolvers that need one product. */
   readonly products: DataLoader<number, Product | null>;
-  readonly catalogWriters: 'everyone' | 'staff';
-  /** Lists, from a replica for those who may read there. */
-  readonly lists: Pick<ProductTable, 'page'>;
-  readonly record: SecurityLog;
+  /** The viewer, if it may write the catalog. @throws {AppError} UNAUTHENTICATED; FORBIDDEN */
+  readonly requireWriter: (viewer: Viewer) => User;
 }
 
-/** Reads that give the products in the order of their ids, and null where there is none; they end when `caller` is gone. */
-export function createReadProducts(byIds: ProductTable['byIds'], caller: AbortSignal): ReadProducts {
-  return async (ids) => {
-    if (ids.length === 0) return [];
-    const rows = new Map((await byIds(ids, caller)).map((product) => [product.id, product]));
-    return ids.map((id) => rows.get(id) ?? null);
-  };
+export function createContext(
+  base: RequestContext,
+  domain: Domain,
+  requireWriter: Context['requireWriter'],
+): Context {
+  const { request } = base;
+  const reading = { isPastCache: wantsNoCache(request), signal: request.signal };
+  const readProducts: Context['readProducts'] = (ids) => domain.readProducts(ids, reading);
+  return { ...base, ...domain, requireWriter, readProducts, products: new DataLoader(readProducts) };
 }

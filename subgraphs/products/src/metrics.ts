@@ -1,4 +1,4 @@
-// What the products service counts of its own.
+// The metrics of the products service.
 import {
   Counter,
   conflictCounter,
@@ -7,7 +7,7 @@ import {
   registry,
 } from '@holdfast/platform/observability/metrics';
 
-/** Counts an edit or a delete of a product that came too late. */
+/** Counts an update or a deletion that was refused because its expected version was old. */
 export const countConflict = conflictCounter('product');
 
 const RESERVATION_OUTCOMES = [
@@ -19,22 +19,22 @@ const RESERVATION_OUTCOMES = [
 ] as const;
 export type ReservationOutcome = (typeof RESERVATION_OUTCOMES)[number];
 
-/** Counts what became of an order's units, once; a job that runs again changes nothing and counts nothing. */
+/** Counts the outcome of each reservation once. A job that runs again changes no reservation and is not counted. */
 export const countReservation = labelledCounter({
   name: 'reservations_total',
-  help: 'Reservations of stock that were decided or released.',
+  help: 'Reservations of stock by outcome; released: the order was cancelled.',
   label: 'outcome',
   values: RESERVATION_OUTCOMES,
 });
 
 const lookUps = new Counter({
   name: 'cache_requests_total',
-  help: 'Look-ups of products and of pages of them, by how they were answered; bypass: the cache was not in use.',
+  help: 'Look-ups of products and pages in the cache by result; bypass: the cache did not answer.',
   labelNames: ['kind', 'result'],
   registers: [registry],
 });
 
-/** Counts look-ups by what the cache had; `bypass` when it did not answer. */
+/** Counts look-ups by their result; `bypass` when the cache did not answer. */
 export const countLookUps = (
   kind: 'product' | 'page',
   result: 'hit' | 'miss' | 'bypass',
@@ -43,7 +43,7 @@ export const countLookUps = (
 for (const kind of ['product', 'page'] as const)
   for (const result of ['hit', 'miss', 'bypass'] as const) countLookUps(kind, result, 0);
 
-/** Counts lists of the catalog that were read from PostgreSQL, by the server that answered. */
+/** Counts lists of the catalog that were read from PostgreSQL, by server. */
 export const countListRead = labelledCounter({
   name: 'list_reads_total',
   help: 'Lists of products that were read from PostgreSQL and not from a cache.',
@@ -51,8 +51,8 @@ export const countListRead = labelledCounter({
   values: ['primary', 'replica'],
 });
 
-/** Says how old the replica's rows are at most, in seconds. */
+/** Shows the greatest possible age of the rows of the replica, in seconds. */
 export const showReplicaAge = liveGauge(
   'replica_age_seconds',
-  'How old the rows of the replica are at most, as far as it is known.',
+  'The greatest possible age of the rows of the replica.',
 );

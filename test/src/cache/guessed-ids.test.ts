@@ -9,7 +9,7 @@ import { createMemoryStore } from '@holdfast/products/data/cache/memory-store';
 import { createProductCache } from '@holdfast/products/data/cache/product-cache';
 import { createRedisStore } from '@holdfast/products/data/cache/redis-store';
 import type { CacheStore } from '@holdfast/products/data/cache/store';
-import { createProductTable, type ProductTable } from '@holdfast/products/data/products';
+import { createProductStore, type ProductStore } from '@holdfast/products/data/products';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
@@ -54,8 +54,8 @@ function lateReads(): Reads {
   });
 }
 
-const instanceOver = (store: CacheStore): ProductTable =>
-  createProductTable(pools.writes, createProductCache(store), lateReads());
+const instanceOver = (store: CacheStore): ProductStore =>
+  createProductStore(pools.writes, createProductCache(store), lateReads());
 
 /** The products that a reader was told of: a look-up that begins later must find them. */
 class Witness {
@@ -75,7 +75,7 @@ class Witness {
     this.#newest = Math.max(this.#newest, ...ids);
   }
 
-  async create(table: ProductTable): Promise<void> {
+  async create(table: ProductStore): Promise<void> {
     this.created += 1;
     const product = await table.insert(
       { name: 'Cup', description: null, price: '1.00', stock: 1 },
@@ -85,7 +85,7 @@ class Witness {
     this.#newestCreated = Math.max(this.#newestCreated, product?.id ?? 0);
   }
 
-  async lookUp(table: ProductTable, caller: AbortSignal): Promise<void> {
+  async lookUp(table: ProductStore, caller: AbortSignal): Promise<void> {
     const guessed = Array.from({ length: 1 + AHEAD }, (_, index) => this.#newest + index);
     const known = guessed.filter((id) => this.#known.has(id));
     const found = (await table.byIds(guessed, caller)).map(({ id }) => id);
@@ -94,7 +94,7 @@ class Witness {
     this.#learn(found);
   }
 
-  async list(table: ProductTable, caller: AbortSignal): Promise<void> {
+  async list(table: ProductStore, caller: AbortSignal): Promise<void> {
     // Lists have a new product once its creation is answered, and look-ups as soon as it is committed.
     const newest = this.#newestCreated;
     const page = await table.page({ order: 'NEWEST', after: undefined, filter: {}, limit: AHEAD }, caller);
@@ -109,7 +109,7 @@ class Witness {
 }
 
 /** One reader's next look-up, which it may leave before it is answered; then those who joined it ask for themselves. */
-async function read(table: ProductTable, witness: Witness): Promise<void> {
+async function read(table: ProductStore, witness: Witness): Promise<void> {
   const leaving = new AbortController();
   const dice = Math.random();
   if (dice < 0.2) return witness.list(table, leaving.signal);
@@ -130,7 +130,7 @@ describe.each(places)('with the cache %s', (_, count, create) => {
   it('a product that was looked for before it existed is found as soon as one caller was told of it', async () => {
     const store = create();
     const instances = Array.from({ length: count }, () => instanceOver(store));
-    const tableOf = (index: number): ProductTable => instances[index % count] ?? instanceOver(store);
+    const tableOf = (index: number): ProductStore => instances[index % count] ?? instanceOver(store);
     const { rows } = await pools.reads.query(
       'SELECT coalesce(max(id), 0)::int AS last FROM products.products',
     );

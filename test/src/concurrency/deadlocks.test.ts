@@ -3,7 +3,7 @@
 import { cancelOrder, insertOrders, settleOrders } from '@holdfast/orders/data/order-statements';
 import { NO_CACHE } from '@holdfast/products/data/cache/product-cache';
 import { adjustOnce, updateGuarded } from '@holdfast/products/data/product-statements';
-import { createReservations } from '@holdfast/products/data/reservations';
+import { createReservationStore } from '@holdfast/products/data/reservations';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
@@ -62,7 +62,7 @@ interface PlacedOrder {
 function createWorker(orders: pg.Client, products: pg.Client, known: PlacedOrder[]) {
   // Some count what each customer holds, under a lock of their own; nothing is past the limit.
   const maxOpen = random(2) === 0 ? null : 1_000_000;
-  const reservations = createReservations(products, NO_CACHE, { maxUnits: 4, maxOpen });
+  const reservations = createReservationStore(products, NO_CACHE, { maxUnits: 4, maxOpen });
   return [
     async () => {
       const placed = await insertOrders(orders, {

@@ -214,7 +214,7 @@ describe('the texts of a product', () => {
       {
         field: 'description',
         message:
-          'expected at most 10000 characters, no control characters but tabs and line breaks, got "a\u009bb"',
+          'expected at most 10000 characters, no control characters except tabs and line breaks, got "a\u009bb"',
       },
     ]);
   });

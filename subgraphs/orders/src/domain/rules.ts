@@ -30,7 +30,7 @@ export const orderRules = z.strictObject({
 
 export type OrderRequest = z.infer<typeof orderRules>;
 
-const reasonRule = `a reason of 1 to ${MAX_REASON} characters, some of them visible, no control characters but tabs and line breaks`;
+const reasonRule = `a reason of 1 to ${MAX_REASON} characters, some of them visible, no control characters except tabs and line breaks`;
 const reason = z
   .string({ error: expectRule(reasonRule) })
   .trim()

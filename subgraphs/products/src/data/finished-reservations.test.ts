@@ -2,8 +2,7 @@
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { shippingJobs } from '../jobs.ts';
-import { sweepReservations } from './finished-reservations.ts';
+import { shipReservation, sweepReservations } from './finished-reservations.ts';
 
 let database: TestDatabase;
 let admin: pg.Client;
@@ -41,8 +40,7 @@ it('is SHIPPED once its order is, and only if it holds units', async () => {
   await reserve(1, 'HELD');
   await reserve(2, 'HELD');
   await reserve(3, 'RELEASED');
-  const { 'ship-stock': ship } = shippingJobs(pool);
-  for (const orderId of [1, 1, 3, 4]) await ship({ orderId }, { id: '1', attempt: 1, priority: 0 });
+  for (const orderId of [1, 1, 3, 4]) await shipReservation(pool, orderId);
   expect(await statuses()).toEqual({ 1: 'SHIPPED', 2: 'HELD', 3: 'RELEASED' });
 });
 

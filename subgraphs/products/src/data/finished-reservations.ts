@@ -1,5 +1,5 @@
-// Reservations of orders that are over: shipped, released or refused. Nothing is done with them any more, so they are swept.
-// A job that reserves and finds no reservation takes the units, so none is swept while a job of its order may run again.
+// Reservations of finished orders: shipped, released or rejected. They never change again, so a sweep deletes them. A job that
+// finds no reservation of its order takes the units, so the sweep keeps reservations while a job of their order may run again.
 import type { Queryable } from '@holdfast/platform/postgres/database';
 import { bigint, doublePrecision, statement } from '@holdfast/platform/postgres/sql';
 import { deleteOldest } from '@holdfast/platform/postgres/sweeper';
@@ -16,14 +16,14 @@ const ship = statement({
   row: {},
 });
 
-/** The units of the order have left the shop and cannot come back. Done twice it changes nothing. */
+/** Marks the units of the order as shipped, so that they cannot return. A second call changes no row. */
 export async function shipReservation(db: Queryable, orderId: number): Promise<void> {
   await ship(db, { orderId });
 }
 
 /**
- * The jobs of an order that is over were added before it was over. So nothing is swept while the queue keeps any job, tried or
- * parked, that is as old as what would be swept.
+ * All jobs of a finished order were added before the order was finished. So the sweep deletes no reservation while the queue has
+ * any job, retried or parked, that is as old as the reservation.
  */
 const sweep = statement({
   name: 'reservations_sweep',
@@ -36,6 +36,6 @@ const sweep = statement({
   row: { order_id: bigint },
 });
 
-/** Deletes at most `max` that have been over for 90 days, oldest first; returns how many. */
+/** Deletes at most `max` reservations of orders that were finished 90 days ago, oldest first. Returns how many. */
 export const sweepReservations = async (db: Queryable, max: number): Promise<number> =>
   (await sweep(db, { max, days: KEPT_DAYS })).length;

@@ -1,5 +1,5 @@
-// The rows of `products.idempotency_keys`: which key of a client has done what. Each is written by the very statement
-// that creates a product or changes its stock (products.ts), is never changed, and is swept when it is old.
+// The table `products.idempotency_keys`: what a client's key stands for. The statement that creates a product or changes its stock
+// writes the key (product-statements.ts). Keys never change, and a sweep deletes old ones.
 import { brokenUniqueConstraint } from '@holdfast/platform/postgres/database';
 import { createKeySweep } from '@holdfast/platform/postgres/idempotency-keys';
 import { type ArgumentsOf, bytea, integer, nullable, text } from '@holdfast/platform/postgres/sql';
@@ -11,11 +11,11 @@ export interface Idempotency {
   readonly hash: Buffer;
 }
 
-/** The parameters of a statement that writes a key, if there is one. */
+/** The parameters of a statement that also writes a key, if the request has one. */
 export const KEY = { userId: nullable(integer), key: nullable(text), hash: nullable(bytea) };
 export const NO_KEY: ArgumentsOf<typeof KEY> = { userId: null, key: null, hash: null };
 
-/** Whether a statement was undone because another one had used its key. */
+/** Whether PostgreSQL rolled a statement back because another statement had used its key. */
 export const isKeyUsed = (error: unknown): boolean =>
   brokenUniqueConstraint(error) === 'idempotency_keys_pkey';
 

@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from '@holdfast/database/testin
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { NO_CACHE } from './cache/product-cache.ts';
-import { createReservations, type Reservable } from './reservations.ts';
+import { createReservationStore, type Reservable } from './reservations.ts';
 
 const CONNECTIONS_EACH = 8;
 const ROUNDS = 50;
@@ -98,14 +98,14 @@ describe.each([
   const limits = { maxUnits: 2 * UNITS, maxOpen };
 
   it('are placed and reserved, eight at a time each, without a deadlock', async () => {
-    await expectNoDeadlock((client) => createReservations(client, NO_CACHE, limits).reserve([wanted()]));
+    await expectNoDeadlock((client) => createReservationStore(client, NO_CACHE, limits).reserve([wanted()]));
     const { rows } = await admin.query('SELECT stock, version FROM products.products');
     expect(rows).toEqual([{ stock: UNITS - COUNT, version: 1 + COUNT }]);
   }, 120_000);
 
   it('are placed, reserved and released, and others refused, without a deadlock', async () => {
     await expectNoDeadlock(async (client) => {
-      const reservations = createReservations(client, NO_CACHE, limits);
+      const reservations = createReservationStore(client, NO_CACHE, limits);
       const order = wanted();
       await reservations.reserve([order]);
       await reservations.release([order]);

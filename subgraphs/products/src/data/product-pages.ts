@@ -1,5 +1,5 @@
-// Pages of the catalog: keyset pagination over an index for every order, one prepared statement for each shape of
-// question (order, whether it goes on after a cursor, which filters), so that each has a plan of its own.
+// Keyset pages of the catalog, with an index for each order. Each shape of query (order, with or without a cursor, set of filters)
+// has its own prepared statement, and so its own plan.
 import { createHash } from 'node:crypto';
 import { keysOf } from '@holdfast/platform/graphql/fields';
 import { decodeCursor, encodeCursor } from '@holdfast/platform/graphql/pages';
@@ -20,7 +20,7 @@ import { type Bounds, LONGEST, type SearchTerms, searchText } from './product-se
 
 export type ProductOrder = ProductSort;
 
-/** What the products of a list have in common: the input, with the search taken apart. */
+/** The conditions of a list: the input, with the search parsed. */
 export type ProductFilter = {
   readonly [Name in keyof FilterInput]?:
     | (Name extends 'search' ? SearchTerms : NonNullable<FilterInput[Name]>)
@@ -29,13 +29,13 @@ export type ProductFilter = {
 
 export interface ProductPageQuery {
   readonly order: ProductOrder;
-  /** The sort key after which the page begins. */
+  /** The page begins after this sort key. */
   readonly after: readonly string[] | undefined;
   readonly filter: ProductFilter;
   readonly limit: number;
 }
 
-/** The columns that lists are sorted by, each with the parameter that it is compared with after a cursor. */
+/** The columns that lists are sorted by, each with the parameter for the value in the cursor. */
 const SORT_COLUMNS = { id: '$afterId::int', price: '$afterPrice::numeric', name: '$afterName::text' };
 type SortColumn = keyof typeof SORT_COLUMNS;
 
@@ -45,8 +45,8 @@ interface Order {
 }
 
 /**
- * The order of ids is the order of age, nearly: ids are given before the insert commits, so a product with a smaller id may
- * appear after one with a larger id.
+ * The order of ids is nearly the order of age: an id is taken before its insert commits, so a product with a smaller id may become
+ * visible after one with a larger id.
  */
 const ORDERS: Record<ProductOrder, Order> = {
   NEWEST: { columns: ['id'], direction: 'DESC' },
@@ -56,7 +56,7 @@ const ORDERS: Record<ProductOrder, Order> = {
   NAME_ASC: { columns: ['name', 'id'], direction: 'ASC' },
 };
 
-/** What each filter demands, in SQL; of the search it is a tsquery. */
+/** Each filter as an SQL condition; for `search`, SQL of a tsquery. */
 const FILTERS = {
   search: 'products.search_query($words::text[], $phrases::text[], $excluded::text[])',
   minPrice: 'price >= $minPrice::numeric',
@@ -66,7 +66,7 @@ const FILTERS = {
 type FilterName = keyof typeof FILTERS;
 const FILTER_NAMES = keysOf(FILTERS);
 
-/** The list that a cursor belongs to. Names had another order before `natural`, in which a cursor stood elsewhere. */
+/** The list that a cursor belongs to. `natural` refuses cursors of an earlier release, which sorted names in another order. */
 const listOf = (order: ProductOrder): string =>
   order === 'NAME_ASC' ? 'products:NAME_ASC:natural' : `products:${order}`;
 
@@ -80,7 +80,7 @@ export const productCursor = (order: ProductOrder, product: Product): string =>
 export const productSortKey = (order: ProductOrder, cursor: string): string[] =>
   decodeCursor(listOf(order), ORDERS[order].columns.length, cursor);
 
-/** What decides about the text of a statement. */
+/** Everything on which the text of a statement depends. */
 interface Shape {
   readonly order: ProductOrder;
   readonly isFirst: boolean;
@@ -88,12 +88,12 @@ interface Shape {
   readonly filters: readonly FilterName[];
 }
 
-const nameOf = ({ order, isFirst, filters }: Shape): string =>
+const statementName = ({ order, isFirst, filters }: Shape): string =>
   ['products_page', order, isFirst ? 'first' : 'after', ...filters].join('_');
 
 const row = (members: readonly string[]): string => `(${members.join(', ')})`;
 
-/** What a list is sorted by. What is in stock, or is not, is a list of its own. */
+/** The sort columns. With `inStock`, the products in stock and those out of stock are two separate lists. */
 const columnsOf = ({ order, filters }: Shape): string[] =>
   filters.includes('inStock') ? ['in_stock', ...ORDERS[order].columns] : [...ORDERS[order].columns];
 
@@ -104,10 +104,10 @@ const orderBy =
       .map((column) => `${table ? `${table}.` : ''}${column} ${ORDERS[shape.order].direction}`)
       .join(', ');
 
-/** Bounds of the price are a place on the list by price, and elsewhere a filter. */
+/** In a list by price, a price range is a range of the list; in other lists it is a filter. */
 const isByPrice = (order: ProductOrder): boolean => ORDERS[order].columns[0] === 'price';
 
-/** The key of a cursor. One that lies before the list's first price is moved there, or the walk to it would be long. */
+/** The key in a cursor. A key before the list's first price is moved to that price, because the scan up to it would be long. */
 function keyAfter({ order, filters }: Shape): string[] {
   const { columns, direction } = ORDERS[order];
   const isUp = direction === 'ASC';
@@ -122,19 +122,21 @@ function keyAfter({ order, filters }: Shape): string[] {
 }
 
 /**
- * Where a list begins and ends, each by one comparison of rows. An index is walked from the one to the other, and PostgreSQL
- * has no other way to the order. (With `in_stock = $inStock` it may as well walk the list of all products and drop most.)
+ * The beginning and the end of a list, each as one comparison of rows. PostgreSQL can read such a range in its order only by an
+ * index scan. (With the condition `in_stock = $inStock` it could instead scan the list of all products and drop most of them.)
  */
-function placeOf(shape: Shape): string[] {
+function rangeOf(shape: Shape): string[] {
   const { order, isFirst, filters } = shape;
   const isUp = ORDERS[order].direction === 'ASC';
   const [ahead, back] = isUp ? ['>', '<'] : ['<', '>'];
-  const stock = filters.includes('inStock') ? { columns: ['in_stock'], key: ['$inStock::boolean'] } : NOTHING;
+  const stock = filters.includes('inStock')
+    ? { columns: ['in_stock'], key: ['$inStock::boolean'] }
+    : NO_COLUMNS;
   const bound = (operator: string, name: 'minPrice' | 'maxPrice'): string[] => {
     const price =
       isByPrice(order) && filters.includes(name)
         ? { columns: ['price'], key: [`$${name}::numeric`] }
-        : NOTHING;
+        : NO_COLUMNS;
     const columns = [...stock.columns, ...price.columns];
     return columns.length === 0 ? [] : [`${row(columns)} ${operator} ${row([...stock.key, ...price.key])}`];
   };
@@ -143,35 +145,35 @@ function placeOf(shape: Shape): string[] {
     : [`${row(columnsOf(shape))} ${ahead} ${row([...stock.key, ...keyAfter(shape)])}`];
   return [...start, ...bound(`${back}=`, isUp ? 'maxPrice' : 'minPrice')];
 }
-const NOTHING = { columns: [], key: [] };
+const NO_COLUMNS = { columns: [], key: [] };
 
-/** Bounds of the price as a filter, and as the place where the products are on the list by price. */
+/** A price range as a filter, and as the range of the list by price. */
 function boundsOf({ order, filters }: Shape): Bounds | undefined {
   const names = filters.filter((name) => name === 'minPrice' || name === 'maxPrice');
   if (names.length === 0 || isByPrice(order)) return undefined;
   const byPrice: Shape = { order: 'PRICE_ASC', isFirst: true, filters };
   return {
     filters: names.map((name) => FILTERS[name]),
-    place: placeOf(byPrice),
+    range: rangeOf(byPrice),
     orderBy: orderBy(byPrice)(),
   };
 }
 
 function textOf(shape: Shape): string {
-  const place = placeOf(shape);
+  const range = rangeOf(shape);
   const bounds = boundsOf(shape);
   const query = shape.filters.includes('search') ? FILTERS.search : undefined;
   if (query !== undefined || bounds !== undefined)
-    return searchText({ columns: PRODUCT_COLUMNS, query, bounds, place, orderBy: orderBy(shape) });
+    return searchText({ columns: PRODUCT_COLUMNS, query, bounds, range, orderBy: orderBy(shape) });
   return `SELECT ${PRODUCT_COLUMNS}, false AS "isMark" FROM (
-            SELECT * FROM products.products WHERE ${['archived_at IS NULL', ...place].join(' AND ')}
+            SELECT * FROM products.products WHERE ${['archived_at IS NULL', ...range].join(' AND ')}
              ORDER BY ${orderBy(shape)()} LIMIT ${LONGEST}
           ) AS products ORDER BY ${orderBy(shape)()} LIMIT $limit`;
 }
 
 const declarePage = (shape: Shape) =>
   statement({
-    name: nameOf(shape),
+    name: statementName(shape),
     text: textOf(shape),
     parameters: { limit: bigint },
     optional: {
@@ -185,7 +187,7 @@ const declarePage = (shape: Shape) =>
       maxPrice: numeric,
       inStock: boolean,
     },
-    row: { ...PRODUCT, isMark: notNull(boolean, 'it is a constant of each part') },
+    row: { ...PRODUCT, isMark: notNull(boolean, 'each part of the statement has a constant') },
   });
 
 const SUBSETS = Array.from({ length: 2 ** FILTER_NAMES.length }, (_, bits) =>
@@ -194,11 +196,11 @@ const SUBSETS = Array.from({ length: 2 ** FILTER_NAMES.length }, (_, bits) =>
 const SHAPES: readonly Shape[] = keysOf(ORDERS).flatMap((order) =>
   [true, false].flatMap((isFirst) => SUBSETS.map((filters) => ({ order, isFirst, filters }))),
 );
-const PAGES = new Map(SHAPES.map((shape) => [nameOf(shape), declarePage(shape)]));
+const PAGES = new Map(SHAPES.map((shape) => [statementName(shape), declarePage(shape)]));
 
 function pageOf({ order, after, filter }: ProductPageQuery): ReturnType<typeof declarePage> {
   const filters = FILTER_NAMES.filter((name) => filter[name] !== undefined);
-  const name = nameOf({ order, isFirst: after === undefined, filters });
+  const name = statementName({ order, isFirst: after === undefined, filters });
   const page = PAGES.get(name);
   if (page === undefined) throw new Error(`there is no statement ${name}`);
   return page;
@@ -226,8 +228,8 @@ function argumentsOf({ order, after, filter, limit }: ProductPageQuery) {
 export const selectProductPage = (db: Queryable, query: ProductPageQuery): Promise<Product[]> =>
   pageOf(query)(db, argumentsOf(query));
 
-/** The same for the same question, and short: what a client searches for may be long. */
+/** The same short key for the same query. It is a hash, because the text of a search may be long. */
 export function pageKey({ order, after, filter, limit }: ProductPageQuery): string {
-  const question = [order, after ?? null, FILTER_NAMES.map((name) => filter[name] ?? null), limit];
-  return createHash('sha256').update(JSON.stringify(question)).digest('base64url');
+  const parts = [order, after ?? null, FILTER_NAMES.map((name) => filter[name] ?? null), limit];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }

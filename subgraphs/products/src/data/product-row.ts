@@ -1,4 +1,4 @@
-// The row of `products.products`: its columns, and what clients write of them.
+// The columns of `products.products`, and the types of a row and of what clients write.
 import type { Product as ProductModel } from '@holdfast/database';
 import {
   type ColumnsOf,
@@ -25,21 +25,21 @@ export const PRODUCT = {
   updatedAt: timestamptz,
 } satisfies ColumnsOf<ProductModel>;
 
-/** A product as the service handles it: the price is a decimal string. */
+/** The price is a decimal string. */
 export type Product = RowOf<typeof PRODUCT> & {
-  /** At the end of a page: none of its products, but the place on the list up to which it was looked for them. */
+  /** This last row of a page is no product of the page: it marks the position in the list up to which the search has read. */
   readonly isMark?: boolean;
 };
 
-/** With the name of the table, so that they can be told from those of a join. */
+/** With the name of the table, so that a join is not ambiguous. */
 export const PRODUCT_COLUMNS = selectList(PRODUCT, 'products');
 
-/** What a new product is made of. */
+/** The fields of a new product. */
 export type NewProduct = {
   readonly [Field in Exclude<keyof CreateProductInput, 'idempotencyKey'>]: Product[Field];
 };
 
-/** The fields that an editor changes; what is undefined stays. */
+/** The fields to change; an undefined field stays as it is. */
 export type ProductChange = {
   readonly [Field in keyof UpdateProductInput]?: Product[Field] | undefined;
 };

@@ -1,9 +1,10 @@
 // What a search finds, page by page, in a catalog of 100,000 products. (What PostgreSQL does for it: test/src/size.)
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
+import { ANONYMOUS } from '@holdfast/platform/auth/viewer';
 import type { Connection } from '@holdfast/platform/graphql/pages';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { browse } from '../domain/browse.ts';
+import { createBrowse } from '../domain/browse.ts';
 import type { QueryProductsArgs } from '../generated/graphql.ts';
 import {
   type ProductOrder,
@@ -174,17 +175,15 @@ describe('pages of a search', () => {
   }, 60_000);
 
   it('are followed by the clients of a connection to the end, short ones and empty ones too', async () => {
-    const table = { page: (query: ProductPageQuery) => selectProductPage(client, query) };
+    const products = { page: (query: ProductPageQuery) => selectProductPage(client, query) };
+    const browse = createBrowse({ products, replica: undefined });
+    const by = { viewer: ANONYMOUS, signal: new AbortController().signal };
     const sizes: number[] = [];
     const ids: number[] = [];
     let after: string | null = null;
     do {
       const args: QueryProductsArgs = { first: 100, after, filter: { search: 'old' }, sort: 'NEWEST' };
-      const { edges, pageInfo }: Connection<Product> = await browse(
-        table,
-        args,
-        new AbortController().signal,
-      );
+      const { edges, pageInfo }: Connection<Product> = await browse(args, by);
       sizes.push(edges.length);
       ids.push(...edges.map(({ node }) => node.id));
       after = pageInfo.hasNextPage ? pageInfo.endCursor : null;

@@ -1,49 +1,48 @@
-// A page of a list of which a search, or bounds of the price, leave only some products. The plan is chosen here and not by
-// PostgreSQL, which cannot know how many that are: it takes 0.5 % for granted for any word, and then walks a whole list for a
-// word that no product has.
+// The SQL of a page of a list with a search or a price range. This module chooses the plan and not PostgreSQL, because PostgreSQL
+// cannot know how many products match: it assumes 0.5 % for any word, and then scans the whole list for a word that no product has.
 //
-// What many products have is met soon on the list itself, so the statement first looks at the list's next 500. When they do
-// not fill the page, it asks an index of the filter for a few thousand products. If those are all, it sorts them. If there
-// are more, it goes on along the list, again so far and no further: the page is then shorter than the limit and ends with a
-// mark, from which the next page goes on. So no statement looks at more products than these bounds allow, for any question.
-// The words of a product are read from the column `search` and never computed.
+// If many products match, some of them are near, so the statement first reads the next 500 products of the list. If these do not
+// fill the page, it reads up to 2,000 products from an index of the filter. If the index has no more, the statement sorts them. If
+// the index has more, the statement continues along the list, up to 10,000 products: if the page is then still shorter than the
+// limit, it ends with a mark, after which the next page continues. So no search reads more products than these bounds allow. The
+// words of a product are read from the column `search` and never computed.
 
 import { MAX_PAGE } from '@holdfast/platform/graphql/pages';
 
-/** What is searched for: each of the words and phrases, and none of what is excluded. At least one is not excluded. */
+/** A product matches if it has all words and phrases and no excluded term. There is at least one word or phrase. */
 export interface SearchTerms {
   readonly words: readonly string[];
   readonly phrases: readonly string[];
   readonly excluded: readonly string[];
 }
 
-/** How many products of the list are looked at before an index is asked. */
+/** How many products of the list are read before an index. */
 export const NEAR = 500;
-/** How many products of the list tell whether a filter is worth asking an index, and how many of them fit if it is not. */
+/** The index of a filter is read if fewer than COMMON of the next SAMPLE products of the list match the filter. */
 export const SAMPLE = 200;
 const COMMON = 10;
-/** How many products are taken out of an index to be sorted. */
+/** How many products of an index are sorted at most. */
 export const FEW = 2_000;
-/** How many products of the list are looked at when an index has more than that. */
+/** How many products of the list are read when an index has more than FEW. */
 export const FAR = 10_000;
-/** One more than the longest page: with it as a constant PostgreSQL knows that few rows are wanted. */
+/** One more than the longest page. It is a constant in the SQL, so that PostgreSQL plans for few rows. */
 export const LONGEST = MAX_PAGE + 1;
 
-/** Bounds of the price: as conditions, and as a place on the list by price. */
+/** A price range: as conditions, and as a range of the list by price. */
 export interface Bounds {
   readonly filters: readonly string[];
-  readonly place: readonly string[];
+  readonly range: readonly string[];
   readonly orderBy: string;
 }
 
 export interface SearchParts {
-  /** Columns of the answer, each with the name of its table. */
+  /** The columns of the result, each with the name of its table. */
   readonly columns: string;
-  /** SQL of a tsquery, of which the index on words has the products. */
+  /** SQL of a tsquery for the index on words. */
   readonly query: string | undefined;
   readonly bounds: Bounds | undefined;
-  /** Where the list is, by conditions that its index answers. */
-  readonly place: readonly string[];
+  /** The range of the list, as conditions on the columns of its index. */
+  readonly range: readonly string[];
   readonly orderBy: (table?: string) => string;
 }
 
@@ -52,32 +51,32 @@ const MATCHES = 'search @@ (SELECT terms FROM query)';
 const and = (conditions: readonly string[]): string => conditions.join(' AND ');
 const countOf = (cte: string): string => `(SELECT count(*) FROM ${cte})`;
 
-/** What the index of a filter finds. */
+/** The products that the index of a filter finds. */
 interface Source {
   readonly cte: string;
-  /** The select of the rows, at most one more than FEW. */
+  /** SQL that selects the rows, at most FEW + 1. */
   readonly select: string;
-  /** That the index is asked, because few products of the sample fit. */
+  /** SQL of type boolean: whether to read the index, because few products of the sample match. */
   readonly isAsked: string;
 }
 
-const fromPrices = ({ filters, place, orderBy }: Bounds): Source => ({
+const fromPrices = ({ filters, range, orderBy }: Bounds): Source => ({
   cte: 'priced',
   select: `SELECT ${LISTED} FROM products.products
-     WHERE (SELECT is_asked FROM ask_priced) AND ${and(['archived_at IS NULL', ...place])}
+     WHERE (SELECT is_asked FROM ask_priced) AND ${and(['archived_at IS NULL', ...range])}
      ORDER BY ${orderBy} LIMIT ${FEW + 1}`,
   isAsked: `(SELECT count(*) FROM sample WHERE ${and(filters)}) < ${COMMON}`,
 });
 
-/** Those of the terms that few products of the sample have. */
+/** The terms that few products of the sample have. */
 const rareOf = (terms: '$words' | '$phrases', query: string): string =>
   `ARRAY(SELECT term FROM (SELECT term, ${query} AS terms FROM unnest(${terms}::text[]) AS term OFFSET 0) AS each
           WHERE (SELECT count(*) FROM sample WHERE search @@ each.terms) < ${COMMON})`;
 
 /**
- * A GIN index reads all that it has of a word, and of all words that begin alike, before it gives the first product. So it is
- * asked for rare words only. What else is wanted is looked at in what it finds: as a condition here it would make the limit
- * look at more products.
+ * A GIN index reads all its entries of a word, and of all words with that beginning, before it returns the first product. So it is
+ * read for rare words only. The other conditions apply to its result and are not part of this SELECT, because with them the LIMIT
+ * would read more products.
  */
 const FROM_WORDS: Source = {
   cte: 'hits',
@@ -92,11 +91,11 @@ const RARE = `rare AS MATERIALIZED (
        WHERE EXISTS (SELECT FROM sample)
     ),`;
 
-/** The text of the statement; `$limit` is the limit. The column `isMark` tells the mark from the products of the page. */
-export function searchText({ columns, query, bounds, place, orderBy }: SearchParts): string {
+/** The text of the statement, with the parameter `$limit`. The column `isMark` is true for the mark. */
+export function searchText({ columns, query, bounds, range, orderBy }: SearchParts): string {
   const filters = [...(query === undefined ? [] : [MATCHES]), ...(bounds?.filters ?? [])];
   const stretch = (count: number, when = 'true'): string =>
-    `(SELECT ${LISTED} FROM products.products WHERE ${and([when, 'archived_at IS NULL', ...place])}
+    `(SELECT ${LISTED} FROM products.products WHERE ${and([when, 'archived_at IS NULL', ...range])}
        ORDER BY ${orderBy()} LIMIT ${count}) AS stretch`;
   const walk = (count: number, when?: string): string =>
     `SELECT id, name, price, in_stock FROM ${stretch(count, when)} WHERE ${and(filters)} ORDER BY ${orderBy()} LIMIT $limit`;
@@ -104,7 +103,7 @@ export function searchText({ columns, query, bounds, place, orderBy }: SearchPar
   const sources = [...(bounds ? [fromPrices(bounds)] : []), ...(query === undefined ? [] : [FROM_WORDS])];
   const hasAll = ({ cte }: Source): string =>
     `(SELECT is_asked FROM ask_${cte}) AND ${countOf(cte)} <= ${FEW}`;
-  /** Whether the page is not found yet, when the first `count` sources have been asked. */
+  /** SQL of type boolean: whether the page is still incomplete after the first `count` sources were read. */
   const isShort = (count: number): string =>
     and([
       `${countOf('near')} < $limit`,
@@ -117,9 +116,9 @@ export function searchText({ columns, query, bounds, place, orderBy }: SearchPar
   );
   const few = sources.map(
     (source) =>
-      `SELECT id, name, price, in_stock FROM ${source.cte} WHERE ${and([hasAll(source), ...place, ...filters])}`,
+      `SELECT id, name, price, in_stock FROM ${source.cte} WHERE ${and([hasAll(source), ...range, ...filters])}`,
   );
-  // PostgreSQL plans each CTE by itself (MATERIALIZED).
+  // MATERIALIZED makes PostgreSQL plan each CTE separately.
   return `
     WITH ${query === undefined ? '' : `query AS MATERIALIZED (SELECT ${query} AS terms),`}
     near AS MATERIALIZED (${walk(NEAR)}),
@@ -130,7 +129,7 @@ export function searchText({ columns, query, bounds, place, orderBy }: SearchPar
     far AS MATERIALIZED (${walk(FAR, isShort(sources.length))}),
     mark AS MATERIALIZED (
       SELECT id FROM products.products
-       WHERE ${and([isShort(sources.length), `${countOf('far')} < $limit`, 'archived_at IS NULL', ...place])}
+       WHERE ${and([isShort(sources.length), `${countOf('far')} < $limit`, 'archived_at IS NULL', ...range])}
        ORDER BY ${orderBy()} OFFSET ${FAR - 1} LIMIT 1
     )
     SELECT ${columns}, "isMark" FROM products.products JOIN (

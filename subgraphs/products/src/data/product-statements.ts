@@ -1,5 +1,5 @@
-// The statements of the table `products.products`. What decides about a write is in the WHERE of one statement; its row is
-// the answer.
+// The statements of the table `products.products`. The WHERE of a write is its guard, and the returned row is the answer: without
+// a row, the guard refused the write.
 import {
   arrayOf,
   bigint,
@@ -24,15 +24,15 @@ export const selectByIds = statement({
   row: PRODUCT,
 });
 
-/** Ids come from the sequence before the row, because the cache must be fenced before the row exists. */
+/** Takes an id from the sequence before the insert, because the cache must be fenced before the row exists. */
 export const nextId = statement({
   name: 'products_next_id',
   text: `SELECT nextval('products.products_id_seq')::int AS id`,
   parameters: {},
-  row: { id: notNull(integer, 'a sequence gives a number or fails') },
+  row: { id: notNull(integer, 'nextval returns a number or fails') },
 });
 
-/** The parameter of a field, with its type, which PostgreSQL does not take from the column everywhere. */
+/** The parameter of a field with its type, because PostgreSQL does not always infer the type from the column. */
 const parameterOf = (field: string, { names }: SqlType): string => `$${field}::${names[0]}`;
 
 const NEW = {
@@ -42,7 +42,7 @@ const NEW = {
   stock: PRODUCT.stock,
 } satisfies Record<keyof NewProduct, SqlType>;
 
-/** No row when the user has used the key before. A second statement with the key waits for the first. */
+/** Returns no row when the user has used the key before. A second statement with the key waits for the first. */
 export const insertOnce = statement({
   name: 'products_insert',
   text: `WITH first_use AS (
@@ -71,8 +71,8 @@ export const selectByKey = statement({
 });
 
 /**
- * An edit that leaves the stock alone may be based on any version since the last edit of content, because only sales
- * lie between; `exact` demands the current one.
+ * An edit that does not change the stock may expect any version since the last edit of content, because only sales happened
+ * between; `exact` requires the current version.
  */
 const GUARD = {
   text: `id = $id AND archived_at IS NULL
@@ -81,7 +81,7 @@ const GUARD = {
   parameters: { id: integer, expectedVersion: integer, exact: boolean },
 };
 
-/** Null where the field is not among `$changed`. */
+/** Null for a field that is not among `$changed`. */
 const CHANGE = {
   name: nullable(PRODUCT.name),
   description: nullable(PRODUCT.description),
@@ -98,9 +98,9 @@ const assignments = (change: SqlTypes): string =>
     .join(', ');
 
 /**
- * Compare-and-swap, which also gives the price that it has replaced. PostgreSQL 15 cannot return the old row, so the statement
- * joins the row as it was when it began. Of writes that were committed since, it lets those of stock alone pass, by the
- * `content_version`: then that price is the one that was replaced. It locks nothing before it writes.
+ * A compare-and-swap that also returns the replaced price. PostgreSQL 15 cannot return the old row, so the statement joins the row
+ * as it was when the statement began. If another write was committed since, the statement continues only if `content_version` is
+ * equal, so that write changed only the stock and the joined price is the replaced one. The statement takes no lock before it writes.
  */
 export const updateGuarded = statement({
   name: 'products_update',
@@ -116,7 +116,7 @@ RETURNING ${PRODUCT_COLUMNS}, price_before AS "priceBefore"`,
   row: { ...PRODUCT, priceBefore: PRODUCT.price },
 });
 
-/** What an update finds that changes nothing. */
+/** The product for an update without any field, with the guard of an update. */
 export const selectGuarded = statement({
   name: 'products_guarded',
   text: `SELECT ${PRODUCT_COLUMNS} FROM products.products WHERE ${GUARD.text}`,
@@ -135,10 +135,11 @@ RETURNING ${PRODUCT_COLUMNS}`,
 });
 
 /**
- * Stock above the limit, which comes of cancelled orders, can be taken from like any other.
+ * Cancelled orders may bring the stock above the limit; units can be removed from such a stock, too.
  *
- * The guards come first and the key after them, because a change that they refuse leaves the key unused. Of two that
- * carry one key at once, the second waits for the row, then breaks the primary key of the keys, which undoes its change.
+ * The statement writes the key only after the guards have passed, because a refused change must leave the key unused. Of two
+ * statements with one key at the same time, the second waits for the row, then violates the primary key of the keys, and
+ * PostgreSQL rolls it back.
  */
 export const adjustOnce = statement({
   name: 'products_adjust_stock',
@@ -154,7 +155,7 @@ export const adjustOnce = statement({
        SELECT $userId, $key, $hash::bytea, id FROM adjusted WHERE $key IS NOT NULL
      )
      SELECT * FROM adjusted`,
-  // The sum is a bigint, so that it is refused and does not fail when it is more than an integer.
+  // The sum is a bigint, so that the guard refuses a sum that is larger than an INTEGER instead of the statement failing.
   parameters: { id: integer, delta: bigint, maxStock: integer, ...KEY },
   row: PRODUCT,
 });

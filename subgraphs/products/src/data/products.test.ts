@@ -6,12 +6,12 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { NO_CACHE, type ProductCache } from './cache/product-cache.ts';
 import { type Idempotency, sweepKeys } from './idempotency-keys.ts';
-import { createProductTable, type ProductTable } from './products.ts';
+import { createProductStore, type ProductStore } from './products.ts';
 
 /** One connection, and the table over it. */
 interface Connection {
   readonly pool: pg.Pool;
-  readonly table: ProductTable;
+  readonly table: ProductStore;
 }
 
 let database: TestDatabase;
@@ -21,7 +21,7 @@ let second: Connection;
 
 function connection(): Connection {
   const pool = new pg.Pool({ connectionString: database.urls.products, max: 1 });
-  return { pool, table: createProductTable(pool, NO_CACHE, createReads(pool, 2_000)) };
+  return { pool, table: createProductStore(pool, NO_CACHE, createReads(pool, 2_000)) };
 }
 
 beforeEach(async () => {
@@ -123,7 +123,7 @@ describe('a new product', () => {
         return NO_CACHE.write(ids, work);
       },
     };
-    const created = await createProductTable(second.pool, cache, () => second.pool).insert(KETTLE, undefined);
+    const created = await createProductStore(second.pool, cache, () => second.pool).insert(KETTLE, undefined);
     expect(seen).toEqual([created?.id, []]);
     expect(await products()).toHaveLength(1);
   });

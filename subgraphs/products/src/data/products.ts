@@ -1,4 +1,4 @@
-// The table `products.products`, read through the cache and written around its fences.
+// The products in PostgreSQL: reads go through the cache, and writes set and end the fences of the cache.
 import { keysOf } from '@holdfast/platform/graphql/fields';
 import type { Reads } from '@holdfast/platform/postgres/reads';
 import type pg from 'pg';
@@ -18,28 +18,29 @@ import {
   updateGuarded,
 } from './product-statements.ts';
 
-/** What the domain asks of the table. Pages show no archived products. A read ends when its `caller` is gone. */
-export interface ProductTable {
+/** Pages have no archived products. A read ends when the signal `caller` is aborted. */
+export interface ProductStore {
+  /** Archived products included. */
   byIds(ids: readonly number[], caller?: AbortSignal): Promise<Product[]>;
-  /** As PostgreSQL has them at this moment, past the cache: for what decides something. Archived ones included. */
+  /** Reads PostgreSQL and not the cache, for decisions. Archived products included. */
   stored(ids: readonly number[], caller?: AbortSignal): Promise<Product[]>;
   page(query: ProductPageQuery, caller: AbortSignal): Promise<Product[]>;
   /** Undefined when the key was used before. */
   insert(product: NewProduct, idempotency: Idempotency | undefined): Promise<Product | undefined>;
-  /** What was done under the user's key, from the database and not from the cache. */
+  /** The use of the user's key, from PostgreSQL and not from the cache. */
   byKey(userId: number, key: string): Promise<KeyUse | undefined>;
-  /** The product, by the guard of `update` and past the cache; undefined when the guard did not hold. */
+  /** The product, with the guard of `update` and not from the cache; undefined when the guard refuses. */
   unchanged(id: number, expectedVersion: number, exact: boolean): Promise<Product | undefined>;
-  /** With the price that was replaced. Undefined when the guard did not hold: no such product, or another version. */
+  /** Also returns the replaced price. Undefined when the guard refuses: there is no such product, or it has another version. */
   update(
     id: number,
     expectedVersion: number,
     exact: boolean,
     change: ProductChange,
   ): Promise<{ readonly product: Product; readonly priceBefore: string } | undefined>;
-  /** Undefined when the guard did not hold. */
+  /** Undefined when the guard refuses. */
   archive(id: number, expectedVersion: number): Promise<Product | undefined>;
-  /** Undefined when there is no such product, the stock would go below 0 or be raised above `maxStock`, or the key was used before. */
+  /** Undefined when there is no such product, when the stock would go below 0 or rise above `maxStock`, or when the key was used. */
   adjustStock(
     id: number,
     delta: number,
@@ -48,23 +49,23 @@ export interface ProductTable {
   ): Promise<Product | undefined>;
 }
 
-/** The hash of the first request that came with a key, and the product as it is now. */
+/** The hash of the first request with a key, and the product as it is now. */
 export interface KeyUse {
   readonly requestHash: Buffer;
   readonly product: Product;
 }
 
 /**
- * The table over `writes`, read through `cache` (what that lacks by `reads`) and written around its fences.
- * @param decisions reads what decides something, over connections that lists and searches do not take
+ * The products of the database behind `writes`. `reads` reads what `cache` does not have.
+ * @param decisions reads for decisions, over connections that lists and searches do not use
  */
-export function createProductTable(
+export function createProductStore(
   writes: pg.Pool,
   cache: ProductCache,
   reads: Reads,
   decisions: Reads = reads,
-): ProductTable {
-  const stored: ProductTable['stored'] = (ids, caller = new AbortController().signal) =>
+): ProductStore {
+  const stored: ProductStore['stored'] = (ids, caller = new AbortController().signal) =>
     selectByIds(decisions(caller), { ids });
   return {
     byIds: (ids, caller = new AbortController().signal) =>
@@ -78,7 +79,7 @@ export function createProductTable(
       }),
     insert: async (product, idempotency) => {
       const [next] = await nextId(writes, {});
-      if (next === undefined) throw new Error('the sequence of ids gave none');
+      if (next === undefined) throw new Error('the sequence returned no id');
       const row = { ...next, ...product, ...(idempotency ?? NO_KEY) };
       return (await cache.write([next.id], () => insertOnce(writes, row)))[0];
     },

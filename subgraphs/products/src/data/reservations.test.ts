@@ -10,8 +10,8 @@ import { createMemoryStore } from './cache/memory-store.ts';
 import { createProductCache, NO_CACHE } from './cache/product-cache.ts';
 import { shipReservation } from './finished-reservations.ts';
 import { selectByIds } from './product-statements.ts';
-import { createProductTable } from './products.ts';
-import { createReservations, type PurchaseLimits } from './reservations.ts';
+import { createProductStore } from './products.ts';
+import { createReservationStore, type PurchaseLimits } from './reservations.ts';
 
 let database: TestDatabase;
 let admin: pg.Client;
@@ -50,12 +50,12 @@ const nextOrder = (): number => {
 const NO_LIMITS: PurchaseLimits = { maxUnits: 10_000, maxOpen: null };
 
 const reserveStock = (on: pg.Client, orderId: number, product: number, quantity: number): Promise<void> =>
-  createReservations(on, NO_CACHE, NO_LIMITS).reserve([
+  createReservationStore(on, NO_CACHE, NO_LIMITS).reserve([
     { orderId, userId: 1, productId: product, quantity, trace: null, priority: 0 },
   ]);
 /** In one batch, orders of the product given as number and quantity. */
 const reserveAll = (on: pg.Client, ...wanted: [orderId: number, quantity: number][]): Promise<void> =>
-  createReservations(on, NO_CACHE, NO_LIMITS).reserve(
+  createReservationStore(on, NO_CACHE, NO_LIMITS).reserve(
     wanted.map(([orderId, quantity]) => ({
       orderId,
       userId: 1,
@@ -66,7 +66,7 @@ const reserveAll = (on: pg.Client, ...wanted: [orderId: number, quantity: number
     })),
   );
 const releaseStock = (on: pg.Client, orderId: number): Promise<void> =>
-  createReservations(on, NO_CACHE, NO_LIMITS).release([{ orderId, productId }]);
+  createReservationStore(on, NO_CACHE, NO_LIMITS).release([{ orderId, productId }]);
 
 const stock = async (): Promise<number> =>
   (await admin.query('SELECT stock FROM products.products WHERE id = $1', [productId])).rows[0].stock;
@@ -203,9 +203,9 @@ describe('reserving for many orders at once', () => {
   it('does nothing when one of them names no product, and says that this one can never be done', async () => {
     const good = { orderId: nextOrder(), userId: 1, productId, quantity: 1, trace: null, priority: 0 };
     const bad = { ...good, orderId: nextOrder(), productId: 1_000_000 };
-    await expect(createReservations(first, NO_CACHE, NO_LIMITS).reserve([good, bad])).rejects.toBeInstanceOf(
-      Unworkable,
-    );
+    await expect(
+      createReservationStore(first, NO_CACHE, NO_LIMITS).reserve([good, bad]),
+    ).rejects.toBeInstanceOf(Unworkable);
     expect([await stock(), await settlements()]).toEqual([5, 0]);
   });
 
@@ -222,7 +222,7 @@ describe('reserving for many orders at once', () => {
     const stockOnPage = async () =>
       (await cache.page('all', () => selectByIds(first, { ids: [productId] })))[0]?.stock;
     expect(await stockOnPage()).toBe(5);
-    await createReservations(failing, cache, NO_LIMITS).reserve([order]);
+    await createReservationStore(failing, cache, NO_LIMITS).reserve([order]);
     expect([statements, await stock(), await stockOnPage()]).toEqual([2, 3, 3]);
   });
 
@@ -242,7 +242,7 @@ describe('purchase limits', () => {
   const AT_MOST_3: PurchaseLimits = { maxUnits: 10_000, maxOpen: 3 };
   type Wanted = readonly [orderId: number, userId: number, quantity: number, product?: number];
   const reserveFor = (on: pg.Client, limits: PurchaseLimits, ...wanted: Wanted[]): Promise<void> =>
-    createReservations(on, NO_CACHE, limits).reserve(
+    createReservationStore(on, NO_CACHE, limits).reserve(
       wanted.map(([orderId, userId, quantity, product = productId]) => ({
         orderId,
         userId,
@@ -475,7 +475,7 @@ describe('a product that was deleted', () => {
   it('is changed by nobody', async () => {
     const pool = new pg.Pool({ connectionString: database.urls.products });
     try {
-      const table = createProductTable(pool, NO_CACHE, () => pool);
+      const table = createProductStore(pool, NO_CACHE, () => pool);
       await table.archive(productId, 1);
       expect(await table.update(productId, 2, true, { name: 'Back again' })).toBeUndefined();
       expect(await table.adjustStock(productId, 1, 100, undefined)).toBeUndefined();

@@ -1,5 +1,5 @@
-// Stock held by orders. Each step is one statement for many orders that also adds the jobs that follow, so there is no moment
-// at which a crash could take the stock without the answer, or answer without the stock.
+// The stock that orders reserve. Each step is one statement for many orders and also adds the jobs that follow. So a crash never
+// leaves reserved stock without an outcome for the order, or an outcome without reserved stock.
 import type { Queryable } from '@holdfast/platform/postgres/database';
 import {
   arrayOf,
@@ -17,9 +17,10 @@ import { ADDED_JOBS, addJobs, Unworkable } from '@holdfast/platform/queue/queue'
 import pg from 'pg';
 import { countReservation, type ReservationOutcome } from '../metrics.ts';
 import type { ProductCache } from './cache/product-cache.ts';
+import { shipReservation } from './finished-reservations.ts';
 import { selectByIds } from './product-statements.ts';
 
-const GIVEN = 'the function gives a value for each row';
+const GIVEN = 'the function returns a value for each row';
 
 const DECIDED = {
   held: notNull(boolean, GIVEN),
@@ -27,7 +28,7 @@ const DECIDED = {
   limit: nullable(integer),
 };
 
-/** The outcome of an order, as the orders service is told of it. */
+/** The payload of the job that gives the orders service the outcome of an order. */
 const OUTCOME = `jsonb_build_object('orderId', order_id) || CASE
   WHEN held THEN jsonb_build_object('outcome', 'CONFIRMED')
   WHEN live AND "limit" IS NOT NULL THEN jsonb_build_object('outcome', 'REJECTED', 'code', 'PURCHASE_LIMIT',
@@ -36,8 +37,8 @@ const OUTCOME = `jsonb_build_object('orderId', order_id) || CASE
                           'code', CASE WHEN live THEN 'OUT_OF_STOCK' ELSE 'PRODUCT_NOT_FOUND' END) END`;
 
 /**
- * Decides the orders that are not decided yet and adds the answer to each. The function (prisma/migrations) says in which order, and
- * which rows are locked.
+ * Decides the orders that are not decided yet and adds a job with each outcome. The SQL function (prisma/migrations) defines the
+ * order of the decisions and which rows it locks.
  */
 const reserve = statement({
   name: 'reservations_reserve',
@@ -77,7 +78,7 @@ const release = statement({
   row: { productId: notNull(integer, GIVEN) },
 });
 
-/** numeric_value_out_of_range: the sum is more than an integer can be. */
+/** numeric_value_out_of_range: the sum is larger than an INTEGER. */
 const OUT_OF_RANGE = '22003';
 const FOREIGN_KEY_VIOLATION = '23503';
 
@@ -90,38 +91,40 @@ export interface StockOrder {
 }
 
 export interface Reservable extends StockOrder {
-  /** Whose order it is. */
+  /** The customer. */
   readonly userId: number;
   readonly quantity: number;
-  /** Of the caller who placed it (`traceparent`). */
+  /** The `traceparent` of the request that placed the order. */
   readonly trace: string | null;
-  /** Of its job, and so of the next one. */
+  /** The priority of this job, which the job with the outcome gets too. */
   readonly priority: number;
 }
 
-/** What one customer may order. */
+/** How much one customer may order. */
 export interface PurchaseLimits {
-  /** Units of one order. */
+  /** The most units of one order. */
   readonly maxUnits: number;
-  /** Units of one product in all orders that are not settled yet or hold them; null: any number. */
+  /** The most units of one product in all PENDING and CONFIRMED orders of a customer; null: no limit. */
   readonly maxOpen: number | null;
 }
 
-export interface Reservations {
+export interface ReservationStore {
   /**
-   * Takes the units of each order from the stock, or refuses to, once and in the order in which they were placed and within
-   * the purchase limits; adds a `settle-order` job with each outcome. All or nothing.
-   * @throws {Unworkable} when there is no such product at all, which the foreign key of orders rules out
+   * Takes the units of each order from the stock or rejects the order, once, within the purchase limits and in the order in which
+   * the orders were placed. Adds a `settle-order` job with each outcome. Either all orders are decided or none.
+   * @throws {Unworkable} when a product does not exist at all, which the foreign key of orders prevents
    */
   reserve(orders: readonly Reservable[]): Promise<void>;
   /**
-   * Puts the units of each order back, once. All or nothing.
-   * @throws {GiveWay} when the stock of a product has no room for them in its column
+   * Returns the units of each order to the stock, once. Either the units of all orders or none.
+   * @throws {GiveWay} when the sum does not fit in the column of the stock
    */
   release(orders: readonly StockOrder[]): Promise<void>;
+  /** Marks the units of the order as shipped. A second call changes nothing more. */
+  ship(orderId: number): Promise<void>;
 }
 
-/** Writes the products of some orders. `work` says which of them it has changed; the cache is given those as they are then. */
+/** Writes the products of orders through the cache. `work` returns the ids of the products that it has changed. */
 async function writeProducts(
   db: Queryable,
   cache: ProductCache,
@@ -131,23 +134,23 @@ async function writeProducts(
   const ids = [...new Set(orders.map(({ productId }) => productId))];
   await cache.write(ids, async () => {
     const changed = [...(await work())];
-    // They are changed, whether they can be read or not.
+    // If they cannot be read, `undefined` tells the cache that they may have changed.
     return changed.length === 0 ? [] : selectByIds(db, { ids: changed }).catch(() => undefined);
   });
 }
 
-function outcomeOf({ held, live, limit }: RowOf<typeof DECIDED>): ReservationOutcome {
+function reservationOutcome({ held, live, limit }: RowOf<typeof DECIDED>): ReservationOutcome {
   if (held) return 'reserved';
   if (!live) return 'product_not_found';
   return limit === null ? 'out_of_stock' : 'purchase_limit';
 }
 
-/** Reservations through `db`. A change of stock is a write of the product, and so goes around the cache's fences. */
-export function createReservations(
+/** Reservations in the database behind `db`. A change of stock writes the product, so it sets the fences of the cache. */
+export function createReservationStore(
   db: Queryable,
   cache: ProductCache,
   { maxUnits, maxOpen }: PurchaseLimits,
-): Reservations {
+): ReservationStore {
   return {
     reserve: (orders) =>
       writeProducts(db, cache, orders, async () => {
@@ -162,9 +165,9 @@ export function createReservations(
           priorities: orders.map(({ priority }) => priority),
         }).catch((error: unknown) => {
           if (sqlState(error) !== FOREIGN_KEY_VIOLATION) throw error;
-          throw new Unworkable('an order of a product that does not exist', { cause: error });
+          throw new Unworkable('the product of an order does not exist', { cause: error });
         });
-        for (const each of decided) countReservation(outcomeOf(each));
+        for (const each of decided) countReservation(reservationOutcome(each));
         return new Set(decided.filter(({ held }) => held).map(({ productId }) => productId));
       }),
     release: (orders) =>
@@ -172,11 +175,14 @@ export function createReservations(
         const released = await release(db, { orderIds: orders.map(({ orderId }) => orderId) }).catch(
           (error: unknown) => {
             if (sqlState(error) !== OUT_OF_RANGE) throw error;
-            throw new GiveWay('the stock of the product has no room for the units', { cause: error });
+            throw new GiveWay('the units and the stock of the product are together too many for its column', {
+              cause: error,
+            });
           },
         );
         countReservation('released', released.length);
         return new Set(released.map(({ productId }) => productId));
       }),
+    ship: (orderId) => shipReservation(db, orderId),
   };
 }

@@ -1,5 +1,5 @@
-// The catalog: what may be written, and what comes of a write. A write of something that exists is a compare-and-swap;
-// what has no version to be compared with, a new product and a relative change of stock, is done once for each key.
+// Writing the catalog. A write to an existing product is a compare-and-swap on its version. A new product and a relative change of
+// stock have no version to compare, so an idempotency key makes them happen once.
 
 import type { Origin, SecurityLog } from '@holdfast/platform/auth/security-events';
 import type { User } from '@holdfast/platform/auth/viewer';
@@ -14,86 +14,59 @@ import {
 import { allHandled, check, type InvalidInput, invalidInput } from '@holdfast/platform/validation';
 import type { Idempotency } from '../data/idempotency-keys.ts';
 import type { Product, ProductChange } from '../data/product-row.ts';
-import type { ProductTable } from '../data/products.ts';
+import type { ProductStore } from '../data/products.ts';
 import type {
   CreateProductInput,
   MutationAdjustStockArgs,
+  MutationDeleteProductArgs,
+  MutationUpdateProductArgs,
   UpdateProductInput,
 } from '../generated/graphql.ts';
-import { countConflict } from '../metrics.ts';
+import {
+  type OutOfStock,
+  outOfStock,
+  type ProductNotFound,
+  productNotFound,
+  type VersionConflict,
+  versionConflict,
+} from './problems.ts';
 import { adjustRules, changeRules, MAX_STOCK, productRules } from './rules.ts';
 
-export interface ProductNotFound {
-  readonly __typename: 'ProductNotFound';
-  readonly code: 'PRODUCT_NOT_FOUND';
-  readonly message: string;
-}
+type Created = Product | IdempotencyKeyReused | InvalidInput;
+type Updated = Product | VersionConflict | ProductNotFound | InvalidInput;
+type Deleted =
+  | { readonly __typename: 'ProductDeleted'; readonly id: string }
+  | VersionConflict
+  | ProductNotFound;
+type Adjusted = Product | OutOfStock | ProductNotFound | IdempotencyKeyReused | InvalidInput;
 
-export interface VersionConflict {
-  readonly __typename: 'VersionConflict';
-  readonly code: 'VERSION_CONFLICT';
-  readonly message: string;
-  readonly currentVersion: number;
-  readonly current: Product;
-}
-
-export interface OutOfStock {
-  readonly __typename: 'OutOfStock';
-  readonly code: 'OUT_OF_STOCK';
-  readonly message: string;
-  readonly available: number;
-}
-
-export interface ProductDeleted {
-  readonly __typename: 'ProductDeleted';
-  readonly id: string;
-}
-
-export type Created = Product | IdempotencyKeyReused | InvalidInput;
-export type Adjusted = Product | OutOfStock | ProductNotFound | IdempotencyKeyReused | InvalidInput;
-
-/** A user who writes, from where, and where it is recorded that a price was changed. */
+/** The user who writes, and where the request came from. */
 export interface Editor {
   readonly user: User;
   readonly origin: Origin;
-  readonly record: SecurityLog;
 }
 
 export interface Catalog {
-  create(userId: number, input: CreateProductInput): Promise<Created>;
-  update(
-    editor: Editor,
-    id: string,
-    expectedVersion: number,
-    exact: boolean,
-    input: UpdateProductInput,
-  ): Promise<Product | VersionConflict | ProductNotFound | InvalidInput>;
-  remove(id: string, expectedVersion: number): Promise<ProductDeleted | VersionConflict | ProductNotFound>;
-  adjustStock(userId: number, change: MutationAdjustStockArgs): Promise<Adjusted>;
+  createProduct(input: CreateProductInput, user: User): Promise<Created>;
+  updateProduct(change: MutationUpdateProductArgs, editor: Editor): Promise<Updated>;
+  deleteProduct(change: MutationDeleteProductArgs): Promise<Deleted>;
+  adjustStock(change: MutationAdjustStockArgs, user: User): Promise<Adjusted>;
 }
 
-const notFound = (id: string | number): ProductNotFound => ({
-  __typename: 'ProductNotFound',
-  code: 'PRODUCT_NOT_FOUND',
-  message: `There is no product ${JSON.stringify(String(id).slice(0, 64))}.`,
-});
-
-const conflict = (expectedVersion: number, current: Product): VersionConflict => ({
-  __typename: 'VersionConflict',
-  code: 'VERSION_CONFLICT',
-  message: `Version ${expectedVersion} was expected; the product is at version ${current.version} by now.`,
-  currentVersion: current.version,
-  current,
-});
+export interface CatalogDependencies {
+  readonly products: ProductStore;
+  /** Records changes of prices. */
+  readonly record: SecurityLog;
+}
 
 const KEY_REUSED = keyReused('another operation or input');
 
-/** What a field of a request may hold. */
+/** The value of a field of a request. */
 type Given = string | number | null;
 
 /**
- * A key with what it stands for; undefined without one. Each field counts that is given, by its name: a schema with more
- * fields makes the same of a request of before.
+ * A key with the hash of its request; undefined without a key. The hash covers the names and values of the given fields only, so
+ * that a later schema with more fields computes the same hash for the same request.
  */
 function idempotencyOf(
   userId: number,
@@ -107,57 +80,56 @@ function idempotencyOf(
   return { userId, key, hash: requestHash([operation, ...parts]) };
 }
 
-/** The catalog over its table. */
-export function createCatalog(table: ProductTable): Catalog {
-  /** As PostgreSQL has it: a cache could know less than the write that was refused. */
-  async function live(id: number): Promise<Product | undefined> {
-    const [product] = await table.stored([id]);
+export function createCatalog({ products, record }: CatalogDependencies): Catalog {
+  /** Reads PostgreSQL and not the cache, which may be older than the version that the refused write compared. */
+  async function readLive(id: number): Promise<Product | undefined> {
+    const [product] = await products.stored([id]);
     return product?.archivedAt === null ? product : undefined;
   }
 
-  /** Says why a guarded write of `id` changed nothing. */
-  async function refusal(id: number, expectedVersion: number): Promise<VersionConflict | ProductNotFound> {
-    const current = await live(id);
-    if (!current) return notFound(id);
-    countConflict();
-    return conflict(expectedVersion, current);
+  /** Says why a guarded write of `id` was refused. */
+  async function explainRefusal(
+    id: number,
+    expectedVersion: number,
+  ): Promise<VersionConflict | ProductNotFound> {
+    const current = await readLive(id);
+    return current ? versionConflict(expectedVersion, current) : productNotFound(String(id));
   }
 
   /**
-   * Updates a product by an input that breaks a rule, if what breaks it is what the product has already: a client may
-   * send back what a read gave it. Rules have become stricter since a value was written, and a cancelled order puts its
-   * units back whatever the stock is by then.
+   * Updates a product although fields of the input break a rule, if the product already has exactly these values. A client may
+   * send back values that it has read, and the product may have values that break a rule: a rule has become stricter since the
+   * value was written, or a cancelled order has returned its units to a stock that was already at the limit.
    */
   async function updateWithoutKept(
-    editor: Editor,
     id: number | undefined,
-    expectedVersion: number,
-    input: UpdateProductInput,
+    { input, expectedVersion }: MutationUpdateProductArgs,
+    editor: Editor,
     invalid: InvalidInput,
-  ): Promise<Product | VersionConflict | ProductNotFound | InvalidInput> {
-    const current = id === undefined ? undefined : await live(id);
+  ): Promise<Updated> {
+    const current = id === undefined ? undefined : await readLive(id);
     if (current?.version !== expectedVersion) return invalid;
     const { kept, remaining } = withoutKept(input, invalid, current);
     if (kept === 0) return invalid;
     if (Object.keys(remaining).length === 0) return current;
     const checked = check(changeRules, remaining);
     if (!checked.ok) return checked.invalid;
-    // At this very version, because it is the one that has the values that were left out.
+    // The update must be exact, because only this version is known to have the values that were left out.
     return (
-      (await write(editor, current.id, expectedVersion, true, checked.value)) ??
-      refusal(current.id, expectedVersion)
+      (await write(current.id, expectedVersion, true, checked.value, editor)) ??
+      explainRefusal(current.id, expectedVersion)
     );
   }
 
-  /** Updates the product, and records the change of its price. Undefined when the guard did not hold. */
+  /** Updates the product and records a change of its price. Undefined when the guard refused the write. */
   async function write(
-    { user, origin, record }: Editor,
     id: number,
     expectedVersion: number,
     exact: boolean,
     change: ProductChange,
+    { user, origin }: Editor,
   ): Promise<Product | undefined> {
-    const updated = await table.update(id, expectedVersion, exact, change);
+    const updated = await products.update(id, expectedVersion, exact, change);
     if (updated === undefined) return undefined;
     const { product, priceBefore } = updated;
     if (product.price !== priceBefore) {
@@ -167,27 +139,21 @@ export function createCatalog(table: ProductTable): Catalog {
     return product;
   }
 
-  /** Says why a change of the stock of `id` by `delta` was not made. */
-  async function adjustRefusal(
+  /** Says why the stock of `id` was not changed by `delta`. */
+  async function explainStockRefusal(
     id: number,
     delta: number,
   ): Promise<OutOfStock | ProductNotFound | InvalidInput> {
-    const current = await live(id);
-    if (!current) return notFound(id);
-    if (delta > 0) return tooMuch(current.stock, delta);
-    return {
-      __typename: 'OutOfStock',
-      code: 'OUT_OF_STOCK',
-      message: `${-delta} units cannot be taken: ${current.stock} are there.`,
-      available: current.stock,
-    };
+    const current = await readLive(id);
+    if (!current) return productNotFound(String(id));
+    return delta > 0 ? stockTooLarge(current.stock, delta) : outOfStock(-delta, current.stock);
   }
 
-  /** The answer to a key that was used before; undefined when it was not. */
+  /** The answer for a key that was used before; undefined when it was not used. */
   async function replay(
     idempotency: Idempotency | undefined,
   ): Promise<Product | IdempotencyKeyReused | undefined> {
-    const use = idempotency && (await table.byKey(idempotency.userId, idempotency.key));
+    const use = idempotency && (await products.byKey(idempotency.userId, idempotency.key));
     if (!use) return undefined;
     if (!use.requestHash.equals(idempotency.hash)) return KEY_REUSED;
     countReplay();
@@ -195,55 +161,58 @@ export function createCatalog(table: ProductTable): Catalog {
   }
 
   return {
-    create: async (userId, input) => {
+    createProduct: async (input, { id: userId }) => {
       const checked = check(productRules, input);
       if (!checked.ok) return checked.invalid;
       const { idempotencyKey, ...product } = checked.value;
       const idempotency = idempotencyOf(userId, idempotencyKey, 'createProduct', product);
-      const outcome = (await table.insert(product, idempotency)) ?? (await replay(idempotency));
-      if (!outcome) throw new Error('a product was not inserted, and its key was not used before');
+      const outcome = (await products.insert(product, idempotency)) ?? (await replay(idempotency));
+      if (!outcome) throw new Error('the product was not inserted, although its key was not used before');
       return outcome;
     },
 
-    update: async (editor, given, expectedVersion, exact, input) => {
+    updateProduct: async (args, editor) => {
+      const { id: given, expectedVersion, input, exact, ...rest } = args;
+      allHandled(rest);
       const id = parseId(given);
       const checked = check(changeRules, input);
-      if (!checked.ok) return updateWithoutKept(editor, id, expectedVersion, input, checked.invalid);
-      if (!id) return notFound(given);
+      if (!checked.ok) return updateWithoutKept(id, args, editor, checked.invalid);
+      if (!id) return productNotFound(given);
       const change = checked.value;
       const isEmpty = Object.values(change).every((value) => value === undefined);
-      const isExact = exact || change.stock !== undefined;
+      const isExact = exact === true || change.stock !== undefined;
       const product = isEmpty
-        ? await table.unchanged(id, expectedVersion, isExact)
-        : await write(editor, id, expectedVersion, isExact, change);
-      return product ?? refusal(id, expectedVersion);
+        ? await products.unchanged(id, expectedVersion, isExact)
+        : await write(id, expectedVersion, isExact, change, editor);
+      return product ?? explainRefusal(id, expectedVersion);
     },
 
-    remove: async (given, expectedVersion) => {
+    deleteProduct: async ({ id: given, expectedVersion, ...rest }) => {
+      allHandled(rest);
       const id = parseId(given);
-      if (!id) return notFound(given);
-      if (await table.archive(id, expectedVersion)) return { __typename: 'ProductDeleted', id: given };
-      return refusal(id, expectedVersion);
+      if (!id) return productNotFound(given);
+      if (await products.archive(id, expectedVersion)) return { __typename: 'ProductDeleted', id: given };
+      return explainRefusal(id, expectedVersion);
     },
 
-    adjustStock: async (userId, { id: given, ...change }) => {
+    adjustStock: async ({ id: given, ...change }, { id: userId }) => {
       const id = parseId(given);
-      if (!id) return notFound(given);
+      if (!id) return productNotFound(given);
       const checked = check(adjustRules, change);
       if (!checked.ok) return checked.invalid;
       const { delta, idempotencyKey, ...rest } = checked.value;
       allHandled(rest);
       const idempotency = idempotencyOf(userId, idempotencyKey, 'adjustStock', { id, delta });
       return (
-        (await table.adjustStock(id, delta, MAX_STOCK, idempotency)) ??
+        (await products.adjustStock(id, delta, MAX_STOCK, idempotency)) ??
         (await replay(idempotency)) ??
-        adjustRefusal(id, delta)
+        explainStockRefusal(id, delta)
       );
     },
   };
 }
 
-/** The fields of `input` without those that are invalid and are what the product has, and how many these are. */
+/** `input` without the invalid fields whose values the product already has, and how many such fields there are. */
 function withoutKept(
   input: UpdateProductInput,
   invalid: InvalidInput,
@@ -257,7 +226,7 @@ function withoutKept(
   return { kept: kept.length, remaining };
 }
 
-function tooMuch(stock: number, delta: number): InvalidInput {
+function stockTooLarge(stock: number, delta: number): InvalidInput {
   const message = `expected a stock of at most ${MAX_STOCK}, got ${stock} + ${delta}`;
   return invalidInput([{ field: 'delta', message }]);
 }

@@ -1,4 +1,4 @@
-// The cache in the process, for one instance without Redis: the same rules, bounded by size. A fence lasts until it is settled.
+// The cache in the memory of the process, for one instance without Redis: the same rules, with a limited size. A fence never expires.
 import { LRUCache } from 'lru-cache';
 import type { Product } from '../product-row.ts';
 import { type CacheStore, type Entry, jittered, leaseOf, nameOf, PAGE } from './store.ts';
@@ -8,7 +8,7 @@ type Kept = Exclude<Entry, { kind: 'fence' }>;
 const ENTRY_BYTES = 300;
 const sizeOf = ({ name, description }: Product): number => ENTRY_BYTES + 2 * `${name}${description}`.length;
 
-/** @param maxBytes roughly; a quarter of it is for pages */
+/** @param maxBytes approximate; pages get a quarter of it */
 export function createMemoryStore(ttlMs: number, maxBytes: number): CacheStore {
   const create = (share: number) =>
     new LRUCache<string, Kept>({

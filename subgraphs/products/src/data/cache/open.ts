@@ -1,4 +1,4 @@
-// Chooses where the product cache lives: in Redis, in the process, or nowhere.
+// Opens the product cache of the settings: in Redis, in the memory of the process, or off.
 
 import type { Logger } from '@holdfast/platform/observability/log';
 import type { Queryable } from '@holdfast/platform/postgres/database';
@@ -9,16 +9,16 @@ import { createMemoryStore } from './memory-store.ts';
 import { createProductCache, NO_CACHE } from './product-cache.ts';
 import { createRedisStore } from './redis-store.ts';
 
-/** The cluster and, in it, the database. */
+/** Identifies the cluster and the database. */
 const selectDatabase = statement({
   name: 'cache_database',
   text: `SELECT system_identifier || '.' || oid AS name FROM pg_control_system(), pg_database
           WHERE datname = current_database()`,
   parameters: {},
-  row: { name: notNull(text, 'neither part is null') },
+  row: { name: notNull(text, 'no part is null') },
 });
 
-/** Opens the cache that the settings ask for. Until the database has told its name, Redis is not used. */
+/** Redis is used only after the database has returned its identity, which is part of every key. */
 export function openProductCache(settings: ProductsSettings, db: Queryable, log: Logger) {
   const { CACHE, CACHE_MAX_BYTES, CACHE_REDIS_URL: url, REDIS_TIMEOUT_MS: timeoutMs } = settings;
   const ttlMs = settings.CACHE_TTL_S * 1_000;

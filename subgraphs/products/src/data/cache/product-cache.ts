@@ -1,8 +1,10 @@
-// Reads products through the cache and fences them there while they are written: docs/decisions/0023-cache-with-leases-and-fences.md says what is promised.
+// Reads products through the cache and fences them while they are written. docs/decisions/0023-cache-with-leases-and-fences.md has
+// its promises.
 //
-// A fence is set before the commit and ends any lease, so what a slow reader brings back from before is not let in. (Leases:
-// Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013.) A write that cannot reach the store goes on without; that is
-// what the entries' time to live is for. That there is no product is never kept, because ids can be guessed before.
+// A writer sets its fence before the commit. The fence ends all leases, so a slow reader cannot fill in a row from before the commit.
+// (Leases: Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013.) A write that cannot reach the store continues without it;
+// entries have a time to live for this case. The cache never stores that a product does not exist, because a client can guess the
+// id of a product before it is created.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerTo, isUndone } from '@holdfast/platform/postgres/unanswered';
@@ -11,22 +13,22 @@ import type { Product } from '../product-row.ts';
 import { type ByName, type CacheStore, FENCE_MS, idOf, nameOf, PAGE } from './store.ts';
 
 export interface ProductCache {
-  /** Products by id, archived ones included. `load` reads those that are not cached from the database, all at once. */
+  /** Products by id, archived products included. `load` reads all products that are not cached in one statement. */
   byIds(ids: readonly number[], load: (ids: readonly number[]) => Promise<Product[]>): Promise<Product[]>;
-  /** A page of the list that `key` stands for. */
+  /** The page with that key; `load` reads it when it is not cached. */
   page(key: string, load: () => Promise<Product[]>): Promise<Product[]>;
-  /** Runs a write of the products with these ids; it gives those that it changed, or undefined when they could not be read. */
+  /** Runs a write to the products `ids`. `work` returns the products that it changed, or undefined when they could not be read. */
   write(ids: readonly number[], work: () => Promise<Product[] | undefined>): Promise<Product[]>;
 }
 
 type Load = (names: readonly string[]) => Promise<ByName>;
 
-const NOTHING: ByName = new Map();
+const NO_PRODUCTS: ByName = new Map();
 const byName = (products: Product[]): ByName => new Map(products.map((each) => [nameOf(each.id), [each]]));
 const productsOf = (values: ByName): Product[] => [...values.values()].flat();
 const ignore = (): undefined => undefined;
 
-/** What other readers are loading. A load that failed, as when its caller left, is made good by one of our own. */
+/** The products that other readers are loading. If such a load fails, for instance because its caller is gone, it loads again. */
 async function joinAll(joined: ReadonlyMap<string, Promise<ByName>>, load: Load): Promise<Product[]> {
   const [products, failed]: [Product[], string[]] = [[], []];
   for (const [name, loading] of joined) {
@@ -37,7 +39,7 @@ async function joinAll(joined: ReadonlyMap<string, Promise<ByName>>, load: Load)
 }
 
 export function createProductCache(store: CacheStore): ProductCache {
-  /** Loads under way, by the token of their leases. */
+  /** The loads under way, by the token of their leases. */
   const loading = new Map<string, Promise<ByName>>();
 
   async function read(kind: 'product' | 'page', names: readonly string[], load: Load): Promise<Product[]> {
@@ -47,7 +49,7 @@ export function createProductCache(store: CacheStore): ProductCache {
     const joined = new Map<string, Promise<ByName>>();
     for (const [index, name] of names.entries()) {
       const entry = entries?.[index] ?? { kind: 'fence' };
-      // No write of a product has begun while its lease stands; one of a product on a page may have.
+      // A lease of a product proves that no write of it has begun. A lease of a page does not prove that for its products.
       const under = entry.kind === 'lease' && kind === 'product' ? loading.get(entry.token) : undefined;
       if (entry.kind === 'products') found.push(...entry.products);
       else if (under) joined.set(name, under);
@@ -57,11 +59,11 @@ export function createProductCache(store: CacheStore): ProductCache {
     countLookUps(kind, 'hit', names.length - missing);
     countLookUps(kind, entries ? 'miss' : 'bypass', missing);
     if (missing === 0) return found;
-    const loaded = own.length > 0 ? load(own) : Promise.resolve(NOTHING);
+    const loaded = own.length > 0 ? load(own) : Promise.resolve(NO_PRODUCTS);
     if (entries?.some((entry) => entry.kind === 'lease' && entry.token === token)) {
       loading.set(token, loaded);
-      // No reader waits for this. A load that failed gives its leases back.
-      const filled = loaded.catch(() => NOTHING).then((values) => store.fill(own, token, values));
+      // No reader waits for the filling. After a failed load, filling without values deletes the leases.
+      const filled = loaded.catch(() => NO_PRODUCTS).then((values) => store.fill(own, token, values));
       void filled.catch(ignore).finally(() => loading.delete(token));
     }
     return [...found, ...productsOf(await loaded), ...(await joinAll(joined, load))];
@@ -76,8 +78,8 @@ export function createProductCache(store: CacheStore): ProductCache {
       const settle = (written: ByName | undefined) => store.settle(names, token, written).catch(ignore);
       await store.fence(names, token).catch(ignore);
       const written = await work().catch((error: unknown) => {
-        // Until it is known what became of the write, or the fence has run out, readers ask PostgreSQL.
-        if (isUndone(error)) void settle(NOTHING);
+        // Readers read PostgreSQL until the outcome of the write is known or the fence has expired.
+        if (isUndone(error)) void settle(NO_PRODUCTS);
         else
           void (answerTo(error) ?? sleep(FENCE_MS, undefined, { ref: false })).then(() => settle(undefined));
         throw error;
@@ -88,7 +90,7 @@ export function createProductCache(store: CacheStore): ProductCache {
   };
 }
 
-/** No cache: everything is read from the database. */
+/** The cache that is off: every read goes to the database. */
 export const NO_CACHE: ProductCache = {
   byIds: (ids, load) => load(ids),
   page: (_, load) => load(),

@@ -1,5 +1,5 @@
-// The cache in Redis. An entry is `<generation>|L<token>` or `<generation>|<shape><json>`, a product's without a generation.
-// The generation and the fences are one value, the state, so that a hit is one MGET of it and of what is looked for.
+// The cache in Redis. An entry is `<generation>|L<token>` or `<generation>|<shape><json>`; entries of products have no generation.
+// The generation and the fences are one value, the state, so that a hit is one MGET of the state and of the entries.
 import { createHash } from 'node:crypto';
 import type { Redis } from '@holdfast/platform/redis';
 import { z } from 'zod';
@@ -7,10 +7,10 @@ import { PRODUCT, type Product } from '../product-row.ts';
 import type { ByName, CacheStore, Entry } from './store.ts';
 import { FENCE_MS, jittered, leaseOf, nameOf, PAGE } from './store.ts';
 
-/** A fence has the time at which each writer's ends, by token, and whether there was more than one at a time. */
+/** A fence has the time at which the fence of each writer expires, by token, and whether it had two writers at the same time. */
 type State = { readonly generation: string; readonly fences: Readonly<Record<string, unknown>> };
 
-/** KEYS: state, entries. A generation is the time of its change, so none comes twice, also when the state was lost. */
+/** KEYS: state, entries. A generation is the time of the change, so that no generation repeats, even if Redis loses the state. */
 const withState = (work: string): string => `
 local time, token, ttl = redis.call('TIME'), ARGV[1], ARGV[2]
 local now, fresh = time[1] * 1000 + math.floor(time[2] / 1000), string.format('%.0f', time[1] * 1000000 + time[2])
@@ -24,7 +24,7 @@ end
 ${work}
 redis.call('SET', KEYS[1], cjson.encode(state))`;
 
-/** ARGV: token, TTL, names, and to fill in the leases a value for each, or ''. Gives the values of the keys otherwise. */
+/** ARGV: token, TTL, names; to fill leases also a value (or '') for each name. Without values it returns the values of the keys. */
 const LEASE = `${withState(`
 for i = 2, #KEYS do
   local name, value = ARGV[i + 1], ARGV[i + #KEYS]
@@ -38,8 +38,8 @@ end`)}
 return #ARGV == #KEYS + 1 and redis.call('MGET', unpack(KEYS))`;
 
 /**
- * ARGV: token, TTL, '' unless something may have changed, names, and to end the fences a value for each, or ''. The life of a
- * value begins with its fence, because a writer that cannot reach Redis may have made it an older one since.
+ * ARGV: token, TTL, '' if no product has changed, names; to end fences also a value (or '') for each name. The life of a value
+ * begins with its fence, because a writer that cannot reach Redis may have written a newer row since.
  */
 const FENCE = withState(`
 if ARGV[3] ~= '' then state.generation = fresh end
@@ -54,21 +54,21 @@ for i = 2, #KEYS do
   if value and value ~= '' and left > 0 and not fence.isShared then redis.call('SET', KEYS[i], '|' .. value, 'PX', left) end
 end`);
 
-/** The columns of a row. While they change, instances share fences and take no row of another shape. */
+/** A hash of the columns. During a release that changes the columns, instances share fences but ignore rows of another shape. */
 const SHAPE = `V${createHash('sha256').update(JSON.stringify(PRODUCT)).digest('base64url').slice(0, 8)}`;
 
 const textOf = (products?: readonly Product[]) => (products ? SHAPE + JSON.stringify(products) : '');
 const textsOf = (names: readonly string[], by?: ByName) => names.map((name) => textOf(by?.get(name)));
 
-/** From JSON, in which dates are text. */
+/** Restores the dates, which are texts in JSON. */
 function revive(stored: Product): Product {
   const [createdAt, updatedAt] = [new Date(stored.createdAt), new Date(stored.updatedAt)];
   return { ...stored, createdAt, updatedAt, archivedAt: stored.archivedAt && new Date(stored.archivedAt) };
 }
 
 const reply = z.array(z.string().nullable());
-/** Of a reply of MGET. Undefined where there is nothing, or a page of an earlier generation. */
-function entriesOf(
+/** Parses a reply of MGET. Undefined for a missing entry and for a page of an earlier generation. */
+function parseEntries(
   names: readonly string[],
   [state, ...texts]: z.infer<typeof reply>,
 ): (Entry | undefined)[] {
@@ -86,10 +86,10 @@ function entriesOf(
   });
 }
 
-/** How long a write waits to reach Redis, before it goes on without. */
+/** How long a write waits for Redis before it continues without the cache. */
 const WRITE_TIMEOUT_MS = 1_000;
 
-/** @param namespace names the database, because products of another one have the same ids */
+/** @param namespace identifies the database, because products of another database have the same ids */
 export function createRedisStore(redis: Redis, namespace: () => Promise<string>, ttlMs: number): CacheStore {
   const keysOf = async (names: readonly string[]): Promise<string[]> => {
     const prefix = await namespace();
@@ -103,11 +103,11 @@ export function createRedisStore(redis: Redis, namespace: () => Promise<string>,
   return {
     claim: async (names, token) => {
       const keys = await keysOf(names);
-      const found = entriesOf(names, await redis.run((client) => client.mGet(keys)));
+      const found = parseEntries(names, await redis.run((client) => client.mGet(keys)));
       const hits = found.filter((entry) => entry?.kind === 'products');
       if (hits.length === names.length) return hits;
       const values = await run(LEASE, names, [token, leaseOf(ttlMs), ...names]);
-      return entriesOf(names, reply.parse(values)).map((entry) => entry ?? { kind: 'fence' });
+      return parseEntries(names, reply.parse(values)).map((entry) => entry ?? { kind: 'fence' });
     },
     fill: async (names, token, values) => {
       await run(LEASE, names, [token, jittered(ttlMs - leaseOf(ttlMs)), ...names, ...textsOf(names, values)]);

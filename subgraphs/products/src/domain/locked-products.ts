@@ -1,16 +1,16 @@
-// Products whose row another session keeps locked. A job that waits for the lock keeps a worker from the jobs of other
-// products, so one job of such a product tries now and then, and the others give way at once.
+// Remembers products whose row another session keeps locked. A job that waits for such a lock would block the worker for the jobs
+// of other products. So one job of a locked product tries periodically, and the other jobs of that product give way at once.
 import { GiveWay, isLockConflict, LOCK_TIMEOUT_MS } from '@holdfast/platform/queue/give-way';
 import { LRUCache } from 'lru-cache';
 
 export interface LockedProducts {
-  /** Whether a job has met the lock of the product and none has found it gone since. */
+  /** Whether a job has found the product locked and no later job has found it unlocked. */
   isLocked(productId: number): boolean;
   /** Runs `work`, which changes the product's row. @throws {GiveWay} while the row is known to be locked */
   unlessLocked<Result>(productId: number, work: () => Promise<Result>): Promise<Result>;
 }
 
-/** After this a job tries whether the lock is still there. */
+/** After this time a job tries again whether the product is still locked. */
 const TRIED_AGAIN_MS = 1_000;
 const REMEMBERED = 10_000;
 
@@ -22,7 +22,7 @@ export function createLockedProducts(now: () => number = () => performance.now()
       const at = triedAgainAt.get(productId);
       if (at !== undefined) {
         if (now() < at) throw new GiveWay(`product ${productId} is locked by another session`);
-        // The others wait for what this job finds out.
+        // The other jobs give way until this job has tried.
         triedAgainAt.set(productId, now() + LOCK_TIMEOUT_MS + TRIED_AGAIN_MS);
       }
       try {
