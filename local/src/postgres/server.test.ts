@@ -1,24 +1,49 @@
-// The embedded server: it survives being killed, and says in one line what is wrong.
-
+// The embedded server: it survives being killed, it waits for a recovery, it never deletes a database that it cannot read, and
+// it says in one line what is wrong.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
+import { isPresent } from '../files.ts';
 import { freePort } from '../processes/ports.ts';
-import { childrenOf, isRunning, waitUntilGone } from '../processes/processes.js';
+import { childrenOf, commandOf, isRunning, waitUntilGone } from '../processes/processes.js';
+import { waitForServer } from '../stack/database-server.ts';
+import { createEventLog } from '../stack/event-log.ts';
+import { findPostgresBinaries } from './binaries.ts';
+import { findHome } from './home.ts';
+import { readPidFile } from './pid-file.ts';
+import { launchPostmaster, type Postmaster } from './postmaster.ts';
 import { type EmbeddedPostgres, removePostgres, startPostgres } from './server.ts';
+import { shutDown } from './shutdown.ts';
+
+/** A limit for what takes a second on an idle machine. */
+const GENEROUS_MS = 120_000;
 
 let folder: string;
 let dataDir: string;
+let cluster: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-postgres-'));
   await chmod(folder, 0o755);
   dataDir = join(folder, 'data');
+  cluster = join(dataDir, 'cluster');
 });
 
 afterAll(async () => {
@@ -36,7 +61,7 @@ async function query(server: EmbeddedPostgres, sql: string): Promise<unknown[]> 
   }
 }
 
-async function started<Result>(use: (server: EmbeddedPostgres) => Promise<Result>): Promise<Result> {
+async function withServer<Result>(use: (server: EmbeddedPostgres) => Promise<Result>): Promise<Result> {
   const server = await startPostgres({ dataDir });
   try {
     return await use(server);
@@ -46,7 +71,7 @@ async function started<Result>(use: (server: EmbeddedPostgres) => Promise<Result
 }
 
 test('what is committed survives stop, kill and restart', async () => {
-  await started(async (server) => {
+  await withServer(async (server) => {
     expect(await query(server, `SELECT current_setting('fsync')`)).toEqual(['on']);
     await query(server, 'CREATE TABLE kept (i int)');
     for (let round = 0; round < 3; round += 1) {
@@ -59,11 +84,11 @@ test('what is committed survives stop, kill and restart', async () => {
       await server.restart();
     }
   });
-  expect(await started((server) => query(server, 'SELECT i FROM kept ORDER BY i'))).toEqual([0, 1, 2]);
+  expect(await withServer((server) => query(server, 'SELECT i FROM kept ORDER BY i'))).toEqual([0, 1, 2]);
 });
 
 test('it takes no connection without the password, which is in a file of the owner only', async () => {
-  await started(async (server) => {
+  await withServer(async (server) => {
     const url = new URL(server.adminUrl);
     url.password = 'wrong';
     const client = new pg.Client(url.href);
@@ -75,14 +100,14 @@ test('it takes no connection without the password, which is in a file of the own
 });
 
 test('a second server on the same data is refused with one line', async () => {
-  await started(async () => {
+  await withServer(async () => {
     await expect(startPostgres({ dataDir })).rejects.toThrow(
       `the PostgreSQL data in ${dataDir} is in use by process ${process.pid}`,
     );
   });
 });
 
-/** A process that has a server, and the server's pid. */
+/** Starts a process that starts a server, and waits for the server's pid. */
 async function startElsewhere(): Promise<{ starter: ChildProcess; pid: number }> {
   const script = join(folder, 'starter.mjs');
   const module = new URL('./server.ts', import.meta.url).href;
@@ -100,7 +125,7 @@ test('a server ends in order with the process that started it, when that is kill
   const { starter, pid } = await startElsewhere();
   const backends = await childrenOf(pid);
   starter.kill('SIGKILL');
-  expect(await waitUntilGone([pid, ...backends], 20_000)).toBe(true);
+  expect(await waitUntilGone([pid, ...backends], GENEROUS_MS)).toBe(true);
 
   const lines: string[] = [];
   const server = await startPostgres({ dataDir, onLog: (line) => lines.push(line) });
@@ -108,7 +133,7 @@ test('a server ends in order with the process that started it, when that is kill
   expect(lines.join('\n')).not.toMatch(/was interrupted|not properly shut down/);
 });
 
-test('a server that was left running all the same is stopped first', async () => {
+test('a server that a killed process left running is stopped first', async () => {
   const { starter, pid: orphan } = await startElsewhere();
   for (const guard of await childrenOf(starter.pid ?? 0)) process.kill(guard, 'SIGKILL');
   starter.kill('SIGKILL');
@@ -124,18 +149,17 @@ test('a server that was left running all the same is stopped first', async () =>
   );
 });
 
-test('a stale postmaster.pid whose pid is another program by now does not stop the start', async () => {
-  await started(async (server) => {
+test('a postmaster.pid whose pid now belongs to another program does not prevent the start', async () => {
+  await withServer(async (server) => {
     await server.kill();
   });
-  const cluster = join(dataDir, 'cluster');
   await writeFile(join(cluster, 'postmaster.pid'), `${process.pid}\n${cluster}\n1\n5432\n`);
-  expect(await started((server) => query(server, 'SELECT 1'))).toEqual([1]);
+  expect(await withServer((server) => query(server, 'SELECT 1'))).toEqual([1]);
 });
 
-test('it keeps its port, and says so when it has to take another one', async () => {
-  const port = await started(async (server) => server.port);
-  expect(await started(async (server) => server.port)).toBe(port);
+test('it keeps its port, and logs a warning when it has to take another one', async () => {
+  const port = await withServer(async (server) => server.port);
+  expect(await withServer(async (server) => server.port)).toBe(port);
   const lines: string[] = [];
   const taken = createServer().listen(port, '127.0.0.1');
   await once(taken, 'listening');
@@ -146,7 +170,7 @@ test('it keeps its port, and says so when it has to take another one', async () 
   expect(lines).toContain(
     `WARNING:  port ${port} of the last start is taken; PostgreSQL listens on ${server.port} from now on`,
   );
-  expect(await started(async (again) => again.port)).toBe(server.port);
+  expect(await withServer(async (again) => again.port)).toBe(server.port);
 });
 
 test('a port in use is reported in the server’s own words', async () => {
@@ -160,6 +184,317 @@ test('a port in use is reported in the server’s own words', async () => {
   } finally {
     taken.close();
   }
-  // And the data directory is free again.
-  expect(await started((server) => query(server, 'SELECT 1'))).toEqual([1]);
+  // The data directory is free again.
+  expect(await withServer((server) => query(server, 'SELECT 1'))).toEqual([1]);
+});
+
+/** Moves `path` away while `work` runs; `replace` may make another file in its place. */
+async function whileReplaced(
+  path: string,
+  replace: () => Promise<unknown>,
+  work: () => Promise<void>,
+): Promise<void> {
+  const aside = join(folder, 'aside');
+  await rename(path, aside);
+  try {
+    await replace();
+    await work();
+  } finally {
+    await rm(path, { recursive: true, force: true });
+    await rename(aside, path);
+  }
+}
+
+async function withMode(path: string, mode: number, work: () => Promise<void>): Promise<void> {
+  const before = (await stat(path)).mode;
+  await chmod(path, mode);
+  try {
+    await work();
+  } finally {
+    await chmod(path, before);
+  }
+}
+
+describe('a start does not touch a database', () => {
+  const version = () => join(cluster, 'PG_VERSION');
+
+  const refuses = (message: RegExp | string) => async () => {
+    await expect(startPostgres({ dataDir })).rejects.toThrow(message);
+  };
+  const leaveEmpty = async (): Promise<void> => undefined;
+
+  beforeAll(() => withServer((server) => query(server, 'CREATE TABLE untouched AS SELECT 42 AS i')));
+  afterAll(async () => {
+    expect(await withServer((server) => query(server, 'SELECT i FROM untouched'))).toEqual([42]);
+  });
+
+  test('whose PG_VERSION is missing', async () => {
+    const message = `${cluster} is no PostgreSQL database: PG_VERSION is missing. Nothing was changed: mend or restore it, set DATA_DIR to another folder, or start with --reset`;
+    await whileReplaced(version(), leaveEmpty, refuses(message));
+  });
+
+  test('whose PG_VERSION is empty', async () => {
+    await whileReplaced(version(), () => writeFile(version(), ''), refuses(/PG_VERSION is empty.*--reset/));
+  });
+
+  test('whose PG_VERSION cannot be read', async () => {
+    // A folder, because root can read every file.
+    await whileReplaced(version(), () => mkdir(version()), refuses(`${cluster} cannot be read (EISDIR)`));
+    // Root can read the file, but the account that the server runs as cannot.
+    await withMode(version(), 0o000, refuses(/PG_VERSION|EACCES/));
+  });
+
+  test('whose folder cannot be entered', async () => {
+    await withMode(cluster, 0o000, refuses(/cluster/));
+  });
+
+  test('in whose place there is a file, or a link that leads to none', async () => {
+    await whileReplaced(cluster, () => writeFile(cluster, ''), refuses(`${cluster} is no folder`));
+    const absent = join(folder, 'absent');
+    await whileReplaced(
+      cluster,
+      () => symlink(absent, cluster),
+      refuses(`${cluster} is a link to ${absent}, which does not exist`),
+    );
+    const empty = join(folder, 'empty');
+    await mkdir(empty);
+    await whileReplaced(cluster, () => symlink(empty, cluster), refuses('PG_VERSION is missing'));
+  });
+
+  test('whose password is lost', async () => {
+    const password = join(dataDir, 'password');
+    await whileReplaced(password, leaveEmpty, refuses(`${password} is missing`));
+    await whileReplaced(password, () => writeFile(password, '\n'), refuses(`${password} is empty`));
+    await whileReplaced(password, () => mkdir(password), refuses(`${password} cannot be read (EISDIR)`));
+  });
+
+  test('whose lock cannot be read', async () => {
+    const lock = join(dataDir, 'lock');
+    await mkdir(lock);
+    await expect(startPostgres({ dataDir })).rejects.toThrow('EISDIR');
+    await rm(lock, { recursive: true });
+  });
+});
+
+test('in an empty folder a database is made', async () => {
+  const fresh = join(folder, 'fresh');
+  await mkdir(join(fresh, 'cluster'), { recursive: true });
+  const server = await startPostgres({ dataDir: fresh, durable: false });
+  try {
+    expect(await query(server, 'SELECT 1')).toEqual([1]);
+  } finally {
+    await server.stop();
+    await removePostgres(fresh);
+  }
+});
+
+test(
+  'a start that is killed while it makes the database leaves no process, and the next start makes the database',
+  async () => {
+    const fresh = join(folder, 'interrupted');
+    const script = join(folder, 'starter.mjs');
+    const module = new URL('./server.ts', import.meta.url).href;
+    await writeFile(
+      script,
+      `import { startPostgres } from ${JSON.stringify(module)};
+     await startPostgres({ dataDir: ${JSON.stringify(fresh)} });`,
+    );
+    const starter = fork(script, [], { execArgv: [] });
+    const unfinished = async () =>
+      (await readdir(fresh).catch(() => [])).find((name) => /^cluster\.new/.test(name)) ?? 'none';
+    while (!(await isPresent(join(fresh, await unfinished(), 'base')))) await sleep(5);
+    const children = await childrenOf(starter.pid ?? 0);
+    const grandchildren = (await Promise.all(children.map(childrenOf))).flat();
+    starter.kill('SIGKILL');
+    await once(starter, 'exit');
+    expect(grandchildren.length).toBeGreaterThan(0);
+    expect(await waitUntilGone([...children, ...grandchildren], GENEROUS_MS)).toBe(true);
+    expect(await isPresent(join(fresh, 'cluster'))).toBe(false);
+
+    const server = await startPostgres({ dataDir: fresh });
+    try {
+      expect(await query(server, 'SELECT 1')).toEqual([1]);
+      expect((await readdir(fresh)).sort()).toEqual(['cluster', 'lock', 'password', 'port']);
+    } finally {
+      await server.stop();
+      await removePostgres(fresh);
+    }
+    expect(await Promise.all(children.map(isRunning))).not.toContain(true);
+  },
+  GENEROUS_MS,
+);
+
+describe('--reset deletes', () => {
+  const KINDS: readonly [string, (path: string) => Promise<unknown>][] = [
+    ['a file', async (path) => writeFile(path, 'a file')],
+    [
+      'a database without PG_VERSION',
+      async (path) => {
+        await mkdir(join(path, 'base'), { recursive: true });
+        await writeFile(join(path, 'base', 'file'), '');
+      },
+    ],
+    ['a link to nowhere', (path) => symlink(join(folder, 'absent'), path)],
+    [
+      'a folder that its owner may not enter',
+      async (path) => {
+        await mkdir(join(path, 'base'), { recursive: true });
+        await copyFile(join(cluster, 'PG_VERSION'), join(path, 'PG_VERSION'));
+        await chmod(join(path, 'base'), 0o000);
+        await chmod(path, 0o000);
+      },
+    ],
+  ];
+
+  test.each(KINDS)('%s', async (_, make) => {
+    const damaged = join(folder, 'damaged');
+    await mkdir(damaged);
+    await make(join(damaged, 'cluster'));
+    await removePostgres(damaged);
+    expect(await isPresent(damaged)).toBe(false);
+  });
+
+  test('a file in the place of the data directory', async () => {
+    const damaged = join(folder, 'damaged');
+    await writeFile(damaged, '');
+    await removePostgres(damaged);
+    expect(await isPresent(damaged)).toBe(false);
+  });
+
+  test('the database that a link leads to, and no other file in its folder', async () => {
+    const elsewhere = join(folder, 'elsewhere');
+    const damaged = join(folder, 'damaged');
+    await mkdir(damaged);
+    await mkdir(join(elsewhere, 'cluster'), { recursive: true });
+    await writeFile(join(elsewhere, 'photographs'), 'of the family');
+    await symlink('../elsewhere/cluster', join(damaged, 'cluster'));
+    await removePostgres(damaged);
+    expect(await isPresent(damaged)).toBe(false);
+    expect(await readdir(elsewhere)).toEqual(['photographs']);
+  });
+});
+
+describe('a recovery from a crash', () => {
+  const ROWS = 600_000;
+  const SILENCE_MS = 500;
+  const REPORT_MS = 400;
+
+  /** A server that is starting, whose recovery a test has stopped. */
+  type StoppedRecovery = {
+    launched: Promise<Postmaster>;
+    server: number;
+    recovery: number;
+    port: number;
+    lines: string[];
+  };
+
+  let stopped: number | undefined;
+  afterEach(() => resumeRecovery());
+
+  /** Lets the stopped process continue, if there is one. */
+  function resumeRecovery(): void {
+    if (stopped !== undefined) process.kill(stopped, 'SIGCONT');
+    stopped = undefined;
+  }
+
+  /** Kills a server that has written 100 MB, whose recovery takes long enough for a test to find it. */
+  async function crash(): Promise<void> {
+    await withServer(async (server) => {
+      const client = new pg.Client(server.adminUrl);
+      client.on('error', () => undefined);
+      await client.connect();
+      await client.query('DROP TABLE IF EXISTS filler');
+      await client.query(`CREATE TABLE filler AS SELECT repeat('x', 300) FROM generate_series(1, ${ROWS})`);
+      await server.kill();
+    });
+  }
+
+  async function launch(signal?: AbortSignal): Promise<Omit<StoppedRecovery, 'server' | 'recovery'>> {
+    const home = await findHome(dataDir, await findPostgresBinaries());
+    if (home === undefined) throw new Error('the cluster is gone');
+    const lines: string[] = [];
+    const port = await freePort();
+    const onLog = (line: string) => lines.push(line);
+    const options = { home, port, durable: true, onLog, silenceMs: SILENCE_MS, reportMs: REPORT_MS };
+    return { launched: launchPostmaster(options, signal), port, lines };
+  }
+
+  /** Waits a moment, unless the start has failed. */
+  const pause = (launched: Promise<Postmaster>): Promise<unknown> => Promise.race([sleep(2), launched]);
+
+  /** The pids of the server and of its process that recovers, which is stopped; undefined when the recovery was faster. */
+  async function stopRecovery(
+    launched: Promise<Postmaster>,
+  ): Promise<{ server: number; recovery: number } | undefined> {
+    for (;;) {
+      const file = await readPidFile(cluster);
+      // The killed server has left its own pid file, which says that it is ready.
+      const children = file === undefined || !(await isRunning(file.pid)) ? [] : await childrenOf(file.pid);
+      for (const recovery of children) {
+        if (file === undefined || !(await commandOf(recovery)).startsWith('postgres: startup')) continue;
+        process.kill(recovery, 'SIGSTOP');
+        stopped = recovery;
+        return { server: file.pid, recovery };
+      }
+      if (children.length > 0 && file?.status === 'ready') return undefined;
+      await pause(launched);
+    }
+  }
+
+  /** Starts a server that has to recover and stops its recovery. A busy machine may need several crashes. */
+  async function startRecovery(signal?: AbortSignal): Promise<StoppedRecovery> {
+    for (;;) {
+      await crash();
+      const starting = await launch(signal);
+      const found = await stopRecovery(starting.launched);
+      if (found !== undefined) return { ...starting, ...found };
+      await end(await starting.launched);
+    }
+  }
+
+  async function end(postmaster: Postmaster): Promise<void> {
+    await shutDown(postmaster.pid);
+    await postmaster.exited;
+  }
+
+  test(
+    'is waited for and reported, and the server is not killed',
+    async () => {
+      const { launched, server, port, lines } = await startRecovery();
+      const reports = () => lines.filter((line) => /PostgreSQL has been starting for \d+ s/.test(line));
+      while (reports().length < 4) await pause(launched);
+      expect(await isRunning(server)).toBe(true);
+
+      const events: string[] = [];
+      const stop = new AbortController();
+      const waiting = waitForServer(
+        `postgres://postgres@127.0.0.1:${port}/postgres`,
+        createEventLog((line) => events.push(line)),
+        stop.signal,
+      );
+      while (events.length === 0) await pause(launched);
+      expect(events[0]).toMatch(/the server of DATABASE_URL says: the database system is .*; waiting for it/);
+      stop.abort(new Error('enough'));
+      await expect(waiting).rejects.toThrow('enough');
+
+      resumeRecovery();
+      const postmaster = await launched;
+      expect(postmaster.pid).toBe(server);
+      await end(postmaster);
+    },
+    GENEROUS_MS,
+  );
+
+  test(
+    'leaves no server when the start is interrupted',
+    async () => {
+      const stop = new AbortController();
+      const { launched, server, recovery } = await startRecovery(stop.signal);
+      stop.abort(new Error('Ctrl-C'));
+      resumeRecovery();
+      await expect(launched).rejects.toThrow('Ctrl-C');
+      expect([await isRunning(server), await isRunning(recovery)]).toEqual([false, false]);
+    },
+    GENEROUS_MS,
+  );
 });
