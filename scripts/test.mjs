@@ -18,7 +18,7 @@ const JEST = [
   '--disable-warning=ExperimentalWarning',
   'node_modules/jest/bin/jest.js',
 ];
-const LONG_TESTS = '(test/src/(concurrency|faults|model)/|execution/corpus)';
+const LONG_TESTS = '(test/src/(concurrency|faults|model)/|queue/workload|execution/corpus)';
 
 // package.json gives `--long` to `npm run test:long`.
 const long = process.argv[2] === '--long';

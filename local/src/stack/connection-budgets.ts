@@ -1,5 +1,5 @@
 // The most connections to PostgreSQL that a process of each service opens: the one table of them. The manifests are added up
-// by it (test/src/k8s/manifests.test.ts), and running services are held to it (test/src/faults/herd.test.ts).
+// by it (test/src/k8s/manifests.test.ts), and running services are held to it (test/src/faults/outages.test.ts).
 import type { Service } from '@holdfast/database';
 
 export interface ConnectionBudget {

@@ -1,5 +1,5 @@
-// A disk that is full: `npm start` says so and does not call itself ready, and a running system answers 503 until there is
-// room again. The disk is a small one in memory, which only root can mount.
+// A full disk: `npm start` names it and is not ready, and a running system answers 503 until there is room again. The disk is a small
+// one in memory, which only root can mount.
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { errorCode } from '@holdfast/local/error-code';
 import { openSecrets } from '@holdfast/local/settings/secrets';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Client } from '../support/client.ts';
-import { freeBasePort, type Npm, startNpm } from './npm.ts';
+import { freeBasePort, type Npm, STEP_MS, startNpm } from './npm.ts';
 
 const CHUNK = Buffer.alloc(64 * 1024);
 const TRIES = 100;
@@ -39,7 +39,7 @@ function mount(sizeMb: number): string {
 }
 
 function unmount(folder: string): void {
-  // Lazily: what is about to end may still have a file open.
+  // Lazily, because a process that is about to end may still have a file open.
   execFileSync('umount', ['-l', folder]);
   rmSync(folder, { recursive: true });
 }
@@ -53,7 +53,7 @@ function canMount(): boolean {
   }
 }
 
-/** Takes all the room there is; gives what frees it. */
+/** Fills the disk. Resolves with a function that frees the room. */
 async function fill(folder: string): Promise<() => Promise<void>> {
   const path = join(folder, 'fill');
   const file = await open(path, 'w');
@@ -68,7 +68,7 @@ async function fill(folder: string): Promise<() => Promise<void>> {
 }
 
 (canMount() ? describe : describe.skip)('a full disk (skipped where no disk can be mounted)', () => {
-  it('is named when a secret cannot be written, and no half of a secret is left', async () => {
+  it('is named when a secret cannot be written, and no part of a secret is left', async () => {
     disk = mount(1);
     await fill(disk);
     await expect(openSecrets(disk)).rejects.toThrow(
@@ -79,9 +79,9 @@ async function fill(folder: string): Promise<() => Promise<void>> {
 
   it.each([
     ['before there is a database', 32],
-    ['by what the start itself has written', 100],
+    ['by the files that the start itself has written', 100],
   ])(
-    '%s stops npm start, which says so and not that it is ready',
+    '%s stops npm start, which names the full disk and is not ready',
     async (_, sizeMb) => {
       disk = mount(sizeMb);
       npm = await startNpm({ PORT: String(await freeBasePort()), DATA_DIR: join(disk, 'data') });
@@ -91,30 +91,34 @@ async function fill(folder: string): Promise<() => Promise<void>> {
       );
       expect(npm.output()).not.toMatch(/ready/);
     },
-    180_000,
+    STEP_MS,
   );
 
-  it('that fills up while the system runs is 503, and over when there is room again', async () => {
-    disk = mount(200);
-    const port = await freeBasePort();
-    npm = await startNpm({ PORT: String(port), DATA_DIR: join(disk, 'data'), RATE_LIMITS: 'off' });
-    await npm.says('"msg":"ready"', 120_000);
-    const client = await Client.of(`http://127.0.0.1:${port}`);
-    const { token } = await client.account();
-    const create = async () => {
-      const description = randomBytes(6_000).toString('base64');
-      const body = { name: 'A thing', description, price: 1, stock: 1 };
-      return client.rest('POST', '/products', { token, body });
-    };
-    const free = await fill(disk);
-    const statuses: number[] = [];
-    while (statuses.length < TRIES && !statuses.includes(503)) {
-      const { status, body } = await create();
-      statuses.push(status);
-      if (status === 503) expect(body.code).toBe('SERVICE_UNAVAILABLE');
-    }
-    expect(statuses.filter((status) => status !== 201)).toEqual([503]);
-    await free();
-    expect((await create()).status).toBe(201);
-  }, 240_000);
+  it(
+    'makes a running system answer 503 until there is room again',
+    async () => {
+      disk = mount(200);
+      const port = await freeBasePort();
+      npm = await startNpm({ PORT: String(port), DATA_DIR: join(disk, 'data'), RATE_LIMITS: 'off' });
+      await npm.waitFor('"msg":"ready"');
+      const client = await Client.of(`http://127.0.0.1:${port}`);
+      const { token } = await client.account();
+      const create = async () => {
+        const description = randomBytes(6_000).toString('base64');
+        const body = { name: 'A thing', description, price: 1, stock: 1 };
+        return client.rest('POST', '/products', { token, body });
+      };
+      const free = await fill(disk);
+      const statuses: number[] = [];
+      while (statuses.length < TRIES && !statuses.includes(503)) {
+        const { status, body } = await create();
+        statuses.push(status);
+        if (status === 503) expect(body.code).toBe('SERVICE_UNAVAILABLE');
+      }
+      expect(statuses.filter((status) => status !== 201)).toEqual([503]);
+      await free();
+      expect((await create()).status).toBe(201);
+    },
+    STEP_MS,
+  );
 });

@@ -1,4 +1,4 @@
-// `npm run db:migration`, as a person types it who has just changed the Prisma schema.
+// `npm run db:migration` for a developer who has just changed the Prisma schema.
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => removeTree(tree));
 
-it('writes the migration although other code does not fit the new schema yet, nor compiles at all', async () => {
+it('writes the migration while other code does not fit the new schema, or does not compile', async () => {
   const schema = join(tree, 'prisma/schema/products.prisma');
   const before = await readFile(schema, 'utf8');
   await writeFile(schema, before.replace(/^model Product \{\n/m, '$&  weight Int\n'));

@@ -1,20 +1,17 @@
-// `npm start`, as a person types it: ready, kept, watched over, and gone when it is told to.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+// `npm start`: it becomes ready, keeps its data, restarts a service that dies, is found by the other commands, and ends completely.
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { removePostgres } from '@holdfast/local/postgres/server';
-import { freePort } from '@holdfast/local/processes/ports';
-import { isRunning } from '@holdfast/local/processes/processes';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { blocksOf, testOf } from '../docs/documents.ts';
 import { eventually } from '../support/client.ts';
+import { freeBasePort, interrupt, type Npm, ROOT, STEP_MS, startNpm } from './npm.ts';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** The command that README.md says is tested here. */
 const COMMAND = blocksOf('README.md').find(
   ({ mark }) => testOf(mark) === 'test/src/local/npm-start.test.ts',
@@ -22,91 +19,67 @@ const COMMAND = blocksOf('README.md').find(
 
 let dataDir: string;
 let port: number;
-let npm: ChildProcess | undefined;
-let output = '';
+let npm: Npm;
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'holdfast-start-'));
-  port = await freePort();
+  port = await freeBasePort();
 });
 afterAll(async () => {
-  npm?.kill('SIGTERM');
-  const removed = () =>
-    removePostgres(join(dataDir, 'postgres')).then(
-      () => true,
-      () => false,
-    );
-  await eventually(removed, (isRemoved) => isRemoved);
+  npm?.end();
+  await npm?.ended;
+  await removePostgres(join(dataDir, 'postgres'));
   await rm(dataDir, { recursive: true, force: true });
-});
+}, STEP_MS);
 
 const get = (path: string, base = port) => fetch(`http://127.0.0.1:${base}${path}`);
-const serves = (): Promise<boolean> =>
-  get('/products?limit=1').then(
-    ({ ok }) => ok,
-    () => false,
-  );
+const readCatalog = async () => JSON.parse(await (await get('/products?limit=100')).text());
 
 async function start(): Promise<void> {
-  output = '';
-  npm = spawn('sh', ['-c', `exec ${COMMAND}`], {
-    cwd: ROOT,
-    env: {
-      ...process.env,
-      PORT: String(port),
-      DATA_DIR: dataDir,
-      DATABASE_URL: '',
-      REDIS_URL: '',
-      EXPLORER: 'off',
-      // The tests ask for the published keys until they have changed.
-      RATE_LIMITS: 'invalid=100000/1m',
-    },
+  npm = await startNpm({
+    PORT: String(port),
+    DATA_DIR: dataDir,
+    EXPLORER: 'off',
+    // The tests request the published keys until they have changed.
+    RATE_LIMITS: 'invalid=100000/1m',
   });
-  npm.stdout?.on('data', (text) => {
-    output += text;
-  });
-  await eventually(
-    async () => output.includes('"msg":"ready"'),
-    (isReady) => isReady,
-    60_000,
-  );
+  await npm.waitFor('"msg":"ready"');
 }
 
-const supervisorPid = async (): Promise<number> =>
-  Number.parseInt(await readFile(join(dataDir, 'lock'), 'utf8'), 10);
-
 describe('npm start', () => {
-  it('loads the demo catalog once, starts again what dies, and keeps the data from one start to the next', async () => {
-    await start();
-    const first = JSON.parse(await (await get('/products?limit=100')).text());
-    expect(first.length).toBeGreaterThanOrEqual(45);
-    expect(output).toContain('every signed-in account writes it (CATALOG_WRITERS=everyone;');
+  it('is the command of the README', () => {
+    expect(COMMAND?.trim()).toBe('npm start');
+  });
 
-    const killed = Number(/"service":"products".*?"pid":(\d+)/.exec(output)?.[1]);
-    process.kill(killed, 'SIGKILL');
-    await eventually(
-      async () => output.includes('products ended (SIGKILL) and is started again'),
-      (isSaid) => isSaid,
-    );
-    await eventually(serves, (answers) => answers);
+  it(
+    'loads the demo catalog once, restarts a service that dies, ends on Ctrl-C, and keeps its data',
+    async () => {
+      await start();
+      const first = await readCatalog();
+      expect(first.length).toBeGreaterThanOrEqual(45);
+      expect(npm.output()).toContain('every signed-in account writes it (CATALOG_WRITERS=everyone;');
 
-    const supervisor = await supervisorPid();
-    const ended = npm && once(npm, 'close');
-    npm?.kill('SIGTERM');
-    await ended;
-    await eventually(
-      () => isRunning(supervisor),
-      (runs) => !runs,
-    );
-    for (const base of [port, port + 1, port + 2, port + 3]) await expect(get('/', base)).rejects.toThrow();
+      const killed = Number(/"service":"products".*?"pid":(\d+)/.exec(npm.output())?.[1]);
+      process.kill(killed, 'SIGKILL');
+      await npm.waitFor('products ended (SIGKILL) and is started again');
+      await eventually(
+        () => get('/products?limit=1').then(({ ok }) => ok),
+        (isServed) => isServed,
+        STEP_MS,
+      );
 
-    await start();
-    expect(JSON.parse(await (await get('/products?limit=100')).text())).toEqual(first);
-  }, 180_000);
+      await interrupt(npm, dataDir, 'Ctrl-C');
+      for (const base of [port, port + 1, port + 2, port + 3]) await expect(get('/', base)).rejects.toThrow();
+
+      await start();
+      expect(await readCatalog()).toEqual(first);
+    },
+    STEP_MS,
+  );
 
   it('shows a line for a shell that opens its database', async () => {
-    const line = /PGPASSWORD=.* psql .*/.exec(output)?.[0] ?? '';
-    // In place of psql, which not every machine has: what it would be given.
+    const line = /PGPASSWORD=.* psql .*/.exec(npm.output())?.[0] ?? '';
+    // A function in the place of psql, which not every machine has, prints the arguments.
     const shell = `psql() { echo "$PGPASSWORD $*"; }; ${line}`;
     const { stdout } = await promisify(execFile)('sh', ['-c', shell], { cwd: ROOT });
     const [, password = '', host = '', databasePort, user, database] =
@@ -118,7 +91,7 @@ describe('npm start', () => {
     expect(rows).toEqual([{ isFull: true }]);
   });
 
-  it('gives its services the settings that they know', async () => {
+  it('passes settings on to its services', async () => {
     const page = await fetch(`http://127.0.0.1:${port}/graphql`, { headers: { accept: 'text/html' } });
     expect([page.status, page.headers.get('content-type')]).toEqual([
       400,
@@ -126,46 +99,51 @@ describe('npm start', () => {
     ]);
   });
 
-  /** What a second one says that does not start. */
-  async function refusal(env: Record<string, string>): Promise<string> {
+  /** What a second `npm start` writes that does not start. */
+  async function readRefusal(env: Record<string, string>): Promise<string> {
     const second = spawn('npm', ['start'], {
       cwd: ROOT,
       env: { ...process.env, PORT: String(port + 10), DATA_DIR: dataDir, DATABASE_URL: '', ...env },
     });
-    let said = '';
+    let written = '';
     second.stderr?.on('data', (text) => {
-      said += text;
+      written += text;
     });
     const [code] = await once(second, 'close');
     expect(code).not.toBe(0);
-    return said;
+    return written;
   }
 
-  it('says in one line that another one runs', async () => {
-    expect(await refusal({})).toMatch(
-      /^npm start: another npm start \(process \d+\) runs on .*; stop it, or set DATA_DIR and PORT/m,
-    );
-  }, 30_000);
+  it(
+    'refuses in one line to start beside another one',
+    async () => {
+      expect(await readRefusal({})).toMatch(
+        /^npm start: another npm start \(process \d+\) runs on .*; stop it, or set DATA_DIR and PORT/m,
+      );
+    },
+    STEP_MS,
+  );
 
-  it('says in one line which settings would not be used', async () => {
-    const elsewhere = { DATA_DIR: `${dataDir}-elsewhere` };
-    const said = (await refusal({ ...elsewhere, RATE_LIMIT: 'off', EXPLORER: 'no' })).trim().split('\n');
-    await rm(elsewhere.DATA_DIR, { recursive: true, force: true });
-    expect(said).toEqual([expect.stringMatching(/^npm start: .*EXPLORER: .*expected one of "on"\|"off"/)]);
-    expect(said[0]).toContain('RATE_LIMIT is no setting; did you mean RATE_LIMITS?');
-  }, 30_000);
-
-  it('takes from ENV_FILE what the environment does not set', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'holdfast-env-file-'));
-    const file = join(folder, 'settings.env');
-    await writeFile(file, 'EXPLORER=no\nINTROSPECTION=no\n');
-    const said = await refusal({ DATA_DIR: folder, ENV_FILE: file, INTROSPECTION: 'off' });
-    expect(said).toMatch(/^npm start: EXPLORER: [^;]*expected one of "on"\|"off"\s*$/);
-    expect(await refusal({ DATA_DIR: folder, ENV_FILE: join(folder, 'absent') })).toMatch(
-      /\/absent cannot be read: ENOENT/,
-    );
-    await rm(folder, { recursive: true });
-  }, 30_000);
+  it(
+    'refuses in one line settings that are invalid or unknown, of the environment before those of ENV_FILE',
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'holdfast-env-file-'));
+      const file = join(folder, 'settings.env');
+      await writeFile(file, 'EXPLORER=no\nINTROSPECTION=no\n');
+      const env = { DATA_DIR: folder, ENV_FILE: file, INTROSPECTION: 'off', RATE_LIMIT: 'off' };
+      const lines = (await readRefusal(env)).trim().split('\n');
+      expect(lines).toEqual([
+        expect.stringMatching(/^npm start: .*EXPLORER: [^;]*expected one of "on"\|"off"/),
+      ]);
+      expect(lines[0]).toContain('RATE_LIMIT is no setting; did you mean RATE_LIMITS?');
+      expect(lines[0]).not.toContain('INTROSPECTION');
+      expect(await readRefusal({ DATA_DIR: folder, ENV_FILE: join(folder, 'absent') })).toMatch(
+        /\/absent cannot be read: ENOENT/,
+      );
+      await rm(folder, { recursive: true });
+    },
+    STEP_MS,
+  );
 
   const run = async (script: string, args: string[], folder = dataDir) => {
     const child = spawn('npm', ['run', '--silent', script, '--', ...args], {
@@ -179,53 +157,62 @@ describe('npm start', () => {
     return { code, said: said.trim() };
   };
 
-  it('is found by users:promote, which makes an account staff', async () => {
-    expect(await run('users:promote', ['demo'])).toEqual({
-      code: 0,
-      said: 'demo is staff now; tokens say so from the next login or refresh on',
-    });
-    expect(await run('users:promote', ['demo'])).toEqual({ code: 0, said: 'demo is staff already' });
-    expect(await run('users:promote', ['nobody'])).toEqual({
-      code: 1,
-      said: 'promote: there is no account "nobody"',
-    });
-    const login = await fetch(`http://127.0.0.1:${port}/login`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ username: 'demo', password: 'demo-password-2026' }),
-    });
-    const { token } = JSON.parse(await login.text());
-    const profile = await fetch(`http://127.0.0.1:${port}/profile`, {
-      headers: { authorization: `Bearer ${token}` },
-    });
-    expect(JSON.parse(await profile.text())).toMatchObject({ username: 'demo', role: 'STAFF' });
+  it(
+    'has its accounts made staff by users:promote',
+    async () => {
+      expect(await run('users:promote', ['demo'])).toEqual({
+        code: 0,
+        said: 'demo is staff now; tokens say so from the next login or refresh on',
+      });
+      const login = await fetch(`http://127.0.0.1:${port}/login`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ username: 'demo', password: 'demo-password-2026' }),
+      });
+      const { token } = JSON.parse(await login.text());
+      const profile = await fetch(`http://127.0.0.1:${port}/profile`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      expect(JSON.parse(await profile.text())).toMatchObject({ username: 'demo', role: 'STAFF' });
 
-    const elsewhere = join(dataDir, 'nothing-here');
-    expect(await run('users:promote', ['demo'], elsewhere)).toEqual({
-      code: 1,
-      said: `users:promote: no npm start runs on ${elsewhere}; start it, or set DATA_DIR or DATABASE_URL`,
-    });
-  }, 60_000);
+      const elsewhere = join(dataDir, 'empty');
+      expect(await run('users:promote', ['demo'], elsewhere)).toEqual({
+        code: 1,
+        said: `users:promote: no npm start runs on ${elsewhere}; start it, or set DATA_DIR or DATABASE_URL`,
+      });
+    },
+    STEP_MS,
+  );
 
-  it('is found by seed, which adds a shop', async () => {
-    const numbers = ['--products', '20', '--orders', '30', '--users', '10'];
-    expect(await run('seed', numbers)).toEqual({
-      code: 0,
-      said: expect.stringMatching(/^the database \w+ at 127\.0\.0\.1:\d+\nadded \d+ rows in /),
-    });
-    const [newest] = JSON.parse(await (await get('/products?limit=1')).text());
-    expect(Date.parse(newest.created_at)).toBeLessThan(Date.now() - 30 * 86_400_000);
-  }, 60_000);
+  it(
+    'gets a shop added by seed',
+    async () => {
+      const numbers = ['--products', '20', '--orders', '30', '--users', '10'];
+      expect(await run('seed', numbers)).toEqual({
+        code: 0,
+        said: expect.stringMatching(/^the database \w+ at 127\.0\.0\.1:\d+\nadded \d+ rows in /),
+      });
+      const [newest] = JSON.parse(await (await get('/products?limit=1')).text());
+      expect(Date.parse(newest.created_at)).toBeLessThan(Date.now() - 30 * 86_400_000);
+    },
+    STEP_MS,
+  );
 
-  it('has its signing keys rotated by keys:rotate, without a restart', async () => {
-    const published = async (): Promise<unknown[]> =>
-      JSON.parse(await (await get('/.well-known/jwks.json')).text()).keys;
-    expect(await published()).toHaveLength(1);
-    const { code, said } = await run('keys:rotate', []);
-    expect([code, said.split('\n')]).toEqual([
-      0,
-      Array(3).fill(expect.stringMatching(/^(added )?[\w-]{43}/)),
-    ]);
-    await eventually(published, (keys) => keys.length === 2, 30_000);
-  }, 60_000);
+  it(
+    'has its signing keys rotated by keys:rotate, without a restart',
+    async () => {
+      const published = async (): Promise<unknown[]> =>
+        JSON.parse(await (await get('/.well-known/jwks.json')).text()).keys;
+      expect(await published()).toHaveLength(1);
+      const { code, said } = await run('keys:rotate', []);
+      expect([code, said.split('\n')]).toEqual([
+        0,
+        Array(3).fill(expect.stringMatching(/^(added )?[\w-]{43}/)),
+      ]);
+      await eventually(published, (keys) => keys.length === 2, STEP_MS);
+    },
+    STEP_MS,
+  );
+
+  it('leaves no process behind when npm is killed', () => interrupt(npm, dataDir, 'kill -9 of npm'), STEP_MS);
 });

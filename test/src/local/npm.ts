@@ -1,29 +1,35 @@
-// `npm start` and `npm run dev` as a process of its own, and what runs because of it.
+// `npm start` and `npm run dev` as a process, the processes below it, and the ways to end it.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnGuarded } from '@holdfast/local/processes/guarded-process';
 import { freePort } from '@holdfast/local/processes/ports';
-import { childrenOf } from '@holdfast/local/processes/processes';
+import { childrenOf, isRunning, waitUntilGone } from '@holdfast/local/processes/processes';
 import { checkPorts } from '@holdfast/local/stack/port-check';
 import { portsFrom } from '@holdfast/local/stack/services';
+import { expect } from '@jest/globals';
 import { eventually } from '../support/client.ts';
 
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 export interface Npm {
-  /** Of npm itself. */
+  /** The process id of npm itself. */
   readonly pid: number;
   /** Settles when npm has ended; its output is complete then. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   readonly hasEnded: () => boolean;
-  /** What it wrote until now. */
+  /** All output so far. */
   output(): string;
-  /** Waits until it has written a text. Throws with its output when it ends before that. */
-  says(text: string, withinMs?: number): Promise<void>;
+  /** Waits until the output has the text. Throws with the output when npm ends before that. */
+  waitFor(text: string): Promise<void>;
   /** Ends npm and what is in its group. */
   end(): void;
 }
 
-/** Runs `npm start` in a process group of its own, as a terminal does. It ends with the tests, should they be killed. */
+/** No test waits for so long: only a start that hangs does, however busy the machine is. */
+export const STEP_MS = 300_000;
+
+/** Runs `npm start` in a process group of its own, as a terminal does. The processes end when the tests are killed. */
 export async function startNpm(
   env: Record<string, string>,
   cwd = ROOT,
@@ -51,11 +57,11 @@ export async function startNpm(
     hasEnded: () => hasEnded,
     output: () => output,
     end: npm.end,
-    async says(text, withinMs = 60_000) {
+    async waitFor(text) {
       const isOver = async () => hasEnded || output.includes(text);
-      await eventually(isOver, (is) => is, withinMs);
+      await eventually(isOver, (is) => is, STEP_MS);
       if (!output.includes(text))
-        throw new Error(`npm ${args.join(' ')} ended and did not say "${text}":\n${output}`);
+        throw new Error(`npm ${args.join(' ')} ended and did not write "${text}":\n${output}`);
     },
   };
 }
@@ -72,13 +78,29 @@ export async function freeBasePort(): Promise<number> {
   }
 }
 
-/** Ctrl-C in a terminal: the signal goes to npm and to all that is in its group. */
-export function pressCtrlC({ pid }: Npm): void {
-  process.kill(-pid, 'SIGINT');
+/** The process id of scripts/start.mjs. */
+export const readStartPid = async (dataDir: string): Promise<number> =>
+  Number.parseInt(await readFile(join(dataDir, 'lock'), 'utf8'), 10);
+
+export const WAYS = ['Ctrl-C', 'kill -9 of npm', 'kill -9 of npm start'] as const;
+export type Way = (typeof WAYS)[number];
+
+/** Ends `npm start` in that way, and expects that no process that it started is left. */
+export async function interrupt(npm: Npm, dataDir: string, way: Way): Promise<void> {
+  const started = await listDescendants(npm.pid);
+  const startPid = await readStartPid(dataDir);
+  expect(started).toContain(startPid);
+  // A terminal sends Ctrl-C to every process of the group.
+  if (way === 'Ctrl-C') process.kill(-npm.pid, 'SIGINT');
+  else process.kill(way === 'kill -9 of npm' ? npm.pid : startPid, 'SIGKILL');
+  await npm.ended;
+  await waitUntilGone(started, STEP_MS);
+  const left = await Promise.all(started.map(async (pid) => ((await isRunning(pid)) ? [pid] : [])));
+  expect(left.flat()).toEqual([]);
 }
 
-/** Everything that runs because of `pid`. */
-export async function descendantsOf(pid: number): Promise<number[]> {
+/** The process ids of all processes below `pid`. */
+async function listDescendants(pid: number): Promise<number[]> {
   const children = await childrenOf(pid);
-  return [...children, ...(await Promise.all(children.map(descendantsOf))).flat()];
+  return [...children, ...(await Promise.all(children.map(listDescendants))).flat()];
 }

@@ -1,4 +1,4 @@
-// A copy of the sources, for tests that change some: with the packages of this tree, and nothing that is generated.
+// A copy of the sources for tests that change some of them. It has the packages of this tree, and no generated files.
 import { cp, mkdir, mkdtemp, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -6,7 +6,7 @@ import { ROOT } from '@holdfast/local/settings/settings';
 
 const NOT_COPIED = new Set(['node_modules', 'generated', '.git', '.data']);
 
-/** The folder of a new copy. */
+/** Makes a copy and resolves with its folder. */
 export async function copyTree(): Promise<string> {
   const tree = await mkdtemp(join(tmpdir(), 'holdfast-tree-'));
   await cp(ROOT, tree, { recursive: true, filter: (path) => !NOT_COPIED.has(basename(path)) });
@@ -19,14 +19,14 @@ export async function copyTree(): Promise<string> {
   return tree;
 }
 
-/** The copy's own packages, and what npm installed for one of them only. */
+/** Links the copy's own packages, and the packages that npm installed for only one of them. */
 async function linkWorkspaces(tree: string): Promise<void> {
   const links = 'node_modules/@holdfast';
   for (const name of await readdir(join(ROOT, links))) {
     await symlink(await readlink(join(ROOT, links, name)), join(tree, links, name));
     const own = join(links, name, 'node_modules');
     const installed = await readdir(join(ROOT, own)).catch(() => []);
-    // Vite leaves a folder of its own there.
+    // Vite creates a folder there.
     if (installed.some((name) => !name.startsWith('.'))) await symlink(join(ROOT, own), join(tree, own));
   }
 }

@@ -68,7 +68,7 @@ const scenario = fc.array(fc.array(operation, { minLength: 1, maxLength: 8 }), {
 });
 
 const MINUTES = minutes();
-const RUNS = MINUTES === undefined ? 20 : 1_000_000;
+const RUNS = MINUTES === undefined ? 10 : 1_000_000;
 
 const system = useSharedSystem();
 let client: Client;

@@ -9,13 +9,13 @@ import { startRedis } from '../support/redis.ts';
 import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
 const SETTINGS = {
-  /** Longer than the load balancer takes to see it, and than callers keep a connection that they do not use. */
+  /** Longer than the load balancer needs to notice a drain, and than callers keep an unused connection. */
   DRAIN_DELAY_MS: '2000',
   QUEUE_LEASE_MS: '1500',
   SUBGRAPH_CONNECTION_MAX_AGE_MS: '5000',
 };
 
-/** One to run in the place of the service's own, and what it needs. */
+/** A program that runs in the place of the service's own, and its settings. */
 export interface Program {
   readonly entry: string;
   readonly environment?: Record<string, string>;
@@ -25,27 +25,27 @@ type Lives = Pick<AnotherInstance, 'kill' | 'restart' | 'stop'>;
 type AllLives = Record<ProcessName, Lives[]>;
 
 export interface Fleet {
-  /** The load balancer's, for the gateways. */
+  /** The URL of the load balancer in front of the gateways. */
   readonly url: string;
-  /** Each gateway's own, without a path: where it answers callers, and where it says how it is. */
+  /** The URLs of each gateway, without a path: for callers, and for readiness. */
   readonly gateways: readonly { readonly url: string; readonly opsUrl: string }[];
   readonly system: System;
   /** Seconds from SIGTERM to the end of the process, one number a time. */
   readonly drains: Record<ProcessName, number[]>;
-  /** SIGTERM, then a new process in its place; done when the load balancer has taken it in. */
+  /** Sends SIGTERM, then starts a new process in its place, and waits until the load balancer uses it. */
   roll(service: ProcessName, instance: number): Promise<void>;
-  /** The same with another program in its place, or with the one of before again. */
+  /** Does the same with another program, or with the service's own program when `program` is undefined. */
   rollTo(service: ProcessName, instance: number, program: Program | undefined): Promise<void>;
-  /** SIGKILL, then a new process in its place. */
+  /** Sends SIGKILL, then starts a new process in its place. */
   crash(service: ProcessName, instance: number): Promise<void>;
-  /** A folder of its own, for what a test makes. */
+  /** A folder for the files of a test. */
   readonly folder: string;
   stop(): Promise<void>;
 }
 
 export const INSTANCES = [0, 1];
 
-/** Starts it and waits until every instance takes connections. */
+/** Starts the fleet and waits until every instance accepts connections. */
 export async function startFleet(): Promise<Fleet> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-fleet-'));
   const ports = await Promise.all(INSTANCES.map(() => freePorts()));
@@ -62,7 +62,7 @@ export async function startFleet(): Promise<Fleet> {
       env: { ...SETTINGS, REDIS_URL: redis.url },
       environment: environmentOf(balancer),
     });
-    const lives = await startSeconds(system, ports);
+    const lives = await startSecondInstances(system, ports);
     for (const name of PROCESSES) for (const index of INSTANCES) await balancer.until(name, index, 'UP');
     return {
       url: balancer.urls.gateway,
@@ -82,7 +82,7 @@ export async function startFleet(): Promise<Fleet> {
 }
 
 /** Starts the second instance of each service. */
-async function startSeconds(system: System, ports: readonly Ports[]): Promise<AllLives> {
+async function startSecondInstances(system: System, ports: readonly Ports[]): Promise<AllLives> {
   const both = async (name: ProcessName): Promise<Lives[]> => {
     const first: Lives = {
       kill: () => system.kill(name),
@@ -151,7 +151,7 @@ function portsOf(ports: readonly Ports[], index: number): Ports {
   return found;
 }
 
-/** Every service finds every other one behind the load balancer. */
+/** Every service reaches every other one by the load balancer. */
 function environmentOf({ urls }: LoadBalancer) {
   const JWKS_URL = `${urls.users}/.well-known/jwks.json`;
   const PRODUCTS_URL = `${urls.products}/graphql`;

@@ -1,5 +1,5 @@
-// Callers of every kind, without a break: each request that does not get its answer is put down, then made again in the
-// way that the contract offers for it, and what is not made good by that is lost.
+// Callers of every kind, without a pause. The load records each request that fails, and makes it again in the way that the contract
+// offers. A request that still fails is lost.
 import { createHttpPool } from '@holdfast/platform/http/client';
 import type { Account } from '../support/client.ts';
 
@@ -13,9 +13,9 @@ export interface Failure {
 export interface LoadOptions {
   readonly url: string;
   readonly accounts: readonly Account[];
-  /** What is bought. */
+  /** The products that the callers buy. */
   readonly goods: readonly string[];
-  /** What is edited, each by one editor. No caller buys it. */
+  /** The products that are edited, each by one editor. No caller buys them. */
   readonly edited: readonly string[];
 }
 
@@ -31,8 +31,8 @@ interface Call {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Between two requests of one caller: what is replaced meets requests all the time, and the machine is not full of them. */
-const REST_MS = 200;
+/** The pause between two requests of one caller. The processes get requests all the time, and the machine is not overloaded. */
+const REST_MS = 300;
 const PATIENCE_MS = 20_000;
 const TRIES = 200;
 const ACROSS = `query($id: ID!) {
@@ -45,7 +45,7 @@ const LOOK = 'query($id: ID!) { product(id: $id) { version description } }';
 
 function inTurn<T>(list: readonly T[], turn: number): T {
   const found = list[turn % list.length];
-  if (found === undefined) throw new Error('there is nothing in the list');
+  if (found === undefined) throw new Error('expected at least one element');
   return found;
 }
 
@@ -53,10 +53,10 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Load {
   readonly failures: Failure[] = [];
-  /** Orders that a caller was told of. */
-  readonly told = new Set<string>();
+  /** Orders whose placement was answered. */
+  readonly answered = new Set<string>();
   readonly cancelled = new Set<string>();
-  /** Edits that took place, by product. */
+  /** The number of edits, by product. */
   readonly edits = new Map<string, number>();
   requests = 0;
   placed = 0;
@@ -72,13 +72,13 @@ export class Load {
       this.#repeat((turn) => this.#read(inTurn(goods, turn))),
       this.#repeat((turn) => this.#readAcross(inTurn(goods, turn), inTurn(accounts, turn))),
       this.#repeat((turn) => this.#readAcross(inTurn(edited, turn), inTurn(accounts, turn))),
-      this.#repeat((turn) => this.#login(inTurn(accounts, turn)), 400),
+      this.#repeat((turn) => this.#login(inTurn(accounts, turn)), 1_500),
       ...accounts.map((account) => this.#repeat((turn) => this.#buy(account, inTurn(goods, turn), turn))),
       ...edited.map((id, index) => this.#repeat(() => this.#edit(id, inTurn(accounts, index)))),
     ];
   }
 
-  /** Ends it; nothing is under way then. */
+  /** Ends the load, and waits for the requests that it has sent. */
   async stop(): Promise<void> {
     this.#running = false;
     await Promise.all(this.#callers);
@@ -96,13 +96,13 @@ export class Load {
     }
   }
 
-  /** Runs a request; when it fails, puts that down and runs `again` until it does not. */
+  /** Runs a request. When it fails, records the failure and runs `again` until that succeeds. */
   async #insist<T>(what: string, work: () => Promise<T>, again = work): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
       const atMs = Math.round(performance.now() - this.#startedAt);
-      const failure: Failure = { what, why: reasonOf(error), atMs, repaired: false };
+      const failure: Failure = { what, why: describeReason(error), atMs, repaired: false };
       this.failures.push(failure);
       for (let tries = 0; tries < TRIES; tries += 1) {
         await pause(100);
@@ -171,13 +171,13 @@ export class Load {
     if (!placed) return;
     this.placed += 1;
     const orderId = String(placed.body.id);
-    this.told.add(orderId);
+    this.answered.add(orderId);
     const read = () => this.#send('GET', `/orders/${orderId}`, [200], { account });
     const seen = await this.#insist('read an order', read);
     if (turn % 3 !== 0 || seen?.body.status !== 'CONFIRMED') return;
     const cancel = ({ body: { id, version } }: Answer) =>
       this.#send('POST', `/orders/${id}/cancel`, [200], { account, headers: { 'if-match': `"${version}"` } });
-    // Whether it was cancelled although no reply came, the order itself tells.
+    // The order may have been cancelled although no reply arrived.
     const again = async () => {
       const now = await read();
       return now.body.status === 'CANCELLED' ? now : cancel(now);
@@ -185,7 +185,7 @@ export class Load {
     if (await this.#insist('cancel', () => cancel(seen), again)) this.cancelled.add(orderId);
   }
 
-  /** A compare-and-swap without a competitor: it must succeed, and once. */
+  /** A compare-and-swap without a competitor, which must succeed exactly once. */
   async #edit(id: string, account: Account): Promise<void> {
     const description = crypto.randomUUID();
     const look = async () => (await this.#graphql(LOOK, { id })).product;
@@ -204,8 +204,8 @@ export class Load {
   }
 }
 
-/** Of an error of the connection, its code says more than its message. */
-function reasonOf(error: unknown): string {
+/** The code of an error of the connection says more than its message. */
+function describeReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = 'code' in error ? `${String(error.code)} ` : '';
   return `${code}${error.message}`;

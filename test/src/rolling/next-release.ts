@@ -1,5 +1,5 @@
-// The next version of products and gateway, as a release would bring it: one field more in the schema, one column more in
-// the rows, a supergraph composed of it, and REST calls that ask for it. Made of the sources, in a folder of its own.
+// The next version of products and gateway, made of the sources in a folder of its own: one more field in the schema, one more column
+// in the rows, a supergraph composed of the new schema, and REST calls that request the field.
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { composeServices } from '@apollo/composition';
@@ -13,9 +13,9 @@ export interface NextRelease {
   readonly gateway: Program;
 }
 
-/** Additive, so the version of before runs on. A constant default rewrites no row. */
+/** The change is additive, so the old version keeps running. A constant default rewrites no row. */
 export const ADD_COLUMN = "ALTER TABLE products.products ADD COLUMN sku text DEFAULT 'none yet'";
-/** When no instance reads the column any more. */
+/** For the time when no instance reads the column any more. */
 export const DROP_COLUMN = 'ALTER TABLE products.products DROP COLUMN sku';
 export const SKU = 'none yet';
 
@@ -48,7 +48,7 @@ export async function makeNextRelease(folder: string): Promise<NextRelease> {
   };
 }
 
-/** What a service needs to run, in `folder`. */
+/** Copies the files that a service needs to run into `folder`. */
 async function copyService(path: string, folder: string): Promise<void> {
   await mkdir(join(folder, path), { recursive: true });
   for (const name of await readdir(join(ROOT, path))) {

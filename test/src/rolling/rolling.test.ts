@@ -1,5 +1,5 @@
-// What a deployment does to callers: instances are replaced, upgraded and killed under load, behind a load balancer.
-import type { ProcessName } from '@holdfast/local/stack/services';
+// A deployment as callers meet it: instances are replaced, upgraded and killed under load, behind a load balancer.
+import { PROCESSES, type ProcessName } from '@holdfast/local/stack/services';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';
@@ -8,14 +8,14 @@ import { Load } from './load.ts';
 import { ADD_COLUMN, DROP_COLUMN, makeNextRelease, SKU } from './next-release.ts';
 
 const UNITS = 1_000_000;
-/** What others depend on comes first. */
-const ORDER: ProcessName[] = ['users', 'products', 'orders', 'gateway'];
+/** No test takes so long unless it hangs. */
+const LIMIT_MS = 600_000;
 
 let fleet: Fleet;
 let accounts: Account[];
 let goods: string[];
 let edited: string[];
-/** Neither bought nor edited: what was cached of it stays so. */
+/** The load neither buys nor edits it, so that a cached row of it stays in the cache. */
 let untouched: string;
 let load: Load;
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
   goods = await Promise.all(Array.from({ length: 3 }, () => make(UNITS)));
   edited = await Promise.all(Array.from({ length: 2 }, () => make(1)));
   untouched = await make(1);
-}, 120_000);
+}, LIMIT_MS);
 afterAll(() => fleet?.stop());
 
 const editsBefore = new Map<string, number>();
@@ -36,14 +36,14 @@ beforeEach(() => {
 });
 afterEach(() => load.stop());
 
-/** Ends the load and checks that everything it was told is so. */
-async function expectAllIsWell(): Promise<void> {
+/** Ends the load and checks that the database has all that the replies said. */
+async function expectAllKept(): Promise<void> {
   await load.stop();
   report();
   const { adminUrl } = fleet.system;
   const orders = await expectInvariants(adminUrl, new Map(goods.map((id) => [id, UNITS])));
   const statuses = new Map(orders.map(({ id, status }) => [id, status]));
-  for (const id of load.told) expect(statuses.has(id)).toBe(true);
+  for (const id of load.answered) expect(statuses.has(id)).toBe(true);
   for (const id of load.cancelled) expect(statuses.get(id)).toBe('CANCELLED');
   const versions = await inspect(adminUrl, async (client) =>
     client.query('SELECT id::text, version FROM products.products WHERE id = ANY($1)', [edited]),
@@ -71,14 +71,14 @@ function report(): void {
 
 const sql = (statement: string) => inspect(fleet.system.adminUrl, (client) => client.query(statement));
 
-/** What the first gateway says of itself; nothing while it is not there. */
-async function readiness(): Promise<{ readonly failing?: readonly string[] }> {
+/** The readiness of the first gateway; empty while no process answers. */
+async function readReadiness(): Promise<{ readonly failing?: readonly string[] }> {
   const reply = await fetch(`${fleet.gateways[0]?.opsUrl}/readyz`).catch(() => undefined);
   return reply === undefined ? {} : JSON.parse(await reply.text());
 }
 
-/** The new field of every product, both as an entity and in a list; undefined when there is no such field. */
-async function skusFrom(url: string): Promise<unknown[] | undefined> {
+/** The new field of every product, as an entity and in a list; undefined when the schema has no such field. */
+async function readSkus(url: string): Promise<unknown[] | undefined> {
   const query = '{ products(first: 100) { edges { node { id sku } } } product(id: "ID") { sku } }';
   const reply = await fetch(`${url}/graphql`, {
     method: 'POST',
@@ -91,52 +91,60 @@ async function skusFrom(url: string): Promise<unknown[] | undefined> {
   return [...nodes, data.product].map(({ sku }) => sku);
 }
 
-async function rollBoth(service: ProcessName): Promise<void> {
-  for (const index of INSTANCES) await fleet.roll(service, index);
-}
-
 async function rollBothTo(service: ProcessName, program: Program | undefined): Promise<void> {
   for (const index of INSTANCES) await fleet.rollTo(service, index, program);
 }
 
 describe('a fleet under load', () => {
-  it('is upgraded in the worst order, a field with it, and no request fails', async () => {
-    const next = await makeNextRelease(fleet.folder);
-    expect((await fetch(`${fleet.url}/products/${untouched}`)).status).toBe(200);
-    // The gateway comes first. It plans for a field that products, which waits for the column, does not have.
-    const gateway = fleet.rollTo('gateway', 0, next.gateway);
-    await Promise.all([rollBoth('users'), rollBoth('orders')]);
-    await eventually(readiness, ({ failing }) => failing?.join() === 'subgraphs');
-    await sql(ADD_COLUMN);
-    await rollBothTo('products', next.products);
-    await gateway;
-    await fleet.rollTo('gateway', 1, next.gateway);
-    // No caller meets a row without the field, such as one that the version of before put into the cache.
-    for (const { url } of fleet.gateways) {
-      const products = [...goods, ...edited, untouched];
-      expect(await skusFrom(url)).toEqual([...products, untouched].map(() => SKU));
-    }
-    await expectAllIsWell();
-    expect(load.failures).toEqual([]);
-  }, 240_000);
+  it(
+    'is upgraded in the worst order, with a new field, and no request fails',
+    async () => {
+      const next = await makeNextRelease(fleet.folder);
+      expect((await fetch(`${fleet.url}/products/${untouched}`)).status).toBe(200);
+      // The gateway comes first. It plans for a field that the products service does not have yet, because the column is missing.
+      const gateway = fleet.rollTo('gateway', 0, next.gateway);
+      await Promise.all([fleet.roll('users', 0), fleet.roll('orders', 0)]);
+      await eventually(readReadiness, ({ failing }) => failing?.join() === 'subgraphs', LIMIT_MS);
+      await sql(ADD_COLUMN);
+      await rollBothTo('products', next.products);
+      await gateway;
+      await fleet.rollTo('gateway', 1, next.gateway);
+      // No caller is shown a row without the field, such as one that the old version put into the cache.
+      for (const { url } of fleet.gateways) {
+        const products = [...goods, ...edited, untouched];
+        expect(await readSkus(url)).toEqual([...products, untouched].map(() => SKU));
+      }
+      await expectAllKept();
+      expect(load.failures).toEqual([]);
+    },
+    LIMIT_MS,
+  );
 
-  it('goes back to the version before, and no request fails', async () => {
-    await rollBothTo('gateway', undefined);
-    await rollBothTo('products', undefined);
-    await sql(DROP_COLUMN);
-    for (const { url } of fleet.gateways) expect(await skusFrom(url)).toBeUndefined();
-    await expectAllIsWell();
-    expect(load.failures).toEqual([]);
-    // Each by itself, and none because its time was over.
-    for (const seconds of Object.values(fleet.drains)) {
-      expect(seconds.length).toBeGreaterThanOrEqual(INSTANCES.length);
-      expect(Math.max(...seconds)).toBeLessThan(20);
-    }
-  }, 240_000);
+  it(
+    'goes back to the version before, and no request fails',
+    async () => {
+      await rollBothTo('gateway', undefined);
+      await rollBothTo('products', undefined);
+      await sql(DROP_COLUMN);
+      for (const { url } of fleet.gateways) expect(await readSkus(url)).toBeUndefined();
+      await expectAllKept();
+      expect(load.failures).toEqual([]);
+      // Each process ended by itself, before its time limit of 25 s.
+      for (const seconds of Object.values(fleet.drains)) {
+        expect(seconds.length).toBeGreaterThan(0);
+        expect(Math.max(...seconds)).toBeLessThan(20);
+      }
+    },
+    LIMIT_MS,
+  );
 
-  it('survives the death of an instance of every service: a retry makes good what failed', async () => {
-    for (const service of ORDER) await fleet.crash(service, 0);
-    await expectAllIsWell();
-    expect(load.unrepaired).toEqual([]);
-  }, 240_000);
+  it(
+    'survives that an instance of every service is killed at once: a retry succeeds for each failed request',
+    async () => {
+      await Promise.all(PROCESSES.map((service) => fleet.crash(service, 0)));
+      await expectAllKept();
+      expect(load.unrepaired).toEqual([]);
+    },
+    LIMIT_MS,
+  );
 });

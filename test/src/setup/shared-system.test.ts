@@ -1,22 +1,25 @@
-// The system that suites share, as one of them sees it.
+// The system that suites share, as a suite sees it, and how a run ends for it.
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { dirname } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { secretsUsed, uniqueName } from '../support/client.ts';
 import { logsSoFar } from '../support/logs-so-far.ts';
 import { refuseBadLog } from '../support/running-system.ts';
-import { useSharedSystem } from '../support/use-system.ts';
-import { sharedSystemFacts } from './shared-system.ts';
+import { joinSharedSystem, useSharedSystem } from '../support/use-system.ts';
+import { offerSharedSystem, readSharedSystemFacts, withdrawSharedSystem } from './shared-system.ts';
 
 const system = useSharedSystem();
 
-it('is one and the same for every suite that asks', async () => {
-  const others = await Promise.all([sharedSystemFacts(), sharedSystemFacts()]);
+it('is the same for every suite', async () => {
+  const others = await Promise.all([readSharedSystemFacts(), readSharedSystemFacts()]);
   for (const { urls, pids } of others) {
     expect(urls.gateway).toBe(system.url);
     expect(pids.gateway).toBe(system.pid('gateway'));
   }
 });
 
-it('shows a suite what it has caused in the log, and fails one of which a secret stands there', async () => {
+it('shows a suite the log lines that it caused, and fails a suite when one of its secrets stands in the log', async () => {
   const id = uniqueName('secret');
   await (await fetch(`${system.url}/products`, { headers: { 'x-request-id': id } })).arrayBuffer();
   expect((await logsSoFar(system)).some((line) => line.includes(id))).toBe(true);
@@ -24,4 +27,43 @@ it('shows a suite what it has caused in the log, and fails one of which a secret
   secretsUsed.add(id);
   expect(() => refuseBadLog(system.logs())).toThrow('a secret that was used stands in the log');
   secretsUsed.delete(id);
+});
+
+it('fails the run when a secret comes to the log after its suite has left, and leaves no files', async () => {
+  let log = (_: string): void => undefined;
+  const lines: string[] = [];
+  const services = createServer((request, response) => {
+    log(JSON.stringify(request.headers));
+    response.end();
+  });
+  await new Promise<void>((resolve) => services.listen(0, '127.0.0.1', resolve));
+  const address = services.address();
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  const urls = { gateway: url, users: url, products: url, orders: url };
+  const { signingKey, serviceKeys } = system;
+  const environment = { ...process.env };
+  // This process has a run of its own, with one suite that joins and leaves, and a program in the place of the services.
+  await offerSharedSystem(async ({ onLogLine }) => {
+    log = (line) => {
+      lines.push(line);
+      onLogLine?.(line);
+    };
+    return {
+      ...{ urls, opsUrls: urls, adminUrl: '', signingKey, issuer: '', audience: '', serviceKeys },
+      pid: () => undefined,
+      logs: () => lines,
+      stop: async () => void services.close(),
+    };
+  });
+  const { logFile } = await readSharedSystemFacts();
+  const suite = await joinSharedSystem();
+  const secret = uniqueName('secret');
+  secretsUsed.add(secret);
+  await suite.leave();
+  secretsUsed.delete(secret);
+  await (await fetch(`${suite.url}/products`, { headers: { 'x-request-id': secret } })).arrayBuffer();
+  await expect(withdrawSharedSystem()).rejects.toThrow('a secret that was used stands in the log');
+  expect(existsSync(dirname(logFile))).toBe(false);
+  // The suite itself still belongs to the run of Jest.
+  Object.assign(process.env, environment);
 });

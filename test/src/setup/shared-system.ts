@@ -1,5 +1,5 @@
-// One system for all suites of a run that ask for nothing special. It runs in Jest's own process, which starts it when the
-// first suite asks, by HTTP, because suites run in processes of their own.
+// One system for all suites of a run that need no special settings. It runs in Jest's own process, which starts it when the first
+// suite requests it, by HTTP, because suites run in processes of their own.
 import { appendFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { ProcessName } from '@holdfast/local/stack/services';
 import type { SystemFacts } from '../support/running-system.ts';
-import type { System } from '../support/system.ts';
+import type { System, SystemOptions } from '../support/system.ts';
 
 const VARIABLE = 'HOLDFAST_TEST_SYSTEM';
 
@@ -19,13 +19,21 @@ export interface SharedSystemFacts extends SystemFacts {
   readonly logFile: string;
 }
 
+type SharedSystem = SystemFacts & Pick<System, 'pid' | 'logs' | 'stop'>;
+type StartSystem = (options: SystemOptions) => Promise<SharedSystem>;
+
 interface Started {
-  readonly system: System;
+  readonly system: SharedSystem;
   readonly facts: SharedSystemFacts;
 }
 
+let startSystem: StartSystem = async (options) => {
+  // Imported late, because most runs of a few tests need no system.
+  const module = await import('../support/system.ts');
+  return module.startSystem(options);
+};
 let started: Promise<Started> | undefined;
-/** Of the suites that have left. */
+/** The secrets of the suites that have left. */
 const secrets = new Set<string>();
 const server = createServer(async (request, response) => {
   try {
@@ -39,17 +47,18 @@ const server = createServer(async (request, response) => {
     response.writeHead(500).end(String(error));
   }
 });
-/** Swept like the servers of runs that were killed. */
-const LOG_FOLDER = join(tmpdir(), `holdfast-test-${process.pid}-log`);
+/** The next run removes the folder when this run is killed. */
+const LOG_FOLDER = join(tmpdir(), `holdfast-test-${process.pid}-log-${crypto.randomUUID()}`);
 
-/** Before a run: tells the test processes where to ask. */
-export async function offerSharedSystem(): Promise<void> {
+/** Before a run: gives the test processes the URL of the shared system's facts. */
+export async function offerSharedSystem(start = startSystem): Promise<void> {
+  startSystem = start;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   process.env[VARIABLE] = `http://127.0.0.1:${port}`;
 }
 
-/** After a run. Throws when the system left what it must not leave. */
+/** After a run. Throws when a secret stands in the log, or the system does not stop. */
 export async function withdrawSharedSystem(): Promise<void> {
   server.close();
   try {
@@ -57,24 +66,24 @@ export async function withdrawSharedSystem(): Promise<void> {
     if (system === undefined) return;
     await system.stop();
     const { refuseBadLog } = await import('../support/running-system.ts');
-    // Once more for all suites, because a job and the shutdown log after the suite that caused it has left.
+    // The check runs again for all suites, because a job and the shutdown write lines after the suite has left.
     refuseBadLog(system.logs(), secrets);
   } finally {
     await rm(LOG_FOLDER, { recursive: true, force: true });
   }
 }
 
-/** For a suite: the system that it shares with others, ready. */
-export async function sharedSystemFacts(): Promise<SharedSystemFacts> {
-  return JSON.parse(await ask());
+/** For a suite: the system that it shares with other suites, ready. */
+export async function readSharedSystemFacts(): Promise<SharedSystemFacts> {
+  return JSON.parse(await send());
 }
 
-/** For a suite that leaves: the secrets that must not stand in the log when the run ends either. */
+/** For a suite that leaves: its secrets must not stand in the log when the run ends either. */
 export async function handInSecrets(used: Iterable<string>): Promise<void> {
-  await ask({ method: 'POST', body: JSON.stringify([...used]) });
+  await send({ method: 'POST', body: JSON.stringify([...used]) });
 }
 
-async function ask(call: RequestInit = {}): Promise<string> {
+async function send(call: RequestInit = {}): Promise<string> {
   const url = process.env[VARIABLE];
   if (url === undefined) throw new Error('no shared system: run the tests with `npm test`');
   const reply = await fetch(url, call);
@@ -84,12 +93,11 @@ async function ask(call: RequestInit = {}): Promise<string> {
 }
 
 async function start(): Promise<Started> {
-  // Late, because most runs of a few tests need no system.
-  const { startSystem } = await import('../support/system.ts');
   await mkdir(LOG_FOLDER);
   const logFile = join(LOG_FOLDER, 'system.log');
   const onLogLine = (line: string) => appendFileSync(logFile, `${line}\n`);
-  const system = await startSystem({ onLogLine });
+  // Idempotency keys that a suite makes old are swept soon.
+  const system = await startSystem({ onLogLine, env: { IDEMPOTENCY_SWEEP_MS: '1000' } });
   const pids = {
     gateway: system.pid('gateway'),
     users: system.pid('users'),

@@ -1,7 +1,7 @@
 // A running system for the tests of one suite, in one line: started before them, left after them.
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { afterAll, beforeAll } from '@jest/globals';
-import { handInSecrets, sharedSystemFacts } from '../setup/shared-system.ts';
+import { handInSecrets, readSharedSystemFacts } from '../setup/shared-system.ts';
 import { secretsUsed } from './client.ts';
 import { logsSoFar } from './logs-so-far.ts';
 import { type RunningSystem, reachable, refuseBadLog } from './running-system.ts';
@@ -52,7 +52,7 @@ interface JoinedSystem extends RunningSystem {
 
 /** For one suite; `useSharedSystem` leaves by itself. */
 export async function joinSharedSystem(): Promise<JoinedSystem> {
-  const { pids, logFile, ...facts } = await sharedSystemFacts();
+  const { pids, logFile, ...facts } = await readSharedSystemFacts();
   const logs = followLog(logFile);
   const system: RunningSystem = { ...reachable(facts), pid: (name) => pids[name], logs };
   const leave = async () => {

@@ -1,14 +1,18 @@
-// One trace a request: from the gateway through its plan, the subgraphs, SQL and Redis, and across the queue.
+// One trace for each request: from the gateway through its plan, the subgraphs, SQL and Redis, and across the queue. A collector that
+// hangs or is away delays no request and no shutdown.
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { freePort } from '@holdfast/local/processes/ports';
 import { ROOT } from '@holdfast/local/settings/settings';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, secretsUsed } from '../support/client.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
+import { askSubgraph } from '../support/subgraph.ts';
 import { type System, startSystem } from '../support/system.ts';
 
 let receiver: OtlpReceiver;
@@ -37,21 +41,21 @@ afterAll(async () => {
   await receiver?.stop();
 });
 
-/** Sends a request in a trace of its own, and gives each of its spans as the names from the root down to it. */
-async function traceOf(
+/** Sends a request in a new trace. Resolves with a path for each span: the names from the root of the trace to the span. */
+async function trace(
   request: (headers: Record<string, string>) => Promise<unknown>,
   awaited: readonly string[],
 ): Promise<string[]> {
   const traceId = randomBytes(16).toString('hex');
   await request({ traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01` });
   return eventually(
-    async () => paths(receiver.spansOf(traceId)),
+    async () => listPaths(receiver.spansOf(traceId)),
     (seen) => awaited.every((path) => seen.includes(path)),
-    5_000,
+    15_000,
   );
 }
 
-function paths(spans: readonly ReceivedSpan[]): string[] {
+function listPaths(spans: readonly ReceivedSpan[]): string[] {
   const byId = new Map(spans.map((span) => [span.spanId, span]));
   const pathOf = (span: ReceivedSpan): string => {
     const parent = span.parentSpanId === undefined ? undefined : byId.get(span.parentSpanId);
@@ -66,7 +70,7 @@ const FETCH = 'gateway gateway.execute > gateway gateway.fetch';
 it('makes one trace of an order: REST, plan, price, SQL, and both workers across the queue', async () => {
   const placing = `gateway POST /orders > ${FETCH} > orders POST /graphql`;
   const reserving = `${placing} > products job reserve-stock`;
-  await traceOf(
+  await trace(
     async (headers) => {
       const body = { product_id: productId, quantity: 1 };
       const { status } = await client.rest('POST', '/orders', { token: account.token, body, headers });
@@ -82,10 +86,10 @@ it('makes one trace of an order: REST, plan, price, SQL, and both workers across
   );
 });
 
-it('makes one trace of a GraphQL operation that crosses every service, Redis among them', async () => {
+it('makes one trace of a GraphQL operation that needs every service and Redis', async () => {
   const fetching = `gateway POST /graphql > ${FETCH}`;
   const query = 'query Mine { me { username orders { edges { node { product { name } } } } } }';
-  const spans = await traceOf(
+  const spans = await trace(
     async (headers) => {
       const { errors } = await client.graphql(query, {}, account.token, headers);
       expect(errors).toEqual([]);
@@ -118,25 +122,25 @@ it('writes the ids of trace and span into the log lines of every service and of 
   for (const { span_id } of seen) expect(span_id).toMatch(/^[0-9a-f]{16}$/);
 });
 
-it('tells the statements of a transaction apart', async () => {
+it('has a span for each statement of a transaction', async () => {
   const { token, password } = await client.account();
   const input = { currentPassword: password, newPassword: `better horse ${randomBytes(9).toString('hex')}` };
   secretsUsed.add(input.newPassword);
   const changing = `gateway POST /graphql > ${FETCH} > users POST /graphql`;
   const change = 'mutation ($input: ChangePasswordInput!) { changePassword(input: $input) { __typename } }';
-  await traceOf(
+  await trace(
     (headers) => client.graphql(change, { input }, token, headers),
     [`${changing} > users sql users_password_replace`, `${changing} > users sql users_session_end_all`],
   );
 });
 
-it('marks what failed by our error, though GraphQL answers 200, and not what a caller did wrong', async () => {
+it('marks a span as failed for an error of ours, though GraphQL answers 200, and not for an error of the caller', async () => {
   const request = async (query: string, awaited: string) => {
     const traceId = randomBytes(16).toString('hex');
     const traceparent = `00-${traceId}-${randomBytes(8).toString('hex')}-01`;
     await client.graphql(query, {}, account.token, { traceparent });
     const find = async () => receiver.spansOf(traceId).find(({ name }) => name === awaited);
-    return eventually(find, (span) => span !== undefined, 5_000);
+    return eventually(find, (span) => span !== undefined, 15_000);
   };
   expect((await request('{ order(id: "x") { id } }', 'POST /graphql'))?.failed).toBe(false);
   await system.kill('orders');
@@ -147,20 +151,20 @@ it('marks what failed by our error, though GraphQL answers 200, and not what a c
   expect(failed?.failed).toBe(true);
 });
 
-it('records nothing of a request that its caller has not sampled', async () => {
+it('records no span of a request that its caller has not sampled', async () => {
   const traceId = randomBytes(16).toString('hex');
   const traceparent = `00-${traceId}-${randomBytes(8).toString('hex')}-00`;
   const body = { product_id: productId, quantity: 1 };
   await client.rest('POST', '/orders', { token: account.token, body, headers: { traceparent } });
-  await traceOf((headers) => client.rest('GET', '/products', { headers }), ['gateway GET /products']);
+  await trace((headers) => client.rest('GET', '/products', { headers }), ['gateway GET /products']);
   expect(receiver.spansOf(traceId)).toEqual([]);
 });
 
-it("hands on a stranger's traceparent only, to every service and job, and no tracestate or baggage", async () => {
+it('passes only the traceparent of a stranger to every service and job, and no tracestate or baggage', async () => {
   const received: IncomingHttpHeaders[] = [];
   const sdl = await readFile(join(ROOT, 'subgraphs/products/schema.graphql'), 'utf8');
   const subgraph = createServer(async (request, response) => {
-    // A gateway that starts asks for the schema.
+    // A gateway requests the schema when it starts.
     const isStart = (await text(request)).includes('_service');
     if (!isStart) received.push(request.headers);
     const data = isStart ? { _service: { sdl } } : { products: null };
@@ -183,12 +187,12 @@ it("hands on a stranger's traceparent only, to every service and job, and no tra
   await eventually(
     async () => receiver.spansOf(traceId).map(({ name }) => name),
     (names) => names.includes('job settle-order'),
-    5_000,
+    15_000,
   );
   expect(receiver.text()).not.toContain('strange');
 });
 
-it('keeps no more of a name than its beginning', async () => {
+it('keeps only the beginning of a long operation name', async () => {
   const traceId = randomBytes(16).toString('hex');
   const headers = { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01` };
   const name = 'n'.repeat(50_000);
@@ -196,22 +200,88 @@ it('keeps no more of a name than its beginning', async () => {
   const spans = await eventually(
     async () => receiver.spansOf(traceId),
     (seen) => seen.some((span) => span.name === 'POST /graphql'),
-    5_000,
+    15_000,
   );
   const names = spans.map(({ attributes }) => attributes['graphql.operation.name'] ?? '');
   expect(names).toContain(name.slice(0, 256));
   expect(names).not.toContain(name);
 });
 
-it('sends nothing that a caller keeps secret', async () => {
+it('sends no secret of a caller', async () => {
   const login = { username: account.username, password: account.password };
   const atUsers = (route: string) => [`gateway ${route} > ${FETCH} > users POST /graphql`];
-  await traceOf((headers) => client.rest('POST', '/login', { body: login, headers }), atUsers('POST /login'));
+  await trace((headers) => client.rest('POST', '/login', { body: login, headers }), atUsers('POST /login'));
   const mutation = `mutation { login(input: { username: "${login.username}", password: "${login.password}" }) { __typename } }`;
-  await traceOf((headers) => client.graphql(mutation, {}, undefined, headers), atUsers('POST /graphql'));
-  await traceOf(
+  await trace((headers) => client.graphql(mutation, {}, undefined, headers), atUsers('POST /graphql'));
+  await trace(
     (headers) => client.rest('GET', '/profile', { token: account.token, headers }),
     atUsers('GET /profile'),
   );
   for (const secret of secretsUsed) expect(receiver.text()).not.toContain(secret);
+});
+
+describe('with a collector that is away or hangs', () => {
+  const linesSince = (start: number) =>
+    system
+      .logs()
+      .slice(start)
+      .map((line) => JSON.parse(line));
+  const endpointAway = async () => ({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await freePort()}` });
+
+  it('the log says once that traces are lost', async () => {
+    const before = system.logs().length;
+    const users = await system.another('users', {
+      ...(await endpointAway()),
+      OTEL_EXPORTER_OTLP_TIMEOUT: '200',
+    });
+    const call = { query: '{ __typename }', url: `${users.url}/graphql` };
+    const findLost = () =>
+      linesSince(before).filter(({ msg }) => msg === 'traces cannot be sent and are lost');
+    await askSubgraph(system, 'users', call);
+    await eventually(
+      async () => findLost().length,
+      (count) => count > 0,
+    );
+    for (let count = 0; count < 2; count += 1) await askSubgraph(system, 'users', call);
+    await users.stop();
+    expect(findLost()).toHaveLength(1);
+    expect(findLost()[0]).not.toHaveProperty('trace_id');
+  });
+
+  it('the gateway and a service end in time and without an error', async () => {
+    const sockets = new Set<Socket>();
+    let bytes = 0;
+    const hanging = createTcpServer((socket) => {
+      sockets.add(socket);
+      socket.on('data', (chunk) => (bytes += chunk.length)).on('error', () => undefined);
+    });
+    await new Promise<void>((resolve) => hanging.listen(0, '127.0.0.1', resolve));
+    const address = hanging.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const orders = await system.another('orders', await endpointAway());
+    const gateway = await system.another('gateway', {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      ORDERS_URL: `${orders.url}/graphql`,
+    });
+    const body = JSON.stringify({ query: '{ orders { edges { cursor } } }' });
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${account.token}` };
+    await (await fetch(`${gateway.url}/graphql`, { method: 'POST', headers, body })).arrayBuffer();
+    await eventually(
+      async () => bytes,
+      (count) => count > 0,
+    );
+    const before = system.logs().length;
+    // `stop` kills a process that has not ended after 25 s, and a killed process logs no end.
+    for (const [name, instance] of [
+      ['gateway', gateway],
+      ['orders', orders],
+    ] as const) {
+      await instance.stop();
+      const lines = linesSince(before).filter(({ service }) => service === name);
+      expect(lines.at(-1)?.msg).toBe('ended');
+      expect(lines.filter(({ level }) => level === 'fatal')).toEqual([]);
+    }
+    for (const socket of sockets) socket.destroy();
+    hanging.close();
+  }, 90_000);
 });

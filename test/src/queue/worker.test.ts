@@ -1,4 +1,5 @@
-// The queue as the services use it: jobs of a worker that was killed come back, and every handler may run again.
+// The queue as the services use it: jobs of a worker that was killed are run again, also after PostgreSQL's clock has stepped back,
+// and a job that meets a lock gives way to other jobs.
 
 import { connect, createServer } from 'node:net';
 import { freePort } from '@holdfast/local/processes/ports';
@@ -30,35 +31,41 @@ afterEach(async () => {
 const addJob = (name: string, payload: object) =>
   admin.query('SELECT graphile_worker.add_job($1, $2::json)', [name, JSON.stringify(payload)]);
 
-function work(
-  handler: (payload: unknown) => Promise<void>,
-  service: 'products' | 'orders' = 'products',
-  url = database.urls[service],
+type WorkerOptions = Parameters<typeof startWorker>[0];
+const LOG = createLogger('test', 'silent');
+
+function startWith(
+  settings: Partial<WorkerOptions['settings']>,
+  handlers: WorkerOptions['handlers'],
+  options: Partial<WorkerOptions> = {},
 ): void {
-  const settings = { DATABASE_URL: url, QUEUE_CONCURRENCY: 2, QUEUE_LEASE_MS: 1_000 };
-  const log = createLogger('test', 'silent');
+  const defaults = { DATABASE_URL: database.urls.products, QUEUE_CONCURRENCY: 2, QUEUE_LEASE_MS: 1_000 };
   workers.push(
-    startWorker({ settings, applicationName: 'test', handlers: () => ({ 'do-it': handler }), log }),
+    startWorker({
+      settings: { ...defaults, ...settings },
+      applicationName: 'test',
+      handlers,
+      log: LOG,
+      ...options,
+    }),
   );
 }
+
+const work = (handler: (payload: unknown) => Promise<void>, DATABASE_URL = database.urls.products): void =>
+  startWith({ DATABASE_URL }, () => ({ 'do-it': handler }));
 
 const jobsLeft = async (): Promise<number> =>
   (await admin.query<{ count: number }>('SELECT count(*)::int AS count FROM graphile_worker.jobs')).rows[0]
     ?.count ?? -1;
 
 describe('a worker', () => {
-  it('works over DATABASE_DIRECT_URL when there is one, since a pooler between loses LISTEN', async () => {
+  it('connects by DATABASE_DIRECT_URL when it is set, because LISTEN does not work through a pooler', async () => {
     const done: unknown[] = [];
     const settings = {
-      DATABASE_URL: 'postgres://nobody@127.0.0.1:1/pooler',
+      DATABASE_URL: 'postgres://pooler@127.0.0.1:1/pooler',
       DATABASE_DIRECT_URL: database.urls.products,
-      QUEUE_CONCURRENCY: 1,
-      QUEUE_LEASE_MS: 1_000,
     };
-    const handlers = () => ({ 'do-it': async (payload: unknown) => void done.push(payload) });
-    workers.push(
-      startWorker({ settings, applicationName: 'test', handlers, log: createLogger('test', 'silent') }),
-    );
+    startWith(settings, () => ({ 'do-it': async (payload) => void done.push(payload) }));
     await addJob('do-it', { of: 'a direct connection' });
     await eventually(jobsLeft, (count) => count === 0);
     expect(done).toEqual([{ of: 'a direct connection' }]);
@@ -77,7 +84,7 @@ describe('a worker', () => {
     expect(done).toEqual([{ of: 'a transaction that is committed' }]);
   });
 
-  it('tries again what failed', async () => {
+  it('runs a failed job again', async () => {
     let tries = 0;
     work(async () => {
       tries += 1;
@@ -88,7 +95,7 @@ describe('a worker', () => {
     expect(tries).toBe(2);
   });
 
-  it('takes over, once the lease is over, a job whose worker was killed, and not before', async () => {
+  it('takes over a job whose worker was killed when the lease ends, and not before', async () => {
     await addJob('do-it', {});
     await admin.query(
       `UPDATE graphile_worker._private_jobs SET locked_by = 'a worker that was killed', locked_at = now(), attempts = 1`,
@@ -115,7 +122,7 @@ describe('a worker', () => {
     expect(attempts).toEqual([1]);
   });
 
-  it('does not put a job that failed often off for hours', async () => {
+  it('runs a job that failed often again within 30 s, not after hours', async () => {
     await addJob('do-it', {});
     await admin.query(
       `UPDATE graphile_worker._private_jobs SET attempts = 12, last_error = 'x', run_at = now() + interval '6 hours'`,
@@ -130,7 +137,7 @@ describe('a worker', () => {
     await eventually(pause, (seconds) => seconds <= 30);
   });
 
-  it('begins to work when the database comes up only after it', async () => {
+  it('begins to work when the database starts after the worker', async () => {
     const port = await freePort();
     const url = new URL(database.urls.products);
     const target = Number(url.port);
@@ -140,7 +147,7 @@ describe('a worker', () => {
     const count = async (): Promise<void> => {
       done += 1;
     };
-    work(count, 'products', url.href);
+    work(count, url.href);
     await expect(workers[0]?.check()).rejects.toThrow();
     // Long enough for the first look-ups to have failed, which graphile-worker remembers for good.
     await new Promise((resolve) => setTimeout(resolve, 1_500));
@@ -160,9 +167,9 @@ describe('a worker', () => {
     }
   }, 60_000);
 
-  it('survives having its connections cut, over and over, while jobs flow', async () => {
+  it('survives repeated cuts of its connections while jobs are added', async () => {
     work(async () => new Promise((resolve) => setTimeout(resolve, 3)));
-    for (let cuts = 0; cuts < 60; cuts += 1) {
+    for (let cuts = 0; cuts < 20; cuts += 1) {
       await admin.query(
         `SELECT graphile_worker.add_job('do-it', max_attempts => 1000) FROM generate_series(1, 10)`,
       );
@@ -175,7 +182,7 @@ describe('a worker', () => {
     await workers[0]?.check();
   }, 120_000);
 
-  it('parks a job that can never be done, tells of it as dead, and does the others meanwhile', async () => {
+  it('parks a job whose payload is malformed, counts it as dead, and runs the other jobs', async () => {
     const order = z.object({ orderId: z.int() });
     const done: number[] = [];
     work(async (payload) => void done.push(payloadOf(order, payload).orderId));
@@ -192,11 +199,11 @@ describe('a worker', () => {
     expect(metrics).toContain('queue_dead_jobs{task="do-it"} 1');
   });
 
-  it('is not ready on tables of a graphile-worker that breaks with the one that is known, nor of an older one', async () => {
+  it('is not ready on tables of a graphile-worker with a later breaking migration, nor of an older one', async () => {
     work(async () => undefined);
     const check = () => workers[0]?.check();
     const { rows } = await admin.query('SELECT max(id) AS revision FROM graphile_worker.migrations');
-    // Else look at the statements of ours on the private tables (platform/src/queue/sweep.ts, give-way.ts).
+    // If not, check our statements on the private tables (platform/src/queue/sweep.ts, give-way.ts).
     expect(rows[0].revision).toBe(QUEUE_REVISION);
     await check();
     await admin.query('INSERT INTO graphile_worker.migrations (id, breaking) VALUES (1000, false)');
@@ -207,7 +214,7 @@ describe('a worker', () => {
     await expect(check()).rejects.toThrow('expected 19');
   });
 
-  it('has jobs that were added together under way together', async () => {
+  it('runs jobs together that were added together', async () => {
     const sent: number[] = [];
     const { promise: all, resolve } = Promise.withResolvers<void>();
     await admin.query(`SELECT graphile_worker.add_job('do-it') FROM generate_series(1, 50)`);
@@ -221,10 +228,135 @@ describe('a worker', () => {
     expect(sent).toHaveLength(50);
   });
 
-  it('leaves the jobs of others to those who know them', async () => {
-    work(async () => undefined, 'orders');
+  it('leaves jobs of another service to the workers of that service', async () => {
+    work(async () => undefined, database.urls.orders);
     await addJob('something-else', {});
     await addJob('do-it', {});
     await eventually(jobsLeft, (count) => count === 1);
+  });
+});
+
+describe('when the clock of PostgreSQL has stepped back by two minutes', () => {
+  const PROMPTLY_MS = 60_000;
+  /** Every `now()` in a statement in this database is of this clock, which can be stepped. */
+  const CLOCK = `
+    CREATE SCHEMA clock;
+    CREATE TABLE clock.ahead AS SELECT interval '2 minutes' AS by;
+    CREATE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE AS
+      'SELECT pg_catalog.now() + by FROM clock.ahead';
+    GRANT USAGE ON SCHEMA clock TO PUBLIC;
+    GRANT SELECT ON clock.ahead TO PUBLIC;
+    DO $$ BEGIN
+      EXECUTE format('ALTER DATABASE %I SET search_path = clock, pg_catalog, public', current_database());
+    END $$`;
+
+  let finishSlowJobs: () => void;
+  let begun: string[];
+  let done: string[];
+
+  beforeEach(async () => {
+    await admin.query(CLOCK);
+    await admin.query('SET search_path = clock, pg_catalog, public');
+    [begun, done] = [[], []];
+    const { promise: gate, resolve } = Promise.withResolvers<void>();
+    finishSlowJobs = resolve;
+    const handle = async (payload: unknown): Promise<void> => {
+      const name = JSON.stringify(payload);
+      begun.push(name);
+      if (name.includes('slow')) await gate;
+      done.push(name);
+    };
+    startWith({}, () => ({ 'do-it': handle }), { jobsAtOnce: 2 });
+    // The slow jobs keep both places of the worker busy until the clock has stepped.
+    await Promise.all([addJob('do-it', { name: 'slow 1' }), addJob('do-it', { name: 'slow 2' })]);
+    await eventually(
+      async () => begun.length,
+      (count) => count === 2,
+    );
+  });
+  afterEach(() => finishSlowJobs());
+
+  async function stepBackAndFinish(): Promise<void> {
+    await admin.query(`UPDATE clock.ahead SET by = interval '0'`);
+    finishSlowJobs();
+    // Without the correction the jobs would wait for two minutes.
+    await eventually(jobsLeft, (count) => count === 0, PROMPTLY_MS);
+  }
+
+  it('jobs that were added before are run promptly', async () => {
+    for (const name of ['a', 'b', 'c']) await addJob('do-it', { name });
+    await stepBackAndFinish();
+    expect(new Set(done).size).toBe(5);
+  }, 120_000);
+
+  it('a job whose worker was killed before is run again after its lease', async () => {
+    await addJob('do-it', { name: 'orphan' });
+    await admin.query(
+      `UPDATE graphile_worker._private_jobs SET locked_by = 'a worker that was killed', locked_at = now(), attempts = 1
+        WHERE payload->>'name' = 'orphan'`,
+    );
+    await stepBackAndFinish();
+    expect(done).toContain('{"name":"orphan"}');
+  }, 120_000);
+});
+
+describe('a job that meets a lock', () => {
+  let holder: pg.Client;
+
+  beforeEach(async () => {
+    holder = new pg.Client({ connectionString: database.adminUrl });
+    await holder.connect();
+    await admin.query(
+      `INSERT INTO products.products (name, price, stock) VALUES ('locked', 1, 1), ('free', 1, 1)`,
+    );
+    await holder.query('BEGIN');
+    await holder.query(`SELECT FROM products.products WHERE name = 'locked' FOR NO KEY UPDATE`);
+    await addJob('count', { name: 'locked' });
+  });
+  afterEach(() => holder.end());
+
+  /** Starts a worker that increments the stock of a product for each job, one job at a time. */
+  const countUp = (): void =>
+    startWith({ QUEUE_CONCURRENCY: 1, QUEUE_LEASE_MS: 15_000 }, (db) => ({
+      count: async (payload) => {
+        const increment = `UPDATE products.products SET stock = stock + 1 WHERE name = $1::json->>'name'`;
+        await db.query(increment, [payload]);
+      },
+    }));
+
+  const stockOf = async (name: string): Promise<number> =>
+    (await admin.query('SELECT stock FROM products.products WHERE name = $1', [name])).rows[0].stock;
+  const readJobs = async () =>
+    (
+      await admin.query(
+        `SELECT payload->>'name' AS name, attempts, last_error, locked_at IS NULL AS waits FROM graphile_worker._private_jobs`,
+      )
+    ).rows;
+
+  it('gives way to other jobs, without a counted attempt, and is done when the lock is released', async () => {
+    for (let count = 0; count < 3; count += 1) await addJob('count', { name: 'free' });
+    countUp();
+    await eventually(
+      () => stockOf('free'),
+      (stock) => stock === 4,
+    );
+    const last_error = 'canceling statement due to lock timeout';
+    const left = await eventually(
+      readJobs,
+      ([job, ...others]) => others.length === 0 && job?.last_error === last_error && job.waits,
+    );
+    expect(left).toMatchObject([{ name: 'locked', attempts: 0, last_error }]);
+    await holder.query('ROLLBACK');
+    await eventually(jobsLeft, (count) => count === 0);
+    expect(await stockOf('locked')).toBe(2);
+  });
+
+  it('is never given up for that reason', async () => {
+    await admin.query('UPDATE graphile_worker._private_jobs SET max_attempts = 1');
+    countUp();
+    await eventually(readJobs, ([job]) => job?.last_error != null && job.waits);
+    await holder.query('ROLLBACK');
+    await eventually(jobsLeft, (count) => count === 0);
+    expect(await stockOf('locked')).toBe(2);
   });
 });

@@ -1,0 +1,397 @@
+// What the cache promises, with instances of products that share a Redis. While Redis answers, no reader is shown an older version
+// of a product than any reader was shown before, also when writers are killed. While Redis does not answer a reader or a writer,
+// and when a commit hangs for longer than the fence of its write, what readers are shown is at most CACHE_TTL_S old.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FENCE_MS } from '@holdfast/products/data/cache/store';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { createClient } from 'redis';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { hangCommits, releaseCommits, sessions } from '../support/commits.ts';
+import { rounds } from '../support/long.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type StallingProxy, startStallingProxy } from '../support/stalling-proxy.ts';
+import { askSubgraph } from '../support/subgraph.ts';
+import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
+import { useSharedSystem } from '../support/use-system.ts';
+import { type Ask, type Catalog, ENTITIES, operate, pick, READ, Witness } from './witness.ts';
+
+/** Longer than a write that waits a second for Redis before its commit, and a second after it. */
+const TTL_S = 5;
+const CALLERS = 12;
+// Few, so that readers and writers meet.
+const PRODUCTS = 2;
+
+let redis: RedisServer;
+let proxy: StallingProxy;
+let system: System;
+/** These two reach Redis directly. */
+let urls: string[];
+/** This instance reaches Redis by the proxy, and the tests kill it. */
+let far: AnotherInstance;
+let account: Account;
+let client: Client;
+let admin: pg.Client;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  proxy = await startStallingProxy(redis.url);
+  // The timeout is long, because on a busy machine Redis answers late, and these tests decide themselves when it is away.
+  const env = { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '1000', CACHE_TTL_S: String(TTL_S) };
+  system = await startSystem({ ownPostgres: true, env });
+  const second = await system.another('products');
+  far = await system.another('products', { CACHE_REDIS_URL: proxy.url });
+  urls = [system.subgraphUrl('products'), `${second.url}/graphql`];
+  client = await Client.of(system.url);
+  account = await client.account();
+  admin = new pg.Client({ connectionString: system.adminUrl });
+  await admin.connect();
+}, 180_000);
+afterEach(() => proxy.resume());
+afterAll(async () => {
+  await admin?.end();
+  await system?.stop();
+  await proxy?.close();
+  await redis?.stop();
+});
+
+/** The instance did not answer. */
+class Away extends Error {}
+
+const ask: Ask = async (url, query, variables) => {
+  const call = { url, query, variables, token: account.token };
+  const { data, errors } = await askSubgraph(system, 'products', call).catch((cause: unknown) => {
+    throw new Away('no answer', { cause });
+  });
+  expect(errors).toEqual([]);
+  return data;
+};
+
+async function stockUp(count: number, fields: object = {}): Promise<Catalog> {
+  const mark = `mark${crypto.randomUUID().replaceAll('-', '')}`;
+  const made = await Promise.all(
+    Array.from({ length: count }, () => client.product(account.token, { name: mark, ...fields })),
+  );
+  return { mark, ids: made.map(({ id }) => id) };
+}
+
+describe('racing readers and writers', () => {
+  const OPERATIONS = 600;
+  const CREATED = 40;
+  const KILLS = 2;
+
+  async function run(catalog: Catalog, witness: Witness, operations: number): Promise<void> {
+    await Promise.all(
+      Array.from({ length: CALLERS }, async () => {
+        while (witness.operations < operations) await operate(ask, catalog, witness, pick(urls));
+      }),
+    );
+  }
+
+  async function expectLastEverywhere({ ids }: Catalog, witness: Witness): Promise<void> {
+    for (const url of urls)
+      for (const id of ids) expect((await ask(url, READ, { id })).product).toEqual(witness.newest(id));
+  }
+
+  async function countHits(): Promise<number> {
+    const text = await (await fetch(system.opsUrl('products', '/metrics'))).text();
+    return Number(/^cache_requests_total\{kind="product",result="hit"\} (\d+)/m.exec(text)?.[1] ?? 0);
+  }
+
+  /** Reads until the cache answers. */
+  const waitForCache = (catalog: Catalog) =>
+    eventually(
+      async () => {
+        const before = await countHits();
+        for (let count = 0; count < 3; count += 1) await ask(urls[0] ?? '', READ, { id: catalog.ids[0] });
+        return (await countHits()) - before;
+      },
+      (more) => more > 0,
+      60_000,
+    );
+
+  /** A new catalog that a witness has seen, with the cache in use. */
+  async function begin(): Promise<{ readonly catalog: Catalog; readonly witness: Witness }> {
+    const catalog = await stockUp(PRODUCTS);
+    const witness = new Witness();
+    const r = catalog.ids.map((id) => ({ __typename: 'Product', id }));
+    await witness.watch(async () => (await ask(urls[0] ?? '', ENTITIES, { r }))._entities);
+    await waitForCache(catalog);
+    return { catalog, witness };
+  }
+
+  it('never see a version go back', async () => {
+    for (const _ of rounds(1)) {
+      const { catalog, witness } = await begin();
+      await run(catalog, witness, OPERATIONS);
+      await expectLastEverywhere(catalog, witness);
+    }
+  }, 600_000);
+
+  it('see a product as soon as its creation is answered, also readers who have guessed its id', async () => {
+    const CREATE =
+      'mutation { createProduct(input: { name: "Cup", price: "1.00", stock: 1 }) { ... on Product { id } } }';
+    const GUESS = 'query($a: ID!, $b: ID!) { a: product(id: $a) { id } b: product(id: $b) { id } }';
+    const create = async () => Number((await ask(pick(urls), CREATE, {})).createProduct.id);
+    let newest = await create();
+    let created = 0;
+    const missed = new Set<number>();
+    const creator = (async () => {
+      for (; created < CREATED; created += 1) {
+        // The sequence gives the next id to the next product, so that a reader has guessed it.
+        await eventually(
+          async () => missed.has(newest + 1),
+          (isMissed) => isMissed,
+        );
+        newest = Math.max(newest, await create());
+      }
+    })().finally(() => {
+      created = CREATED;
+    });
+    const readers = Array.from({ length: CALLERS }, async () => {
+      while (created < CREATED) {
+        const [known, next] = [newest, newest + 1];
+        const { a, b } = await ask(pick(urls), GUESS, { a: known, b: next });
+        expect(a).toEqual({ id: String(known) });
+        if (b === null) missed.add(next);
+      }
+    });
+    await Promise.all([creator, ...readers]);
+  }, 120_000);
+
+  it(`never see a version go back while an instance that reads and writes is killed ${KILLS} times`, async () => {
+    const { catalog, witness } = await begin();
+    let kills = 0;
+    const isOn = (): boolean => kills < KILLS;
+    const callersOfTheKilled = Array.from({ length: CALLERS }, async () => {
+      while (isOn())
+        await operate(ask, catalog, witness, `${far.url}/graphql`).catch(async (error: unknown) => {
+          if (!(error instanceof Away)) throw error;
+          await sleep(50);
+        });
+    });
+    const others = Array.from({ length: CALLERS / 2 }, async () => {
+      while (isOn()) await operate(ask, catalog, witness, pick(urls));
+    });
+    const killer = (async () => {
+      for (; isOn(); kills += 1) {
+        const from = witness.operations;
+        await eventually(
+          async () => witness.operations,
+          (count) => count > from + 150,
+          60_000,
+        );
+        await far.kill();
+        await far.restart();
+      }
+    })().finally(() => {
+      kills = KILLS;
+    });
+    await Promise.all([killer, ...callersOfTheKilled, ...others]);
+    await expectLastEverywhere(catalog, witness);
+  }, 300_000);
+
+  it(`see what is at most ${TTL_S} s old while Redis hangs, is killed and comes back empty, and it is used again`, async () => {
+    const { catalog, witness } = await begin();
+    witness.maxAgeMs = TTL_S * 1_000;
+    const load = run(catalog, witness, OPERATIONS);
+    const reached = (share: number) =>
+      eventually(
+        async () => witness.operations,
+        (count) => count >= OPERATIONS * share,
+        120_000,
+      );
+    await reached(0.1);
+    redis.pause();
+    await reached(0.3);
+    redis.resume();
+    await reached(0.5);
+    await redis.kill();
+    await reached(0.7);
+    await redis.restart();
+    await load;
+    await sleep(TTL_S * 1_000);
+    await expectLastEverywhere(catalog, witness);
+    await waitForCache(catalog);
+    witness.maxAgeMs = 0;
+    await run(catalog, witness, OPERATIONS + 200);
+    await expectLastEverywhere(catalog, witness);
+    expect((await fetch(system.opsUrl('products', '/readyz'))).status).toBe(200);
+  }, 300_000);
+});
+
+const PAGE = `query($mark: String) { products(filter: { search: $mark }) { edges { node { version price } } } }`;
+const ITEM = 'query($id: ID!) { product(id: $id) { version price } }';
+const PATCH = `mutation($id: ID!) { updateProduct(id: $id, expectedVersion: 1, input: { price: "12.00" }) {
+  ... on Product { version } } }`;
+const patch = (id: string | undefined, url = `${far.url}/graphql`) => ask(url, PATCH, { id });
+
+/** The versions that look-ups by id show on the instances that reach Redis directly. */
+async function lookUp({ ids }: Catalog): Promise<number[]> {
+  const replies = await Promise.all(urls.flatMap((url) => ids.map((id) => ask(url, ITEM, { id }))));
+  return replies.map(({ product }) => product.version);
+}
+async function list({ mark }: Catalog): Promise<number[]> {
+  const pages = await Promise.all(urls.map((url) => ask(url, PAGE, { mark })));
+  return pages.flatMap(({ products }) =>
+    products.edges.map(({ node }: { node: { version: number } }) => node.version),
+  );
+}
+const shown = async (catalog: Catalog) => [...(await lookUp(catalog)), ...(await list(catalog))];
+/** What `shown` gives when each product has that version. */
+const allAt = (version: number, { ids }: Catalog): number[] =>
+  Array(2 * urls.length * ids.length).fill(version);
+
+describe('a writer that cannot reach Redis', () => {
+  it(`leaves older versions behind for ${TTL_S} s at most`, async () => {
+    let item: Catalog;
+    let committedBy: number;
+    let after: number[];
+    // Kept versions are shown after the commit, or this test shows no staleness. A machine that is too slow for that tries again.
+    do {
+      proxy.resume();
+      item = await stockUp(1);
+      expect(await shown(item)).toEqual(allAt(1, item));
+      proxy.stall(true);
+      expect((await patch(item.ids[0])).updateProduct.version).toBe(2);
+      committedBy = performance.now();
+      after = await shown(item);
+    } while (after.includes(2));
+    await sleep(committedBy + TTL_S * 1_000 - performance.now());
+    expect(await shown(item)).toEqual(allAt(2, item));
+    // Now the fence of the writer arrives in Redis, late.
+    proxy.resume();
+    for (let count = 0; count < 10; count += 1) {
+      expect(await shown(item)).toEqual(allAt(2, item));
+      await sleep(100);
+    }
+  }, 120_000);
+});
+
+describe('a fence that ends by itself', () => {
+  /** Its fence ends while the second test waits. */
+  let killedWriters: Catalog;
+
+  it('leaves no older version behind when the writer is killed between its commit and its message to Redis', async () => {
+    const item = await stockUp(1);
+    const [id] = item.ids;
+    await eventually(
+      async () => (await fetch(far.opsUrl('/metrics'))).text(),
+      (metrics) => /^redis_up 1$/m.test(metrics),
+      60_000,
+    );
+    expect(await shown(item)).toEqual(allAt(1, item));
+    await admin.query('BEGIN');
+    await admin.query('SELECT FROM products.products WHERE id = $1 FOR UPDATE', [id]);
+    const given = patch(id).catch(() => undefined);
+    await eventually(
+      () =>
+        admin.query(
+          `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE products.products%'`,
+        ),
+      ({ rowCount }) => rowCount === 1,
+    );
+    expect(await shown(item)).toEqual(allAt(1, item));
+    proxy.stall(true);
+    await admin.query('COMMIT');
+    await eventually(
+      async () => (await admin.query('SELECT version FROM products.products WHERE id = $1', [id])).rows[0],
+      ({ version }) => version === 2,
+    );
+    await far.kill();
+    await given;
+    proxy.resume();
+    await far.restart();
+    for (let count = 0; count < 20; count += 1) expect(await shown(item)).toEqual(allAt(2, item));
+    killedWriters = item;
+  }, 120_000);
+
+  it(`before its commit, which hangs, leaves older versions for ${TTL_S} s at most, and orders have the new price at once`, async () => {
+    const item = await stockUp(2, { price: 10 });
+    expect(await lookUp(item)).toEqual([1, 1, 1, 1]);
+    await hangCommits(system.adminUrl);
+    const given = Promise.allSettled([patch(item.ids[0], urls[0]), patch(item.ids[1])]);
+    await eventually(
+      () => sessions(system.adminUrl),
+      ({ hanging }) => hanging === 2,
+    );
+    await far.kill();
+    const until = Date.now() + FENCE_MS + 3_000;
+    while (Date.now() < until) {
+      expect(await lookUp(item)).toEqual([1, 1, 1, 1]);
+      expect(await shown(killedWriters)).toEqual(allAt(2, killedWriters));
+      await list(item);
+      await sleep(500);
+    }
+    await given;
+    await releaseCommits(system.adminUrl);
+    await eventually(
+      () => admin.query('SELECT FROM products.products WHERE id = ANY ($1) AND version = 2', [item.ids]),
+      ({ rowCount }) => rowCount === 2,
+    );
+    const committedBy = Date.now();
+    for (const product_id of item.ids) {
+      const body = { product_id, quantity: 1 };
+      const order = await client.rest('POST', '/orders', { token: account.token, body });
+      expect(order.body.unit_price).toBe(12);
+    }
+    await sleep(committedBy + TTL_S * 1_000 - Date.now());
+    // The orders have changed the version, and not the price.
+    for (const url of urls)
+      for (const id of item.ids) expect((await ask(url, ITEM, { id })).product.price).toBe('12.00');
+    for (const url of urls)
+      for (const { node } of (await ask(url, PAGE, item)).products.edges) expect(node.price).toBe('12.00');
+  }, 180_000);
+});
+
+describe('an order of a product of which a cache has another price and stock', () => {
+  const PRICE = 25_000;
+  const STOCK = 5;
+  const CACHED = { price: 0.01, stock: 1_000_000 };
+  const sharedSystem = useSharedSystem();
+
+  /** Writes a lower price and more stock into the row of a product that is in Redis. */
+  async function forge(id: string): Promise<void> {
+    const connection = createClient({ url: redis.url });
+    await connection.connect();
+    try {
+      const [key] = await connection.keys(`catalog:*:product:${id}`);
+      const row = key === undefined ? null : await connection.get(key);
+      if (key === undefined || row === null) throw new Error(`product ${id} is not cached`);
+      const forged = row
+        .replace('"price":"25000.00"', '"price":"0.01"')
+        .replace('"stock":5', '"stock":1000000');
+      await connection.set(key, forged);
+    } finally {
+      connection.destroy();
+    }
+  }
+
+  /** Changes the row in the database behind the back of the service, so that the cache in its process keeps the old one. */
+  async function changeUnseen(id: string): Promise<void> {
+    const database = new pg.Client({ connectionString: sharedSystem.adminUrl });
+    await database.connect();
+    await database.query('UPDATE products.products SET price = $2, stock = $3 WHERE id = $1', [
+      id,
+      PRICE,
+      STOCK,
+    ]);
+    await database.end();
+  }
+
+  it.each(['Redis', 'the process'])('is decided by what PostgreSQL has: the cache in %s', async (place) => {
+    const isInRedis = place === 'Redis';
+    const shop = await Client.of(isInRedis ? system.url : sharedSystem.url);
+    const { token } = await shop.account();
+    const orderForged = async (quantity: number) => {
+      const { id } = await shop.product(token, isInRedis ? { price: PRICE, stock: STOCK } : CACHED);
+      await (isInRedis ? forge(id) : changeUnseen(id));
+      expect((await shop.rest('GET', `/products/${id}`)).body).toMatchObject(CACHED);
+      return shop.rest('POST', '/orders', { token, body: { product_id: id, quantity } });
+    };
+    const placed = await orderForged(3);
+    expect([placed.status, placed.body]).toMatchObject([201, { unit_price: PRICE, total_price: 3 * PRICE }]);
+    const refused = await orderForged(STOCK + 1);
+    expect([refused.status, refused.body.code]).toEqual([409, 'OUT_OF_STOCK']);
+  });
+});

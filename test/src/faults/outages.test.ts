@@ -1,0 +1,332 @@
+// Processes and PostgreSQL are killed, are away, or hang. No order is lost or doubled, the parts that still run answer, and no
+// process opens more connections than its budget.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SERVICES, serviceRole } from '@holdfast/database';
+import { connectionBudgets } from '@holdfast/local/stack/connection-budgets';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { hangCommits, releaseCommits, sessions } from '../support/commits.ts';
+import { expectInvariants, inspect } from '../support/invariants.ts';
+import { rounds, timeLimitMs } from '../support/long.ts';
+import { useSystem } from '../support/use-system.ts';
+import { OrderLoad } from './order-load.ts';
+
+type Victim = 'orders' | 'products' | 'postgres';
+
+const UNITS = 1_000_000;
+
+const system = useSystem({ ownPostgres: true, env: { QUEUE_LEASE_MS: '1500' } });
+let client: Client;
+let accounts: Account[];
+let account: Account;
+let productId: string;
+
+beforeAll(async () => {
+  client = await Client.of(system.url);
+  accounts = await Promise.all(Array.from({ length: 3 }, () => client.account()));
+  account = accounts[0] as Account;
+});
+beforeEach(async () => {
+  productId = (await client.product(account.token, { stock: UNITS })).id;
+});
+
+const order = (headers: Record<string, string> = {}) =>
+  client.rest('POST', '/orders', {
+    token: account.token,
+    body: { product_id: productId, quantity: 1 },
+    headers,
+  });
+
+/** Locks the product's row, so that its reservations wait. Returns a function that releases the lock. */
+async function lockProduct(): Promise<() => Promise<void>> {
+  const holder = new pg.Client({ connectionString: system.adminUrl });
+  holder.on('error', () => undefined);
+  await holder.connect();
+  await holder.query('BEGIN');
+  await holder.query('SELECT FROM products.products WHERE id = $1 FOR NO KEY UPDATE', [productId]);
+  return () => holder.end();
+}
+
+const ordersArePending = (count: number) =>
+  inspect(system.adminUrl, (database) =>
+    eventually(
+      () =>
+        database.query("SELECT FROM orders.orders WHERE product_id = $1 AND status = 'PENDING'", [productId]),
+      ({ rowCount }) => rowCount === count,
+    ),
+  );
+
+/** Repeatedly counts the connections of each application name while `isOn`. Resolves with the most that were open at once. */
+async function mostConnections(isOn: () => boolean): Promise<Record<string, number>> {
+  const most: Record<string, number> = {};
+  await inspect(system.adminUrl, async (admin) => {
+    while (isOn()) {
+      const { rows } = await admin.query<{ name: string; count: number }>(
+        `SELECT application_name AS name, count(*)::int AS count FROM pg_stat_activity
+          WHERE usename = ANY ($1) GROUP BY application_name`,
+        [SERVICES.map(serviceRole)],
+      );
+      for (const { name, count } of rows) most[name] = Math.max(count, most[name] ?? 0);
+      await sleep(50);
+    }
+  });
+  return most;
+}
+
+function expectWithinBudgets(most: Readonly<Record<string, number>>): void {
+  const budgets = SERVICES.flatMap((service) => connectionBudgets(service));
+  expect(Object.keys(most).length).toBeGreaterThan(5);
+  for (const [name, count] of Object.entries(most)) {
+    const budget = budgets.find(({ applicationName }) => applicationName === name)?.most;
+    expect({ name, count, budget, isWithin: count <= (budget ?? 0) }).toMatchObject({ isWithin: true });
+  }
+}
+
+describe('kills under load', () => {
+  /** Waits for the moment of the kill: a random one, or just after a job has been added to the queue. */
+  async function waitForMoment(isRandom: boolean): Promise<void> {
+    if (isRandom) return void (await sleep(Math.random() * 400));
+    const listener = new pg.Client({ connectionString: system.adminUrl });
+    listener.on('error', () => undefined);
+    await listener.connect();
+    await listener.query('LISTEN "jobs:insert"');
+    await new Promise((resolve) => listener.once('notification', resolve));
+    await listener.end();
+    await sleep(Math.random() * 8);
+  }
+
+  async function crash(victim: Victim, isAtRandom: boolean): Promise<void> {
+    await waitForMoment(isAtRandom);
+    if (victim === 'postgres') await system.killPostgres();
+    else await system.kill(victim);
+    await sleep(Math.random() * 200);
+    if (victim === 'postgres') await system.restartPostgres();
+    else await system.restart(victim);
+  }
+
+  it(
+    'lose, double and oversell no order',
+    async () => {
+      const products = await Promise.all(
+        Array.from({ length: 3 }, () => client.product(account.token, { stock: UNITS })),
+      );
+      const productIds = products.map(({ id }) => id);
+      const load = new OrderLoad(client, accounts, productIds);
+      for (const round of rounds(2))
+        for (const victim of ['orders', 'products', 'postgres'] as const) {
+          const before = load.placed;
+          await crash(victim, round % 2 === 0);
+          // The next kill comes once orders are placed again.
+          await eventually(
+            async () => load.placed,
+            (placed) => placed > before + 10,
+            60_000,
+          );
+        }
+      await load.stop();
+      const orders = await expectInvariants(system.adminUrl, new Map(productIds.map((id) => [id, UNITS])));
+      const statuses = new Map(orders.map(({ id, status }) => [id, status]));
+      for (const id of load.answered) expect(statuses.has(id)).toBe(true);
+      for (const id of load.cancelled) expect(statuses.get(id)).toBe('CANCELLED');
+      for (const { status } of orders) expect(['CONFIRMED', 'CANCELLED']).toContain(status);
+      expect(orders.length).toBe(load.placed);
+    },
+    timeLimitMs(240_000),
+  );
+});
+
+describe('while the products service is away', () => {
+  it('the rest of a query is answered, orders get 503 with Retry-After, and no reply shows an address', async () => {
+    expect((await order()).status).toBe(201);
+    await system.kill('products');
+    const { data, errors } = await client.graphql(
+      `{ me { username } product(id: "${productId}") { name } }`,
+      {},
+      account.token,
+    );
+    expect(data).toEqual({ me: { username: account.username }, product: null });
+    expect(errors[0]?.extensions.code).toBe('SERVICE_UNAVAILABLE');
+    const mine = await client.graphql(
+      '{ products { edges { node { id } } } me { username orders(first: 1) { edges { node { status product { name } } } } } }',
+      {},
+      account.token,
+    );
+    expect(mine.data.products).toBeNull();
+    expect(mine.data.me.username).toBe(account.username);
+    expect(mine.data.me.orders.edges).toEqual([{ node: { status: 'CONFIRMED', product: null } }]);
+    expect(mine.errors.map(({ extensions }) => extensions.code)).toContain('SERVICE_UNAVAILABLE');
+    const refused = await order();
+    expect(refused.status).toBe(503);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    for (const text of [JSON.stringify(errors), refused.text])
+      expect(text).not.toMatch(/127\.0\.0\.1|localhost|ECONN|:\d{4}/);
+    await system.restart('products');
+    expect((await order()).status).toBe(201);
+  });
+
+  it('an order that was accepted before is kept, and settled when the service is back', async () => {
+    const release = await lockProduct();
+    const pending = await order({ prefer: 'respond-async' });
+    expect([pending.status, pending.body.status]).toEqual([202, 'PENDING']);
+    await system.kill('products');
+    await release();
+    await system.restart('products');
+    const settled = await eventually(
+      () => client.rest('GET', `/orders/${pending.body.id}`, { token: account.token }),
+      ({ body }) => body.status !== 'PENDING',
+    );
+    expect(settled.body.status).toBe('CONFIRMED');
+  });
+});
+
+describe('while the users service is away', () => {
+  it('signed-in users stay signed in, because the other services keep the keys', async () => {
+    await system.kill('users');
+    expect((await order()).status).toBe(201);
+    const readProfile = () => client.rest('GET', '/profile', { token: account.token });
+    expect((await readProfile()).status).toBe(503);
+    await system.restart('users');
+    expect((await readProfile()).status).toBe(200);
+  });
+});
+
+describe('SIGTERM', () => {
+  it('lets a service finish the requests that it has begun', async () => {
+    const release = await lockProduct();
+    const waiting = Promise.all(Array.from({ length: 5 }, () => order({ prefer: 'wait=10' })));
+    await ordersArePending(5);
+    const ended = system.terminate('orders');
+    await release();
+    expect((await waiting).map(({ status }) => status)).toEqual([201, 201, 201, 201, 201]);
+    await ended;
+    expect(
+      system.logs().some((line) => line.includes('"service":"orders"') && line.includes('"msg":"ended"')),
+    ).toBe(true);
+    await system.restart('orders');
+    expect((await order()).status).toBe(201);
+  });
+});
+
+describe('while PostgreSQL is away', () => {
+  const CALLERS = 60;
+  const WATCHED_MS = 3_000;
+
+  it('replies are 503 without SQL in them, and a herd of callers afterwards meets the budgets of connections', async () => {
+    let isOver = false;
+    const search = () => client.rest('GET', `/products?search=none${Math.random()}`);
+    const call = async (index: number) => {
+      while (!isOver) await (index % 2 ? order() : search()).catch(() => undefined);
+    };
+    expect((await order()).status).toBe(201);
+    await system.killPostgres();
+    const reply = await search();
+    expect(reply.status).toBe(503);
+    expect(reply.text).not.toMatch(/ECONN|postgres|SELECT|127\.0/i);
+    const herd = Array.from({ length: CALLERS }, (_, index) => call(index));
+    try {
+      await system.restartPostgres();
+      const until = Date.now() + WATCHED_MS;
+      expectWithinBudgets(await mostConnections(() => Date.now() < until));
+      await eventually(order, ({ status }) => status === 201, 60_000);
+      expect(system.logs().filter((line) => line.includes('too many clients'))).toEqual([]);
+    } finally {
+      isOver = true;
+      await Promise.all(herd);
+    }
+    expect((await search()).status).toBe(200);
+  }, 120_000);
+});
+
+// PostgreSQL answers reads and its commits hang, as they do while a synchronous standby is away.
+describe('while commits hang and clients give up', () => {
+  /** Longer than a connection waits for an answer (12 s), so that a lost place of a pool would be taken once more. */
+  const HANG_MS = 16_000;
+  const WRITERS = 16;
+  /** After this time the clients of this test give up, and call again. */
+  const PATIENCE_MS = 1_000;
+  /** Reads do not wait for commits, which hang until the test releases them. */
+  const READ_MS = 5_000;
+
+  /** Lets commits hang while jobs are in the queue, so that those of the jobs hang too. */
+  async function hangWithJobs(): Promise<void> {
+    const release = await lockProduct();
+    for (let count = 0; count < 8; count += 1)
+      expect((await order({ prefer: 'respond-async' })).status).toBe(202);
+    await hangCommits(system.adminUrl);
+    await release();
+  }
+
+  async function callAndGiveUp(method: string, path: string, body: unknown, headers = {}): Promise<void> {
+    await fetch(system.url + path, {
+      method,
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${account.token}`, ...headers },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    }).then(
+      (reply) => reply.text(),
+      () => undefined,
+    );
+  }
+
+  const WRITES = [
+    () => callAndGiveUp('PATCH', `/products/${productId}`, { description: 'Changed.' }, { 'if-match': '*' }),
+    () => callAndGiveUp('POST', '/products', { name: 'A thing', price: 1, stock: 1 }),
+    () => callAndGiveUp('POST', '/orders', { product_id: productId, quantity: 1 }),
+    () => callAndGiveUp('POST', '/login', { username: account.username, password: account.password }),
+  ];
+
+  async function writeWhile(isOn: () => boolean): Promise<void> {
+    await Promise.all(
+      Array.from({ length: WRITERS }, async (_, index) => {
+        for (let count = index; isOn(); count += 1) {
+          await WRITES[count % WRITES.length]?.();
+          await sleep(50);
+        }
+      }),
+    );
+  }
+
+  const createReads = (
+    orderId: string,
+  ): [name: string, read: () => Promise<{ readonly status: number }>][] => [
+    ['a product', () => client.rest('GET', `/products/${productId}`)],
+    ['a search', () => client.rest('GET', `/products?search=${crypto.randomUUID()}`)],
+    ['an order', () => client.rest('GET', `/orders/${orderId}`, { token: account.token })],
+    ['a profile', () => client.rest('GET', '/profile', { token: account.token })],
+    ...SERVICES.map((service): [string, () => Promise<Response>] => [
+      `the readiness of ${service}`,
+      () => fetch(system.opsUrl(service, '/readyz')),
+    ]),
+  ];
+
+  it('no service opens more connections than its budget, and reads go on', async () => {
+    const reads = createReads((await order()).body.id);
+    await hangWithJobs();
+    const until = Date.now() + HANG_MS;
+    const isOn = () => Date.now() < until;
+    const [writing, watching] = [writeWhile(isOn), mostConnections(isOn)];
+    const failures: string[] = [];
+    while (isOn()) {
+      for (const [name, read] of reads) {
+        const startedAt = performance.now();
+        const { status } = await read();
+        const ms = Math.round(performance.now() - startedAt);
+        if (status !== 200 || ms > READ_MS) failures.push(`${name}: ${status} after ${ms} ms`);
+      }
+      await sleep(1_000);
+    }
+    await writing;
+    const { hanging } = await sessions(system.adminUrl);
+    await releaseCommits(system.adminUrl);
+    expect(failures).toEqual([]);
+    expect(hanging).toBeGreaterThan(3);
+    expectWithinBudgets(await watching);
+
+    const placed = await eventually(order, ({ status }) => status === 201, 60_000);
+    expect(placed.body.status).toBe('CONFIRMED');
+    const orders = await expectInvariants(system.adminUrl, new Map([[productId, UNITS]]));
+    for (const { status } of orders) expect(status).toBe('CONFIRMED');
+    expect((await sessions(system.adminUrl)).hanging).toBe(0);
+  }, 240_000);
+});

@@ -1,0 +1,252 @@
+// What the queue does to orders in a running system: a lock on one product, a worker that is killed in the middle of a batch, and a
+// backlog of one product. Orders of other products do not wait, and each order is settled once.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { insertOrders } from '@holdfast/orders/data/order-statements';
+import { MOST_AT_ONCE } from '@holdfast/platform/batches';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { type Account, Client, eventually } from '../support/client.ts';
+import { expectInvariants } from '../support/invariants.ts';
+import { minutes } from '../support/long.ts';
+import { residentBytes } from '../support/process-usage.ts';
+import { useSystem } from '../support/use-system.ts';
+
+const UNITS = 1_000_000;
+
+let client: Client;
+let account: Account;
+let admin: pg.Client;
+let holder: pg.Client;
+let productId: string;
+let other: string;
+
+// Jest runs these hooks in this order, and the system must stop after its clients.
+afterAll(() => Promise.all([admin?.end(), holder?.end()]));
+const system = useSystem({ env: { QUEUE_LEASE_MS: '1500' } });
+
+beforeAll(async () => {
+  client = await Client.of(system.url);
+  account = await client.account();
+  admin = new pg.Client({ connectionString: system.adminUrl });
+  holder = new pg.Client({ connectionString: system.adminUrl });
+  await Promise.all([admin.connect(), holder.connect()]);
+});
+beforeEach(async () => {
+  productId = (await client.product(account.token, { stock: UNITS })).id;
+  other = (await client.product(account.token, { stock: UNITS })).id;
+});
+
+const order = (id: string, prefer: string, quantity = 1) =>
+  client.rest('POST', '/orders', {
+    token: account.token,
+    body: { product_id: id, quantity },
+    headers: { prefer },
+  });
+
+const lock = (table: string, id: string, by = holder) =>
+  by.query(`SELECT FROM ${table} WHERE id = $1 FOR NO KEY UPDATE`, [id]);
+
+describe('a lock on one product', () => {
+  /** More than all workers together take at a time. */
+  const ORDERS_OF_THE_LOCKED = 24;
+  const TRIES = 6;
+  const BETWEEN_MS = 250;
+  /** A worker waits for a lock for less than this, also on a machine that other tests share. */
+  const SLACK_MS = 3_000;
+
+  /** How long it takes until an order of the other product is settled, ms. */
+  async function measureSettlement(): Promise<number> {
+    const startedAt = performance.now();
+    const { status, body } = await order(other, 'wait=10');
+    expect([201, 202]).toContain(status);
+    await eventually(
+      () => client.rest('GET', `/orders/${body.id}`, { token: account.token }),
+      (reply) => reply.body.status === 'CONFIRMED',
+      150_000,
+    );
+    return Math.round(performance.now() - startedAt);
+  }
+
+  /** The longest time of some orders that are placed one after the other, whether those before are settled or not. */
+  async function measureLongestSettlement(): Promise<number> {
+    const settling: Promise<number>[] = [];
+    for (let count = 0; count < TRIES; count += 1) {
+      settling.push(measureSettlement());
+      await sleep(BETWEEN_MS);
+    }
+    return Math.max(...(await Promise.all(settling)));
+  }
+
+  const readWaitingJobs = () => admin.query('SELECT FROM graphile_worker.jobs WHERE locked_at IS NULL');
+
+  it('delays no order of another product, and its own orders are settled when the lock is released', async () => {
+    // The first order of a system takes longer.
+    await measureSettlement();
+    const before = await measureLongestSettlement();
+    await holder.query('BEGIN');
+    await lock('products.products', productId);
+    for (let count = 0; count < ORDERS_OF_THE_LOCKED; count += 1)
+      expect((await order(productId, 'respond-async')).status).toBe(202);
+    expect(await measureLongestSettlement()).toBeLessThan(before + SLACK_MS);
+    // Each job has met the lock and gone back into the queue.
+    await eventually(readWaitingJobs, ({ rowCount }) => rowCount === ORDERS_OF_THE_LOCKED);
+    await holder.query('ROLLBACK');
+    const orders = await expectInvariants(
+      system.adminUrl,
+      new Map([productId, other].map((id) => [id, UNITS])),
+    );
+    for (const { status } of orders) expect(status).toBe('CONFIRMED');
+  }, 300_000);
+});
+
+// PostgreSQL has the statement of the killed worker, and may finish it or not.
+describe('a worker that is killed in the middle of a batch', () => {
+  const ORDERS = 30;
+  /** Fewer than are ordered (60), so that some orders are rejected. */
+  const STOCK = 40;
+
+  beforeEach(async () => {
+    productId = (await client.product(account.token, { stock: STOCK })).id;
+  });
+
+  async function placeOrders(): Promise<string[]> {
+    const replies = await Promise.all(
+      Array.from({ length: ORDERS }, (_, index) => order(productId, 'respond-async', 1 + (index % 3))),
+    );
+    return replies.map(({ status, body }) => {
+      expect(status).toBe(202);
+      return String(body.id);
+    });
+  }
+
+  /** The sessions of a worker whose statement waits for a lock, once there is one. */
+  const waitForBlockedSessions = (worker: string) =>
+    eventually(
+      async () => {
+        const { rows } = await admin.query(
+          `SELECT pid FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`,
+          [worker],
+        );
+        return rows.map(({ pid }): number => pid);
+      },
+      ({ length }) => length > 0,
+    );
+
+  /** Kills `service` while a batch of its worker waits for the lock of `holder`. */
+  async function killInBatch(service: 'products' | 'orders', isUndone: boolean): Promise<void> {
+    const pids = await waitForBlockedSessions(`${service}-worker`);
+    await system.kill(service);
+    if (isUndone) for (const pid of pids) await admin.query('SELECT pg_terminate_backend($1, 5000)', [pid]);
+    await holder.query('ROLLBACK');
+    await system.restart(service);
+  }
+
+  async function expectAllSettled(): Promise<void> {
+    const orders = await expectInvariants(system.adminUrl, new Map([[productId, STOCK]]));
+    expect(orders).toHaveLength(ORDERS);
+    expect(new Set(orders.map(({ status }) => status))).toEqual(new Set(['CONFIRMED', 'REJECTED']));
+  }
+
+  it.each([
+    ['PostgreSQL finishes its statement', false],
+    ['PostgreSQL undoes its statement', true],
+  ])(
+    'loses and doubles no order while it reserves, and %s',
+    async (_, isUndone) => {
+      await holder.query('BEGIN');
+      await lock('products.products', productId);
+      await placeOrders();
+      await killInBatch('products', isUndone);
+      await expectAllSettled();
+    },
+    120_000,
+  );
+
+  it.each([
+    ['PostgreSQL finishes its statement', false],
+    ['PostgreSQL undoes its statement', true],
+  ])(
+    'loses and doubles no order while it settles, and %s',
+    async (_, isUndone) => {
+      const stock = new pg.Client({ connectionString: system.adminUrl });
+      await stock.connect();
+      await stock.query('BEGIN');
+      await lock('products.products', productId, stock);
+      const [first = ''] = await placeOrders();
+      await holder.query('BEGIN');
+      await lock('orders.orders', first);
+      await stock.end();
+      await killInBatch('orders', isUndone);
+      await expectAllSettled();
+    },
+    120_000,
+  );
+});
+
+// The orders were accepted while no worker ran.
+describe('a backlog of orders of one product', () => {
+  /** `npm run test:long` tries ten thousand. */
+  const BACKLOG = minutes() === undefined ? 2_500 : 10_000;
+  const WORKERS = ['products', 'orders'] as const;
+  /** V8 may keep this much garbage. */
+  const MORE_BYTES = 150_000_000;
+
+  /** Inserts orders as the orders service does, without a price and without a caller who waits. */
+  async function acceptBacklog(): Promise<void> {
+    const many = <Value>(value: Value): Value[] => Array.from({ length: MOST_AT_ONCE }, () => value);
+    for (let accepted = 0; accepted < BACKLOG; accepted += MOST_AT_ONCE)
+      await insertOrders(admin, {
+        userIds: many(Number(account.id)),
+        productIds: many(Number(productId)),
+        quantities: many(1),
+        unitPrices: many('19.99'),
+        keys: many(null),
+        hashes: many(null),
+        traces: many(null),
+        actorRoles: many('CUSTOMER' as const),
+      });
+  }
+
+  const countPending = async (): Promise<number> =>
+    (
+      await admin.query(
+        `SELECT count(*)::int AS count FROM orders.orders WHERE status = 'PENDING' AND product_id = $1`,
+        [productId],
+      )
+    ).rows[0].count;
+
+  const countUpdates = async (): Promise<number> => {
+    await admin.query('SELECT pg_stat_clear_snapshot()');
+    const { rows } = await admin.query(
+      `SELECT n_tup_upd::int AS count FROM pg_stat_user_tables WHERE relid = 'products.products'::regclass`,
+    );
+    return rows[0].count;
+  };
+
+  const measureMemory = () => Promise.all(WORKERS.map((service) => residentBytes(system.pid(service))));
+
+  it('is settled in batches in bounded memory, and orders of other products do not wait for it', async () => {
+    await Promise.all(Array.from({ length: 50 }, () => order(other, 'wait=10')));
+    await system.kill('products');
+    await acceptBacklog();
+    const startedAt = performance.now();
+    await system.restart('products');
+    const [before, updatesBefore] = [await measureMemory(), await countUpdates()];
+    const most = [...before];
+    const statuses: number[] = [];
+    while ((await countPending()) > 0) {
+      statuses.push((await order(other, 'wait=10')).status);
+      for (const [index, bytes] of (await measureMemory()).entries())
+        most[index] = Math.max(most[index] ?? 0, bytes);
+    }
+    const drainedMs = Math.round(performance.now() - startedAt);
+    console.info(`${BACKLOG} orders drained in ${drainedMs} ms, ${statuses.length} others meanwhile`);
+    expect(statuses).toEqual(statuses.map(() => 201));
+    for (const [index, bytes] of before.entries()) expect(most[index]).toBeLessThan(bytes + MORE_BYTES);
+    await expectInvariants(system.adminUrl, new Map([productId, other].map((id) => [id, UNITS])));
+    // A batch changes the stock once for all of its orders.
+    const updates = (await countUpdates()) - updatesBefore - statuses.length;
+    expect(updates).toBeLessThan(BACKLOG / 5);
+  }, 240_000);
+});
