@@ -2,7 +2,7 @@
 // backlog of one product. Orders of other products do not wait, and each order is settled once.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { insertOrders } from '@holdfast/orders/data/order-statements';
-import { MOST_AT_ONCE } from '@holdfast/platform/batches';
+import { MOST_AT_ONCE } from '@holdfast/platform/postgres/batches';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually } from '../support/client.ts';
