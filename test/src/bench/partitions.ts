@@ -12,7 +12,7 @@ import { createOrderStore } from '@holdfast/orders/data/orders';
 import pg from 'pg';
 import { administer } from '../setup/server.ts';
 import { LARGE_USER, loadShop } from '../size/load.ts';
-import { type Question, questionsFor } from '../size/questions.ts';
+import { createQuestions, type Question } from '../size/questions.ts';
 import { mainThreadCpuMs } from '../support/process-usage.ts';
 
 const { values } = commandLine('bench:partitions');
@@ -83,7 +83,7 @@ async function open(server: string, template: string, count: number): Promise<Co
   const questions = await asAdmin(url, async (admin) => {
     if (count > 1) await partition(admin, count);
     await admin.query('VACUUM ANALYZE');
-    const { steady } = await questionsFor(admin);
+    const { steady } = await createQuestions(admin);
     return ASKED.flatMap((asked) => steady.filter((question) => question.name === asked));
   });
   const pool = new pg.Pool({

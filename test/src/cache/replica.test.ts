@@ -1,5 +1,6 @@
-// Lists from a streaming standby (DATABASE_REPLICA_URL): who is shown its rows, how old they may be, and what it does to callers
-// when it lags, hangs or dies. The replay is paused, so that what the standby lacks is no matter of chance.
+// Lists from a streaming standby (DATABASE_REPLICA_URL): which callers are shown its rows, how old the rows may be, and what callers see
+// when it lags, hangs or dies. The tests pause the replay, so that they know which rows the standby does not have.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually } from '../support/client.ts';
@@ -9,11 +10,11 @@ import { type Standby, startStandby } from '../support/standby.ts';
 import { askSubgraph } from '../support/subgraph.ts';
 import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
 
-/** Longer than a test may pause the replay for, however slow the machine is. */
+/** Longer than a test pauses the replay, also on a slow machine. */
 const MAX_AGE_S = 60;
 /** The least that the settings allow. */
 const SHORT_AGE_S = 3;
-const CALLERS = 8;
+const CALLERS = 4;
 const LIST = `query($first: Int, $search: String) { products(first: $first, filter: { search: $search }) { edges { node { version } } } }`;
 const ITEM = 'query($id: ID!) { product(id: $id) { version } }';
 const ENTITY =
@@ -24,7 +25,7 @@ let system: System;
 let standby: Standby;
 let proxy: StallingProxy;
 let replica: pg.Client;
-/** It has the replica. */
+/** This instance reads from the replica. */
 let products: AnotherInstance;
 let client: Client;
 let account: Account;
@@ -63,7 +64,7 @@ async function ask(query: string, variables: object, token?: string, { url } = p
     query,
     variables,
     token,
-    // As orders asks for a price; lists do not look at it.
+    // The orders service requests prices with this header. Lists ignore it.
     headers: { 'cache-control': 'no-cache' },
   });
   expect(errors).toEqual([]);
@@ -76,13 +77,13 @@ const versionsOn = async (variables: object, token?: string, instance = products
   );
 
 let pages = 0;
-/** The versions on a page that no process has kept: it is of a length that was not asked for before. */
+/** The versions on a page of a new length, which no cache has. */
 function listed(search: string, token?: string, instance = products): Promise<number[]> {
   pages += 1;
   return versionsOn({ first: 1 + (pages % 100), search }, token, instance);
 }
 
-/** A list without products that was not asked for before. */
+/** Requests a new list, which has no products. */
 const listNone = (instance = products) => listed(`none${pages}`, undefined, instance);
 
 const listReads = async (source: 'primary' | 'replica', instance = products) =>
@@ -100,10 +101,10 @@ const untilReplicaIsRead = (instance = products) =>
     (isRead) => isRead,
   );
 
-/** What the log says of each time that an instance stopped using the replica. */
-const timesOff = () => system.logs().filter((line) => line.includes('the replica cannot be used'));
+/** The log lines of an instance that stops using the replica. */
+const readTimesOff = () => system.logs().filter((line) => line.includes('the replica cannot be used'));
 
-/** A product that the standby has, by its only word. */
+/** Makes a product with a unique word, and waits until the standby has it. */
 async function stockUp(): Promise<{ id: string; mark: string }> {
   const mark = `mark${crypto.randomUUID().replaceAll('-', '')}`;
   const { id } = await client.product(account.token, { name: mark, stock: 10 });
@@ -120,11 +121,14 @@ async function pauseReplay(): Promise<void> {
   await eventually(state, ({ rows }) => rows[0].state === 'paused');
 }
 
-/** Lists without a token, by several callers at once, while `work` runs. Any that fails fails the test. */
-async function underLoad(work: () => Promise<unknown>): Promise<void> {
+/** Several callers request lists without a token while `work` runs. A failed list fails the test. */
+async function runUnderLoad(work: () => Promise<unknown>): Promise<void> {
   let isOver = false;
   const caller = async () => {
-    while (!isOver) await listNone();
+    while (!isOver) {
+      await listNone();
+      await sleep(5);
+    }
   };
   const callers = Promise.all(Array.from({ length: CALLERS }, caller));
   await work().finally(() => {
@@ -133,7 +137,7 @@ async function underLoad(work: () => Promise<unknown>): Promise<void> {
   await callers;
 }
 
-it('shows a writer what was written at once, and others without a token the list of before', async () => {
+it('shows a writer the change at once, and callers without a token the older list', async () => {
   const { id, mark } = await stockUp();
   await untilReplicaIsRead();
   await pauseReplay();
@@ -144,20 +148,20 @@ it('shows a writer what was written at once, and others without a token the list
       ([version]) => version === 1,
     );
     expect(await listed(mark, account.token)).toEqual([2]);
-    // A token that cannot be used may be that of a writer, too.
+    // An invalid token may belong to a writer, too.
     expect(await listed(mark, 'expired')).toEqual([2]);
-    // A product by its id, and what an order is told of it, are never the replica's.
+    // A product by its id, and the price for an order, are never read from the replica.
     expect(await ask(ITEM, { id })).toEqual({ product: { version: 2 } });
     const representations = [{ __typename: 'Product', id }];
     expect(await ask(ENTITY, { representations })).toEqual({ _entities: [{ price: '12.00' }] });
-    // The old page has not come into the cache of all.
+    // The old page is not in the shared cache.
     expect(await listed(mark, account.token)).toEqual([2]);
   } finally {
     await replica.query('SELECT pg_wal_replay_resume()');
   }
 }, 60_000);
 
-it('shows no list that lacks what was written longer ago than the settings allow', async () => {
+it('shows no list that lacks a write older than the settings allow', async () => {
   const { id, mark } = await stockUp();
   const strict = await withReplica(SHORT_AGE_S);
   try {
@@ -166,11 +170,12 @@ it('shows no list that lacks what was written longer ago than the settings allow
     await ask(EDIT, { id }, account.token);
     const editedAt = performance.now();
     let longestMs = 0;
-    // One page, so that a kept one is among those that are shown.
+    // Always the same page, so that the cache takes part.
     for (let version: number | undefined; version !== 2; ) {
       const askedAt = performance.now();
       [version] = await versionsOn({ first: 100, search: mark }, undefined, strict);
       if (version === 1) longestMs = askedAt - editedAt;
+      await sleep(20);
     }
     expect(longestMs).toBeLessThan(SHORT_AGE_S * 1_000);
     expect(await readsReplica(strict)).toBe(false);
@@ -182,18 +187,18 @@ it('shows no list that lacks what was written longer ago than the settings allow
   }
 }, 60_000);
 
-/** Runs `work` while each list waits for a lock at the standby, and the primary and all else at the standby answer. */
+/** Runs `work` while each list waits for a lock on the standby. The primary and all other statements on the standby answer. */
 async function whileListsAreSlow(work: () => Promise<unknown>): Promise<void> {
   const holder = new pg.Client(system.adminUrl);
   await holder.connect();
   try {
-    // PostgreSQL sends what was flushed, and a transaction that has not ended flushes nothing: a new file of the log does.
+    // An open transaction is not flushed, so PostgreSQL would not send it. The switch to a new WAL file flushes it.
     await holder.query('BEGIN; LOCK TABLE products.products; SELECT pg_switch_wal()');
     const locked = () =>
       replica.query(`SELECT FROM pg_locks WHERE relation = 'products.products'::regclass AND granted`);
     await eventually(locked, ({ rowCount }) => rowCount === 1);
     await pauseReplay();
-    // The standby does not hear of this before the replay goes on.
+    // The standby does not replay this before the replay continues.
     await holder.query('ROLLBACK');
     await work();
   } finally {
@@ -202,9 +207,9 @@ async function whileListsAreSlow(work: () => Promise<unknown>): Promise<void> {
   }
 }
 
-it('goes on using a replica on which lists are slow: each of them is answered by the primary', async () => {
+it('keeps using a replica on which lists are slow, and the primary answers each of these lists', async () => {
   await untilReplicaIsRead();
-  const off = timesOff();
+  const off = readTimesOff();
   await whileListsAreSlow(async () => {
     const before = { primary: await listReads('primary'), replica: await listReads('replica') };
     for (let round = 0; round < 3; round += 1)
@@ -212,9 +217,9 @@ it('goes on using a replica on which lists are slow: each of them is answered by
     expect((await listReads('primary')) - before.primary).toBe(3 * 4 * CALLERS);
     expect(await listReads('replica')).toBe(before.replica);
   });
-  // A look that a slow machine answers too late may have ended it. No list has.
+  // A check of the replica that was late on a slow machine may have ended its use. No list may have ended it.
   expect(
-    timesOff()
+    readTimesOff()
       .slice(off.length)
       .filter((line) => /products_page|too many lists/.test(line)),
   ).toEqual([]);
@@ -223,8 +228,8 @@ it('goes on using a replica on which lists are slow: each of them is answered by
 
 it('answers every list while the replica hangs, and uses it again afterwards', async () => {
   await untilReplicaIsRead();
-  const off = timesOff();
-  await underLoad(async () => {
+  const off = readTimesOff();
+  await runUnderLoad(async () => {
     proxy.stall(true);
     const before = await listReads('primary');
     await eventually(
@@ -232,7 +237,7 @@ it('answers every list while the replica hangs, and uses it again afterwards', a
       (count) => count > before + 2 * CALLERS,
     );
     await eventually(
-      async () => timesOff(),
+      async () => readTimesOff(),
       (times) => times.length > off.length,
     );
   });
@@ -242,7 +247,7 @@ it('answers every list while the replica hangs, and uses it again afterwards', a
 
 it('answers every list while the replica is killed, and uses it again afterwards', async () => {
   await untilReplicaIsRead();
-  await underLoad(async () => {
+  await runUnderLoad(async () => {
     await standby.server.kill();
     const before = await listReads('primary');
     await eventually(

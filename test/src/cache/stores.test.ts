@@ -1,4 +1,4 @@
-// The rules of the cache's store, held against both places that it may be in.
+// The rules of a store of the cache, for the store in Redis and the store in the process.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger } from '@holdfast/platform/observability/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
@@ -51,25 +51,25 @@ const product = (version: number, id = ID): Product => ({
   updatedAt: at,
 });
 const versions = (version: number) => new Map([[NAME, [product(version)]]]);
-const NOTHING = new Map<string, Product[]>();
+const NO_ROWS = new Map<string, Product[]>();
 
-/** A store over a connection, on a database of this name. */
-const inRedis = (over: Redis, ttlMs: number, name: string = crypto.randomUUID()): CacheStore =>
+/** Creates a store over a connection, for a database of this name. */
+const createInRedis = (over: Redis, ttlMs: number, name: string = crypto.randomUUID()): CacheStore =>
   createRedisStore(over, async () => name, ttlMs);
 
 const stores: [name: string, create: (ttlMs: number) => CacheStore][] = [
-  ['in Redis', (ttlMs) => inRedis(redis, ttlMs)],
+  ['in Redis', (ttlMs) => createInRedis(redis, ttlMs)],
   ['in the process', (ttlMs) => createMemoryStore(ttlMs, 1_000_000)],
 ];
 
-/** What is there: the versions, or the kind and the token. A lease that this makes is given back. */
-async function shown(store: CacheStore, name = NAME): Promise<string> {
+/** What the store has for a name: versions, or a fence, or a lease with its token. A lease that this call gets is returned. */
+async function look(store: CacheStore, name = NAME): Promise<string> {
   const [entry] = await store.claim([name], 'a look');
   if (entry?.kind === 'products') return entry.products.map(({ version }) => `v${version}`).join(' ');
   if (entry?.kind !== 'lease') return entry?.kind ?? '';
   if (entry.token !== 'a look') return `lease of ${entry.token}`;
-  await store.fill([name], 'a look', NOTHING);
-  return 'nothing';
+  await store.fill([name], 'a look', NO_ROWS);
+  return 'empty';
 }
 
 async function fill(store: CacheStore, name: string, ...products: Product[]): Promise<void> {
@@ -83,105 +83,105 @@ describe.each(stores)('the store %s', (_, create) => {
     store = create(TTL_MS);
   });
 
-  it('gives back what was filled in, dates and all', async () => {
+  it('returns the rows that were filled in, with their dates', async () => {
     const archived = { ...product(3), archivedAt: at, description: 'Boils.' };
     await store.claim([NAME, OTHER], 'reader');
     await store.fill([NAME, OTHER], 'reader', new Map([[NAME, [archived]]]));
     expect(await store.claim([NAME], 'another')).toMatchObject([{ kind: 'products', products: [archived] }]);
-    expect(await shown(store, OTHER)).toBe('nothing');
+    expect(await look(store, OTHER)).toBe('empty');
   });
 
   it('gives one lease at a time', async () => {
     await store.claim([NAME], 'first');
-    expect(await shown(store)).toBe('lease of first');
+    expect(await look(store)).toBe('lease of first');
     await store.fill([NAME], 'second', versions(1));
-    expect(await shown(store)).toBe('lease of first');
-    await store.fill([NAME], 'first', NOTHING);
-    expect(await shown(store)).toBe('nothing');
+    expect(await look(store)).toBe('lease of first');
+    await store.fill([NAME], 'first', NO_ROWS);
+    expect(await look(store)).toBe('empty');
   });
 
   it.each([
     ['an older version', versions(1)],
-    ['nothing', NOTHING],
+    ['no product', NO_ROWS],
   ])('does not let a slow reader that found %s undo a write', async (_found, late) => {
     await store.claim([NAME], 'reader');
     await store.fence([NAME], 'writer');
     await store.fill([NAME], 'reader', late);
-    expect(await shown(store)).toBe('fence');
+    expect(await look(store)).toBe('fence');
     await store.settle([NAME], 'writer', versions(2));
     await store.fill([NAME], 'reader', late);
-    expect(await shown(store)).toBe('v2');
+    expect(await look(store)).toBe('v2');
   });
 
-  it('keeps the fence until the last of several writers is done, and then none of what they wrote', async () => {
+  it('keeps the fence until the last of several writers is done, and then has no row', async () => {
     await fill(store, NAME, product(1));
     await store.fence([NAME], 'a');
     await store.fence([NAME], 'b');
     await store.settle([NAME], 'b', versions(3));
-    expect(await shown(store)).toBe('fence');
+    expect(await look(store)).toBe('fence');
     await store.fence([NAME], 'c');
-    await store.settle([NAME], 'c', NOTHING);
-    expect(await shown(store)).toBe('fence');
+    await store.settle([NAME], 'c', NO_ROWS);
+    expect(await look(store)).toBe('fence');
     await store.settle([NAME], 'a', versions(2));
-    expect(await shown(store)).toBe('nothing');
+    expect(await look(store)).toBe('empty');
     await store.fence([NAME], 'd');
     await store.settle([NAME], 'd', versions(4));
-    expect(await shown(store)).toBe('v4');
+    expect(await look(store)).toBe('v4');
   });
 
   it.each([
-    ['that changed nothing', NOTHING],
-    ['of which is not known what it changed', undefined],
-  ])('knows nothing of a product after a write %s', async (_which, written) => {
+    ['that changed no row', NO_ROWS],
+    ['whose changes are unknown', undefined],
+  ])('has no row of a product after a write %s', async (_which, written) => {
     await fill(store, NAME, product(1));
     await store.fence([NAME], 'writer');
     await store.settle([NAME], 'writer', written);
-    expect(await shown(store)).toBe('nothing');
+    expect(await look(store)).toBe('empty');
   });
 
   it('writes several products at once', async () => {
     await store.fence([NAME, OTHER], 'writer');
     await store.settle([NAME, OTHER], 'writer', new Map([[OTHER, [product(5, 8)]]]));
-    expect([await shown(store), await shown(store, OTHER)]).toEqual(['nothing', 'v5']);
+    expect([await look(store), await look(store, OTHER)]).toEqual(['empty', 'v5']);
   });
 
-  it('shows a page until a product is changed, and not while one of its own is written', async () => {
+  it('shows a page until one of its products is changed, and not while one of them is written', async () => {
     await fill(store, NEWEST, product(1), product(1, 8));
     await store.fence([OTHER], 'writer');
-    expect(await shown(store, NEWEST)).toBe('fence');
-    await store.settle([OTHER], 'writer', NOTHING);
-    expect(await shown(store, NEWEST)).toBe('v1 v1');
+    expect(await look(store, NEWEST)).toBe('fence');
+    await store.settle([OTHER], 'writer', NO_ROWS);
+    expect(await look(store, NEWEST)).toBe('v1 v1');
     await store.fence([OTHER], 'writer');
     await store.settle([OTHER], 'writer', new Map([[OTHER, [product(2, 8)]]]));
-    expect(await shown(store, NEWEST)).toBe('nothing');
+    expect(await look(store, NEWEST)).toBe('empty');
   });
 
   it('does not keep a page that was read while a product of it was written', async () => {
     await store.fence([NAME], 'writer');
     await fill(store, NEWEST, product(1));
-    expect(await shown(store, NEWEST)).toBe('fence');
+    expect(await look(store, NEWEST)).toBe('fence');
     await store.settle([NAME], 'writer', versions(2));
-    expect(await shown(store, NEWEST)).toBe('nothing');
+    expect(await look(store, NEWEST)).toBe('empty');
   });
 
-  it('does not let in a page that was read before a change', async () => {
+  it('does not accept a page that was read before a change', async () => {
     await store.claim([NEWEST], 'reader');
     await store.fence([NAME], 'writer');
     await store.settle([NAME], 'writer', versions(2));
     await store.fill([NEWEST], 'reader', new Map([[NEWEST, [product(1)]]]));
-    expect(await shown(store, NEWEST)).toBe('nothing');
+    expect(await look(store, NEWEST)).toBe('empty');
   });
 
-  it('goes on showing a page while products are written that are not on it, and are missing', async () => {
+  it('shows a page while other products, which do not exist, are written', async () => {
     await fill(store, NEWEST, product(1));
     const missing = [OTHER, nameOf(9), nameOf(10)];
     for (const name of missing) await store.fence([name], name);
-    expect(await shown(store, NEWEST)).toBe('v1');
-    for (const name of missing) await store.settle([name], name, NOTHING);
-    expect(await shown(store, NEWEST)).toBe('v1');
+    expect(await look(store, NEWEST)).toBe('v1');
+    for (const name of missing) await store.settle([name], name, NO_ROWS);
+    expect(await look(store, NEWEST)).toBe('v1');
   });
 
-  it('keeps nothing for longer than its time to live, which begins before what is kept was read', async () => {
+  it('keeps no entry longer than its time to live, which begins before the entry was read', async () => {
     const ttlMs = 1_200;
     store = create(ttlMs);
     const beganAt = performance.now();
@@ -196,32 +196,32 @@ describe.each(stores)('the store %s', (_, create) => {
         [NEWEST, [product(1)]],
       ]),
     );
-    expect([await shown(store), await shown(store, NEWEST)]).toEqual(['v1', 'v1']);
+    expect([await look(store), await look(store, NEWEST)]).toEqual(['v1', 'v1']);
     await store.settle([OTHER], 'writer', new Map([[OTHER, [product(1, 8)]]]));
-    expect(await shown(store, OTHER)).toBe('v1');
+    expect(await look(store, OTHER)).toBe('v1');
     await sleep(beganAt + ttlMs - performance.now() + 5);
-    expect([await shown(store), await shown(store, NEWEST)]).toEqual(['nothing', 'nothing']);
+    expect([await look(store), await look(store, NEWEST)]).toEqual(['empty', 'empty']);
   });
 });
 
 describe('the store in Redis', () => {
-  it('shares fences with instances whose rows have another shape, and takes none of their rows', async () => {
+  it('shares fences with instances whose rows have other columns, and accepts none of their rows', async () => {
     const name = crypto.randomUUID();
-    const store = inRedis(redis, TTL_MS, name);
+    const store = createInRedis(redis, TTL_MS, name);
     await fill(store, NAME, product(1));
     const client = createClient({ url: server.url });
     await client.connect();
     const row = (await client.get(`${name}:${NAME}`)) ?? '';
     await client.set(`${name}:${NAME}`, row.replace(/^\|V.{8}/, '|Vanother!'));
-    expect(await shown(store)).toBe('fence');
+    expect(await look(store)).toBe('fence');
     client.destroy();
   });
 
-  it('lets nothing in that arrives late', async () => {
+  it('accepts no message that arrives late', async () => {
     const ttlMs = 900;
     const name = crypto.randomUUID();
-    const store = inRedis(redis, ttlMs, name);
-    const late = inRedis(stalling, ttlMs, name);
+    const store = createInRedis(redis, ttlMs, name);
+    const late = createInRedis(stalling, ttlMs, name);
     await late.claim([NAME, NEWEST], 'reader');
     await late.fence([OTHER], 'writer');
     proxy.stall(true);
@@ -240,40 +240,40 @@ describe('the store in Redis', () => {
     await sleep(ttlMs);
     proxy.resume();
     await eventually(
-      () => shown(store, OTHER),
+      () => look(store, OTHER),
       (entry) => entry !== 'fence',
     );
-    const entries = [await shown(store), await shown(store, NEWEST), await shown(store, OTHER)];
-    expect(entries).toEqual(['nothing', 'nothing', 'nothing']);
+    const entries = [await look(store), await look(store, NEWEST), await look(store, OTHER)];
+    expect(entries).toEqual(['empty', 'empty', 'empty']);
   });
 
-  it('takes the end of a fence that was never settled for a change of the product', async () => {
+  it('treats the end of an unsettled fence as a change of the product', async () => {
     const name = crypto.randomUUID();
-    const store = inRedis(redis, TTL_MS, name);
+    const store = createInRedis(redis, TTL_MS, name);
     await fill(store, NEWEST, product(1));
-    await store.fence([NAME], 'a writer that is killed');
-    await store.fence([OTHER], 'one that goes on');
+    await store.fence([NAME], 'a killed writer');
+    await store.fence([OTHER], 'a running writer');
     const client = createClient({ url: server.url });
     await client.connect();
-    // As if the time had passed: the fence of the first one is over.
+    // The fence of the first writer is made older, so that it is over.
     const state = JSON.parse((await client.get(`${name}:state`)) ?? '');
     for (const token of Object.keys(state.fences[NAME].tokens)) state.fences[NAME].tokens[token] -= FENCE_MS;
     await client.set(`${name}:state`, JSON.stringify(state));
     client.destroy();
-    expect(await shown(store, NEWEST)).toBe('nothing');
-    expect(await shown(store)).toBe('nothing');
-    expect(await shown(store, OTHER)).toBe('fence');
+    expect(await look(store, NEWEST)).toBe('empty');
+    expect(await look(store)).toBe('empty');
+    expect(await look(store, OTHER)).toBe('fence');
   });
 });
 
 describe('the store in the process', () => {
-  it('is bounded', async () => {
+  it('is bounded in size', async () => {
     const store = createMemoryStore(TTL_MS, 100_000);
     const ids = Array.from({ length: 2_000 }, (_, index) => index + 1);
     for (const id of ids) await fill(store, nameOf(id), product(1, id));
-    // The newest first, because a look at one that is not there takes room, too.
+    // The newest first, because a look at a missing entry takes room, too.
     let count = 0;
-    while ((await shown(store, nameOf(ids.pop() ?? 0))) === 'v1') count += 1;
+    while ((await look(store, nameOf(ids.pop() ?? 0))) === 'v1') count += 1;
     expect(count).toBeGreaterThan(10);
     expect(count).toBeLessThan(400);
   });

@@ -24,7 +24,7 @@ export interface Catalog {
 }
 
 /** Sends an operation to an instance and resolves with the data. */
-// biome-ignore lint/suspicious/noExplicitAny: the data of a reply is whatever the system under test sent
+// biome-ignore lint/suspicious/noExplicitAny: the data of a reply is what the system under test sent
 export type Ask = (url: string, query: string, variables: object) => Promise<any>;
 
 export const pick = <T>(from: readonly T[]): T => {

@@ -1,5 +1,5 @@
-// What PostgreSQL and its clients say when the database cannot serve right now is 503 and not 500, by whichever way a
-// statement was sent.
+// Every error of PostgreSQL and its clients that means "the database cannot serve right now" becomes 503 and not 500, for each way
+// to send a statement.
 import { createPrismaClient, type PrismaClient } from '@holdfast/database';
 import { isDatabaseUnavailable } from '@holdfast/platform/postgres/database';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -35,8 +35,8 @@ const WAYS: readonly [string, (through: Connections, sql: string) => Promise<unk
   ["a transaction of Prisma's", ({ prisma }, sql) => prisma.$transaction((tx) => tx.$executeRawUnsafe(sql))],
 ];
 
-/** What a statement is rejected with. */
-const errorOf = (sent: Promise<unknown>): Promise<unknown> =>
+/** Resolves with the error of a statement. */
+const catchError = (sent: Promise<unknown>): Promise<unknown> =>
   sent.then(
     () => undefined,
     (error: unknown) => error,
@@ -54,21 +54,21 @@ describe.each(WAYS)('through %s', (_, send) => {
     ['a transaction that idled too long', '25P03'],
     ['a transaction that took too long', '25P04'],
     ['a server that is a standby since a failover', '25006'],
-    ['a lock that was not to be had in time', '55P03'],
+    ['a lock that was not available in time', '55P03'],
     ['a deadlock', '40P01'],
     ['a serialization failure', '40001'],
   ])('%s (%s) is the database not being available', async (_what, code) => {
-    expect(isDatabaseUnavailable(await errorOf(send(patient, raise(code))))).toBe(true);
+    expect(isDatabaseUnavailable(await catchError(send(patient, raise(code))))).toBe(true);
   });
 
   it('so is a server that does not answer in time', async () => {
-    const error = await errorOf(send(impatient, 'SELECT pg_sleep(1)'));
+    const error = await catchError(send(impatient, 'SELECT pg_sleep(1)'));
     expect(String(error)).toMatch('Query read timeout');
     expect(isDatabaseUnavailable(error)).toBe(true);
   });
 
   it.each(['22012', '23514', '42501', 'P0001', 'XX000'])('%s is an error of ours', async (code) => {
-    const error = await errorOf(send(patient, raise(code)));
+    const error = await catchError(send(patient, raise(code)));
     expect(error).toBeDefined();
     expect(isDatabaseUnavailable(error)).toBe(false);
   });

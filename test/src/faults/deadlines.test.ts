@@ -1,4 +1,4 @@
-// What a caller has given up is not done later: a mutation that waits for a connection past its deadline writes nothing.
+// A mutation that waits for a connection past the deadline of its caller is refused and does not write.
 import { TIMEOUT_HEADER } from '@holdfast/platform/http/server';
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -9,7 +9,7 @@ import type { Subgraph } from '../support/running-system.ts';
 import { askSubgraph } from '../support/subgraph.ts';
 import { useSystem } from '../support/use-system.ts';
 
-/** Long enough for a request to come as far as the pool on a busy machine. */
+/** Long enough for a request to reach the pool on a busy machine. */
 const TIMEOUT_MS = 2_000;
 
 const system = useSystem({ env: { DATABASE_POOL_MAX: '1' } });
@@ -26,10 +26,10 @@ beforeEach(async () => {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-const rowsOf = (sql: string, parameters: unknown[]): Promise<Record<string, unknown>[]> =>
+const readRows = (sql: string, parameters: unknown[]): Promise<Record<string, unknown>[]> =>
   inspect(system.adminUrl, async (admin) => (await admin.query(sql, parameters)).rows);
 
-async function confirmedOrder(): Promise<string> {
+async function placeConfirmedOrder(): Promise<string> {
   const { id } = await client.product(account.token);
   const placed = await client.rest('POST', '/orders', {
     token: account.token,
@@ -46,9 +46,9 @@ interface Mutation {
 
 interface Case {
   readonly service: Subgraph;
-  /** A row, and a mutation that waits for it with the only connection of the service. */
+  /** Makes a row, and the mutation that waits for it with the only connection of the service. */
   readonly occupy: () => Promise<{ readonly table: string; readonly id: string } & Mutation>;
-  /** A mutation that waits for the connection, and what is in the database when it was not done. */
+  /** The mutation that waits for the connection, and what the database has when it was not done. */
   readonly wait: () => Promise<
     Mutation & { readonly look: () => Promise<unknown>; readonly undone: unknown }
   >;
@@ -60,7 +60,7 @@ const CREATE = 'mutation($input: CreateProductInput!) { createProduct(input: $in
 const productNamed = (name: string) => ({
   query: CREATE,
   variables: { input: { name, price: '1.00', stock: 1 } },
-  look: () => rowsOf('SELECT name FROM products.products WHERE name = $1', [name]),
+  look: () => readRows('SELECT name FROM products.products WHERE name = $1', [name]),
   undone: [],
 });
 
@@ -77,12 +77,12 @@ const cases: Case[] = [
   {
     service: 'orders',
     occupy: async () => {
-      const id = await confirmedOrder();
+      const id = await placeConfirmedOrder();
       return { table: 'orders.orders', id, query: CANCEL, variables: { id } };
     },
     wait: async () => {
-      const id = await confirmedOrder();
-      const look = () => rowsOf('SELECT status FROM orders.orders WHERE id = $1', [id]);
+      const id = await placeConfirmedOrder();
+      const look = () => readRows('SELECT status FROM orders.orders WHERE id = $1', [id]);
       return { query: CANCEL, variables: { id }, look, undone: [{ status: 'CONFIRMED' }] };
     },
   },
@@ -99,24 +99,24 @@ const cases: Case[] = [
       return {
         query: 'mutation($input: RegisterInput!) { register(input: $input) { __typename } }',
         variables: { input: { username, email: `${username}@example.com`, password: 'a password for late' } },
-        look: () => rowsOf('SELECT username FROM users.users WHERE username = $1', [username]),
+        look: () => readRows('SELECT username FROM users.users WHERE username = $1', [username]),
         undone: [],
       };
     },
   },
 ];
 
-/** Resolves once a request waits for the connection of a service. */
-/** The connections of a service for mutations, of which there is one here. */
+/** The name of the pool for mutations of a service, which has one connection here. */
 const writesOf = (service: Subgraph): string => `${service}-writes`;
 
-const oneWaits = (service: Subgraph): Promise<unknown> =>
+/** Resolves once a request waits for the connection of a service. */
+const untilOneWaits = (service: Subgraph): Promise<unknown> =>
   eventually(
     () => scrape(system.opsUrl(service, '/metrics')),
     (metrics) => sumOf(metrics, 'database_pool_waiting', { pool: writesOf(service) }) > 0,
   );
 
-/** Has the only connection of a service wait for a row. Returns how to let it go; the mutation then ends, too. */
+/** Makes the only connection of a service wait for a row. Resolves with a function that releases the row and awaits the mutation. */
 async function occupy({ service, occupy: prepare }: Case): Promise<() => Promise<void>> {
   const { table, id, query, variables } = await prepare();
   const holder = new pg.Client({ connectionString: system.adminUrl });
@@ -126,7 +126,7 @@ async function occupy({ service, occupy: prepare }: Case): Promise<() => Promise
   const blocked = askSubgraph(system, service, { query, variables, token: account.token });
   await eventually(
     () =>
-      rowsOf(
+      readRows(
         `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`,
         [writesOf(service)],
       ),
@@ -142,12 +142,12 @@ async function occupy({ service, occupy: prepare }: Case): Promise<() => Promise
 describe.each(cases)('a mutation of $service that waits for a connection', (each) => {
   const { service, wait } = each;
 
-  it('past the time that its caller gave it is refused and writes nothing', async () => {
+  it('past the deadline of its caller is refused and does not write', async () => {
     const { query, variables, look, undone } = await wait();
     const release = await occupy(each);
     const headers = { [TIMEOUT_HEADER]: String(TIMEOUT_MS) };
     const late = askSubgraph(system, service, { query, variables, token: account.token, headers });
-    await oneWaits(service);
+    await untilOneWaits(service);
     await pause(TIMEOUT_MS);
     await release();
     const { errors } = await late;
@@ -155,11 +155,11 @@ describe.each(cases)('a mutation of $service that waits for a connection', (each
     expect(await look()).toEqual(undone);
   });
 
-  it('with time left is done once it has one', async () => {
+  it('with time left is done once it has a connection', async () => {
     const { query, variables, look, undone } = await wait();
     const release = await occupy(each);
     const patient = askSubgraph(system, service, { query, variables, token: account.token });
-    await oneWaits(service);
+    await untilOneWaits(service);
     await release();
     expect((await patient).errors).toEqual([]);
     expect(await look()).not.toEqual(undone);
@@ -180,7 +180,7 @@ describe('a call that the gateway has answered with 503', () => {
     });
     expect(reply.status).toBe(503);
     await release();
-    // Connections are given out in the order in which they were asked for: what waited before this is through.
+    // A pool gives its connection to the requests in their order, so the request that waited before this one has ended.
     await client.product(account.token);
     expect(await productNamed(name).look()).toEqual([]);
   });

@@ -1,5 +1,5 @@
-// Connections on which nothing is heard any more: a node was lost, a firewall forgot. Each takes the place of another in
-// its pool until PostgreSQL, asked anew, says that it is at no such statement.
+// Connections on which no answer arrives any more, because a node was lost or a firewall dropped them. Each keeps its place in the pool
+// until PostgreSQL says over a new connection that it no longer runs the statement.
 
 import { createLogger } from '@holdfast/platform/observability/log';
 import { createPool } from '@holdfast/platform/postgres/database';
@@ -29,29 +29,29 @@ afterEach(async () => {
   await database.drop();
 });
 
-const failure = (promise: Promise<unknown>): Promise<unknown> =>
+const catchError = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     () => undefined,
     (error: unknown) => error,
   );
 
 describe('a pool whose connections were lost', () => {
-  it('has its places back once PostgreSQL says that it is at none of their statements', async () => {
+  it('gets its places back once PostgreSQL says that it runs none of their statements', async () => {
     await Promise.all(Array.from({ length: MAX }, () => pool.query('SELECT 1')));
     proxy.stall(false);
-    const lost = await Promise.all(Array.from({ length: MAX }, () => failure(pool.query('SELECT 1'))));
+    const lost = await Promise.all(Array.from({ length: MAX }, () => catchError(pool.query('SELECT 1'))));
     expect(lost).toMatchObject(lost.map(() => ({ message: NO_ANSWER })));
     expect(pool.options.max).toBe(0);
-    // New connections work, but there is no place for one: what is known of the lost ones is that they may hang.
+    // New connections work, but no place is free, because the lost statements may still run.
     await Promise.all(lost.map((error) => answerTo(error)));
     expect(pool.options.max).toBe(MAX);
     expect((await pool.query('SELECT 2 AS two')).rows).toEqual([{ two: 2 }]);
   }, 60_000);
 
-  it('has them back when the answers come after all', async () => {
+  it('gets them back when the answers arrive late', async () => {
     await pool.query('SELECT 1');
     proxy.stall(true);
-    const error = await failure(pool.query('SELECT 1'));
+    const error = await catchError(pool.query('SELECT 1'));
     expect(error).toMatchObject({ message: NO_ANSWER });
     expect(pool.options.max).toBe(MAX - 1);
     proxy.resume();
@@ -62,20 +62,20 @@ describe('a pool whose connections were lost', () => {
     );
   }, 60_000);
 
-  it('gives a connection that is given back without an answer to nobody else', async () => {
+  it('gives a connection that was released without an answer to no other caller', async () => {
     const client = await pool.connect();
     proxy.stall(true);
     const unanswered = { text: 'SELECT 1', query_timeout: 100 };
-    const error = await failure(client.query(unanswered));
+    const error = await catchError(client.query(unanswered));
     expect(error).toMatchObject({ message: NO_ANSWER });
     client.release();
     expect([pool.totalCount, pool.idleCount, pool.options.max]).toEqual([0, 0, MAX - 1]);
   });
 });
 
-describe('what is known of a statement that failed', () => {
-  it('is that it was undone, when PostgreSQL said so', async () => {
-    const error = await failure(
+describe('the outcome of a statement that failed', () => {
+  it('is that it was undone, when PostgreSQL reports that', async () => {
+    const error = await catchError(
       pool.query('INSERT INTO products.products (name, price, stock) VALUES ($1, 1, 1)', ['']),
     );
     expect(isUndone(error)).toBe(true);
@@ -83,8 +83,8 @@ describe('what is known of a statement that failed', () => {
     expect(pool.options.max).toBe(MAX);
   });
 
-  it('is nothing, when the connection was lost or closed by the server', async () => {
-    const failing = failure(pool.query('SELECT pg_terminate_backend(pg_backend_pid())'));
+  it('is unknown when the connection was lost or closed by the server', async () => {
+    const failing = catchError(pool.query('SELECT pg_terminate_backend(pg_backend_pid())'));
     const error = await failing;
     expect(error).toMatchObject({ code: '57P01' });
     expect(isUndone(error)).toBe(false);

@@ -1,4 +1,4 @@
-// A model-based test: random interleavings of what several users do to a few products, checked against a model.
+// A model-based test: random operations of several users on a few products, at the same time, are checked against a model.
 import { ADVANCES } from '@holdfast/orders/domain/order-status';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -123,10 +123,10 @@ async function play(waves: readonly (readonly Operation[])[]): Promise<void> {
     system.adminUrl,
     new Map(shop.products.map(({ id, unitsPutIn }) => [id, unitsPutIn])),
   );
-  // One order for each key under which one was placed, and none that nobody asked for.
+  // Each order belongs to an idempotency key that was sent.
   const keys = new Set(shop.attempts.map(({ key }) => key));
   for (const { idempotency_key } of orders) expect(keys).toContain(idempotency_key);
-  // Each is in the state that the last change left of which a reply told.
+  // Each order is in the state of the last change that was answered.
   const states = new Map(orders.map(({ id, status, version }) => [id, { id, status, version }]));
   for (const { id, status, version } of shop.made) expect(states.get(id)).toEqual({ id, status, version });
 }

@@ -1,4 +1,4 @@
-// The simple model of the shop: what the replies alone say must be true of stock, prices and orders.
+// The simple model of the shop: what must be true of stock, prices and orders according to the replies alone.
 import { type Advance, ORDER_STATUSES, type OrderStatus } from '@holdfast/orders/domain/order-status';
 import { expect } from '@jest/globals';
 import type { Account, Client } from '../support/client.ts';
@@ -52,7 +52,7 @@ const ADVANCE = `mutation($id: ID!, $version: Int!, $status: OrderStatus!) {
   advanceOrder(id: $id, expectedVersion: $version, status: $status) {
     __typename ... on Order { status version } ... on OrderVersionConflict { currentVersion } } }`;
 type Change = Advance | 'CANCELLED';
-/** The status that an order must have for a change to the other: said once more, because this is a model. */
+/** The status that each change requires. The table is repeated here, because a model shares no code with the system. */
 const BEFORE: Readonly<Record<Change, OrderStatus>> = {
   CANCELLED: 'CONFIRMED',
   SHIPPED: 'CONFIRMED',
@@ -62,7 +62,7 @@ const ACCEPTED = ORDER_STATUSES.filter((status) => status !== 'PENDING' && statu
 
 const cents = (amount: string): number => Math.round(Number(amount) * 100);
 
-/** Performs operations on the system and keeps account of what they must add up to. */
+/** Performs operations on the system and records what they must add up to. */
 export class Shop {
   readonly products: ModelProduct[] = [];
   readonly attempts: Attempt[] = [];

@@ -21,7 +21,7 @@ export interface LoadOptions {
 
 interface Answer {
   readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: the body of a reply is whatever the system under test sent
+  // biome-ignore lint/suspicious/noExplicitAny: the body of a reply is what the system under test sent
   readonly body: any;
 }
 

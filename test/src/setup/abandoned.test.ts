@@ -1,4 +1,4 @@
-// A test run clears away what killed runs have left, and nothing else.
+// A test run removes only the folders that killed runs have left.
 import { spawnSync } from 'node:child_process';
 import { chown, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,9 +7,9 @@ import { afterEach, expect, it } from '@jest/globals';
 import { abandonedFolders } from '../support/abandoned.ts';
 
 const PREFIX = `holdfast-abandoned-${process.pid}-`;
-/** Of a process that has just ended, and whose id is not given out again so soon. */
+/** The id of a process that has just ended, which the system does not use again so soon. */
 const GONE = spawnSync(process.execPath, ['--version']).pid;
-/** The id of the user `nobody`. */
+/** The id of an unprivileged user. */
 const OTHER_USER = 65_534;
 
 let made: string[] = [];

@@ -12,9 +12,9 @@ import { administer, keepServer, sweepAbandonedServers } from './server.ts';
 import { offerSharedSystem } from './shared-system.ts';
 
 export default async function globalSetup(): Promise<void> {
-  // What a test starts has the settings that the test gives, and none of the developer's.
+  // Programs that a test starts get the settings of the test, and none of the developer.
   process.env['ENV_FILE'] = '/dev/null';
-  // Programs that tests start are compiled once for all of them.
+  // Node compiles the programs once for all tests.
   process.env['NODE_COMPILE_CACHE'] = COMPILE_CACHE;
   const adminUrl = await openServer();
   const template = `holdfast_template_${process.pid}`;
@@ -26,10 +26,10 @@ export default async function globalSetup(): Promise<void> {
   await offerSharedSystem();
 }
 
-/** The administrator's URL of the server of DATABASE_URL, or else of an embedded one. */
+/** The administrator's URL of the server of DATABASE_URL, or of an embedded server. */
 async function openServer(): Promise<string> {
   const { DATABASE_URL: given } = process.env;
-  // It is for the tests' databases. What a test starts gets a URL from the test.
+  // The given server is for the databases of tests. A program that a test starts gets its URL from the test.
   delete process.env['DATABASE_URL'];
   if (given) return given;
   await sweepAbandonedServers();

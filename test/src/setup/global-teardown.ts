@@ -1,4 +1,4 @@
-// After a test run: nothing of it is left.
+// After a test run: stops its servers and removes its files.
 import { releaseServer } from './server.ts';
 import { withdrawSharedSystem } from './shared-system.ts';
 

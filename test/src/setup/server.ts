@@ -1,4 +1,4 @@
-// The server between global set-up and tear-down, and those of earlier runs that were killed.
+// The PostgreSQL server between global set-up and tear-down, and the servers of earlier runs that were killed.
 import { testServer } from '@holdfast/database/testing';
 import { type EmbeddedPostgres, removePostgres } from '@holdfast/local/postgres/server';
 import pg from 'pg';
@@ -12,7 +12,7 @@ export function keepServer(server: KeptServer): void {
   kept = server;
 }
 
-/** Stops the server; one that was there before loses what the run has added to it. */
+/** Stops the server. From a server that was there before, it removes what the run has added. */
 export async function releaseServer(): Promise<void> {
   if (kept === undefined) {
     const { adminUrl, template } = testServer();

@@ -48,6 +48,7 @@ it('fails the run when a secret comes to the log after its suite has left, and l
       lines.push(line);
       onLogLine?.(line);
     };
+    log('ready');
     return {
       ...{ urls, opsUrls: urls, adminUrl: '', signingKey, issuer: '', audience: '', serviceKeys },
       pid: () => undefined,
@@ -56,6 +57,7 @@ it('fails the run when a secret comes to the log after its suite has left, and l
     };
   });
   const { logFile } = await readSharedSystemFacts();
+  services.unref();
   const suite = await joinSharedSystem();
   const secret = uniqueName('secret');
   secretsUsed.add(secret);

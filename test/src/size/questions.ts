@@ -1,9 +1,9 @@
-// What is asked of a shop of any size: the very statements that the services run, by their names, with arguments that mean
-// the same at each size.
+// The questions to a shop of any size: the statements that the services run, by their names, with arguments that mean the same at each
+// size.
 import { type DeclaredStatement, declaredStatements } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 import { DEAR, LARGE_USER } from './load.ts';
-// They declare the statements. Two servers cannot be loaded at once, because each counts conflicts under the same name.
+// These modules declare the statements. Two servers cannot be imported at once, because both count conflicts under the same name.
 import '@holdfast/orders/data/order-events';
 import '@holdfast/orders/data/orders';
 import '@holdfast/products/data/finished-reservations';
@@ -38,7 +38,7 @@ const SEARCHES: Readonly<Record<string, Arguments>> = {
   'no hit': terms('unheard'),
   'two words, one rare': terms('quality', 'rarity'),
 };
-/** Their cost has a bound, and is not the same at each size. */
+/** Their cost has a bound, and differs with the size. */
 const BETWEEN: Readonly<Record<string, Arguments>> = {
   'a word of one in 100': terms('seasonal'),
   'a word of the oldest tenth': terms('vintage'),
@@ -180,8 +180,8 @@ export interface Questions {
   readonly bounded: readonly Question[];
 }
 
-/** What is asked of the shop behind the connection. */
-export async function questionsFor(admin: pg.Client): Promise<Questions> {
+/** Makes the questions for the shop of the connection. */
+export async function createQuestions(admin: pg.Client): Promise<Questions> {
   const deep = await deepKeys(admin);
   const { rows } = await admin.query<{ product: number; order: number }>(
     `SELECT (SELECT max(id) / 2 FROM products.products) AS product,

@@ -4,7 +4,7 @@ import { adjustOnce } from '@holdfast/products/data/product-statements';
 import pg from 'pg';
 import { eventually } from '../support/client.ts';
 import { loadShop, type ShopSize } from './load.ts';
-import { type Questions, questionsFor } from './questions.ts';
+import { createQuestions, type Questions } from './questions.ts';
 
 export interface Shop {
   readonly admin: pg.Client;
@@ -31,7 +31,7 @@ export async function openShop(
   return {
     admin,
     clients,
-    questions: await questionsFor(admin),
+    questions: await createQuestions(admin),
     close: async () => {
       await Promise.all([admin, ...Object.values(clients)].map((client) => client.end()));
     },

@@ -1,4 +1,4 @@
-// That work is bounded in a shop of any size: what PostgreSQL does for each question in a shop of 100,000 products,
+// That work is bounded in a shop of any size: what PostgreSQL does for each question in a shop of 50,000 products,
 // by the very statements that the services run. (What it costs with a million: `npm run bench:size`.)
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { FAR, FEW, NEAR, SAMPLE } from '@holdfast/products/data/product-search';
@@ -9,7 +9,7 @@ import { RARE } from './load.ts';
 import type { Question } from './questions.ts';
 import { openShop, type Shop, shareInPlace } from './shop.ts';
 
-const PRODUCTS = 100_000;
+const PRODUCTS = 50_000;
 const LIMIT = 21;
 
 let database: TestDatabase;

@@ -1,4 +1,4 @@
-// The statements of platform/ are as they are declared, for each service that runs them.
+// PostgreSQL agrees with the declarations of the statements of platform/, for each service that runs them.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { declaredStatements } from '@holdfast/platform/postgres/sql';
 import { errorsOf } from '@holdfast/platform/postgres/testing-sql';
@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => database?.drop());
 
 it.each(['products', 'orders'] as const)(
-  'say of themselves what PostgreSQL says of them to %s',
+  'are declared as PostgreSQL describes them to %s',
   async (service) => {
     const pool = new pg.Pool({ connectionString: database.urls[service], max: 1 });
     try {

@@ -1,4 +1,4 @@
-// What comes back from PostgreSQL is what the types say.
+// Values of PostgreSQL arrive with the declared types.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import {
   type ArgumentsOf,
@@ -53,7 +53,7 @@ const TYPES = {
   shares: nullable(arrayOf(doublePrecision)),
 };
 
-/** Gives back what it is given. */
+/** Returns its parameters. */
 const echo = statement({
   name: 'echo',
   text: `SELECT ${Object.entries(TYPES)
@@ -103,16 +103,16 @@ const NULLS: ArgumentsOf<typeof TYPES> = {
   shares: null,
 };
 
-it('is declared as PostgreSQL has it', async () => {
+it('has a declaration that agrees with PostgreSQL', async () => {
   expect(await errorsOf(pool, declaredStatements())).toEqual([]);
 });
 
-it('is every value as it was given, or null', async () => {
+it('returns every value as it was given, or null', async () => {
   expect(await echo(pool, VALUES)).toStrictEqual([VALUES]);
   expect(await echo(pool, NULLS)).toStrictEqual([NULLS]);
 });
 
-it('is not a number that lost its last digits', async () => {
+it('refuses a number that would lose its last digits', async () => {
   const sum = statement({
     name: 'too_large',
     text: 'SELECT $id::bigint + 1 AS id',
