@@ -2,14 +2,14 @@
 // `node scripts/run.mjs db:migrate`. The command line is checked first, because the set-up may take minutes.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { commandLine } from '../local/src/command-line/command-line.js';
+import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';
 import { COMMANDS } from '../local/src/command-line/commands.js';
 import { readEnvFile } from '../local/src/setup/env-file.mjs';
 import { ROOT } from '../local/src/setup/steps.mjs';
 import { runMain, setUp } from './setup.mjs';
 
 const name = process.argv[2];
-commandLine(name, process.argv.slice(3));
+readCommandLineOrExit(name, process.argv.slice(3));
 await runMain(async () => {
   readEnvFile();
   const { program, steps } = COMMANDS[name];

@@ -1,12 +1,12 @@
 // Writes docs/settings.md and .env.example from the tables of settings; `--check` only says whether they are what those give.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { commandLine } from '../local/src/command-line/command-line.js';
-import { envExample, settingsPage } from '../local/src/settings/settings-page.ts';
+import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';
+import { renderEnvExample, renderSettingsPage } from '../local/src/settings/settings-page.ts';
 import { ROOT } from '../local/src/setup/steps.mjs';
 
-const { values } = commandLine('settings');
-const files = { 'docs/settings.md': await settingsPage(), '.env.example': await envExample() };
+const { values } = readCommandLineOrExit('settings');
+const files = { 'docs/settings.md': await renderSettingsPage(), '.env.example': await renderEnvExample() };
 
 for (const [path, content] of Object.entries(files)) {
   const target = join(ROOT, path);

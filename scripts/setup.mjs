@@ -1,8 +1,8 @@
 // Makes a clone ready to run: installs packages and generates code, each only when its inputs have changed.
 // Plain JavaScript without packages, because a fresh clone has none.
 import { pathToFileURL } from 'node:url';
-import { commandLine } from '../local/src/command-line/command-line.js';
-import { stopSignal } from '../local/src/processes/stop-signal.js';
+import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';
+import { createStopSignal } from '../local/src/processes/stop-signal.js';
 import { generate } from '../local/src/setup/generated.mjs';
 import { installPackages } from '../local/src/setup/packages.mjs';
 import { isPinnedNode, runOnPinnedNode } from '../local/src/setup/pinned-node.mjs';
@@ -81,7 +81,7 @@ export async function runMain(main) {
   try {
     await installPackages();
     if (isPinnedNode()) await main();
-    else process.exitCode = await runOnPinnedNode(await stopSignal());
+    else process.exitCode = await runOnPinnedNode(await createStopSignal());
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
     console.error(error.message);
@@ -90,6 +90,6 @@ export async function runMain(main) {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  commandLine('setup');
+  readCommandLineOrExit('setup');
   await runMain(() => setUp());
 }

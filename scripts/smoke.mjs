@@ -2,9 +2,9 @@
 // unit and cancels it, so that the stock is as before; the account and the cancelled order stay.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { commandLine } from '../local/src/command-line/command-line.js';
+import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';
 
-const { values } = commandLine('smoke');
+const { values } = readCommandLineOrExit('smoke');
 const base = (values.base ?? 'http://localhost:4000').replace(/\/+$/, '');
 const CALL_WITHIN_MS = 10_000;
 const SETTLED_WITHIN_MS = 30_000;

@@ -3,9 +3,9 @@
 // At whatever step it is interrupted or killed, nothing that it started goes on.
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { commandLine } from '../local/src/command-line/command-line.js';
+import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';
 import { LockHeldError, takeLock } from '../local/src/processes/process-lock.js';
-import { Interrupted, stopSignal } from '../local/src/processes/stop-signal.js';
+import { createStopSignal, Interrupted } from '../local/src/processes/stop-signal.js';
 import { readEnvFile } from '../local/src/setup/env-file.mjs';
 import { installPackages } from '../local/src/setup/packages.mjs';
 import { isPinnedNode, runOnPinnedNode } from '../local/src/setup/pinned-node.mjs';
@@ -16,10 +16,10 @@ import { setUp } from './setup.mjs';
 const [name, args] =
   process.argv[2] === '--dev' ? ['dev', process.argv.slice(3)] : ['start', process.argv.slice(2)];
 const command = name === 'dev' ? 'npm run dev' : 'npm start';
-const { values } = commandLine(name, args);
+const { values } = readCommandLineOrExit(name, args);
 
 async function main() {
-  const signal = await stopSignal();
+  const signal = await createStopSignal();
   readEnvFile();
   // Absolute from here on, so that what is started uses the folder that is locked.
   const dataDir = resolve(ROOT, process.env.DATA_DIR || '.data');

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { commandLine } from '../local/src/command-line/command-line.js';
+import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';
 import { node, ROOT, StepFailed } from '../local/src/setup/steps.mjs';
 import { ensurePrograms } from '../test/programs/install-programs.mjs';
 import { ON_POSTGRES_15, POSTGRES_15, withPostgres15 } from '../test/programs/postgres-15.mjs';
@@ -22,7 +22,7 @@ const LONG_TESTS = '(test/src/(concurrency|faults|model)/|queue/workload|executi
 
 // package.json gives `--long` to `npm run test:long`.
 const long = process.argv[2] === '--long';
-const { values, rest } = commandLine(long ? 'test:long' : 'test', process.argv.slice(long ? 3 : 2));
+const { values, rest } = readCommandLineOrExit(long ? 'test:long' : 'test', process.argv.slice(long ? 3 : 2));
 
 await runMain(async () => {
   const started = performance.now();

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { removePostgres, startPostgres } from '@holdfast/local/postgres/server';
 import { spawnGuarded } from '@holdfast/local/processes/guarded-process';
-import { freePort } from '@holdfast/local/processes/ports';
+import { findFreePort } from '@holdfast/local/processes/ports';
 import { startSystem } from '@holdfast/test/src/support/system.ts';
 import { openMedusa } from './medusa.ts';
 import { openOurs } from './ours.ts';
@@ -60,7 +60,7 @@ async function startPeer(folder: string, settings: Record<string, string> = {}) 
     );
   const dataDir = await mkdtemp(join(tmpdir(), `holdfast-peer-${folder}-`));
   const postgres = await startPostgres({ dataDir });
-  const port = await freePort();
+  const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
   const password = randomBytes(18).toString('base64url');
   const env = {

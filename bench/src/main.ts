@@ -1,7 +1,7 @@
 // `npm run bench`: what a request costs our gateway in CPU, beside other gateways in the same run, and what an order costs
 // (docs/performance.md).
 import { writeFile } from 'node:fs/promises';
-import { commandLine } from '@holdfast/local/command-line/command-line';
+import { readCommandLineOrExit } from '@holdfast/local/command-line/command-line';
 import { runBench } from './bench.ts';
 import { drawChart } from './chart.ts';
 import { type BenchOptions, readOptions } from './options.ts';
@@ -9,7 +9,7 @@ import { report } from './report.ts';
 
 function optionsOrError(): BenchOptions | undefined {
   try {
-    return readOptions(commandLine('bench').values);
+    return readOptions(readCommandLineOrExit('bench').values);
   } catch (error) {
     console.error(`npm run bench: ${error instanceof Error ? error.message : error}`);
     process.exitCode = 1;

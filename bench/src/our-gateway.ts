@@ -1,5 +1,5 @@
 // Our gateway as it is deployed: the real program as a process of its own, with its settings.
-import { freePort } from '@holdfast/local/processes/ports';
+import { findFreePort } from '@holdfast/local/processes/ports';
 import { forkProgram, type Program, programOf } from './child.ts';
 import { subgraphUrl } from './stubs/schemas.ts';
 import { ISSUER } from './tokens.ts';
@@ -47,8 +47,8 @@ const settingsOf = (
 
 /** Starts it and waits until it is ready. @throws when it ends before that, or is not ready in two minutes */
 export async function startOurGateway(options: OurGatewayOptions): Promise<OurGateway> {
-  const port = await freePort();
-  const opsPort = await freePort(new Set([port]));
+  const port = await findFreePort();
+  const opsPort = await findFreePort(new Set([port]));
   const startedAt = performance.now();
   const child = forkProgram('../../gateway/src/main.ts', {
     env: settingsOf(options, port, opsPort),

@@ -5,7 +5,7 @@ import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { isWatched } from '../../local/src/command-line/progress.js';
-import { ROOT, run, StepFailed, timed } from '../../local/src/setup/steps.mjs';
+import { ROOT, run, StepFailed, showStep } from '../../local/src/setup/steps.mjs';
 
 /** Where Debian has haproxy. The PATH of an ordinary user lacks these folders. */
 const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin'];
@@ -25,7 +25,7 @@ const THIS_PROCESS = {
   isRoot: () => process.getuid?.() === 0,
   hasTerminal: () => process.stdin.isTTY === true && isWatched(),
   askQuestion,
-  installPackages: (names) => timed(`installing ${names.join(', ')}`, () => installPackages(names)),
+  installPackages: (names) => showStep(`installing ${names.join(', ')}`, () => installPackages(names)),
 };
 
 /**

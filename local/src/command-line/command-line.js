@@ -2,7 +2,7 @@
 // Plain JavaScript without packages, because it is read before anything is installed.
 import { parseArgs } from 'node:util';
 import { COMMANDS } from './commands.js';
-import { nearestName } from './edit-distance.js';
+import { findNearestName } from './edit-distance.js';
 
 /** @typedef {import('./commands.js').CommandName} CommandName */
 /** @typedef {import('./commands.js').Command} Command */
@@ -25,15 +25,15 @@ export class UsageError extends Error {}
  * @param {Name} name
  * @param {string[]} args
  */
-export function commandLine(name, args = process.argv.slice(2)) {
+export function readCommandLineOrExit(name, args = process.argv.slice(2)) {
   try {
     const given = readCommandLine(name, args);
     if (given !== undefined) return given;
-    console.log(helpOf(name));
+    console.log(formatHelp(name));
     return process.exit(0);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    console.error(`${typed(name)}: ${error.message} (${typed(name)} -- --help)`);
+    console.error(`${formatCommand(name)}: ${error.message} (${formatCommand(name)} -- --help)`);
     return process.exit(1);
   }
 }
@@ -75,7 +75,7 @@ export function readCommandLine(name, args) {
     if (token.kind === 'option' && option !== undefined)
       values[token.name] = readValue(`--${token.name}`, option, token.value);
     else if (token.kind === 'option' && command.others === undefined)
-      throw unknownOption(token.rawName, Object.keys(command.options));
+      throw createUnknownOptionError(token.rawName, Object.keys(command.options));
     // Of short options in one argument each is a token.
     else if (!rest.has(token.index)) rest.set(token.index, args[token.index] ?? '');
     if (token.kind === 'positional') positionals.push(token.value);
@@ -108,9 +108,9 @@ function readValue(name, option, given) {
  * @param {string} name
  * @param {readonly string[]} known
  */
-function unknownOption(name, known) {
+function createUnknownOptionError(name, known) {
   const all = [...known, 'help'].map((option) => `--${option}`);
-  const nearest = nearestName(name, all);
+  const nearest = findNearestName(name, all);
   const hint = nearest?.isMisspelt ? `did you mean ${nearest.name}?` : `there is ${all.join(', ')}`;
   return new UsageError(`unknown option ${name}; ${hint}`);
 }
@@ -130,13 +130,13 @@ function checkCount(given, takes) {
  * How a command is typed.
  * @param {CommandName} name
  */
-const typed = (name) => (name === 'start' || name === 'test' ? `npm ${name}` : `npm run ${name}`);
+const formatCommand = (name) => (name === 'start' || name === 'test' ? `npm ${name}` : `npm run ${name}`);
 
 /**
  * What `--help` shows.
  * @param {CommandName} name
  */
-function helpOf(name) {
+function formatHelp(name) {
   /** @type {Command} */
   const { does, takes = [], others, options } = COMMANDS[name];
   const lines = Object.entries(options).map(([option, each]) => [
@@ -146,7 +146,7 @@ function helpOf(name) {
   lines.push(['--help', 'shows this']);
   const width = Math.max(...lines.map(([option = '']) => option.length));
   return [
-    `${typed(name)} -- ${['[options]', ...takes].join(' ')}`,
+    `${formatCommand(name)} -- ${['[options]', ...takes].join(' ')}`,
     `  ${does}`,
     '',
     ...lines.map(([option = '', says]) => `  ${option.padEnd(width)}  ${says}`),

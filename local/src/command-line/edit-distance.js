@@ -7,7 +7,7 @@
  * @param {string} to
  * @returns {number}
  */
-export function editDistance(from, to) {
+export function computeEditDistance(from, to) {
   /** @type {number[]} */
   let beforeLast = [];
   let last = Array.from({ length: to.length + 1 }, (_, index) => index);
@@ -37,11 +37,11 @@ const LETTERS_PER_MISTAKE = 4;
  * @param {string} name
  * @param {Iterable<string>} names
  */
-export function nearestName(name, names) {
+export function findNearestName(name, names) {
   /** @type {{ name: string, distance: number } | undefined} */
   let nearest;
   for (const each of names) {
-    const distance = editDistance(name, each);
+    const distance = computeEditDistance(name, each);
     if (nearest === undefined || distance < nearest.distance) nearest = { name: each, distance };
   }
   return (

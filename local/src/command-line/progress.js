@@ -36,7 +36,7 @@ export function showProgress(name, total, unit, to = {}) {
       const now = nowMs();
       if (now - shownAt < (watched ? REDRAW_EVERY_MS : LINE_EVERY_MS)) return;
       shownAt = now;
-      const line = `  ${name} ${watched ? `${bar(done / total)} ` : ''}${share(done, total, unit)}${left(done, total, now - startedAt)}`;
+      const line = `  ${name} ${watched ? `${drawBar(done / total)} ` : ''}${formatShare(done, total, unit)}${formatTimeLeft(done, total, now - startedAt)}`;
       if (!watched) return void write(`${line}\n`);
       write(`\r${line.padEnd(width)}`);
       width = line.length;
@@ -48,7 +48,7 @@ export function showProgress(name, total, unit, to = {}) {
 }
 
 /** @param {number} part */
-function bar(part) {
+function drawBar(part) {
   const full = Math.round(BAR_WIDTH * Math.min(1, part));
   return '█'.repeat(full) + '░'.repeat(BAR_WIDTH - full);
 }
@@ -60,7 +60,7 @@ const whole = new Intl.NumberFormat('en');
  * @param {number} total
  * @param {string} unit
  */
-const share = (done, total, unit) =>
+const formatShare = (done, total, unit) =>
   `${String(Math.floor((100 * done) / total)).padStart(3)} %, ${whole.format(done)} of ${whole.format(total)} ${unit}`;
 
 /**
@@ -68,16 +68,16 @@ const share = (done, total, unit) =>
  * @param {number} total
  * @param {number} ms
  */
-function left(done, total, ms) {
+function formatTimeLeft(done, total, ms) {
   if (done === 0 || done >= total) return '';
-  return `, about ${duration((ms * (total - done)) / done)} left`;
+  return `, about ${formatDuration((ms * (total - done)) / done)} left`;
 }
 
 /**
  * As a person says it: "42 s", "3 min 5 s".
  * @param {number} ms
  */
-export function duration(ms) {
+export function formatDuration(ms) {
   const seconds = Math.round(ms / 1000);
   return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }

@@ -1,6 +1,6 @@
 // How far a long step is, as a person sees it and as a log keeps it.
 import { expect, test } from '@jest/globals';
-import { duration, isWatched, showProgress } from './progress.js';
+import { formatDuration, isWatched, showProgress } from './progress.js';
 
 /** What is written while 100 of 400 things are done in a second each. */
 function written(watched: boolean): string[] {
@@ -43,5 +43,9 @@ test('only a terminal that nothing but a person reads is drawn over', () => {
 });
 
 test('a duration is said in minutes and seconds', () => {
-  expect([duration(400), duration(59_400), duration(185_000)]).toEqual(['0 s', '59 s', '3 min 5 s']);
+  expect([formatDuration(400), formatDuration(59_400), formatDuration(185_000)]).toEqual([
+    '0 s',
+    '59 s',
+    '3 min 5 s',
+  ]);
 });

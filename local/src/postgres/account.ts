@@ -13,7 +13,7 @@ export type Account = { uid: number; gid: number };
 export async function chooseAccount(clusterOwner: Account | undefined): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   if (clusterOwner !== undefined && clusterOwner.uid !== 0) return clusterOwner;
-  const account = (await accountNamed('postgres')) ?? (await accountNamed('nobody'));
+  const account = (await findAccount('postgres')) ?? (await findAccount('nobody'));
   if (account === undefined) {
     throw new Error(
       'PostgreSQL does not run as root, and there is no user "postgres" or "nobody"; start as an ordinary user',
@@ -28,21 +28,21 @@ export async function chownTo(account: Account | undefined, path: string): Promi
 }
 
 export function canRun(binaries: PostgresBinaries, account: Account): Promise<boolean> {
-  return works(binaries.postgres, ['--version'], account);
+  return canExecute(binaries.postgres, ['--version'], account);
 }
 
 export function canEnter(folder: string, account: Account): Promise<boolean> {
-  return works('/bin/sh', ['-c', 'cd "$0"', folder], account);
+  return canExecute('/bin/sh', ['-c', 'cd "$0"', folder], account);
 }
 
-function works(program: string, args: string[], account: Account): Promise<boolean> {
+function canExecute(program: string, args: string[], account: Account): Promise<boolean> {
   return run(program, args, { ...account, cwd: '/' }).then(
     () => true,
     () => false,
   );
 }
 
-async function accountNamed(name: string): Promise<Account | undefined> {
+async function findAccount(name: string): Promise<Account | undefined> {
   try {
     const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
     return { uid: Number(uid.stdout), gid: Number(gid.stdout) };

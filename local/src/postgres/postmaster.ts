@@ -36,7 +36,7 @@ export async function launchPostmaster(
   signal?: AbortSignal,
 ): Promise<Postmaster> {
   const { home } = options;
-  const server = spawnGuarded(home.binaries.postgres, serverArguments(options), {
+  const server = spawnGuarded(home.binaries.postgres, listServerArguments(options), {
     account: home.account,
     ending: ENDING,
     cwd: home.cluster,
@@ -57,7 +57,7 @@ export async function launchPostmaster(
     }),
   );
   try {
-    const pid = await ready(server, exited, options, signal);
+    const pid = await waitUntilReady(server, exited, options, signal);
     reasons.length = 0;
     return { pid, exited };
   } catch (error) {
@@ -72,7 +72,7 @@ export async function launchPostmaster(
  * `starting`, the server recovers from a crash, which takes as long as it takes: a server that is killed for being slow
  * would begin again.
  */
-async function ready(
+async function waitUntilReady(
   server: GuardedProcess,
   exited: Promise<PostgresExit>,
   { home, onLog, silenceMs = SILENCE_MS, reportMs = REPORT_MS }: PostmasterOptions,
@@ -107,7 +107,7 @@ async function ready(
   }
 }
 
-function serverArguments({ home, port, durable }: PostmasterOptions): string[] {
+function listServerArguments({ home, port, durable }: PostmasterOptions): string[] {
   const onOff = durable ? 'on' : 'off';
   const settings = {
     listen_addresses: '127.0.0.1',

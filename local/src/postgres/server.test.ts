@@ -21,7 +21,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { isPresent } from '../files.ts';
-import { freePort } from '../processes/ports.ts';
+import { findFreePort } from '../processes/ports.ts';
 import { childrenOf, commandOf, isRunning, waitUntilGone } from '../processes/processes.js';
 import { waitForServer } from '../stack/database-server.ts';
 import { createEventLog } from '../stack/event-log.ts';
@@ -174,7 +174,7 @@ test('it keeps its port, and logs a warning when it has to take another one', as
 });
 
 test('a port in use is reported in the server’s own words', async () => {
-  const port = await freePort();
+  const port = await findFreePort();
   const taken = createServer().listen(port, '127.0.0.1');
   await once(taken, 'listening');
   try {
@@ -413,7 +413,7 @@ describe('a recovery from a crash', () => {
     const home = await findHome(dataDir, await findPostgresBinaries());
     if (home === undefined) throw new Error('the cluster is gone');
     const lines: string[] = [];
-    const port = await freePort();
+    const port = await findFreePort();
     const onLog = (line: string) => lines.push(line);
     const options = { home, port, durable: true, onLog, silenceMs: SILENCE_MS, reportMs: REPORT_MS };
     return { launched: launchPostmaster(options, signal), port, lines };

@@ -5,11 +5,11 @@
 import { mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isFolder } from '../files.ts';
-import { keptPort } from '../processes/ports.ts';
+import { claimSamePort } from '../processes/ports.ts';
 import { LockHeldError, takeLock } from '../processes/process-lock.js';
 import { findPostgresBinaries, type PostgresBinaries } from './binaries.ts';
 import { refuseFullDisk } from './disk-space.ts';
-import { clusterFolder, findHome, makeAccessible, removeHome } from './home.ts';
+import { findClusterFolder, findHome, makeAccessible, removeHome } from './home.ts';
 import { createCluster, readPassword, SUPERUSER } from './initdb.ts';
 import { launchPostmaster, type PostgresExit, type Postmaster } from './postmaster.ts';
 import { killWithChildren, shutDown, stopOrphan } from './shutdown.ts';
@@ -64,11 +64,11 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
     await refuseFullDisk(home.cluster);
     await stopOrphan(home.cluster, onLog);
     const password = await readPassword(dataDir);
-    const port = options.port ?? (await keptPort(join(dataDir, 'port'), options.takenPorts, onLog));
+    const port = options.port ?? (await claimSamePort(join(dataDir, 'port'), options.takenPorts, onLog));
     const launch = (until?: AbortSignal) => launchPostmaster({ home, port, durable, onLog }, until);
     const folder = home.cluster;
     const first = await launch(signal);
-    return runningServer({ first, launch, port, folder, password, release: locks.release });
+    return createHandle({ first, launch, port, folder, password, release: locks.release });
   } catch (error) {
     await locks.release();
     throw error;
@@ -85,7 +85,7 @@ export async function removePostgres(
   const locks = createLocks();
   try {
     await locks.take(await realpath(dataDir));
-    const cluster = await clusterFolder(dataDir);
+    const cluster = await findClusterFolder(dataDir);
     if (cluster !== undefined) {
       await locks.take(dirname(cluster));
       await stopOrphan(cluster, onLog);
@@ -96,7 +96,7 @@ export async function removePostgres(
   await removeHome(dataDir);
 }
 
-function runningServer(given: {
+function createHandle(given: {
   first: Postmaster;
   launch: (signal?: AbortSignal) => Promise<Postmaster>;
   port: number;

@@ -72,7 +72,7 @@ export function spawnGuarded(command, args, options = {}) {
   });
   return {
     output: [guard.stdout, guard.stderr].filter((stream) => stream !== null),
-    ...outcomeOf(guard),
+    ...observeGuard(guard),
     end: () => {
       // One that is leaving needs no telling. Closing the channel would do, but then Node never says that the guard closed.
       if (guard.connected) guard.send('end', () => undefined);
@@ -84,7 +84,7 @@ export function spawnGuarded(command, args, options = {}) {
  * @param {import('node:child_process').ChildProcess} guard
  * @returns {Pick<GuardedProcess, 'pid' | 'ended'>}
  */
-function outcomeOf(guard) {
+function observeGuard(guard) {
   /** @type {GuardReport} */
   const known = {};
   guard.on('message', (/** @type {GuardReport} */ report) => Object.assign(known, report));

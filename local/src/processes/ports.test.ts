@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { checkPorts } from '../stack/port-check.ts';
 import { allPorts, portsFrom } from '../stack/services.ts';
-import { BLOCKED_PORTS, freePort } from './ports.ts';
+import { BLOCKED_PORTS, findFreePort } from './ports.ts';
 
 /** Prints which of the ports up to 7,000, and 10,080, this Node's fetch refuses to call; it connects to none. */
 const LIST_BLOCKED = `
@@ -30,7 +30,7 @@ test('no port of a stack is given to another', async () => {
   const all = Array.from({ length: 22_528 }, (_, index) => 10_240 + index);
   const left = new Set(all.slice(0, 50));
   const taken = new Set(all.filter((port) => !left.has(port)));
-  expect(left.has(await freePort(taken))).toBe(true);
+  expect(left.has(await findFreePort(taken))).toBe(true);
   expect([...allPorts(portsFrom(4000))].sort()).toEqual([4000, 4001, 4002, 4003, 4100, 4101, 4102, 4103]);
 });
 
@@ -45,7 +45,7 @@ describe('checkPorts', () => {
   });
 
   test('names what is in use', async () => {
-    const port = await freePort();
+    const port = await findFreePort();
     const server = createServer().listen(port, '127.0.0.1');
     await once(server, 'listening');
     try {

@@ -28,10 +28,10 @@ export type PortError = 'in use' | 'blocked' | 'reserved';
  * A port that is free on 127.0.0.1, none of `taken`. No other process is given it as long as this one runs, although a server
  * takes it a while later.
  */
-export async function freePort(taken: ReadonlySet<number> = new Set()): Promise<number> {
+export async function findFreePort(taken: ReadonlySet<number> = new Set()): Promise<number> {
   for (;;) {
     const port = randomInt(LOWEST, HIGHEST + 1);
-    if (!taken.has(port) && (await portError(port, '127.0.0.1')) === undefined && (await claim(port)))
+    if (!taken.has(port) && (await findPortError(port, '127.0.0.1')) === undefined && (await claim(port)))
       return port;
   }
 }
@@ -40,17 +40,17 @@ export async function freePort(taken: ReadonlySet<number> = new Set()): Promise<
  * The port that `file` names, if it can be had, so that what connects to it finds it after a restart; else a free one, which the
  * file names from then on. `log` is told when another one takes its place.
  */
-export async function keptPort(
+export async function claimSamePort(
   file: string,
   taken: ReadonlySet<number> = new Set(),
   log: (line: string) => void = () => undefined,
 ): Promise<number> {
   const kept = Number(await readIfPresent(file));
   const isPort = Number.isInteger(kept) && kept > 0 && kept <= 65_535;
-  const isFree = isPort && !taken.has(kept) && (await portError(kept, '127.0.0.1')) === undefined;
+  const isFree = isPort && !taken.has(kept) && (await findPortError(kept, '127.0.0.1')) === undefined;
   // A server that this process stops and starts again has it still.
   if (isFree && (claimed.has(kept) || (await claim(kept)))) return kept;
-  const port = await freePort(taken);
+  const port = await findFreePort(taken);
   if (isPort)
     log(`WARNING:  port ${kept} of the last start is taken; PostgreSQL listens on ${port} from now on`);
   await writeFile(file, `${port}\n`);
@@ -73,7 +73,7 @@ async function claim(port: number): Promise<boolean> {
 }
 
 /** Why a server cannot listen on `port` of `host` and be called there; undefined when it can. */
-export async function portError(port: number, host: string): Promise<PortError | undefined> {
+export async function findPortError(port: number, host: string): Promise<PortError | undefined> {
   if (BLOCKED_PORTS.has(port)) return 'blocked';
   const server = createServer();
   try {

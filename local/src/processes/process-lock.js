@@ -48,8 +48,8 @@ export async function takeLock(path) {
  * The pid of the running process that holds the lock at `path`, if one does.
  * @param {string} path
  */
-export async function lockOwner(path) {
-  return ownerOf((await readLock(path)) ?? '');
+export async function findLockOwner(path) {
+  return findOwner((await readLock(path)) ?? '');
 }
 
 /**
@@ -85,7 +85,7 @@ async function removeStale(path) {
   try {
     const found = await readLock(path);
     if (found === undefined) return;
-    const owner = await ownerOf(found);
+    const owner = await findOwner(found);
     if (owner !== undefined) throw new LockHeldError(path, owner);
     await rm(path, { force: true });
   } finally {
@@ -120,7 +120,7 @@ const readLock = (path) => readFile(path, 'utf8').catch(unlessAbsent);
  * @param {string} text
  * @returns {Promise<number | undefined>}
  */
-async function ownerOf(text) {
+async function findOwner(text) {
   const [pid, ...incarnation] = text.trim().split(' ');
   if (pid === undefined || !/^\d+$/.test(pid)) return undefined;
   const running = await incarnationOf(Number(pid));

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { LockHeldError, lockOwner, takeLock } from './process-lock.js';
+import { findLockOwner, LockHeldError, takeLock } from './process-lock.js';
 
 const STARTERS = 8;
 
@@ -22,10 +22,10 @@ afterEach(async () => {
 
 test('it is held until it is given back', async () => {
   const release = await takeLock(path);
-  expect(await lockOwner(path)).toBe(process.pid);
+  expect(await findLockOwner(path)).toBe(process.pid);
   await expect(takeLock(path)).rejects.toThrow(LockHeldError);
   await release();
-  expect(await lockOwner(path)).toBeUndefined();
+  expect(await findLockOwner(path)).toBeUndefined();
   expect(await readdir(folder)).toEqual([]);
 });
 
@@ -36,7 +36,7 @@ test.each([
 ])('a lock %s is taken over', async (_, left) => {
   await writeFile(path, left);
   const release = await takeLock(path);
-  expect(await lockOwner(path)).toBe(process.pid);
+  expect(await findLockOwner(path)).toBe(process.pid);
   await release();
 });
 
@@ -52,7 +52,7 @@ test('a take-over that was killed in the middle is not waited for', async () => 
 test('a lock that cannot be read is an error, and stays', async () => {
   await mkdir(path);
   await expect(takeLock(path)).rejects.toThrow('EISDIR');
-  await expect(lockOwner(path)).rejects.toThrow('EISDIR');
+  await expect(findLockOwner(path)).rejects.toThrow('EISDIR');
   expect(await readdir(folder)).toEqual(['lock']);
 });
 

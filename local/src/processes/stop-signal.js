@@ -20,7 +20,7 @@ export class Interrupted extends Error {
  * From now on the signals do not end this process by themselves.
  * @returns {Promise<AbortSignal>}
  */
-export async function stopSignal() {
+export async function createStopSignal() {
   const stop = new AbortController();
   /** @param {string} what */
   const abort = (what) => stop.abort(new Interrupted(what));
@@ -38,7 +38,7 @@ async function watchStarters(gone) {
   const parent = process.ppid;
   const npm = SHELL.test(await commandOf(parent)) ? await parentOf(parent) : parent;
   const check = setInterval(() => {
-    if (process.ppid === parent && npm !== undefined && exists(npm)) return;
+    if (process.ppid === parent && npm !== undefined && isAlive(npm)) return;
     clearInterval(check);
     gone();
   }, PARENT_CHECK_MS);
@@ -46,7 +46,7 @@ async function watchStarters(gone) {
 }
 
 /** @param {number} pid */
-function exists(pid) {
+function isAlive(pid) {
   try {
     return process.kill(pid, 0);
   } catch (error) {

@@ -4,7 +4,7 @@ import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { checkMigrationName, writeMigration } from '@holdfast/database/write-migration';
-import { commandLine } from '../command-line/command-line.js';
+import { readCommandLineOrExit } from '../command-line/command-line.js';
 import { removePostgres, startPostgres } from '../postgres/server.ts';
 
 async function main(name: string): Promise<void> {
@@ -35,7 +35,7 @@ async function withServer<Result>(use: (adminUrl: string) => Promise<Result>): P
 }
 
 try {
-  await main(commandLine('db:migration').positionals[0] ?? '');
+  await main(readCommandLineOrExit('db:migration').positionals[0] ?? '');
 } catch (error) {
   console.error(`db:migration: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

@@ -1,11 +1,13 @@
 // `npm run users:promote -- NAME`: makes an account staff, on the database of the running `npm start` unless
 // DATABASE_URL says another.
-import { commandLine } from '../command-line/command-line.js';
+import { readCommandLineOrExit } from '../command-line/command-line.js';
 import { readDataDir } from '../settings/settings.ts';
-import { usersDatabaseUrl } from '../stack/local-stack.ts';
+import { findUsersDatabaseUrl } from '../stack/local-stack.ts';
 import { runCommand, runUsersProgram } from './users-program.ts';
 
 await runCommand('users:promote', async () => {
-  const url = process.env['DATABASE_URL'] || (await usersDatabaseUrl(readDataDir(process.env)));
-  return runUsersProgram('promote.ts', commandLine('users:promote').positionals, { DATABASE_URL: url });
+  const url = process.env['DATABASE_URL'] || (await findUsersDatabaseUrl(readDataDir(process.env)));
+  return runUsersProgram('promote.ts', readCommandLineOrExit('users:promote').positionals, {
+    DATABASE_URL: url,
+  });
 });

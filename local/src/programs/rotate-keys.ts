@@ -1,13 +1,13 @@
 // `npm run keys:rotate [-- --file FILE]`: puts a new signing key beside the old ones, in the file of the local stack
 // unless another is given.
 import { resolve } from 'node:path';
-import { commandLine } from '../command-line/command-line.js';
+import { readCommandLineOrExit } from '../command-line/command-line.js';
 import { signingKeysFile } from '../settings/secrets.ts';
 import { readDataDir } from '../settings/settings.ts';
 import { runCommand, runUsersProgram } from './users-program.ts';
 
 await runCommand('keys:rotate', async () => {
-  const { values } = commandLine('keys:rotate');
+  const { values } = readCommandLineOrExit('keys:rotate');
   const file = values.file === undefined ? signingKeysFile(readDataDir(process.env)) : resolve(values.file);
   return runUsersProgram('rotate-keys.ts', [file]);
 });

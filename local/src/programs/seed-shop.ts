@@ -2,22 +2,22 @@
 // DATABASE_URL says another.
 import { databaseStatus } from '@holdfast/database/status';
 import pg from 'pg';
-import { commandLine } from '../command-line/command-line.js';
-import { duration, showProgress } from '../command-line/progress.js';
+import { readCommandLineOrExit } from '../command-line/command-line.js';
+import { formatDuration, showProgress } from '../command-line/progress.js';
 import { usernameOf } from '../seed/people.ts';
 import { planShop, type ShopPlan } from '../seed/plan.ts';
-import { missingBatches, SEEDED_PASSWORD, vacuumShop, writeBatches } from '../seed/seed-shop.ts';
+import { findMissingBatches, SEEDED_PASSWORD, vacuumShop, writeBatches } from '../seed/seed-shop.ts';
 import { readDataDir } from '../settings/settings.ts';
-import { administratorUrl } from '../stack/local-stack.ts';
+import { findAdministratorUrl } from '../stack/local-stack.ts';
 import { runCommand } from './users-program.ts';
 
-const { values } = commandLine('seed');
+const { values } = readCommandLineOrExit('seed');
 const { products = 10_000, orders = 20_000, users = 1_000, seed = 1, yes = false } = values;
 
 await runCommand('seed', async () => {
   const today = new Date(new Date().setUTCHours(0, 0, 0, 0));
   const plan = planShop({ products, orders, users }, seed, today);
-  const url = process.env['DATABASE_URL'] || (await administratorUrl(readDataDir(process.env)));
+  const url = process.env['DATABASE_URL'] || (await findAdministratorUrl(readDataDir(process.env)));
   const client = new pg.Client({ connectionString: url, application_name: 'seed' });
   console.log(`  the database ${client.database} at ${client.host}:${client.port}`);
   if (!yes) refuseOtherMachine(client.host);
@@ -45,7 +45,7 @@ function refuseOtherMachine(host: string): void {
 }
 
 async function addShop(client: pg.Client, plan: ShopPlan): Promise<void> {
-  const missing = await missingBatches(client, plan);
+  const missing = await findMissingBatches(client, plan);
   const there = plan.batches - missing.length;
   if (missing.length > 0 && there > 0) console.log(`  ${there} of ${plan.batches} batches are there already`);
   const startedAt = performance.now();
@@ -55,7 +55,7 @@ async function addShop(client: pg.Client, plan: ShopPlan): Promise<void> {
   if (rows === 0) return console.log('this shop is there already, whole; another --seed adds another one');
   const ms = performance.now() - startedAt;
   console.log(
-    `added ${rows} rows in ${duration(ms)} (${Math.round((1000 * rows) / ms)} a second)\n` +
+    `added ${rows} rows in ${formatDuration(ms)} (${Math.round((1000 * rows) / ms)} a second)\n` +
       `log in as ${usernameOf(plan, 0)} or another of its accounts, each with the password ${SEEDED_PASSWORD}`,
   );
 }

@@ -1,11 +1,11 @@
 // The rows of one batch of a seeded shop, in all tables, as the services would have written them.
-import { orderTables, takeOrder } from './orders.ts';
+import { makeOrderTables, takeOrder } from './orders.ts';
 import { emailOf, usernameOf } from './people.ts';
 import { numbersIn, type ShopPlan, type ShopSize } from './plan.ts';
 import { createRandom, type Random } from './random.ts';
 import { createShelf, type Shelf } from './shelf.ts';
-import { money, type TableRows, type Value } from './tables.ts';
-import { later, madeAt, ORDER_DAYS, orderedAt } from './times.ts';
+import { formatMoney, type TableRows, type Value } from './tables.ts';
+import { addDays, chooseCreationTime, chooseOrderTime, ORDER_DAYS } from './times.ts';
 
 export type BatchInput = {
   /** The id of the n-th (from 0) account, product or order of the batch. */
@@ -27,7 +27,7 @@ const ARCHIVED = 0.02;
 /** The same plan, batch and input make the same rows. */
 export function makeBatch(plan: ShopPlan, batch: number, input: BatchInput): Batch {
   const random = createRandom(`${plan.seed} batch ${batch} of ${plan.tag}`);
-  const people = peopleRows(plan, batch, input, random);
+  const people = makePeopleRows(plan, batch, input, random);
   const shelves = stockShelves(plan, batch, input, random);
   const trade = { random, staff: input.staff, until: plan.until };
   const orders = numbersIn(plan, batch, 'orders').map((number, place) => {
@@ -36,15 +36,15 @@ export function makeBatch(plan: ShopPlan, batch: number, input: BatchInput): Bat
     const wanted = shelves[Math.floor(shelves.length * random.next() ** 3)];
     const shelf = wanted?.archivedAt === null ? wanted : shelves[0];
     if (shelf === undefined) throw new Error(`batch ${batch} has no product`);
-    return takeOrder(trade, input.idOf('orders', place), userId, shelf, orderedAt(plan, number));
+    return takeOrder(trade, input.idOf('orders', place), userId, shelf, chooseOrderTime(plan, number));
   });
-  return { tables: [people, productRows(shelves), ...orderTables(orders, plan.until)], shelves };
+  return { tables: [people, makeProductRows(shelves), ...makeOrderTables(orders, plan.until)], shelves };
 }
 
-function peopleRows(plan: ShopPlan, batch: number, input: BatchInput, random: Random): TableRows {
+function makePeopleRows(plan: ShopPlan, batch: number, input: BatchInput, random: Random): TableRows {
   const rows = numbersIn(plan, batch, 'users').map((number, place): Value[] => {
     const username = usernameOf(plan, number);
-    const at = madeAt(plan, number, plan.users);
+    const at = chooseCreationTime(plan, number, plan.users);
     return [input.idOf('users', place), username, emailOf(username, random), input.passwordHash, at, at, at];
   });
   const columns = 'id, username, email, password_hash, email_verified_at, created_at, updated_at';
@@ -54,18 +54,18 @@ function peopleRows(plan: ShopPlan, batch: number, input: BatchInput, random: Ra
 /** Some have left the catalog before the first order; the first product of a batch never has. */
 function stockShelves(plan: ShopPlan, batch: number, { idOf }: BatchInput, random: Random): Shelf[] {
   return numbersIn(plan, batch, 'products').map((number, place) => {
-    const at = madeAt(plan, number, plan.products);
+    const at = chooseCreationTime(plan, number, plan.products);
     const isArchived = place > 0 && random.happens(ARCHIVED);
     return createShelf(
       random,
       idOf('products', place),
       at,
-      isArchived ? later(plan.until, -ORDER_DAYS) : null,
+      isArchived ? addDays(plan.until, -ORDER_DAYS) : null,
     );
   });
 }
 
-const productRows = (shelves: readonly Shelf[]): TableRows => ({
+const makeProductRows = (shelves: readonly Shelf[]): TableRows => ({
   table: 'products.products',
   columns:
     'id, name, description, price, stock, version, content_version, archived_at, created_at, updated_at',
@@ -73,7 +73,7 @@ const productRows = (shelves: readonly Shelf[]): TableRows => ({
     shelf.id,
     shelf.name,
     shelf.description,
-    money(shelf.cents),
+    formatMoney(shelf.cents),
     shelf.stock,
     shelf.version,
     shelf.contentVersion,

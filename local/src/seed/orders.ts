@@ -2,8 +2,8 @@
 import { requestHash } from '@holdfast/platform/postgres/idempotency';
 import type { Random } from './random.ts';
 import { addUnits, changePrice, restock, type Shelf, takeUnits } from './shelf.ts';
-import { money, type TableRows, type Value } from './tables.ts';
-import { later } from './times.ts';
+import { formatMoney, type TableRows, type Value } from './tables.ts';
+import { addDays } from './times.ts';
 import { CUSTOMER_REASONS, STAFF_REASONS } from './words.ts';
 
 const RESTOCKED = 0.4;
@@ -52,12 +52,12 @@ export function takeOrder(trade: Trade, id: number, userId: number, shelf: Shelf
   const quantity = 1 + Math.floor(5 * random.next() ** 4);
   if (shelf.stock < quantity && random.happens(RESTOCKED)) restock(shelf, random.between(20, 200), at);
   const price = shelf.cents;
-  const settledAt = later(at, SECOND * (0.02 + 0.4 * random.next()));
+  const settledAt = addDays(at, SECOND * (0.02 + 0.4 * random.next()));
   const isHeld = takeUnits(shelf, quantity, settledAt);
   const available = isHeld ? null : shelf.stock;
   const customer: Actor = { id: userId, role: 'CUSTOMER' };
   const settled: Step = { status: isHeld ? 'CONFIRMED' : 'REJECTED', at: settledAt, actor: null };
-  const after = isHeld ? stepsAfter(trade, customer, settledAt).filter((step) => step.at <= until) : [];
+  const after = isHeld ? planSteps(trade, customer, settledAt).filter((step) => step.at <= until) : [];
   const last = after.at(-1) ?? settled;
   if (last.status === 'CANCELLED') addUnits(shelf, quantity, last.at);
   const steps = [{ status: 'PENDING', at, actor: customer } as const, settled, ...after];
@@ -65,13 +65,13 @@ export function takeOrder(trade: Trade, id: number, userId: number, shelf: Shelf
   return { id, userId, productId, quantity, price, available, steps, last, settledAt, key: random.uuid() };
 }
 
-function stepsAfter({ random, staff }: Trade, customer: Actor, confirmedAt: Date): Step[] {
+function planSteps({ random, staff }: Trade, customer: Actor, confirmedAt: Date): Step[] {
   const clerk = (): Actor => ({ id: random.pick(staff), role: 'STAFF' });
-  const at = later(confirmedAt, 0.1 + 1.5 * random.next());
+  const at = addDays(confirmedAt, 0.1 + 1.5 * random.next());
   if (!random.happens(CANCELLED))
     return [
       { status: 'SHIPPED', at, actor: clerk() },
-      { status: 'DELIVERED', at: later(at, 1 + 4 * random.next()), actor: clerk() },
+      { status: 'DELIVERED', at: addDays(at, 1 + 4 * random.next()), actor: clerk() },
     ];
   if (random.happens(CANCELLED_BY_STAFF))
     return [{ status: 'CANCELLED', at, actor: clerk(), reason: random.pick(STAFF_REASONS) }];
@@ -89,8 +89,8 @@ const RESERVATION_OF = {
 } as const satisfies Record<Status, string>;
 
 /** The rows of all tables that say something of orders. Keys are those of the last day, because older ones are swept. */
-export function orderTables(orders: readonly SeededOrder[], until: Date): TableRows[] {
-  const withKey = orders.filter(({ steps }) => (steps[0]?.at ?? until) >= later(until, -KEYS_DAYS));
+export function makeOrderTables(orders: readonly SeededOrder[], until: Date): TableRows[] {
+  const withKey = orders.filter(({ steps }) => (steps[0]?.at ?? until) >= addDays(until, -KEYS_DAYS));
   return [
     {
       table: 'orders.orders',
@@ -120,7 +120,7 @@ export function orderTables(orders: readonly SeededOrder[], until: Date): TableR
 function orderRow({ id, userId, productId, quantity, price, available, steps, last }: SeededOrder): Value[] {
   const rejection = available === null ? null : 'OUT_OF_STOCK';
   const placedAt = steps[0]?.at ?? last.at;
-  const prices = [money(price), money(price * quantity)];
+  const prices = [formatMoney(price), formatMoney(price * quantity)];
   const state = [last.status, steps.length, rejection, available];
   return [id, userId, productId, quantity, ...prices, ...state, placedAt, last.at];
 }

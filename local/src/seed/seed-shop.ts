@@ -27,7 +27,7 @@ const TABLES = [
 const KINDS = ['users', 'products', 'orders'] as const;
 
 /** The batches, by their numbers, that the database does not have. */
-export async function missingBatches(client: pg.Client, plan: ShopPlan): Promise<number[]> {
+export async function findMissingBatches(client: pg.Client, plan: ShopPlan): Promise<number[]> {
   // Account number n is the first of batch n.
   const names = Array.from({ length: plan.batches }, (_, batch) => usernameOf(plan, batch));
   const { rows } = await client.query<{ username: string }>(

@@ -35,7 +35,7 @@ export function createShelf(random: Random, id: number, createdAt: Date, archive
     description: description.charAt(0).toUpperCase() + description.slice(1),
     createdAt,
     archivedAt,
-    cents: priceNear(random, 100 * about * Math.exp(0.35 * random.normal())),
+    cents: choosePriceNear(random, 100 * about * Math.exp(0.35 * random.normal())),
     stock,
     version: archivedAt === null ? 1 : 2,
     contentVersion: 1,
@@ -45,7 +45,7 @@ export function createShelf(random: Random, id: number, createdAt: Date, archive
 }
 
 /** A price that looks like one: it ends in 0, 50 or 90 cents. */
-function priceNear(random: Random, cents: number): number {
+function choosePriceNear(random: Random, cents: number): number {
   const units = Math.max(1, Math.round(cents / 100));
   return Math.min(MAX_CENTS, units * 100 - random.pick([0, 10, 50]));
 }
@@ -60,7 +60,7 @@ export function takeUnits(shelf: Shelf, units: number, at: Date): boolean {
 /** Changes the stock as a sale, a cancellation or `adjustStock` does. */
 export function addUnits(shelf: Shelf, units: number, at: Date): void {
   shelf.stock += units;
-  changed(shelf, at);
+  recordChange(shelf, at);
 }
 
 /** Units that come from outside the shop. */
@@ -70,12 +70,12 @@ export function restock(shelf: Shelf, units: number, at: Date): void {
 }
 
 export function changePrice(shelf: Shelf, random: Random, at: Date): void {
-  shelf.cents = priceNear(random, shelf.cents * (0.9 + 0.2 * random.next()));
-  changed(shelf, at);
+  shelf.cents = choosePriceNear(random, shelf.cents * (0.9 + 0.2 * random.next()));
+  recordChange(shelf, at);
   shelf.contentVersion = shelf.version;
 }
 
-function changed(shelf: Shelf, at: Date): void {
+function recordChange(shelf: Shelf, at: Date): void {
   shelf.version += 1;
   // The units of a cancelled order come back later than those of the next order are taken.
   if (at > shelf.updatedAt) shelf.updatedAt = at;

@@ -10,7 +10,7 @@ export type Value = string | number | Date | Buffer | null;
 export type TableRows = { readonly table: string; readonly columns: string; readonly rows: Value[][] };
 
 /** Of cents, as a decimal. */
-export const money = (cents: number): string => (cents / 100).toFixed(2);
+export const formatMoney = (cents: number): string => (cents / 100).toFixed(2);
 
 const ROWS_IN_A_CHUNK = 500;
 
@@ -18,21 +18,21 @@ const ROWS_IN_A_CHUNK = 500;
 export async function copyRows(client: pg.Client, { table, columns, rows }: TableRows): Promise<void> {
   if (rows.length === 0) return;
   await pipeline(
-    Readable.from(chunks(rows)),
+    Readable.from(splitIntoChunks(rows)),
     client.query(copyFrom(`COPY ${table} (${columns}) FROM STDIN`)),
   );
 }
 
-function* chunks(rows: readonly Value[][]): Generator<string> {
+function* splitIntoChunks(rows: readonly Value[][]): Generator<string> {
   for (let start = 0; start < rows.length; start += ROWS_IN_A_CHUNK)
     yield rows
       .slice(start, start + ROWS_IN_A_CHUNK)
-      .map((row) => `${row.map(field).join('\t')}\n`)
+      .map((row) => `${row.map(formatField).join('\t')}\n`)
       .join('');
 }
 
 /** A value in COPY's text format. */
-function field(value: Value): string {
+function formatField(value: Value): string {
   if (value === null) return '\\N';
   if (typeof value === 'number') return String(value);
   if (value instanceof Date) return value.toISOString();

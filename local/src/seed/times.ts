@@ -9,16 +9,16 @@ export const ORDER_DAYS = 60;
 const DAYTIME = 0.8;
 
 /** When account or product `number` of `count` was made. */
-export function madeAt({ until }: ShopPlan, number: number, count: number): Date {
+export function chooseCreationTime({ until }: ShopPlan, number: number, count: number): Date {
   const days = SHOP_DAYS - (SHOP_DAYS - ORDER_DAYS) * (number / count);
   return new Date(until.getTime() - days * DAY_MS);
 }
 
 /** When order `number` was placed: more by day than by night. */
-export function orderedAt({ until, orders }: ShopPlan, number: number): Date {
+export function chooseOrderTime({ until, orders }: ShopPlan, number: number): Date {
   const days = (ORDER_DAYS * number) / orders;
   const shift = (DAYTIME * Math.sin(2 * Math.PI * days)) / (2 * Math.PI);
-  return later(until, days + shift - ORDER_DAYS);
+  return addDays(until, days + shift - ORDER_DAYS);
 }
 
-export const later = (at: Date, days: number): Date => new Date(at.getTime() + days * DAY_MS);
+export const addDays = (at: Date, days: number): Date => new Date(at.getTime() + days * DAY_MS);

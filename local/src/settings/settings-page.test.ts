@@ -6,9 +6,9 @@ import { expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { ROOT } from '../root.ts';
 import { PROCESSES, type ProcessName } from '../stack/services.ts';
-import { type KnownSettings, readKnownSettings, settingsOf } from './known-settings.ts';
+import { type KnownSettings, loadSettings, readKnownSettings } from './known-settings.ts';
 import { settings as local, readLocalSettings } from './settings.ts';
-import { serviceRows } from './settings-page.ts';
+import { listServiceRows } from './settings-page.ts';
 
 const pause = z.coerce.number().int().min(1).max(9).default(5).meta({ unit: 'ms' }).describe('How long.');
 
@@ -20,7 +20,7 @@ test('a setting that services share has one row, and one that differs has anothe
     ['orders', { COLOUR: colour, PAUSE_MS: pause }],
     ['gateway', { COLOUR: colour, PAUSE_MS: fast, SITE: z.url().optional().describe('Where.') }],
   ]);
-  expect(serviceRows(services)).toEqual([
+  expect(listServiceRows(services)).toEqual([
     ['`COLOUR`', 'required', '`red`, `green|blue`', 'all', 'Which one.'],
     ['`PAUSE_MS`', '`5`', '1 to 9 ms', 'users, orders', 'How long.'],
     ['`PAUSE_MS`', '`1`', '1 to 9 ms', 'gateway', 'How long.'],
@@ -29,11 +29,11 @@ test('a setting that services share has one row, and one that differs has anothe
 });
 
 test('a setting without a description is refused, and so is a number without a unit', () => {
-  expect(() => serviceRows(new Map([['users', { BARE: z.string() }]]))).toThrow(
+  expect(() => listServiceRows(new Map([['users', { BARE: z.string() }]]))).toThrow(
     'the setting BARE has no description',
   );
   const bare = z.coerce.number().describe('How many.');
-  expect(() => serviceRows(new Map([['users', { BARE: bare }]]))).toThrow(
+  expect(() => listServiceRows(new Map([['users', { BARE: bare }]]))).toThrow(
     'the setting BARE is a number and has no unit',
   );
 });
@@ -45,7 +45,7 @@ test('every setting is read: its name stands in code twice, in its table and whe
   });
   const text = sources.map((path) => readFileSync(join(ROOT, path), 'utf8')).join('\n');
   const code = text.replaceAll(/^ *(\/\/|\/?\*).*$|'[^'\n]*'|"[^"\n]*"/gm, '');
-  const names = await Promise.all(PROCESSES.map(async (name) => Object.keys(await settingsOf(name))));
+  const names = await Promise.all(PROCESSES.map(async (name) => Object.keys(await loadSettings(name))));
   const unread = names
     .flat()
     .filter((name) => [...code.matchAll(new RegExp(`\\b${name}\\b`, 'g'))].length < 2);

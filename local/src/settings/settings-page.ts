@@ -2,8 +2,8 @@
 // and checks them.
 import { settings as migrator } from '@holdfast/database/config';
 import { z } from 'zod';
-import { decidedNames, PROCESSES, type ProcessName } from '../stack/services.ts';
-import { settingsOf } from './known-settings.ts';
+import { listDecidedNames, PROCESSES, type ProcessName } from '../stack/services.ts';
+import { loadSettings } from './known-settings.ts';
 import { settings as local } from './settings.ts';
 
 type Shape = Readonly<Record<string, z.ZodType>>;
@@ -35,11 +35,11 @@ const OF_ONE = ['setting', 'default', 'values and unit', 'what it does'];
 const OF_SEVERAL = ['setting', 'default', 'values and unit', 'services', 'what it does'];
 
 /** The whole page. Throws when a setting has no description, or is a number without a unit ('' for a port). */
-export async function settingsPage(): Promise<string> {
+export async function renderSettingsPage(): Promise<string> {
   const services = new Map<ProcessName, Shape>();
-  for (const name of PROCESSES) services.set(name, await settingsOf(name));
+  for (const name of PROCESSES) services.set(name, await loadSettings(name));
   const own = Object.keys(local);
-  const decided = [...decidedNames()].filter((name) => !own.includes(name)).map((name) => `\`${name}\``);
+  const decided = [...listDecidedNames()].filter((name) => !own.includes(name)).map((name) => `\`${name}\``);
   return `<!-- Made from the tables of settings in the sources by npm run settings. -->
 
 # Settings
@@ -49,7 +49,7 @@ that is wrong with its settings at once, and does not start.
 
 ## \`npm start\` and \`npm run dev\`
 
-${table(OF_ONE, ownRows(local))}
+${formatTable(OF_ONE, listOwnRows(local))}
 
 The [settings of the services](#the-services) can be given as well, and go to each service. Some are refused, because
 \`npm start\` decides them:
@@ -66,47 +66,47 @@ the environment sets wins. The commands beside \`npm start\` read the file too (
 \`all\` are ${PROCESSES.join(', ')}. OpenTelemetry's exporter also reads its own variables, such as
 \`OTEL_EXPORTER_OTLP_HEADERS\`.
 
-${table(OF_SEVERAL, serviceRows(services))}
+${formatTable(OF_SEVERAL, listServiceRows(services))}
 
 ## The migrator
 
 \`npm run db:migrate\`, and the image of the migrations.
 
-${table(OF_ONE, ownRows(migrator))}
+${formatTable(OF_ONE, listOwnRows(migrator))}
 `;
 }
 
 /** .env.example: what `npm start` takes, each as a comment with its default. */
-export async function envExample(): Promise<string> {
-  const decided = decidedNames();
-  const shapes = [local, ...(await Promise.all(PROCESSES.map(settingsOf)))];
+export async function renderEnvExample(): Promise<string> {
+  const decided = listDecidedNames();
+  const shapes = [local, ...(await Promise.all(PROCESSES.map(loadSettings)))];
   const rows = new Map<string, Row>();
-  for (const row of shapes.flatMap(rowsOf)) {
+  for (const row of shapes.flatMap(listRows)) {
     const isGivable = row.name in local || !decided.has(row.name);
     // ENV_FILE names this file, so it cannot stand in it.
     if (isGivable && row.name !== 'ENV_FILE' && !rows.has(row.name)) rows.set(row.name, row);
   }
   const parts = [...rows.values()].map(
     ({ name, default: fallback, values, does }) =>
-      `${comment(`${withoutLinks(does)} (${values.replaceAll('`', '')})`)}\n#${name}=${fallback}\n`,
+      `${formatComment(`${removeLinks(does)} (${values.replaceAll('`', '')})`)}\n#${name}=${fallback}\n`,
   );
   return `# Made from the tables of settings in the sources by npm run settings. cp .env.example .env, then take away the #
 # before a setting that is to have another value. docs/settings.md says more.\n\n${parts.join('\n')}`;
 }
 
 /** Lines of at most 110 signs. */
-const comment = (text: string): string => text.replaceAll(/(.{1,108})(?: |$)/g, '# $1\n').trimEnd();
+const formatComment = (text: string): string => text.replaceAll(/(.{1,108})(?: |$)/g, '# $1\n').trimEnd();
 
-const withoutLinks = (text: string): string => text.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1');
+const removeLinks = (text: string): string => text.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1');
 
-const ownRows = (shape: Shape): string[][] =>
-  rowsOf(shape).map((row) => [named(row), defaultOf(row), row.values, row.does]);
+const listOwnRows = (shape: Shape): string[][] =>
+  listRows(shape).map((row) => [formatName(row), formatDefault(row), row.values, row.does]);
 
 /** The settings of all services first, then those of fewer; within that in the order of the tables. */
-export function serviceRows(services: ReadonlyMap<ProcessName, Shape>): string[][] {
+export function listServiceRows(services: ReadonlyMap<ProcessName, Shape>): string[][] {
   const rows = new Map<string, Row>();
   for (const [service, shape] of services) {
-    for (const row of rowsOf(shape)) {
+    for (const row of listRows(shape)) {
       const key = JSON.stringify(row);
       const known = rows.get(key) ?? row;
       known.services.push(service);
@@ -116,13 +116,19 @@ export function serviceRows(services: ReadonlyMap<ProcessName, Shape>): string[]
   const rank = ({ services: of }: Row) => PROCESSES.length - of.length;
   return [...rows.values()]
     .sort((a, b) => rank(a) - rank(b))
-    .map((row) => [named(row), defaultOf(row), row.values, namesOf(row.services, services.size), row.does]);
+    .map((row) => [
+      formatName(row),
+      formatDefault(row),
+      row.values,
+      namesOf(row.services, services.size),
+      row.does,
+    ]);
 }
 
 const namesOf = (services: readonly ProcessName[], all: number): string =>
   services.length === all ? 'all' : services.join(', ');
 
-function rowsOf(shape: Shape): Row[] {
+function listRows(shape: Shape): Row[] {
   const { properties = {}, required = [] } = z.toJSONSchema(z.object(shape), {
     io: 'input',
     unrepresentable: 'any',
@@ -136,28 +142,28 @@ function rowsOf(shape: Shape): Row[] {
       name,
       isRequired: required.includes(name),
       default: String(schema.default ?? ''),
-      values: valuesOf(schema),
+      values: formatValues(schema),
       services: [],
       does: schema.description,
     };
   });
 }
 
-const named = ({ name }: Row): string => `\`${name}\``;
+const formatName = ({ name }: Row): string => `\`${name}\``;
 
-function defaultOf({ isRequired, default: fallback }: Row): string {
+function formatDefault({ isRequired, default: fallback }: Row): string {
   if (isRequired) return 'required';
   return fallback === '' ? '–' : `\`${fallback}\``;
 }
 
-function valuesOf({ type, format, enum: choices, minimum, maximum, unit }: Described): string {
+function formatValues({ type, format, enum: choices, minimum, maximum, unit }: Described): string {
   if (choices !== undefined) return choices.map((choice) => `\`${choice}\``).join(', ');
   if (type === 'string') return format === 'uri' ? 'URL' : 'text';
   const isOpen = maximum === undefined || maximum === Number.MAX_SAFE_INTEGER;
   return `${isOpen ? `from ${minimum}` : `${minimum} to ${maximum}`} ${unit}`.trim();
 }
 
-function table(head: readonly string[], rows: readonly string[][]): string {
+function formatTable(head: readonly string[], rows: readonly string[][]): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');

@@ -1,7 +1,7 @@
 // What `npm start` accepts, and how it says no.
 import { hostname } from 'node:os';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { editDistance } from '../command-line/edit-distance.js';
+import { computeEditDistance } from '../command-line/edit-distance.js';
 import { environmentOf, NO_SECRETS, PROCESSES, portFormula, portsFrom } from '../stack/services.ts';
 import { type KnownSettings, readKnownSettings } from './known-settings.ts';
 import { ROOT, readLocalSettings, type StartOptions } from './settings.ts';
@@ -147,11 +147,11 @@ describe('a name that is no setting', () => {
   });
 
   test('is as far from another as letters are inserted, left out, changed or swapped', () => {
-    expect(editDistance('', 'PORT')).toBe(4);
-    expect(editDistance('PORT', 'PORT')).toBe(0);
-    expect(editDistance('PROT', 'PORT')).toBe(1);
-    expect(editDistance('MAX_COSTS', 'MAX_COST')).toBe(1);
-    expect(editDistance('PATH', 'PORT')).toBe(3);
+    expect(computeEditDistance('', 'PORT')).toBe(4);
+    expect(computeEditDistance('PORT', 'PORT')).toBe(0);
+    expect(computeEditDistance('PROT', 'PORT')).toBe(1);
+    expect(computeEditDistance('MAX_COSTS', 'MAX_COST')).toBe(1);
+    expect(computeEditDistance('PATH', 'PORT')).toBe(3);
   });
 });
 

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { ROOT } from '../root.ts';
-import { type KnownSettings, meantSetting } from './known-settings.ts';
+import { guessSetting, type KnownSettings } from './known-settings.ts';
 
 export { ROOT } from '../root.ts';
 
@@ -117,7 +117,7 @@ function settingErrors(name: string, value: string, { checks, decided }: KnownSe
   if (check) return check(value).map((error) => `${name}: ${error}`);
   if (OF_OTHERS.test(name)) return [];
   const givable = [...OWN, ...checks.keys()].filter((setting) => !decided.has(setting) || OWN.has(setting));
-  const meant = meantSetting(name, givable);
+  const meant = guessSetting(name, givable);
   return meant === undefined
     ? []
     : [`${name} is no setting; did you mean ${meant}? Unset it if it is another program's`];

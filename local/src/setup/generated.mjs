@@ -5,7 +5,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { unlessAbsent } from '../error-code.js';
 import { filesUnder } from './files.mjs';
-import { node, ROOT, timed } from './steps.mjs';
+import { node, ROOT, showStep } from './steps.mjs';
 
 const DIGESTS = join(ROOT, 'node_modules/.cache/holdfast');
 
@@ -31,7 +31,7 @@ export async function generate({ name, inputs, outputs, args, env = {} }, signal
   if (last === (await digest(inputs)) && outputs.every((path) => existsSync(join(ROOT, path)))) return;
   // An interrupted run may leave outputs of no inputs at all.
   await rm(file, { force: true });
-  await timed(name, () => node(args, { env, signal }));
+  await showStep(name, () => node(args, { env, signal }));
   await mkdir(DIGESTS, { recursive: true });
   // The inputs are read again, because the step may have written some of them.
   await writeFile(file, await digest(inputs));

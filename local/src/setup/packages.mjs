@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unlessAbsent } from '../error-code.js';
-import { node, ROOT, run, StepFailed, timed } from './steps.mjs';
+import { node, ROOT, run, StepFailed, showStep } from './steps.mjs';
 
 /** The oldest Node that can run this: major and minor version. */
 const OLDEST_NODE = /** @type {const} */ ([20, 19]);
@@ -22,7 +22,7 @@ export async function installPackages(signal) {
   if (installed !== undefined && isInstalled(wanted, installed)) return;
   const folders = wanted.filter(isForThisMachine).map(([path]) => join(ROOT, path, 'package.json'));
   const describeProgress = () => `${folders.filter(existsSync).length} of ${folders.length} packages`;
-  await timed('installing packages', () => install(signal), describeProgress);
+  await showStep('installing packages', () => install(signal), describeProgress);
 }
 
 function checkNode() {

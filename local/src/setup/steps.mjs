@@ -28,7 +28,7 @@ const LINE_EVERY_MS = 10_000;
  * @param {string} name
  * @param {() => Promise<T>} work
  */
-export async function timed(name, work, describeProgress = () => '') {
+export async function showStep(name, work, describeProgress = () => '') {
   const started = performance.now();
   const live = isWatched();
   const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;

@@ -25,7 +25,7 @@ const writing = (budget: ConnectionBudget): ConnectionBudget[] => [
 ];
 
 /** The budgets of one process. */
-export function connectionBudgets(
+export function listConnectionBudgets(
   service: Service,
   { poolMax, queueConcurrency }: ConnectionSettings = DEFAULTS,
 ): readonly ConnectionBudget[] {

@@ -79,7 +79,7 @@ export async function waitForServer(url: string, log: EventLog, signal?: AbortSi
   const startedAt = Date.now();
   for (let tries = 0; ; tries += 1) {
     signal?.throwIfAborted();
-    const error = await connectionError(url);
+    const error = await findConnectionError(url);
     if (error === undefined) return;
     const message = error instanceof Error ? error.message : String(error);
     if (errorCode(error) !== '57P03')
@@ -93,7 +93,7 @@ export async function waitForServer(url: string, log: EventLog, signal?: AbortSi
 }
 
 /** Why no connection can be made; undefined when one can. */
-async function connectionError(url: string): Promise<unknown> {
+async function findConnectionError(url: string): Promise<unknown> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   // A connection that breaks fails the call in flight, too.
   client.on('error', () => undefined);

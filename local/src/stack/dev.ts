@@ -83,7 +83,7 @@ class ChangedSources {
   async #apply(): Promise<void> {
     const { services, log } = this.#options;
     const paths = [...this.#paths];
-    if (paths.some((path) => SCHEMA.test(path)) && !(await this.#regenerated())) return;
+    if (paths.some((path) => SCHEMA.test(path)) && !(await this.#tryRegenerate())) return;
     if (this.#isClosed) return;
     for (const path of paths) this.#paths.delete(path);
     const names = PROCESSES.filter((name) => paths.some((path) => belongsTo(path, name, services[name])));
@@ -94,7 +94,7 @@ class ChangedSources {
   }
 
   /** Whether what is made from the schemas is up to date. When it is not, the changes wait for the next save. */
-  async #regenerated(): Promise<boolean> {
+  async #tryRegenerate(): Promise<boolean> {
     const { log, regenerate } = this.#options;
     try {
       await regenerate();

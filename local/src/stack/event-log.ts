@@ -30,7 +30,7 @@ export function createEventLog(write: (line: string) => void, verbose = false): 
 }
 
 /** Writes to stdout: raw, or through pino-pretty in a terminal. */
-export function stdoutWriter(): (line: string) => void {
+export function createStdoutWriter(): (line: string) => void {
   if (!process.stdout.isTTY) return (line) => process.stdout.write(`${line}\n`);
   const stream = pretty({
     // As https://no-color.org asks.

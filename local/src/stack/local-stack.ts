@@ -3,31 +3,31 @@ import { join } from 'node:path';
 import { serviceUrl } from '@holdfast/database';
 import { readIfPresent } from '../files.ts';
 import { readPassword, SUPERUSER } from '../postgres/initdb.ts';
-import { lockOwner } from '../processes/process-lock.js';
+import { findLockOwner } from '../processes/process-lock.js';
 import { readRolePasswords } from '../settings/secrets.ts';
 import { DATABASE, postgresFolder } from './database-server.ts';
 
 /** The users service's URL of the database. Throws with one line when there is no server running. */
-export async function usersDatabaseUrl(dataDir: string): Promise<string> {
-  const server = await runningServer(dataDir);
+export async function findUsersDatabaseUrl(dataDir: string): Promise<string> {
+  const server = await findRunningServer(dataDir);
   const { users } = await readRolePasswords(dataDir);
   return serviceUrl(server, 'users', users);
 }
 
 /** The administrator's. Throws with one line when there is no server running. */
-export async function administratorUrl(dataDir: string): Promise<string> {
-  const url = new URL(await runningServer(dataDir));
+export async function findAdministratorUrl(dataDir: string): Promise<string> {
+  const url = new URL(await findRunningServer(dataDir));
   url.username = SUPERUSER;
   url.password = await readPassword(postgresFolder(dataDir));
   return url.href;
 }
 
 /** The URL of the database, without a user. */
-async function runningServer(dataDir: string): Promise<string> {
-  if ((await lockOwner(join(dataDir, 'lock'))) === undefined) {
+async function findRunningServer(dataDir: string): Promise<string> {
+  if ((await findLockOwner(join(dataDir, 'lock'))) === undefined) {
     throw new Error(`no npm start runs on ${dataDir}; start it, or set DATA_DIR or DATABASE_URL`);
   }
-  const port = await serverPort(dataDir);
+  const port = await readServerPort(dataDir);
   if (port === undefined) {
     throw new Error(
       `the npm start on ${dataDir} has no PostgreSQL of its own running; set DATABASE_URL to the database that it uses`,
@@ -37,7 +37,7 @@ async function runningServer(dataDir: string): Promise<string> {
 }
 
 /** From line 4 of postmaster.pid, which a server leaves behind only when it was killed. */
-async function serverPort(dataDir: string): Promise<number | undefined> {
+async function readServerPort(dataDir: string): Promise<number | undefined> {
   const text = await readIfPresent(join(postgresFolder(dataDir), 'cluster', 'postmaster.pid'));
   const port = Number(text?.split('\n')[3]);
   return Number.isInteger(port) && port > 0 ? port : undefined;

@@ -1,5 +1,5 @@
 // Whether all of a local stack's ports can be used: said at once, with the reason, and not by a service that fails later.
-import { type PortError, portError } from '../processes/ports.ts';
+import { findPortError, type PortError } from '../processes/ports.ts';
 import { HOST, type Ports, PROCESSES, portFormula } from './services.ts';
 
 const SAID: Record<PortError, readonly [one: string, several: string]> = {
@@ -17,7 +17,7 @@ export async function checkPorts(ports: Ports): Promise<void> {
   for (const name of PROCESSES) {
     for (const kind of ['http', 'ops'] as const) {
       const port = ports[name][kind];
-      const error = await portError(port, HOST);
+      const error = await findPortError(port, HOST);
       if (error === undefined) continue;
       const whose = `${port} (${name}${kind === 'ops' ? "'s ops port" : ''}, ${portFormula(name, kind)})`;
       faulty.set(error, [...(faulty.get(error) ?? []), whose]);

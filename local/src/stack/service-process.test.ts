@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createBackoff } from '../processes/backoff.ts';
-import { freePort } from '../processes/ports.ts';
+import { findFreePort } from '../processes/ports.ts';
 import { isRunning, waitUntilGone } from '../processes/processes.js';
 import { createEventLog } from './event-log.ts';
 import {
@@ -50,7 +50,7 @@ afterEach(async () => {
 async function create(behaviour: string, options: Partial<ServiceOptions> = {}): Promise<ServiceProcess> {
   const entry = join(folder, 'main.mjs');
   await writeFile(entry, PROGRAM);
-  const port = await freePort();
+  const port = await findFreePort();
   const log = createEventLog((line) => lines.push(line));
   definition = {
     name: 'tiny',

@@ -103,7 +103,7 @@ class RunningService implements ServiceProcess {
   async ready(timeoutMs = READY_TIMEOUT_MS): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (this.#wanted) {
-      if (await answers200(this.#definition.readyUrl)) return;
+      if (await isReady(this.#definition.readyUrl)) return;
       if (Date.now() > deadline) throw new Error(`${this.name} was not ready after ${timeoutMs / 1000} s`);
       await sleep(READY_POLL_MS);
     }
@@ -197,7 +197,7 @@ class RunningService implements ServiceProcess {
   }
 }
 
-async function answers200(url: string): Promise<boolean> {
+async function isReady(url: string): Promise<boolean> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
     await response.arrayBuffer();

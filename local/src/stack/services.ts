@@ -93,25 +93,25 @@ export function environmentOf(name: ProcessName, settings: ServiceSettings): Rec
     JWT_ISSUER: 'holdfast-local',
     JWT_AUDIENCE: 'holdfast',
     ...(name === 'gateway' && { CORS_ORIGINS: APOLLO_STUDIO, DEMO: 'on' }),
-    ...(name === 'products' && sharedRedis(settings.passedThrough)),
-    ...(name === 'users' && mailOf(settings)),
+    ...(name === 'products' && shareRedis(settings.passedThrough)),
+    ...(name === 'users' && decideMail(settings)),
     ...settings.passedThrough,
-    ...decided(name, settings),
+    ...decideSettings(name, settings),
   };
 }
 
 /** One Redis is enough for one machine. */
-const sharedRedis = ({ REDIS_URL }: Record<string, string>): Record<string, string> =>
+const shareRedis = ({ REDIS_URL }: Record<string, string>): Record<string, string> =>
   REDIS_URL === undefined ? {} : { CACHE_REDIS_URL: REDIS_URL };
 
 /** Where mails go, and the links in them. */
-function mailOf({ ports, mailOutboxDir, passedThrough }: ServiceSettings): Record<string, string> {
+function decideMail({ ports, mailOutboxDir, passedThrough }: ServiceSettings): Record<string, string> {
   const isSent = passedThrough['SMTP_URL'] !== undefined;
   return { PUBLIC_URL: httpUrl(ports, 'gateway'), ...(!isSent && { MAIL_OUTBOX_DIR: mailOutboxDir }) };
 }
 
 /** The settings of the services that are not passed through, because `npm start` decides them. */
-export function decidedNames(): ReadonlySet<string> {
+export function listDecidedNames(): ReadonlySet<string> {
   const anything: ServiceSettings = {
     ports: portsFrom(0),
     databaseUrls: { users: '', products: '', orders: '' },
@@ -120,23 +120,23 @@ export function decidedNames(): ReadonlySet<string> {
     logLevel: '',
     passedThrough: {},
   };
-  return new Set(PROCESSES.flatMap((name) => Object.keys(decided(name, anything))));
+  return new Set(PROCESSES.flatMap((name) => Object.keys(decideSettings(name, anything))));
 }
 
-function decided(name: ProcessName, settings: ServiceSettings): Record<string, string> {
+function decideSettings(name: ProcessName, settings: ServiceSettings): Record<string, string> {
   const { http, ops } = settings.ports[name];
   return {
     PORT: String(http),
     OPS_PORT: String(ops),
     HOST,
-    ...own(name, settings),
+    ...decideOwnSettings(name, settings),
   };
 }
 
 /** There is no pooler on the way to PostgreSQL, and empty is not set. */
 const NO_POOLER = { DATABASE_DIRECT_URL: '' };
 
-function own(name: ProcessName, settings: ServiceSettings): Record<string, string> {
+function decideOwnSettings(name: ProcessName, settings: ServiceSettings): Record<string, string> {
   const { ports, databaseUrls, secrets } = settings;
   const { servicePublicKeys: SERVICE_PUBLIC_KEYS } = secrets;
   const graphql = (process: ProcessName) => `${httpUrl(ports, process)}/graphql`;

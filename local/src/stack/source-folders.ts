@@ -23,7 +23,7 @@ export function watchFolders(roots: readonly string[], changed: (path: string) =
   };
   const visit = (path: string, name: string, found: (path: string) => void) => {
     if (SKIPPED.has(name)) return;
-    const names = namesIn(path);
+    const names = listNames(path);
     if (names === undefined) found(path);
     else add(path, names, found);
   };
@@ -36,7 +36,7 @@ export function watchFolders(roots: readonly string[], changed: (path: string) =
 }
 
 /** What is in a folder; undefined when `path` is a file, or gone. */
-function namesIn(path: string): string[] | undefined {
+function listNames(path: string): string[] | undefined {
   try {
     return readdirSync(path);
   } catch (error) {

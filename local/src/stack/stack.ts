@@ -6,7 +6,7 @@ import { type Service, serviceUrl } from '@holdfast/database';
 import { migrate } from '@holdfast/database/migrate';
 import { refuseFullDisk } from '../postgres/disk-space.ts';
 import type { EmbeddedPostgres } from '../postgres/server.ts';
-import { freePort } from '../processes/ports.ts';
+import { findFreePort } from '../processes/ports.ts';
 import { seed } from '../seed/seed.ts';
 import { hasRolePasswords, openSecrets } from '../settings/secrets.ts';
 import {
@@ -85,10 +85,10 @@ export type Stack = {
 };
 
 /** Eight ports that were free a moment ago. */
-export async function freePorts(): Promise<Ports> {
+export async function findFreePorts(): Promise<Ports> {
   const taken = new Set<number>();
   const another = async () => {
-    const port = await freePort(taken);
+    const port = await findFreePort(taken);
     taken.add(port);
     return port;
   };
@@ -130,7 +130,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       await step('starting the services', () => Promise.all(services.map((service) => service.start())));
     // What was written since the server started may have taken the last of it.
     if (server.embedded !== undefined) await refuseFullDisk(server.embedded.folder);
-    return handles(options, made);
+    return createHandles(options, made);
   } catch (error) {
     await stopAll(services, server, GRACE_MS);
     throw error;
@@ -191,7 +191,7 @@ async function startAnother(
 ): Promise<Instance> {
   const ports = {
     ...options.ports,
-    [name]: own.ports ?? { http: await freePort(), ops: await freePort() },
+    [name]: own.ports ?? { http: await findFreePort(), ops: await findFreePort() },
   };
   const definition = definitionOf(name, { ...options, ports }, made);
   const env = { ...definition.env, ...own.environment };
@@ -200,7 +200,7 @@ async function startAnother(
   return { url: httpUrl(ports, name), opsUrl: opsUrl(ports, name), service };
 }
 
-function handles(options: StackOptions, made: Made): Stack {
+function createHandles(options: StackOptions, made: Made): Stack {
   const { ports } = options;
   const { server, urls, secrets, services } = made;
   const named = (name: ProcessName): ServiceProcess => {
@@ -209,9 +209,9 @@ function handles(options: StackOptions, made: Made): Stack {
     return service;
   };
   return {
-    urls: each((name) => httpUrl(ports, name)),
-    opsUrls: each((name) => opsUrl(ports, name)),
-    services: each(named),
+    urls: mapProcesses((name) => httpUrl(ports, name)),
+    opsUrls: mapProcesses((name) => opsUrl(ports, name)),
+    services: mapProcesses(named),
     database: { adminUrl: server.adminUrl, urls, embedded: server.embedded },
     secrets,
     another: (name, own = {}) => startAnother(name, own, options, made),
@@ -219,7 +219,7 @@ function handles(options: StackOptions, made: Made): Stack {
   };
 }
 
-function each<Value>(value: (name: ProcessName) => Value): Record<ProcessName, Value> {
+function mapProcesses<Value>(value: (name: ProcessName) => Value): Record<ProcessName, Value> {
   return {
     users: value('users'),
     products: value('products'),

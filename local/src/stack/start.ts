@@ -7,11 +7,11 @@ import { removeSecrets } from '../settings/secrets.ts';
 import { type LocalSettings, readLocalSettings, type StartOptions } from '../settings/settings.ts';
 import { postgresFolder } from './database-server.ts';
 import { type Dev, runForDevelopment } from './dev.ts';
-import { createEventLog, type EventLog, stdoutWriter } from './event-log.ts';
+import { createEventLog, createStdoutWriter, type EventLog } from './event-log.ts';
 import { checkPorts } from './port-check.ts';
 import { inspectorAddress, type Ports, PROCESSES, type ProcessName, portsFrom } from './services.ts';
 import { type Stack, startStack } from './stack.ts';
-import { welcome } from './welcome.ts';
+import { formatWelcome } from './welcome.ts';
 
 const REPORT_LOADS = new URL('./report-loads.ts', import.meta.url).href;
 
@@ -43,15 +43,15 @@ async function runUntil(
   ports: Ports,
   regenerate: () => Promise<void>,
 ): Promise<void> {
-  const log = createEventLog(stdoutWriter(), /^(debug|trace)$/.test(settings.logLevel));
+  const log = createEventLog(createStdoutWriter(), /^(debug|trace)$/.test(settings.logLevel));
   const stack = await startStackOf(settings, ports, log, signal);
   const dev = settings.dev ? runForDevelopment({ services: stack.services, log, regenerate }) : undefined;
-  await Promise.race([dev?.started, aborted(signal)]);
+  await Promise.race([dev?.started, waitForAbort(signal)]);
   if (!signal.aborted) {
-    console.log(welcome(stack, settings));
+    console.log(formatWelcome(stack, settings));
     log.event('info', 'ready', { pid: process.pid });
   }
-  await aborted(signal);
+  await waitForAbort(signal);
   log.event('info', `${signal.reason instanceof Error ? signal.reason.message : signal.reason}: stopping`);
   await stopNow(stack, dev);
   log.event('info', 'stopped');
@@ -80,12 +80,12 @@ function startStackOf(
     seeded: true,
     logLevel,
     passedThrough,
-    step: timed,
+    step: timeStep,
     signal,
   });
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+function waitForAbort(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve());
@@ -103,7 +103,7 @@ async function stopNow(stack: Stack, dev: Dev | undefined): Promise<void> {
   process.off('SIGINT', impatient);
 }
 
-async function timed<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+async function timeStep<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
   const started = performance.now();
   const result = await work();
   console.log(`  ${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`);

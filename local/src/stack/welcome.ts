@@ -8,8 +8,8 @@ import { inspectorAddress, PROCESSES, portsFrom } from './services.ts';
 import type { Stack } from './stack.ts';
 
 /** The lines to print; ends without a line break. */
-export function welcome(stack: Stack, settings: LocalSettings): string {
-  const gateway = localhost(stack.urls.gateway);
+export function formatWelcome(stack: Stack, settings: LocalSettings): string {
+  const gateway = useLocalhost(stack.urls.gateway);
   const accounts = DEMO_ACCOUNTS.map(
     ({ username, password, role }) => `${username} / ${password} (${role.toLowerCase()})`,
   );
@@ -19,15 +19,15 @@ Holdfast is ready.
 
   start page            ${gateway}
   console for staff     ${gateway}/console
-  ${graphqlLabel(settings)}  ${gateway}/graphql
+  ${formatGraphqlLabel(settings)}  ${gateway}/graphql
   REST                  ${gateway}/products   (reference: ${gateway}/docs)
-  subgraphs             ${(['users', 'products', 'orders'] as const).map((name) => localhost(stack.urls[name])).join('  ')}
-  health and metrics    ${localhost(stack.opsUrls.gateway)}/readyz  /metrics${inspectorsLine(settings)}
-  database              ${databaseLine(stack, settings)}
-                        ${psqlLine(stack, settings)}
-  cache and limits      ${redisLine(settings)}
-  catalog             ${catalogLine(settings)}
-  mail                  ${mailLine(stack, settings)}
+  subgraphs             ${(['users', 'products', 'orders'] as const).map((name) => useLocalhost(stack.urls[name])).join('  ')}
+  health and metrics    ${useLocalhost(stack.opsUrls.gateway)}/readyz  /metrics${formatInspectors(settings)}
+  database              ${formatDatabase(stack, settings)}
+                        ${formatPsql(stack, settings)}
+  cache and limits      ${formatRedis(settings)}
+  catalog             ${formatCatalog(settings)}
+  mail                  ${formatMail(stack, settings)}
   demo accounts         ${accounts.join('\n                        ')}
 
 Log in, and look at the catalog:
@@ -39,26 +39,26 @@ Ctrl-C stops it. npm start -- --reset begins anew.
 `;
 }
 
-const graphqlLabel = ({ passedThrough }: LocalSettings): string =>
+const formatGraphqlLabel = ({ passedThrough }: LocalSettings): string =>
   passedThrough['EXPLORER'] === 'off' ? 'GraphQL             ' : 'GraphQL and explorer';
 
-function localhost(url: string): string {
+function useLocalhost(url: string): string {
   return url.replace('127.0.0.1', 'localhost');
 }
 
-function inspectorsLine({ inspect, port }: LocalSettings): string {
+function formatInspectors({ inspect, port }: LocalSettings): string {
   if (!inspect) return '';
   const ports = portsFrom(port);
   return `\n  inspectors            ${PROCESSES.map((name) => `${name} ${inspectorAddress(ports, name)}`).join('  ')}`;
 }
 
-const mailLine = ({ urls }: Stack, { passedThrough }: LocalSettings): string =>
+const formatMail = ({ urls }: Stack, { passedThrough }: LocalSettings): string =>
   passedThrough['SMTP_URL'] === undefined
-    ? `none is sent; ${localhost(urls.users)}/outbox shows it`
+    ? `none is sent; ${useLocalhost(urls.users)}/outbox shows it`
     : 'sent by SMTP_URL';
 
 /** Never the password. */
-function databaseLine({ database }: Stack, { dataDir }: LocalSettings): string {
+function formatDatabase({ database }: Stack, { dataDir }: LocalSettings): string {
   const { hostname, port, pathname } = new URL(database.adminUrl);
   const place = `${hostname}:${port || 5432}${pathname}`;
   if (database.embedded === undefined) return `${place} (of DATABASE_URL)`;
@@ -66,7 +66,7 @@ function databaseLine({ database }: Stack, { dataDir }: LocalSettings): string {
 }
 
 /** A line for a shell in this folder. It names the file of the password and not the password. */
-function psqlLine({ database }: Stack, { dataDir }: LocalSettings): string {
+function formatPsql({ database }: Stack, { dataDir }: LocalSettings): string {
   if (database.embedded === undefined) return 'psql "$DATABASE_URL"';
   const { hostname, port, pathname, username } = new URL(database.adminUrl);
   const file = relative(process.cwd(), passwordFile(postgresFolder(dataDir)));
@@ -74,7 +74,7 @@ function psqlLine({ database }: Stack, { dataDir }: LocalSettings): string {
 }
 
 /** Never the password. */
-function redisLine({ passedThrough }: LocalSettings): string {
+function formatRedis({ passedThrough }: LocalSettings): string {
   const { REDIS_URL: counts, CACHE_REDIS_URL: cache = counts } = passedThrough;
   const [limitsPlace, cachePlace] = [counts, cache].map((url) =>
     url === undefined ? 'in the processes (REDIS_URL shares them)' : `Redis at ${hostOf(url)}`,
@@ -83,7 +83,7 @@ function redisLine({ passedThrough }: LocalSettings): string {
   return passedThrough['RATE_LIMITS'] === 'off' ? `${place}; limits are off` : place;
 }
 
-const catalogLine = ({ passedThrough }: LocalSettings): string =>
+const formatCatalog = ({ passedThrough }: LocalSettings): string =>
   passedThrough['CATALOG_WRITERS'] === 'staff'
     ? 'staff write it (CATALOG_WRITERS=staff)'
     : 'every signed-in account writes it (CATALOG_WRITERS=everyone; where it is deployed: staff)';

@@ -2,7 +2,7 @@
 // Everything shares this machine, load included.
 
 import { cpus, loadavg } from 'node:os';
-import { commandLine } from '@holdfast/local/command-line/command-line';
+import { readCommandLineOrExit } from '@holdfast/local/command-line/command-line';
 import { Pool } from 'undici';
 import { Client } from '../support/client.ts';
 import { cpuMs } from '../support/process-usage.ts';
@@ -22,7 +22,7 @@ const quantile = (values: readonly number[], share: number): string =>
 const summary = (values: readonly number[]): string =>
   `p50 ${quantile(values, 0.5)} ms, p99 ${quantile(values, 0.99)} ms (${values.length} calls)`;
 
-const [concurrency = '1'] = commandLine('bench:login').positionals;
+const [concurrency = '1'] = readCommandLineOrExit('bench:login').positionals;
 const system = await startSystem({ ownPostgres: true, env: { ARGON2_CONCURRENCY: concurrency } });
 const client = await Client.of(system.url);
 const account = await client.account();

@@ -6,7 +6,7 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { databaseUrl, serviceUrl } from '@holdfast/database';
 import { migrate } from '@holdfast/database/migrate';
-import { commandLine } from '@holdfast/local/command-line/command-line';
+import { readCommandLineOrExit } from '@holdfast/local/command-line/command-line';
 import { removePostgres, startPostgres } from '@holdfast/local/postgres/server';
 import { createOrderStore } from '@holdfast/orders/data/orders';
 import pg from 'pg';
@@ -15,7 +15,7 @@ import { LARGE_USER, loadShop } from '../size/load.ts';
 import { createQuestions, type Question } from '../size/questions.ts';
 import { mainThreadCpuMs } from '../support/process-usage.ts';
 
-const { values } = commandLine('bench:partitions');
+const { values } = readCommandLineOrExit('bench:partitions');
 const { orders = 400_000, rounds = 15 } = values;
 const PARTITIONS = [1, 2, 12, 60];
 const PRODUCTS = 2_000;

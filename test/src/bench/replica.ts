@@ -1,7 +1,7 @@
 // `npm run bench:replica`: what lists cost the primary when a standby reads them, beside the same lists without one. The cache is
 // off in both, as it is of little use while sales change the catalog all the time. CPU time, because all share this machine.
 import { cpus, loadavg } from 'node:os';
-import { commandLine } from '@holdfast/local/command-line/command-line';
+import { readCommandLineOrExit } from '@holdfast/local/command-line/command-line';
 import pg from 'pg';
 import { eventually } from '../support/client.ts';
 import { cpuMs } from '../support/process-usage.ts';
@@ -9,7 +9,7 @@ import { startStandby } from '../support/standby.ts';
 import { askSubgraph } from '../support/subgraph.ts';
 import { type AnotherInstance, startSystem } from '../support/system.ts';
 
-const { values } = commandLine('bench:replica');
+const { values } = readCommandLineOrExit('bench:replica');
 const { rounds = 5 } = values;
 const LISTS = 1_000;
 const CALLERS = 8;

@@ -6,14 +6,14 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { databaseUrl, type Service, serviceUrl } from '@holdfast/database';
 import { migrate } from '@holdfast/database/migrate';
-import { commandLine } from '@holdfast/local/command-line/command-line';
+import { readCommandLineOrExit } from '@holdfast/local/command-line/command-line';
 import { removePostgres, startPostgres } from '@holdfast/local/postgres/server';
 import { administer } from '../setup/server.ts';
 import { type Explained, explain } from '../size/explain.ts';
 import type { Question } from '../size/questions.ts';
 import { openShop, type Shop, shareInPlace } from '../size/shop.ts';
 
-const { values } = commandLine('bench:size');
+const { values } = readCommandLineOrExit('bench:size');
 const { small = 10_000, large = 1_000_000, rounds = 25, sales = 100_000 } = values;
 
 const password = (): string => randomBytes(18).toString('base64url');

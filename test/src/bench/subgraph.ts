@@ -2,13 +2,13 @@
 // checkout (set up, at PATH). Both run on one PostgreSQL and are called as the gateway calls them, in rounds that take turns.
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { commandLine } from '@holdfast/local/command-line/command-line';
+import { readCommandLineOrExit } from '@holdfast/local/command-line/command-line';
 import { Pool } from 'undici';
 import { Client } from '../support/client.ts';
 import { cpuMs } from '../support/process-usage.ts';
 import { startSystem } from '../support/system.ts';
 
-const { values: options } = commandLine('bench:subgraph');
+const { values: options } = readCommandLineOrExit('bench:subgraph');
 const { rounds = 5 } = options;
 const CALLERS = 16;
 const PRODUCTS = 200;

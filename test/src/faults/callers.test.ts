@@ -1,6 +1,6 @@
 // A caller that closes its connection: PostgreSQL cancels its reads, and its writes are carried out. And a reply that is lost after the
 // commit: the caller gets 503, sends the same request again, and its effect exists once.
-import { freePorts } from '@holdfast/local/stack/stack';
+import { findFreePorts } from '@holdfast/local/stack/stack';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
@@ -19,7 +19,7 @@ let products: CuttingProxy;
 let users: CuttingProxy;
 
 beforeAll(async () => {
-  const ports = await freePorts();
+  const ports = await findFreePorts();
   [products, users] = await Promise.all([
     startCuttingProxy(ports.products.http),
     startCuttingProxy(ports.users.http),

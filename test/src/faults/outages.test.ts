@@ -2,7 +2,7 @@
 // process opens more connections than its budget.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SERVICES, serviceRole } from '@holdfast/database';
-import { connectionBudgets } from '@holdfast/local/stack/connection-budgets';
+import { listConnectionBudgets } from '@holdfast/local/stack/connection-budgets';
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, Client, eventually } from '../support/client.ts';
@@ -75,7 +75,7 @@ async function mostConnections(isOn: () => boolean): Promise<Record<string, numb
 }
 
 function expectWithinBudgets(most: Readonly<Record<string, number>>): void {
-  const budgets = SERVICES.flatMap((service) => connectionBudgets(service));
+  const budgets = SERVICES.flatMap((service) => listConnectionBudgets(service));
   expect(Object.keys(most).length).toBeGreaterThan(5);
   for (const [name, count] of Object.entries(most)) {
     const budget = budgets.find(({ applicationName }) => applicationName === name)?.most;

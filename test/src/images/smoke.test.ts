@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { freePort } from '@holdfast/local/processes/ports';
+import { findFreePort } from '@holdfast/local/processes/ports';
 import { ROOT } from '@holdfast/local/settings/settings';
 import { PROCESSES } from '@holdfast/local/stack/services';
 import { beforeAll, describe, expect, it } from '@jest/globals';
@@ -33,7 +33,7 @@ const healthCheck = (opsPort: string | number) =>
 /** Runs `work` beside a server that answers every request with 503. */
 async function besideUnavailable(work: (port: number) => Promise<void>): Promise<void> {
   const server = createServer((_, reply) => reply.writeHead(503).end('{"status":"not ready"}'));
-  const port = await freePort();
+  const port = await findFreePort();
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   try {
     await work(port);
@@ -66,7 +66,7 @@ describe('npm run smoke', () => {
 
 describe('npm run smoke fails, in one line', () => {
   it('where no server listens', async () => {
-    const base = `http://127.0.0.1:${await freePort()}`;
+    const base = `http://127.0.0.1:${await findFreePort()}`;
     const { code, out, err } = await smoke('--base', base);
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(/^FAILED: fetch failed \(.*ECONNREFUSED.*\)\n$/);
@@ -97,7 +97,7 @@ describe('the health check of a container', () => {
     await besideUnavailable(async (port) => {
       expect(await healthCheck(port)).toEqual({ code: 1, out: '{"status":"not ready"}\n', err: '' });
     });
-    const { code, err } = await healthCheck(await freePort());
+    const { code, err } = await healthCheck(await findFreePort());
     expect(code).toBe(1);
     expect(err).toContain('ECONNREFUSED');
   });

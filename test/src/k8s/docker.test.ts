@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '@holdfast/local/processes/ports';
+import { findFreePort } from '@holdfast/local/processes/ports';
 import { makeSecrets } from '@holdfast/local/settings/k8s-secrets';
 import { ROOT } from '@holdfast/local/settings/settings';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -84,7 +84,7 @@ async function boundsOf(url: string) {
 
 /** How much a Redis may keep, and what it then does; it is started by a shell with these words, and takes `password` only. */
 async function configuration(words: readonly string[], password: string, env: Record<string, string>) {
-  const port = await freePort();
+  const port = await findFreePort();
   const own = words.map((word) => word.replace('redis-server ', `redis-server --port ${port} `));
   const options = { env: { PATH: process.env['PATH'], ...env } };
   const child = spawn('sh', ['-c', ...own], { ...options, stdio: ['ignore', 'pipe', 'inherit'] });

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SERVICES } from '@holdfast/database';
 import { ROOT } from '@holdfast/local/settings/settings';
-import { connectionBudgets, connectionsOf } from '@holdfast/local/stack/connection-budgets';
+import { connectionsOf, listConnectionBudgets } from '@holdfast/local/stack/connection-budgets';
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { rulesOf, selectorsOf } from '../support/rules.ts';
@@ -150,7 +150,7 @@ test('ten instances of each, while one more is rolled in, find room for their co
     SERVICES.reduce((total, service) => {
       const { DATABASE_POOL_MAX = 10, QUEUE_CONCURRENCY = 4 } = settingsIn(objects, service).plain;
       const budget = { poolMax: Number(DATABASE_POOL_MAX), queueConcurrency: Number(QUEUE_CONCURRENCY) };
-      return total + 11 * connectionsOf(connectionBudgets(service, budget), way);
+      return total + 11 * connectionsOf(listConnectionBudgets(service, budget), way);
     }, 0);
   const pooled = SERVICES.length * number('Pooler', 'default_pool_size') * number('Pooler', 'instances');
   // 20 are for migrations, backups, replicas and people who look into it.

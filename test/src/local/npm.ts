@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnGuarded } from '@holdfast/local/processes/guarded-process';
-import { freePort } from '@holdfast/local/processes/ports';
+import { findFreePort } from '@holdfast/local/processes/ports';
 import { childrenOf, isRunning, waitUntilGone } from '@holdfast/local/processes/processes';
 import { checkPorts } from '@holdfast/local/stack/port-check';
 import { portsFrom } from '@holdfast/local/stack/services';
@@ -69,7 +69,7 @@ export async function startNpm(
 /** A PORT whose whole set of ports was free a moment ago. */
 export async function freeBasePort(): Promise<number> {
   for (;;) {
-    const port = await freePort();
+    const port = await findFreePort();
     const isFree = await checkPorts(portsFrom(port)).then(
       () => true,
       () => false,

@@ -2,7 +2,7 @@
 // of CloudNativePG and the kubelet by a list from their sources.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { freePort } from '@holdfast/local/processes/ports';
+import { findFreePort } from '@holdfast/local/processes/ports';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createClient } from 'redis';
 import { eventually } from '../support/client.ts';
@@ -40,7 +40,7 @@ let url: string;
 
 beforeAll(async () => {
   redis = await startRedis();
-  const port = await freePort();
+  const port = await findFreePort();
   url = `http://127.0.0.1:${port}/metrics`;
   // As the operator tells it where Redis is.
   const env = { REDIS_ADDR: redis.url, REDIS_EXPORTER_WEB_LISTEN_ADDRESS: `127.0.0.1:${port}` };

@@ -2,7 +2,7 @@
 // and a job that meets a lock gives way to other jobs.
 
 import { connect, createServer } from 'node:net';
-import { freePort } from '@holdfast/local/processes/ports';
+import { findFreePort } from '@holdfast/local/processes/ports';
 import { createLogger } from '@holdfast/platform/observability/log';
 import { registry } from '@holdfast/platform/observability/metrics';
 import { payloadOf, QUEUE_REVISION, startWorker, type Worker } from '@holdfast/platform/queue/queue';
@@ -138,7 +138,7 @@ describe('a worker', () => {
   });
 
   it('begins to work when the database starts after the worker', async () => {
-    const port = await freePort();
+    const port = await findFreePort();
     const url = new URL(database.urls.products);
     const target = Number(url.port);
     url.port = String(port);

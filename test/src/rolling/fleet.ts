@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Ports, PROCESSES, type ProcessName } from '@holdfast/local/stack/services';
-import { freePorts } from '@holdfast/local/stack/stack';
+import { findFreePorts } from '@holdfast/local/stack/stack';
 import { type LoadBalancer, startLoadBalancer } from '../support/load-balancer.ts';
 import { startRedis } from '../support/redis.ts';
 import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
@@ -48,7 +48,7 @@ export const INSTANCES = [0, 1];
 /** Starts the fleet and waits until every instance accepts connections. */
 export async function startFleet(): Promise<Fleet> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-fleet-'));
-  const ports = await Promise.all(INSTANCES.map(() => freePorts()));
+  const ports = await Promise.all(INSTANCES.map(() => findFreePorts()));
   const [redis, balancer] = await Promise.all([startRedis(), startLoadBalancer(ports)]);
   let system: System | undefined;
   const stop = async (): Promise<void> => {

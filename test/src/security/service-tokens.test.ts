@@ -1,6 +1,6 @@
 // The subgraphs' own doors in the running system: who is no service gets nothing, whatever else it holds.
 
-import { freePorts } from '@holdfast/local/stack/stack';
+import { findFreePorts } from '@holdfast/local/stack/stack';
 import { publicHalfOf, publicKeysOf } from '@holdfast/platform/auth/service-keys';
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/auth/service-tokens';
 import { newServiceKey, tokensOf } from '@holdfast/platform/auth/testing-services';
@@ -72,7 +72,7 @@ describe('a subgraph', () => {
 
   it('is never mistaken by the gateway for the reason to refuse a user', async () => {
     // No subgraph tells it its schema, so it is not ready.
-    const ports = (await freePorts()).gateway;
+    const ports = (await findFreePorts()).gateway;
     const environment = { SERVICE_KEY: newServiceKey() };
     void system.another('gateway', environment, { ports }).catch(() => undefined);
     const readiness = async () => {

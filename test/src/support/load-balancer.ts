@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { freePort } from '@holdfast/local/processes/ports';
+import { findFreePort } from '@holdfast/local/processes/ports';
 import { commandOf } from '@holdfast/local/processes/processes';
 import { type Ports, PROCESSES, type ProcessName } from '@holdfast/local/stack/services';
 import { abandonedFolders } from './abandoned.ts';
@@ -49,10 +49,10 @@ export async function startLoadBalancer(instances: readonly Ports[]): Promise<Lo
   const folder = await mkdtemp(join(tmpdir(), `holdfast-balancer-${process.pid}-`));
   const socket = join(folder, 'admin');
   const ports = {
-    users: await freePort(),
-    products: await freePort(),
-    orders: await freePort(),
-    gateway: await freePort(),
+    users: await findFreePort(),
+    products: await findFreePort(),
+    orders: await findFreePort(),
+    gateway: await findFreePort(),
   };
   await writeFile(join(folder, 'haproxy.cfg'), configuration(socket, ports, instances));
   const child = await launch(folder, socket);

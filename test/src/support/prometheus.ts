@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '@holdfast/local/processes/ports';
+import { findFreePort } from '@holdfast/local/processes/ports';
 import { eventually } from './client.ts';
 import { plainRulesOf } from './rules.ts';
 
@@ -25,7 +25,7 @@ export interface Prometheus {
  */
 export async function startPrometheus(targets: Readonly<Record<string, string>>): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-prometheus-'));
-  const port = await freePort();
+  const port = await findFreePort();
   const rules = plainRulesOf('services')
     .replace(/^( +interval): .*$/gm, '$1: 1s')
     .replace(/^( +for): .*$/gm, '$1: 1s');

@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { freePort } from '@holdfast/local/processes/ports';
+import { findFreePort } from '@holdfast/local/processes/ports';
 import { commandOf } from '@holdfast/local/processes/processes';
 import { createClient } from 'redis';
 import { abandonedFolders } from './abandoned.ts';
@@ -80,7 +80,7 @@ async function send(url: string, words: string[]): Promise<unknown> {
 async function start(address: string, settings: readonly string[], args: string[]): Promise<RedisServer> {
   await sweepAbandoned();
   const folder = await mkdtemp(join(tmpdir(), `holdfast-redis-${process.pid}-`));
-  const port = await freePort();
+  const port = await findFreePort();
   const file = join(folder, 'redis.conf');
   const own = [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, `pidfile ${join(folder, 'pid')}`];
   await writeFile(file, [...own, ...settings, ''].join('\n'));

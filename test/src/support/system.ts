@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { type EmbeddedPostgres, removePostgres } from '@holdfast/local/postgres/server';
 import { createEventLog } from '@holdfast/local/stack/event-log';
 import type { Ports, ProcessName } from '@holdfast/local/stack/services';
-import { freePorts, type InstanceOptions, type Stack, startStack } from '@holdfast/local/stack/stack';
+import { findFreePorts, type InstanceOptions, type Stack, startStack } from '@holdfast/local/stack/stack';
 import { createTestDatabase, testServer } from '../setup/database.ts';
 import { secretsUsed } from './client.ts';
 import { type RunningSystem, reachable, refuseBadLog } from './running-system.ts';
@@ -85,7 +85,7 @@ export async function startSystem({
   const lines: string[] = [];
   const stack = await startStack({
     dataDir,
-    ports: ports ?? (await freePorts()),
+    ports: ports ?? (await findFreePorts()),
     log: createEventLog((line) => {
       lines.push(line);
       onLogLine(line);

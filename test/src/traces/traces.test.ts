@@ -6,7 +6,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { freePort } from '@holdfast/local/processes/ports';
+import { findFreePort } from '@holdfast/local/processes/ports';
 import { ROOT } from '@holdfast/local/settings/settings';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, secretsUsed } from '../support/client.ts';
@@ -226,7 +226,9 @@ describe('with a collector that is away or hangs', () => {
       .logs()
       .slice(start)
       .map((line) => JSON.parse(line));
-  const endpointAway = async () => ({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await freePort()}` });
+  const endpointAway = async () => ({
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await findFreePort()}`,
+  });
 
   it('the log says once that traces are lost', async () => {
     const before = system.logs().length;
