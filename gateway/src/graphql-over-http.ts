@@ -59,7 +59,7 @@ function membersOfQuery(query: string): Members {
   for (const [name, value] of new URLSearchParams(query)) {
     if (name === 'query' || name === 'operationName') members[name] = value;
     if (value !== '' && (name === 'variables' || name === 'extensions'))
-      members[name] = parseJson(Buffer.from(value), { what: `A parameter ${name}` });
+      members[name] = parseJson(Buffer.from(value), { what: `The parameter ${name}` });
   }
   return members;
 }

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { type CalledService, createServiceTokens } from '@holdfast/platform/auth/service-tokens';
 import { createRemoteVerifier } from '@holdfast/platform/auth/tokens';
-import { operationMeter } from '@holdfast/platform/graphql/metrics';
+import { createOperationMeter } from '@holdfast/platform/graphql/metrics';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { tracedCall } from '@holdfast/platform/observability/tracing';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
@@ -62,7 +62,7 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
     limits: createRateLimits({ table: settings.RATE_LIMITS, redis }),
     operations,
     listed: persisted.listed,
-    meter: operationMeter([...REST_OPERATIONS, ...persisted.operations]),
+    meter: createOperationMeter([...REST_OPERATIONS, ...persisted.operations]),
     subgraphs,
     replySizes,
     secure: await createSecureReply(settings.TRUSTED_PROXIES),

@@ -1,7 +1,7 @@
-// Errors: what is thrown. A foreseeable outcome of an operation is a return value instead (a union member).
+// Errors are thrown. An expected outcome of an operation is a return value instead (a member of its result union).
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 
-/** The codes that a caller can meet in `extensions.code`. */
+/** The codes that a caller can receive in `extensions.code`. */
 const ERROR_CODES = [
   'UNAUTHENTICATED',
   'FORBIDDEN',
@@ -13,7 +13,7 @@ const ERROR_CODES = [
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
-/** Whether a code says that we are to blame, and not the caller. */
+/** Whether the code stands for an error of the server, not of the caller. */
 export const isServerError = (code: unknown): boolean =>
   code === 'INTERNAL_SERVER_ERROR' || code === 'SERVICE_UNAVAILABLE';
 
@@ -33,12 +33,12 @@ export class AppError extends GraphQLError {
   }
 }
 
-/** A reply is of no use any more: its caller has closed the connection. */
+/** The caller has closed its connection, so it cannot receive the reply. */
 export class CallerGone extends Error {
   override readonly name = 'CallerGone';
 }
 
-/** Whether something failed only because its caller is gone, so that nothing is wrong here. */
+/** Whether the only reason of an error is that the caller has gone. */
 export function isAbandoned(error: unknown): boolean {
   if (error instanceof CallerGone) return true;
   if (!(error instanceof Error)) return false;
@@ -52,7 +52,7 @@ export function badInput(field: string, message: string): AppError {
   });
 }
 
-/** Codes of graphql-js and Apollo Server that mean "the client sent something that cannot be run". */
+/** Codes of graphql-js and Apollo Server for a request that cannot be run. */
 const CLIENT_ERRORS = new Set([
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
@@ -65,36 +65,36 @@ const PROTOCOL_CODES = new Set([
   'PERSISTED_QUERY_NOT_SUPPORTED',
   'PERSISTED_QUERY_NOT_IN_LIST',
 ]);
-/** What may be shown beside the code. Everything else (stack traces, service names, queries) stays inside. */
+/** The extensions that a caller may see beside the code. All others (stack traces, service names, queries) are removed. */
 const PUBLIC_DETAILS = ['errors', 'retryAfter', 'requestId', 'limit', 'actual'];
 
 const isErrorCode = (code: unknown): code is ErrorCode => ERROR_CODES.some((known) => known === code);
 
-function publicCode(code: unknown): string {
+function toPublicCode(code: unknown): string {
   if (isErrorCode(code)) return code;
   if (typeof code === 'string' && CLIENT_ERRORS.has(code)) return 'BAD_USER_INPUT';
   if (typeof code === 'string' && PROTOCOL_CODES.has(code)) return code;
   return 'INTERNAL_SERVER_ERROR';
 }
 
-/** graphql-js repeats what came, however long it is, and says what was expected after it. */
+/** graphql-js quotes the whole value of the caller and writes what was expected after it, so the end of a message matters. */
 const MAX_MESSAGE = 1_000;
-const LAST_WORDS = 300;
-const short = (message: string): string =>
+const KEPT_END = 300;
+const shorten = (message: string): string =>
   message.length <= MAX_MESSAGE
     ? message
-    : `${message.slice(0, MAX_MESSAGE - LAST_WORDS - 1)}…${message.slice(-LAST_WORDS)}`;
+    : `${message.slice(0, MAX_MESSAGE - KEPT_END - 1)}…${message.slice(-KEPT_END)}`;
 
-/** The reply's form of an error: known errors with what may be shown of them, anything else masked. */
+/** The form of an error in the reply: known errors with their public details, all others masked. */
 export function toPublicError(formatted: GraphQLFormattedError): GraphQLFormattedError {
-  const code = publicCode(formatted.extensions?.['code']);
+  const code = toPublicCode(formatted.extensions?.['code']);
   const extensions: Record<string, unknown> = { code };
   for (const key of PUBLIC_DETAILS) {
     if (formatted.extensions?.[key] !== undefined) extensions[key] = formatted.extensions[key];
   }
   return {
     message:
-      code === 'INTERNAL_SERVER_ERROR' ? 'Something went wrong on our side.' : short(formatted.message),
+      code === 'INTERNAL_SERVER_ERROR' ? 'Something went wrong on our side.' : shorten(formatted.message),
     ...(formatted.locations && { locations: formatted.locations }),
     ...(formatted.path && { path: formatted.path }),
     extensions,

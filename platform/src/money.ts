@@ -1,12 +1,12 @@
 // Amounts of money: decimal strings with two decimals ("19.99"), DECIMAL(10,2) in PostgreSQL. Never floats.
 
-/** Wider than the columns, so that a total that does not fit can be named; what an amount may be is for the domain to say. */
+/** Wider than the columns, so that a message can name a total that does not fit. The domain decides which amounts are allowed. */
 const AMOUNT = /^(-?)(\d{1,12})(?:\.(\d{1,2}))?$/;
 
 /** The largest amount that fits DECIMAL(10,2). */
 export const MAX_AMOUNT = '99999999.99';
 
-/** The canonical form of an amount, or undefined when `value` is none: at most two decimals, no exponent. */
+/** The canonical form of an amount, or undefined when `value` is no amount: at most two decimals, no exponent. */
 export function parseMoney(value: unknown): string | undefined {
   if (typeof value !== 'string' && typeof value !== 'number') return undefined;
   const match = AMOUNT.exec(String(value));

@@ -1,9 +1,9 @@
-// The one connection of a process to Redis. Redis is never needed: every caller has another way, and must not be kept
-// waiting. So a command takes at most its timeout, and while Redis is known to be away no command is tried at all.
+// The one connection of a process to Redis. Each caller can do its work without Redis and must not wait long for it. So a command
+// takes at most its timeout, and while Redis is known to be away no command is sent.
 //
-// The URL is an address that leads to the primary, such as a Service of Kubernetes, and leads elsewhere after a failover. The
-// connection stays with the old primary, which may hang, or answer as a replica that refuses writes. So a write is tried
-// on it all the time, and the connection that fails one is given up for a new one.
+// The URL is an address that leads to the primary, such as a Service of Kubernetes, and leads to another server after a failover.
+// An open connection stays with the old primary, which may hang, or answer as a replica that refuses writes. So the process
+// writes a probe periodically, and replaces the connection when a probe fails.
 import { createClient } from 'redis';
 import { z } from 'zod';
 import type { Logger } from './observability/log.ts';
@@ -14,24 +14,24 @@ import { milliseconds } from './settings.ts';
 
 const gauge = new Gauge({
   name: 'redis_up',
-  help: '1 while Redis answers and takes writes, 0 while the process does without it.',
+  help: '1 while Redis answers and accepts writes, 0 while the process works without it.',
   registers: [],
 });
 const failures = new Counter({
   name: 'redis_failures_total',
-  help: 'Commands that failed or were not answered in time.',
+  help: 'Commands that failed or got no answer in time.',
   registers: [],
 });
 
-/** Where a Redis is. */
+/** The address of a Redis. */
 export const redisUrl = z
   .url({ protocol: /^rediss?$/, error: 'expected a URL such as redis://user:password@host:6379' })
   .optional();
 
-/** Settings of a service that uses a Redis when there is one. */
+/** Settings of a service that can use Redis. */
 export const redisSettings = {
   REDIS_TIMEOUT_MS: milliseconds(100, 5_000).describe(
-    'How long a request waits for Redis before it does without.',
+    'How long a request waits for Redis before it goes on without it.',
   ),
 };
 
@@ -47,12 +47,12 @@ export interface Redis {
    * Runs commands on the connection.
    * @param timeoutMs for this call; the default is the client's
    * @throws {RedisUnavailable} at once while Redis is away, otherwise after `timeoutMs`. Commands that were sent may
-   * still be carried out, later: make them such that this does no harm.
+   * still be executed later: choose commands for which this does no harm.
    */
   run<Result>(commands: (client: RedisClient) => Promise<Result>, timeoutMs?: number): Promise<Result>;
-  /** Whether Redis answered last time. */
+  /** Whether the last probe or command succeeded. */
   readonly up: boolean;
-  /** Resolves once it is up, or has been away for `timeoutMs`. */
+  /** Resolves once Redis is up, or has been away for `timeoutMs`. */
   untilUp(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -64,22 +64,22 @@ export interface RedisOptions {
 }
 
 const SPAN = { 'db.system.name': 'redis' };
-/** How long what a demoted primary says is still believed, and how soon a Redis that is back is used. */
+/** The longest time in which a demoted primary is still believed, and in which a Redis that is back is not used. */
 const PROBE_MS = 200;
-/** A connection on which a write is not answered for so long is given up, because its server hangs or its node is gone. */
+/** After this time without an answer to a write, the server hangs or its node is gone: the connection is replaced. */
 const PROBE_TIMEOUT_MS = 1_000;
-/** Of the TCP connection. */
+/** For the TCP connection alone. */
 const CONNECT_TIMEOUT_MS = 1_000;
-/** Of all that a connection needs before it can be used, because a server that hangs still accepts connections. */
+/** For the connection and its login, because a server that hangs still accepts TCP connections. */
 const LOGIN_TIMEOUT_MS = CONNECT_TIMEOUT_MS + PROBE_TIMEOUT_MS;
 const MAX_RETRY_MS = 1_000;
 
 function connect(url: string) {
   return createClient({
     url,
-    // Commands that cannot be sent now fail now.
+    // A command that cannot be sent at once fails at once.
     disableOfflineQueue: true,
-    // The client would connect anew only when a connection breaks.
+    // The library reconnects only when a connection breaks; createRedis also does when a probe fails.
     socket: { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: false },
   });
 }
@@ -88,29 +88,29 @@ function withTimeout<Result>(work: Promise<Result>, timeoutMs: number): Promise<
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
     const give = () => reject(new RedisUnavailable(`no answer within ${timeoutMs} ms`));
-    // When it is this process that was busy, the answer is there and is read first.
+    // When this process was busy, the answer may have arrived already: two turns of the event loop read it first.
     timer = setTimeout(() => setImmediate(() => setImmediate(give)), timeoutMs);
   });
   return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
 }
 
-/** Which connection is used, if any. The gauge and one line of the log say when Redis comes or goes, until the process leaves. */
+/** Which connection is used, if any. The gauge and one log line report each change, until `leaving` is aborted. */
 function createUsage(log: Logger, leaving: AbortSignal) {
   let used: RedisClient | undefined;
   let wasUp: boolean | undefined;
   let awaySince = performance.now();
   const waiting = new Set<() => void>();
-  // Only here: a process that was given no Redis is not one that has lost it.
+  // Registered only here: a process without a Redis in its settings has not lost one.
   for (const metric of [gauge, failures]) registry.registerMetric(metric);
   gauge.set(0);
 
-  function turn(isUp: boolean, error?: unknown): void {
+  function setUp(isUp: boolean, error?: unknown): void {
     if (wasUp === isUp || leaving.aborted) return;
     wasUp = isUp;
     gauge.set(isUp ? 1 : 0);
     if (!isUp) {
       awaySince = performance.now();
-      log.warn({ err: error }, 'Redis does not answer or takes no writes; doing without it');
+      log.warn({ err: error }, 'Redis does not answer or accepts no writes; the process works without it');
       return;
     }
     for (const wake of [...waiting]) wake();
@@ -123,13 +123,13 @@ function createUsage(log: Logger, leaving: AbortSignal) {
     },
     begin: (client: RedisClient) => {
       used = client;
-      turn(true);
+      setUp(true);
     },
-    /** Does nothing when another connection is used already. */
+    /** Has no effect when another connection is already in use. */
     end: (client: RedisClient, error: unknown) => {
       if (used !== undefined && used !== client) return;
       used = undefined;
-      turn(false, error);
+      setUp(false, error);
     },
     untilUp: (timeoutMs: number): Promise<void> => {
       const remainingMs = awaySince + timeoutMs - performance.now();
@@ -155,7 +155,7 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
   let client: RedisClient | undefined;
   let failedInARow = 0;
 
-  /** Uses a connection for as long as it takes writes: one that is full or read-only is as good as none. */
+  /** Uses a connection while Redis accepts writes on it: a full or read-only Redis is of no use. */
   async function probe(): Promise<void> {
     if (client === undefined) {
       const next = connect(url);
@@ -203,7 +203,7 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
     },
     close: async () => {
       closing.abort();
-      // The probe under way fails; the end does not wait for it.
+      // The probe under way fails; close() does not wait for it.
       client?.destroy();
       void probing.stop();
     },

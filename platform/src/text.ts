@@ -1,4 +1,4 @@
-// Texts that come from outside may be of any length.
+// Bounds the length of texts that come from callers.
 
 /** The text, or its beginning with an ellipsis: `max` characters at most. */
 export const cut = (text: string, max: number): string =>

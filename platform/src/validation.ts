@@ -1,4 +1,4 @@
-// Rules for input, written with zod; what breaks one is said field by field: what was expected and what came.
+// Checks input by rules written with zod. For each field that breaks a rule, an error says what was expected and what came.
 import type { z } from 'zod';
 
 /** One field that breaks a rule. */
@@ -7,7 +7,7 @@ export interface FieldError {
   readonly message: string;
 }
 
-/** The union member that tells a caller which fields to mend. */
+/** The member of a result union that tells a caller which fields break a rule. */
 export interface InvalidInput {
   readonly __typename: 'InvalidInput';
   readonly code: 'INVALID_INPUT';
@@ -15,9 +15,9 @@ export interface InvalidInput {
   readonly errors: FieldError[];
 }
 
-/** Says which fields are wrong; their errors say what is. */
+/** One message for all errors: `Invalid input: \`sku\`: expected 1 to 64 characters, got 80.` */
 export const fieldsMessage = (errors: readonly FieldError[]): string =>
-  `Please mend: ${errors.map(({ field }) => field).join(', ')}.`;
+  `Invalid input: ${errors.map(({ field, message }) => `\`${field}\`: ${message.replace(/\.$/, '')}`).join('; ')}.`;
 
 export const invalidInput = (errors: FieldError[]): InvalidInput => ({
   __typename: 'InvalidInput',
@@ -30,12 +30,12 @@ export type Checked<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly invalid: InvalidInput };
 
-/** A value for each field of `Input`, also for those that may be left out. */
+/** A value for each field of `Input`, optional fields too. */
 type EveryFieldOf<Input> = { readonly [Field in keyof Input]-?: unknown };
 
 /**
- * Checks `input` against the rules of `schema`; the messages come from the rules, one error a field. Does not compile
- * while a field of the input has no rule: the value would lack it, and what was given in it would be lost.
+ * Checks `input` against the rules of `schema`. The rules give the messages; each field has at most one error. This does not
+ * compile while a field of the input has no rule, because the checked value would silently lack that field.
  */
 export function check<Input, Value extends EveryFieldOf<Input>>(
   schema: z.ZodType<Value, NoInfer<Input>>,
@@ -51,25 +51,25 @@ export function check<Input, Value extends EveryFieldOf<Input>>(
   return { ok: false, invalid: invalidInput([...errors.values()]) };
 }
 
-/** The rule of a field that may be left out: its value is undefined then, and not missing (`check`). */
+/** The rule of an optional field. Its value is then present and undefined, as `check` requires. */
 export const optional = <Out, In>(rule: z.ZodType<Out, In>) => rule.optional().transform((value) => value);
 
-/** Takes the rest of an object, of which each field is handled: does not compile while the rest has one. */
+/** Takes the rest of an object whose fields are all handled. Does not compile while the rest has a field. */
 export const allHandled = (_rest: Readonly<Record<string, never>>): void => undefined;
 
 const MAX_EXCERPT = 60;
-/** A text that may be long, short enough for a message. */
+/** Shortens a text for a message. */
 export const excerpt = (text: string): string =>
   text.length <= MAX_EXCERPT ? text : `${text.slice(0, MAX_EXCERPT - 3)}…`;
 
-/** How a value that came is named in a message: short, quoted. Never for secrets. */
+/** How a message shows the value that came: short and quoted. Never use it for secrets. */
 export function came(value: unknown): string {
-  // JSON has no infinity, which is what a number such as 1e400 is read as.
+  // A number such as 1e400 is read as Infinity, which JSON cannot write.
   if (typeof value === 'number') return String(value);
-  return excerpt(JSON.stringify(value) ?? 'nothing');
+  return excerpt(JSON.stringify(value) ?? 'no value');
 }
 
-/** Half of a character: not valid UTF-16, and not to be had in UTF-8. */
+/** Half of a surrogate pair: not valid UTF-16, and UTF-8 cannot write it. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** Whether a text consists of whole characters. */
@@ -78,7 +78,7 @@ export const isWellFormed = (text: string): boolean => !LONE_SURROGATE.test(text
 /** Whether PostgreSQL can compare a column with a text: no U+0000, and whole characters. */
 export const isStorable = (text: string): boolean => !text.includes('\0') && isWellFormed(text);
 
-/** Control characters (C0, DEL and C1), and the two separators that end a line without being one. */
+/** Control characters (C0, DEL and C1), and the two Unicode separators that end a line. */
 const NOT_IN_A_LINE = /[\p{Control}\u2028\u2029]/u;
 
 /** Whether a text is one line without control characters, in whole characters. */
@@ -90,14 +90,14 @@ const TABS_AND_LINE_BREAKS = /[\t\n\r\u2028\u2029]/g;
 export const isMultilineText = (text: string): boolean => isPlainText(text.replace(TABS_AND_LINE_BREAKS, ''));
 
 /**
- * What leaves no mark on a page: spaces, what Unicode calls ignorable (zero-width characters and fillers, variation
+ * Characters that a reader cannot see: spaces, Unicode's ignorable characters (zero-width characters, fillers, variation
  * selectors), formats, marks without a letter, noncharacters, and the few letters and symbols that are drawn blank
  * (in Braille, in music, in hieroglyphs).
  */
 const INVISIBLE =
   /^[\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Control}\p{Format}\p{Mark}\p{Noncharacter_Code_Point}\u2800\u{1d159}\u{13441}\u{13442}]*$/u;
 
-/** Whether a reader sees anything of a text. */
+/** Whether a text has at least one visible character. */
 export const isVisible = (text: string): boolean => !INVISIBLE.test(text);
 
 /** The length in characters (code points), as PostgreSQL and JSON Schema count. */

@@ -3,7 +3,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ANONYMOUS } from '@holdfast/platform/auth/viewer';
-import { unreadRequest } from '@holdfast/platform/http/request';
+import { createUnreadRequest } from '@holdfast/platform/http/request';
 import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
@@ -195,7 +195,7 @@ function heapUsed(): number {
 }
 
 describe('a request that executes nothing', () => {
-  const request = (method: string): HttpRequest => ({ ...unreadRequest(), method, path: '/graphql' });
+  const request = (method: string): HttpRequest => ({ ...createUnreadRequest(), method, path: '/graphql' });
   const caller = (method: string): Caller => ({
     request: request(method),
     address: '192.0.2.1',

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { AppError } from '@holdfast/platform/errors';
-import { unreadRequest } from '@holdfast/platform/http/request';
+import { createUnreadRequest } from '@holdfast/platform/http/request';
 import type { HttpRequest } from '@holdfast/platform/http/server';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GraphQLError } from 'graphql';
@@ -51,7 +51,7 @@ describe('a call of a subgraph', () => {
 
   /** A request as the gateway has it when it calls a subgraph. */
   const request = (): HttpRequest => ({
-    ...unreadRequest(),
+    ...createUnreadRequest(),
     method: 'POST',
     deadlineAt: Date.now() + 15_000,
   });
@@ -231,7 +231,7 @@ describe('a call of a subgraph', () => {
 
     it('is sent once when it is the request that was refused', async () => {
       await start((_, response) =>
-        json(response, 413, refusal('A body of at most 4000000 bytes is expected.')),
+        json(response, 413, refusal('The body: expected at most 4000000 bytes, got more.')),
       );
       const { error } = await errorOf(send());
       expect(error.extensions).toEqual({ code: 'SERVICE_UNAVAILABLE' });

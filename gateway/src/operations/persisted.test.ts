@@ -151,7 +151,7 @@ describe('an operation that is not listed', () => {
     for (const body of [{}, { query: '' }, { query: 7 }, { extensions: { persistedQuery: 'x' } }])
       expect(await ask(body)).toEqual(none);
     expect((await get({ extensions: 'no json' })).body.errors[0].message).toBe(
-      'A parameter extensions of well-formed JSON is expected.',
+      'The parameter extensions: expected well-formed JSON.',
     );
     for (const body of [[], [{ query: ME }], 'x']) expect((await ask(body)).status).toBe(400);
   });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Supergraph } from '@apollo/federation-internals';
 import type { User } from '@holdfast/platform/auth/viewer';
 import { AppError, badInput } from '@holdfast/platform/errors';
-import { unreadRequest } from '@holdfast/platform/http/request';
+import { createUnreadRequest } from '@holdfast/platform/http/request';
 import { HttpError, MalformedBody } from '@holdfast/platform/http/server';
 import { allHandled } from '@holdfast/platform/validation';
 import { describe, expect, it } from '@jest/globals';
@@ -301,7 +301,7 @@ describe('the problem of an error', () => {
     ];
     expect(problemOf(thrown('BAD_USER_INPUT', { errors }))).toMatchObject({
       code: 'INVALID_INPUT',
-      detail: 'Please mend: limit, min_price.',
+      detail: 'Invalid input: `limit`: expected 1 to 100, got 0; `min_price`: expected less.',
       members: { errors: [{ field: 'limit' }, { field: 'min_price' }] },
     });
   });
@@ -311,7 +311,9 @@ describe('the problem of an error', () => {
       code: 'INVALID_INPUT',
       members: { errors: [{ field: 'If-Match', message: 'expected tags' }] },
     });
-    expect(problemOf(badInput('userName', 'unknown'))).toMatchObject({ detail: 'Please mend: userName.' });
+    expect(problemOf(badInput('userName', 'unknown'))).toMatchObject({
+      detail: 'Invalid input: `userName`: unknown.',
+    });
   });
 
   it('says after how long a limited call may come again', () => {
@@ -385,7 +387,7 @@ describe('a conditional write', () => {
       return reply;
     };
     const request = {
-      ...unreadRequest(),
+      ...createUnreadRequest(),
       headers: { 'if-match': ifMatch },
       check: async () => ({ body: undefined, query: {} }),
     };

@@ -50,7 +50,7 @@ describe('a body', () => {
     expect(errorsOf(() => read({ name: '', stock: 1.5, colour: 'red' }))).toEqual([
       {
         field: 'price',
-        message: 'expected an amount of 0 to 99999999.99 with at most two decimals, got nothing',
+        message: 'expected an amount of 0 to 99999999.99 with at most two decimals, got no value',
       },
       { field: 'colour', message: 'expected one of name, description, price, stock, got an unknown member' },
       {
@@ -88,7 +88,7 @@ describe('a body', () => {
       { field: 'password', message: 'expected at least 50 characters, got 7 characters' },
     ]);
     expect(errorsOf(() => readSecret({}))).toEqual([
-      { field: 'password', message: 'expected at least 50 characters, got nothing' },
+      { field: 'password', message: 'expected at least 50 characters, got no value' },
     ]);
     expect(errorsOf(() => readSecret({ password: { hunter2: 1 } }))).toEqual([
       { field: 'password', message: 'expected at least 50 characters, got something of type object' },

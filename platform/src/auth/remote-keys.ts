@@ -1,22 +1,25 @@
-// The public keys that the users service publishes (RFC 7517), for those who check its tokens. Whoever has had them
-// once waits for them no more: an endpoint that is down, or takes calls and never answers, signs nobody out.
+// The public keys that the users service publishes (RFC 7517), for the verifiers of its tokens. A verifier that has fetched
+// the keys once never waits for them again: an endpoint that is down, or accepts calls and never answers, signs no user out.
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
 import { singleFlight } from '../single-flight.ts';
 
 export interface RemoteKeysOptions {
-  /** How long after the last attempt an unknown `kid` does not ask again, ms, whoever it was that tried. */
+  /** How long after the last fetch an unknown `kid` starts no other fetch, ms, whichever caller started the last one. */
   readonly coolDownMs?: number;
 }
 
 const TIMEOUT_MS = 3_000;
 const COOL_DOWN_MS = 10_000;
-/** How long nobody tries again after a failure, ms. */
+/** How long no caller fetches again after a failure, ms. */
 const RETRY_MS = 1_000;
-/** For replies that do not say how long they are good. */
+/** For replies that do not say how long they are valid. */
 const DEFAULT_MAX_AGE_S = 300;
 const MAX_AGE_S = 3_600;
 
-/** By the reply's Cache-Control (RFC 9111), which the issuer fits to the time between publishing a key and its use. */
+/**
+ * How long a key set may be used, by the Cache-Control of its reply (RFC 9111). The users service chooses it shorter than the
+ * time between publishing a key and signing with it.
+ */
 export function maxAgeMs(cacheControl: string | null): number {
   const seconds = /(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])/i.exec(cacheControl ?? '')?.[1];
   const ms = Math.min(seconds === undefined ? DEFAULT_MAX_AGE_S : Number(seconds), MAX_AGE_S) * 1_000;
@@ -24,65 +27,64 @@ export function maxAgeMs(cacheControl: string | null): number {
 }
 
 /**
- * Finds keys at `url`. Those it has had are answered with at once, and asked for again by the clock once they are as
- * old as the endpoint allows. A `kid` that is not among them asks, unless somebody has within the cool-down, so that
- * forged ones cannot hammer the endpoint. Rejects with something else than jose's "no matching key" when nobody can
- * tell, because the endpoint was never reached or does not answer now.
+ * Finds keys at `url`. Keys that were fetched are used at once, and fetched again by a timer once they are as old as the
+ * endpoint allows. An unknown `kid` starts a fetch, unless one has ended within the cool-down: forged tokens cannot hammer the
+ * endpoint. Rejects with an error other than jose's "no matching key" when the endpoint was never reached or does not answer,
+ * because then it is not known whether the key exists.
  */
 export function remoteKeys(
   url: string,
   { coolDownMs = COOL_DOWN_MS }: RemoteKeysOptions = {},
 ): JWTVerifyGetKey {
-  let nextAskMs = RETRY_MS;
+  let nextFetchMs = RETRY_MS;
   const remote = createRemoteJWKSet(new URL(url), {
     timeoutDuration: TIMEOUT_MS,
-    // When to ask is decided here: jose would make callers wait for keys that are old, and not cool down after a failure.
+    // The timing is decided here: jose would make callers wait for keys that are old, and would not cool down after a failure.
     cooldownDuration: Number.POSITIVE_INFINITY,
     cacheMaxAge: Number.POSITIVE_INFINITY,
     [customFetch]: async (...args) => {
       const response = await fetch(...args);
-      nextAskMs = maxAgeMs(response.headers.get('cache-control'));
+      nextFetchMs = maxAgeMs(response.headers.get('cache-control'));
       return response;
     },
   });
   let hasKeys = false;
   let isLoading = false;
   let endedAt = Number.NEGATIVE_INFINITY;
-  let failure: unknown;
+  let lastError: unknown;
   let timer: NodeJS.Timeout | undefined;
 
-  /** All callers share one attempt. */
-  const ask = singleFlight(async () => {
+  const fetchKeys = singleFlight(async () => {
     clearTimeout(timer);
     isLoading = true;
     try {
       await remote.reload();
       hasKeys = true;
-      failure = undefined;
+      lastError = undefined;
     } catch (error) {
-      failure = error;
-      nextAskMs = RETRY_MS;
+      lastError = error;
+      nextFetchMs = RETRY_MS;
       throw error;
     } finally {
       endedAt = performance.now();
       isLoading = false;
-      // Who has no keys yet asks when somebody comes.
-      if (hasKeys) timer = setTimeout(() => ask().catch(() => undefined), nextAskMs).unref();
+      // Until the first key set has been fetched, each request tries to fetch it.
+      if (hasKeys) timer = setTimeout(() => fetchKeys().catch(() => undefined), nextFetchMs).unref();
     }
   });
-  const askedWithin = (ms: number): boolean => !isLoading && performance.now() - endedAt < ms;
+  const hasFetchedWithin = (ms: number): boolean => !isLoading && performance.now() - endedAt < ms;
 
   return async (header, token) => {
     if (!hasKeys) {
-      if (askedWithin(RETRY_MS)) throw failure;
-      await ask();
+      if (hasFetchedWithin(RETRY_MS)) throw lastError;
+      await fetchKeys();
     }
     try {
       return await remote(header, token);
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      if (askedWithin(coolDownMs)) throw failure ?? error;
-      await ask();
+      if (hasFetchedWithin(coolDownMs)) throw lastError ?? error;
+      await fetchKeys();
       return remote(header, token);
     }
   };

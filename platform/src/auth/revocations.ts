@@ -1,38 +1,38 @@
-// The revocation list: for each account whose access tokens ended before their expiry, the generation of those that are good.
-// The users service keeps it, verifiers follow it. A verifier that had a list once waits for none again: while no new one
-// is to be had, the last one stays in force.
+// The revocation list: for each account whose access tokens ended before their expiry, the first generation that is valid.
+// The users service keeps it, verifiers follow it. A verifier that has loaded a list once never waits for one again: while the
+// users service does not answer, the last list stays in force.
 import { z } from 'zod';
 import type { Logger } from '../observability/log.ts';
 import { liveGauge } from '../observability/metrics.ts';
 import { repeat } from '../repeat.ts';
 import { SERVICE_TOKEN_HEADER, type ServiceTokens } from './service-tokens.ts';
 
-/** The generation from which on tokens are good, by the id of their account. */
+/** By the id of an account: the first generation of its tokens that is valid. */
 export type RevocationList = ReadonlyMap<number, number>;
 
-/** Where the users service gives the list to other services. */
+/** The path of the list at the users service. */
 export const REVOCATIONS_PATH = '/revocations';
 
-/** Verifiers follow the users service, and that its database: what ends tokens is known everywhere after twice that. */
+/** Verifiers load the list from the users service, which loads it from its database: each verifier knows it after twice this. */
 const EVERY_MS = 1_000;
 const TIMEOUT_MS = 2_000;
-/** An older list is worth a line in the log: what ends tokens is promised to be known within this. */
+/** A list older than this is logged, because every verifier is promised to know of ended tokens within this time. */
 const LATE_MS = 5_000;
 
 export interface Revocations {
   /**
-   * Whether tokens of that generation of the account have ended.
-   * @throws what kept the first list from coming; later on there is always one
+   * Whether the tokens of that generation of the account have ended.
+   * @throws the error of the last load, while no list was ever loaded
    */
   hasEnded(userId: number, generation: number): Promise<boolean>;
-  /** How old the list is, ms; since the start while there is none. */
+  /** How old the list is, ms; while there is none: since the start. */
   ageMs(): number;
-  /** Follows the list no longer. */
+  /** Stops following the list. */
   close(): void;
 }
 
 export interface RevocationsOptions {
-  /** Gives the list of now; the list of before when nothing has changed. */
+  /** Loads the present list. Returns `before` itself when the list has not changed. */
   readonly load: (before: RevocationList | undefined) => Promise<RevocationList>;
   readonly everyMs?: number;
   readonly log: Logger;
@@ -40,14 +40,14 @@ export interface RevocationsOptions {
 
 const showAge = liveGauge(
   'revocation_list_age_seconds',
-  'Since the list of ended access tokens was had; since the start of the process while it was not.',
+  'Age of the list of ended access tokens; while none was loaded: since the start of the process.',
 );
 const showSize = liveGauge(
   'revocation_list_entries',
-  'Accounts in the list of ended access tokens; left out until the list was had.',
+  'Accounts in the list of ended access tokens; absent until a list was loaded.',
 );
 
-/** Follows the list that `load` gives, one load at a time. */
+/** Loads the list again and again, one load at a time. */
 export function followRevocations({ load, everyMs = EVERY_MS, log }: RevocationsOptions): Revocations {
   let list: RevocationList | undefined;
   let loadedAt = performance.now();
@@ -97,18 +97,18 @@ export function followRevocations({ load, everyMs = EVERY_MS, log }: Revocations
 
 const entries = z.array(z.tuple([z.int(), z.int()]));
 
-/** The body that the users service gives: pairs of an account's id and its generation. */
+/** The reply of the users service: pairs of an account's id and its generation. */
 export const writeRevocations = (list: RevocationList): string => JSON.stringify([...list]);
 
 export interface RemoteRevocationsOptions {
-  /** Where the users service publishes its keys: the list is at the same origin. */
+  /** Where the users service publishes its keys. The list is at the same origin. */
   readonly jwksUrl: string;
   readonly serviceTokens: ServiceTokens;
   readonly everyMs?: number;
   readonly log: Logger;
 }
 
-/** Follows the list of the users service. A list that is as it was costs an ETag (RFC 9110, 13.1.2). */
+/** Follows the list of the users service. A list that has not changed is not sent again: an ETag says so (RFC 9110, 13.1.2). */
 export function followRemoteRevocations(options: RemoteRevocationsOptions): Revocations {
   const { jwksUrl, serviceTokens, everyMs, log } = options;
   const url = new URL(REVOCATIONS_PATH, jwksUrl);
@@ -124,7 +124,8 @@ export function followRemoteRevocations(options: RemoteRevocationsOptions): Revo
     });
     const body = await reply.text();
     if (reply.status === 304 && before) return before;
-    if (reply.status !== 200) throw new Error(`no revocation list came: status ${reply.status}`);
+    if (reply.status !== 200)
+      throw new Error(`expected a revocation list with status 200, got status ${reply.status}`);
     const list = new Map(entries.parse(JSON.parse(body)));
     tag = reply.headers.get('etag') ?? '';
     return list;

@@ -1,9 +1,9 @@
-// Security events: lines of their own kind, for those who watch accounts. Their names and members are a contract with alerts
-// and searches (docs/security.md); no caller chooses them.
+// Security events: log lines of their own kind, for operators who watch accounts. Alerts and searches rely on their names and
+// members (docs/security.md); no caller chooses them.
 import type { Logger } from '../observability/log.ts';
 import type { User } from './viewer.ts';
 
-/** Every name there is. */
+/** The names of all security events. */
 export const SECURITY_EVENTS = [
   'login.ok',
   'login.failed',
@@ -24,12 +24,12 @@ export const SECURITY_EVENTS = [
 
 export type SecurityEventName = (typeof SECURITY_EVENTS)[number];
 
-/** Who did it: a signed-in user, the service itself, or a caller who has not shown who they are. */
+/** Who did it: a signed-in user, the service itself, or a caller who has not signed in. */
 export type Actor = Pick<User, 'id' | 'role'> | 'system' | 'anonymous';
 
-/** From where it was done. */
+/** Where the request came from. */
 export interface Origin {
-  /** The client's address as the gateway sees it; undefined when no client asked. */
+  /** The client's address as the gateway sees it; undefined when no client sent a request. */
   readonly address: string | undefined;
   readonly requestId: string | undefined;
 }
@@ -38,10 +38,10 @@ export const NO_ORIGIN: Origin = { address: undefined, requestId: undefined };
 
 export interface SecurityEvent {
   readonly actor: Actor;
-  /** What it was done to, as `user 7`, `product 3`, `order 12` or `key …`; undefined when there is no such thing. */
+  /** What it was done to, as `user 7`, `product 3`, `order 12` or `key …`; undefined when the event has no subject. */
   readonly subject: string | undefined;
   readonly origin: Origin;
-  /** What else helps to understand it, without secrets. */
+  /** Further facts, without secrets. */
   readonly details?: Readonly<Record<string, string | number | boolean | null>>;
 }
 

@@ -95,7 +95,7 @@ describe('a subgraph', () => {
       errors: [
         {
           message:
-            'Only services of this system are answered here: a service token for this one is expected.',
+            'Only services of this system may call this path: expected a valid Service-Authorization header.',
           extensions: { code: 'UNAUTHENTICATED' },
         },
       ],
@@ -248,7 +248,7 @@ describe('SERVICE_PUBLIC_KEYS', () => {
     ['gateway', 'expected NAME=KEY'],
     [`${all},users=${publicHalfOf(SERVICES.orders)}`, 'a name of gateway, products, orders'],
     [`${all},`, 'expected NAME=KEY'],
-    [`gateway=${publicHalfOf(SERVICES.gateway)}`, 'there is no key of products, orders'],
+    [`gateway=${publicHalfOf(SERVICES.gateway)}`, 'got none for products, orders'],
   ])('is refused when it is not: %#', (value, error) => {
     expect(() => read(value)).toThrow(ConfigError);
     expect(() => read(value)).toThrow(error);

@@ -1,6 +1,6 @@
-// Tokens by which services know each other: a JWT (EdDSA, `typ: service+jwt`) that says who calls and who is called. Each caller
-// signs with a key of its own, so that no service can pass for another: those that are called know public keys only.
-// The token goes beside the end user's access token and never in its place: it opens the door and gives no right.
+// Service tokens, by which services recognise each other: a JWT (EdDSA, `typ: service+jwt`) that names the calling and the called
+// service. Each calling service signs with its own key and the called ones know public keys only, so no service can pass for
+// another. A service token never replaces the access token of the user: it lets a call in and grants no right.
 import type { KeyObject } from 'node:crypto';
 import { decodeJwt, errors, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
@@ -8,7 +8,7 @@ import { CALLING_SERVICES, type CallingService, type ServicePublicKeys } from '.
 
 export const SERVICE_TOKEN_HEADER = 'service-authorization';
 
-/** Who may call whom, and for what. What is not in it is refused: products has no business in the graph of users. */
+/** Which service may call which, and for what purpose. All other calls are refused: products never needs the graph of users. */
 const CALLS = {
   users: { graphql: ['gateway'], revocations: ['gateway', 'products', 'orders'] },
   products: { graphql: ['gateway', 'orders'], revocations: [] },
@@ -16,7 +16,7 @@ const CALLS = {
 } as const satisfies Record<string, Record<string, readonly CallingService[]>>;
 
 export type CalledService = keyof typeof CALLS;
-/** What a service is called for. */
+/** The purpose of a call. */
 export type CallPurpose = keyof (typeof CALLS)[CalledService];
 
 const ALGORITHM = 'EdDSA';
@@ -25,24 +25,24 @@ const TYPE = 'service+jwt';
 const LIFETIME_S = 60;
 const REUSED_FOR_MS = 30_000;
 /**
- * How long before it is made a token says that it was. A token from the future is refused, and so two clocks may differ by this
- * much: the same is left of the token's life when it is used for the last time.
+ * `iat` lies this much before the moment of signing. A token from the future is refused, so this is how far the two clocks may
+ * differ. The same time is left until `exp` when a token is used for the last time.
  */
 const DATED_BACK_S = 15;
-/** One of each caller is in use at a time; only good ones are remembered, so that strangers cannot fill this. */
+/** Each caller uses one token at a time. Only valid tokens are remembered, so strangers cannot fill the cache. */
 const REMEMBERED = 1_000;
 const BEARER = /^Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/;
 
 /** The value of `Service-Authorization` for a call of `target`. */
 export type ServiceTokens = (target: CalledService) => Promise<string>;
 
-/** Why a call is refused, for the log; undefined when the caller may call this service for that. */
+/** Returns why a call is refused, for the log; undefined when the caller may call this service for that purpose. */
 export type CallerCheck = (
   header: string | string[] | undefined,
   purpose: CallPurpose,
 ) => Promise<string | undefined>;
 
-/** Tokens of the service `name`, minted anew every 30 s for each target. */
+/** Creates the tokens of the service `name`: a new one every 30 s for each target. */
 export function createServiceTokens({
   name,
   key,
@@ -75,7 +75,7 @@ export function createServiceTokens({
   };
 }
 
-/** Who says to have made the token, before that is checked. */
+/** The issuer that the token names, before its signature is checked. */
 function callerIn(token: string): CallingService | undefined {
   try {
     const { iss } = decodeJwt(token);
@@ -85,7 +85,7 @@ function callerIn(token: string): CallingService | undefined {
   }
 }
 
-/** A check for the service `name` that costs one look-up for a token that it has seen. It never rejects. */
+/** A check for the service `name`. A token that it has seen costs one look-up. It never rejects. */
 export function createCallerCheck({
   name,
   keys,
@@ -95,12 +95,12 @@ export function createCallerCheck({
   readonly keys: ServicePublicKeys;
   readonly now?: () => number;
 }): CallerCheck {
-  /** Who holds a good token, and until when, ms since the epoch. */
+  /** By token: its caller, and when the token expires, ms since the epoch. */
   const verified = new LRUCache<string, { readonly caller: CallingService; readonly until: number }>({
     max: REMEMBERED,
   });
 
-  /** The caller, when one of its keys signed the token; otherwise the reason. Signatures cost, so only its own keys are tried. */
+  /** The caller, or why the token is refused. Signature checks are slow, so only the keys of the named caller are tried. */
   async function verify(token: string): Promise<{ caller: CallingService } | { reason: string }> {
     const caller = callerIn(token);
     if (caller === undefined) return { reason: 'it names no service that calls others' };
@@ -127,7 +127,7 @@ export function createCallerCheck({
     return { reason: `it is signed with no key of ${caller}` };
   }
 
-  function known(token: string): { caller: CallingService } | undefined {
+  function findVerified(token: string): { caller: CallingService } | undefined {
     const found = verified.get(token);
     return found !== undefined && now() < found.until ? found : undefined;
   }
@@ -136,7 +136,7 @@ export function createCallerCheck({
     if (header === undefined) return 'there is none';
     const token = typeof header === 'string' ? BEARER.exec(header)?.[1] : undefined;
     if (token === undefined) return 'it is not of the form "Bearer <JWT>"';
-    const found = known(token) ?? (await verify(token));
+    const found = findVerified(token) ?? (await verify(token));
     if ('reason' in found) return found.reason;
     const allowed: readonly CallingService[] = CALLS[name][purpose];
     return allowed.includes(found.caller) ? undefined : `${found.caller} may not call ${name} for ${purpose}`;

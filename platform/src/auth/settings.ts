@@ -4,14 +4,14 @@ import { z } from 'zod';
 import { httpUrl } from '../settings.ts';
 import { CALLING_SERVICES, parsePrivateKey, parsePublicKey, type ServicePublicKeys } from './service-keys.ts';
 
-/** What a service needs that checks access tokens and does not sign them. */
+/** The settings of a service that checks access tokens and does not sign them. */
 export const keySetSettings = {
   JWKS_URL: httpUrl.describe(
     'Where the users service publishes its public keys (a JWK set, RFC 7517). The list of ended access tokens is at `/revocations` there.',
   ),
 };
 
-/** What a service needs to check access tokens. */
+/** The settings by which a service checks access tokens. */
 export const tokenSettings = {
   JWT_ISSUER: z
     .string()
@@ -37,7 +37,7 @@ const serviceKey = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-/** What a service needs that calls another. */
+/** The settings of a service that calls another. */
 export const callingSettings = {
   SERVICE_KEY: serviceKey.describe(
     "The service's own Ed25519 private key, which signs its calls of other services: 32 octets in base64url " +
@@ -59,14 +59,17 @@ const servicePublicKeys = z.string().transform((text, context): ServicePublicKey
   }
   const absent = CALLING_SERVICES.filter((service) => keys[service].length === 0);
   if (absent.length > 0)
-    context.addIssue({ code: 'custom', message: `there is no key of ${absent.join(', ')}` });
+    context.addIssue({
+      code: 'custom',
+      message: `expected a key for each of ${CALLING_SERVICES.join(', ')}, got none for ${absent.join(', ')}`,
+    });
   return keys;
 });
 
-/** What a service needs that others call. */
+/** The settings of a service that others call. */
 export const calledSettings = {
   SERVICE_PUBLIC_KEYS: servicePublicKeys.describe(
     'The public keys of the services that call others, the same for all: `gateway=KEY,products=KEY,orders=KEY`. A name may ' +
-      'stand twice while its key is changed.',
+      'occur twice while its key is being replaced.',
   ),
 };

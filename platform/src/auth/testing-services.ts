@@ -1,4 +1,4 @@
-// For tests: services that call others, each with a key of its own.
+// For tests: calling services, each with its own key.
 import { randomBytes } from 'node:crypto';
 import { readSettings } from '../settings.ts';
 import { type CallingService, publicKeysOf } from './service-keys.ts';
@@ -18,11 +18,11 @@ export const newServiceKeys = (): Record<CallingService, string> => ({
 export const tokensOf = (name: CallingService, text: string, now = Date.now) =>
   createServiceTokens({ name, key: readSettings(callingSettings, { SERVICE_KEY: text }).SERVICE_KEY, now });
 
-/** Their public halves, as the check of a caller takes them. */
+/** The public halves of `keys`, in the form that createCallerCheck takes. */
 export const publicKeysFrom = (keys: Readonly<Record<CallingService, string>>) =>
   readSettings(calledSettings, { SERVICE_PUBLIC_KEYS: publicKeysOf(keys) }).SERVICE_PUBLIC_KEYS;
 
-/** Gives the header field by which `called` knows the gateway. */
+/** Creates the header field by which `called` recognises the gateway. */
 export function gatewayHeaders(keys: Readonly<Record<CallingService, string>>) {
   const tokens = tokensOf('gateway', keys.gateway);
   return async (called: CalledService): Promise<Record<string, string>> => ({

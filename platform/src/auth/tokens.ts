@@ -12,7 +12,7 @@ import { ANONYMOUS, type Role, type User, type Viewer } from './viewer.ts';
 
 export const TOKEN_ALGORITHM = 'EdDSA';
 export const TOKEN_TYPE = 'at+jwt';
-/** The generation of its account that a token was issued in. */
+/** The claim with the generation of the account at the moment of issue. */
 export const GENERATION_CLAIM = 'gen';
 
 export interface TokenVerifierOptions {
@@ -22,17 +22,17 @@ export interface TokenVerifierOptions {
   readonly audience: string;
   /** The tokens that ended before their expiry. */
   readonly revocations: Pick<Revocations, 'hasEnded'>;
-  /** How long a good token is not checked again, ms; a key that is withdrawn counts no longer than this. */
+  /** How long a valid token is not checked again, ms. The tokens of a withdrawn key are accepted no longer than this. */
   readonly cacheMs?: number;
 }
 
-/** Says who the `Authorization` header stands for. */
+/** Finds the viewer that an `Authorization` header names. */
 export type TokenVerifier = (authorization: string | undefined) => Promise<Viewer>;
 
 const CACHED_TOKENS = 10_000;
 const BEARER = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/i;
 
-/** Reasons by jose's error codes; each says what is wrong and nothing of the token. */
+/** Reasons by jose's error codes. A reason says what is wrong and quotes no part of the token. */
 const REASONS: Record<string, string> = {
   ERR_JWT_EXPIRED: 'it has expired',
   ERR_JWT_CLAIM_VALIDATION_FAILED: 'a claim is not what this service expects',
@@ -46,7 +46,7 @@ const REASONS: Record<string, string> = {
 function reasonOf(error: unknown): string | undefined {
   if (!(error instanceof errors.JOSEError)) return undefined;
   if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return undefined;
-  // The generic code is what a JWKS endpoint that answers with an error leaves behind.
+  // jose uses the generic code when a JWKS endpoint answers with an error.
   if (error.code === 'ERR_JOSE_GENERIC') return undefined;
   return REASONS[error.code] ?? 'it is malformed';
 }
@@ -54,7 +54,7 @@ function reasonOf(error: unknown): string | undefined {
 const MALFORMED: Viewer = { kind: 'invalid', reason: 'a claim is not what this service expects' };
 const ENDED: Viewer = { kind: 'invalid', reason: 'it was ended; refresh the session, or log in again' };
 
-/** What a good token says. */
+/** The content of a valid token. */
 interface Verified {
   readonly user: User;
   readonly generation: number;
@@ -63,14 +63,14 @@ interface Verified {
 }
 
 /** Undefined when a claim is not what is expected. */
-function verifiedOf({
+function readClaims({
   exp = 0,
   sub,
   role,
   email_verified,
   [GENERATION_CLAIM]: generation,
 }: JWTPayload): Verified | undefined {
-  // Declared a string; what a token says is not checked against that.
+  // jose declares a string, but does not check what the token has.
   const id = typeof sub === 'string' ? parseId(sub) : undefined;
   if (id === undefined || (role !== 'CUSTOMER' && role !== 'STAFF')) return undefined;
   if (typeof generation !== 'number' || !Number.isSafeInteger(generation)) return undefined;
@@ -80,12 +80,12 @@ function verifiedOf({
 }
 
 /**
- * A verifier that remembers good tokens, so that most requests cost no signature check: a key that is taken out of its
- * set counts for up to `cacheMs` longer, though never past a token's expiry. It never rejects.
+ * A verifier that remembers valid tokens, so that most requests need no signature check. After a key is withdrawn, its tokens are
+ * accepted for up to `cacheMs` longer, but never past their expiry. It never rejects.
  */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const cacheMs = options.cacheMs ?? 60_000;
-  /** By the whole header, in the spelling that nearly all callers use; others would be entries of their own. */
+  /** By the whole header in its usual spelling, so that a token in another spelling makes no second entry. */
   const verified = new LRUCache<string, Verified>({ max: CACHED_TOKENS, ttl: cacheMs });
 
   const headerOf = (token: string): string => `Bearer ${token}`;
@@ -103,7 +103,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
       audience: options.audience,
       requiredClaims: ['exp', 'iat', 'sub', 'jti', 'role', GENERATION_CLAIM],
     });
-    const found = verifiedOf(payload);
+    const found = readClaims(payload);
     if (found) verified.set(headerOf(token), found);
     return found;
   }
@@ -134,7 +134,7 @@ export interface RemoteVerifier {
   close(): void;
 }
 
-/** The verifier of the service `name`, which has no keys of its own. */
+/** The verifier of the service `name`, which fetches keys and revocation list from the users service. */
 export function createRemoteVerifier(
   name: CallingService,
   settings: {

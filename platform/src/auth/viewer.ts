@@ -1,4 +1,4 @@
-// Who a request acts for. Resolvers ask these questions; nothing else decides about access.
+// Who a request acts for. Resolvers decide about access by these functions only.
 import { AppError } from '../errors.ts';
 
 export type Role = 'CUSTOMER' | 'STAFF';
@@ -7,13 +7,13 @@ export interface User {
   readonly kind: 'user';
   readonly id: number;
   readonly role: Role;
-  /** There when the account's address was verified before the token was issued. */
+  /** Present when the account's e-mail address was verified before the token was issued. */
   readonly emailVerified?: true;
 }
 
 /**
- * `invalid`: a token came that cannot be trusted; `unverifiable`: one came and no key can be had to check it with.
- * Neither is ever taken for anonymous by a field that looks at the viewer; public fields answer all four.
+ * `invalid`: the request has a token that cannot be trusted. `unverifiable`: it has one, and the keys to check it are not available.
+ * A field that reads the viewer never treats either as anonymous. Public fields answer all four kinds.
  */
 export type Viewer =
   | User
@@ -23,7 +23,7 @@ export type Viewer =
 
 export const ANONYMOUS: Viewer = { kind: 'anonymous' };
 
-/** @throws {AppError} UNAUTHENTICATED unless the viewer is signed in; SERVICE_UNAVAILABLE when that cannot be told */
+/** @throws {AppError} UNAUTHENTICATED unless the viewer is signed in; SERVICE_UNAVAILABLE when the token cannot be checked */
 export function requireUser(viewer: Viewer): User {
   switch (viewer.kind) {
     case 'user':
@@ -42,7 +42,7 @@ export function requireUser(viewer: Viewer): User {
   }
 }
 
-/** The signed-in user, or null for an anonymous viewer. @throws {AppError} as `requireUser` for a token that is no good */
+/** The signed-in user, or null for an anonymous viewer. @throws {AppError} as `requireUser` for a token that is not valid */
 export function userOrNull(viewer: Viewer): User | null {
   return viewer.kind === 'anonymous' ? null : requireUser(viewer);
 }
@@ -64,7 +64,7 @@ export function requireVerified(user: User): User {
   return user;
 }
 
-/** Whether the viewer may see what belongs to the user `ownerId`: the user itself and staff may. */
+/** Whether the viewer may see the data of the user `ownerId`: that user and staff may. */
 export function maySee(viewer: Viewer, ownerId: number): boolean {
   return viewer.kind === 'user' && (viewer.id === ownerId || viewer.role === 'STAFF');
 }

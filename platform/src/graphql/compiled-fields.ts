@@ -1,4 +1,4 @@
-// The fields of a compiled operation: how each is resolved, and what becomes of it when that fails.
+// The fields of a compiled operation: how each is resolved, and how its errors are handled.
 import {
   defaultFieldResolver,
   type FieldNode,
@@ -50,7 +50,7 @@ function stepOf(site: Site): Step {
 const isObjectLike = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;
 
-/** Most fields: a scalar that is a property of its object. Only a failure needs to know more than that. */
+/** The step of most fields: a scalar that is a property of its object. The path is built only for an error. */
 function propertyStep(site: Site, type: GraphQLLeafType): Step {
   const { key, parentType, definition } = site;
   const { name } = definition;

@@ -26,7 +26,7 @@ import {
   runInOrder,
 } from './compiled-run.ts';
 
-/** What a caller gives beside the document. */
+/** The part of a request beside its document. */
 export interface Call {
   readonly contextValue: unknown;
   readonly variableValues: Readonly<Record<string, unknown>> | undefined;
@@ -34,14 +34,14 @@ export interface Call {
 
 export type CompiledOperation = (call: Call) => ExecutionResult | Promise<ExecutionResult>;
 
-/** Each condition doubles the forms that an operation can take; operations with more of them are not compiled. */
+/** Each condition doubles the forms of an operation, so operations with more conditions are not compiled. */
 const MAX_CONDITIONS = 4;
-/** As many as graphql-js tells of. */
+/** As graphql-js's own `execute` does. */
 const COERCION = { maxErrors: 50 };
 
 /**
- * Prepares an operation of a document that is valid in `schema`. It is run by graphql-js itself where the compiled form
- * would not be the same, or not be bounded.
+ * Prepares an operation of a document that is valid in `schema`. graphql-js runs the operations whose compiled form would behave
+ * differently or would not be limited in size.
  */
 export function compileOperation(
   schema: GraphQLSchema,
@@ -72,7 +72,7 @@ function compile(
 ): CompiledOperation {
   const { selectionSet, variableDefinitions = [] } = operation;
   const runRoot = operation.operation === 'mutation' ? runInOrder : runFields;
-  /** By the values of the conditions. */
+  /** By the values of the conditions: the fields that run. */
   const forms = new Map<string, Fields>();
 
   function formOf(run: Run): Fields {

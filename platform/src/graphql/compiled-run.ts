@@ -1,4 +1,4 @@
-// The run of a compiled operation: what its fields share, in which order they are run, and what becomes of their errors.
+// Runs a compiled operation: the data that its fields share, the order in which they run, and where their errors are reported.
 import {
   type FieldNode,
   type FragmentDefinitionNode,
@@ -26,23 +26,23 @@ export interface Run {
 
 export type Data = Record<string, unknown>;
 
-/** Gives the value of a field, or a promise of it. It throws what makes the object around the field null. */
+/** Returns the value of a field, or a promise of it. It throws an error that makes the object around the field null. */
 export type Step = (run: Run, source: unknown, parentPath: Path | undefined) => unknown;
 
 export interface Field {
-  /** As the reply names it. */
+  /** The name of the field in the reply. */
   readonly key: string;
   readonly step: Step;
 }
 export type Fields = readonly Field[];
 
-/** What is known of a field before it is run. */
+/** The facts about a field that are known before it runs. */
 export interface Site {
   readonly key: string;
   readonly nodes: readonly FieldNode[];
   readonly parentType: GraphQLObjectType;
   readonly definition: GraphQLField<unknown, unknown>;
-  /** Prepares the fields of the objects that it gives. */
+  /** Prepares the fields of the objects that the field returns. */
   readonly prepare: Prepare;
 }
 
@@ -55,7 +55,7 @@ export type Prepare = (
 
 export interface RunErrors {
   readonly all: readonly GraphQLError[];
-  /** Adds the error that made the value at `path` null, unless a value around it is null already. */
+  /** Adds the error that made the value at `path` null, unless a value around it is already null. */
   add(error: GraphQLError, path: Path | undefined): void;
 }
 
@@ -79,7 +79,7 @@ export function createRunErrors(): RunErrors {
   };
 }
 
-/** The error as GraphQL's, with its place; one that has a place keeps it. */
+/** Makes a GraphQL error with a path. An error that has a path keeps it. */
 export const locate = (error: unknown, nodes?: readonly FieldNode[], path?: Path): GraphQLError =>
   path === undefined && error instanceof GraphQLError
     ? error
@@ -88,7 +88,7 @@ export const locate = (error: unknown, nodes?: readonly FieldNode[], path?: Path
 export const isPromise = (value: unknown): value is Promise<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 
-/** Runs fields side by side. */
+/** Runs fields concurrently. */
 export function runFields(
   run: Run,
   fields: Fields,
@@ -120,7 +120,7 @@ const settle = (data: Data, key: string, value: Promise<unknown>): Promise<void>
     data[key] = settled;
   });
 
-/** Runs fields one after the other, as those of a mutation must be. */
+/** Runs fields one after the other, as GraphQL requires for mutations. */
 export async function runInOrder(
   run: Run,
   fields: Fields,
@@ -132,7 +132,7 @@ export async function runInOrder(
   return data;
 }
 
-/** Null in the place of what failed, or else the error goes on to what is around it. */
+/** Returns null for a nullable field that failed. For a non-null field it throws the error to the object around the field. */
 export function fail(run: Run, { nodes }: Site, type: GraphQLOutputType, error: unknown, path: Path): null {
   const located = locate(error, nodes, path);
   if (isNonNullType(type)) throw located;

@@ -1,5 +1,5 @@
-// A schema for Apollo Server whose operations are compiled. Apollo takes an executor of its own from what it calls a
-// gateway: that is the place at which its request pipeline lets another one in.
+// Runs compiled operations in Apollo Server. Apollo accepts another executor only through the interface of its `gateway` option, so
+// this object implements that interface.
 import type { ApolloServerOptions, BaseContext } from '@apollo/server';
 import type { DocumentNode, GraphQLSchema } from 'graphql';
 import { type CompiledOperation, compileOperation } from './compiled-operation.ts';
@@ -7,8 +7,8 @@ import { type CompiledOperation, compileOperation } from './compiled-operation.t
 type Gateway = NonNullable<ApolloServerOptions<BaseContext>['gateway']>;
 
 /** The `gateway` of an Apollo Server that executes operations of `schema`. */
-export function compiledSchema(schema: GraphQLSchema): Gateway {
-  /** They live as long as Apollo's document store keeps their document, which bounds them. */
+export function compileSchema(schema: GraphQLSchema): Gateway {
+  /** By document. Apollo's document store limits the documents, and with them these entries. */
   const compiled = new WeakMap<DocumentNode, Map<string | undefined, CompiledOperation>>();
 
   function operationOf(document: DocumentNode, name: string | undefined): CompiledOperation {

@@ -1,4 +1,4 @@
-// How the value that a resolver gave becomes the value of the reply ("value completion" in the GraphQL specification).
+// Turns the value of a resolver into the value of the reply ("value completion" in the GraphQL specification).
 import {
   defaultTypeResolver,
   type GraphQLAbstractType,
@@ -17,7 +17,7 @@ import { collectSubfields } from 'graphql/execution/collectFields.js';
 import { inspect } from 'graphql/jsutils/inspect.js';
 import { type Fields, fail, isPromise, type Path, type Run, runFields, type Site } from './compiled-run.ts';
 
-/** Gives the completed value, or a promise of it; throws, or rejects, with an error that may have no place yet. */
+/** Returns the completed value, or a promise of it. Throws, or rejects with, an error that may have no path yet. */
 export type Complete = (run: Run, value: unknown, path: Path, info: GraphQLResolveInfo) => unknown;
 
 /** Prepares the completion of a field's values. */
@@ -93,7 +93,7 @@ function listCompleter(site: Site, itemType: GraphQLOutputType): Complete {
 function objectCompleter(site: Site, type: GraphQLObjectType): Complete {
   let fields: Fields | undefined;
   return (run, value, path, info) => {
-    // Collected when the first value is met, because fragments may be spread where no value ever comes.
+    // Collected for the first value, because some fragments are spread where no value ever occurs.
     fields ??= site.prepare(
       run,
       type,

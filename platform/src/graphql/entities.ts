@@ -1,15 +1,15 @@
-// Entities that other subgraphs refer to, loaded all at once. @apollo/subgraph asks for each on its own, which costs a chain
-// of promises an entity.
+// Loads the entities that other subgraphs refer to, all at once. @apollo/subgraph loads each alone, with a chain of promises for
+// each entity.
 import type { GraphQLSchemaModule } from '@apollo/subgraph/dist/schema-helper/index.js';
 
-/** The key of an entity, as the gateway gives it. */
+/** The key of an entity, as the gateway sends it. */
 export interface EntityKey {
   readonly id: string;
 }
 
 /**
- * Gives what there is under each key, in the order of the keys: null where there is none, an Error where that one cannot be
- * told. When it rejects, none can be told.
+ * Loads the entity of each key, in the order of the keys: null for a key without an entity, an Error for an entity that could not be
+ * loaded. When it rejects, no entity could be loaded.
  */
 export type LoadEntities<Context> = (
   keys: readonly EntityKey[],
@@ -18,8 +18,8 @@ export type LoadEntities<Context> = (
 
 type Representation = EntityKey & { readonly __typename: string };
 
-/** Resolvers of `_entities` for the types in `loaders`, which take the place of @apollo/subgraph's. */
-export function entityResolvers<Context>(
+/** Resolvers of `_entities` for the types in `loaders`, in place of @apollo/subgraph's own. */
+export function createEntityResolvers<Context>(
   loaders: Readonly<Record<string, LoadEntities<Context>>>,
 ): NonNullable<GraphQLSchemaModule['resolvers']> {
   const typeNames = new WeakMap<object, string>();

@@ -1,4 +1,4 @@
-// How errors of GraphQL are shown and logged: the only way by which an error reaches a reply, whatever threw it.
+// Formats and logs GraphQL errors. Every error passes here before it reaches a reply.
 import { isNativeError } from 'node:util/types';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { AppError, isAbandoned, isServerError, toPublicError } from '../errors.ts';
@@ -8,15 +8,15 @@ import { isDatabaseUnavailable } from '../postgres/database.ts';
 const innermost = (error: unknown): unknown =>
   error instanceof GraphQLError && error.originalError ? innermost(error.originalError) : error;
 
-/** Masks what is not known. @param formatted the error as JSON, with a code */
+/** Masks unknown errors. @param formatted the error as JSON, with a code */
 export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
   const original = innermost(error);
   if (original instanceof AppError || !isDatabaseUnavailable(original)) return toPublicError(formatted);
-  const message = 'The data cannot be reached right now. Try again in a moment.';
+  const message = 'The data is not available right now. Try again in a moment.';
   return toPublicError({ ...formatted, message, extensions: { code: 'SERVICE_UNAVAILABLE' } });
 }
 
-/** Lets the caller quote a masked error: the log has the same id beside the real one. */
+/** Adds the request id to a masked error, because the log has the real error under that id. */
 export function withRequestId(error: GraphQLFormattedError, requestId: string): GraphQLFormattedError {
   if (error.extensions?.['code'] !== 'INTERNAL_SERVER_ERROR') return error;
   return {
@@ -26,7 +26,7 @@ export function withRequestId(error: GraphQLFormattedError, requestId: string): 
   };
 }
 
-/** Logs what is our error. @param shown the same errors, as the caller sees them */
+/** Logs the errors of the server. @param shown the same errors, as the caller sees them */
 export function logErrors(
   log: Logger,
   requestId: string,
@@ -37,14 +37,14 @@ export function logErrors(
     const code = shown[index]?.extensions?.['code'];
     if (!isServerError(code)) return;
     const original = innermost(error);
-    // A plain object is the error of a subgraph, which has logged it, with its cause and this request's id.
+    // A plain object is the error of a subgraph. That subgraph has logged it, with its cause and this request's id.
     if (!isNativeError(original) || isAbandoned(original)) return;
     const err = original instanceof Error ? (original.cause ?? original) : original;
     log.error({ err, requestId, field: error.path?.join('.'), code }, 'a field failed');
   });
 }
 
-/** The errors as the caller sees them; those that are our error are logged. */
+/** Formats the errors for the caller, and logs the errors of the server. */
 export function showErrors(
   log: Logger,
   requestId: string,

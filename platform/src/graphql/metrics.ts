@@ -1,5 +1,5 @@
-// How long operations and their root fields take. Names come from the schema and from the operations that the service
-// itself knows; an operation that a caller names is `other`.
+// Measures operations and their root fields. The labels are names of the schema and of the operations that the service knows; an
+// operation that the caller names is `other`.
 import type { ApolloServerPlugin } from '@apollo/server';
 import {
   type GraphQLFieldResolver,
@@ -13,7 +13,7 @@ import { isDatabaseUnavailable } from '../postgres/database.ts';
 
 const operations = new Histogram({
   name: 'graphql_operation_duration_seconds',
-  help: 'Operations; refused: the caller is to blame for an error, error: we are, abandoned: the caller left before.',
+  help: 'Operations; refused: an error of the caller, error: an error of the server, abandoned: the caller left before the reply.',
   labelNames: ['operation', 'type', 'outcome'],
   buckets: DURATION_BUCKETS,
   registers: [registry],
@@ -21,7 +21,7 @@ const operations = new Histogram({
 
 const rootFields = new Histogram({
   name: 'graphql_root_field_duration_seconds',
-  help: 'Fields of Query and Mutation; problem: a foreseen one, as a member of the result, refused and error: thrown, abandoned: the caller left before.',
+  help: 'Fields of Query and Mutation; problem: a member of the result union, refused and error: thrown, abandoned: the caller left before the reply.',
   labelNames: ['field', 'outcome'],
   buckets: DURATION_BUCKETS,
   registers: [registry],
@@ -32,7 +32,7 @@ const OTHER = 'other';
 const OPERATION_OUTCOMES = ['ok', 'refused', 'error', 'abandoned'] as const;
 export type OperationOutcome = (typeof OPERATION_OUTCOMES)[number];
 
-/** An operation that metrics tell by its name. `type` is `query` or `mutation`. */
+/** An operation that metrics count by its name. `type` is `query` or `mutation`. */
 export interface KnownOperation {
   readonly name: string;
   readonly type: string;
@@ -40,7 +40,7 @@ export interface KnownOperation {
 
 const OTHERS: readonly KnownOperation[] = ['query', 'mutation', OTHER].map((type) => ({ name: OTHER, type }));
 
-/** @param errors as the caller sees them @param thrown the same, as they were thrown */
+/** @param errors as the caller sees them @param thrown the same errors, as they were thrown */
 export function outcomeOf(
   errors: readonly GraphQLFormattedError[] = [],
   thrown: readonly unknown[] = [],
@@ -51,11 +51,10 @@ export function outcomeOf(
 }
 
 /**
- * Counts operations, by their names when those are in `known`. Each outcome of each begins at 0, because a rate does not see
- * the first event of a series that begins with it.
- * @param startedAt as `performance.now()` had it
+ * Counts operations, by their names when those are in `known`. Each series begins at 0, because a rate does not see the first
+ * event of a series that begins with it.
  */
-export function operationMeter(known: readonly KnownOperation[]) {
+export function createOperationMeter(known: readonly KnownOperation[]) {
   const names = new Set(known.map(({ name }) => name));
   for (const { name: operation, type } of [...known, ...OTHERS])
     for (const outcome of OPERATION_OUTCOMES) operations.zero({ operation, type, outcome });
@@ -74,9 +73,9 @@ export function operationMeter(known: readonly KnownOperation[]) {
   };
 }
 
-/** A plugin that counts every operation by its type: a subgraph knows none by name. */
+/** A plugin that counts operations by their type only, because a subgraph knows no operation by name. */
 export function measureOperations(): ApolloServerPlugin {
-  const count = operationMeter([]);
+  const count = createOperationMeter([]);
   return {
     requestDidStart: async () => {
       const startedAt = performance.now();
@@ -93,7 +92,7 @@ export function measureOperations(): ApolloServerPlugin {
 
 type RootOutcome = 'ok' | 'problem' | 'refused' | 'error' | 'abandoned';
 
-/** A member of a union that says what is wrong has a code; data of these schemas has not. */
+/** In these schemas, only the problem members of a result union have a `code`. */
 const outcomeOfValue = (value: unknown): RootOutcome =>
   typeof value === 'object' && value !== null && 'code' in value ? 'problem' : 'ok';
 
@@ -106,7 +105,7 @@ const outcomeOfError = (error: unknown): RootOutcome => {
 
 const WORST_FIRST = ['error', 'abandoned', 'refused'] as const satisfies RootOutcome[];
 
-/** Of the entities of one call the worst. */
+/** The worst outcome of the entities of one call. */
 function outcomeOfList(entities: readonly unknown[]): RootOutcome {
   const failed = entities.filter((entity) => entity instanceof Error);
   if (failed.length === 0) return 'ok';
@@ -114,15 +113,15 @@ function outcomeOfList(entities: readonly unknown[]): RootOutcome {
   return WORST_FIRST.find((outcome) => outcomes.includes(outcome)) ?? 'ok';
 }
 
-const errorOf = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
+const toError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
 
-/** Entities that are loaded each on its own, with an Error in the place of each that could not be loaded. */
-const settledList = (entities: readonly unknown[]): Promise<unknown[]> =>
-  Promise.all(entities.map((entity) => Promise.resolve(entity).catch(errorOf)));
+/** Waits for entities that are loaded one by one, with an Error in the place of each that could not be loaded. */
+const settleList = (entities: readonly unknown[]): Promise<unknown[]> =>
+  Promise.all(entities.map((entity) => Promise.resolve(entity).catch(toError)));
 
 type Resolver = GraphQLFieldResolver<unknown, unknown>;
 
-function measured(field: string, resolve: Resolver): Resolver {
+function measure(field: string, resolve: Resolver): Resolver {
   const labels = {
     ok: { field, outcome: 'ok' },
     problem: { field, outcome: 'problem' },
@@ -142,7 +141,7 @@ function measured(field: string, resolve: Resolver): Resolver {
           (error: unknown) => done(outcomeOfError(error)),
         );
       } else if (Array.isArray(result)) {
-        void settledList(result).then((entities) => done(outcomeOfList(entities)));
+        void settleList(result).then((entities) => done(outcomeOfList(entities)));
       } else done(outcomeOfValue(result));
       return result;
     } catch (error) {
@@ -152,11 +151,11 @@ function measured(field: string, resolve: Resolver): Resolver {
   };
 }
 
-/** Wraps the resolvers of the root types, once; nothing is added to any other field. */
+/** Wraps the resolvers of the root types, once. Other fields are not measured. */
 export function measureRootFields(schema: GraphQLSchema): void {
   for (const type of [schema.getQueryType(), schema.getMutationType()]) {
     if (!isObjectType(type)) continue;
     for (const field of Object.values(type.getFields()))
-      if (field.resolve) field.resolve = measured(field.name, field.resolve);
+      if (field.resolve) field.resolve = measure(field.name, field.resolve);
   }
 }

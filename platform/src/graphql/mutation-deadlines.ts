@@ -5,7 +5,7 @@ import type { RequestContext } from './server.ts';
 
 type Resolver = GraphQLFieldResolver<unknown, RequestContext>;
 
-const bounded =
+const boundResolver =
   (resolve: Resolver): Resolver =>
   (source, args, context, info) =>
     withDeadline({ deadlineAt: context.deadlineAt, signal: context.request.signal }, () => {
@@ -14,12 +14,12 @@ const bounded =
     });
 
 /**
- * Wraps the resolvers of the mutations, once: one whose time is over is not begun, and what one does runs under its
- * deadline. A query changes nothing, and what it loads may be shared with a request that has more time.
+ * Wraps the resolvers of the mutations, once. A mutation is not begun after its deadline, and everything that it does runs under
+ * the deadline. Queries have no such wrapper: they change no data, and a request with more time may share what they load.
  */
 export function boundMutations(schema: GraphQLSchema): void {
   const type = schema.getMutationType();
   if (!isObjectType(type)) return;
   for (const field of Object.values(type.getFields()))
-    if (field.resolve) field.resolve = bounded(field.resolve);
+    if (field.resolve) field.resolve = boundResolver(field.resolve);
 }

@@ -24,7 +24,7 @@ describe('cursors', () => {
       ['things', 1, ''],
       ['things', 1, '%%%'],
     ] as const) {
-      expect(() => decodeCursor(list, length, given)).toThrow(/^after: expected the cursor/);
+      expect(() => decodeCursor(list, length, given)).toThrow(/^after: expected a cursor/);
     }
   });
 });

@@ -7,21 +7,21 @@ import { parseOrderId } from '../ids.ts';
 export const MAX_PAGE = 100;
 const DEFAULT_PAGE = 20;
 
-/** The page size asked for. @throws {AppError} BAD_USER_INPUT unless it is 1 to 100 */
+/** The page size that the caller requests. @throws {AppError} BAD_USER_INPUT unless it is 1 to 100 */
 export function pageSize(first: number | null | undefined): number {
   const size = first ?? DEFAULT_PAGE;
   if (Number.isInteger(size) && size >= 1 && size <= MAX_PAGE) return size;
   throw badInput('first', `expected 1 to ${MAX_PAGE}, got ${size}`);
 }
 
-/** An opaque cursor: where a list, told apart by `list`, goes on after the given sort key. */
+/** Makes an opaque cursor of the name of a list and the sort key after which the list continues. */
 export function encodeCursor(list: string, key: readonly string[]): string {
   return Buffer.from(JSON.stringify([list, ...key])).toString('base64url');
 }
 
 /**
- * The sort key of a cursor of that list. It ends with an id, of the widest kind.
- * @throws {AppError} BAD_USER_INPUT when it is not one
+ * Reads the sort key of a cursor. The key ends with an id, of any kind.
+ * @throws {AppError} BAD_USER_INPUT unless it is a cursor of that list
  */
 export function decodeCursor(list: string, length: number, cursor: string): string[] {
   const parts = z
@@ -33,7 +33,7 @@ export function decodeCursor(list: string, length: number, cursor: string): stri
   if (isOfList && id !== undefined && parseOrderId(id) !== undefined) return parts.data.slice(1);
   throw badInput(
     'after',
-    `expected the cursor that a page of this list gave, got ${JSON.stringify(cursor.slice(0, 40))}`,
+    `expected a cursor from a page of this list, got ${JSON.stringify(cursor.slice(0, 40))}`,
   );
 }
 
@@ -55,7 +55,7 @@ export interface Connection<Node> {
   };
 }
 
-/** A page of `size` out of rows that were read one further than that. */
+/** Makes a page of `size` out of up to `size` + 1 rows. The last row says whether there is a next page. */
 export function toConnection<Node>(
   rows: readonly Node[],
   size: number,

@@ -12,19 +12,19 @@ import type { Logger } from '../observability/log.ts';
 import { formatError, logErrors, withRequestId } from './errors.ts';
 import { measureOperations } from './metrics.ts';
 
-/** What every resolver gets; services add their data sources. */
+/** The context of every resolver; services add their data sources. */
 export interface RequestContext {
   readonly requestId: string;
   readonly viewer: Viewer;
-  /** When the answer is of no use any more, ms since the epoch. */
+  /** After this time the caller has no use for the reply, ms since the epoch. */
   readonly deadlineAt: number;
   readonly authorization: string | undefined;
   readonly request: HttpRequest;
-  /** From where the request came to the system. */
+  /** Where the request came from. */
   readonly origin: Origin;
 }
 
-/** Who asks, and until when. */
+/** Creates the context of a request: the viewer, the deadline, the origin. */
 export async function requestContext(request: HttpRequest, verify: TokenVerifier): Promise<RequestContext> {
   const { requestId, deadlineAt, headers } = request;
   const { authorization, [CLIENT_ADDRESS_HEADER]: address } = headers;
@@ -35,7 +35,7 @@ export async function requestContext(request: HttpRequest, verify: TokenVerifier
   return { requestId, viewer, deadlineAt, authorization, request, origin };
 }
 
-/** What Apollo Server was told to run: a schema with resolvers, or a gateway. */
+/** The options of Apollo Server: a schema with resolvers, or a gateway. */
 export type GraphQLServerOptions<Context extends RequestContext> = ApolloServerOptions<Context> & {
   readonly log: Logger;
 };
@@ -62,7 +62,7 @@ export function createGraphQLServer<Context extends RequestContext>(
       {
         requestDidStart: async ({ contextValue: { request } }) => ({
           didResolveOperation: async ({ operationName, operation }) => {
-            // Apollo's gateway would fail on these, and say that it is to blame.
+            // Apollo's gateway would fail on these and report an error of the server.
             if (operation === undefined || operation.operation === 'subscription')
               throw notRunnable(operationName);
             request.trail.operation = operationName ?? operation?.operation ?? 'unknown';
@@ -85,7 +85,7 @@ function notRunnable(operationName: string | null): GraphQLError {
     operationName === null
       ? 'exactly one query or mutation'
       : `a query or mutation named ${JSON.stringify(operationName)}`;
-  return new GraphQLError(`A document with ${which} is expected.`, {
+  return new GraphQLError(`Expected a document with ${which}.`, {
     extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
   });
 }
@@ -98,26 +98,26 @@ function headerMap(request: HttpRequest): HeaderMap {
   return headers;
 }
 
-/** The media types of requests and replies (GraphQL over HTTP, 4), which gateway and subgraphs speak with each other. */
+/** The media types of requests and replies (GraphQL over HTTP, 4) between gateway and subgraphs. */
 export const GRAPHQL_MEDIA_TYPES = ['application/json', 'application/graphql-response+json'] as const;
 
-/** The JSON of a body; undefined without one. */
+/** Reads the JSON of the body. Undefined for a method without a body. */
 export async function jsonBody(request: HttpRequest, maxValues?: number): Promise<unknown> {
   if (request.method !== 'POST') return undefined;
   requireTextOfType(request.headers['content-type'], GRAPHQL_MEDIA_TYPES);
   return parseJson(await request.body(), { ...(maxValues !== undefined && { maxValues }) });
 }
 
-/** The JSON in a query string, which Apollo Server reads by itself, is held to the rules of a body. */
+/** Checks the JSON in a query string by the rules of a body, because Apollo Server parses it without limits. */
 function checkQuery(search: string): void {
   for (const [name, value] of new URLSearchParams(search))
     if (value !== '' && (name === 'variables' || name === 'extensions'))
-      parseJson(Buffer.from(value), { what: `A parameter ${name}` });
+      parseJson(Buffer.from(value), { what: `The parameter ${name}` });
 }
 
-/** What differs between who is answered. */
+/** The differences between public and internal calls. */
 export interface AnswerOptions {
-  /** Says what is run in a request's place, or throws, before anything of it is parsed as GraphQL. */
+  /** Returns the request to run in place of this one, or throws, before any GraphQL is parsed. */
   readonly admit?: (request: HTTPGraphQLRequest) => HTTPGraphQLRequest;
 }
 
@@ -131,7 +131,7 @@ export async function answerGraphQL<Context extends RequestContext>(
   return answerOverHttp(server, request, context, admit, await jsonBody(request));
 }
 
-/** The same with a body that was read. */
+/** As answerGraphQL, with a body that was already read. */
 export async function answerOverHttp<Context extends RequestContext>(
   server: ApolloServer<Context>,
   request: HttpRequest,
@@ -147,7 +147,7 @@ export async function answerOverHttp<Context extends RequestContext>(
   });
   checkQuery(httpGraphQLRequest.search);
   const result = await server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
-  // Chunked bodies come of @defer only, which no schema here offers.
+  // Apollo sends chunked bodies for @defer only, which no schema here has.
   const text = result.body.kind === 'complete' ? result.body.string : '';
   return { status: result.status ?? 200, headers: Object.fromEntries(result.headers), body: text };
 }

@@ -1,25 +1,25 @@
-// Calls of one service by another. Apollo Server answers them; what it would find out about each request anew, and is known
-// of the requests of services, is left out: the form of the reply, the form of the body, and a hash of the operation's text.
+// Answers calls from other services. Apollo Server runs them, without the work that the calls of services never need: it does not
+// negotiate the form of the reply, check the form of the body, or hash the text of the operation.
 import type { ApolloServer, ApolloServerOptions, GraphQLRequest } from '@apollo/server';
 import type { HttpRequest, Reply } from '../http/server.ts';
 import { answerOverHttp, jsonBody, type RequestContext } from './server.ts';
 
-/** Replies are of one moment and one caller. */
+/** A reply is for one moment and one caller. */
 const NOT_KEPT = { 'cache-control': 'no-store' };
 const JSON_REPLY = { ...NOT_KEPT, 'content-type': 'application/json; charset=utf-8' };
-/** What a service accepts, so that there is nothing to negotiate. */
+/** The Accept fields of services. For these the reply is JSON without negotiation. */
 const ACCEPTS_JSON: ReadonlySet<string | undefined> = new Set([undefined, '*/*', 'application/json']);
 
 /**
- * Answers a call of another service: as `answerGraphQL`, and with less work where the call has the form that services
- * use. The server must have KNOWN_BY_TEXT.
+ * Answers a call from another service as `answerGraphQL` does, with less work when the call has the usual form of services. The
+ * server must have KNOWN_BY_TEXT.
  */
 export async function answerCall<Context extends RequestContext>(
   server: ApolloServer<Context>,
   request: HttpRequest,
   context: () => Promise<Context>,
 ): Promise<Reply> {
-  // A service asks for thousands of entities at once, and has checked what its own callers sent.
+  // No limit of values: a service requests thousands of entities at once, and has checked the input of its own callers.
   const body = await jsonBody(request, Number.POSITIVE_INFINITY);
   const call = request.query === '' && ACCEPTS_JSON.has(request.headers.accept) ? callOf(body) : undefined;
   if (call === undefined) {
@@ -27,7 +27,7 @@ export async function answerCall<Context extends RequestContext>(
     return { ...reply, headers: { ...NOT_KEPT, ...reply.headers } };
   }
   const { body: result, http } = await server.executeOperation(call, { contextValue: await context() });
-  if (result.kind !== 'single') throw new Error('a reply in parts is not foreseen');
+  if (result.kind !== 'single') throw new Error('expected a single result, got an incremental one');
   const { data, errors, extensions } = result.singleResult;
   return {
     status: http.status ?? 200,
@@ -36,12 +36,12 @@ export async function answerCall<Context extends RequestContext>(
   };
 }
 
-/** What Apollo Server puts in front of the key of a persisted query. */
+/** Apollo Server's prefix of the key of a persisted query. */
 const APOLLO_PREFIX = 'apq:';
 
 /**
- * Knows each operation by its text. Apollo Server finds the document of a persisted query without hashing its text, and a
- * hash for every call would cost more than running it does.
+ * A store of persisted queries whose key is the text of the operation. Apollo Server then finds the document without hashing the
+ * text for each call, which would cost more than running the operation.
  */
 export const KNOWN_BY_TEXT = {
   cache: {
@@ -55,7 +55,7 @@ export const KNOWN_BY_TEXT = {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The call in the body; undefined when Apollo Server has to look at its form. */
+/** The call in the body; undefined when Apollo Server must check its form. */
 function callOf(body: unknown): GraphQLRequest | undefined {
   if (!isRecord(body)) return undefined;
   const { query, operationName, variables, extensions } = body;

@@ -1,4 +1,4 @@
-// What the three subgraphs have in common: a federated schema behind `/graphql`, and the errors of plain HTTP.
+// The server of a subgraph: a federated schema behind `/graphql`, further routes, and HTTP errors.
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -20,29 +20,29 @@ import {
   type Reply,
 } from '../http/server.ts';
 import type { Logger } from '../observability/log.ts';
-import { compiledSchema } from './compiled-schema.ts';
-import { entityResolvers, type LoadEntities } from './entities.ts';
+import { compileSchema } from './compiled-schema.ts';
+import { createEntityResolvers, type LoadEntities } from './entities.ts';
 import { measureRootFields } from './metrics.ts';
 import { boundMutations } from './mutation-deadlines.ts';
 import { createGraphQLServer, type RequestContext, requestContext } from './server.ts';
 import { answerCall, KNOWN_BY_TEXT } from './service-calls.ts';
 
 const GRAPHQL_PATH = '/graphql';
-/** 204 from a process that turns, to anyone; no line in the log. */
+/** Replies 204 to any caller while the process runs, without a log line. */
 export const ALIVE_PATH = '/alive';
 
 export interface SubgraphOptions<Context extends RequestContext> {
   /** The SDL, federation 2. */
   readonly typeDefs: string;
   readonly resolvers: NonNullable<GraphQLSchemaModule['resolvers']>;
-  /** By type; other types have `__resolveReference` among their resolvers, and no service has both. */
+  /** Loaders by type. The types of a service have either these or `__resolveReference` resolvers, never both. */
   readonly entities?: Readonly<Record<string, LoadEntities<Context>>>;
   readonly verify: TokenVerifier;
-  /** Whoever it refuses gets nothing of the graph. */
+  /** A caller that it refuses cannot run any operation. */
   readonly checkCaller: CallerCheck;
-  /** Adds the service's loaders and domain to what every request has. */
+  /** Adds the service's loaders and domain to the context of a request. */
   readonly context: (base: RequestContext) => Context;
-  /** Other paths that are answered, by `METHOD /path`. */
+  /** Handlers of other paths, by `METHOD /path`. */
   readonly routes?: Readonly<Record<string, Handler>>;
   readonly log: Logger;
 }
@@ -52,7 +52,7 @@ export interface Subgraph extends Pick<HttpServerOptions, 'handler' | 'onError'>
   close(): Promise<void>;
 }
 
-const errorReply = (
+const createErrorReply = (
   status: number,
   code: ErrorCode,
   message: string,
@@ -63,34 +63,35 @@ const errorReply = (
   body: JSON.stringify({ errors: [{ message, extensions: { code } }] }),
 });
 
-/** The reply to whoever is no service of this system; undefined for those that are. */
-async function refuse(
+/** The reply to a caller without a valid service token; undefined for a caller with one. */
+async function refuseStranger(
   request: HttpRequest,
   { checkCaller, log }: Pick<SubgraphOptions<RequestContext>, 'checkCaller' | 'log'>,
 ): Promise<Reply | undefined> {
   const reason = await checkCaller(request.headers[SERVICE_TOKEN_HEADER], 'graphql');
   if (reason === undefined) return undefined;
   request.trail.code = 'UNAUTHENTICATED';
-  log.warn({ requestId: request.requestId, reason }, 'a call was refused for its service token');
-  const message = 'Only services of this system are answered here: a service token for this one is expected.';
-  return errorReply(401, 'UNAUTHENTICATED', message, { 'www-authenticate': 'Bearer' });
+  log.warn({ requestId: request.requestId, reason }, 'a call was refused because of its service token');
+  const message =
+    'Only services of this system may call this path: expected a valid Service-Authorization header.';
+  return createErrorReply(401, 'UNAUTHENTICATED', message, { 'www-authenticate': 'Bearer' });
 }
 
-/** Refuses what is not fit, at every path. */
-const fit =
+/** Makes a handler refuse unfit requests (unfit-request.ts). */
+const refuseUnfit =
   (handler: Handler): Handler =>
   async (request) => {
     if (request.error) throw request.error;
     return handler(request);
   };
 
-async function alive({ trail }: HttpRequest): Promise<Reply> {
+async function answerAlive({ trail }: HttpRequest): Promise<Reply> {
   trail.isRoutine = true;
   return { status: 204 };
 }
 
-/** The part of a schema that has resolvers alone. */
-const NOTHING: DocumentNode = { kind: Kind.DOCUMENT, definitions: [] };
+/** The empty document of a schema module that has only resolvers. */
+const EMPTY: DocumentNode = { kind: Kind.DOCUMENT, definitions: [] };
 
 function schemaOf<Context extends RequestContext>({
   typeDefs,
@@ -99,7 +100,7 @@ function schemaOf<Context extends RequestContext>({
 }: SubgraphOptions<Context>): GraphQLSchema {
   const schema = buildSubgraphSchema([
     { typeDefs: parse(typeDefs), resolvers },
-    ...(entities ? [{ typeDefs: NOTHING, resolvers: entityResolvers(entities) }] : []),
+    ...(entities ? [{ typeDefs: EMPTY, resolvers: createEntityResolvers(entities) }] : []),
   ]);
   boundMutations(schema);
   measureRootFields(schema);
@@ -113,11 +114,11 @@ export async function createSubgraph<Context extends RequestContext>(
   const { log, verify, checkCaller, context, routes = {} } = options;
   const schema = schemaOf(options);
   const server = createGraphQLServer<Context>({
-    gateway: compiledSchema(schema),
+    gateway: compileSchema(schema),
     persistedQueries: KNOWN_BY_TEXT,
     log,
     plugins: [
-      // It would wrap every field; that replies are not to be kept is said without it.
+      // Apollo's cache-control plugin would wrap every field. service-calls.ts sets `Cache-Control` itself.
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginLandingPageDisabled(),
@@ -126,7 +127,7 @@ export async function createSubgraph<Context extends RequestContext>(
   await server.start();
 
   const graphql = async (request: HttpRequest): Promise<Reply> =>
-    (await refuse(request, { checkCaller, log })) ??
+    (await refuseStranger(request, { checkCaller, log })) ??
     answerCall(server, request, async () => context(await requestContext(request, verify)));
 
   return {
@@ -135,24 +136,29 @@ export async function createSubgraph<Context extends RequestContext>(
         methods: ANY_METHOD,
         path: GRAPHQL_PATH,
         template: GRAPHQL_PATH,
-        handle: fit(graphql),
+        handle: refuseUnfit(graphql),
       });
-      addRoute(app, { methods: ['GET'], path: ALIVE_PATH, template: ALIVE_PATH, handle: fit(alive) });
+      addRoute(app, {
+        methods: ['GET'],
+        path: ALIVE_PATH,
+        template: ALIVE_PATH,
+        handle: refuseUnfit(answerAlive),
+      });
       for (const [name, handler] of Object.entries(routes)) {
         const [method = '', path = ''] = name.split(' ');
-        addRoute(app, { methods: [method], path, template: path, handle: fit(handler) });
+        addRoute(app, { methods: [method], path, template: path, handle: refuseUnfit(handler) });
       }
     },
-    handler: fit(async () =>
-      errorReply(404, 'BAD_USER_INPUT', 'There is nothing here; /graphql is where to ask.'),
+    handler: refuseUnfit(async () =>
+      createErrorReply(404, 'BAD_USER_INPUT', 'This path does not exist. GraphQL is at /graphql.'),
     ),
     onError: (error, { requestId }) => {
       if (error instanceof HttpError)
-        return errorReply(error.status, 'BAD_USER_INPUT', error.message, error.headers);
-      // Thrown before GraphQL looks at the request, and only about its form.
-      if (error instanceof AppError) return errorReply(400, error.code, error.message);
+        return createErrorReply(error.status, 'BAD_USER_INPUT', error.message, error.headers);
+      // Only errors about the form of the request are thrown before GraphQL runs.
+      if (error instanceof AppError) return createErrorReply(400, error.code, error.message);
       log.error({ err: error, requestId }, 'a request failed');
-      return errorReply(
+      return createErrorReply(
         500,
         'INTERNAL_SERVER_ERROR',
         `Something went wrong on our side. Please quote request ${requestId}.`,

@@ -1,49 +1,49 @@
-// The connections that one service keeps to another. Instances come and go behind a name, so a connection is neither
-// kept for long nor left idle for long, and each new one resolves the name again and starts at another address.
+// The connections from one service to another. Replicas come and go behind a name. So a connection is neither kept nor left idle
+// for long, and each new connection resolves the name again and begins with another address.
 import { lookup as lookupInDns } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { isNativeError } from 'node:util/types';
 import { Client, type Dispatcher, errors, Pool } from 'undici';
 
 export interface HttpPoolOptions {
-  /** Scheme, host and port; what follows them is not looked at. */
+  /** Scheme, host and port; the rest of the URL is ignored. */
   readonly url: string;
   readonly connections: number;
-  /** The age at which a connection ends after its reply, ms; up to a quarter earlier, so that not all end at once. */
+  /** The age at which a connection ends after its present reply, ms. It may end a quarter earlier, so that not all end at once. */
   readonly maxAgeMs: number;
-  /** A body that is larger is not read on: its connection ends, and the reader gets an error (isReplyTooLarge). */
+  /** The reader of a larger body gets an error (isReplyTooLarge), and the connection ends. */
   readonly maxReplyBytes?: number;
-  /** How names are resolved, when not by the system. */
+  /** Resolves names instead of the system. */
   readonly lookup?: LookupFunction;
 }
 
 /**
- * How long a connection may be idle, ms. Less than any sensible DRAIN_DELAY_MS: while a server drains, a connection
- * that is used learns so from the reply, and one that is not used is gone before the server closes it. A request is
- * therefore never on its way to a server that hangs up.
+ * How long a connection may be idle, ms. Less than any sensible DRAIN_DELAY_MS: while a server drains, the replies tell busy
+ * connections to close, and idle connections end before the server closes them. So the server never closes a connection on
+ * which a request is under way.
  */
 export const MAX_IDLE_MS = 1_000;
 
 const CONNECT_TIMEOUT_MS = 2_000;
 
-/** No reply between services has a reason to be larger. */
+/** Larger than any reply between services needs to be. */
 export const MAX_REPLY_BYTES = 8_000_000;
 
 /** Whether reading a reply failed because it is larger than `maxReplyBytes`. */
 export const isReplyTooLarge = (error: unknown): boolean =>
   error instanceof errors.ResponseExceededMaxSizeError;
 
-/** Whether no service was at the other end, or it hung up before it replied. */
+/** Whether the service could not be reached, or closed the connection before its reply. */
 export const isConnectionLost = (error: unknown): boolean =>
   error instanceof errors.SocketError ||
   error instanceof errors.ConnectTimeoutError ||
-  // Of Node: refused, unknown, unreachable; of several addresses, an error for each.
+  // Node's errors: connection refused, name unknown, address unreachable; with several addresses, one error for each.
   (isNativeError(error) && ('syscall' in error || ('errors' in error && areConnectionsLost(error.errors))));
 
 const areConnectionsLost = (causes: unknown): boolean =>
   Array.isArray(causes) && causes.every(isConnectionLost);
 
-/** A connection that says `connection: close` with the first request after its time is up. */
+/** A connection that sends `connection: close` with the first request after its maximum age. */
 class AgeingClient extends Client {
   #endsAt = Number.POSITIVE_INFINITY;
 
@@ -54,7 +54,7 @@ class AgeingClient extends Client {
     });
   }
 
-  // undici's own `clientTtl` closes a client that requests may still be queued for, and then they hang.
+  // undici's own `clientTtl` closes a client whose queue may still have requests, and those then hang.
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     const reset = performance.now() > this.#endsAt;
     return super.dispatch(reset ? { ...options, reset } : options, handler);
@@ -72,20 +72,24 @@ export function createHttpPool({
   return new Pool(new URL(url).origin, {
     connections,
     maxResponseSize: maxReplyBytes,
-    // Every caller has a deadline of its own.
+    // Each caller has its own deadline.
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: MAX_IDLE_MS,
-    // Servers say how long they would keep a connection, and undici would believe them.
+    // Without this, undici would keep a connection for as long as the server announces.
     keepAliveMaxTimeout: MAX_IDLE_MS,
-    // Of several addresses the next is tried when one does not answer.
-    connect: { timeout: CONNECT_TIMEOUT_MS, autoSelectFamily: true, lookup: inTurns(lookup ?? lookupInDns) },
+    // When an address does not answer, undici tries the next one.
+    connect: {
+      timeout: CONNECT_TIMEOUT_MS,
+      autoSelectFamily: true,
+      lookup: rotateAddresses(lookup ?? lookupInDns),
+    },
     factory: (origin, options) => new AgeingClient(origin, options, maxAgeMs),
   });
 }
 
-/** Resolvers sort their answers, and everybody would begin with the same one: this begins with each in turn. */
-function inTurns(lookup: LookupFunction): LookupFunction {
+/** Resolvers sort their answers, so all clients would begin with the same address. This begins with each address in turn. */
+function rotateAddresses(lookup: LookupFunction): LookupFunction {
   let turn = Math.floor(Math.random() * 1_000);
   return (hostname, options, callback) =>
     lookup(hostname, options, (error, found, family) => {

@@ -1,20 +1,20 @@
-// How many of a server's connections one address may hold, so that a single client cannot hold all of them.
+// Limits how many connections one address may hold, so that a single client cannot hold all connections of the server.
 import type { Server, Socket } from 'node:net';
 import { networkOf } from './network.ts';
 
 export interface ConnectionShare {
   readonly maxPerAddress: number;
-  /** Told of every connection that is refused. */
+  /** Called for each refused connection. */
   readonly onRefused: () => void;
 }
 
 /**
- * Resets each connection that an address opens beyond its share, before a byte of it is read: nothing of a connection
- * that is reset is left, here or in the kernel.
+ * Resets each connection that an address opens beyond its share, before a byte of it is read. A reset connection keeps no memory,
+ * neither in this process nor in the kernel.
  */
 export function shareConnections(server: Server, { maxPerAddress, onRefused }: ConnectionShare): void {
   const held = new Map<string, number>();
-  // Ahead of the server's own listener, which makes a parser.
+  // Runs before the server's own listener, which creates a parser.
   server.prependListener('connection', (socket: Socket) => {
     const network = networkOf(socket.remoteAddress ?? '') ?? 'unknown';
     const count = (held.get(network) ?? 0) + 1;

@@ -1,6 +1,6 @@
-// Errors of plain HTTP: requests that cannot be handed on to what would answer them.
+// HTTP errors: requests that are refused before a route handles them.
 
-/** The message is for the caller. */
+/** The reply shows the message to the caller. */
 export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly status: number;
@@ -12,12 +12,12 @@ export class HttpError extends Error {
   }
 }
 
-/** 400: the body is not what its header says that it is. */
+/** 400: the body does not match its header fields. */
 export class MalformedBody extends HttpError {
   constructor(message: string, headers: Readonly<Record<string, string>> = {}) {
     super(400, message, headers);
   }
 }
 
-/** For a reply after which the connection is of no use any more. */
+/** For a reply after which the connection closes. */
 export const LAST_REPLY = { connection: 'close' } as const;

@@ -1,19 +1,19 @@
-// What a server does with each request: the view of it, its handler, its reply, its line in the log.
+// What the server does with each request: it makes the view of the request, calls the handler, sends the reply, writes the log line.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createRequestLog, type Logger } from '../observability/log.ts';
 import type { HttpError } from './error.ts';
 import { MAX_HEADER_BYTES } from './node-server.ts';
 import { REQUEST_ID_HEADER, type Reply, send } from './reply.ts';
-import { type HttpRequest, ReceivedRequest, unreadRequest } from './request.ts';
+import { createUnreadRequest, type HttpRequest, ReceivedRequest } from './request.ts';
 import type { UnreadReplies } from './unread-replies.ts';
 import type { RawReply, UnreadRequests } from './unread-requests.ts';
 
-/** Of a path, by their names in its route. */
+/** The parameters of a path, by their names in the route. */
 export type PathParameters = Readonly<Record<string, string | undefined>>;
 
 export type Handler = (request: HttpRequest) => Promise<Reply>;
 
-/** What answers a route. */
+/** Handles the requests of a route. */
 export type RouteHandler = (request: HttpRequest, parameters: PathParameters) => Promise<Reply>;
 
 export type OnError = (error: unknown, request: HttpRequest) => Reply;
@@ -24,29 +24,29 @@ export interface ExchangeOptions {
   readonly log: Logger;
   /** The longest that one request may take. */
   readonly timeoutMs: number;
-  /** The client's address, for a request whose handler has not found it out. */
+  /** The client's address, for a request whose handler has not set it in the trail. */
   readonly addressOf?: (request: Pick<HttpRequest, 'remoteAddress' | 'headers'>) => string;
-  /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: errors at will would be reported as ours. */
+  /** Whether clients call it directly. Then TIMEOUT_HEADER is ignored, or a client could cause server errors at will. */
   readonly isPublic?: boolean;
   readonly maxBodyBytes?: number;
-  /** Told of every reply; `startedAt` is as `performance.now()` had it. */
+  /** Called for each reply. `startedAt` is a time of `performance.now()`. */
   readonly observe?: (request: HttpRequest, status: number, startedAt: number) => void;
 }
 
 const MAX_BODY_BYTES = 1_000_000;
-/** The gateway hands it on to a subgraph with the same bound, beside fields of its own, which are shorter than the rest. */
+/** The gateway forwards the field to a subgraph with the same header limit, together with fields of its own (under 2,048 bytes). */
 const MAX_AUTHORIZATION_BYTES = MAX_HEADER_BYTES - 2_048;
-/** What nginx writes for a reply whose caller had gone; it is logged and counted, never sent. */
+/** nginx's status for a request whose caller has gone. It is logged and counted, never sent. */
 const CALLER_GONE_STATUS = 499;
 
-/** What a server does with each request. */
+/** Handles the requests of one server. */
 export class Exchanges {
   draining = false;
   readonly #options: ExchangeOptions;
   readonly #unread: UnreadReplies;
   readonly #begin: UnreadRequests['begin'];
   readonly #bounds;
-  /** Counts and logs a request that was answered with `status`. */
+  /** Counts and logs the reply to a request. */
   readonly tell: (request: HttpRequest, status: number, startedAt: number) => void;
 
   constructor(options: ExchangeOptions, unread: UnreadReplies, begin: UnreadRequests['begin']) {
@@ -58,7 +58,7 @@ export class Exchanges {
     this.#bounds = { timeoutMs, isPublic, maxBodyBytes, maxAuthorization: MAX_AUTHORIZATION_BYTES };
   }
 
-  /** The view of a request, which is made once. */
+  /** Makes the view of a request, once for each request. */
   receive(request: FastifyRequest, reply: FastifyReply): ReceivedRequest {
     if (request.received) return request.received;
     const received = new ReceivedRequest(request, reply, this.#bounds);
@@ -67,7 +67,7 @@ export class Exchanges {
     return received;
   }
 
-  /** What follows an unfit request on its connection may have been meant as a part of it. */
+  /** Whether the connection closes after this reply. After an unfit request, the next bytes could be a part of it. */
   isLast = (request: ReceivedRequest): boolean => this.draining || request.error !== undefined;
 
   async serve(request: ReceivedRequest, handler: RouteHandler, parameters: PathParameters): Promise<void> {
@@ -85,14 +85,14 @@ export class Exchanges {
   /** The reply to a request that could not be read. */
   refuseUnread(error: HttpError, remoteAddress: string): RawReply {
     const startedAt = performance.now();
-    const request = unreadRequest(remoteAddress);
+    const request = createUnreadRequest(remoteAddress);
     const reply = this.#options.onError(error, request);
     this.tell(request, reply.status, startedAt);
     const { status, headers, body = '' } = reply;
     return { status, headers: { ...headers, [REQUEST_ID_HEADER]: request.requestId }, body };
   }
 
-  /** Serves, whatever happens. */
+  /** Serves a request. When the reply cannot be sent, the connection is closed. */
   start(request: ReceivedRequest, handler: RouteHandler, parameters: PathParameters): void {
     this.serve(request, handler, parameters).catch((error: unknown) => {
       this.#options.log.error({ err: error }, 'a request could not be answered');

@@ -14,7 +14,7 @@ describe('parseJson', () => {
 
   it('refuses what is no JSON', () => {
     for (const text of ['', '{', '[1,]', '"', '"\\', 'NaN', ']'])
-      expect(() => parse(text)).toThrow('A body of well-formed JSON is expected.');
+      expect(() => parse(text)).toThrow('The body: expected well-formed JSON.');
   });
 
   it('refuses bytes that are not UTF-8, wherever they stand', () => {
@@ -25,15 +25,15 @@ describe('parseJson', () => {
         ['', '{}'],
       ] as const) {
         const body = Buffer.concat([Buffer.from(before), Buffer.from(bytes), Buffer.from(after)]);
-        expect(() => parseJson(body)).toThrow('A body in UTF-8 is expected, got bytes that are not.');
+        expect(() => parseJson(body)).toThrow('The body: expected UTF-8, got other bytes.');
       }
     const utf16 = Buffer.from('{"name":"a"}', 'utf16le');
-    expect(() => parseJson(utf16)).toThrow('A body of well-formed JSON is expected.');
+    expect(() => parseJson(utf16)).toThrow('The body: expected well-formed JSON.');
   });
 
   it('ignores one byte order mark at the start, and keeps those in strings', () => {
     expect(parse('\ufeff{"a":"\ufeff"}')).toEqual({ a: '\ufeff' });
-    expect(() => parse('\ufeff\ufeff{}')).toThrow('A body of well-formed JSON is expected.');
+    expect(() => parse('\ufeff\ufeff{}')).toThrow('The body: expected well-formed JSON.');
   });
 
   it('refuses half of a surrogate pair in an escape, and says in which member', () => {

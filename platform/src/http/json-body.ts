@@ -1,29 +1,29 @@
-// JSON of a request body, refused before anything is built of it when it has more in it than a request can need:
-// deep nesting overflows the stack of whoever walks it, and a million members make every message about them long.
+// Parses the JSON of a request body. A body with more values or deeper nesting than any request needs is refused before parsing:
+// deep nesting overflows the stack of recursive code, and a million members make error messages long.
 import { isUtf8 } from 'node:buffer';
 import { badInput } from '../errors.ts';
 import { isWellFormed } from '../validation.ts';
 import { MalformedBody } from './error.ts';
 
 const MAX_NESTING = 64;
-/** No call takes a list, and the largest of inputs has a dozen members. */
+/** The largest input has a dozen members, and no call takes a list. */
 const MAX_VALUES = 1_000;
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** Where the string that begins at `start` ends, or the bytes. Most of a body is one long string. */
+/** Where the string that begins at `start` ends; without an end: the length of the bytes. Most of a body is one long string. */
 function endOfString(bytes: Buffer, start: number): number {
   for (let end = bytes.indexOf(QUOTE, start + 1); end >= 0; end = bytes.indexOf(QUOTE, end + 1)) {
     let before = end;
     while (bytes[before - 1] === BACKSLASH) before -= 1;
-    // An even number of backslashes stands for itself.
+    // An even number of backslashes escapes itself and not the quotation mark.
     if ((end - before) % 2 === 0) return end;
   }
   return bytes.length;
 }
 
-/** Counts brackets and commas outside of strings; whether they make sense is for the parser to say. */
+/** Counts brackets and commas outside of strings. The parser finds syntax errors later. */
 function isExcessive(bytes: Buffer, maxValues: number): boolean {
   let nesting = 0;
   let values = 1;
@@ -41,7 +41,7 @@ function isExcessive(bytes: Buffer, maxValues: number): boolean {
   return false;
 }
 
-/** The escape of half a character may be in it. */
+/** Matches an escaped half of a surrogate pair. */
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 
 /** A reviver of JSON.parse. */
@@ -51,32 +51,32 @@ function refuseHalfCharacters(member: string, value: unknown): unknown {
 }
 
 export interface JsonBounds {
-  /** Without end for what another service wrote: then nesting is not bounded either. */
+  /** Infinity for a body from another service: then nesting is not limited either. */
   readonly maxValues?: number;
-  /** What is read, as messages name it. */
+  /** The name of the text in messages. */
   readonly what?: string;
 }
 
 /**
  * Reads JSON in UTF-8 (RFC 8259, 8.1). A byte order mark at the start is ignored, as the RFC allows. Halves of
  * surrogate pairs, which JSON can escape and UTF-8 cannot write, are refused: all of them would be stored as U+FFFD.
- * @throws {MalformedBody} 400 when the bytes are not UTF-8 or not JSON, or are more of it than `maxValues` or 64 levels
+ * @throws {MalformedBody} 400 when the bytes are not UTF-8 or not JSON, or have more than `maxValues` values or 64 levels
  * @throws {AppError} BAD_USER_INPUT that names the member with half a character
  */
 export function parseJson(
   bytes: Buffer,
-  { maxValues = MAX_VALUES, what = 'A body' }: JsonBounds = {},
+  { maxValues = MAX_VALUES, what = 'The body' }: JsonBounds = {},
 ): unknown {
   if (maxValues !== Number.POSITIVE_INFINITY && isExcessive(bytes, maxValues)) {
     throw new MalformedBody(
-      `${what} of JSON with at most ${maxValues} values, nested at most ${MAX_NESTING} deep, is expected.`,
+      `${what}: expected JSON with at most ${maxValues} values, nested at most ${MAX_NESTING} deep, got more.`,
     );
   }
   const text = decode(bytes, what);
   try {
     return JSON.parse(text, SURROGATE_ESCAPE.test(text) ? refuseHalfCharacters : undefined);
   } catch (error) {
-    if (error instanceof SyntaxError) throw new MalformedBody(`${what} of well-formed JSON is expected.`);
+    if (error instanceof SyntaxError) throw new MalformedBody(`${what}: expected well-formed JSON.`);
     throw error;
   }
 }
@@ -84,7 +84,7 @@ export function parseJson(
 const BYTE_ORDER_MARK = '\ufeff';
 
 function decode(bytes: Buffer, what: string): string {
-  if (!isUtf8(bytes)) throw new MalformedBody(`${what} in UTF-8 is expected, got bytes that are not.`);
+  if (!isUtf8(bytes)) throw new MalformedBody(`${what}: expected UTF-8, got other bytes.`);
   const text = bytes.toString('utf8');
   return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
 }

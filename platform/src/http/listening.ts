@@ -1,8 +1,8 @@
-// Opening and closing a server's port.
+// Opens and closes the port of a server.
 import type { Server } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 
-/** Resolves to the port, once it is open. */
+/** Opens the port. Resolves to its number. */
 export function listen(server: Server, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -14,9 +14,9 @@ export function listen(server: Server, port: number, host: string): Promise<numb
   });
 }
 
-/** Accepts nothing new, and resolves when the last connection has ended after its reply. */
+/** Accepts no new connection. Resolves when the last connection has ended after its reply. */
 export async function closeGently(app: FastifyInstance): Promise<void> {
-  // Connections that become idle would keep the server open.
+  // Connections that become idle while the server closes would keep it open.
   const sweep = setInterval(() => app.server.closeIdleConnections(), 100);
   try {
     await app.close();

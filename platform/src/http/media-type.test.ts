@@ -47,7 +47,7 @@ describe('a Content-Type', () => {
   ])('is refused for its type: %s', (contentType) => {
     const error = errorOf(contentType);
     expect(error).toMatchObject({ status: 415, headers: { accept: JSON_TYPES.join(', ') } });
-    expect(error?.message).toMatch(/^A body of type application\/json or .* is expected, got /);
+    expect(error?.message).toMatch(/^Content-Type: expected application\/json or .*, got /);
   });
 
   it.each(['utf-16', 'UTF-16LE', 'utf-7', 'iso-8859-1', 'us-ascii', '""'])(
@@ -59,7 +59,7 @@ describe('a Content-Type', () => {
         `; charset=${charset}; charset=utf-8`,
       ])
         expect(errorOf(`application/json${parameters}`)?.message).toMatch(
-          /^A body in UTF-8 is expected, got /,
+          /^Content-Type: expected the charset utf-8, got /,
         );
     },
   );

@@ -1,4 +1,4 @@
-// The media type of a body (RFC 9110, 8.3): which it is, and that its text is UTF-8.
+// Checks the media type of a body (RFC 9110, 8.3) and that its charset is UTF-8.
 
 import { came } from '../validation.ts';
 import { HttpError } from './error.ts';
@@ -9,11 +9,11 @@ const PARAMETER = /[ \t]*;[ \t]*(?:([!#$%&'*+.^_`|~\w-]+)=(?:([!#$%&'*+.^_`|~\w-
 interface MediaType {
   /** Lower case. */
   readonly type: string;
-  /** Lower case. One is enough, but a second one could be believed by another reader. */
+  /** Lower case. All of them are checked, because another reader could use the second one. */
   readonly charsets: readonly string[];
 }
 
-/** Undefined when it is malformed. */
+/** Undefined for a malformed field. */
 function parseMediaType(value: string): MediaType | undefined {
   const type = TYPE.exec(value);
   if (type === null) return undefined;
@@ -30,10 +30,10 @@ function parseMediaType(value: string): MediaType | undefined {
   return { type: type[1]?.toLowerCase() ?? '', charsets };
 }
 
-/** The registered name, and the one that is often written instead. */
+/** The registered name, and a common other spelling. */
 const UTF_8: ReadonlySet<string> = new Set(['utf-8', 'utf8']);
 
-/** How nearly everybody writes it: nothing is to be parsed then. */
+/** The usual spelling, which needs no parsing. */
 const JSON_TYPE = 'application/json';
 
 /** Whether a Content-Type is one of `accepted` (lower case), with any parameters. */
@@ -41,8 +41,8 @@ export const isOfType = (contentType: string, accepted: readonly string[]): bool
   accepted.includes(contentType) || accepted.includes(parseMediaType(contentType)?.type ?? '');
 
 /**
- * Accepts the Content-Type of a request with a body.
- * @param field in which the reply says what is accepted
+ * Checks the Content-Type of a request with a body.
+ * @param field the field of the reply that lists the accepted types
  * @throws {HttpError} 415 unless it is one of `accepted` (lower case), in UTF-8 if it names a charset
  */
 export function requireTextOfType(
@@ -56,9 +56,9 @@ export function requireTextOfType(
   const mediaType = parseMediaType(contentType ?? '');
   if (mediaType === undefined || !accepted.includes(mediaType.type)) {
     const got = contentType === undefined ? 'none' : came(contentType);
-    throw new HttpError(415, `A body of type ${accepted.join(' or ')} is expected, got ${got}.`, headers);
+    throw new HttpError(415, `Content-Type: expected ${accepted.join(' or ')}, got ${got}.`, headers);
   }
   const other = mediaType.charsets.find((charset) => !UTF_8.has(charset));
   if (other !== undefined)
-    throw new HttpError(415, `A body in UTF-8 is expected, got the charset ${came(other)}.`, headers);
+    throw new HttpError(415, `Content-Type: expected the charset utf-8, got ${came(other)}.`, headers);
 }

@@ -1,4 +1,4 @@
-// How long requests take, by the route's template and never by the path, which callers choose.
+// Measures requests by route template, because callers choose the path and one path has several spellings.
 
 import { Counter, DURATION_BUCKETS, Histogram, registry, secondsSince } from '../observability/metrics.ts';
 import type { HttpRequest } from './server.ts';
@@ -17,13 +17,13 @@ const refusedConnections = new Counter({
   registers: [registry],
 });
 
-/** Counts a connection that was refused. */
+/** Counts a refused connection. */
 export const countRefusedConnection = (): void => refusedConnections.inc();
 
 const OTHER = 'other';
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** Counts a request that was answered. @param startedAt as `performance.now()` had it */
+/** Counts an answered request. @param startedAt a time of `performance.now()` */
 export function observeRequest(
   { method, trail }: Pick<HttpRequest, 'method' | 'trail'>,
   status: number,

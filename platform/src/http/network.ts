@@ -1,12 +1,12 @@
-// Whom an address belongs to, as far as it can be told.
+// Finds the network of an IP address, which stands for one customer of a provider.
 import { isIP, isIPv4 } from 'node:net';
 
 /**
- * The IPv4 address, or the /64 of an IPv6 one, which is what a single customer is given. Undefined when the text holds
- * no address. Some proxies add the port.
+ * The IPv4 address, or the /64 network of an IPv6 address, because providers give a /64 to each customer. Undefined when the text is
+ * no address. A port is allowed, because some proxies add it.
  */
 export function networkOf(text: string): string | undefined {
-  // What the kernel gives, and so nearly every address, needs no trimming.
+  // Nearly every address comes from the kernel and needs no trimming.
   if (isIPv4(text)) return text;
   const address = text
     .trim()
@@ -18,7 +18,7 @@ export function networkOf(text: string): string | undefined {
 }
 
 function networkOfIPv6(address: string): string {
-  // URLs have one spelling of each address: groups in hexadecimal, the longest run of zeros left out.
+  // The URL class writes each address in one spelling: hexadecimal groups without the longest run of zeros.
   const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
   const before = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');
@@ -27,7 +27,7 @@ function networkOfIPv6(address: string): string {
   return mappedIPv4(groups) ?? `${groups.slice(0, 4).join(':')}::/64`;
 }
 
-/** The IPv4 address that an IPv6 one in `::ffff:0:0/96` stands for. */
+/** The IPv4 address inside an IPv6 address of `::ffff:0:0/96`. */
 function mappedIPv4(groups: readonly string[]): string | undefined {
   if (groups.slice(0, 6).join(':') !== '0:0:0:0:0:ffff') return undefined;
   return groups

@@ -1,5 +1,5 @@
-// How a service asks another for what the database has at this moment, past every cache (RFC 9111, 5.2.1.4). A client
-// cannot: the gateway hands its header fields on to no subgraph.
+// A service requests fresh data from another service, past every cache, by `Cache-Control: no-cache` (RFC 9111, 5.2.1.4). A client
+// cannot request this, because the gateway does not forward the header fields of clients.
 import type { HttpRequest } from './server.ts';
 
 export const NO_CACHE_HEADERS = { 'cache-control': 'no-cache' } as const;

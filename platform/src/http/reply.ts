@@ -1,4 +1,4 @@
-// Replies as values, and how one is written to its connection.
+// Replies are values; this writes them to their connections.
 import type { ReceivedRequest } from './request.ts';
 import type { UnreadReplies } from './unread-replies.ts';
 
@@ -13,10 +13,10 @@ export interface Reply {
 
 type OutgoingFields = Record<string, number | string | string[] | undefined>;
 
-/** The fields of the reply, after those that plugins have set in their hooks. Of `Vary` each names a part. */
-function headersOf(request: ReceivedRequest, { headers = {} }: Reply): OutgoingFields {
+/** The fields of the reply, after those that plugins have set in their hooks. The values of `Vary` are joined. */
+function mergeHeaders(request: ReceivedRequest, { headers = {} }: Reply): OutgoingFields {
   const all: OutgoingFields = request.reply.getHeaders();
-  // Fastify ends the connection after each body that it cannot parse, also after one that was read to its end.
+  // Fastify closes the connection after each body that it cannot parse, even when the body was read to its end.
   if (all['connection'] !== undefined) delete all['connection'];
   const { vary } = all;
   Object.assign(all, headers);
@@ -25,11 +25,11 @@ function headersOf(request: ReceivedRequest, { headers = {} }: Reply): OutgoingF
   return all;
 }
 
-/** Writes the reply, unless the client has gone. @param last whether the connection ends with it */
+/** Writes the reply, unless the client has gone. @param last whether the connection closes after it */
 export function send(request: ReceivedRequest, reply: Reply, last: boolean, unread: UnreadReplies): void {
   const { response, socket } = request;
   if (response.destroyed || response.headersSent) return;
-  const headers = headersOf(request, reply);
+  const headers = mergeHeaders(request, reply);
   if (last) headers['connection'] = 'close';
   const size = reply.body === undefined ? 0 : Buffer.byteLength(reply.body);
   if (reply.body !== undefined || (reply.status !== 204 && reply.status !== 304))
@@ -37,6 +37,6 @@ export function send(request: ReceivedRequest, reply: Reply, last: boolean, unre
   response.writeHead(reply.status, headers);
   const body = request.method === 'HEAD' ? undefined : reply.body;
   response.end(body);
-  // Most replies are with the kernel by now, and need no count.
+  // The kernel has taken most replies by now; those need no count.
   if (body !== undefined && response.writableLength > 0) unread.add(socket, response, size);
 }

@@ -1,29 +1,34 @@
-// The body of a request: read whole, within a bound, and never unpacked. Listeners and one promise, because an iterator over
-// the message, a race with what may cut it off and an error that is made for every body cost as much as the rest of the
-// server does.
+// Reads the whole body of a request, up to a limit, and never decompresses it. It uses listeners and one promise: an async iterator,
+// a race of promises and an error object for each body would cost as much as the rest of the server.
 import type { IncomingMessage } from 'node:http';
+import { came } from '../validation.ts';
 import { HttpError, LAST_REPLY, MalformedBody } from './error.ts';
 
 const NOT_UNPACKED = { ...LAST_REPLY, 'accept-encoding': 'identity' };
 
-const tooLarge = (maxBytes: number): HttpError =>
-  new HttpError(413, `A body of at most ${maxBytes} bytes is expected.`, LAST_REPLY);
+const createTooLargeError = (maxBytes: number): HttpError =>
+  new HttpError(413, `The body: expected at most ${maxBytes} bytes, got more.`, LAST_REPLY);
 
-const endedEarly = (): MalformedBody => new MalformedBody('The body ended before it was whole.', LAST_REPLY);
+const createIncompleteError = (): MalformedBody =>
+  new MalformedBody('The body ended before it was complete.', LAST_REPLY);
 
-/** Why the body is not read at all. */
-function refusalOf({ headers }: IncomingMessage, maxBytes: number): HttpError | undefined {
-  // Nothing is unpacked, so that what is counted is what is kept.
+/** The error of a body that is not read at all. */
+function findBodyError({ headers }: IncomingMessage, maxBytes: number): HttpError | undefined {
+  // The size limit counts the bytes that are kept, so no body is decompressed.
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
-    return new HttpError(415, 'A body without Content-Encoding is expected.', NOT_UNPACKED);
-  return Number(headers['content-length'] ?? 0) > maxBytes ? tooLarge(maxBytes) : undefined;
+    return new HttpError(
+      415,
+      `Content-Encoding: expected none or identity, got ${came(encoding)}.`,
+      NOT_UNPACKED,
+    );
+  return Number(headers['content-length'] ?? 0) > maxBytes ? createTooLargeError(maxBytes) : undefined;
 }
 
 /**
- * The bytes of the body.
- * @param untilCut takes what is called with an error when the rest of the body cannot be read
- * @throws {HttpError} 413 beyond `maxBytes`, 415 for an encoding, 400 when the body ends early, and what `untilCut` says
+ * Reads the bytes of the body.
+ * @param untilCut receives a function to call with an error when the rest of the body cannot be read
+ * @throws {HttpError} 413 beyond `maxBytes`, 415 for an encoding, 400 when the body ends early, and the error given to `untilCut`'s function
  */
 export function readBody(
   message: IncomingMessage,
@@ -31,11 +36,11 @@ export function readBody(
   untilCut: (giveUp: (error: HttpError) => void) => void,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const refusal = refusalOf(message, maxBytes);
-    if (refusal) return reject(refusal);
+    const error = findBodyError(message, maxBytes);
+    if (error) return reject(error);
     untilCut(reject);
     if (message.readableEnded) return resolve(Buffer.alloc(0));
-    if (message.destroyed) return reject(endedEarly());
+    if (message.destroyed) return reject(createIncompleteError());
     collect(message, maxBytes, resolve, reject);
   });
 }
@@ -54,10 +59,10 @@ function collect(
       chunks.push(chunk);
       return;
     }
-    // The connection ends with the reply, so the rest need not be read.
+    // The connection closes after the reply, so the rest need not be read.
     message.pause();
-    reject(tooLarge(maxBytes));
+    reject(createTooLargeError(maxBytes));
   });
   message.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
-  message.on('error', () => reject(endedEarly()));
+  message.on('error', () => reject(createIncompleteError()));
 }

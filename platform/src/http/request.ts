@@ -1,5 +1,5 @@
-// What a handler sees of a request: the head as it came, and the body for those who ask for it. Everything that costs and
-// that not every handler needs is made when it is read: the signal and its listener, the body and its promise.
+// The view of a request for its handler: the head, and the body on demand. Costly parts that not every handler needs (the abort
+// signal with its listener, the body with its promise) are created when the handler reads them.
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -7,12 +7,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AppError, CallerGone } from '../errors.ts';
 import type { HttpError } from './error.ts';
 import { readBody } from './request-body.ts';
-import { requestError } from './unfit-request.ts';
+import { findRequestError } from './unfit-request.ts';
 
-/** Milliseconds that the caller will still wait: believed by who is called by services only. */
+/** How many milliseconds the caller will still wait. Only servers that services alone call trust it. */
 export const TIMEOUT_HEADER = 'x-request-timeout-ms';
 
-/** The address that the gateway counts its client by: believed by who is called by services only. */
+/** The client's address as the gateway counts it. Only servers that services alone call trust it. */
 export const CLIENT_ADDRESS_HEADER = 'client-address';
 
 export interface HttpRequest {
@@ -22,32 +22,32 @@ export interface HttpRequest {
   /** Without the question mark. */
   readonly query: string;
   readonly headers: IncomingHttpHeaders;
-  /** The other end of the connection: a proxy, when one is in front. Empty once the connection is gone. */
+  /** The address of the caller, or of a proxy in front of it. Empty once the connection has closed. */
   readonly remoteAddress: string;
   readonly requestId: string;
-  /** When the answer is of no use any more, ms since the epoch. */
+  /** After this time the caller has no use for the reply, ms since the epoch. */
   readonly deadlineAt: number;
-  /** What is learnt on the way and belongs in the log line. */
+  /** Facts for the log line, which the handlers add. */
   readonly trail: Trail;
-  /** Aborted with CallerGone when the connection ends before the reply. */
+  /** Aborted with CallerGone when the connection closes before the reply. */
   readonly signal: AbortSignal;
-  /** Calls back when the connection ends before the reply, as `signal` does at a tenth of its cost. Call what is given to forget it. */
+  /** Calls `listener` when the connection closes before the reply, at a tenth of the cost of `signal`. Returns a function that removes the listener. */
   whenGone(listener: (reason: CallerGone) => void): () => void;
-  /** Why it is refused at every path. The handler throws it, so that the refusal counts as its other replies do. */
+  /** Why the request is refused at every path. The handler throws it, so that this reply is counted as its others are. */
   readonly error: AppError | HttpError | undefined;
-  /** The whole body. @throws {HttpError} 413, 415 when it is packed, 400 when it ends early, 408 when it comes too late */
+  /** The whole body. @throws {HttpError} 413, 415 for a Content-Encoding, 400 when it ends early, 408 when it takes too long */
   body(): Promise<Buffer>;
-  /** Lets Fastify parse the body and check the request by the schemas of its route, once. @throws what is wrong with it */
+  /** Lets Fastify parse the body and check the request by the schemas of its route, once. @throws the error of the check */
   check(): Promise<CheckedRequest>;
 }
 
-/** What Fastify has made of a request by the schemas of its route. */
+/** The parts of a request as Fastify has parsed and checked them by the schemas of the route. */
 export interface CheckedRequest {
   readonly body: unknown;
   readonly query: unknown;
 }
 
-/** Tells Fastify to go on with a request, and how that ends. */
+/** Lets Fastify go on with a request, and reports the result of its check. */
 export interface Checking {
   readonly goOn: () => void;
   passed?: (checked: CheckedRequest) => void;
@@ -55,24 +55,24 @@ export interface Checking {
 }
 
 export interface Trail {
-  /** The client's, as the gateway counts it. */
+  /** The client's address as the gateway counts it. */
   address?: string;
   operation?: string;
-  /** The root fields that ran, with how often each; the caller chooses the operation's name, and not these. */
+  /** The root fields that ran and how often. Unlike the operation's name, the caller cannot invent them. */
   fields?: string;
   /** The template that the path matched, as `/products/{id}`. */
   route?: string;
   userId?: number;
   code?: string;
   trace?: { readonly trace_id: string; readonly span_id: string };
-  /** A service asks so each second: there is no log line unless it fails. */
+  /** A service sends such a request each second: only an error is logged. */
   isRoutine?: boolean;
 }
 
-/** What a server makes of every request. */
+/** The limits that a server applies to each request. */
 export interface RequestBounds {
   readonly timeoutMs: number;
-  /** Whether just anybody calls. Then TIMEOUT_HEADER is not looked at: errors at will would be reported as ours. */
+  /** Whether clients call it directly. Then TIMEOUT_HEADER is ignored, or a client could cause server errors at will. */
   readonly isPublic: boolean;
   readonly maxBodyBytes: number;
   /** In bytes. */
@@ -81,7 +81,7 @@ export interface RequestBounds {
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** Takes over an id from outside only when it is short and harmless; otherwise makes one. */
+/** The caller's request id when it is short and has safe characters only; otherwise a new one. */
 export function requestIdOf(header: string | string[] | undefined): string {
   return typeof header === 'string' && REQUEST_ID.test(header) ? header : randomUUID();
 }
@@ -91,14 +91,14 @@ function deadlineOf(header: string | string[] | undefined, timeoutMs: number): n
   return Date.now() + Math.min(asked, timeoutMs);
 }
 
-/** A request whose head was read, and the response that it waits for. */
+/** A request whose head has been read, with its response. */
 export class ReceivedRequest implements HttpRequest {
   readonly message: IncomingMessage;
   readonly reply: FastifyReply;
   readonly response: ServerResponse;
-  /** The connection. The message loses it when it is not read to its end. */
+  /** The connection. The message loses its own reference when it is not read to the end. */
   readonly socket: Socket;
-  /** As `performance.now()` had it. */
+  /** A time of `performance.now()`. */
   readonly startedAt = performance.now();
   readonly method: string;
   readonly path: string;
@@ -109,7 +109,7 @@ export class ReceivedRequest implements HttpRequest {
   readonly deadlineAt: number;
   readonly trail: Trail = {};
   readonly error: AppError | HttpError | undefined;
-  /** Only at routes with schemas. */
+  /** Set only at routes with schemas. */
   checking: Checking | undefined;
   readonly #maxBodyBytes: number;
   #signal: AbortSignal | undefined;
@@ -132,11 +132,11 @@ export class ReceivedRequest implements HttpRequest {
     this.remoteAddress = socket.remoteAddress ?? '';
     this.requestId = request.id;
     this.deadlineAt = deadlineOf(bounds.isPublic ? undefined : headers[TIMEOUT_HEADER], bounds.timeoutMs);
-    this.error = requestError(message, this, bounds.maxAuthorization);
+    this.error = findRequestError(message, this, bounds.maxAuthorization);
     this.#maxBodyBytes = bounds.maxBodyBytes;
   }
 
-  /** Whether the connection has ended before the reply. */
+  /** Whether the connection has closed before the reply. */
   get isAbandoned(): boolean {
     return this.response.destroyed && !this.response.writableEnded;
   }
@@ -150,13 +150,13 @@ export class ReceivedRequest implements HttpRequest {
     const { response } = this;
     if (this.isAbandoned) listener(new CallerGone('the caller closed its connection'));
     else if (!response.destroyed) {
-      // One for all of them: Node takes more than ten for a leak.
+      // One listener for all, because Node warns of a leak at more than ten.
       if (this.#whenGone.size === 0) response.on('close', this.#closed);
       this.#whenGone.add(listener);
     }
     return () => {
       this.#whenGone.delete(listener);
-      // A listener that stays would keep the whole request for as long as its reply waits for its client.
+      // A remaining listener would keep the whole request in memory until the client has read the reply.
       if (this.#whenGone.size === 0) response.off('close', this.#closed);
     };
   }
@@ -182,7 +182,7 @@ export class ReceivedRequest implements HttpRequest {
     });
   }
 
-  /** Says that the rest of the body cannot be read. A handler that waits for it gets the error. */
+  /** Reports that the rest of the body cannot be read. A handler that waits for the body gets the error. */
   cut(error: HttpError): void {
     this.#cut = error;
     this.#onCut?.(error);
@@ -195,8 +195,8 @@ export class ReceivedRequest implements HttpRequest {
   }
 }
 
-/** Stands for a request of which nothing is known. */
-export const unreadRequest = (remoteAddress = ''): HttpRequest => ({
+/** Creates a view for a request that could not be read. */
+export const createUnreadRequest = (remoteAddress = ''): HttpRequest => ({
   method: '',
   path: '',
   query: '',

@@ -1,6 +1,6 @@
-// The HTTP server under every service: Fastify, with bounded bodies, headers and times, a request id, a deadline and one log
-// line a request. Handlers take a view of the request and give replies as values; a service's routes stand in Fastify's
-// router. What protects a server from its clients are settings and listeners of Node's server under it.
+// The HTTP server of every service: Fastify, with limits on bodies, headers and times, and with a request id, a deadline and one log
+// line for each request. Handlers get a view of the request and return replies as values. Settings and listeners of Node's server
+// protect it from its clients.
 import { METHODS, type Server } from 'node:http';
 import {
   type FastifyContextConfig,
@@ -22,7 +22,7 @@ import {
   type RouteHandler,
 } from './exchanges.ts';
 import { closeGently, listen } from './listening.ts';
-import { boundConnections, boundedServer, MAX_HEADER_BYTES, type ServerTimes } from './node-server.ts';
+import { limitConnections, limitServer, MAX_HEADER_BYTES, type ServerTimes } from './node-server.ts';
 import { REQUEST_ID_HEADER } from './reply.ts';
 import { type ReceivedRequest, requestIdOf } from './request.ts';
 import { createUnreadReplies } from './unread-replies.ts';
@@ -41,7 +41,7 @@ export {
   type Trail,
 } from './request.ts';
 
-/** Answers a request of Fastify, as a hook `onRequest` or as a handler. */
+/** Answers a request in Fastify, as a hook `onRequest` or as a handler. */
 export type Responder = (
   request: FastifyRequest<{ Params: PathParameters }>,
   reply: FastifyReply,
@@ -50,27 +50,27 @@ export type Responder = (
 
 export interface HttpRoute {
   readonly methods: readonly string[];
-  /** In Fastify's notation, as `/products/:id`. */
+  /** In Fastify's notation, such as `/products/:id`. */
   readonly path: string;
   readonly handle: RouteHandler;
-  /** What metrics and traces call it; `other` when it is undefined. */
+  /** The name of the route in metrics and traces; default: `other`. */
   readonly template?: string;
-  /** What plugins are told about it. */
+  /** Data about the route for plugins. */
   readonly config?: FastifyContextConfig;
-  /** What Fastify checks when the handler asks it to (`request.check()`), and what plugins document. */
+  /** The schema by which Fastify checks the request in `request.check()`, and which plugins document. */
   readonly schema?: FastifySchema;
 }
 
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * Makes a responder, which writes what the handler resolves to.
+     * Makes a responder, which writes the reply of the handler.
      * @param isChecked whether the route has schemas, by which the handler can let Fastify check the request
      */
     answer(handler: RouteHandler, template: string | undefined, isChecked: boolean): Responder;
   }
   interface FastifyRequest {
-    /** The view of the request, once something has asked for it. */
+    /** The view of the request, once it was made. */
     received?: ReceivedRequest;
   }
 }
@@ -79,11 +79,11 @@ export interface HttpServerOptions extends ExchangeOptions, ServerTimes {
   readonly routes?: (app: FastifyInstance) => void;
   /** Answers every request that no route answers. */
   readonly handler: RouteHandler;
-  /** What every handler runs in. */
+  /** Wraps every handler. */
   readonly around?: (handler: RouteHandler, onError: OnError) => RouteHandler;
-  /** Without it one address may hold every connection. */
+  /** Without it, one address may hold all connections. */
   readonly connectionShare?: ConnectionShare | undefined;
-  /** How much of all replies may be unread by their clients. */
+  /** How many bytes of replies may be unread by their clients, in total. */
   readonly maxUnreadBytes?: number;
 }
 
@@ -91,24 +91,24 @@ export interface HttpServer {
   readonly server: Server;
   /** Resolves to the port, once it is open. */
   listen(port: number, host: string): Promise<number>;
-  /** From now on every reply asks its caller to leave the connection. New ones are still taken. */
+  /** From now on every reply closes its connection. New connections are still accepted. */
   drain(): void;
-  /** Accepts nothing new, finishes what is under way, then resolves. */
+  /** Accepts no new connection, finishes the running requests, then resolves. */
   close(): Promise<void>;
 }
 
-/** A path that is no route's. */
+/** A path without a route. */
 const NOWHERE = '/.';
 
-/** Every method that Node knows and that is not among `methods`. */
+/** All methods of Node beside `methods`. */
 export const methodsBeside = (methods: readonly string[]): string[] =>
   METHODS.filter((method) => !methods.includes(method));
 
 export const ANY_METHOD: readonly string[] = METHODS;
 
 /**
- * Adds a route whose handler is called before Fastify looks at the body: a refusal does not wait for one. The handler
- * reads the body itself, or lets Fastify parse and check it by the route's schema (`request.check()`), and goes on then.
+ * Adds a route whose handler runs before Fastify reads the body, so that an error reply does not wait for the body. The handler reads
+ * the body itself, or lets Fastify parse and check it by the schema of the route (`request.check()`).
  */
 export function addRoute(
   app: FastifyInstance,
@@ -130,29 +130,29 @@ export function addRoute(
     },
     errorHandler: (error, request, reply) => {
       reply.hijack();
-      request.received?.checking?.failed?.(asHttpError(error));
+      request.received?.checking?.failed?.(toHttpError(error));
     },
   });
 }
 
-/** A route without a body has no opinion on its type, and Fastify would refuse one that is malformed. */
+/** For a route without a body: Fastify would refuse a malformed Content-Type, which does not matter here. */
 function ignoreMediaType(request: FastifyRequest, _: FastifyReply, done: () => void): void {
   if (request.headers['content-type'] !== undefined) request.headers = { 'content-type': undefined };
   done();
 }
 
-/** Of a route whose hook answers. */
+/** The handler of a route whose hook answers. */
 const unreachable = (): never => {
   throw new Error('Fastify went on with a request that was answered');
 };
 
-/** What Fastify itself has against a request, as ours. */
-function asHttpError(error: FastifyError): Error {
+/** Turns Fastify's own error about a request into ours. */
+function toHttpError(error: FastifyError): Error {
   const { code, statusCode = 500, message } = error;
   return statusCode < 500 && code.startsWith('FST_') ? new HttpError(statusCode, message) : error;
 }
 
-/** Makes Fastify answer with the handlers of `options`, whatever it has against a request itself. */
+/** Makes Fastify answer every request by the handlers of `options`, also when it would refuse the request itself. */
 function answerWith(app: FastifyInstance, exchanges: Exchanges, options: HttpServerOptions): void {
   const { onError, routes, around = (handler) => handler } = options;
   const take = (request: FastifyRequest, reply: FastifyReply): ReceivedRequest => {
@@ -174,11 +174,11 @@ function answerWith(app: FastifyInstance, exchanges: Exchanges, options: HttpSer
   app.decorate('answer', answer);
   app.setNotFoundHandler(otherwise);
   app.setErrorHandler((error, request, reply) => {
-    // Of a request without a route Fastify would read a media type all the same.
+    // Fastify checks the media type even of a request without a route.
     if (request.is404) otherwise(request, reply);
     else exchanges.start(take(request, reply), () => Promise.reject(error), {});
   });
-  // For what plugins reply by themselves.
+  // For the replies of plugins.
   app.addHook('onSend', (request, reply, payload, done) => {
     const received = exchanges.receive(request, reply);
     reply.header(REQUEST_ID_HEADER, received.requestId);
@@ -189,28 +189,28 @@ function answerWith(app: FastifyInstance, exchanges: Exchanges, options: HttpSer
   routes?.(app);
 }
 
-/** An HTTP server that always answers: by its routes, else by its handler. */
+/** Creates an HTTP server that answers every request by a route or by its handler. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { maxUnreadBytes = Number.POSITIVE_INFINITY, log, connectionShare } = options;
   const unreadRequests = createUnreadRequests(MAX_HEADER_BYTES, (error, remoteAddress) =>
     exchanges.refuseUnread(error, remoteAddress),
   );
   const app: FastifyInstance = fastify({
-    ...boundedServer(options),
+    ...limitServer(options),
     clientErrorHandler: unreadRequests.refuse,
     genReqId: ({ headers }) => requestIdOf(headers[REQUEST_ID_HEADER]),
     exposeHeadRoutes: false,
-    // The header bound is the only one, so that a long id is not found by its route, as a short one is.
+    // Only the header limit applies, so that a long id reaches its route, which answers "not found".
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     return503OnClosing: false,
     logController: new LogController({ disableRequestLogging: true }),
-    // A path that cannot be decoded is no route's. Fastify would run no hook for it.
+    // A path that cannot be decoded has no route, and Fastify would run no hook for it.
     frameworkErrors: (_, { raw }, reply) => {
       Object.assign(raw, { originalUrl: raw.url, url: NOWHERE });
       app.routing(raw, reply.raw);
     },
   });
-  boundConnections(app.server);
+  limitConnections(app.server);
   if (connectionShare) shareConnections(app.server, connectionShare);
   const unread = createUnreadReplies({ server: app.server, maxBytes: maxUnreadBytes, log });
   const exchanges = new Exchanges(options, unread, unreadRequests.begin);

@@ -34,7 +34,7 @@ function describe(span: Span, { method, trail, signal }: HttpRequest, reply: Rep
   if (trail.route !== undefined) span.updateName(`${method} ${trail.route}`);
   span.setAttribute('http.response.status_code', reply.status);
   if (trail.operation !== undefined) span.setAttribute('graphql.operation.name', trail.operation);
-  // A reply in GraphQL has the status 200, whatever is wrong.
+  // A GraphQL reply has the status 200 even with errors.
   const failed = reply.status >= 500 || isServerError(trail.code);
   if (failed && !signal.aborted) span.setStatus({ code: SpanStatusCode.ERROR });
 }

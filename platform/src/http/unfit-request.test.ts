@@ -54,7 +54,7 @@ describe('a field with one value', () => {
 });
 
 it('a request of HTTP/1.1 names a host, one of HTTP/1.0 need not', async () => {
-  expect(await errorOf('GET / HTTP/1.1')).toBe('Host: expected the name of the server, got nothing');
+  expect(await errorOf('GET / HTTP/1.1')).toBe('Host: expected the name of the server, got no value');
   expect(await errorOf('GET / HTTP/1.0')).toBe('fit');
 });
 
@@ -81,6 +81,6 @@ describe('percent-encoding', () => {
 it('an Authorization of 14,336 bytes is fit, and one byte more is not', async () => {
   expect(await get(`Authorization: ${'x'.repeat(14_336)}`)).toBe('fit');
   expect(await get(`Authorization: ${'x'.repeat(14_337)}`)).toBe(
-    'Authorization of at most 14336 bytes is expected, got 14337.',
+    'Authorization: expected at most 14336 bytes, got 14337.',
   );
 });

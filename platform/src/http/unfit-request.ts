@@ -1,11 +1,11 @@
-// What makes a request unfit at every path: HTTP leaves it to the server to refuse these, and Node lets them pass.
+// Finds requests that are refused at every path. HTTP leaves these checks to the server, and Node does not make them.
 import type { IncomingMessage } from 'node:http';
 import { type AppError, badInput } from '../errors.ts';
 import { HttpError } from './error.ts';
 
 /**
- * Fields with one value by which something here is decided. Node joins those that come twice to one value that
- * neither of them had. (Lists as `If-Match` and `Prefer` may come in several fields: RFC 9110, 5.3.)
+ * Fields with a single value on which this server decides. Node joins repeated fields to one value that neither field had.
+ * (Lists such as `If-Match` and `Prefer` may come in several fields: RFC 9110, 5.3.)
  */
 const SINGLE_FIELDS = [
   'Access-Control-Request-Method',
@@ -19,16 +19,16 @@ const SINGLE_FIELDS = [
 ];
 const SINGLE_FIELD_KEYS = SINGLE_FIELDS.map((name) => name.toLowerCase());
 
-/** The first field that has one value and came more than once. */
-function repeatedField({ headers, rawHeaders }: IncomingMessage): string | undefined {
-  // Node puts a comma between the values that it joins: without one there is nothing to count.
+/** The first of the SINGLE_FIELDS that the request has more than once. */
+function findRepeatedField({ headers, rawHeaders }: IncomingMessage): string | undefined {
+  // Node puts a comma between the values that it joins: without a comma no field is repeated.
   const mayRepeat = SINGLE_FIELD_KEYS.some((key) => headers[key]?.includes(','));
-  return mayRepeat ? countedTwice(rawHeaders) : undefined;
+  return mayRepeat ? findRepeated(rawHeaders) : undefined;
 }
 
-function countedTwice(rawHeaders: readonly string[]): string | undefined {
+function findRepeated(rawHeaders: readonly string[]): string | undefined {
   const seen = new Set<string>();
-  // Names and values take turns.
+  // Names are at even places, their values behind them.
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const key = rawHeaders[at]?.toLowerCase() ?? '';
     if (seen.has(key)) return SINGLE_FIELDS[SINGLE_FIELD_KEYS.indexOf(key)];
@@ -37,7 +37,7 @@ function countedTwice(rawHeaders: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** Whether every % begins the escape of a byte, and the bytes are UTF-8 (RFC 3986, 2.5). */
+/** Whether each % begins the escape of a byte, and the bytes are UTF-8 (RFC 3986, 2.5). */
 function isPercentEncoded(text: string): boolean {
   if (!text.includes('%')) return true;
   try {
@@ -49,11 +49,10 @@ function isPercentEncoded(text: string): boolean {
 }
 
 /**
- * Why the request is refused at every path; undefined when it is fit.
- * @param target what its line asks for
- * @param maxAuthorization in bytes: what is forwarded to another server must fit into that one's bounds
+ * Returns why the request is refused at every path; undefined when it is not.
+ * @param maxAuthorization in bytes: the gateway forwards the field, so it must fit into the limits of the next server
  */
-export function requestError(
+export function findRequestError(
   message: IncomingMessage,
   { path, query }: { readonly path: string; readonly query: string },
   maxAuthorization: number,
@@ -61,15 +60,12 @@ export function requestError(
   const { headers } = message;
   // RFC 9112, 3.2.
   if (headers.host === undefined && message.httpVersion === '1.1')
-    return badInput('Host', 'expected the name of the server, got nothing');
-  const repeated = repeatedField(message);
+    return badInput('Host', 'expected the name of the server, got no value');
+  const repeated = findRepeatedField(message);
   if (repeated !== undefined) return badInput(repeated, 'expected one field, got more than one');
   const { length } = headers.authorization ?? '';
   if (length > maxAuthorization)
-    return new HttpError(
-      431,
-      `Authorization of at most ${maxAuthorization} bytes is expected, got ${length}.`,
-    );
+    return new HttpError(431, `Authorization: expected at most ${maxAuthorization} bytes, got ${length}.`);
   const faulty = !isPercentEncoded(path) ? 'path' : !isPercentEncoded(query) ? 'query' : undefined;
   return faulty && badInput(faulty, 'expected percent-encoded UTF-8, with %25 for a percent sign');
 }

@@ -1,6 +1,6 @@
-// Replies that were written and that their clients have not read yet. They stay in this process's memory, so all
-// connections together may hold only so much of them: past that, the connections that hold most for longest are ended.
-// To refuse new replies instead would let a few clients that do not read keep all others from theirs.
+// Limits the replies that were written and that their clients have not read yet, because they stay in the memory of this process.
+// Past the limit of all connections together, the connection that holds most for longest is closed. To refuse new replies
+// instead would let a few clients that do not read stop the replies to all others.
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from '../observability/log.ts';
@@ -8,8 +8,8 @@ import { Counter, liveGauge, registry } from '../observability/metrics.ts';
 
 export interface UnreadReplies {
   /**
-   * Counts a reply whose body of `bytes` bytes is written just now, until the kernel has taken all of it.
-   * @param socket the connection of its request: a reply that waits behind others has none of its own yet
+   * Counts a reply whose body of `bytes` bytes has just been written, until the kernel has taken all of it.
+   * @param socket the connection of the request, because a reply that waits behind others has none yet
    */
   add(socket: Socket, response: ServerResponse, bytes: number): void;
 }
@@ -20,7 +20,7 @@ export interface UnreadRepliesOptions {
   readonly log: Logger;
 }
 
-/** What one connection holds, and since when, as `performance.now()` has it. */
+/** How much one connection holds, and since when (a time of `performance.now()`). */
 interface Unread {
   bytes: number;
   readonly since: number;
@@ -28,11 +28,11 @@ interface Unread {
 
 const ended = new Counter({
   name: 'http_unread_replies_ended_total',
-  help: 'Connections that were ended because their clients did not read while too much was unread altogether.',
+  help: 'Connections that were closed because their clients did not read while too much was unread in total.',
   registers: [registry],
 });
 
-/** Of all servers of this process. */
+/** The sum over all servers of this process. */
 let unreadBytes = 0;
 liveGauge(
   'http_unread_reply_bytes',
@@ -54,7 +54,7 @@ export function createUnreadReplies({ server, maxBytes, log }: UnreadRepliesOpti
     unreadBySocket.delete(socket);
   }
 
-  /** A reply that was read, of what the connection held then. */
+  /** Takes a reply off the count when its client has read it. */
   function settle(socket: Socket, unread: Unread, bytes: number): void {
     if (unreadBySocket.get(socket) !== unread) return;
     unread.bytes -= bytes;
@@ -64,7 +64,7 @@ export function createUnreadReplies({ server, maxBytes, log }: UnreadRepliesOpti
 
   function endSlowest(): void {
     const now = performance.now();
-    // A fast reader may hold much, but not for long.
+    // A fast reader may hold many bytes, but not for long.
     const weight = ({ bytes, since }: Unread) => bytes * (now - since + 1);
     let slowest: [Socket, Unread] | undefined;
     for (const each of unreadBySocket) if (!slowest || weight(each[1]) > weight(slowest[1])) slowest = each;
@@ -75,11 +75,11 @@ export function createUnreadReplies({ server, maxBytes, log }: UnreadRepliesOpti
     ended.inc();
     log.warn(
       { bytes, ms: Math.round(now - since) },
-      'a connection was ended because its client does not read',
+      'a connection was closed because its client does not read',
     );
   }
 
-  // Replies that wait behind others on one connection never hear that it has closed.
+  // Replies that wait behind others on a connection emit no event when it closes.
   server.on('connection', (socket) => socket.once('close', () => forget(socket)));
 
   return {

@@ -1,12 +1,12 @@
-// Requests that Node's parser refuses, or that do not come in time. Node would answer them with a bare status line;
-// here they get a reply in the words of the server, and the requests before them on the connection get theirs first.
+// Answers requests that Node's parser refuses, or that do not arrive in time. Node would send a bare status line; this sends a
+// reply in the form of the server, after the replies to the earlier requests of the connection.
 import { STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HttpError, LAST_REPLY, MalformedBody } from './error.ts';
 import type { ReceivedRequest } from './request.ts';
 
-/** A reply that is written to the connection as it is. */
+/** A reply that is written to the connection directly. */
 export interface RawReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -14,18 +14,18 @@ export interface RawReply {
 }
 
 export interface UnreadRequests {
-  /** Tells of a request whose head was read. */
+  /** Notes a request whose head has been read. */
   readonly begin: (request: ReceivedRequest) => void;
-  /** Answers what cannot be read on a connection, as a listener of the server's `clientError`, and closes it. */
+  /** Answers a request that cannot be read and closes its connection. A listener of the server's event `clientError`. */
   readonly refuse: (error: NodeJS.ErrnoException, socket: Duplex) => void;
 }
 
-/** @param refusal the reply to a request of which nothing is known but who sent it */
+/** @param createReply makes the reply to a request of which only the sender's address is known */
 export function createUnreadRequests(
   maxHeaderBytes: number,
-  refusal: (error: HttpError, remoteAddress: string) => RawReply,
+  createReply: (error: HttpError, remoteAddress: string) => RawReply,
 ): UnreadRequests {
-  /** By connection: the request whose head came last. Those before it are answered before it. */
+  /** By connection: the request whose head was read last. Earlier requests are answered before it. */
   const latest = new WeakMap<Duplex, ReceivedRequest>();
   const ended = new WeakSet<Duplex>();
 
@@ -38,12 +38,14 @@ export function createUnreadRequests(
       ended.add(socket);
       const last = latest.get(socket);
       const isBody = last !== undefined && !last.message.complete;
-      const error = errorOf(code, isBody, maxHeaderBytes);
-      // The handler that waits for the body answers with the error; one that does not wait has its own answer.
+      const error = toHttpError(code, isBody, maxHeaderBytes);
+      // A handler that waits for the body replies with the error; one that does not wait sends its own reply.
       if (isBody) last.cut(error);
       const close = () => {
         if (socket.writable)
-          socket.end(isBody ? '' : textOf(refusal(error, addressOf(socket))), () => socket.destroy());
+          socket.end(isBody ? '' : formatReply(createReply(error, addressOf(socket))), () =>
+            socket.destroy(),
+          );
         else socket.destroy();
       };
       if (last && !last.response.destroyed) last.response.once('close', close);
@@ -52,7 +54,7 @@ export function createUnreadRequests(
   };
 }
 
-function textOf({ status, headers, body }: RawReply): string {
+function formatReply({ status, headers, body }: RawReply): string {
   const fields = {
     ...headers,
     ...LAST_REPLY,
@@ -63,23 +65,23 @@ function textOf({ status, headers, body }: RawReply): string {
   return [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines, '', body].join('\r\n');
 }
 
-/** What Node's code for the error says to the caller. */
-function errorOf(code: string | undefined, isBody: boolean, maxHeaderBytes: number): HttpError {
+/** The error for the caller, by Node's code. */
+function toHttpError(code: string | undefined, isBody: boolean, maxHeaderBytes: number): HttpError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return new HttpError(
         431,
-        `A request line and header fields of at most ${maxHeaderBytes} bytes together are expected.`,
+        `The request line and header fields: expected at most ${maxHeaderBytes} bytes together, got more.`,
         LAST_REPLY,
       );
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new HttpError(413, 'Chunks without long extensions are expected.', LAST_REPLY);
+      return new HttpError(413, 'The body: expected chunks without long extensions.', LAST_REPLY);
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new HttpError(408, 'A request that comes whole in time is expected.', LAST_REPLY);
+      return new HttpError(408, 'The request was not complete in time.', LAST_REPLY);
     default:
       return isBody
-        ? new MalformedBody('A body that is whole, or in well-formed chunks, is expected.', LAST_REPLY)
-        : new HttpError(400, 'A well-formed request of HTTP/1.1 is expected.', LAST_REPLY);
+        ? new MalformedBody('The body: expected a complete body, or well-formed chunks.', LAST_REPLY)
+        : new HttpError(400, 'Expected a well-formed request of HTTP/1.1.', LAST_REPLY);
   }
 }
 

@@ -1,6 +1,6 @@
-// What Docker runs in a container of a service to ask whether it is ready: `node /app/platform/src/lifecycle/health-check.js`. An image has
-// no shell and no curl. Ends with 0 when `/readyz` says yes; with 1, and what it said, otherwise.
-// Plain JavaScript, because it is started every few seconds, and taking types out first would be a third of what it costs.
+// The health check of a container, which Docker runs (`node /app/platform/src/lifecycle/health-check.js`) because an image has no shell
+// and no curl. Its exit code is 0 when `/readyz` replies 200, and 1 otherwise; it prints the reply.
+// It is plain JavaScript, because it starts every few seconds and stripping types would add half to its time.
 const ANSWER_WITHIN_MS = 5_000;
 
 try {

@@ -1,4 +1,4 @@
-// The ops port: liveness, readiness and metrics, apart from the port that callers use.
+// The ops port: liveness, readiness and metrics, for operators only.
 import {
   ANY_METHOD,
   addRoute,
@@ -10,24 +10,27 @@ import {
 import type { Logger } from '../observability/log.ts';
 import { registry } from '../observability/metrics.ts';
 
-/** Throws, or rejects, with the reason why the service cannot work right now. */
+/** Throws, or rejects with, the reason why the service cannot work now. */
 export type ReadinessCheck = () => Promise<unknown> | unknown;
 
 export interface OpsServerOptions {
   readonly log: Logger;
-  /** By the name of what is checked. */
+  /** By the name of the checked part. */
   readonly checks: Readonly<Record<string, ReadinessCheck>>;
   readonly draining: () => boolean;
 }
 
 const CHECK_TIMEOUT_MS = 2_000;
 
-async function failuresOf(checks: OpsServerOptions['checks']): Promise<string[]> {
+async function findFailures(checks: OpsServerOptions['checks']): Promise<string[]> {
   const outcomes = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => {
       let timer: NodeJS.Timeout | undefined;
       const timeout = new Promise((_, reject) => {
-        timer = setTimeout(() => reject(new Error('took too long')), CHECK_TIMEOUT_MS);
+        timer = setTimeout(
+          () => reject(new Error(`the check took longer than ${CHECK_TIMEOUT_MS} ms`)),
+          CHECK_TIMEOUT_MS,
+        );
       });
       try {
         await Promise.race([check(), timeout]);
@@ -48,11 +51,11 @@ const json = (status: number, value: unknown): Reply => ({
   body: JSON.stringify(value),
 });
 
-/** Serves `/livez` (the process turns), `/readyz` (it can do its work) and `/metrics`. */
+/** Serves `/livez` (the process runs), `/readyz` (it can do its work) and `/metrics`. */
 export function createOpsServer({ log, checks, draining }: OpsServerOptions): HttpServer {
   async function readiness(): Promise<Reply> {
     if (draining()) return json(503, { status: 'draining' });
-    const failing = await failuresOf(checks);
+    const failing = await findFailures(checks);
     return failing.length === 0
       ? json(200, { status: 'ready' })
       : json(503, { status: 'not ready', failing });

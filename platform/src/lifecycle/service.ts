@@ -19,11 +19,11 @@ interface LifecycleSettings extends TracingSettings {
   readonly REVISION: string;
 }
 
-/** What a service hands over once it has started. */
+/** The parts of a started service that the life cycle uses. */
 export interface RunningService
   extends Pick<HttpServerOptions, 'routes' | 'handler' | 'onError' | 'addressOf'> {
   readonly checks: Readonly<Record<string, ReadinessCheck>>;
-  /** Called after the last request was answered: finishes jobs, closes pools. */
+  /** Called after the reply to the last request: finishes jobs, closes pools. */
   close(): Promise<void>;
 }
 
@@ -31,9 +31,9 @@ export interface ServiceDefinition<Settings extends LifecycleSettings> {
   readonly name: string;
   /** The longest that one request may take, ms. */
   readonly timeoutMs: number | ((settings: Settings) => number);
-  /** How much of all replies may be unread by their clients, bytes. */
+  /** How many bytes of replies may be unread by their clients, in total. */
   readonly maxUnreadBytes?: (settings: Settings) => number;
-  /** Whether just anybody calls, and not services alone. */
+  /** Whether clients call it directly. The other servers are for services alone. */
   readonly isPublic?: boolean;
   /** How many connections one address may hold; any number when undefined. */
   readonly maxConnectionsPerAddress?: (settings: Settings) => number | undefined;
@@ -41,10 +41,10 @@ export interface ServiceDefinition<Settings extends LifecycleSettings> {
   readonly start: (settings: Settings, log: Logger) => Promise<RunningService>;
 }
 
-/** A pod is killed 30 s after SIGTERM; what is not done by then is left to retries. */
+/** Kubernetes kills a pod 30 s after SIGTERM. Retries repeat unfinished work. */
 const END_WITHIN_MS = 25_000;
 const FINISH_REQUESTS_MS = 12_000;
-/** Between services: a call holds the body of a caller, and more. */
+/** Between services: a call contains the body of a client's request and more. */
 const MAX_CALL_BYTES = 4_000_000;
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -84,11 +84,11 @@ async function serve<Settings extends LifecycleSettings>(
 
   return async () => {
     draining = true;
-    // Who is here leaves with the reply, while load balancers learn to send nobody; only then is the door closed.
+    // First each reply tells its caller to close the connection, and load balancers learn to send no requests. Then the port closes.
     http.drain();
     await pause(settings.DRAIN_DELAY_MS);
-    // Requests first: one that waits for its order needs the worker. But a client that trickles its body must not cost
-    // the jobs under way their time.
+    // Requests end before the worker, because a request that waits for its order needs the worker. A time limit leaves the jobs
+    // their time when a client sends its body slowly.
     await Promise.race([http.close(), pause(FINISH_REQUESTS_MS)]);
     await service.close();
     await stopTracing?.();
@@ -108,8 +108,8 @@ export async function runService<Settings extends LifecycleSettings>(
   };
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
-  // While it starts there is nothing to finish. It is said from the first moment on, because the kernel keeps a signal
-  // without a handler from process 1 of a container: the pod would serve on until it is killed.
+  // During the start there is no work to finish. The handler is set from the first moment on, because the kernel does not deliver
+  // a signal without a handler to process 1 of a container: the pod would run on until it is killed.
   let close = async (): Promise<void> => undefined;
   onEnd((reason) => {
     log.info({ reason }, 'draining');
@@ -129,14 +129,14 @@ export async function runService<Settings extends LifecycleSettings>(
   }
 }
 
-/** Libraries that write to the console would break "one JSON line an event". */
+/** Sends the console output of libraries to the log, so that every line stays a JSON line. */
 function takeOverConsole(log: Logger): void {
   const { console } = globalThis;
   const write = (...parts: unknown[]): void => log.warn({ console: true }, format(...parts));
   Object.assign(console, { log: write, info: write, warn: write, error: write, trace: write, debug: write });
 }
 
-/** Calls back once: at a signal, or when the supervisor that forked this process is gone. */
+/** Calls `end` once: at a signal, or when the supervisor that forked this process is gone. */
 function onEnd(end: (reason: string) => void): void {
   let ending = false;
   const once = (reason: string) => () => {

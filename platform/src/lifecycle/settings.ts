@@ -21,8 +21,8 @@ export const commonSettings = {
     .default('info')
     .describe('The least important lines that are logged.'),
   DRAIN_DELAY_MS: milliseconds(0, 20_000).describe(
-    'How long after SIGTERM `/readyz` says no before connections are closed. Longer than load balancers take to notice, ' +
-      'and than clients keep a connection that they do not use.',
+    'How long after SIGTERM the service goes on serving, with `/readyz` at 503, before it closes connections. Longer than load ' +
+      'balancers need to notice, and than clients keep an idle connection.',
   ),
   ...tracingSettings,
   REVISION: z

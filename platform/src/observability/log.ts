@@ -1,4 +1,4 @@
-// One JSON line an event, of a bounded length. `npm start` makes them readable in a terminal.
+// Logs one JSON line for each event, of limited length. `npm start` makes the lines readable in a terminal.
 import { isNativeError } from 'node:util/types';
 import { type Logger, type LoggerOptions, pino } from 'pino';
 import { cut } from '../text.ts';
@@ -17,8 +17,8 @@ const SECRETS: ReadonlySet<string> = new Set([
 const CENSORED = '[redacted]';
 
 /**
- * Callers write much of what is logged: paths, names, and what the messages of errors quote. A line with a megabyte of it
- * would cost more than the request did, and log collectors drop lines that are too long.
+ * Callers choose much of the logged text: paths, names, and the quotations in error messages. A line of a megabyte would cost more
+ * than its request, and log collectors drop lines that are too long.
  */
 const MAX_TEXT = 1_000;
 const MAX_STACK = 2_000;
@@ -37,14 +37,14 @@ const textOf = (error: Error, key: string): string | undefined => {
   return typeof value === 'string' ? value : undefined;
 };
 
-/** An error of a subgraph's reply is a plain object with a message. */
+/** The errors in a subgraph's reply are plain objects with a message. */
 const messageOf = (thrown: unknown): string =>
   typeof thrown === 'object' && thrown !== null && 'message' in thrown
     ? cut(String(thrown.message), MAX_TEXT)
-    : 'no error was thrown';
+    : 'a value that is no error was thrown';
 
-/** Named members only: a database error's `detail` holds the whole row, a password hash among it. */
-function loggedError(error: unknown, depth = 0): LoggedError {
+/** Logs only these members, because the `detail` of a database error has the whole row, with the password hash. */
+function describeError(error: unknown, depth = 0): LoggedError {
   if (!isNativeError(error)) return { type: typeof error, message: messageOf(error) };
   const code = textOf(error, 'code');
   const constraint = textOf(error, 'constraint');
@@ -57,13 +57,13 @@ function loggedError(error: unknown, depth = 0): LoggedError {
     ...(code !== undefined && { code }),
     ...(constraint !== undefined && { constraint }),
     ...(stack !== undefined && { stack: cut(stack, message.length + MAX_STACK) }),
-    ...(error.cause !== undefined && depth < 3 && { cause: loggedError(error.cause, depth + 1) }),
+    ...(error.cause !== undefined && depth < 3 && { cause: describeError(error.cause, depth + 1) }),
   };
 }
 
 const cutText = (value: unknown): unknown => (typeof value === 'string' ? cut(value, MAX_TEXT) : value);
 
-/** The members of a line, each fit to be written. */
+/** Prepares the members of a line: secrets removed, long texts cut. */
 function fitMembers(members: object): Record<string, unknown> {
   const fit: Record<string, unknown> = traceIds();
   for (const [name, value] of Object.entries(members))
@@ -72,7 +72,7 @@ function fitMembers(members: object): Record<string, unknown> {
 }
 
 function fitValue(value: unknown): unknown {
-  // Of an error, named members alone are written (`loggedError`).
+  // describeError handles errors.
   if (typeof value !== 'object' || value === null || isNativeError(value)) return cutText(value);
   if (!Object.keys(value).some((key) => SECRETS.has(key))) return value;
   return {
@@ -81,14 +81,14 @@ function fitValue(value: unknown): unknown {
   };
 }
 
-/** Lines are written together: a system call for each would cost more than the rest of it. */
+/** Several lines are written at once, because a system call for each would cost more than the rest of its work. */
 const WRITTEN_AT_BYTES = 16_000;
 const WRITTEN_AFTER_MS = 50;
-/** What waits for a reader of the standard output that has stopped to read; lines beyond it are lost. */
+/** How much waits for a reader of the standard output that has stopped reading. Further lines are lost. */
 const MAX_WAITING_BYTES = 16_000_000;
 const LAST_LINES_MS = 1_000;
 
-/** One for all loggers of the process, so that their lines stand in the order in which they were written. */
+/** One for all loggers of the process, so that their lines keep their order. */
 const output = pino.destination({
   dest: 1,
   sync: false,
@@ -97,27 +97,27 @@ const output = pino.destination({
   periodicFlush: WRITTEN_AFTER_MS,
 });
 
-/** Waits until all lines are out, for a second at most, and says whether they are. */
+/** Waits for up to a second until all lines are written. Returns whether they are. */
 function writeLastLines(): Promise<boolean> {
   return new Promise((resolve) => {
-    // The first ends with the write that is under way, the second takes what has come meanwhile.
+    // The first flush ends with the present write, the second writes the lines that came in the meantime.
     output.flush(() => output.flush(() => resolve(true)));
     setTimeout(resolve, LAST_LINES_MS, false);
   });
 }
 
-/** Ends the process when its last lines are out. */
+/** Ends the process when its last lines are written. */
 export async function endProcess(status: number): Promise<void> {
   if (await writeLastLines()) process.exit(status);
-  // Nothing reads the standard output, and `process.exit` would wait for the write that is under way.
+  // The standard output has no reader, and `process.exit` would wait for the present write.
   process.kill(process.pid, 'SIGKILL');
 }
 
 let stampedMs = 0;
 let stamp = '';
 
-/** As ISO 8601 has the time, made once for all lines of a millisecond. */
-function timestamp(): string {
+/** Formats the time (ISO 8601) once for all lines of a millisecond. */
+function formatTimestamp(): string {
   const now = Date.now();
   if (now !== stampedMs) {
     stampedMs = now;
@@ -126,22 +126,22 @@ function timestamp(): string {
   return stamp;
 }
 
-/** A logger whose lines carry the service's name. Values under keys that name secrets are left out at two depths. */
+/** A logger whose lines have the service's name. The values of keys that name secrets are removed at the two upper levels. */
 export function createLogger(service: string, level = 'info'): Logger {
   const options: LoggerOptions = {
     level,
     base: { service },
-    timestamp,
-    serializers: { err: (error: unknown) => loggedError(error), msg: (text: unknown) => cutText(text) },
+    timestamp: formatTimestamp,
+    serializers: { err: (error: unknown) => describeError(error), msg: (text: unknown) => cutText(text) },
     formatters: { level: (label) => ({ level: label }), log: fitMembers },
   };
   return pino(options, output);
 }
 
-/** What the line of a request says; callers write the path and the operation. */
+/** The log line of a request. Callers choose its path and operation. */
 export interface RequestLine {
   readonly requestId: string;
-  /** The client's, as the gateway counts it; undefined when no client asked. */
+  /** The client's address as the gateway counts it; undefined when no client sent the request. */
   readonly address: string | undefined;
   readonly method: string;
   readonly path: string;
@@ -160,8 +160,8 @@ const MAX_PATH = 200;
 const MAX_NAME = 100;
 
 /**
- * Writes the lines of requests. They are most of all lines, and their members are known: to look at each of them, as at
- * those of other lines, would cost more than to write the line.
+ * Writes the lines of requests. Most lines are of this kind and their members are known, so they skip the check of each member,
+ * which would cost more than writing the line.
  */
 export function createRequestLog(log: Logger): (line: RequestLine) => void {
   const lines = log.child({}, { formatters: { log: (line) => line } });

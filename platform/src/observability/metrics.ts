@@ -1,5 +1,5 @@
-// The process's metrics, served on the ops port in Prometheus' text format. Every label has a bounded set of values:
-// nothing that a caller writes becomes a label.
+// The metrics of the process, which the ops port serves in Prometheus' text format. Every label has a limited set of values: no
+// text of a caller becomes a label.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { VERSION } from './version.ts';
 
@@ -8,14 +8,14 @@ export { Counter, Gauge, Histogram };
 /** One registry a process: the runtime's metrics are in it from the start. */
 export const registry = new Registry();
 collectDefaultMetrics({ register: registry });
-// Gauges that are named like counters; the same figures by type stay.
+// Removes gauges that are named like counters. The gauges with the same figures by type stay.
 for (const kind of ['resources', 'handles', 'requests'])
   registry.removeSingleMetric(`nodejs_active_${kind}_total`);
 
-/** Upper bounds in seconds, from an answer out of the cache to a request's deadline. */
+/** Upper bounds in seconds, from a reply out of the cache to the deadline of a request. */
 export const DURATION_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** @param startedAt as `performance.now()` had it */
+/** @param startedAt a time of `performance.now()` */
 export const secondsSince = (startedAt: number): number => (performance.now() - startedAt) / 1_000;
 
 export interface LabelledCounter<Value extends string> {
@@ -25,7 +25,7 @@ export interface LabelledCounter<Value extends string> {
   readonly values: readonly Value[];
 }
 
-/** A counter with one label, at 0 for each of `values` from the start: a rate is seen only by those who saw the 0. */
+/** A counter with one label, at 0 for each of `values` from the start, because Prometheus computes a rate only after it saw the 0. */
 export function labelledCounter<Value extends string>(
   definition: LabelledCounter<Value>,
 ): (value: Value, by?: number) => void {
@@ -36,7 +36,7 @@ export function labelledCounter<Value extends string>(
   return (value, by) => tallies.get(value)?.inc(by);
 }
 
-/** Counts the writes of an entity that were refused because somebody else's came first. */
+/** Counts the writes of an entity that were refused because another write came first. */
 export function conflictCounter(entity: string): () => void {
   const count = labelledCounter({
     name: 'compare_and_swap_conflicts_total',
@@ -48,8 +48,8 @@ export function conflictCounter(entity: string): () => void {
 }
 
 /**
- * A gauge that is asked for at each scrape, and left out while nobody has said how, or while there is no value.
- * @returns says how, in the place of whatever was said before
+ * A gauge that is read at each scrape, and absent while it has no reader or no value.
+ * @returns sets the reader of the gauge, in place of an earlier one
  */
 export function liveGauge(name: string, help: string): (read: () => number | undefined) => void {
   let read: (() => number | undefined) | undefined;
@@ -74,7 +74,7 @@ export const sqlStatements = new Counter({
   registers: [registry],
 });
 
-/** Says which build of which service this process is. */
+/** Publishes which build of which service this process runs. */
 export function announceBuild(service: string, revision: string): void {
   new Gauge({
     name: 'build_info',

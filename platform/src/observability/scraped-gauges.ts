@@ -1,5 +1,5 @@
-// Gauges that stand in tables: read by one statement at each scrape, and left out while the database does not answer.
-// A scrape never fails and never waits longer than the connection's own short timeouts (createScrapePool).
+// Gauges whose values are in tables: one statement reads them at each scrape. They are absent while the database does not answer.
+// A scrape never fails and never waits longer than the short timeouts of its connection (createScrapePool).
 import { singleFlight } from '../single-flight.ts';
 import type { Logger } from './log.ts';
 import { Gauge, registry } from './metrics.ts';
@@ -11,11 +11,11 @@ export interface Reading<Name extends string> {
 }
 
 export interface ScrapedGauges<Name extends string> {
-  /** Reads by `read` from now on. */
+  /** Sets the function that reads the values. */
   readBy(read: () => Promise<readonly Reading<Name>[]>, log: Logger): void;
 }
 
-/** @param help by the gauge's name */
+/** @param help by the name of the gauge */
 export function createScrapedGauges<Name extends string>(
   help: Readonly<Record<Name, string>>,
   labelNames: readonly string[] = [],
@@ -33,7 +33,7 @@ export function createScrapedGauges<Name extends string>(
       async collect() {
         const readings = await readOnce();
         this.reset();
-        // A reset puts a gauge without labels to 0, which is not the same as not known.
+        // A reset sets a gauge without labels to 0, but here the value is unknown.
         if (labelNames.length === 0) this.remove();
         for (const { labels, values } of readings) this.set(labels, values[name]);
       },
@@ -44,7 +44,7 @@ export function createScrapedGauges<Name extends string>(
     readBy: (next, log) => {
       read = () =>
         next().catch((error: unknown) => {
-          log.warn({ err: error }, 'gauges could not be read and are left out');
+          log.warn({ err: error }, 'gauges could not be read and are absent from this scrape');
           return [];
         });
     },

@@ -1,6 +1,5 @@
-// Traces by OpenTelemetry: off unless OTEL_EXPORTER_OTLP_ENDPOINT is set, and while they are off every function here is
-// one comparison. The spans stand at the few doors that everything goes through: HTTP, SQL, Redis, jobs. What happens
-// between two of them in the gateway (plan, fetch) is told by @apollo/gateway itself.
+// Traces by OpenTelemetry. They are off unless OTEL_EXPORTER_OTLP_ENDPOINT is set, and then every function here costs one comparison.
+// The spans are made where all work passes: HTTP, SQL, Redis, jobs, and the execution of an operation in the gateway.
 import {
   type Attributes,
   type Context,
@@ -20,7 +19,7 @@ import type { Sampler } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 
-/** Who is traced. The names are those of the OpenTelemetry specification (SDK environment variables). */
+/** The samplers, by their names in the OpenTelemetry specification (SDK environment variables). */
 const SAMPLERS = [
   'always_on',
   'always_off',
@@ -30,7 +29,7 @@ const SAMPLERS = [
   'parentbased_traceidratio',
 ] as const;
 
-/** The standard names of OpenTelemetry. The exporter reads its own (OTEL_EXPORTER_OTLP_HEADERS, …) itself. */
+/** OpenTelemetry's standard settings. The exporter itself reads further ones (OTEL_EXPORTER_OTLP_HEADERS, …). */
 export const tracingSettings = {
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url({ protocol: /^https?$/ })
@@ -41,7 +40,7 @@ export const tracingSettings = {
   OTEL_TRACES_SAMPLER: z
     .enum(SAMPLERS)
     .default('parentbased_always_on')
-    .describe('Which requests are traced. With `parentbased_` the caller decides, when it is traced itself.'),
+    .describe('Which requests are traced. With `parentbased_`, a traced caller decides.'),
   OTEL_TRACES_SAMPLER_ARG: z.coerce
     .number()
     .min(0)
@@ -60,12 +59,12 @@ export type TracingSettings = z.output<typeof settingsObject>;
 
 let tracer: Tracer | undefined;
 
-/** How long the end of a process waits for the collector, which may be away or hang. */
+/** How long a process that ends waits for the collector, which may be away or hang. */
 const LAST_SPANS_MS = 2_000;
-/** Callers write the names of operations and paths, and spans wait in memory. */
+/** Callers choose the names of operations and paths, and spans wait in memory. */
 const MAX_ATTRIBUTE_LENGTH = 256;
 
-/** Sends spans to `endpoint` (OTLP over HTTP) from now on. Call what is returned to send the last ones and end. */
+/** Starts to send spans to `endpoint` (OTLP over HTTP). Returns a function that sends the last spans and stops. */
 export async function startTracing(
   service: string,
   endpoint: string,
@@ -81,7 +80,7 @@ export async function startTracing(
       import('@opentelemetry/core'),
     ]);
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` });
-  tellOfLosses(exporter, log);
+  logLosses(exporter, log);
   const scheduledDelayMillis = settings.OTEL_BSP_SCHEDULE_DELAY;
   const provider = new sdk.TracerProvider({
     resource: resourceFromAttributes({ 'service.name': service, 'service.namespace': 'holdfast' }),
@@ -115,14 +114,14 @@ function samplerOf(
   }
 }
 
-/** Says when the collector begins to fail and when it is back; the exporter itself says nothing. */
-function tellOfLosses(exporter: OTLPTraceExporter, log: Logger): void {
+/** Logs when the collector begins to fail and when it is back, because the exporter does not. */
+function logLosses(exporter: OTLPTraceExporter, log: Logger): void {
   const send = exporter.export.bind(exporter);
   let failing = false;
   exporter.export = (spans, done) =>
     send(spans, (result) => {
       const fails = result.error !== undefined;
-      // Not as part of whatever trace filled the batch.
+      // The log line must not belong to the trace that happened to fill the batch.
       context.with(ROOT_CONTEXT, () => {
         if (fails && !failing) log.warn({ err: result.error }, 'traces cannot be sent and are lost');
         if (!fails && failing) log.info('traces are sent again');
@@ -132,25 +131,25 @@ function tellOfLosses(exporter: OTLPTraceExporter, log: Logger): void {
     });
 }
 
-/** The active span's ids, for a log line; nothing outside of a trace. */
+/** The ids of the active span, for a log line; empty outside of a trace. */
 export function traceIds(): { trace_id?: string; span_id?: string } {
   const ids = tracer && trace.getActiveSpan()?.spanContext();
   return ids ? { trace_id: ids.traceId, span_id: ids.spanId } : {};
 }
 
-/** The header fields that make the called service's spans part of this trace (W3C Trace Context). */
+/** The header fields by which the spans of the called service join this trace (W3C Trace Context). */
 export function traceHeaders(): Record<string, string> {
   const headers: Record<string, string> = {};
   if (tracer) propagation.inject(context.active(), headers, defaultTextMapSetter);
   return headers;
 }
 
-/** The active span as a `traceparent`, to go with a job; null outside of a trace. */
+/** The active span as a `traceparent` for a job; null outside of a trace. */
 export const traceparent = (): string | null => traceHeaders()['traceparent'] ?? null;
 
 /**
- * The caller's trace, of its `traceparent` alone: ids and flags of a fixed length, which are checked and written anew.
- * Its `tracestate` and `baggage` would be handed on as they came, to every service.
+ * The caller's trace, read from its `traceparent` only: ids and flags of a fixed length, which are parsed and written anew.
+ * `tracestate` and `baggage` are ignored, because they would be forwarded unchanged to every service.
  */
 const parentOf = (traceparent: unknown): Context =>
   propagation.extract(ROOT_CONTEXT, { traceparent }, defaultTextMapGetter);
@@ -159,19 +158,19 @@ async function inSpan<Result>(span: Span, work: () => Promise<Result>): Promise<
   try {
     return await context.with(trace.setSpan(context.active(), span), work);
   } catch (error) {
-    failed(span, error);
+    markFailed(span, error);
     throw error;
   } finally {
     span.end();
   }
 }
 
-/** The kind of the error only: its message may hold what a caller sent. */
-function failed(span: Span, error: unknown): void {
+/** Notes the name of the error only, because its message may contain input of a caller. */
+function markFailed(span: Span, error: unknown): void {
   span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : 'unknown' });
 }
 
-/** Runs a call of another service or store as a span of the trace that is under way; outside of one, just runs it. */
+/** Runs a call of another service or store in a span of the present trace; outside of a trace, without a span. */
 export function tracedCall<Result>(
   name: string,
   attributes: Attributes,
@@ -181,7 +180,7 @@ export function tracedCall<Result>(
   return inSpan(tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }), call);
 }
 
-/** Runs a job as part of the trace that it was added in. */
+/** Runs a job as part of the trace that added it. */
 export function tracedJob(name: string, payload: unknown, run: () => Promise<void>): Promise<void> {
   if (tracer === undefined) return run();
   const sent = z.object({ traceparent: z.string() }).safeParse(payload);
@@ -195,11 +194,11 @@ export function tracedJob(name: string, payload: unknown, run: () => Promise<voi
 export interface RequestSpan {
   readonly traceId: string;
   readonly spanId: string;
-  /** Runs `work` in the span and ends the span after it. `span` is for what is known of the reply. */
+  /** Runs `work` in the span and ends the span. `work` may add facts about the reply to the span. */
   run<Result>(work: (span: Span) => Promise<Result>): Promise<Result>;
 }
 
-/** Starts the span of a request, as part of the trace that its `traceparent` names; undefined while traces are off. */
+/** Starts the span of a request in the trace that its `traceparent` names; undefined while traces are off. */
 export function startRequestSpan(
   name: string,
   traceparent: unknown,

@@ -1,23 +1,23 @@
-// Work that is done together: what arrives while a batch is under way goes into the next one, the habit of `dataloader` for
-// writes as well. While nothing is under way nothing waits: a batch begins when the event loop has taken in what is there.
+// Batches: items that arrive while a batch runs go into the next one, as in `dataloader`, but for writes too. Without a running
+// batch an item does not wait: its batch begins when the event loop has read all pending input.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { currentDeadline, type Deadline, isOver, tooLate, withDeadline } from '../deadline.ts';
 import { isUndone } from './unanswered.ts';
 
-/** Does all of it or nothing. Gives one result for each item, in their order. */
+/** Does the work of all items, or of none. Returns one result for each item, in their order. */
 export type RunBatch<Item, Result> = (items: readonly Item[]) => Promise<readonly Result[]>;
 
 export interface BatchOptions<Item, Result> {
-  /** Runs an item alone whose batch has failed. Default: just that. */
+  /** Runs an item alone after its batch failed. Default: calls `run`. */
   readonly alone?: (item: Item, run: () => Promise<readonly Result[]>) => Promise<readonly Result[]>;
-  /** Whether the items of a batch that failed are run one by one. Default: when nothing of the batch was done. */
+  /** Whether the items of a failed batch run one by one. Default: when PostgreSQL has undone the whole batch. */
   readonly isDivisible?: (error: unknown) => boolean;
 }
 
-/** Bounds what one statement locks, and what is run one by one after it failed. */
+/** Limits how many rows one statement locks, and how many items run one by one after it failed. */
 export const MOST_AT_ONCE = 100;
-/** A batch that takes longer, as one that waits for a lock does, keeps the next one waiting no more. */
+/** After this time the next batch begins, although the present one still runs (it may wait for a lock). */
 const PATIENCE_MS = 250;
 
 interface Entry<Item, Result> {
@@ -30,8 +30,8 @@ interface Entry<Item, Result> {
 }
 
 /**
- * Returns what puts an item into a batch: it resolves to the item's result and rejects with what `run` threw. An item whose
- * caller has given up before its batch begins is SERVICE_UNAVAILABLE. A batch runs in the trace of its first item.
+ * Returns a function that puts an item into a batch. It resolves to the item's result, or rejects with the error of `run`. An item
+ * whose deadline passes before its batch begins is SERVICE_UNAVAILABLE. A batch runs in the trace of its first item.
  */
 export function createBatches<Item, Result>(
   run: RunBatch<Item, Result>,
@@ -46,14 +46,14 @@ export function createBatches<Item, Result>(
     isPumping = false;
   }
 
-  /** Never rejects: each caller hears of its own item. */
+  /** Never rejects: each caller gets the result of its own item. */
   async function settle(entries: readonly Entry<Item, Result>[]): Promise<void> {
     const batch = entries.filter(isWanted);
     const [first] = batch;
     if (first === undefined) return;
     const items = batch.map(({ item }) => item);
     try {
-      deliver(batch, await first.asCaller(() => underEarliest(batch, () => run(items))));
+      deliver(batch, await first.asCaller(() => runUnderEarliestDeadline(batch, () => run(items))));
     } catch (error) {
       if (batch.length > 1 && isDivisible(error)) for (const entry of batch) await settleAlone(entry);
       else for (const { reject } of batch) reject(error);
@@ -86,10 +86,10 @@ function isWanted({ deadline, reject }: Pick<Entry<unknown, unknown>, 'deadline'
 }
 
 /**
- * Under the earliest deadline of the batch: what comes too late for one is run for each alone, under its own. That one caller
- * has gone is no reason to end the work of the others.
+ * Runs the batch under its earliest deadline; past it, each item runs alone under its own deadline. The end of one caller's
+ * connection does not end the work of the others.
  */
-function underEarliest<Result>(
+function runUnderEarliestDeadline<Result>(
   batch: readonly { readonly deadline: Deadline | undefined }[],
   work: () => Result,
 ): Result {

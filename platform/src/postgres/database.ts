@@ -1,4 +1,4 @@
-// Connections to PostgreSQL: bounded pools, for reads and for writes, and named prepared statements for the hot paths.
+// Connection pools of PostgreSQL, by purpose: reads and writes of requests, background work, scrapes, standby reads.
 import { isNativeError } from 'node:util/types';
 import pg from 'pg';
 import { z } from 'zod';
@@ -20,11 +20,11 @@ export interface PoolOptions {
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
-/** Attributes of the spans of statements. */
+/** The attributes of the span of a statement. */
 export const SQL = { 'db.system.name': 'postgresql' };
 const HASTY_TIMEOUT_MS = 1_000;
 
-/** Counts what is sent, so that tests and dashboards can tell the number of statements of a request. */
+/** Counts the statements, so that tests and dashboards see how many a request sends. */
 class CountingClient extends PatientClient {
   protected override sending(): void {
     sqlStatements.inc();
@@ -32,7 +32,7 @@ class CountingClient extends PatientClient {
   }
 }
 
-/** Statements of ours are traced where they are named; Prisma's, which have no name, here. */
+/** Traces the statements of Prisma, which have no name. sql.ts traces ours. */
 class TracedPool extends RequestPool {
   override query = ((...args: Parameters<pg.Pool['query']>) => {
     const [config] = args as readonly unknown[];
@@ -45,8 +45,8 @@ class TracedPool extends RequestPool {
 const REQUESTS = { statement_timeout: STATEMENT_TIMEOUT_MS, Client: CountingClient };
 
 /**
- * A pool for requests that write. Waiting for a connection and for a statement are bounded in time. Under a deadline that
- * has passed (deadline.ts) a connection is refused as SERVICE_UNAVAILABLE.
+ * A pool for requests that write. The waits for a connection and for a statement have time limits. After its deadline
+ * (deadline.ts), a request gets no connection but SERVICE_UNAVAILABLE.
  */
 export function createPool(options: PoolOptions): pg.Pool {
   return keepUnanswered(openPool(options, REQUESTS, TracedPool), options);
@@ -59,7 +59,7 @@ export interface RequestPools {
   end(): Promise<void>;
 }
 
-/** Half of `max` for writes, at least one each: while commits hang and keep all of those, reads go on. */
+/** Half of `max` is for writes, at least one each: when commits hang and hold all connections for writes, reads go on. */
 export function createRequestPools(options: PoolOptions): RequestPools {
   const most = Math.max(1, Math.floor(options.max / 2));
   const reads = openPool({ ...options, max: Math.max(1, options.max - most) }, REQUESTS, TracedPool);
@@ -80,7 +80,7 @@ export function createRequestPools(options: PoolOptions): RequestPools {
 /** Rejects when the database does not answer. */
 export const checkDatabase = (pool: pg.Pool): Promise<unknown> => pool.query('SELECT 1');
 
-/** graphile-worker gives a connection that broke back twice, which pg-pool punishes by an exception that no code catches. */
+/** graphile-worker releases a broken connection twice, for which pg-pool throws an exception that no code catches. */
 class WorkerPgPool extends MeasuredPool {
   override connect(): Promise<pg.PoolClient>;
   override connect(connected: Connected): void;
@@ -99,11 +99,11 @@ class WorkerPgPool extends MeasuredPool {
 }
 
 export interface WorkerPoolOptions extends PoolOptions {
-  /** How long a statement waits for a lock; PgBouncer takes no connection that asks for it. Otherwise as for all else. */
+  /** How long a statement waits for a lock. Without it, the statement timeout applies. PgBouncer refuses connections with this setting. */
   readonly lockTimeoutMs?: number;
 }
 
-/** A pool for background work: not counted as a request's statements. */
+/** A pool for background work. Its statements are not counted as those of requests. */
 export function createWorkerPool({ lockTimeoutMs, ...options }: WorkerPoolOptions): pg.Pool {
   const work = {
     statement_timeout: STATEMENT_TIMEOUT_MS,
@@ -113,7 +113,7 @@ export function createWorkerPool({ lockTimeoutMs, ...options }: WorkerPoolOption
   return keepUnanswered(openPool(options, work, WorkerPgPool), options);
 }
 
-/** A statement that changes something may hang in its commit, which nothing bounds in time. */
+/** A statement that writes may hang in its commit, for which PostgreSQL has no time limit. */
 function keepUnanswered(pool: MeasuredPool, { url, applicationName, log }: PoolOptions): pg.Pool {
   const inquiry = createInquiry({ connectionString: url, application_name: `${applicationName}-inquiry` });
   pool.keepBy(new Unanswered(pool, inquiry, log));
@@ -126,13 +126,13 @@ const HASTY: pg.PoolConfig = {
   query_timeout: HASTY_TIMEOUT_MS,
 };
 
-/** One connection for the gauges of a scrape, which waits for nothing longer than a scrape may. */
+/** One connection for the gauges of a scrape, with timeouts as short as a scrape needs. */
 export const createScrapePool = (options: Omit<PoolOptions, 'max'>): pg.Pool =>
   openPool({ ...options, max: 1 }, HASTY, pg.Pool);
 
 /**
- * A pool for reads of a server that another can stand in for. A connection on which it is silent for a second is closed. Its
- * statements are not counted.
+ * A pool for reads from a standby, in place of which the primary can answer. A connection without an answer for a second is closed.
+ * Its statements are not counted.
  */
 export const createStandbyPool = (options: PoolOptions): pg.Pool => openPool(options, HASTY, MeasuredPool);
 
@@ -146,41 +146,41 @@ function openPool<Pool extends pg.Pool>(
     max: options.max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 60_000,
-    // Where the other end is gone without a word: a node that was lost, a firewall that forgot.
+    // For a server that is gone without a message: a lost node, a firewall that dropped the connection.
     query_timeout: STATEMENT_TIMEOUT_MS + 2_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     application_name: options.applicationName,
     ...extra,
   });
-  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  // The pool replaces an idle connection that breaks. Without this listener the error would end the process.
   pool.on('error', (error) => options.log.warn({ err: error }, 'a database connection was lost'));
-  // One in use may report its end more than once (the server's last words, then the socket's); whoever uses it learns
-  // of it by the query that fails.
+  // A connection in use may report its end twice (the server's message, then the socket's). Its user gets the error from the
+  // query that fails.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
-/** Something that runs a query: the pool, or a client inside a transaction. */
+/** Runs a query: a pool, or a client inside a transaction. */
 export interface Queryable {
   query<Row extends pg.QueryResultRow>(config: pg.QueryConfig): Promise<pg.QueryResult<Row>>;
 }
 
 /**
  * Codes that mean "the database cannot serve this right now": SQLSTATE classes and codes (PostgreSQL's appendix A), socket
- * errors, Prisma's own codes. A statement that met one of them has changed nothing, or its fate is unknown.
+ * errors, Prisma's own codes. A statement with one of these errors was undone, or its outcome is unknown.
  */
 const UNAVAILABLE = new RegExp(
   `^(${[
-    // What Prisma keeps of the error by which RequestPool refuses a connection.
+    // Prisma keeps only this code of the error by which RequestPool refuses a connection.
     'SERVICE_UNAVAILABLE',
     // Connection exceptions; too many connections, a full disk, too little memory.
     '08...|53...',
     // The server shuts down, crashed, recovers, or is a standby since a failover.
     '57P0[1-3]|25006',
-    // A limit of time was met: of a statement, a lock, a transaction, a session.
+    // A time limit was exceeded: of a statement, a lock, a transaction, a session.
     '57014|55P03|25P0[34]|57P05',
-    // PostgreSQL rolled the transaction back for the sake of another: serialization failure, deadlock.
+    // PostgreSQL rolled the transaction back because of another one: serialization failure, deadlock.
     '40001|40P01',
     // The disk or the file system fails.
     '58000|58030',
@@ -188,7 +188,7 @@ const UNAVAILABLE = new RegExp(
     'P1001|P1002|P1008|P1017|P2024|P2034|P2037',
   ].join('|')})$`,
 );
-/** Errors of pg and pg-pool that have no code. */
+/** Messages of the errors of pg and pg-pool that have no code. */
 const UNAVAILABLE_MESSAGES =
   /Connection terminated|Query read timeout|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Can't reach database server|Server has closed the connection|Cannot use a pool after|Unable to start a transaction in the given time/;
 
@@ -206,14 +206,14 @@ export function isDatabaseUnavailable(error: unknown, depth = 0): boolean {
   return isDatabaseUnavailable(error.cause, depth + 1) || UNAVAILABLE.test(adapterCode(error) ?? '');
 }
 
-/** The SQLSTATE that adapter-pg met, where Prisma has a code of its own for it. */
+/** The SQLSTATE of an error of adapter-pg to which Prisma gives its own code. */
 const adapterError = z.object({
   meta: z.object({ driverAdapterError: z.object({ cause: z.object({ originalCode: z.string() }) }) }),
 });
 const adapterCode = (error: unknown): string | undefined =>
   adapterError.safeParse(error).data?.meta.driverAdapterError.cause.originalCode;
 
-/** What adapter-pg makes of SQLSTATE 23505, and Prisma of that. */
+/** The form in which Prisma and adapter-pg report SQLSTATE 23505. */
 const prismaUniqueViolation = z.object({
   code: z.literal('P2002'),
   meta: z.object({
@@ -221,7 +221,7 @@ const prismaUniqueViolation = z.object({
   }),
 });
 
-/** The name of the unique constraint that an error of pg or Prisma says was broken, if it says so. */
+/** The name of the unique constraint that an error of pg or Prisma reports as broken; undefined for other errors. */
 export function brokenUniqueConstraint(error: unknown): string | undefined {
   if (error instanceof pg.DatabaseError) return error.code === '23505' ? error.constraint : undefined;
   return prismaUniqueViolation.safeParse(error).data?.meta.driverAdapterError.cause.constraint.index;

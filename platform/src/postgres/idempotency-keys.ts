@@ -1,5 +1,5 @@
-// The table `idempotency_keys` of a service's schema: how long a key is remembered, and the sweep of older ones. A key is
-// written by the very statement whose effect it stands for, and is never changed.
+// The table `idempotency_keys` of a service's schema: how long it keeps a key, and the sweep of older keys. The statement that does
+// the work of a request also inserts its key; no statement changes a key.
 import { count, milliseconds } from '../settings.ts';
 import type { Queryable } from './database.ts';
 import { bigint, doublePrecision, statement, text } from './sql.ts';
@@ -17,7 +17,7 @@ export const idempotencyKeySettings = {
 /** Deletes at most `max` keys that were used more than `days` days ago; returns how many. */
 export type SweepKeys = (db: Queryable, max: number, days: number) => Promise<number>;
 
-/** The sweep of one schema. Declares its statement, so it is called once, when a module is loaded. */
+/** Creates the sweep of one schema. It declares a statement, so call it once, when a module is loaded. */
 export function createKeySweep(schema: string): SweepKeys {
   const table = `${schema}.idempotency_keys`;
   const sweep = statement({

@@ -1,5 +1,5 @@
-// Idempotency keys of clients: the rule for a key, the hash of what came with it, and the counter of calls that were
-// answered from what an earlier one with their key had done.
+// Idempotency keys of clients: the rule for a key, the hash of its request, and the counter of replays, which are answered with
+// the result of the first request.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { Counter, registry } from '../observability/metrics.ts';
@@ -7,7 +7,7 @@ import { came } from '../validation.ts';
 
 const RULE = '1 to 255 printable ASCII characters';
 
-/** What was expected of a key, and what came. */
+/** The message for a key that breaks the rule. */
 export const keyError = (given: unknown): string => `expected ${RULE}, got ${came(given)}`;
 
 export const idempotencyKey = z
@@ -16,18 +16,18 @@ export const idempotencyKey = z
   .nullish()
   .transform((key) => key ?? undefined);
 
-/** SHA-256 of a request: the same for the same parts, each of which is in its canonical form. */
+/** The SHA-256 of a request. Give each part in its canonical form, so that equal requests have equal hashes. */
 export const requestHash = (parts: readonly (string | number | null)[]): Buffer =>
   createHash('sha256').update(JSON.stringify(parts)).digest();
 
-/** The union member that tells a caller that its key stands for another request. */
+/** The problem that tells a caller that its key belongs to another request. */
 export interface IdempotencyKeyReused {
   readonly __typename: 'IdempotencyKeyReused';
   readonly code: 'IDEMPOTENCY_KEY_REUSED';
   readonly message: string;
 }
 
-/** @param difference what may differ from the first request, as "another product or quantity" */
+/** @param difference what may differ from the first request, such as "another product or quantity" */
 export const keyReused = (difference: string): IdempotencyKeyReused => ({
   __typename: 'IdempotencyKeyReused',
   code: 'IDEMPOTENCY_KEY_REUSED',
@@ -36,7 +36,7 @@ export const keyReused = (difference: string): IdempotencyKeyReused => ({
 
 const replays = new Counter({
   name: 'idempotent_replays_total',
-  help: 'Calls that changed nothing because an earlier one with their key had done it.',
+  help: 'Calls that changed no data because an earlier call with the same key had done the work.',
   registers: [registry],
 });
 export const countReplay = (): void => replays.inc();

@@ -1,10 +1,10 @@
-// A pool of connections that says how many are in use and how long its users wait for one.
+// A connection pool with metrics: how many connections are in use, and how long its users wait for one.
 import pg from 'pg';
 import { Gauge, Histogram, registry, secondsSince } from '../observability/metrics.ts';
 import { PatientClient } from './patient-client.ts';
 import type { Unanswered } from './unanswered.ts';
 
-/** Those that are open, by application name: a service has one for each purpose. */
+/** The open pools, by application name: a service has one for each purpose. */
 const pools = new Map<string, MeasuredPool>();
 
 new Gauge({
@@ -24,7 +24,7 @@ new Gauge({
 
 new Gauge({
   name: 'database_pool_waiting',
-  help: 'Who waits for a connection.',
+  help: 'Users of the pool that wait for a connection.',
   labelNames: ['pool'],
   registers: [registry],
   collect() {
@@ -35,7 +35,7 @@ new Gauge({
 
 const waits = new Histogram({
   name: 'database_pool_wait_seconds',
-  help: 'How long it took to be given a connection, or to be refused one.',
+  help: 'How long it took to get a connection, or an error instead of one.',
   labelNames: ['pool'],
   buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5],
   registers: [registry],
@@ -59,17 +59,17 @@ export class MeasuredPool extends pg.Pool {
     super(config);
     this.#labels = { pool: config.application_name ?? 'unnamed' };
     pools.set(this.#labels.pool, this);
-    // A series that begins with its first wait would hide that wait from a rate.
+    // A rate does not see the first event of a series that begins with it.
     waits.zero(this.#labels);
     this.on('release', (error: Error | boolean | undefined, client) => {
-      // What PostgreSQL said of the statement is its answer.
+      // An error from PostgreSQL is an answer to the statement.
       if (!error || error instanceof pg.DatabaseError || !isWaiting(client)) return;
       if (this.#unanswered) this.#unanswered.keep(client, error);
       else client.giveUp();
     });
   }
 
-  /** Has `unanswered` keep the connections that are given back without an answer; otherwise they are closed at once. */
+  /** Lets `unanswered` keep the connections that are released without an answer. Without it they are closed at once. */
   keepBy(unanswered: Unanswered): void {
     this.#unanswered = unanswered;
   }
@@ -86,7 +86,7 @@ export class MeasuredPool extends pg.Pool {
     if (!connected) {
       const connecting = super.connect();
       connecting.then(observe, observe);
-      return connecting.then(tellUnanswered);
+      return connecting.then(releaseUnansweredAsBroken);
     }
     super.connect((error, client, release) => {
       observe();
@@ -106,8 +106,8 @@ export class MeasuredPool extends pg.Pool {
   }
 }
 
-/** graphile-worker gives a connection back as good even when its statement has no answer: the next user would wait for it. */
-function tellUnanswered(client: pg.PoolClient): pg.PoolClient {
+/** graphile-worker releases a connection without an error even when its statement has no answer, and the next user would wait. */
+function releaseUnansweredAsBroken(client: pg.PoolClient): pg.PoolClient {
   const { release } = client;
   client.release = (error) =>
     release(error || (isWaiting(client) ? new Error('a statement is not answered') : undefined));

@@ -1,5 +1,5 @@
-// A connection to PostgreSQL that is not closed while a statement of it has no answer. A commit may hang for as long as
-// a standby is away, in spite of its timeouts, and goes on hanging when its client has hung up.
+// A connection to PostgreSQL that is not closed while one of its statements has no answer. A commit may hang for as long as a
+// standby is away, in spite of all timeouts, and it goes on hanging after its client has closed the connection.
 import { Socket } from 'node:net';
 import pg from 'pg';
 
@@ -23,7 +23,7 @@ export class PatientClient extends pg.Client {
     this.on('error', () => this.giveUp());
   }
 
-  // pg's overloads of `query` cannot be spelled by a subclass; the wrapper passes its arguments through untouched.
+  // TypeScript cannot express pg's overloads of `query` in a subclass. The wrapper passes its arguments on unchanged.
   override query = ((...args: Parameters<pg.Client['query']>) => {
     this.sending();
     return super.query(...args);
@@ -31,7 +31,7 @@ export class PatientClient extends pg.Client {
 
   /** Called before each statement is sent. */
   protected sending(): void {
-    // On a connection that has ended nothing is sent, and nothing will be answered.
+    // A connection that has ended sends no statement, so no answer will come.
     this.#isWaiting = !this.#isOver;
   }
 
@@ -50,8 +50,8 @@ export class PatientClient extends pg.Client {
   }
 
   /**
-   * Closes the connection without waiting for the answer. By a reset: after an ordinary close the kernel would go on
-   * sending the statement, and after a partition of the network PostgreSQL might get it minutes later.
+   * Closes the connection without waiting for the answer. It sends a reset: after an ordinary close the kernel would go on
+   * sending the statement, and after a network partition PostgreSQL could receive it minutes later.
    */
   giveUp(): void {
     this.#isWaiting = false;

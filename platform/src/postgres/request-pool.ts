@@ -1,4 +1,4 @@
-// A pool for requests: what waits for a connection until its caller has given up is refused one, and so writes nothing.
+// A pool for requests. A request that waits for a connection until after its deadline gets none, so it cannot write any more.
 import type pg from 'pg';
 import { currentDeadline, isOver, tooLate } from '../deadline.ts';
 import { type Connected, MeasuredPool } from './measured-pool.ts';
@@ -7,7 +7,7 @@ export class RequestPool extends MeasuredPool {
   override connect(): Promise<pg.PoolClient>;
   override connect(connected: Connected): void;
   override connect(connected?: Connected): Promise<pg.PoolClient> | undefined {
-    // Asked for now, because the pool calls back in the context of the caller that gives a connection back.
+    // Read now, because the pool calls back in the async context of the caller that releases a connection.
     const deadline = currentDeadline();
     if (deadline === undefined) return connected ? void super.connect(connected) : super.connect();
     if (!connected) {

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { count } from '../settings.ts';
 
-/** What a service needs to reach PostgreSQL. */
 export const databaseSettings = {
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })

@@ -1,27 +1,27 @@
-// Types of PostgreSQL as values: what a statement (sql.ts) says of its parameters and columns, for TypeScript, which
-// derives the types of arguments and rows from it, and for a test, which compares it with PostgreSQL (testing-sql.ts).
+// Types of PostgreSQL as values, by which a statement (sql.ts) declares its parameters and columns. TypeScript derives the types of
+// arguments and rows from them, and a test compares them with PostgreSQL (testing-sql.ts).
 import pg from 'pg';
 
 declare const OUT: unique symbol;
 declare const IN: unique symbol;
 
-/** What is known of a type when the program runs. */
+/** A type at run time. */
 export interface SqlType {
-  /** As PostgreSQL's `format_type` writes it; any of these. */
+  /** The accepted names, as PostgreSQL's `format_type` writes them. */
   readonly names: readonly string[];
   readonly isNullable: boolean;
   /** The labels of an enumeration. */
   readonly labels?: readonly string[];
-  /** Why an expression, or a column that may hold NULL, is never NULL here. */
+  /** Why an expression, or a nullable column, is never NULL here. */
   readonly notNullReason?: string;
 }
 
-/** A value of it is read as `Out`. Invariant: neither `string` nor `string | null` passes for the other. */
+/** A value of the type is read as `Out`. The type parameter is invariant: `string` and `string | null` do not match. */
 export interface ReadAs<Out> {
   readonly [OUT]?: (value: Out) => Out;
 }
 
-/** A parameter of it is given as `In`. */
+/** A parameter of the type is passed as `In`. */
 export interface GivenAs<In> {
   readonly [IN]?: (value: In) => void;
 }
@@ -39,21 +39,21 @@ export type ArgumentsOf<Parameters extends SqlTypes> = {
   readonly [Name in keyof Parameters]: Parameters[Name] extends GivenAs<infer In> ? In : never;
 };
 
-const named = <Out, In = Out>(...names: string[]): TypeOf<Out, In> => ({ names, isNullable: false });
+const createType = <Out, In = Out>(...names: string[]): TypeOf<Out, In> => ({ names, isNullable: false });
 
-export const integer = named<number>('integer');
-/** A number: what is too large to be one exactly is an error when it is read. */
-export const bigint = named<number>('bigint');
-export const text = named<string>('text', 'character varying');
-/** Text of which a CHECK constraint allows some values only. PostgreSQL does not describe those, so a test has to compare them. */
-export const textOf = <Value extends string>(): TypeOf<Value> => named<Value>(...text.names);
+export const integer = createType<number>('integer');
+/** Read as a number. Reading a value that a number cannot hold exactly is an error. */
+export const bigint = createType<number>('bigint');
+export const text = createType<string>('text', 'character varying');
+/** Text for which a CHECK constraint allows some values only. PostgreSQL does not describe these, so a test must compare them. */
+export const textOf = <Value extends string>(): TypeOf<Value> => createType<Value>(...text.names);
 /** A decimal string. */
-export const numeric = named<string>('numeric');
-export const timestamptz = named<Date>('timestamp with time zone');
-export const bytea = named<Buffer, Uint8Array>('bytea');
-export const boolean = named<boolean>('boolean');
-export const doublePrecision = named<number>('double precision');
-/** What a function returns that returns nothing, such as pg_notify. */
+export const numeric = createType<string>('numeric');
+export const timestamptz = createType<Date>('timestamp with time zone');
+export const bytea = createType<Buffer, Uint8Array>('bytea');
+export const boolean = createType<boolean>('boolean');
+export const doublePrecision = createType<number>('double precision');
+/** The type `void` of functions such as pg_notify. */
 export const nothing: TypeOf<unknown, never> = { names: ['void'], isNullable: true };
 
 /**
@@ -63,7 +63,10 @@ export const nothing: TypeOf<unknown, never> = { names: ['void'], isNullable: tr
 export const enumeration = <const Labels extends Readonly<Record<string, string>>>(
   name: string,
   labels: Labels,
-): TypeOf<Labels[keyof Labels]> => ({ ...named<Labels[keyof Labels]>(name), labels: Object.values(labels) });
+): TypeOf<Labels[keyof Labels]> => ({
+  ...createType<Labels[keyof Labels]>(name),
+  labels: Object.values(labels),
+});
 
 export const nullable = <Out, In>(type: TypeOf<Out, In>): TypeOf<Out | null, In | null> => ({
   names: type.names,
@@ -71,7 +74,7 @@ export const nullable = <Out, In>(type: TypeOf<Out, In>): TypeOf<Out | null, In 
   ...(type.labels && { labels: type.labels }),
 });
 
-/** Elements are taken for not null, unless the type of the element is nullable. */
+/** The elements are not null, unless the type of the element is nullable. */
 export const arrayOf = <Out, In>(element: TypeOf<Out, In>): TypeOf<Out[], readonly In[]> => ({
   names: element.names.map((name) => `${name}[]`),
   isNullable: false,
@@ -79,20 +82,20 @@ export const arrayOf = <Out, In>(element: TypeOf<Out, In>): TypeOf<Out[], readon
 });
 
 /**
- * For a column of a result that PostgreSQL does not guarantee to be not null, such as `count(*)`.
- * @param reason for the reader: why it never is
+ * For a column that PostgreSQL does not guarantee to be not null, such as `count(*)`.
+ * @param reason for the reader: why it is never null
  */
 export const notNull = <Out, In>(type: TypeOf<Out, In>, reason: string): TypeOf<Out, In> => ({
   ...type,
   notNullReason: reason,
 });
 
-/** What only Prisma's Decimal has. */
+/** Recognises Prisma's Decimal by a member that no other type has. */
 interface DecimalLike {
   toDecimalPlaces(): unknown;
 }
 
-/** A field of a Prisma model as a statement reads it. */
+/** The type as which a statement reads a field of a Prisma model. */
 type Read<Field> = Field extends DecimalLike
   ? string
   : Field extends bigint
@@ -102,9 +105,9 @@ type Read<Field> = Field extends DecimalLike
       : Field;
 
 /**
- * The columns of the table behind a Prisma model. `{ … } satisfies ColumnsOf<Product>` does not compile while a field is
- * missing, is none of the model's, or has another type or nullability.
- * @typeParam Narrowed the fields that are read as less than Prisma's type, which knows no `textOf`
+ * The columns of the table of a Prisma model. `{ … } satisfies ColumnsOf<Product>` does not compile while a field is missing, is
+ * not in the model, or has another type or nullability.
+ * @typeParam Narrowed fields with a narrower type than Prisma's, which has no `textOf`
  */
 export type ColumnsOf<Model, Narrowed extends Partial<Model> = Record<never, never>> = {
   readonly [Field in keyof Model]-?: SqlType &
@@ -120,14 +123,14 @@ function safeInteger(value: string): number {
 const TEXT_ARRAY: number = 1009;
 const parseTexts: (value: string) => (string | null)[] = pg.types.getTypeParser(TEXT_ARRAY);
 
-/** Where pg reads otherwise than declared here: bigint as text, numeric[] as floats. By the OID of the type. */
+/** Parsers by the OID of a type, where pg's own read another type than declared here: bigint as text, numeric[] as floats. */
 const PARSERS: ReadonlyMap<number, (value: string) => unknown> = new Map<number, (value: string) => unknown>([
   [20, safeInteger],
   [1016, (value) => parseTexts(value).map((element) => (element === null ? null : safeInteger(element)))],
   [1231, parseTexts],
 ]);
 
-/** Reads the values of rows as their types are declared. */
+/** Makes pg read the values of rows as their types are declared. */
 export const ROW_TYPES: pg.CustomTypesConfig = {
   getTypeParser: (oid, format) => PARSERS.get(oid) ?? pg.types.getTypeParser(oid, format),
 };

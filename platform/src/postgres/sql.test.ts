@@ -81,7 +81,7 @@ describe('a statement', () => {
       values: [2, 1],
     });
     expect(() => byId.queryOf({ max: 2, id: undefined, title: 'x' })).toThrow(
-      'things_by_id: $id is not given',
+      'things_by_id: expected a value for $id, got undefined',
     );
     // @ts-expect-error an optional parameter that is not thought of
     expect(byId.queryOf({ max: 2, id: 1 })).toMatchObject({ values: [2, 1] });

@@ -1,8 +1,8 @@
 /**
- * SQL statements that say what they take and give, so that TypeScript derives the types of arguments and rows, and a test
- * compares them with the migrated database (testing-sql.ts). Nothing else states the type of a row.
+ * SQL statements that declare their parameters and columns. TypeScript derives the types of arguments and rows from them, and a
+ * test compares them with the migrated database (testing-sql.ts). The type of a row is declared in no other place.
  *
- * How to declare a table's columns: once, beside its statements, exhaustively for its Prisma model.
+ * How to declare a table's columns: once, beside its statements, with every field of its Prisma model.
  *
  *     export const ACCOUNT = {
  *       id: integer,
@@ -12,7 +12,7 @@
  *     } satisfies ColumnsOf<User>;
  *     export type Account = RowOf<typeof ACCOUNT>;
  *
- * Part of a row is a rest (`const { passwordHash, ...PUBLIC } = ACCOUNT`), more than a row a spread
+ * Take part of a row by a rest (`const { passwordHash, ...PUBLIC } = ACCOUNT`), and add to a row by a spread
  * (`{ ...ACCOUNT, isDemoted: … }`).
  *
  * How to declare a statement:
@@ -25,21 +25,21 @@
  *     });
  *     const [account] = await selectByName(pool, { username });
  *
- * 1. Parameters are `$named`. Their type is the one that PostgreSQL finds: `LIMIT $max` takes a bigint,
- *    `$days * interval '1 day'` a double precision, `ANY ($ids::int[])` an `arrayOf(integer)`. Where the test tells of another
- *    type than the one wanted, cast in the text.
- * 2. A parameter that may be null is `nullable(…)`: PostgreSQL cannot tell.
+ * 1. Parameters are `$named`. Declare the type that PostgreSQL infers: `LIMIT $max` takes a bigint,
+ *    `$days * interval '1 day'` a double precision, `ANY ($ids::int[])` an `arrayOf(integer)`. Where the test reports
+ *    another type than you want, cast in the text.
+ * 2. Declare a parameter that may be null as `nullable(…)`: PostgreSQL does not know it.
  * 3. A column of a table is never null if the table says so, also through a CTE, a subquery or RETURNING. All else may be
  *    null: an expression, a column of a view, every column of a statement with an outer join, GROUPING SETS, MERGE,
  *    `old.` or `new.`. It is `nullable(…)`, or `notNull(…, 'the reason why it never is')`.
- * 4. A statement that returns no columns has `row: {}`. A function that returns nothing is `nothing`.
+ * 4. A statement that returns no columns has `row: {}`. A function that returns void has a column of type `nothing`.
  * 5. A statement of several shapes is declared once for each shape when its module is loaded, so that the test sees them
- *    all. What only some shapes take stands under `optional`: its arguments may be undefined, and one that the text uses
- *    must not be. `queryOf` gives the text and values, for EXPLAIN.
- * 6. Arrays of an enumeration cannot be read: cast them to text[].
+ *    all. Declare the parameters of only some shapes under `optional`: an argument may be undefined unless the text uses it.
+ *    `queryOf` returns the text and values, for EXPLAIN.
+ * 6. pg cannot read arrays of an enumeration: cast them to text[].
  *
- * How to check a workspace: a test imports the service's server.ts (and what its other programs import), and with it every
- * module that declares statements. Over the service's own role on a migrated database it says:
+ * How to check a service: a test imports its server.ts (and the imports of its other programs), and with it every module that
+ * declares statements. With the service's own role on a migrated database it expects:
  *
  *     expect(await errorsOf(pool, declaredStatements())).toEqual([]);
  */
@@ -50,16 +50,16 @@ import { type ArgumentsOf, ROW_TYPES, type RowOf, type SqlTypes } from './sql-ty
 
 export * from './sql-types.ts';
 
-/** A statement that is parsed and planned once a connection. Returns the rows. */
+/** A statement, which PostgreSQL parses and plans once for each connection. Returns the rows. */
 export interface Statement<Arguments, Row> {
   (db: Queryable, args: Arguments): Promise<Row[]>;
-  /** What is sent. */
+  /** The text and values that are sent. */
   queryOf(args: Arguments): pg.QueryConfig;
 }
 
 export interface DeclaredStatement {
   readonly name: string;
-  /** With `$1`, `$2`, … for the parameters, in their order. */
+  /** SQL with `$1`, `$2`, … for the parameters, in their order. */
   readonly text: string;
   readonly parameters: SqlTypes;
   readonly row: SqlTypes;
@@ -75,7 +75,7 @@ export interface StatementOptions<
   /** SQL with `$name` for each of the parameters. */
   readonly text: string;
   readonly parameters: Parameters;
-  /** Parameters that the text may lack. */
+  /** Parameters that the text may leave out. */
   readonly optional?: Optional;
   readonly row: Row;
 }
@@ -86,12 +86,12 @@ type OptionalArgumentsOf<Optional extends SqlTypes> = {
 
 const declared = new Map<string, DeclaredStatement>();
 
-/** Every statement of the modules that are loaded. */
+/** Every statement of the loaded modules. */
 export const declaredStatements = (): readonly DeclaredStatement[] => [...declared.values()];
 
 /**
  * Declares a statement.
- * @throws {Error} when the name cannot be used, or text and parameters do not name the same
+ * @throws {Error} for an unusable name, or when text and parameters do not have the same names
  */
 export function statement<
   const Parameters extends SqlTypes,
@@ -108,9 +108,9 @@ export function statement<
   RowOf<Row>
 > {
   type Arguments = ArgumentsOf<Parameters> & OptionalArgumentsOf<Optional>;
-  const parameters: SqlTypes = { ...required, ...usedIn(namedText, optional) };
+  const parameters: SqlTypes = { ...required, ...pickUsed(namedText, optional) };
   const names = Object.keys(parameters);
-  const text = numbered(name, namedText, names);
+  const text = numberParameters(name, namedText, names);
   checkRow(name, row);
   declare({ name, text, parameters, row });
 
@@ -128,7 +128,7 @@ export function statement<
 
 const PARAMETER = /\$(\w*)/g;
 
-const usedIn = (text: string, optional: SqlTypes = {}): SqlTypes => {
+const pickUsed = (text: string, optional: SqlTypes = {}): SqlTypes => {
   const used = new Set(text.match(PARAMETER));
   return Object.fromEntries(Object.entries(optional).filter(([name]) => used.has(`$${name}`)));
 };
@@ -140,13 +140,13 @@ function valuesOf(
 ): unknown[] {
   return names.map((name) => {
     const value = args[name];
-    // pg would send NULL.
-    if (value === undefined) throw new Error(`${statement}: $${name} is not given`);
+    // pg would send NULL for undefined.
+    if (value === undefined) throw new Error(`${statement}: expected a value for $${name}, got undefined`);
     return value;
   });
 }
 
-/** PostgreSQL cuts longer names. */
+/** PostgreSQL truncates longer names. */
 const MAX_NAME_LENGTH = 63;
 
 function declare(statement: DeclaredStatement): void {
@@ -157,8 +157,8 @@ function declare(statement: DeclaredStatement): void {
   declared.set(name, statement);
 }
 
-/** `$name` as `$1`, `$2`, … There are no other dollar signs in a statement: quote strings by '. */
-function numbered(statement: string, text: string, names: readonly string[]): string {
+/** Replaces each `$name` by `$1`, `$2`, … A statement may have no other dollar signs, so quote strings by '. */
+function numberParameters(statement: string, text: string, names: readonly string[]): string {
   const unused = new Set(names);
   const result = text.replaceAll(PARAMETER, (written, name: string) => {
     if (!names.includes(name)) throw new Error(`${statement}: ${written} is none of its parameters`);
@@ -169,7 +169,7 @@ function numbered(statement: string, text: string, names: readonly string[]): st
   return result;
 }
 
-/** pg knows enumerations as text, and arrays of them not as arrays. */
+/** pg reads an enumeration as text, but an array of one not as an array. */
 function checkRow(statement: string, row: SqlTypes): void {
   for (const [column, { names, labels }] of Object.entries(row))
     if (labels && names.some((name) => name.endsWith('[]')))
@@ -181,8 +181,8 @@ export const snakeCase = (name: string): string =>
   name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /**
- * The SELECT list of `columns`, which are named in snake case in the database: `u.id, u.created_at AS "createdAt"`.
- * @param alias of the table; without one the columns stand alone
+ * Writes the SELECT list of `columns`, whose names in the database are in snake case: `u.id, u.created_at AS "createdAt"`.
+ * @param alias of the table; without it the columns have no prefix
  */
 export function selectList(columns: SqlTypes, alias?: string): string {
   const prefix = alias === undefined ? '' : `${alias}.`;

@@ -1,4 +1,4 @@
-// Deletes what has become old, in batches, again and again for as long as a service runs.
+// Deletes old rows periodically, in batches, for as long as a service runs.
 import type pg from 'pg';
 import type { Logger } from '../observability/log.ts';
 import { Counter, registry } from '../observability/metrics.ts';
@@ -6,35 +6,35 @@ import { type Repetition, repeat } from '../repeat.ts';
 import { createWorkerPool } from './database.ts';
 
 export interface SweeperOptions {
-  /** What is deleted, for the log: "old sessions". */
+  /** The name of the deleted rows, for the log: "old sessions". */
   readonly what: string;
-  /** Deletes at most `max`, and says how many it deleted. Instances may run it at the same time. */
+  /** Deletes at most `max` rows and returns how many it deleted. Several replicas may run it at the same time. */
   readonly sweep: (max: number) => Promise<number>;
   readonly everyMs: number;
   readonly log: Logger;
-  /** From 0 to 1: at which part of the first `everyMs` it begins, so that instances begin apart. */
+  /** From 0 to 1: the part of `everyMs` before the first sweep, so that replicas do not begin together. */
   readonly random?: () => number;
 }
 
 const swept = new Counter({
   name: 'swept_total',
-  help: 'What was deleted because it was old.',
+  help: 'Old rows that were deleted.',
   labelNames: ['what'],
   registers: [registry],
 });
 const failures = new Counter({
   name: 'sweep_failures_total',
-  help: 'Sweeps that did not come to their end. The next one goes on.',
+  help: 'Sweeps that failed. The next sweep goes on.',
   labelNames: ['what'],
   registers: [registry],
 });
 
 /**
- * SQL that deletes the oldest rows of a table, at most `$max`. One instance sweeps a table at a time: two that chose the same rows
- * could lock them in different orders. (FOR UPDATE SKIP LOCKED would need the right to update, which not every service has.)
+ * Writes SQL that deletes the oldest rows of a table, at most `$max`. Only one replica sweeps a table at a time, because two could
+ * lock the same rows in different orders. (FOR UPDATE SKIP LOCKED needs the right to update, which not every service has.)
  * @param table as SCHEMA.NAME; the schema has `try_turn`
- * @param age the column that says how old a row is
- * @param isOld SQL of type boolean. Nothing may change a row of which it is true: it is found again by its place (ctid)
+ * @param age the column with the age of a row
+ * @param isOld SQL of type boolean. No statement may change a row for which it is true, because the row is found by its ctid
  */
 export function deleteOldest(table: string, age: string, isOld: string): string {
   const [schema, name] = table.split('.');
@@ -46,7 +46,7 @@ export function deleteOldest(table: string, age: string, isOld: string): string 
      ) AS old LIMIT $max))`;
 }
 
-/** Bounds what one statement deletes. */
+/** The most rows that one statement deletes. */
 const AT_ONCE = 100;
 
 export function startSweeper({

@@ -1,12 +1,12 @@
-// For tests: what statements declare (sql.ts) against what PostgreSQL says of them. Each is parsed and described, as a
-// driver does it before the first run, and never run.
+// For tests: compares the declarations of statements (sql.ts) with PostgreSQL's description. Each statement is parsed and described,
+// as a driver does before the first run, and never run.
 import pg from 'pg';
 import type { DeclaredStatement, SqlType } from './sql.ts';
 
 /**
- * Every difference, each with the name of its statement.
+ * Lists every difference, each with the name of its statement.
  * @param pool of the role that runs the statements, on a migrated database
- * @throws {Error} without any statement, because then the modules that declare them are not loaded
+ * @throws {Error} when no statement is declared, because then their modules were not loaded
  */
 export async function errorsOf(
   pool: pg.Pool,
@@ -125,13 +125,13 @@ interface ActualType {
 }
 
 interface CatalogType extends ActualType {
-  /** Of the type that a domain is over, or else 0. */
+  /** The OID of the type below a domain, or 0. */
   readonly base: number;
-  /** Of the type of an array's elements, or else 0. */
+  /** The OID of the type of an array's elements, or 0. */
   readonly element: number;
 }
 
-/** The type behind an OID; of a domain the type that it is over, which is how its values are written. */
+/** The type of an OID. For a domain: the type below it, because values are written as that. */
 async function typeOf(client: pg.ClientBase, oid: number | undefined): Promise<ActualType> {
   const { rows } = await client.query<CatalogType>(
     `SELECT format_type(oid, NULL) AS name, typbasetype AS base,
@@ -159,12 +159,12 @@ function typeError({ names, labels = [] }: SqlType, actual: ActualType): string 
     : undefined;
 }
 
-/** Whether a column of the result can be NULL as far as PostgreSQL guarantees it. */
+/** PostgreSQL's guarantee about NULL in a column of the result. */
 type Guarantee = 'a column that is never null' | 'a column that may be null' | 'not known';
 
 /**
- * Where a column of the result may be null although the column of the table that it comes from is not. RowDescription names
- * that column all the same.
+ * Clauses after which a column of the result may be null although the column of its table is not. RowDescription names the column
+ * of the table in these cases too.
  */
 const MORE_NULLS =
   /\b(left|right|full)\s+(outer\s+)?join\b|\b(rollup|cube|grouping\s+sets)\b|\b(old|new)\.|\bmerge\b/i;

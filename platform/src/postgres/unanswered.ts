@@ -1,29 +1,29 @@
-// Statements whose callers got a timeout, so that their outcome is not known. Until PostgreSQL answers, or
-// says that it is at none of them any more, their connections stay open and take the places of others in their pool: so
-// the backends that hang are never more than the pool may open.
+// Statements whose callers got a timeout, so that their outcome is not known. Their connections stay open, and reduce the size of
+// their pool, until PostgreSQL answers them or reports that it runs none of them any more. So a pool never causes more hanging
+// backends than it may have connections.
 import pg from 'pg';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../observability/log.ts';
 import type { PatientClient } from './patient-client.ts';
 
-/** How far the cause of an error is looked for. */
+/** How many causes of an error are examined. */
 const MAX_CAUSES = 4;
 
 const answers = new WeakMap<object, Promise<void>>();
 
 /**
- * Resolves once it is decided what became of the statement that failed with `error`. Undefined when that is known
- * already, or will never be told, because the connection was lost.
+ * Returns a promise that resolves once the outcome of the statement that failed with `error` is decided. Undefined when it is
+ * known already, or will never be known because the connection was lost.
  */
 export function answerTo(error: unknown, depth = 0): Promise<void> | undefined {
   if (!(error instanceof Error) || depth > MAX_CAUSES) return undefined;
   return answers.get(error) ?? answerTo(error.cause, depth + 1);
 }
 
-/** Of errors in what was asked for, of constraints, of transactions that met others, of locks, and of cancelled statements. */
+/** SQLSTATEs: invalid data, constraints, transaction conflicts, locks, cancelled statements. */
 const UNDONE = /^(22...|23...|40...|42...|55...|57014)$/;
 
-/** A pool refuses a connection to a caller that is late (deadline.ts), or has none to give in time. */
+/** A pool gives no connection after the caller's deadline (deadline.ts), or when none is free in time. */
 const wasNeverSent = (error: unknown): boolean =>
   error instanceof AppError ||
   (error instanceof Error && error.message === 'timeout exceeded when trying to connect');
@@ -31,28 +31,28 @@ const wasNeverSent = (error: unknown): boolean =>
 const saysUndone = (error: unknown): boolean =>
   error instanceof pg.DatabaseError && error.code !== undefined && UNDONE.test(error.code);
 
-/** Whether a statement was never sent, or PostgreSQL has said that it was undone, so that nothing of it will be seen. */
+/** Whether a statement was never sent, or PostgreSQL has reported that it was undone, so that it has no effect. */
 export const isUndone = (error: unknown, depth = 0): boolean =>
   wasNeverSent(error) ||
   saysUndone(error) ||
   (error instanceof Error && depth < MAX_CAUSES && isUndone(error.cause, depth + 1));
 
-/** Says whether any statement of the role has been under way for long. */
+/** Asks PostgreSQL whether it has been running any statement of the role for long. */
 export interface Inquiry {
-  isAtAny(): Promise<boolean>;
+  isRunningAny(): Promise<boolean>;
   end(): Promise<void>;
 }
 
 const ASK_MS = 2_000;
 const ANSWER_MS = 1_000;
-/** Longer than all but a few statements take. */
+/** Longer than almost all statements take. */
 const LONG_S = 3;
-/** So long the answer must be no: a statement that had begun before would be a long one by then. */
+/** The answer must be no for this long: a statement that began before would be a long one by then. */
 const CERTAIN_MS = (LONG_S + 1) * 1_000;
 
 /**
- * Asks over a connection of its own, opened when it is needed. Another primary that has taken over knows nothing of the
- * statements, and those of a pooler have other sessions, so the question is about all that the role is at.
+ * Asks over a separate connection, which is opened when needed. A new primary after a failover does not run the statements, and a
+ * pooler gives them other sessions. So the question is about all statements of the role.
  */
 export function createInquiry(config: pg.PoolConfig): Inquiry {
   const pool = new pg.Pool({
@@ -64,19 +64,19 @@ export function createInquiry(config: pg.PoolConfig): Inquiry {
   });
   pool.on('error', () => undefined);
   return {
-    isAtAny: async () => {
-      const { rows } = await pool.query<{ isAtAny: boolean }>(
+    isRunningAny: async () => {
+      const { rows } = await pool.query<{ isRunningAny: boolean }>(
         `SELECT EXISTS (SELECT FROM pg_stat_activity
             WHERE usename = current_user AND datname = current_database() AND state = 'active'
-              AND query_start < clock_timestamp() - interval '${LONG_S} seconds') AS "isAtAny"`,
+              AND query_start < clock_timestamp() - interval '${LONG_S} seconds') AS "isRunningAny"`,
       );
-      return rows[0]?.isAtAny ?? true;
+      return rows[0]?.isRunningAny ?? true;
     },
     end: () => pool.end(),
   };
 }
 
-/** What a pool lets this change: how many connections it may have. */
+/** The size of a pool, which this reduces and restores. */
 interface Places {
   readonly options: { max: number };
 }
@@ -85,10 +85,10 @@ export class Unanswered {
   readonly #places: Places;
   readonly #inquiry: Inquiry;
   readonly #log: Logger;
-  /** Since when each is kept. */
+  /** By connection: since when it is kept. */
   readonly #clients = new Map<PatientClient, number>();
   #timer: NodeJS.Timeout | undefined;
-  /** Since when every answer was that PostgreSQL is at no long statement. */
+  /** Since when every answer was that PostgreSQL runs no long statement. */
   #idleSince: number | undefined;
   #isEnded = false;
 
@@ -102,10 +102,10 @@ export class Unanswered {
     return this.#clients.size;
   }
 
-  /** Keeps a connection that its pool is about to close after `error`, until its statement is decided. */
+  /** Keeps a connection that its pool is about to close after `error`, until the outcome of its statement is decided. */
   keep(client: PatientClient, error: Error | boolean): void {
     if (this.#clients.has(client)) return;
-    // The process ends: it waits for no answer any more.
+    // A process that ends does not wait for answers.
     if (this.#isEnded) {
       client.giveUp();
       return;
@@ -129,7 +129,7 @@ export class Unanswered {
     await this.#inquiry.end();
   }
 
-  /** Asks for as long as there is something to ask about. */
+  /** Asks periodically while connections are kept. */
   #askLater(): void {
     if (this.#timer !== undefined || this.#isEnded) return;
     this.#timer = setTimeout(async () => {
@@ -142,9 +142,9 @@ export class Unanswered {
 
   async #ask(): Promise<void> {
     const askedAt = performance.now();
-    // Without an answer it may be at any.
-    const isAtAny = await this.#inquiry.isAtAny().catch(() => true);
-    this.#idleSince = isAtAny ? undefined : (this.#idleSince ?? askedAt);
+    // Without an answer, PostgreSQL may still run one.
+    const isRunningAny = await this.#inquiry.isRunningAny().catch(() => true);
+    this.#idleSince = isRunningAny ? undefined : (this.#idleSince ?? askedAt);
     const certainBefore = askedAt - CERTAIN_MS;
     if (this.#idleSince === undefined || this.#idleSince > certainBefore) return;
     for (const [client, keptAt] of this.#clients) if (keptAt <= certainBefore) client.giveUp();

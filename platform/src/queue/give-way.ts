@@ -1,17 +1,17 @@
-// Giving way: a job that meets a lock goes back into the queue for a moment, so that the workers do what can be done.
-// A lock that a session holds for minutes would otherwise keep one worker after the other, and with them every job.
+// Giving way: a job that meets a lock returns to the queue for a moment, so that the workers can do other jobs. Otherwise a lock that
+// a session holds for minutes would stop one worker after the other, and then every job.
 import pg from 'pg';
 import type { Queryable } from '../postgres/database.ts';
 import { integer, nullable, statement, text } from '../postgres/sql.ts';
 
-/** Thrown by a handler whose job cannot be done right now, through no error of its own. The run is not counted. */
+/** Thrown by a handler whose job cannot be done now, without an error of the job. The run does not count as an attempt. */
 export class GiveWay extends Error {
   override readonly name = 'GiveWay';
 }
 
-/** How long a statement of a job waits for a lock. Longer than statements that are queued up for one row need. */
+/** How long a statement of a job waits for a lock. Longer than several statements that wait for one row need. */
 export const LOCK_TIMEOUT_MS = 1_000;
-/** The pause before a job that gave way is tried again grows with the time that it has waited, within these. */
+/** Limits of the pause before a job that gave way is tried again. The pause grows with the age of the job. */
 const SHORTEST_PAUSE_MS = 500;
 export const LONGEST_PAUSE_MS = 5_000;
 
@@ -22,7 +22,7 @@ const LOCK_CODES = new Set(['55P03', '40P01']);
 export const isLockConflict = (error: unknown): boolean =>
   error instanceof pg.DatabaseError && error.code !== undefined && LOCK_CODES.has(error.code);
 
-/** Whether what a handler threw says that its job is to give way. */
+/** Whether the error of a handler means that its job gives way. */
 export const givesWay = (error: unknown): boolean => error instanceof GiveWay || isLockConflict(error);
 
 const putBackJob = statement({
@@ -42,13 +42,13 @@ const putBackJob = statement({
   row: {},
 });
 
-/** A job as graphile-worker hands it over. */
+/** A job as graphile-worker passes it to a handler. */
 export interface HeldJob {
   readonly id: string;
   readonly locked_by: string | null;
 }
 
-/** Puts the job back into the queue for a moment, as if it had not been tried; does nothing once another worker has it. */
+/** Returns the job to the queue for a moment, as if it had not been tried. No effect when another worker has it already. */
 export async function putBack(db: Queryable, job: HeldJob, reason: string): Promise<void> {
   await putBackJob(db, {
     id: job.id,

@@ -1,5 +1,5 @@
-// What there is to do in the queue, and how the work goes. A service speaks of the tasks that it works on; all its
-// instances see the same table and so report the same numbers: take the max over them, not the sum.
+// Metrics of the queue: waiting jobs and the outcomes of runs. A service reports the tasks that it works on. All its replicas read
+// the same table and so report the same numbers: take the max over them, not the sum.
 import type pg from 'pg';
 import type { Logger } from '../observability/log.ts';
 import { Counter, DURATION_BUCKETS, Histogram, registry, secondsSince } from '../observability/metrics.ts';
@@ -7,20 +7,20 @@ import { createScrapedGauges } from '../observability/scraped-gauges.ts';
 import { arrayOf, doublePrecision, integer, notNull, statement, text } from '../postgres/sql.ts';
 import { givesWay } from './give-way.ts';
 
-const SAME = 'The same number from every instance: take max by (task).';
+const SAME = 'Every replica reports the same number: take max by (task).';
 
 const gauges = createScrapedGauges(
   {
-    queue_jobs: `Jobs that wait or are under way. ${SAME}`,
-    queue_oldest_job_age_seconds: `Since the oldest of these was added; 0 without any. ${SAME}`,
-    queue_dead_jobs: `Jobs that were given up after their last attempt. ${SAME}`,
+    queue_jobs: `Jobs that wait or run. ${SAME}`,
+    queue_oldest_job_age_seconds: `Age of the oldest of these jobs; 0 without jobs. ${SAME}`,
+    queue_dead_jobs: `Jobs that were given up. ${SAME}`,
   },
   ['task'],
 );
 
 const durations = new Histogram({
   name: 'queue_job_duration_seconds',
-  help: 'Runs of jobs; a run that fails, or gives way to others because of a lock, is tried again.',
+  help: 'Runs of jobs; a run that fails, or gives way because of a lock, is repeated.',
   labelNames: ['task', 'outcome'],
   buckets: DURATION_BUCKETS,
   registers: [registry],
@@ -43,14 +43,14 @@ const selectTasks = statement({
     GROUP BY task`,
   parameters: { tasks: arrayOf(text) },
   row: {
-    task: notNull(text, 'it is one of those that are given'),
+    task: notNull(text, 'it is an element of $tasks'),
     jobs: notNull(integer, 'a count is 0 without rows'),
     oldest: notNull(doublePrecision, 'coalesce says 0'),
     dead: notNull(integer, 'a count is 0 without rows'),
   },
 });
 
-/** Reports of `tasks` at every scrape, by a connection of `pool`. */
+/** Reports the jobs of `tasks` at every scrape, over a connection of `pool`. */
 export function observeQueue(pool: pg.Pool, tasks: readonly string[], log: Logger): void {
   gauges.readBy(async () => {
     const rows = await selectTasks(pool, { tasks });
@@ -61,7 +61,7 @@ export function observeQueue(pool: pg.Pool, tasks: readonly string[], log: Logge
   }, log);
 }
 
-/** Measures the runs of `task`. Rejects as `run` does. */
+/** Creates a function that measures a run of `task`. It rejects as `run` does. */
 export function measureTask(task: string): (attempt: number, run: () => Promise<void>) => Promise<void> {
   const ok = { task, outcome: 'ok' };
   const error = { task, outcome: 'error' };

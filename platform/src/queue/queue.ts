@@ -1,5 +1,5 @@
-// The message queue: graphile-worker, jobs in PostgreSQL. A job is added in the transaction whose work it follows,
-// and a handler is one transaction that also adds what follows, so a crash anywhere is a retry and never a loss.
+// The job queue: graphile-worker, whose jobs are in PostgreSQL. A job is added in the transaction of the work that it follows, and a
+// handler is one transaction that also adds the following jobs. So a crash at any point causes a retry and never a loss.
 import type { Job, TaskList } from 'graphile-worker';
 import type pg from 'pg';
 import { z } from 'zod';
@@ -15,8 +15,8 @@ import { startSweeping, UNWORKABLE } from './sweep.ts';
 import { keepWorking } from './worker-pool.ts';
 
 /**
- * Runs one job. Must be idempotent: a job is run at least once. Throwing means "try again later"; after a `GiveWay`, or
- * when a statement met a lock, that is in a moment and is not counted.
+ * Runs one job. It must be idempotent, because a job runs at least once. After an error the job is tried again later; after a
+ * `GiveWay`, or when a statement met a lock, in a moment and without counting an attempt.
  */
 export type JobHandler = (
   payload: unknown,
@@ -27,23 +27,23 @@ export interface WorkerOptions {
   readonly settings: WorkerSettings;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
-  /** Handlers by job name, over the worker's own connections: jobs and requests do not starve each other. */
+  /** Handlers by job name. They use the worker's own connections, so jobs and requests do not starve each other. */
   readonly handlers: (db: pg.Pool) => Readonly<Record<string, JobHandler>>;
-  /** Has gauges of the service read over the connection that reads the queue's. */
+  /** Starts gauges of the service over the connection of the queue's gauges. */
   readonly gauges?: (db: pg.Pool) => void;
-  /** How many jobs are under way at a time; default: as many as a batch of theirs takes. */
+  /** How many jobs run at a time; default: the size of a batch. */
   readonly jobsAtOnce?: number;
   readonly log: Logger;
 }
 
 export interface Worker {
-  /** Rejects when the queue cannot be read, is of another version of graphile-worker, or no worker fetches jobs. */
+  /** Rejects when the queue cannot be read, has tables of another version of graphile-worker, or no worker fetches jobs. */
   check(): Promise<void>;
-  /** Takes no more jobs, finishes those under way, closes the connections. */
+  /** Takes no more jobs, finishes the running ones, closes the connections. */
   stop(): Promise<void>;
 }
 
-/** Thrown by a handler whose job can never be done. The job is parked: it is kept, counted as dead and not tried again. */
+/** Thrown by a handler whose job can never be done. The job is parked: kept, counted as dead and not tried again. */
 export class Unworkable extends Error {
   override readonly name = 'Unworkable';
 
@@ -52,14 +52,14 @@ export class Unworkable extends Error {
   }
 }
 
-/** What a job carries. @throws {Unworkable} when it is not what `schema` says */
+/** Parses the payload of a job. @throws {Unworkable} when it does not match `schema` */
 export function payloadOf<Payload>(schema: z.ZodType<Payload>, payload: unknown): Payload {
   const { data, error } = schema.safeParse(payload);
   if (data === undefined) throw new Unworkable('its payload is malformed', { cause: error });
   return data;
 }
 
-/** A job is tried for weeks before it is given up: what it carries is an order that somebody was told of. */
+/** A job is tried for weeks before it is given up, because it belongs to an order that a customer has seen. */
 const MAX_ATTEMPTS = 32_767;
 
 /**
@@ -74,24 +74,24 @@ export const addJob = (name: string, payload: string, trace: string): string =>
 /** The column that `addJob` adds to a statement's row. */
 export const ADDED_JOB = { jobId: notNull(bigint, 'add_job returns the job that it added') };
 
-/** Jobs for the rows of a FROM list. What is SQL is over the columns of those rows. */
+/** Jobs for the rows of a FROM list. The SQL may use the columns of those rows. */
 export interface JobsToAdd {
   readonly name: string;
-  /** SQL: a FROM list, with the condition on it. */
+  /** SQL: a FROM list with its condition. */
   readonly from: string;
   /** SQL of type jsonb. */
   readonly payload: string;
-  /** SQL of type text, as in `addJob`. */
+  /** SQL of type text, as for `addJob`. */
   readonly trace: string;
-  /** SQL of type integer: those of a lower number are taken first, whenever they were added. */
+  /** SQL of type integer: jobs with a lower number run first, even when they were added later. */
   readonly priority: string;
-  /** SQL: in which order those of one priority are taken. */
+  /** SQL: the order of jobs with the same priority. */
   readonly order: string;
 }
 
 /**
  * The part of a statement's SELECT list that adds jobs in that statement, with one notification for all of them, as the column
- * `jobs` (ADDED_JOBS). Nothing is added when the statement returns no row.
+ * `jobs` (ADDED_JOBS). No job is added when the statement returns no row.
  */
 export const addJobs = ({ name, from, payload, trace, priority, order }: JobsToAdd): string =>
   `(SELECT count(*) FROM (
@@ -102,7 +102,7 @@ export const addJobs = ({ name, from, payload, trace, priority, order }: JobsToA
 /** The column that `addJobs` adds to a statement's row. */
 export const ADDED_JOBS = { jobs: notNull(bigint, 'a count is 0 without rows') };
 
-/** The migration of graphile-worker up to which its tables are known to those statements of ours that write to them. */
+/** The migration of graphile-worker whose tables our own statements know. */
 export const QUEUE_REVISION = 19;
 
 const readRevision = statement({
@@ -116,7 +116,7 @@ const readRevision = statement({
   },
 });
 
-/** @throws when the tables of the queue are none that this version can work on */
+/** @throws when this version cannot work on the tables of the queue */
 async function checkRevision(db: Queryable): Promise<void> {
   const [{ revision = 0, breaking = 0 } = {}] = await readRevision(db, {});
   if (revision < QUEUE_REVISION || breaking > QUEUE_REVISION)
@@ -125,7 +125,7 @@ async function checkRevision(db: Queryable): Promise<void> {
     );
 }
 
-/** Beside one a batch: LISTEN and the sweep. */
+/** For LISTEN and the sweep, beside one connection for each batch. */
 const EXTRA_CONNECTIONS = 2;
 
 function taskList(handlers: Readonly<Record<string, JobHandler>>, pool: pg.Pool, log: Logger): TaskList {
@@ -149,7 +149,7 @@ function taskList(handlers: Readonly<Record<string, JobHandler>>, pool: pg.Pool,
   );
 }
 
-/** Rejects in any case, because graphile-worker takes a job that does not for one that is done. */
+/** Always rejects, because graphile-worker counts a job that resolves as done. */
 async function failOrGiveWay(error: unknown, pool: pg.Pool, job: Job, log: Logger): Promise<never> {
   if (!givesWay(error)) throw error;
   const reason = error instanceof Error ? error.message : String(error);
@@ -176,7 +176,7 @@ export function startWorker(options: WorkerOptions): Worker {
   return {
     check: async () => {
       workers.check();
-      // Not over the worker's own, all of which may wait for commits that hang, while the service goes on reading.
+      // Over the scrape pool, because all connections of the worker may wait for commits that hang while reads go on.
       await checkRevision(scrapePool);
     },
     stop: async () => {
@@ -186,19 +186,19 @@ export function startWorker(options: WorkerOptions): Worker {
   };
 }
 
-/** Settings of a service that works on jobs. */
+/** The settings of a service that works on jobs. */
 export const workerSettings = {
   DATABASE_DIRECT_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
     .describe(
-      'The database without a pooler between, for jobs and LISTEN, which needs a session of its own. Without it: DATABASE_URL.',
+      'The database without a pooler between, for jobs and LISTEN, which need their own session. Default: DATABASE_URL.',
     ),
   QUEUE_CONCURRENCY: count('connections', 4, 1, 50).describe(
-    'Over how many connections a process works on jobs of the queue at a time. A batch of jobs takes one.',
+    'How many connections a process uses for the jobs of the queue. A batch of jobs uses one.',
   ),
   QUEUE_LEASE_MS: milliseconds(15_000, 600_000, 1_000).describe(
-    'After how long a job counts as lost whose worker has not finished it, and is given to another worker.',
+    'The time after which an unfinished job counts as lost and is given to another worker.',
   ),
 };
 

@@ -1,5 +1,5 @@
-// The sweep of the queue, now and then, by every worker: gives the jobs of lost workers out again and lets no job wait
-// for longer than this system ever puts one off.
+// The sweep of the queue, which every worker runs periodically. It returns the jobs of lost workers to the queue, and lets no job
+// wait longer than the longest pause of this system.
 import type pg from 'pg';
 import type { Logger } from '../observability/log.ts';
 import { doublePrecision, integer, notNull, statement } from '../postgres/sql.ts';
@@ -8,23 +8,23 @@ import { LONGEST_PAUSE_MS } from './give-way.ts';
 
 const COUNTED = 'a count is 0 without rows';
 
-/** How `last_error` begins of a job that can never be done. */
+/** The beginning of `last_error` of a job that can never be done. */
 export const UNWORKABLE = 'cannot be done: ';
 
 /**
- * SQL of type boolean: whether the queue keeps a job, tried or parked, that was added before `time` (SQL). The job with the lowest
- * id is the oldest, but for the moments in which others were added.
+ * Writes SQL of type boolean: whether the queue keeps a job, tried or parked, that was added before `time` (SQL). The job with the
+ * lowest id is the oldest, apart from jobs that were added in the same moment.
  */
 export const keepsJobOf = (time: string): string =>
   `coalesce((SELECT created_at FROM graphile_worker._private_jobs ORDER BY id LIMIT 1) < ${time}, false)`;
 
 /**
- * graphile-worker itself gives the jobs of lost workers out again after four hours, and counts a lost worker as a failed
- * attempt, which it is not. What did fail is tried again before long, as what it waits for may be back.
+ * graphile-worker itself returns the jobs of lost workers after four hours, and counts a lost worker as a failed attempt, which it
+ * is not. A failed job is tried again soon, because the cause may be over.
  *
- * A time in the future, further off than any pause of ours, can only come of a clock of PostgreSQL's that has stepped
- * back: a job that was added before the step is due, and one that was locked before it may have lost its worker. Another
- * worker may then share a job with the one that has it, and every handler is idempotent.
+ * A time further in the future than our longest pause means that the clock of PostgreSQL has stepped back: a job that was added
+ * before the step is due, and a job that was locked before it may have lost its worker. Two workers may then run the same job,
+ * which is safe because every handler is idempotent.
  */
 const sweepJobs = statement({
   name: 'queue_sweep',
@@ -64,7 +64,7 @@ export function startSweeping(pool: pg.Pool, leaseMs: number, log: Logger): Repe
   async function sweep(): Promise<void> {
     const parameters = { leaseMs, backOffMs: LONGEST_BACK_OFF_MS, pauseMs: LONGEST_PAUSE_MS };
     const [{ lost = 0, dead = 0 } = {}] = await sweepJobs(pool, parameters);
-    if (lost > 0) log.warn({ jobs: lost }, 'jobs of a lost worker are given out again');
+    if (lost > 0) log.warn({ jobs: lost }, 'jobs of a lost worker are returned to the queue');
     if (dead > 0) log.error({ jobs: dead }, 'jobs have been given up; see graphile_worker.jobs');
   }
   return repeat(sweep, {

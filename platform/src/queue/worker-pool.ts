@@ -1,7 +1,6 @@
-// Keeps graphile-worker working. It was not made to outlive its database: a run that cannot tell the database what became
-// of a job shuts itself down, and its shutdown may never end (the batcher miscounts what fails while something else is
-// under way); a run whose first look-up fails remembers the failure for good. So a run that ends, or that cannot fetch
-// jobs any more, is left to itself and another is begun.
+// Keeps graphile-worker running after errors of the database. A run of graphile-worker that cannot write the result of a job shuts
+// itself down, and the shutdown may never end (its batcher miscounts failures that happen at the same time). A run whose first
+// query fails never recovers. So a run that ends, or that cannot fetch jobs any more, is abandoned and another one is started.
 import { EventEmitter } from 'node:events';
 import {
   runTaskList,
@@ -23,9 +22,9 @@ export interface WorkerPoolOptions {
 }
 
 export interface KeptWorkerPool {
-  /** @throws when nothing was heard of the workers for longer than any job may take */
+  /** @throws when the workers have given no sign for longer than any job may take */
   check(): void;
-  /** Takes no more jobs and finishes those under way, if that can be done in time. */
+  /** Takes no more jobs and finishes the running ones, up to a time limit. */
   stop(): Promise<void>;
 }
 
@@ -33,19 +32,19 @@ const POLL_INTERVAL_MS = 1_000;
 const RESTART_MS = 500;
 const MAX_RESTART_MS = 5_000;
 const STOP_MS = 10_000;
-/** Longer than the statements of a job may take, so that a worker that is busy is not taken for one that is dead. */
+/** Longer than the statements of a job may take, so that a busy worker does not count as dead. */
 const SILENT_MS = 45_000;
-/** Failed looks for jobs in a row, after which a run is given up. */
+/** After this many failed fetches in a row, a run is abandoned. */
 const FAILURES = 3;
-/** How graphile-worker begins what it logs of such a look; it has no event for it. */
+/** The beginning of graphile-worker's log line for a failed fetch, for which it has no event. */
 const NOT_FETCHED = 'Error occurred fetching jobs';
 
 const levelOf = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace' } as const;
 
 /** Works on `tasks` until it is stopped. */
 export function keepWorking({ pool, tasks, jobsAtOnce, log }: WorkerPoolOptions): KeptWorkerPool {
-  // One look fetches as many jobs as can be under way, and is made by one of the workers and not by each. Results are handed in
-  // as batches, also because single ones that cannot be handed in reject where no handler listens.
+  // One worker fetches jobs for all of them, as many as can run at a time. Results are written in batches, also because
+  // graphile-worker does not handle the rejection of a single result that cannot be written.
   const preset = {
     worker: { localQueue: { size: jobsAtOnce }, completeJobBatchDelay: 0, failJobBatchDelay: 0 },
   };
@@ -64,7 +63,7 @@ export function keepWorking({ pool, tasks, jobsAtOnce, log }: WorkerPoolOptions)
         lastSignAt = performance.now();
       };
       const noteFailedFetch = (error: unknown): void => {
-        // A database that does not answer is no error of the worker: it fetches again when there are answers.
+        // When the database does not answer, the worker is not at fault: it goes on fetching when the database is back.
         if (!(error instanceof pg.DatabaseError)) lastSignAt = performance.now();
         failures += 1;
         if (failures !== FAILURES) return;
@@ -76,7 +75,7 @@ export function keepWorking({ pool, tasks, jobsAtOnce, log }: WorkerPoolOptions)
       events.on('pool:gracefulShutdown', () => giveUp(new Error('graphile-worker shut itself down')));
       const logger = new WorkerLogger(() => (level, message, meta) => {
         const error = meta?.['error'];
-        // graphile-worker takes a job that gives way for one that failed.
+        // graphile-worker logs a job that gives way as a failed one.
         log[error instanceof GiveWay ? 'debug' : levelOf[level]]({ queue: true }, message);
         if (message.startsWith(NOT_FETCHED)) noteFailedFetch(error);
       });
@@ -130,6 +129,6 @@ async function endQuietly(workers: WorkerPool): Promise<void> {
   try {
     await workers.gracefulShutdown();
   } catch {
-    // It has logged why; its jobs are given out again after their lease.
+    // graphile-worker has logged why. Its jobs are returned to the queue after their lease.
   }
 }

@@ -77,7 +77,7 @@ describe('changePassword', () => {
       expect(await change({ newPassword })).toEqual({
         __typename: 'InvalidInput',
         code: 'INVALID_INPUT',
-        message: 'Please mend: newPassword.',
+        message: `Invalid input: \`newPassword\`: ${message?.replace(/\.$/, '')}.`,
         errors: [{ field: 'newPassword', message }],
       });
     }

@@ -66,7 +66,10 @@ describe('register', () => {
     expect(problem).toEqual({
       __typename: 'InvalidInput',
       code: 'INVALID_INPUT',
-      message: 'Please mend: username, email, password.',
+      message:
+        'Invalid input: `username`: expected 3 to 64 of letters, digits and _ . -, got "a b"; ' +
+        '`email`: expected an e-mail address such as ada@example.com, got "nobody"; ' +
+        '`password`: expected 12 to 128 characters, got 3.',
     });
     expect(errors).toEqual([
       { field: 'username', message: 'expected 3 to 64 of letters, digits and _ . -, got "a b"' },

@@ -148,7 +148,7 @@ describe('a mutation with a value that cannot be', () => {
 
 describe('IDEMPOTENCY_KEY=required', () => {
   const CREATE = `mutation($input: CreateOrderInput!) { createOrder(input: $input) { __typename ... on Order { id } } }`;
-  const MESSAGE = 'expected 1 to 255 printable ASCII characters, got nothing';
+  const MESSAGE = 'expected 1 to 255 printable ASCII characters, got no value';
 
   let buyer: Account;
   beforeAll(async () => {

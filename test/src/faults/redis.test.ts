@@ -100,7 +100,10 @@ describe.each([
     await countRemaining(caller);
     await countElsewhere(caller, MAX - 21);
     expect(await countRemaining(caller)).toBe(19);
-    const [lost, found] = [countLines('doing without it'), countLines('Redis answers and is used')];
+    const [lost, found] = [
+      countLines('the process works without it'),
+      countLines('Redis answers and is used'),
+    ];
 
     await begin();
     const statuses = async (count: number, call: () => Promise<{ status: number }>) => {
@@ -129,7 +132,7 @@ describe.each([
     });
     expect(order.status).toBe(201);
     for (const name of USERS) expect((await fetch(system.opsUrl(name, '/readyz'))).status).toBe(200);
-    await untilLoggedOnce('doing without it', lost);
+    await untilLoggedOnce('the process works without it', lost);
 
     await end();
     await untilUsed(true);
@@ -140,7 +143,7 @@ describe.each([
     // Rows that were cached before the outage are shown until their time to live ends.
     await sleep(TTL_S * 1_000);
     await writeAndRead();
-    expect(countLines('doing without it')).toEqual(lost.map((lines) => lines + 1));
+    expect(countLines('the process works without it')).toEqual(lost.map((lines) => lines + 1));
   }, 60_000);
 });
 

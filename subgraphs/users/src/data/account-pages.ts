@@ -33,7 +33,7 @@ export const accountCursor = ({ id, username }: AccountRow): string =>
 /** The name after which a page begins. @throws {AppError} BAD_USER_INPUT when it is no cursor of this list */
 export function accountSortKey(cursor: string): string {
   const [name = ''] = decodeCursor(LIST, 2, cursor);
-  if (!NAME.test(name)) throw badInput('after', 'expected the cursor that a page of this list gave');
+  if (!NAME.test(name)) throw badInput('after', 'expected a cursor that a page of this list gave');
   return name;
 }
 
