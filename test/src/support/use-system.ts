@@ -25,10 +25,13 @@ export function useSharedSystem(): RunningSystem {
   return whileTestsRun(joinSharedSystem, (system) => system.leave());
 }
 
-/** Gives the thing that `start` starts: its members can be read once it has started. */
-function whileTestsRun<Thing extends object>(
+/**
+ * Makes something before the tests, and gives it up after them. What is returned stands for it: members can be read, and methods
+ * called, once it is made.
+ */
+export function whileTestsRun<Thing extends object>(
   start: () => Promise<Thing>,
-  stop: (thing: Thing) => Promise<void>,
+  stop: (thing: Thing) => Promise<void> = async () => undefined,
 ): Thing {
   let thing: Thing | undefined;
   beforeAll(async () => {
@@ -39,8 +42,10 @@ function whileTestsRun<Thing extends object>(
   });
   return new Proxy<Thing>(Object.create(null), {
     get: (_, member) => {
-      if (thing === undefined) throw new Error(`${String(member)} is read before the system runs`);
-      return Reflect.get(thing, member);
+      if (thing === undefined) throw new Error(`${String(member)} is read before the tests run`);
+      const value: unknown = Reflect.get(thing, member, thing);
+      // A class with private members refuses a call through the proxy.
+      return typeof value === 'function' ? value.bind(thing) : value;
     },
   });
 }

@@ -1,5 +1,5 @@
 // Whether an attack has left a mark: every process must still be the same one, ready, and without an error in its log.
-import { expect } from '@jest/globals';
+import { afterAll, beforeAll, expect } from '@jest/globals';
 import { logsSoFar } from './logs-so-far.ts';
 import type { RunningSystem } from './running-system.ts';
 
@@ -23,4 +23,13 @@ export function vitalSigns(system: RunningSystem): VitalSigns {
       expect(errors).toEqual([]);
     },
   };
+}
+
+/** Looks before the tests and after them. In a suite with a system of its own: inside a `describe`, which ends before the system. */
+export function useVitalSigns(system: RunningSystem): void {
+  let vital: VitalSigns | undefined;
+  beforeAll(() => {
+    vital = vitalSigns(system);
+  });
+  afterAll(() => vital?.expectUnharmed());
 }

@@ -1,0 +1,556 @@
+// Inside the system: where secrets must not be, what the logs tell, which callers a subgraph answers, and how soon each service
+// refuses an access token that ended before it expired. The suite starts and kills services.
+
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { freePorts } from '@holdfast/local/stack/stack';
+import { publicHalfOf, publicKeysOf } from '@holdfast/platform/auth/service-keys';
+import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/auth/service-tokens';
+import { newServiceKey, tokensOf } from '@holdfast/platform/auth/testing-services';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { type Account, eventually, secretsUsed, uniqueName } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { logsSoFar } from '../support/logs-so-far.ts';
+import { scrape, sumOf } from '../support/metrics.ts';
+import type { Subgraph } from '../support/running-system.ts';
+import { useShop, useStaff } from '../support/shop.ts';
+import { staffAccount } from '../support/staff.ts';
+import { askSubgraph } from '../support/subgraph.ts';
+import type { AnotherInstance } from '../support/system.ts';
+
+const { system, client, account } = useShop({ ownPostgres: true });
+
+const PROCESSES = ['gateway', 'users', 'products', 'orders'] as const;
+
+let secrets: string[];
+
+beforeAll(async () => {
+  await client.product(account.token);
+  secrets = [...secretsUsed, ...system.databasePasswords, system.signingKey.d ?? ''];
+});
+
+const expectNone = (where: string, text: string) => {
+  for (const [index, secret] of secrets.entries())
+    expect({ where, index, found: text.includes(secret) }).toEqual({ where, index, found: false });
+};
+
+describe('a secret', () => {
+  it('stands in no command line of any process', async () => {
+    expect(secrets.every((secret) => secret.length > 10)).toBe(true);
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    const lines = await Promise.all(
+      pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+    );
+    // The system's own must be among them, or this has looked at nothing.
+    for (const name of PROCESSES) expect(pids).toContain(String(system.pid(name)));
+    for (const line of lines) expectNone(line.split('\0').slice(0, 3).join(' '), line);
+  });
+
+  it('stands in no log line, in no metric and in nothing that is published', async () => {
+    expectNone('the log', (await logsSoFar(system)).join('\n'));
+    for (const name of PROCESSES) {
+      for (const path of ['/metrics', '/readyz', '/livez']) {
+        expectNone(`${name}${path}`, await (await fetch(system.opsUrl(name, path))).text());
+      }
+    }
+    for (const path of ['/', '/openapi.json', '/docs', '/.well-known/jwks.json'])
+      expectNone(path, await (await fetch(system.url + path)).text());
+  });
+
+  it('lies in files that only their owner can read', async () => {
+    const files = await system.secretFiles();
+    expect(files.length).toBeGreaterThanOrEqual(3);
+    for (const file of files) expect([file, (await stat(file)).mode & 0o077]).toEqual([file, 0]);
+  });
+});
+
+interface Line {
+  readonly level: string;
+  readonly time: string;
+  readonly service: string;
+  readonly msg: string;
+  readonly requestId?: string;
+  readonly operation?: string;
+  readonly address?: string;
+  readonly fields?: string;
+  readonly status?: number;
+  readonly ms?: number;
+  readonly userId?: number;
+}
+
+const lines = (): Line[] =>
+  system
+    .logs()
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+
+/** Uses every kind of secret, the right way and wrong ways. */
+async function useSecrets(): Promise<string[]> {
+  const account = await client.account();
+  const wrong = `wrong ${crypto.randomUUID()}`;
+  secretsUsed.add(wrong);
+  await client.rest('POST', '/login', { body: { username: account.username, password: wrong } });
+  await client.rest('POST', '/register', { body: { username: 'x', email: 'x', password: wrong } });
+  await client.rest('POST', '/login', { body: `{"username":"x","password":"${wrong}` });
+  await client.graphql(
+    'mutation($p: String!) { login(input: { username: "x", password: $p, extra: 1 }) { __typename } }',
+    { p: wrong },
+  );
+  await client.graphql(
+    `mutation { login(input: { username: "${account.username}", password: "${wrong}" }) { __typename } }`,
+  );
+  const login = await client.rest('POST', '/login', {
+    body: { username: account.username, password: account.password },
+  });
+  const refreshed = await client.rest('POST', '/token/refresh', {
+    body: { refresh_token: login.body.refresh_token },
+  });
+  await client.rest('POST', '/token/refresh', { body: { refresh_token: login.body.refresh_token } });
+  await client.rest('GET', '/profile', { token: `${refreshed.body.token}x` });
+  await client.rest('GET', `/products?cursor=${account.token}`);
+  const hashes = await inspect(system.adminUrl, async (database) => {
+    const { rows } = await database.query<{ password_hash: string }>('SELECT password_hash FROM users.users');
+    return rows.map(({ password_hash }) => password_hash);
+  });
+  const fresh = [
+    login.body.token,
+    login.body.refresh_token,
+    refreshed.body.token,
+    refreshed.body.refresh_token,
+  ];
+  for (const secret of fresh) secretsUsed.add(secret);
+  return [...secretsUsed, ...hashes, system.signingKey.d ?? '', ...system.databasePasswords];
+}
+
+/** Texts of callers' choice, far longer than any that means something, wherever they can be put. */
+async function sendLongTexts(): Promise<void> {
+  const long = (length: number) => 'L'.repeat(length);
+  const headers = {
+    'user-agent': long(2_000),
+    'x-request-id': long(2_000),
+    'idempotency-key': long(2_000),
+    'apollographql-client-name': long(2_000),
+  };
+  const { token } = await client.account();
+  await fetch(`${system.url}/${long(4_000)}?${long(2_000)}`, { headers });
+  await client.rest('POST', '/orders', { token, headers, body: { product_id: long(9_000), quantity: 1 } });
+  await client.rest('POST', '/login', { body: { username: long(90_000), password: long(90_000) } });
+  await client.graphql(`query Q${long(90_000)} { me { id } }`, {}, token, headers);
+  await client.graphql(`query { ${long(90_000)}: me { id } }`, { [long(9_000)]: long(90_000) }, token);
+  await client.graphql(`{ product(id: "${long(90_000)}") { ${long(90_000)} } }`);
+  // Of what fails by our error, the log says where and why.
+  await system.kill('products');
+  const failing = `query Q${long(90_000)} { ${long(90_000)}: products(first: 1) { edges { cursor } } }`;
+  expect((await client.graphql(failing, {}, token)).errors[0]?.extensions.code).toBe('SERVICE_UNAVAILABLE');
+  await system.restart('products');
+}
+
+describe('the log', () => {
+  it('is one JSON line an event, with who, what, how it ended and how long it took', async () => {
+    const requestId = uniqueName('trace');
+    await fetch(`${system.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${account.token}`,
+        'x-request-id': requestId,
+      },
+      body: JSON.stringify({ query: 'query Mine { me { orders { edges { node { id } } } } }' }),
+    });
+    const trace = await eventually(
+      async () => lines().filter((line) => line.requestId === requestId),
+      (found) => new Set(found.map(({ service }) => service)).size === 3,
+    );
+    expect(new Set(trace.map(({ service }) => service))).toEqual(new Set(['gateway', 'users', 'orders']));
+    for (const line of trace) {
+      expect(line).toMatchObject({ level: 'info', msg: 'request', status: 200, userId: Number(account.id) });
+      expect(line.operation).toContain('Mine');
+      expect(line.ms).toBeGreaterThan(0);
+      expect(new Date(line.time).getTime()).toBeGreaterThan(Date.now() - 60_000);
+    }
+  });
+
+  it('says from which address a request came, in every service, and which root fields ran under a name of the caller', async () => {
+    const { token } = await client.account();
+    const requestId = uniqueName('fields');
+    const query = `query Innocent($not: Boolean!) {
+      a: product(id: 1) { id } b: product(id: 2) { id } me { orders(first: 1) { edges { cursor } } }
+      ... on Query @include(if: $not) { products(first: 1) { edges { cursor } } }
+    }`;
+    await client.graphql(query, { not: false }, token, { 'x-request-id': requestId });
+    const found = await eventually(
+      async () => lines().filter((line) => line.requestId === requestId && line.msg === 'request'),
+      (some) => new Set(some.map(({ service }) => service)).size === 4,
+    );
+    for (const { address } of found) expect(address).toBe('127.0.0.1');
+    expect(found.find(({ service }) => service === 'gateway')?.fields).toBe('product×2 me');
+  });
+
+  it('says of a request what it was counted by: what a proxy says counts when it is trusted', async () => {
+    const behind = await system.another('gateway', { TRUSTED_PROXIES: '1' });
+    const [spoofed, seen] = ['203.0.113.7', '198.51.100.23'];
+    const ask = async (url: string, path: string, init: RequestInit = {}) => {
+      const requestId = uniqueName('address');
+      const headers = {
+        ...init.headers,
+        'x-forwarded-for': `${spoofed}, ${seen}`,
+        'x-request-id': requestId,
+      };
+      await fetch(`${url}${path}`, { ...init, headers });
+      const [line] = await eventually(
+        async () => lines().filter((one) => one.requestId === requestId && one.service === 'gateway'),
+        (some) => some.length > 0,
+      );
+      return line?.address;
+    };
+    const preflight = {
+      method: 'OPTIONS',
+      headers: { origin: 'https://a.example', 'access-control-request-method': 'POST' },
+    };
+    for (const [path, init] of [
+      ['/products', {}],
+      ['/nowhere', {}],
+      ['/graphql', { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } }],
+      ['/graphql', preflight],
+    ] as const) {
+      expect([path, await ask(behind.url, path, init)]).toEqual([path, seen]);
+      expect([path, await ask(system.url, path, init)]).toEqual([path, '127.0.0.1']);
+    }
+    await behind.stop();
+  });
+
+  it('says who sent what cannot be read as a request', async () => {
+    const { length: before } = await logsSoFar(system);
+    const { hostname, port } = new URL(system.url);
+    const socket = connect(Number(port), hostname, () => socket.end('no request at all\r\n\r\n'));
+    const added = await eventually(
+      async () => lines().slice(before),
+      (some) => some.some(({ status }) => status === 400),
+    );
+    expect(added.find(({ status }) => status === 400)?.address).toBe('127.0.0.1');
+  });
+
+  it('does not believe a stranger’s address at a subgraph', async () => {
+    const requestId = uniqueName('stranger');
+    await fetch(system.subgraphUrl('users'), {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'client-address': '203.0.113.7',
+        'x-request-id': requestId,
+      },
+      body: '{"query":"{ __typename }"}',
+    });
+    const [line] = await eventually(
+      async () => lines().filter((one) => one.requestId === requestId && one.msg === 'request'),
+      (some) => some.length > 0,
+    );
+    expect([line?.status, line?.address]).toEqual([401, undefined]);
+  });
+
+  it('has short lines for long texts of callers: of an operation’s name the first 100 characters', async () => {
+    const { length: before } = await logsSoFar(system);
+    await sendLongTexts();
+    const added = await eventually(
+      async () => system.logs().slice(before),
+      (found) => found.some((line) => line.includes('a field failed')),
+    );
+    for (const line of added) expect(line.length).toBeLessThan(5_000);
+    const operations = added.map((line) => JSON.parse(line).operation ?? '');
+    expect(operations).toContain(`Q${'L'.repeat(98)}…`);
+    for (const operation of operations) expect(operation.length).toBeLessThanOrEqual(100);
+  });
+
+  it('holds none of the passwords, tokens, hashes and keys that were used', async () => {
+    const secrets = (await useSecrets()).filter((secret) => secret !== '');
+    expect(secrets.length).toBeGreaterThan(10);
+    const log = (await logsSoFar(system)).join('\n');
+    expect(log.length).toBeGreaterThan(1_000);
+    for (const secret of secrets) expect(log.includes(secret)).toBe(false);
+  });
+});
+
+describe('service tokens', () => {
+  const SUBGRAPHS = ['users', 'products', 'orders'] as const;
+
+  const ask = (service: Subgraph, token: string | undefined) =>
+    fetch(system.subgraphUrl(service), {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${account.token}`,
+        ...(token === undefined ? {} : { [SERVICE_TOKEN_HEADER]: token }),
+      },
+      body: JSON.stringify({ query: '{ __typename _service { sdl } }' }),
+    });
+
+  describe('a subgraph', () => {
+    it('is closed to a signed-in user, to another service’s token, and to stale and forged ones', async () => {
+      const { gateway, products } = system.serviceKeys;
+      for (const service of SUBGRAPHS) {
+        const elsewhere = service === 'orders' ? 'products' : 'orders';
+        const tokens: Record<string, string | undefined> = {
+          none: undefined,
+          'the user’s own': `Bearer ${account.token}`,
+          'meant for another subgraph': await tokensOf('gateway', gateway)(elsewhere),
+          'of another key': await tokensOf('gateway', newServiceKey())(service),
+          'of a service that has no business there': await tokensOf('products', products)(service),
+          'of a service that calls itself the gateway': await tokensOf('gateway', products)(service),
+          expired: await tokensOf('gateway', gateway, () => Date.now() - 61_000)(service),
+          'the key itself': `Bearer ${gateway}`,
+        };
+        for (const [kind, token] of Object.entries(tokens)) {
+          const reply = await ask(service, token);
+          const { data, errors } = JSON.parse(await reply.text());
+          expect({ service, kind, status: reply.status, data, code: errors[0].extensions.code }).toEqual({
+            service,
+            kind,
+            status: 401,
+            data: undefined,
+            code: 'UNAUTHENTICATED',
+          });
+        }
+        expect((await ask(service, await tokensOf('gateway', gateway)(service))).status).toBe(200);
+      }
+    });
+
+    it('leaves its keys, its health and its metrics open', async () => {
+      const keys = new URL('/.well-known/jwks.json', system.subgraphUrl('users'));
+      expect((await fetch(keys)).status).toBe(200);
+      for (const service of SUBGRAPHS)
+        for (const path of ['/livez', '/readyz', '/metrics'])
+          expect((await fetch(system.opsUrl(service, path))).status).toBe(200);
+    });
+
+    it('is never mistaken by the gateway for the reason to refuse a user', async () => {
+      // No subgraph tells it its schema, so it is not ready.
+      const ports = (await freePorts()).gateway;
+      const environment = { SERVICE_KEY: newServiceKey() };
+      void system.another('gateway', environment, { ports }).catch(() => undefined);
+      const readiness = async () => {
+        const reply = await fetch(`http://127.0.0.1:${ports.ops}/readyz`).catch(() => undefined);
+        return reply === undefined ? '' : await reply.text();
+      };
+      await eventually(readiness, (text) => text.includes('"failing":["subgraphs"]'));
+      const reply = await fetch(`http://127.0.0.1:${ports.http}/profile`, {
+        headers: { authorization: `Bearer ${account.token}` },
+      });
+      expect(reply.status).toBe(503);
+      expect(await reply.text()).not.toMatch(/service token|Service-Authorization/i);
+    });
+
+    it('refuses no call while the gateway’s key is changed: published, then used, then alone', async () => {
+      const { serviceKeys } = system;
+      const [old, next] = [serviceKeys.gateway, newServiceKey()];
+      const before = publicKeysOf(serviceKeys);
+      const both = `${before},gateway=${publicHalfOf(next)}`;
+      const after = publicKeysOf({ ...serviceKeys, gateway: next });
+      const instances: AnotherInstance[] = [];
+      for (const SERVICE_PUBLIC_KEYS of [before, both, after])
+        instances.push(await system.another('products', { SERVICE_PUBLIC_KEYS }));
+      const accepted = async (state: number, key: string) => {
+        const header = await tokensOf('gateway', key)('products');
+        const response = await fetch(`${instances[state]?.url}/graphql`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', [SERVICE_TOKEN_HEADER]: header },
+          body: '{"query":"{ __typename }"}',
+        });
+        return response.status === 200;
+      };
+      // Neighbouring states run side by side during a roll-out; the gateway signs with the new key in the second one only.
+      expect([await accepted(0, old), await accepted(1, old)]).toEqual([true, true]);
+      expect([await accepted(1, next), await accepted(2, next)]).toEqual([true, true]);
+      expect([await accepted(0, next), await accepted(2, old)]).toEqual([false, false]);
+      for (const instance of instances) await instance.stop();
+    });
+
+    it('is called by a gateway with a new key as by the one before', async () => {
+      const next = newServiceKey();
+      const SERVICE_PUBLIC_KEYS = publicKeysOf({ ...system.serviceKeys, gateway: next });
+      const subgraphs = await Promise.all(
+        SUBGRAPHS.map((name) => system.another(name, { SERVICE_PUBLIC_KEYS })),
+      );
+      const urls = subgraphs.map(({ url }, index) => [
+        `${SUBGRAPHS[index]?.toUpperCase()}_URL`,
+        `${url}/graphql`,
+      ]);
+      const gateway = await system.another('gateway', { SERVICE_KEY: next, ...Object.fromEntries(urls) });
+      expect((await fetch(`${gateway.url}/products`)).status).toBe(200);
+      for (const instance of [gateway, ...subgraphs]) await instance.stop();
+    });
+  });
+});
+
+describe('ended access tokens', () => {
+  /** What the issue of a lost account asks for, ms. */
+  const BOUND_MS = 5_000;
+  const VERIFIERS = ['gateway', 'users', 'products', 'orders'] as const;
+
+  const staff = useStaff(system, client);
+  let second: AnotherInstance;
+
+  beforeAll(async () => {
+    second = await system.another('gateway');
+  });
+
+  const codeOf = async (reply: Response): Promise<string> => {
+    const body = await reply.text();
+    return reply.ok ? 'ok' : JSON.parse(body).code;
+  };
+  const viaGateway = async (url: string, path: string, token: string) =>
+    codeOf(await fetch(url + path, { headers: { authorization: `Bearer ${token}` } }));
+
+  /** Asks each verifier for itself; REST routes are refused by the gateway before any subgraph is asked. */
+  const DOORS: Record<string, (token: string) => Promise<string>> = {
+    'the gateway': (token) => viaGateway(system.url, '/profile', token),
+    'a second gateway': (token) => viaGateway(second.url, '/orders', token),
+    users: (token) => subgraph('users', '{ me { id } }', token),
+    products: (token) =>
+      subgraph('products', 'mutation { adjustStock(id: "1", delta: 1) { __typename } }', token),
+    orders: (token) => subgraph('orders', '{ orders { edges { cursor } } }', token),
+  };
+  async function subgraph(name: 'users' | 'products' | 'orders', query: string, token: string) {
+    const { errors } = await askSubgraph(system, name, { query, token });
+    return errors[0]?.extensions.code ?? 'ok';
+  }
+  const everywhere = async (token: string): Promise<Record<string, string>> =>
+    Object.fromEntries(
+      await Promise.all(Object.entries(DOORS).map(async ([door, ask]) => [door, await ask(token)])),
+    );
+  const each = (code: string) => Object.fromEntries(Object.keys(DOORS).map((door) => [door, code]));
+  const refused = (codes: Record<string, string>): boolean =>
+    Object.values(codes).every((code) => code === 'UNAUTHENTICATED');
+
+  const graphql = async (query: string, variables: Record<string, unknown>, token: string) => {
+    const { data, errors } = await client.graphql(query, variables, token);
+    expect(errors).toEqual([]);
+    return data;
+  };
+  const changeRole = (userId: string, expectedVersion: number, role: string) =>
+    graphql(
+      `mutation ($userId: ID!, $expectedVersion: Int!, $role: Role!) {
+      changeRole(userId: $userId, expectedVersion: $expectedVersion, role: $role) { __typename } }`,
+      { userId, expectedVersion, role },
+      staff.token,
+    );
+
+  const CAUSES: Record<string, (account: Account) => Promise<unknown>> = {
+    'logout/everywhere': ({ token }) => client.rest('POST', '/logout/everywhere', { token }),
+    'a change of the password': ({ token, password }) => {
+      const next = `another ${password}`;
+      secretsUsed.add(next);
+      const body = { current_password: password, new_password: next };
+      return client.rest('PUT', '/profile/password', { token, body });
+    },
+    'a demotion': ({ id }) => changeRole(id, 1, 'CUSTOMER'),
+    'the end of its sessions by staff': ({ id }) =>
+      client.rest('POST', `/users/${id}/end-sessions`, {
+        token: staff.token,
+        body: { reason: 'a lost phone' },
+      }),
+  };
+
+  it.each(Object.keys(CAUSES))(
+    'end at every gateway and subgraph within five seconds of %s, and later ones are good',
+    async (cause) => {
+      const account = cause === 'a demotion' ? await staffAccount(system, client) : await client.account();
+      const other = await client.account();
+      expect(await everywhere(account.token)).toEqual(each('ok'));
+      await CAUSES[cause]?.(account);
+      const startedAt = performance.now();
+      await eventually(() => everywhere(account.token), refused);
+      expect(performance.now() - startedAt).toBeLessThan(BOUND_MS);
+      expect(await everywhere(other.token)).toEqual(each('ok'));
+      const password =
+        cause === 'a change of the password' ? `another ${account.password}` : account.password;
+      expect(await everywhere(await client.signIn(account.username, password))).toEqual(each('ok'));
+    },
+  );
+
+  it('of a disabled account order nothing any more after five seconds, and it cannot log in', async () => {
+    const account = await client.account();
+    const { id: product_id } = await client.product(staff.token, { stock: 1_000 });
+    const order = async () =>
+      (await client.rest('POST', '/orders', { token: account.token, body: { product_id, quantity: 1 } }))
+        .status;
+    // On a busy machine the order is still pending: 202.
+    expect([201, 202]).toContain(await order());
+    const disabled = await client.rest('POST', `/users/${account.id}/disable`, {
+      token: staff.token,
+      headers: { 'if-match': '"1"' },
+      body: { reason: 'it hoards' },
+    });
+    expect([disabled.status, disabled.body.state, disabled.headers.get('etag')]).toEqual([
+      200,
+      'DISABLED',
+      '"2"',
+    ]);
+    const startedAt = performance.now();
+    await eventually(() => everywhere(account.token), refused);
+    expect(performance.now() - startedAt).toBeLessThan(BOUND_MS);
+    expect(await order()).toBe(401);
+    const { username, password } = account;
+    const login = await client.rest('POST', '/login', { body: { username, password } });
+    expect([login.status, login.body.code]).toEqual([403, 'ACCOUNT_DISABLED']);
+  });
+
+  it('have ended for a verifier that starts again, as soon as it is ready', async () => {
+    const account = await client.account();
+    await client.rest('POST', '/logout/everywhere', { token: account.token });
+    await eventually(() => everywhere(account.token), refused);
+    for (const verifier of VERIFIERS) {
+      await system.kill(verifier);
+      await system.restart(verifier);
+      await eventually(
+        () => everywhere(staff.token),
+        (codes) => Object.values(codes).every((code) => code === 'ok'),
+      );
+      expect(await everywhere(account.token)).toEqual(each('UNAUTHENTICATED'));
+    }
+  }, 120_000);
+
+  it('stay as the last list says while the users service is away, whose age is told; a verifier that has none yet cannot tell', async () => {
+    const [ended, live] = [await client.account(), await client.account()];
+    await client.rest('POST', '/logout/everywhere', { token: ended.token });
+    await eventually(() => everywhere(ended.token), refused);
+    await system.kill('users');
+    const codes = async (token: string) => [
+      await viaGateway(system.url, '/orders', token),
+      await DOORS['orders']?.(token),
+    ];
+    const ageOf = async (verifier: (typeof VERIFIERS)[number]) =>
+      sumOf(await scrape(system.opsUrl(verifier, '/metrics')), 'revocation_list_age_seconds');
+    await eventually(
+      () => ageOf('gateway'),
+      (age) => age > 2,
+    );
+    await eventually(
+      () => ageOf('orders'),
+      (age) => age > 2,
+    );
+    expect(await codes(ended.token)).toEqual(['UNAUTHENTICATED', 'UNAUTHENTICATED']);
+    expect(await codes(live.token)).toEqual(['ok', 'ok']);
+    await system.kill('products');
+    await system.restart('products');
+    for (const { token } of [ended, live])
+      expect(await DOORS['products']?.(token)).toBe('SERVICE_UNAVAILABLE');
+    await system.restart('users');
+    await eventually(
+      async () => DOORS['products']?.(live.token),
+      (code) => code === 'ok',
+    );
+    expect(await everywhere(ended.token)).toEqual(each('UNAUTHENTICATED'));
+    await eventually(
+      () => ageOf('gateway'),
+      (age) => age < 2,
+    );
+  }, 120_000);
+
+  it('are told apart by a list that services alone get', async () => {
+    const list = new URL('/revocations', system.subgraphUrl('users'));
+    expect((await fetch(list)).status).toBe(401);
+    expect((await fetch(list, { headers: await system.serviceHeaders('orders') })).status).toBe(401);
+    expect((await fetch(list, { headers: await system.serviceHeaders('users') })).status).toBe(200);
+    expect((await fetch(`${system.url}/revocations`)).status).toBe(404);
+  });
+});

@@ -1,0 +1,459 @@
+// More than a caller should get: operations that are small to send and large to answer, documents that are hard to plan, all
+// connections, and all of the stock. The system is the suite's own, because it measures what one request costs.
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { buildClientSchema, getIntrospectionQuery } from 'graphql';
+import { type Account, eventually, uniqueName } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { scrape } from '../support/metrics.ts';
+import { mainThreadCpuMs } from '../support/process-usage.ts';
+import { head } from '../support/raw-http.ts';
+import { useShop } from '../support/shop.ts';
+import type { AnotherInstance } from '../support/system.ts';
+import { useVitalSigns } from '../support/vital-signs.ts';
+import { WorstDocuments } from '../support/worst-documents.ts';
+
+const { system, client, account } = useShop({});
+
+describe('hard documents', () => {
+  const SEED = 20_261_126;
+  const DOCUMENTS = 40;
+  /** Of the gateway's main thread, for one document that it has not seen before. */
+  const MAX_CPU_MS = 50;
+
+  let worst: WorstDocuments;
+  let texts = 0;
+
+  useVitalSigns(system);
+  beforeAll(async () => {
+    const { id } = await client.product(account.token);
+    for (let order = 0; order < 5; order += 1)
+      await client.rest('POST', '/orders', { token: account.token, body: { product_id: id, quantity: 1 } });
+    worst = new WorstDocuments(buildClientSchema((await client.graphql(getIntrospectionQuery())).data), SEED);
+    // Code that runs for the first time is slow, and no attack.
+    for (let index = 0; index < 30; index += 1) await send(worst.next());
+  });
+
+  /** Sends a document under a text that is new to the gateway. */
+  async function send(query: string) {
+    texts += 1;
+    const { status, data, errors } = await client.graphql(`${query} # ${texts}`, {}, account.token);
+    return { status, data, codes: errors.map(({ extensions }) => extensions.code) };
+  }
+
+  const times = (count: number, part: (index: number) => string): string =>
+    Array.from({ length: count }, (_, index) => part(index)).join(' ');
+
+  /** Each fragment spreads the next one twice, under another condition each time. */
+  const doubling = (levels: number, type: string, leaf: string): string =>
+    `query ($a: Boolean = true, $b: Boolean = true) { ${type === 'Order' ? 'orders' : 'products'}(first: 1) { edges { node { ...f0 } } } }
+   ${times(levels, (n) => `fragment f${n} on ${type} { ...f${n + 1} @include(if: $a) ...f${n + 1} @skip(if: $b) }`)}
+   fragment f${levels} on ${type} { ${leaf} }`;
+
+  const PASSING: Record<string, string> = {
+    'fragments that double': doubling(6, 'Product', '__typename'),
+    'fragments that double, across services': doubling(5, 'Order', 'product { name }'),
+    'a hundred times the same list': `{ me { ${times(95, () => 'orders { edges { cursor } }')} } }`,
+    'the same fields again and again': `{ me { ${times(390, (n) => (n % 2 ? 'id' : 'username'))} } }`,
+    'an object in a hundred copies': `{ me { ${times(190, () => 'orders { __typename }')} } }`,
+    'deep inline fragments': `{ me { ${'... on User { '.repeat(380)}id${' }'.repeat(380)} } }`,
+    'twenty aliases of a list': `{ ${times(20, (n) => `a${n}: orders { edges { node { id product { name stock } user { username } } } }`)} }`,
+    'types of a union': `mutation { createOrder(input: { productId: "x", quantity: 1 }) { ${times(95, () => '... on Problem { ... on OutOfStock { available code } }')} } }`,
+    'introspection, eight times': `{ __schema { ${times(8, (n) => `t${n}: types { name fields { name args { name } type { name } } }`)} } }`,
+    'one text of 900 kB': `{ product(id: "${'x'.repeat(900_000)}") { id } }`,
+  };
+
+  async function costOf(query: string): Promise<number> {
+    const costs: number[] = [];
+    // Anything may come in between, so a document is dear when it is so three times.
+    while (costs.length < 3 && Math.min(...costs) >= MAX_CPU_MS) {
+      const before = await mainThreadCpuMs(system.pid('gateway'));
+      const { codes } = await send(query);
+      costs.push((await mainThreadCpuMs(system.pid('gateway'))) - before);
+      // Planning may take too long, and that is then said; anything else would mean that the document is not good.
+      expect([[], ['QUERY_TOO_COMPLEX'], ['BAD_USER_INPUT']]).toContainEqual(codes);
+    }
+    return Math.min(...costs);
+  }
+
+  describe('a document that passes the limits', () => {
+    it.each(Object.entries(PASSING))('costs the main thread little: %s', async (_, query) => {
+      expect(await costOf(query)).toBeLessThan(MAX_CPU_MS);
+    });
+
+    it(`costs the main thread little: ${DOCUMENTS} generated ones`, async () => {
+      const costs: [number, string][] = [];
+      for (let index = 0; index < DOCUMENTS; index += 1) {
+        const query = worst.next();
+        costs.push([await costOf(query), query]);
+      }
+      expect(costs.filter(([cost]) => cost >= MAX_CPU_MS)).toEqual([]);
+    }, 240_000);
+  });
+
+  describe('the document of a kilobyte that kept a gateway busy for a minute', () => {
+    it('is refused at once', async () => {
+      const query = doubling(15, 'Product', '__typename');
+      expect(query.length).toBeLessThan(1_300);
+      expect(await costOf(query)).toBeLessThan(MAX_CPU_MS);
+      expect((await send(query)).codes).toEqual(['QUERY_TOO_COMPLEX']);
+    });
+  });
+
+  describe('while hard documents come in all the time', () => {
+    it('the gateway is alive, and ordinary operations answer, new ones too', async () => {
+      let done = false;
+      let sent = 0;
+      const attack = async () => {
+        while (!done) {
+          await send(sent % 2 ? doubling(6, 'Product', 'id name') : worst.next());
+          sent += 1;
+        }
+      };
+      const attackers = Array.from({ length: 8 }, attack);
+      const slowest = { livez: 0, ordinary: 0 };
+      for (let round = 0; round < 15; round += 1) {
+        let startedAt = performance.now();
+        expect((await fetch(system.opsUrl('gateway', '/livez'))).status).toBe(200);
+        slowest.livez = Math.max(slowest.livez, performance.now() - startedAt);
+        startedAt = performance.now();
+        const { status, codes } = await send(
+          '{ me { id orders(first: 2) { edges { node { product { name } } } } } }',
+        );
+        expect([status, codes]).toEqual([200, []]);
+        slowest.ordinary = Math.max(slowest.ordinary, performance.now() - startedAt);
+      }
+      done = true;
+      await Promise.all(attackers);
+      // Far above what it is on an idle machine, and far below what one of these documents took on the main thread.
+      expect(slowest.livez).toBeLessThan(3_000);
+      expect(slowest.ordinary).toBeLessThan(10_000);
+    }, 120_000);
+  });
+});
+
+describe('large operations', () => {
+  /** Far more than a refusal needs, and far less than any of these would take to be planned. */
+  const SOON_MS = 3_000;
+
+  /** Of every request of this suite. */
+  const REQUEST_ID = uniqueName('abuse');
+
+  useVitalSigns(system);
+  beforeAll(async () => {
+    await client.product(account.token);
+  });
+
+  async function send(body: unknown) {
+    const startedAt = performance.now();
+    const reply = await fetch(`${system.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${account.token}`,
+        'x-request-id': REQUEST_ID,
+      },
+      body: JSON.stringify(body),
+    });
+    const text = await reply.text();
+    const { data, errors = [] } = JSON.parse(text);
+    const codes: string[] = errors.map(({ extensions }: { extensions: { code: string } }) => extensions.code);
+    return { data, codes, length: text.length, ms: performance.now() - startedAt };
+  }
+
+  const times = (count: number, part: (index: number) => string): string =>
+    Array.from({ length: count }, (_, index) => part(index)).join(' ');
+
+  const deep = (levels: number): string =>
+    `{ orders { edges { node { ${'user { orders { edges { node { '.repeat(levels)}id${' } } } }'.repeat(levels)} } } } }`;
+
+  /** Each fragment spreads the next one ten times: 10 to the power of `fragments` fields. */
+  const bomb = (fragments: number): string =>
+    `{ ...f0 } ${times(fragments, (n) => `fragment f${n} on Query { ${times(10, (k) => `a${n}x${k}: __typename ...f${n + 1}`)} }`)} fragment f${fragments} on Query { me { id } }`;
+
+  const directives = (count: number): string => `{ me { id ${'@include(if: true) '.repeat(count)} } }`;
+
+  const TOO_COMPLEX: Record<string, string> = {
+    'a hundred levels': deep(25),
+    'levels through inline fragments': `{ orders { edges { node { ${'... on Order { user { ... on User { orders { edges { node { '.repeat(20)}id${' } } } } } }'.repeat(20)} } } } }`,
+    'a page of pages of pages':
+      '{ orders(first: 100) { edges { node { user { orders(first: 100) { edges { node { user { orders(first: 100) { edges { node { id } } } } } } } } } } } }',
+    '31 aliases': `{ ${times(31, (n) => `a${n}: me { id }`)} }`,
+    '10,000 aliases': `{ ${times(10_000, (n) => `a${n}: me { id }`)} }`,
+    '1,000 aliases below the root': `{ me { ${times(1_000, (n) => `a${n}: username`)} } }`,
+    '25 root fields without an alias': `{ ${times(7, () => 'me { id }')} ${times(25, (n) => `p${n}: products { edges { cursor } }`)} }`,
+    'a list of 100 asked 20 times': `{ ${times(20, (n) => `p${n}: products(first: 100) { edges { node { id name price stock version } } }`)} }`,
+    'a bomb of fragments': bomb(20),
+    'a flood of directives': directives(10_000),
+    'a document of 900 kB': `{ me { ${'id '.repeat(300_000)} } }`,
+  };
+
+  const REFUSED: Record<string, string> = {
+    'fragments in a circle': '{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }',
+    'a fragment in itself': '{ me { ...u } } fragment u on User { id ...u }',
+    'a directive that may come once, twice': '{ me @include(if: true) @include(if: true) { id } }',
+    'a directive that there is not': '{ me @nothing { id } }',
+    'fields that cannot be merged': `{ me { ${times(200, (n) => `a: ${n % 2 ? 'id' : 'username'}`)} } }`,
+    // The gateway's planner looks at each list in a list twice: at thirty of them for twenty minutes.
+    'lists in lists for an amount': `{ products(filter: { minPrice: ${'['.repeat(900)}1${']'.repeat(900)} }) { edges { cursor } } }`,
+    'a circle in introspection': `{ __schema { types { ${'fields { type { '.repeat(10)}name${' } }'.repeat(10)} } } }`,
+  };
+
+  describe('an operation that asks for too much', () => {
+    it.each(Object.entries(TOO_COMPLEX))('is QUERY_TOO_COMPLEX: %s', async (_, query) => {
+      const { data, codes, length, ms } = await send({ query });
+      expect([data ?? null, codes]).toEqual([null, ['QUERY_TOO_COMPLEX']]);
+      expect(length).toBeLessThan(2_000);
+      expect(ms).toBeLessThan(SOON_MS);
+    });
+
+    it('is still that when the sizes of its lists come in variables, or as defaults of those', async () => {
+      const nested = (head: string) =>
+        `${head} { orders(first: $n) { edges { node { user { orders(first: $n) { edges { node { user { orders(first: $n) { edges { node { id } } } } } } } } } } } }`;
+      const inVariables = await send({ query: nested('query($n: Int!)'), variables: { n: 100 } });
+      expect(inVariables.codes).toEqual(['QUERY_TOO_COMPLEX']);
+      expect((await send({ query: nested('query($n: Int = 100)') })).codes).toEqual(['QUERY_TOO_COMPLEX']);
+      // The same document is good when it asks for little: it was not remembered as a bad one.
+      expect((await send({ query: nested('query($n: Int!)'), variables: { n: 2 } })).codes).toEqual([]);
+    });
+
+    it.each(Object.entries(REFUSED))('is refused for what it is: %s', async (_, query) => {
+      const { data, codes, length, ms } = await send({ query });
+      expect(data ?? null).toBeNull();
+      expect(['BAD_USER_INPUT', 'QUERY_TOO_COMPLEX']).toContain(codes[0]);
+      expect(length).toBeLessThan(10_000);
+      expect(ms).toBeLessThan(SOON_MS);
+    });
+
+    it('reaches no subgraph', async () => {
+      const isAsked = (line: string) =>
+        line.includes(REQUEST_ID) && /"service":"(users|orders|products)".*"request"/.test(line);
+      const asked = () => system.logs().filter(isAsked).length;
+      const askAll = { query: '{ me { id } orders { edges { cursor } } products { edges { cursor } } }' };
+      const before = asked();
+      await send(askAll);
+      await eventually(
+        async () => asked(),
+        (count) => count >= before + 3,
+      );
+      for (const name of ['a page of pages of pages', '31 aliases']) await send({ query: TOO_COMPLEX[name] });
+      // Once the lines of this are there, any of those before it would be as well.
+      await send(askAll);
+      await eventually(
+        async () => asked(),
+        (count) => count >= before + 6,
+      );
+      expect(asked()).toBe(before + 6);
+    });
+  });
+
+  describe('a batch', () => {
+    it.each([
+      [[{ query: '{ __typename }' }, { query: '{ __typename }' }]],
+      [[]],
+      [[[]]],
+      ['{ __typename }'],
+      [null],
+      [1],
+    ])('of requests in one body is refused: %j', async (body) => {
+      const { data, codes } = await send(body);
+      expect([data ?? null, codes]).toEqual([null, ['BAD_USER_INPUT']]);
+    });
+  });
+
+  describe('the federation’s own fields', () => {
+    it('are out of reach', async () => {
+      for (const query of ['{ _service { sdl } }', '{ _entities(representations: []) { __typename } }'])
+        expect((await send({ query })).codes).toEqual(['BAD_USER_INPUT']);
+    });
+  });
+});
+
+describe('the share of the gateway’s connections that one address may hold', () => {
+  const SHARE = 20;
+  const ASKED = head('GET', '/.well-known/jwks.json');
+
+  let sharing: AnotherInstance;
+  let proxied: AnotherInstance;
+  let sockets: Socket[] = [];
+
+  beforeAll(async () => {
+    sharing = await system.another('gateway', { MAX_CONNECTIONS_PER_ADDRESS: String(SHARE) });
+    proxied = await system.another('gateway', { TRUSTED_PROXIES: '1' });
+  });
+  afterEach(() => {
+    for (const socket of sockets) socket.destroy();
+    sockets = [];
+  });
+
+  /** Opens a connection, which stays open, and says whether a request on it is answered. */
+  async function isAnswered(url: string, localAddress: string): Promise<boolean> {
+    const { hostname, port } = new URL(url);
+    const socket = connect({ host: hostname, port: Number(port), localAddress });
+    sockets.push(socket);
+    const answer = new Promise<boolean>((resolve) => {
+      socket.on('data', () => resolve(true));
+      socket.on('error', () => resolve(false)).on('close', () => resolve(false));
+    });
+    socket.write(ASKED);
+    return answer;
+  }
+
+  const times = async (count: number, url: string, localAddress: string): Promise<number> => {
+    let answered = 0;
+    for (let index = 0; index < count; index += 1) answered += (await isAnswered(url, localAddress)) ? 1 : 0;
+    return answered;
+  };
+
+  it('is as many as the setting says; others are served meanwhile, and the address again when it has let go', async () => {
+    // Silent connections count as well as those that ask.
+    for (let index = 0; index < SHARE / 2; index += 1) {
+      const silent = connect({
+        host: '127.0.0.1',
+        port: Number(new URL(sharing.url).port),
+        localAddress: '127.0.0.3',
+      });
+      silent.on('error', () => undefined);
+      sockets.push(silent);
+      await once(silent, 'connect');
+    }
+    expect(await times(SHARE, sharing.url, '127.0.0.3')).toBe(SHARE / 2);
+    expect(await times(SHARE, sharing.url, '127.0.0.4')).toBe(SHARE);
+    expect(await isAnswered(sharing.url, '127.0.0.3')).toBe(false);
+    const refused = (await scrape(sharing.opsUrl('/metrics'))).get('http_refused_connections_total');
+    expect(refused).toBe(SHARE / 2 + 1);
+    for (const socket of sockets) socket.destroy();
+    await eventually(
+      () => isAnswered(sharing.url, '127.0.0.3'),
+      (answered) => answered,
+    );
+  }, 30_000);
+
+  it('is 1,000 of 10,000 when nothing is set, and without a bound behind proxies, whose connections are all', async () => {
+    const behindProxy = await times(1_050, proxied.url, '127.0.0.5');
+    expect(behindProxy).toBe(1_050);
+    expect(await times(1_050, system.url, '127.0.0.5')).toBe(1_000);
+    expect(await isAnswered(system.url, '127.0.0.6')).toBe(true);
+  }, 60_000);
+});
+
+describe('an account that orders the whole catalog', () => {
+  const PRODUCTS = 10;
+  /** For a test that starts two processes. */
+  const WITHIN_MS = 180_000;
+  const STOCK = 10_000;
+  /** What is tried of each product, all at once. */
+  const QUANTITIES = [STOCK, 100, 100, 100];
+  const OUTCOMES = `__typename ... on Order { id version }
+  ... on PurchaseLimitReached { limit held } ... on OutOfStock { available }`;
+
+  let reserving: AnotherInstance[] = [];
+  // Only the processes of a test reserve, and the first of them has the place of the system's own.
+  beforeAll(() => system.terminate('products'));
+  const portOf = (url: string) => Number(new URL(url).port);
+
+  interface Outcome {
+    readonly __typename: string;
+    readonly id?: string;
+    readonly limit?: number;
+    readonly held?: number;
+  }
+
+  interface Shop {
+    readonly buyer: Account;
+    readonly products: readonly string[];
+    readonly held: () => Promise<{ readonly units: number; readonly most: number }>;
+  }
+
+  /** Two processes reserve. */
+  async function openShop(limits: Record<string, string>): Promise<Shop> {
+    await Promise.all(reserving.map((instance) => instance.stop()));
+    const ports = { http: portOf(system.urls.products), ops: portOf(system.opsUrls.products) };
+    reserving = await Promise.all([
+      system.another('products', limits, { ports }),
+      system.another('products', limits),
+    ]);
+    const buyer = await client.account();
+    const products = await inspect(system.adminUrl, async (admin) => {
+      const { rows } = await admin.query<{ id: number }>(
+        `INSERT INTO products.products (name, price, stock)
+       SELECT 'Thing ' || n, 1, $2 FROM generate_series(1, $1) AS n RETURNING id`,
+        [PRODUCTS, STOCK],
+      );
+      return rows.map(({ id }) => String(id));
+    });
+    const held = () =>
+      inspect(system.adminUrl, async (admin) => {
+        const { rows } = await admin.query(
+          `SELECT sum(units)::int AS units, max(units)::int AS most FROM (
+           SELECT sum(quantity) AS units FROM products.reservations
+            WHERE status = 'HELD' AND user_id = $1 GROUP BY product_id) AS product`,
+          [buyer.id],
+        );
+        return rows[0];
+      });
+    return { buyer, products, held };
+  }
+
+  /** Orders everything, in one request for each product. */
+  async function hoard({ buyer, products }: Shop): Promise<Outcome[]> {
+    const replies = await Promise.all(
+      products.map(async (id) => {
+        const orders = QUANTITIES.map(
+          (quantity, n) =>
+            `o${n}: createOrder(input: { productId: "${id}", quantity: ${quantity}, waitMs: 10000 }) { ${OUTCOMES} }`,
+        );
+        const { data, errors } = await client.graphql(`mutation { ${orders.join(' ')} }`, {}, buyer.token);
+        expect(errors).toEqual([]);
+        return Object.values<Outcome>(data);
+      }),
+    );
+    return replies.flat();
+  }
+
+  it(
+    'gets what its orders may have by default',
+    async () => {
+      const shop = await openShop({});
+      await hoard(shop);
+      expect(await shop.held()).toEqual({ units: PRODUCTS * 300, most: 300 });
+    },
+    WITHIN_MS,
+  );
+
+  it(
+    'holds no more of a product than MAX_OPEN_UNITS, and may order again what it cancels',
+    async () => {
+      const shop = await openShop({ MAX_OPEN_UNITS: '250' });
+      const { buyer } = shop;
+      const outcomes = [...(await hoard(shop)), ...(await hoard(shop))];
+      expect(await shop.held()).toEqual({ units: PRODUCTS * 200, most: 200 });
+      const refused = outcomes.filter(({ __typename }) => __typename === 'PurchaseLimitReached');
+      expect(refused).toHaveLength(outcomes.length - 2 * PRODUCTS);
+      expect(new Set(refused.map(({ limit, held }) => `${limit} ${held}`))).toEqual(
+        new Set(['100 0', '250 200']),
+      );
+
+      const [productId] = shop.products;
+      const order = async (quantity: number): Promise<Outcome> => {
+        const text = `mutation($input: CreateOrderInput!) { createOrder(input: $input) { ${OUTCOMES} } }`;
+        const input = { productId, quantity, waitMs: 10_000 };
+        return (await client.graphql(text, { input }, buyer.token)).data.createOrder;
+      };
+      expect(await order(51)).toMatchObject({ __typename: 'PurchaseLimitReached', limit: 250, held: 200 });
+      const { id } = await order(50);
+      const cancelled = await client.rest('POST', `/orders/${id}/cancel`, {
+        token: buyer.token,
+        headers: { 'if-match': '*' },
+      });
+      expect(cancelled.status).toBe(200);
+      // Cancelled units count until they are back in the stock.
+      for (let outcome = await order(50); outcome.__typename !== 'Order'; outcome = await order(50))
+        expect(outcome).toMatchObject({ limit: 250, held: 250 });
+      expect((await shop.held()).most).toBe(250);
+    },
+    WITHIN_MS,
+  );
+});

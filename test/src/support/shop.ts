@@ -1,0 +1,33 @@
+// What most suites begin with: a running system, a client of it, and accounts that are signed in. Each is ready before the
+// suite's tests, and its members can be read from then on.
+import { type Account, Client } from './client.ts';
+import type { RunningSystem } from './running-system.ts';
+import { staffAccount } from './staff.ts';
+import type { System, SystemOptions } from './system.ts';
+import { useSharedSystem, useSystem, whileTestsRun } from './use-system.ts';
+
+export interface Shop<Running extends RunningSystem> {
+  readonly system: Running;
+  readonly client: Client;
+  /** A customer. */
+  readonly account: Account;
+}
+
+/** The shared system; with options, even with none of them (`{}`), a system of the suite's own. */
+export function useShop(): Shop<RunningSystem>;
+export function useShop(own: SystemOptions): Shop<System>;
+export function useShop(own?: SystemOptions): Shop<RunningSystem> {
+  const system = own === undefined ? useSharedSystem() : useSystem(own);
+  const client = useClient(system);
+  return { system, client, account: useAccount(client) };
+}
+
+/** A client of the gateway. */
+export const useClient = (system: RunningSystem): Client => whileTestsRun(() => Client.of(system.url));
+
+/** A new customer, signed in. */
+export const useAccount = (client: Client): Account => whileTestsRun(() => client.account());
+
+/** A new member of staff, signed in. */
+export const useStaff = (system: RunningSystem, client: Client): Account =>
+  whileTestsRun(() => staffAccount(system, client));
