@@ -1,16 +1,16 @@
-// The GraphQL contract: what each operation answers, good and bad, and how errors look.
+// The GraphQL contract: what each operation answers, requests that cannot be executed, and what the graph says of itself.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, uniqueName } from '../support/client.ts';
-import { useSharedSystem } from '../support/use-system.ts';
+import {
+  buildClientSchema,
+  getIntrospectionQuery,
+  type IntrospectionOptions,
+  type IntrospectionQuery,
+} from 'graphql';
+import { uniqueName } from '../support/client.ts';
+import { everyField } from '../support/every-field.ts';
+import { useShop, useStaff } from '../support/shop.ts';
 
-const system = useSharedSystem();
-let client: Client;
-let account: Account;
-
-beforeAll(async () => {
-  client = await Client.of(system.url);
-  account = await client.account();
-});
+const { system, client, account } = useShop();
 
 const PROBLEM = '... on Problem { code message }';
 
@@ -246,5 +246,240 @@ describe('errors', () => {
       const { errors } = JSON.parse(await response.text());
       expect(errors[0].extensions.code).toBe('BAD_USER_INPUT');
     }
+  });
+});
+
+describe('requests of all kinds', () => {
+  const authorized = () => ({ authorization: `Bearer ${account.token}`, 'apollo-require-preflight': 'yes' });
+
+  async function answerTo(response: Response) {
+    const { data, errors = [] } = JSON.parse(await response.text());
+    const codes = errors.map(({ extensions }: { extensions: { code: string } }) => extensions.code);
+    return { status: response.status, data, codes: [...new Set(codes)], message: errors[0]?.message };
+  }
+
+  /** Its status says whether an operation can be executed. */
+  const ACCEPT = { accept: 'application/graphql-response+json' };
+  const post = async (body: unknown) =>
+    answerTo(
+      await fetch(`${system.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...ACCEPT, ...authorized() },
+        body: JSON.stringify(body),
+      }),
+    );
+  const get = async (search: Record<string, string>) =>
+    answerTo(
+      await fetch(`${system.url}/graphql?${new URLSearchParams(search)}`, {
+        headers: { ...ACCEPT, ...authorized() },
+      }),
+    );
+
+  const REFUSED: Record<string, Record<string, unknown>> = {
+    'null for an argument': {
+      query: 'query($i: ID = "x") { product(id: $i) { id } }',
+      variables: { i: null },
+    },
+    'null for a member of an input': {
+      query: 'mutation($q: Int = 1) { createOrder(input: { productId: "x", quantity: $q }) { __typename } }',
+      variables: { q: null },
+    },
+    'null for @include': {
+      query: 'query($b: Boolean = true) { me @include(if: $b) { id } }',
+      variables: { b: null },
+    },
+    'null for a nested @skip': {
+      query: 'query($b: Boolean = true) { me { id @skip(if: $b) } }',
+      variables: { b: null },
+    },
+    'null for a type of introspection': {
+      query: 'query($n: String = "User") { __type(name: $n) { name } }',
+      variables: { n: null },
+    },
+    'null as a literal': { query: '{ product(id: null) { id } }' },
+    'no value': { query: 'query($i: ID!) { product(id: $i) { id } }' },
+    'an unknown enum value': {
+      query: 'query($s: ProductSort) { products(sort: $s) { edges { cursor } } }',
+      variables: { s: 'CHEAPEST' },
+    },
+    'an enum value as a string': { query: '{ products(sort: "NEWEST") { edges { cursor } } }' },
+    'an integer of more than 32 bits': { query: '{ products(first: 99999999999) { edges { cursor } } }' },
+    'the same in a variable': {
+      query: 'mutation($d: Int!) { adjustStock(id: "x", delta: $d) { __typename } }',
+      variables: { d: 99_999_999_999 },
+    },
+    'a price beyond all numbers': {
+      query: 'mutation { createProduct(input: { name: "x", stock: 1, price: 1e400 }) { __typename } }',
+    },
+    'an id that is an object': { query: 'query($i: ID!) { product(id: $i) { id } }', variables: { i: {} } },
+    'an unknown member': {
+      query: 'query($f: ProductFilter) { products(filter: $f) { edges { cursor } } }',
+      variables: { f: { constructor: 1 } },
+    },
+    'a variable of the gateway’s own': {
+      query: 'query($representations: Int) { me { orders(first: $representations) { edges { cursor } } } }',
+      variables: { representations: 1 },
+    },
+    'a variable of an output type': { query: 'query($u: User) { me { id } }' },
+    'a variable of an unknown type': { query: 'query($u: Nothing) { me { id } }' },
+    'the same variable twice': {
+      query: 'query($a: Int, $a: Int) { products(first: $a) { edges { cursor } } }',
+    },
+    'the same name twice': { query: 'query A { __typename } query A { __typename }', operationName: 'A' },
+    'a name that is empty': { query: '{ __typename }', operationName: '' },
+    'a name that is a number': { query: '{ __typename }', operationName: 5 },
+    'a subscription': { query: 'subscription { __typename }' },
+    'fragments only': { query: 'fragment F on User { id }' },
+    'a fragment in itself': { query: '{ me { ...F } } fragment F on User { ...F }' },
+    'a fragment that is not there': { query: '{ me { ...F } }' },
+    'a type definition': { query: '{ me { id } } type X { a: Int }' },
+    'a directive that is not for queries': { query: '{ me @oneOf { id } }' },
+    'a part that comes later': { query: '{ me { ... @defer { id } } }' },
+    'introspection in a mutation': { query: 'mutation { __schema { types { name } } }' },
+    'variables that are a list': { query: '{ me { id } }', variables: [] },
+    'extensions that are a number': { query: '{ me { id } }', extensions: 5 },
+    'a query that is a number': { query: 5 },
+    'a query of white space': { query: ' \n' },
+    'no query': { variables: {} },
+    '900 lists in lists': { query: `{ product(id: ${'['.repeat(900)}1${']'.repeat(900)}) { id } }` },
+    '400 objects in objects': {
+      query: `{ products(filter: ${'{ search: '.repeat(400)}1${' }'.repeat(400)}) { edges { cursor } } }`,
+    },
+  };
+
+  const EXECUTED: Record<string, [body: Record<string, unknown>, data: unknown]> = {
+    'a mutation of __typename': [{ query: 'mutation { __typename }' }, { __typename: 'Mutation' }],
+    'a mutation that is skipped': [{ query: 'mutation { logoutEverywhere @skip(if: true) }' }, {}],
+    'a default for what was left out': [
+      { query: 'query($i: ID = "x") { product(id: $i) { id } }', variables: {} },
+      { product: null },
+    ],
+    'names of every object': [
+      {
+        query:
+          'query constructor($__proto__: ID!) { toString: product(id: $__proto__) { id } ...valueOf } fragment valueOf on Query { hasOwnProperty: __typename }',
+        variables: JSON.parse('{ "__proto__": "x" }'),
+      },
+      { toString: null, hasOwnProperty: 'Query' },
+    ],
+    'null where it is a value': [
+      {
+        query:
+          'query($i: Int = 5) { products(first: $i, after: null, filter: null, sort: null) { __typename } }',
+        variables: { i: null },
+      },
+      { products: { __typename: 'ProductConnection' } },
+    ],
+  };
+
+  describe('a request that cannot be executed', () => {
+    it.each(Object.entries(REFUSED))('is BAD_USER_INPUT by POST: %s', async (_, body) => {
+      const { status, data, codes, message } = await post(body);
+      expect({ status, data, codes }).toEqual({ status: 400, data: undefined, codes: ['BAD_USER_INPUT'] });
+      expect(message.length).toBeLessThanOrEqual(1_000);
+    });
+
+    it.each(Object.entries(REFUSED))('is the same by GET: %s', async (_, body) => {
+      const search = Object.entries(body).map(([name, value]) => [
+        name,
+        typeof value === 'string' ? value : JSON.stringify(value),
+      ]);
+      const { status, data, codes } = await get(Object.fromEntries(search));
+      expect([400, 405]).toContain(status);
+      expect({ data, codes }).toEqual({ data: undefined, codes: ['BAD_USER_INPUT'] });
+    });
+  });
+
+  describe('a request that looks strange and is right', () => {
+    it.each(Object.entries(EXECUTED))('is executed: %s', async (_, [body, data]) => {
+      expect(await post(body)).toEqual({ status: 200, data, codes: [], message: undefined });
+    });
+  });
+});
+
+describe('introspection', () => {
+  const staff = useStaff(system, client);
+
+  beforeAll(async () => {
+    const { id } = await client.product(staff.token);
+    await client.rest('POST', '/orders', { token: staff.token, body: { product_id: id, quantity: 1 } });
+  });
+
+  const ALL = {
+    descriptions: true,
+    specifiedByUrl: true,
+    directiveIsRepeatable: true,
+    schemaDescription: true,
+    inputValueDeprecation: true,
+    experimentalDirectiveDeprecation: true,
+    oneOf: true,
+  } satisfies IntrospectionOptions;
+
+  const introspect = async (options: IntrospectionOptions): Promise<IntrospectionQuery> => {
+    const { data, errors } = await client.graphql(getIntrospectionQuery(options));
+    expect(errors).toEqual([]);
+    return data;
+  };
+
+  /** A tool that asks first what it may ask for, as gql.tada does, and then asks for all of that. */
+  const PROBE = `query {
+  schema: __type(name: "__Schema") { ...F } directive: __type(name: "__Directive") { ...F }
+  type: __type(name: "__Type") { ...F } field: __type(name: "__Field") { ...F }
+  inputValue: __type(name: "__InputValue") { ...F } enumValue: __type(name: "__EnumValue") { ...F }
+} fragment F on __Type { name fields { name args { name } type { kind ofType { kind } } } }`;
+
+  const DOWNLOADS: [what: string, options: IntrospectionOptions][] = [
+    ['nothing but what every server has', {}],
+    ...Object.keys(ALL).map((name): [string, IntrospectionOptions] => [name, { [name]: true }]),
+    ['all that there is', ALL],
+  ];
+
+  describe('the schema', () => {
+    it.each(DOWNLOADS)('can be downloaded with %s', async (_, options) => {
+      const schema = buildClientSchema(await introspect(options));
+      expect(schema.getType('Order')).toBeDefined();
+    });
+
+    it('can be downloaded by a tool that asks first which fields of introspection there are', async () => {
+      const { data } = await client.graphql(PROBE);
+      const listed: string[] = Object.values<{ name: string; fields: { name: string }[] }>(data).flatMap(
+        ({ name, fields }) => fields.map((field) => `${name}.${field.name}`),
+      );
+      const asked = new Set(everyField(await introspect({})).map(({ field }) => field));
+      expect(listed).toContain('__Type.isOneOf');
+      expect(listed.filter((field) => !asked.has(field))).toEqual([]);
+    });
+
+    it('comes beside data in one reply, in the order of the question', async () => {
+      const text = `query($no: Boolean!) { me { ...U } __type(name: "Money") { ...T } ... { b: __typename }
+      a: __schema @skip(if: $no) { queryType { name } } c: __schema { queryType { name } } }
+      fragment T on __Type { isOneOf name } fragment U on User { username }`;
+      const { data, errors } = await client.graphql(text, { no: true }, staff.token);
+      expect(errors).toEqual([]);
+      expect(JSON.stringify(data)).toBe(
+        JSON.stringify({
+          me: { username: staff.username },
+          __type: { isOneOf: null, name: 'Money' },
+          b: 'Query',
+          c: { queryType: { name: 'Query' } },
+        }),
+      );
+    });
+  });
+
+  describe('every field that the schema lists', () => {
+    it('can be asked for, on every type', async () => {
+      const documents = everyField(await introspect({}));
+      const fields = new Set(documents.map(({ field }) => field));
+      for (const field of ['Order.history', 'Session.user', 'LastStaff.code', '__Directive.isDeprecated'])
+        expect(fields).toContain(field);
+      const failed: unknown[] = [];
+      for (const { field, text } of documents) {
+        const { status, errors } = await client.graphql(text, {}, staff.token);
+        const isError = errors.some(({ extensions: { code } }) => /INTERNAL|UNAVAILABLE|COMPLEX/.test(code));
+        if (status !== 200 || isError) failed.push({ field, text, status, errors });
+      }
+      expect(failed).toEqual([]);
+    }, 120_000);
   });
 });

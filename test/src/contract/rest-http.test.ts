@@ -1,19 +1,12 @@
 // The REST contract: methods, paths, header fields and bodies of HTTP. The client also checks every reply against
 // /openapi.json.
-import { beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually } from '../support/client.ts';
+import { describe, expect, it } from '@jest/globals';
+import { eventually } from '../support/client.ts';
 import { expectProblem } from '../support/problems.ts';
 import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
-import { useSharedSystem } from '../support/use-system.ts';
+import { useShop } from '../support/shop.ts';
 
-const system = useSharedSystem();
-let client: Client;
-let account: Account;
-
-beforeAll(async () => {
-  client = await Client.of(system.url);
-  account = await client.account();
-});
+const { system, client, account } = useShop();
 
 describe('HTTP', () => {
   it('answers 404, 405 with Allow, 413, 415 or 400 with a problem', async () => {

@@ -1,16 +1,11 @@
-// Searching the catalog, through both doors.
+// The catalog as people look for things in it: by words, and by name; and the limits of what they may write into it.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client } from '../support/client.ts';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
-import { useSharedSystem } from '../support/use-system.ts';
+import { useShop } from '../support/shop.ts';
 
-const system = useSharedSystem();
-let client: Client;
-let account: Account;
+const { system, client, account } = useShop();
 
 beforeAll(async () => {
-  client = await Client.of(system.url);
-  account = await client.account();
   for (const [name, description] of Object.entries(CATALOG))
     await client.product(account.token, { name, description, price: PRICE });
 });
@@ -119,5 +114,105 @@ describe('a search is refused by name', () => {
     expect(data).toEqual({ products: null });
     expect(errors[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', errors: [{ field: 'search' }] });
     expect(errors[0]?.message).toContain(message);
+  });
+});
+
+describe('the catalog by name', () => {
+  /** No product of another suite has it. */
+  const PRICE = 7_001_002.03;
+  const ALL = `/products?sort=name_asc&min_price=${PRICE}&max_price=${PRICE}`;
+
+  const ORDERED = [
+    'Order 9',
+    'Order 10',
+    'Order 100 b',
+    'order Äpfel',
+    'Order Äpfel',
+    'Order apple',
+    'Order banana',
+    'Order Éclair',
+    'Order eclairs',
+    'Order Zebra',
+  ];
+
+  it('is that of people: numbers by value, accents and case last; pages go on after any name', async () => {
+    // Made the other way round, and one name twice.
+    for (const name of [...ORDERED].reverse().concat('Order 10'))
+      await client.product(account.token, { name, price: PRICE });
+    const expected = ORDERED.flatMap((name) => (name === 'Order 10' ? [name, name] : [name]));
+    const whole = await client.rest('GET', `${ALL}&limit=100`);
+    expect(whole.body.map(({ name }: { name: string }) => name)).toEqual(expected);
+    const seen: string[] = [];
+    let next: string | undefined = `${ALL}&limit=2`;
+    while (next !== undefined) {
+      const page = await client.rest('GET', next);
+      seen.push(...page.body.map(({ name }: { name: string }) => name));
+      next = /^<([^>]+)>; rel="next"$/.exec(page.headers.get('link') ?? '')?.[1]?.replace(system.url, '');
+    }
+    expect(seen).toEqual(expected);
+  });
+
+  it('refuses a cursor of the order before, in which it stood elsewhere', async () => {
+    const key = ['products:NAME_ASC', 'Kettle', '1'];
+    const cursor = Buffer.from(JSON.stringify(key)).toString('base64url');
+    const reply = await client.rest('GET', `/products?sort=name_asc&cursor=${cursor}`);
+    expectProblem(reply, 400, 'INVALID_INPUT');
+    expect(fieldsOf(reply.body)).toEqual(['cursor']);
+  });
+});
+
+describe('the rules of the subgraphs and the schemas of REST have the same limits', () => {
+  let productId: string;
+  beforeAll(async () => {
+    productId = (await client.product(account.token, { price: 0.01, stock: 100_000 })).id;
+  });
+
+  type Fields = Record<string, string | number>;
+
+  const CREATE_PRODUCT = `mutation ($input: CreateProductInput!) {
+  created: createProduct(input: $input) { ... on InvalidInput { errors { field } } }
+}`;
+  const CREATE_ORDER = `mutation ($input: CreateOrderInput!) {
+  created: createOrder(input: $input) { ... on InvalidInput { errors { field } } }
+}`;
+
+  /** The fields that REST and the graph refuse. What a shop refuses besides, such as many units in one order, is none of them. */
+  async function refused(path: string, mutation: string, body: Fields, input: Fields) {
+    const { token } = account;
+    const rest = await client.rest('POST', path, { token, body });
+    const { data, errors } = await client.graphql(mutation, { input }, token);
+    expect(errors).toEqual([]);
+    const inGraph: { field: string }[] = data?.created.errors ?? [];
+    return {
+      rest: rest.status === 400 ? fieldsOf(rest.body) : [],
+      graph: inGraph.map(({ field }) => field),
+    };
+  }
+
+  it.each([
+    ['name', 'x'.repeat(255), 'x'.repeat(256)],
+    ['name', 'x', ''],
+    ['description', 'x'.repeat(10_000), 'x'.repeat(10_001)],
+    ['price', '99999999.99', '100000000.00'],
+    ['price', '0', '-0.01'],
+    ['stock', 1_000_000_000, 1_000_000_001],
+    ['stock', 0, -1],
+  ])('of the %s of a product', async (field, greatest, tooMuch) => {
+    const create = (value: string | number) => {
+      const fields = { name: 'Pot', description: 'For tea.', price: '1.00', stock: 1, [field]: value };
+      return refused('/products', CREATE_PRODUCT, fields, fields);
+    };
+    expect(await create(greatest)).toEqual({ rest: [], graph: [] });
+    expect(await create(tooMuch)).toEqual({ rest: [field], graph: [field] });
+  });
+
+  it.each([
+    [10_000, 10_001],
+    [1, 0],
+  ])('of the quantity of an order (%i)', async (greatest, tooMuch) => {
+    const order = (quantity: number) =>
+      refused('/orders', CREATE_ORDER, { product_id: productId, quantity }, { productId, quantity });
+    expect(await order(greatest)).toEqual({ rest: [], graph: [] });
+    expect(await order(tooMuch)).toEqual({ rest: ['quantity'], graph: ['quantity'] });
   });
 });

@@ -1,7 +1,7 @@
 // A shop with strict settings: orders of verified accounts alone and with a key alone, a catalog that staff alone writes. What a
 // mutation of several fields has done, what mailed links do, and who may change roles.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually, secretsUsed } from '../support/client.ts';
+import { type Account, eventually, secretsUsed } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { inspect } from '../support/invariants.ts';
 import { expectProblem } from '../support/problems.ts';
