@@ -26,7 +26,7 @@ interface Call {
   readonly body: object | undefined;
 }
 
-/** Their token comes by mail; contract/mailed-links.test.ts calls them. */
+/** Their token comes by mail; contract/strict-shop.test.ts calls them. */
 const MAILED = ['resetPassword', 'verifyEmail', 'confirmLogin'];
 /** What other calls need is gone after these. */
 const LAST = ['deleteProduct', 'changePassword'];

@@ -150,7 +150,7 @@ describe('orders', () => {
     );
     expect(data.createOrder).toEqual({
       code: 'PURCHASE_LIMIT',
-      message: '101 units were asked for; an order may have 100 at most.',
+      message: 'The order has 101 units; one order may have at most 100.',
       limit: 100,
       held: 0,
     });

@@ -397,7 +397,7 @@ describe('bytes and texts: what comes is stored as it came, or it is refused', (
         {
           field: 'description',
           message:
-            'expected at most 10000 characters, no control characters but tabs and line breaks, got "a\u009bb"',
+            'expected at most 10000 characters, no control characters except tabs and line breaks, got "a\u009bb"',
         },
       ]);
     });

@@ -28,7 +28,7 @@ describe('npm test needs', () => {
 
   it('the programs whose modules the chosen tests import, directly or through others', async () => {
     expect(await neededBy('test/src/rolling/rolling.test.ts')).toEqual(['redis-server', 'haproxy']);
-    const two = ['test/src/k8s/network.test.ts', 'test/src/metrics/series.test.ts'];
+    const two = ['test/src/k8s/network.test.ts', 'test/src/monitoring/rules.test.ts'];
     expect(await neededBy(...two)).toEqual(['promtool', expect.stringMatching(/^kustomize 5/)]);
   });
 });

@@ -1,0 +1,588 @@
+// What requests, logins, orders, the queue and connections leave in the metrics, and how many SQL statements a request costs. The system
+// is the suite's own, because the numbers are exact.
+
+import type { ProcessName } from '@holdfast/local/stack/services';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { type Account, eventually, uniqueName } from '../support/client.ts';
+import { UNKNOWN_ID } from '../support/ids.ts';
+import { inspect } from '../support/invariants.ts';
+import { growth, scrape, sumOf } from '../support/metrics.ts';
+import { useAccount, useShop } from '../support/shop.ts';
+import { staffAccount } from '../support/staff.ts';
+
+const { system, client, account } = useShop({ env: { ARGON2_CONCURRENCY: '1', ARGON2_QUEUE: '1' } });
+
+const at = (name: ProcessName) => system.opsUrl(name, '/metrics');
+
+const asUser = (query: string) => client.graphql(query, {}, account.token);
+
+describe('http_request_duration_seconds', () => {
+  const count = 'http_request_duration_seconds_count';
+
+  it('counts by route, method and status', async () => {
+    const { id } = await client.product(account.token);
+    const grown = await growth(at('gateway'), async () => {
+      await client.rest('GET', `/products/${id}`);
+      await client.rest('GET', `/products/${UNKNOWN_ID}`);
+      await asUser('{ me { id } }');
+    });
+    expect(grown(count, { route: '/products/{id}', method: 'GET', status: '200' })).toBe(1);
+    expect(grown(count, { route: '/products/{id}', method: 'GET', status: '404' })).toBe(1);
+    expect(grown(count, { route: '/graphql', method: 'POST', status: '200' })).toBe(1);
+    expect(grown(count)).toBe(3);
+    expect(grown('http_request_duration_seconds_sum')).toBeGreaterThan(0);
+  });
+
+  it('counts what a subgraph answers, and whatever it does not know as other', async () => {
+    const grown = await growth(at('users'), async () => {
+      await fetch(new URL('/.well-known/jwks.json', system.subgraphUrl('users')));
+      await fetch(new URL('/nothing', system.subgraphUrl('users')));
+    });
+    expect(grown(count, { route: '/.well-known/jwks.json', method: 'GET', status: '200' })).toBe(1);
+    expect(grown(count, { route: 'other', method: 'GET', status: '404' })).toBe(1);
+  });
+
+  it('leaves the ops port out', async () => {
+    // Of products, which no other service calls by the clock.
+    const grown = await growth(at('products'), () => fetch(system.opsUrl('products', '/readyz')));
+    expect(grown(count)).toBe(0);
+  });
+});
+
+describe('graphql_operation_duration_seconds', () => {
+  const count = 'graphql_operation_duration_seconds_count';
+
+  it('counts by the names that the gateway knows, by type and outcome', async () => {
+    const grown = await growth(at('gateway'), async () => {
+      await client.rest('GET', '/profile', { token: account.token });
+      await client.graphql('query OfACaller { __typename }');
+      await client.graphql('{ order(id: "x") { id } }');
+      await client.graphql('{ nothing }');
+      await client.graphql('mutation { logout(refreshToken: "x") }');
+    });
+    expect(grown(count, { operation: 'Profile', type: 'query', outcome: 'ok' })).toBe(1);
+    expect(grown(count, { operation: 'other', type: 'query', outcome: 'ok' })).toBe(1);
+    expect(grown(count, { operation: 'other', outcome: 'refused' })).toBe(2);
+    expect(grown(count, { operation: 'other', type: 'mutation', outcome: 'ok' })).toBe(1);
+    expect(grown(count)).toBe(5);
+  });
+});
+
+describe('graphql_query_plan_cache_total', () => {
+  it('counts a miss the first time and a hit the second', async () => {
+    const query = `{ me { id ${uniqueName('alias').replaceAll('-', '_')}: username } }`;
+    const first = await growth(at('gateway'), () => asUser(query));
+    expect(first('graphql_query_plan_cache_total', { result: 'miss' })).toBe(1);
+    expect(first('graphql_query_plan_cache_total')).toBe(1);
+    const second = await growth(at('gateway'), () => asUser(query));
+    expect(second('graphql_query_plan_cache_total', { result: 'hit' })).toBe(1);
+    expect(second('graphql_query_plan_cache_total')).toBe(1);
+  });
+});
+
+describe('graphql_root_field_duration_seconds', () => {
+  const count = 'graphql_root_field_duration_seconds_count';
+
+  it('counts by field and outcome where they are resolved', async () => {
+    const { id } = await client.product(account.token);
+    const adjust = 'mutation { adjustStock(id: "x", delta: 1) { __typename } }';
+    const grown = await growth(at('products'), async () => {
+      await client.rest('GET', `/products/${id}`);
+      await client.graphql(adjust);
+      await asUser(adjust);
+    });
+    expect(grown(count, { field: 'product', outcome: 'ok' })).toBe(1);
+    expect(grown(count, { field: 'adjustStock', outcome: 'refused' })).toBe(1);
+    expect(grown(count, { field: 'adjustStock', outcome: 'problem' })).toBe(1);
+    expect(grown(count)).toBe(3);
+  });
+
+  it('counts the entities that other subgraphs have asked for', async () => {
+    const { id } = await client.product(account.token);
+    await client.rest('POST', '/orders', { token: account.token, body: { product_id: id, quantity: 1 } });
+    const grown = await growth(at('products'), () =>
+      asUser('{ orders(first: 1) { edges { node { product { name } } } } }'),
+    );
+    expect(grown(count, { field: '_entities', outcome: 'ok' })).toBe(1);
+    expect(grown(count)).toBe(1);
+  });
+});
+
+describe('subgraph_request_duration_seconds', () => {
+  const count = 'subgraph_request_duration_seconds_count';
+
+  it('counts answers, with errors and without', async () => {
+    const grown = await growth(at('gateway'), async () => {
+      await asUser('{ me { id } }');
+      await client.graphql('{ order(id: "x") { id } }');
+    });
+    expect(grown(count, { subgraph: 'users', outcome: 'ok' })).toBe(1);
+    expect(grown(count, { subgraph: 'orders', outcome: 'graphql_error' })).toBe(1);
+    expect(grown(count)).toBe(2);
+  });
+
+  it('counts a subgraph that is gone and one that hangs', async () => {
+    await system.kill('orders');
+    const gone = await growth(at('gateway'), () => asUser('{ orders { edges { cursor } } }'));
+    await system.restart('orders');
+    expect(gone(count, { subgraph: 'orders', outcome: 'unavailable' })).toBe(1);
+    expect(gone('graphql_operation_duration_seconds_count', { outcome: 'error' })).toBe(1);
+    const pid = system.pid('products');
+    if (pid === undefined) throw new Error('products does not run');
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const hangs = await growth(at('gateway'), () => client.graphql('{ products { edges { cursor } } }'));
+      expect(hangs(count, { subgraph: 'products', outcome: 'timeout' })).toBe(1);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+  });
+});
+
+describe('the metrics of accounts', () => {
+  const logIn = (password: string) =>
+    client.rest('POST', '/login', { body: { username: account.username, password } });
+
+  it('count logins that are let in, that are not, and that find too many waiting', async () => {
+    const grown = await growth(at('users'), async () => {
+      expect((await logIn(account.password)).status).toBe(200);
+      expect((await logIn('not the password')).status).toBe(401);
+    });
+    expect(grown('logins_total', { outcome: 'ok' })).toBe(1);
+    expect(grown('logins_total', { outcome: 'bad_credentials' })).toBe(1);
+    expect(grown('logins_total')).toBe(2);
+    const crowd = await growth(at('users'), () =>
+      Promise.all(Array.from({ length: 30 }, () => logIn('not the password'))),
+    );
+    expect(crowd('logins_total', { outcome: 'refused' })).toBeGreaterThan(0);
+    expect(crowd('argon2_refused_total')).toBe(crowd('logins_total', { outcome: 'refused' }));
+    expect(crowd('logins_total')).toBe(30);
+  });
+
+  it('show how many passwords are hashed and wait, while they do', async () => {
+    let over = false;
+    const keepTrying = async () => {
+      while (!over) await logIn('not the password');
+    };
+    const callers = Promise.all(Array.from({ length: 4 }, keepTrying));
+    try {
+      await eventually(
+        () => scrape(at('users')),
+        (metrics) => metrics.get('argon2_running') === 1 && metrics.get('argon2_waiting') === 1,
+      );
+    } finally {
+      over = true;
+      await callers;
+    }
+    expect(sumOf(await scrape(at('users')), 'argon2_running')).toBe(0);
+  });
+
+  it('show the age and the number of the signing keys', async () => {
+    const seen = await scrape(at('users'));
+    expect(seen.get('signing_keys')).toBe(1);
+    expect(seen.get('signing_key_age_seconds')).toBeGreaterThan(0);
+    expect(seen.get('signing_key_age_seconds')).toBeLessThan(600);
+  });
+
+  it('count a change of password that came too late', async () => {
+    const { id, token, password } = await client.account();
+    const change = () =>
+      client.graphql(
+        'mutation ($input: ChangePasswordInput!) { changePassword(input: $input) { __typename } }',
+        { input: { currentPassword: password, newPassword: `better horse ${crypto.randomUUID()}` } },
+        token,
+      );
+    const waiting = () =>
+      inspect(system.adminUrl, async (database) => {
+        const { rowCount } = await database.query(
+          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+        return rowCount;
+      });
+    const grown = await growth(at('users'), () =>
+      inspect(system.adminUrl, async (database) => {
+        // Both have found the password right before either may write.
+        await database.query('BEGIN');
+        await database.query('SELECT FROM users.users WHERE id = $1 FOR UPDATE', [id]);
+        const changes = Promise.all([change(), change()]);
+        await eventually(waiting, (sessions) => sessions === 2);
+        await database.query('COMMIT');
+        await changes;
+      }),
+    );
+    expect(grown('compare_and_swap_conflicts_total', { entity: 'user' })).toBe(1);
+  });
+});
+
+describe('the work of the store', () => {
+  let admin: pg.Client;
+
+  beforeAll(async () => {
+    admin = new pg.Client({ connectionString: system.adminUrl });
+    await admin.connect();
+  });
+  afterAll(() => admin?.end());
+
+  const order = (productId: string, quantity: number, headers: Record<string, string> = {}) =>
+    client.rest('POST', '/orders', {
+      token: account.token,
+      body: { product_id: productId, quantity },
+      headers,
+    });
+
+  /** Runs `work` while `lock` is held in a transaction. */
+  async function holding(lock: string, work: () => Promise<void>): Promise<void> {
+    await admin.query('BEGIN');
+    try {
+      await admin.query(lock);
+      await work();
+    } finally {
+      await admin.query('ROLLBACK');
+    }
+  }
+
+  describe('an order', () => {
+    it('is counted as placed, then confirmed or rejected, with how long that took', async () => {
+      const { id } = await client.product(account.token, { stock: 5 });
+      const reserved = await growth(
+        at('products'),
+        async () => {
+          const placed = await growth(
+            at('orders'),
+            async () => expect((await order(id, 2)).status).toBe(201),
+            (grown) => grown('queue_job_duration_seconds_count', { outcome: 'ok' }) === 1,
+          );
+          expect(placed('order_transitions_total', { status: 'PENDING' })).toBe(1);
+          expect(placed('order_transitions_total', { status: 'CONFIRMED' })).toBe(1);
+          expect(placed('order_transitions_total')).toBe(2);
+          expect(placed('order_settlement_seconds_count')).toBe(1);
+          expect(placed('order_settlement_seconds_sum')).toBeGreaterThan(0);
+        },
+        (grown) => grown('queue_job_duration_seconds_count', { task: 'reserve-stock', outcome: 'ok' }) === 1,
+      );
+      expect(reserved('reservations_total', { outcome: 'reserved' })).toBe(1);
+      expect(reserved('reservations_total')).toBe(1);
+
+      const refused = await growth(at('products'), async () => {
+        const rejected = await growth(
+          at('orders'),
+          async () => expect((await order(id, 9)).status).toBe(409),
+          (grown) => grown('order_transitions_total', { status: 'REJECTED' }) === 1,
+        );
+        expect(rejected('order_transitions_total')).toBe(2);
+      });
+      expect(refused('reservations_total', { outcome: 'out_of_stock' })).toBe(1);
+      expect(refused('reservations_total')).toBe(1);
+    });
+
+    it('is counted as a replay when its key has placed it before, and not when the key is misused', async () => {
+      const { id } = await client.product(account.token);
+      const key = { 'idempotency-key': crypto.randomUUID() };
+      await order(id, 1, key);
+      const replayed = await growth(at('orders'), () => order(id, 1, key));
+      expect(replayed('idempotent_replays_total')).toBe(1);
+      expect(replayed('order_transitions_total', { status: 'PENDING' })).toBe(0);
+      const misused = await growth(at('orders'), async () =>
+        expect((await order(id, 2, key)).status).toBe(422),
+      );
+      expect(misused('idempotent_replays_total')).toBe(0);
+    });
+
+    it('is counted as cancelled, or as a conflict when somebody else was first', async () => {
+      const { id } = await client.product(account.token);
+      const placed = await order(id, 1);
+      const cancel = () =>
+        client.graphql(
+          'mutation ($id: ID!) { cancelOrder(id: $id, expectedVersion: 2) { __typename } }',
+          { id: placed.body.id },
+          account.token,
+        );
+      const released = await growth(
+        at('products'),
+        async () => {
+          const cancelled = await growth(at('orders'), () => Promise.all([cancel(), cancel()]));
+          expect(cancelled('order_transitions_total', { status: 'CANCELLED' })).toBe(1);
+          expect(cancelled('compare_and_swap_conflicts_total', { entity: 'order' })).toBe(1);
+        },
+        (grown) => grown('queue_job_duration_seconds_count', { task: 'release-stock', outcome: 'ok' }) === 1,
+      );
+      expect(released('reservations_total', { outcome: 'released' })).toBe(1);
+    });
+
+    it('of a product that has left the catalog meanwhile is counted as such', async () => {
+      const { id } = await client.product(account.token);
+      const grown = await growth(
+        at('products'),
+        async () => {
+          await holding(`SELECT FROM products.products WHERE id = '${id}' FOR NO KEY UPDATE`, async () => {
+            expect((await order(id, 1, { prefer: 'respond-async' })).status).toBe(202);
+            await admin.query(`UPDATE products.products SET archived_at = now() WHERE id = '${id}'`);
+            await admin.query('COMMIT');
+          });
+        },
+        (so) => so('reservations_total') > 0,
+      );
+      expect(grown('reservations_total', { outcome: 'product_not_found' })).toBe(1);
+    });
+
+    it('that is pending is shown with its age, and so is its job', async () => {
+      const { id } = await client.product(account.token);
+      await holding(`SELECT FROM products.products WHERE id = '${id}' FOR NO KEY UPDATE`, async () => {
+        expect((await order(id, 1, { prefer: 'respond-async' })).status).toBe(202);
+        const orders = await scrape(at('orders'));
+        expect(orders.get('orders_pending')).toBe(1);
+        expect(orders.get('orders_oldest_pending_seconds')).toBeGreaterThan(0);
+        const products = await scrape(at('products'));
+        expect(products.get('queue_jobs{task="reserve-stock"}')).toBe(1);
+        expect(products.get('queue_oldest_job_age_seconds{task="reserve-stock"}')).toBeGreaterThan(0);
+        expect(products.get('queue_jobs{task="release-stock"}')).toBe(0);
+      });
+      const settled = await eventually(
+        () => scrape(at('orders')),
+        (metrics) => metrics.get('orders_pending') === 0,
+      );
+      expect(settled.get('orders_oldest_pending_seconds')).toBe(0);
+    });
+  });
+
+  describe('an edit that comes too late', () => {
+    it('is counted as a conflict', async () => {
+      const { id } = await client.product(account.token);
+      const edit = () =>
+        client.rest('PATCH', `/products/${id}`, {
+          token: account.token,
+          headers: { 'if-match': '"1"' },
+          body: { name: 'Renamed' },
+        });
+      const grown = await growth(at('products'), () => Promise.all([edit(), edit(), edit()]));
+      expect(grown('compare_and_swap_conflicts_total', { entity: 'product' })).toBe(2);
+    });
+  });
+
+  describe('the queue', () => {
+    const settle = (payload: object, maxAttempts: number) =>
+      admin.query(`SELECT graphile_worker.add_job('settle-order', $1::json, max_attempts => $2)`, [
+        JSON.stringify(payload),
+        maxAttempts,
+      ]);
+
+    it('counts a job that fails, that is tried again, and that is given up', async () => {
+      await admin.query('REVOKE UPDATE ON orders.orders FROM orders_service');
+      const grown = await growth(
+        at('orders'),
+        () => settle({ orderId: 1, outcome: 'CONFIRMED' }, 2),
+        (so) => so('queue_dead_jobs') === 1,
+      );
+      await admin.query('GRANT UPDATE ON orders.orders TO orders_service');
+      expect(grown('queue_job_duration_seconds_count', { task: 'settle-order', outcome: 'error' })).toBe(2);
+      expect(grown('queue_job_retries_total', { task: 'settle-order' })).toBe(1);
+      expect(grown('queue_dead_jobs', { task: 'settle-order' })).toBe(1);
+      await admin.query('DELETE FROM graphile_worker._private_jobs');
+    });
+
+    it.each([
+      ['a malformed payload', {}],
+      ['an order that does not exist', { orderId: 9_007_199_254_740_991, outcome: 'CONFIRMED' }],
+    ])('counts a job with %s as dead long before its attempts are used up', async (_, payload) => {
+      const grown = await growth(
+        at('orders'),
+        () => settle(payload, 1_000),
+        (so) => so('queue_dead_jobs') === 1,
+      );
+      expect(grown('queue_dead_jobs', { task: 'settle-order' })).toBe(1);
+      await admin.query('DELETE FROM graphile_worker._private_jobs');
+    });
+
+    it('is spoken of by those who work on a task only, and alike by all of their instances', async () => {
+      const tasks = async (url: string) =>
+        [...(await scrape(url)).keys()].filter((series) => series.startsWith('queue_jobs{'));
+      const another = await system.another('products');
+      const ofProducts = ['release-stock', 'reserve-stock', 'ship-stock'].map(
+        (task) => `queue_jobs{task="${task}"}`,
+      );
+      expect((await tasks(at('products'))).sort()).toEqual(ofProducts);
+      expect((await tasks(another.opsUrl('/metrics'))).sort()).toEqual(ofProducts);
+      await another.stop();
+      expect(await tasks(at('orders'))).toEqual(['queue_jobs{task="settle-order"}']);
+      expect(await tasks(at('users'))).toEqual([
+        'queue_jobs{task="send-mail"}',
+        'queue_jobs{task="start-password-reset"}',
+      ]);
+      expect(await tasks(at('gateway'))).toEqual([]);
+    });
+  });
+
+  describe('connections', () => {
+    it('are shown busy and idle, with who waits and for how long', async () => {
+      const pool = 'products-writes';
+      const { id } = await client.product(account.token);
+      const grown = await growth(at('products'), async () => {
+        const edits: Promise<unknown>[] = [];
+        await holding(`SELECT FROM products.products WHERE id = '${id}' FOR UPDATE`, async () => {
+          const adjust = `mutation { adjustStock(id: "${id}", delta: 1) { __typename } }`;
+          for (let count = 0; count < 13; count += 1) edits.push(client.graphql(adjust, {}, account.token));
+          const held = await eventually(
+            () => scrape(at('products')),
+            (metrics) => sumOf(metrics, 'database_pool_waiting', { pool }) === 8,
+          );
+          expect(sumOf(held, 'database_pool_connections', { pool, state: 'busy' })).toBe(5);
+          expect(sumOf(held, 'database_pool_connections', { pool, state: 'idle' })).toBe(0);
+        });
+        await Promise.all(edits);
+      });
+      expect(grown('database_pool_wait_seconds_count', { pool })).toBeGreaterThanOrEqual(13);
+      const after = await scrape(at('products'));
+      expect(sumOf(after, 'database_pool_connections', { pool, state: 'idle' })).toBe(5);
+      expect(sumOf(after, 'database_pool_connections', { pool, state: 'busy' })).toBe(0);
+      expect(sumOf(after, 'database_pool_waiting')).toBe(0);
+    });
+
+    it('that hang cost a scrape little time and these gauges only', async () => {
+      await holding('LOCK TABLE orders.orders IN ACCESS EXCLUSIVE MODE', async () => {
+        const startedAt = performance.now();
+        const seen = await scrape(at('orders'));
+        expect(performance.now() - startedAt).toBeLessThan(4_000);
+        expect(seen.has('orders_pending')).toBe(false);
+        expect(seen.has('orders_oldest_pending_seconds')).toBe(false);
+        expect(sumOf(seen, 'order_transitions_total')).toBeGreaterThan(0);
+      });
+      expect((await scrape(at('orders'))).has('orders_pending')).toBe(true);
+    });
+  });
+});
+
+describe('SQL statements', () => {
+  const SERVICES = ['users', 'products', 'orders'] as const;
+  type Counts = Record<(typeof SERVICES)[number], number>;
+
+  async function countOf(service: (typeof SERVICES)[number]): Promise<number> {
+    const text = await (await fetch(system.opsUrl(service, '/metrics'))).text();
+    const value = /^sql_statements_total (\d+)$/m.exec(text)?.[1];
+    if (value === undefined) throw new Error(`${service} exports no sql_statements_total`);
+    return Number(value);
+  }
+
+  async function counts(): Promise<Counts> {
+    const [users = 0, products = 0, orders = 0] = await Promise.all(SERVICES.map(countOf));
+    return { users, products, orders };
+  }
+
+  /** The statements that `request` made, by service. */
+  async function costOf(request: () => Promise<unknown>): Promise<Counts> {
+    const before = await counts();
+    await request();
+    const after = await counts();
+    return {
+      users: after.users - before.users,
+      products: after.products - before.products,
+      orders: after.orders - before.orders,
+    };
+  }
+
+  const placeOrders = async (buyer: Account, count: number): Promise<void> => {
+    for (let index = 0; index < count; index += 1) {
+      const product = await client.product(buyer.token, { name: `Thing ${index}` });
+      const order = await client.rest('POST', '/orders', {
+        token: buyer.token,
+        body: { product_id: product.id, quantity: 1 },
+      });
+      expect(order.status).toBe(201);
+    }
+  };
+
+  describe.each([
+    // With the cache no look-up needs a statement: the write that made a product has put it there.
+    { CACHE: 'on', lookUp: 0 },
+    // Without it every look-up of products is one statement, however many they are.
+    { CACHE: 'off', lookUp: 1 },
+  ])('SQL statements of a request, cache $CACHE', ({ CACHE, lookUp }) => {
+    const buyer = useAccount(client);
+    beforeAll(async () => {
+      if (CACHE === 'on') return;
+      await system.terminate('products');
+      const portOf = (url: string) => Number(new URL(url).port);
+      const ports = { http: portOf(system.urls.products), ops: portOf(system.opsUrls.products) };
+      await system.another('products', { CACHE }, { ports });
+    });
+
+    it('do not grow with the number of orders, their products and their users', async () => {
+      const query = '{ me { orders(first: 20) { edges { node { product { name } user { username } } } } } }';
+      const ask = async (expected: number) => {
+        const { data, errors } = await client.graphql(query, {}, buyer.token);
+        expect(errors).toEqual([]);
+        expect(data.me.orders.edges).toHaveLength(expected);
+        expect(data.me.orders.edges[0].node.product.name).toMatch(/^Thing/);
+      };
+      await placeOrders(buyer, 2);
+      const few = await costOf(() => ask(2));
+      await placeOrders(buyer, 13);
+      const many = await costOf(() => ask(15));
+      expect(many).toEqual(few);
+      // me, and the orders' users; the orders; their products.
+      expect(many).toEqual({ users: 2, products: lookUp, orders: 1 });
+    });
+
+    it('do not grow with the number of orders that staff look at', async () => {
+      const staff = await staffAccount(system, client);
+      const query = `query($first: Int!) { allOrders(first: $first, status: CONFIRMED) {
+      edges { node { product { name } user { username } history { at } } } } }`;
+      const ask = async (first: number) => {
+        const { data, errors } = await client.graphql(query, { first }, staff.token);
+        expect(errors).toEqual([]);
+        expect(data.allOrders.edges).toHaveLength(first);
+        expect(data.allOrders.edges.at(-1).node).toMatchObject({ user: { username: buyer.username } });
+      };
+      await placeOrders(buyer, 10);
+      const few = await costOf(() => ask(2));
+      const many = await costOf(() => ask(10));
+      expect(many).toEqual(few);
+      expect(many).toEqual({ users: 1, products: lookUp, orders: 2 });
+    });
+
+    it.each([
+      [
+        'a product',
+        (id: string) => client.rest('GET', `/products/${id}`),
+        { users: 0, products: lookUp, orders: 0 },
+      ],
+      [
+        'a page of products',
+        () => client.rest('GET', '/products?limit=20'),
+        { users: 0, products: 1, orders: 0 },
+      ],
+      ['an edit', (id: string) => patch(id), { users: 0, products: 1, orders: 0 }],
+      ['an order with a key', (id: string) => order(id), { users: 0, products: 1, orders: 3 }],
+      // The id, for which the cache is fenced, and the product.
+      ['a new product with a key', () => create(), { users: 0, products: 2, orders: 0 }],
+      [
+        'a page of orders',
+        () => client.rest('GET', '/orders', { token: buyer.token }),
+        { users: 0, products: 0, orders: 1 },
+      ],
+    ])('are few for %s', async (_, request, expected) => {
+      const product = await client.product(buyer.token);
+      const cost = await costOf(async () => expect((await request(product.id)).status).toBeLessThan(300));
+      expect(cost).toEqual(expected);
+    });
+
+    it('are saved for a page that was read before, if the cache is on', async () => {
+      const read = () => client.rest('GET', '/products?limit=20&sort=oldest');
+      expect(await costOf(read)).toMatchObject({ products: 1 });
+      expect(await costOf(read)).toMatchObject({ products: lookUp });
+      await client.product(buyer.token);
+      expect(await costOf(read)).toMatchObject({ products: 1 });
+    });
+
+    const patch = (id: string) =>
+      client.rest('PATCH', `/products/${id}`, {
+        token: buyer.token,
+        headers: { 'if-match': '"1"' },
+        body: { name: 'Renamed' },
+      });
+    const create = () =>
+      client.rest('POST', '/products', { token: buyer.token, body: { name: 'New', price: 1, stock: 1 } });
+    const order = (id: string) =>
+      client.rest('POST', '/orders', { token: buyer.token, body: { product_id: id, quantity: 1 } });
+  });
+});
