@@ -1,0 +1,16 @@
+// The pages of the gateway and the console, in one Chromium and on one system.
+import { describe } from '@jest/globals';
+import { useBrowser } from '../support/browser.ts';
+import { useClient } from '../support/shop.ts';
+import { useSystem } from '../support/use-system.ts';
+import { describeConsole } from './console.ts';
+import { describeConsoleErrors } from './console-errors.ts';
+import { describePages } from './pages.ts';
+
+const browser = useBrowser();
+const system = useSystem({ seeded: true });
+const suite = { browser, system, client: useClient(system) };
+
+describe('the console', () => describeConsole(suite));
+describe('the console with interference', () => describeConsoleErrors(suite));
+describe('the pages of the gateway', () => describePages(suite));

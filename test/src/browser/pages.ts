@@ -1,0 +1,248 @@
+// Each page of the gateway in a browser: in both colour schemes, by keyboard, and by people who read and try.
+import { describe, expect, it } from '@jest/globals';
+import type { Page } from 'playwright-core';
+import { costOf, keepScreenshot, PHONE, seriousFindings } from '../support/browser.ts';
+import { eventually } from '../support/client.ts';
+import type { BrowserSuite } from './suite.ts';
+
+export function describePages({ browser, system }: BrowserSuite): void {
+  const EDITOR = '.graphiql-query-editor .view-line';
+
+  // Each with what is there once the page has loaded.
+  it.each([
+    ['/', 'home', '[data-service=orders][data-state=up]'],
+    ['/explorer', 'explorer', EDITOR],
+    ['/docs', 'reference', 'text=Sign in'],
+    ['/account/reset-password', 'account', 'form'],
+    ['/problems/out-of-stock', 'problem', 'h1'],
+  ])(
+    '%s loads without an error, requests no other host, and passes axe, also in dark colours on a small screen',
+    async (path, name, sign) => {
+      const { page, errors, foreign } = await browser.open(system.url + path);
+      await page.locator(sign).first().waitFor();
+      await page.waitForLoadState('networkidle');
+      console.info(`${path}: ${await costOf(page)}`);
+      expect(await seriousFindings(page)).toEqual([]);
+      await keepScreenshot(page, `${name}-desktop`);
+      await page.emulateMedia({ colorScheme: 'dark' });
+      await page.setViewportSize(PHONE.viewport);
+      expect(await seriousFindings(page, ['color-contrast'])).toEqual([]);
+      await keepScreenshot(page, `${name}-dark-phone`);
+      expect(errors).toEqual([]);
+      expect(foreign).toEqual([]);
+    },
+  );
+
+  describe('the page at /', () => {
+    it('is reached by the keyboard: signing in, each page, each example', async () => {
+      const { page } = await browser.open(system.url);
+      const reached: string[] = [];
+      for (let each = 0; each < 16; each += 1) {
+        await page.keyboard.press('Tab');
+        reached.push(
+          await page.locator(':focus').evaluate(({ ariaLabel, textContent }) => ariaLabel ?? textContent),
+        );
+      }
+      expect(reached).toEqual([
+        'Sign in as demo',
+        'Explorer',
+        'REST reference',
+        'Console',
+        '/products',
+        '/openapi.json',
+        '/.well-known/jwks.json',
+        ...['Look at the catalog', 'Two editors, one version', 'Order, twice by the same key'].flatMap(
+          (title) => [`Run: ${title}`, `${title}: operations`, `${title}: replies`],
+        ),
+      ]);
+    });
+
+    it('signs in with one click, stays so on the other pages, and ends the session at signing out', async () => {
+      const { page } = await browser.open(system.url);
+      await page.getByRole('button', { name: 'Sign in as demo' }).click();
+      await page.getByText('signed in as demo').waitFor();
+      await page.getByRole('link', { name: 'REST reference' }).click();
+      await page.waitForURL('**/docs');
+      await page.getByText('signed in as demo').waitFor();
+      const kept: unknown = await page.evaluate("sessionStorage.getItem('holdfast-session')");
+      const { refreshToken } = JSON.parse(String(kept));
+      const ended = page.waitForResponse('**/logout');
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByRole('button', { name: 'Sign in as demo' }).waitFor();
+      await ended;
+      const again = await fetch(`${system.url}/token/refresh`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ refresh_token: refreshToken }),
+      });
+      expect(again.status).toBe(401);
+    });
+
+    it('runs its examples, and shows that of two edits one is refused and that a key orders once', async () => {
+      const { page, errors } = await browser.open(system.url);
+      const run = async (title: string) => {
+        await page.getByRole('button', { name: `Run: ${title}` }).click();
+        await page
+          .locator('.example', { hasText: title })
+          .getByText(/^done in \d+ ms$/)
+          .waitFor();
+        return page.getByRole('group', { name: `${title}: replies` }).textContent();
+      };
+      expect(await run('Look at the catalog')).toMatch(/"version": 1/);
+      const edits = await run('Two editors, one version');
+      expect(edits).toContain('"ada": { "version": 2, "price": "45.00" }');
+      expect(edits).toContain('"code": "VERSION_CONFLICT"');
+      const orders = await run('Order, twice by the same key');
+      const ids = [
+        ...(orders ?? '').matchAll(/"createOrder": {\s*"id": "(\d+)",\s*"status": "(?:CONFIRMED|PENDING)"/g),
+      ];
+      expect(ids).toHaveLength(2);
+      expect(new Set(ids.map(([, id]) => id)).size).toBe(1);
+      expect(errors).toEqual([]);
+    });
+
+    it('offers neither demo accounts, as the console does not, nor an explorer where the gateway has none', async () => {
+      const bare = await system.another('gateway', { DEMO: 'off', EXPLORER: 'off' });
+      try {
+        const { page, errors } = await browser.open(bare.url);
+        await page.locator('[data-service=orders][data-state=up]').waitFor();
+        expect(await page.getByRole('link', { name: 'Explorer' }).count()).toBe(0);
+        expect(
+          await page
+            .getByText(/as demo/)
+            .filter({ visible: true })
+            .count(),
+        ).toBe(0);
+        expect(await page.locator('.example').count()).toBe(1);
+        expect(errors).toEqual([]);
+        const console = await browser.open(`${bare.url}/console`);
+        await console.page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
+        expect(await console.page.getByRole('button').count()).toBe(1);
+      } finally {
+        await bare.stop();
+      }
+    });
+
+    it('says so when a service does not answer', async () => {
+      await system.kill('orders');
+      try {
+        const { page } = await browser.open(system.url);
+        await page.locator('[data-service=orders]', { hasText: 'does not answer' }).waitFor();
+        await page.locator('[data-service=users]', { hasText: 'answers' }).waitFor();
+      } finally {
+        await system.restart('orders');
+      }
+    });
+  });
+
+  describe('the explorer', () => {
+    /** Opens a tab, runs its operation, waits until the reply is shown, and gives its data. */
+    async function runTab(page: Page, name: string) {
+      await page.getByRole('button', { name, exact: true }).click();
+      return run(page);
+    }
+
+    async function run(page: Page) {
+      const [reply] = await Promise.all([
+        page.waitForResponse('**/graphql'),
+        page.getByRole('button', { name: /^Execute/ }).click(),
+      ]);
+      await page.locator('.graphiql-response .view-line', { hasText: '"data"' }).waitFor();
+      return (await reply.json()).data;
+    }
+
+    it('tells its story by clicks alone: what a step gives, the next one has', async () => {
+      const { page, errors } = await browser.open(`${system.url}/graphql`);
+      await page.locator(EDITOR).first().waitFor();
+      expect(await runTab(page, 'Browse')).toHaveProperty('products.pageInfo.hasNextPage', true);
+      expect(await runTab(page, 'SignIn')).toHaveProperty('login.user.username', 'demo');
+      await page.getByText('signed in as demo').waitFor();
+      const { createProduct } = await runTab(page, 'Create');
+      expect(createProduct).toMatchObject({ stock: 3, version: 1 });
+      expect(await runTab(page, 'Edit')).toMatchObject({ updateProduct: { price: '45.00', version: 2 } });
+      expect(await runTab(page, 'Conflict')).toMatchObject({
+        updateProduct: { code: 'VERSION_CONFLICT', currentVersion: 2, current: { price: '45.00' } },
+      });
+      const { createOrder } = await runTab(page, 'Order');
+      expect(createOrder).toMatchObject({ unitPrice: '45.00', totalPrice: '90.00' });
+      expect(await runTab(page, 'Order')).toHaveProperty('createOrder.id', createOrder.id);
+      // Three were there, and two are sold, once: at the latest when the order is no longer pending.
+      const [order] = await eventually(
+        async () => (await runTab(page, 'MyOrders')).me.orders.edges,
+        ([latest]) => latest.node.status === 'CONFIRMED',
+      );
+      expect(order.node).toMatchObject({ id: createOrder.id, product: { name: 'Brass compass', stock: 1 } });
+      await keepScreenshot(page, 'explorer-story');
+      expect(errors).toEqual([]);
+    });
+
+    /** What the tab of the browser keeps. */
+    const kept = async (page: Page) => String(await page.evaluate('JSON.stringify(sessionStorage)'));
+
+    it('puts the token of its button into the headers of every tab, and takes it out again', async () => {
+      const { page } = await browser.open(`${system.url}/explorer`);
+      await page.locator(EDITOR).first().waitFor();
+      await page.getByRole('button', { name: 'Sign in as demo' }).click();
+      expect(await runTab(page, 'MyOrders')).toHaveProperty('me.username', 'demo');
+      await page.getByRole('button', { name: 'Headers' }).click();
+      const token = page.locator('.graphiql-editor', { hasText: '"authorization": "Bearer ' });
+      await token.waitFor();
+      expect(await page.evaluate('JSON.stringify(localStorage)')).toBe('{}');
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await token.waitFor({ state: 'hidden' });
+      expect(await run(page)).toEqual({ me: null });
+      expect(await kept(page)).not.toMatch(/Bearer|eyJ/);
+    });
+
+    it('shows the descriptions of the schema', async () => {
+      const { page } = await browser.open(`${system.url}/explorer`);
+      const docs = page.locator('.graphiql-doc-explorer');
+      await docs.getByRole('link', { name: 'Mutation', exact: true }).click();
+      await docs.getByText('Orders units of a product at its price of this moment').waitFor();
+    });
+  });
+
+  describe('the reference', () => {
+    /** Sends the example of a call, with the values of `changed` rows; gives what went out and what came. */
+    async function tryIt(page: Page, call: string, path: string, changed: Record<string, string> = {}) {
+      await page.goto(`${system.url}/docs#${path}`);
+      await page.getByRole('button', { name: `Test Request (${call})` }).click();
+      const dialog = page.getByRole('dialog');
+      for (const [name, value] of Object.entries(changed)) {
+        const row = dialog.getByRole('row', { name: `Include ${name} in request` });
+        await row.getByRole('combobox', { name: 'Value' }).fill(value);
+      }
+      const [reply] = await Promise.all([
+        page.waitForResponse((come) => come.request().method() === call.split(' ')[0]?.toUpperCase()),
+        dialog.getByRole('button', { name: /^Send \w+ request/ }).click(),
+      ]);
+      const sent = await reply.request().allHeaders();
+      await dialog.getByText(String(reply.status()), { exact: false }).first().waitFor();
+      await page.keyboard.press('Escape');
+      return { sent, status: reply.status(), etag: reply.headers()['etag'], body: await reply.json() };
+    }
+
+    it('sends its examples to this server, with the token, the key and the version', async () => {
+      const { page, errors } = await browser.open(`${system.url}/docs`);
+      await page.getByRole('button', { name: 'Sign in as demo' }).click();
+      await page.getByText('signed in as demo').waitFor();
+      const created = await tryIt(page, 'post /products', 'tag/products/POST/products');
+      expect(created.status).toBe(201);
+      expect(created.sent).toMatchObject({
+        authorization: expect.stringMatching(/^Bearer ey/),
+        'idempotency-key': expect.stringMatching(/^[0-9a-f-]{36}$/),
+      });
+      const changed = await tryIt(page, 'patch /products/{id}', 'tag/products/PATCH/products/{id}', {
+        id: String(created.body.id),
+        'If-Match': created.etag ?? '',
+      });
+      expect(changed.sent['if-match']).toBe('"1"');
+      expect(changed).toMatchObject({ status: 200, etag: '"2"', body: { id: created.body.id, version: 2 } });
+      const ordered = await tryIt(page, 'post /orders', 'tag/orders/POST/orders');
+      expect(ordered.sent).toHaveProperty('idempotency-key');
+      // Accepted, when the stock could not be asked in time.
+      expect([201, 202]).toContain(ordered.status);
+      expect(errors).toEqual([]);
+    }, 120_000);
+  });
+}
