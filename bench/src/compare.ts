@@ -1,5 +1,5 @@
 // Measures the contenders of a comparison in alternation.
-import { cpuMs } from '@holdfast/test/src/support/process-usage.ts';
+import { readCpuMs } from '@holdfast/test/src/support/process-usage.ts';
 import { checkAnswers } from './answers.ts';
 import type { Comparison, Contender } from './cases.ts';
 import { type ComparisonFigures, type Row, spreadOf } from './figures.ts';
@@ -56,9 +56,9 @@ async function measure(
   const { url, pid } = await gateway(contender.gateway);
   generator.aim(url, contender.requests, token);
   await generator.fire(Math.min(requests, OPENING_REQUESTS), maxMs);
-  const before = await cpuMs(pid);
+  const before = await readCpuMs(pid);
   const { answered, ms } = await generator.fire(requests, maxMs);
-  const used = (await cpuMs(pid)) - before;
+  const used = (await readCpuMs(pid)) - before;
   return { cpuMs: used / answered, perSecond: (answered / ms) * 1_000 };
 }
 

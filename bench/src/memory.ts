@@ -1,5 +1,5 @@
 // Whether the memory of our gateway is bounded whatever texts come: every cache of it is kept small by bytes.
-import { residentBytes } from '@holdfast/test/src/support/process-usage.ts';
+import { readResidentBytes } from '@holdfast/test/src/support/process-usage.ts';
 import type { MemoryFigures, MemoryRow } from './figures.ts';
 import type { OurGateway } from './our-gateway.ts';
 import { differentTexts } from './requests.ts';
@@ -40,7 +40,7 @@ export async function measureMemory(
 }
 
 async function memoryOf({ pid, opsUrl }: OurGateway): Promise<Omit<MemoryRow, 'requests'>> {
-  const resident = await residentBytes(pid);
+  const resident = await readResidentBytes(pid);
   const metrics = await (await fetch(`${opsUrl}/metrics`)).text();
   return {
     residentBytes: resident,

@@ -27,12 +27,13 @@ export const POSTGRES_15 = {
 
 /** Runs `work` with the administrator's URL of a new server, and removes the server afterwards. */
 export async function withPostgres15(work) {
-  const [{ installedBinaries }, { removePostgres, startPostgres }, { abandonedFolders }] = await Promise.all([
-    import('../../local/src/postgres/binaries.ts'),
-    import('../../local/src/postgres/server.ts'),
-    import('../src/support/abandoned.ts'),
-  ]);
-  for (const folder of await abandonedFolders(PREFIX)) await removePostgres(folder);
+  const [{ installedBinaries }, { removePostgres, startPostgres }, { listAbandonedFolders }] =
+    await Promise.all([
+      import('../../local/src/postgres/binaries.ts'),
+      import('../../local/src/postgres/server.ts'),
+      import('../src/support/abandoned.ts'),
+    ]);
+  for (const folder of await listAbandonedFolders(PREFIX)) await removePostgres(folder);
   const dataDir = join(tmpdir(), `${PREFIX}${process.pid}`);
   await mkdir(dataDir, { mode: 0o755 });
   const server = await startPostgres({ dataDir, durable: false, binaries: installedBinaries(FOLDER, '15') });

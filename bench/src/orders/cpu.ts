@@ -1,6 +1,6 @@
 // The CPU time of all processes that have a part in an order, as Linux counts it.
 import { readFile } from 'node:fs/promises';
-import { cpuMs } from '@holdfast/test/src/support/process-usage.ts';
+import { readCpuMs } from '@holdfast/test/src/support/process-usage.ts';
 
 /** By the name of the process, ms. */
 export type CpuTimes = Readonly<Record<string, number>>;
@@ -19,7 +19,7 @@ async function postgresCpuMs(postmaster: number): Promise<number> {
   const children = (await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8'))
     .trim()
     .split(' ');
-  const running = await Promise.all(children.map((pid) => cpuMs(Number(pid)).catch(() => 0)));
+  const running = await Promise.all(children.map((pid) => readCpuMs(Number(pid)).catch(() => 0)));
   return running.reduce((sum, each) => sum + each, ended);
 }
 
@@ -29,7 +29,7 @@ export async function cpuTimes(
   postmaster: number,
 ): Promise<CpuTimes> {
   const services = await Promise.all(
-    Object.entries(pids).map(async ([name, pid]) => [name, await cpuMs(pid)] as const),
+    Object.entries(pids).map(async ([name, pid]) => [name, await readCpuMs(pid)] as const),
   );
   return { ...Object.fromEntries(services), PostgreSQL: await postgresCpuMs(postmaster) };
 }

@@ -5,7 +5,7 @@ import { cpus } from 'node:os';
 import pg from 'pg';
 import { Pool } from 'undici';
 import { Client, eventually } from '../support/client.ts';
-import { cpuMs } from '../support/process-usage.ts';
+import { readCpuMs } from '../support/process-usage.ts';
 import { type System, startSystem } from '../support/system.ts';
 
 const SERVICES = ['gateway', 'users', 'products', 'orders'] as const;
@@ -33,9 +33,9 @@ async function cpuSoFar(system: System): Promise<number[]> {
     'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
   );
   await database.end();
-  const postgres = await Promise.all(backends.map(({ pid }) => cpuMs(pid).catch(() => 0)));
+  const postgres = await Promise.all(backends.map(({ pid }) => readCpuMs(pid).catch(() => 0)));
   return [
-    ...(await Promise.all(SERVICES.map((service) => cpuMs(system.pid(service))))),
+    ...(await Promise.all(SERVICES.map((service) => readCpuMs(system.pid(service))))),
     postgres.reduce((sum, ms) => sum + ms, 0),
   ];
 }

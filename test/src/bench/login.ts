@@ -5,7 +5,7 @@ import { cpus, loadavg } from 'node:os';
 import { readCommandLineOrExit } from '@holdfast/local/command-line/command-line';
 import { Pool } from 'undici';
 import { Client } from '../support/client.ts';
-import { cpuMs } from '../support/process-usage.ts';
+import { readCpuMs } from '../support/process-usage.ts';
 import { startSystem } from '../support/system.ts';
 
 const SECONDS = 10;
@@ -74,12 +74,12 @@ console.log(
 await repeat(20, login);
 console.log(`one login at a time:          ${summary(await repeat(SINGLE_LOGINS, login))}`);
 const until = performance.now() + SECONDS * 1_000;
-const usedBefore = await cpuMs(system.pid('users'));
+const usedBefore = await readCpuMs(system.pid('users'));
 const many = await saturate(() => performance.now() > until);
 console.log(
   `${CALLERS} callers that log in:      ${(many.length / SECONDS).toFixed(1)} logins a second, ${summary(many)}`,
 );
-const cost = ((await cpuMs(system.pid('users'))) - usedBefore) / many.length;
+const cost = ((await readCpuMs(system.pid('users'))) - usedBefore) / many.length;
 console.log(
   `CPU time of users per login:  ${cost.toFixed(1)} ms, so ${(1_000 / cost).toFixed(0)} logins a second and core`,
 );

@@ -4,7 +4,7 @@ import { cpus, loadavg } from 'node:os';
 import { readCommandLineOrExit } from '@holdfast/local/command-line/command-line';
 import pg from 'pg';
 import { eventually } from '../support/client.ts';
-import { cpuMs } from '../support/process-usage.ts';
+import { readCpuMs } from '../support/process-usage.ts';
 import { startStandby } from '../support/standby.ts';
 import { askSubgraph } from '../support/subgraph.ts';
 import { type AnotherInstance, startSystem } from '../support/system.ts';
@@ -26,7 +26,7 @@ async function serverCpu(admin: pg.Client): Promise<number> {
   const { rows } = await admin.query<{ pid: number }>(
     'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
   );
-  const each = await Promise.all(rows.map(({ pid }) => cpuMs(pid).catch(() => 0)));
+  const each = await Promise.all(rows.map(({ pid }) => readCpuMs(pid).catch(() => 0)));
   return each.reduce((sum, ms) => sum + ms, 0);
 }
 
@@ -57,7 +57,7 @@ const list = ({ url }: AnotherInstance, query: string) =>
 /** CPU milliseconds of a list: of the primary, of the standby, of the service. */
 async function cost(instance: AnotherInstance, query: string): Promise<number[]> {
   const soFar = () =>
-    Promise.all([serverCpu(admins.primary), serverCpu(admins.standby), cpuMs(instance.pid())]);
+    Promise.all([serverCpu(admins.primary), serverCpu(admins.standby), readCpuMs(instance.pid())]);
   const before = await soFar();
   let asked = 0;
   const caller = async () => {

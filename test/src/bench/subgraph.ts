@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { readCommandLineOrExit } from '@holdfast/local/command-line/command-line';
 import { Pool } from 'undici';
 import { Client } from '../support/client.ts';
-import { cpuMs } from '../support/process-usage.ts';
+import { readCpuMs } from '../support/process-usage.ts';
 import { startSystem } from '../support/system.ts';
 
 const { values: options } = readCommandLineOrExit('bench:subgraph');
@@ -119,9 +119,9 @@ try {
         const side = sides[index];
         if (!side) continue;
         const pid = side.instance.pid();
-        const before = await cpuMs(pid);
+        const before = await readCpuMs(pid);
         replies.push(await run(side.pool, each, ids, await headers()));
-        if (round >= 0) costs.get(each.name)?.[index]?.push(((await cpuMs(pid)) - before) / each.calls);
+        if (round >= 0) costs.get(each.name)?.[index]?.push(((await readCpuMs(pid)) - before) / each.calls);
       }
       if (each.name !== 'look-up' && new Set(replies).size > 1)
         throw new Error(`they differ: ${replies.join('\n')}`);

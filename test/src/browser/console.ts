@@ -1,7 +1,7 @@
 // The console in a browser: what staff and customers do there, by clicks.
 import { describe, expect, it } from '@jest/globals';
 import type { BrowserContextOptions, Page } from 'playwright-core';
-import { DESKTOP, keepScreenshot, PHONE, seriousFindings, type Tab } from '../support/browser.ts';
+import { DESKTOP, findSeriousIssues, PHONE, saveScreenshot, type Tab } from '../support/browser.ts';
 import { eventually, secretsUsed } from '../support/client.ts';
 import type { BrowserSuite } from './suite.ts';
 
@@ -42,12 +42,12 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
       const { page, errors, foreign } = await browser.open(`${system.url}/console`, options);
       await button(page, 'Sign in').waitFor();
       const look = async (name: string) => {
-        if (device === 'desktop') expect(await seriousFindings(page)).toEqual([]);
-        await keepScreenshot(page, `console-${name}-${device}`);
+        if (device === 'desktop') expect(await findSeriousIssues(page)).toEqual([]);
+        await saveScreenshot(page, `console-${name}-${device}`);
         // The same elements in the other colours.
         await page.emulateMedia({ colorScheme: 'dark' });
-        if (device === 'desktop') expect(await seriousFindings(page, ['color-contrast'])).toEqual([]);
-        await keepScreenshot(page, `console-${name}-${device}-dark`);
+        if (device === 'desktop') expect(await findSeriousIssues(page, ['color-contrast'])).toEqual([]);
+        await saveScreenshot(page, `console-${name}-${device}-dark`);
         await page.emulateMedia({ colorScheme: 'light' });
       };
       await look('sign-in');
@@ -103,8 +103,8 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
     expect(await side('description', 'Yours').isChecked()).toBe(true);
     expect(await side('price', 'Theirs').isChecked()).toBe(true);
     await conflict.getByText('stock both of you changed it alike').waitFor();
-    expect(await seriousFindings(mine.page)).toEqual([]);
-    await keepScreenshot(mine.page, 'console-conflict');
+    expect(await findSeriousIssues(mine.page)).toEqual([]);
+    await saveScreenshot(mine.page, 'console-conflict');
     await side('name', 'Yours').check();
     await save.click();
     await mine.page.getByText('Saved as version 3.').waitFor();
@@ -159,7 +159,7 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
     await dialog.getByLabel('Reason').fill('The box was damaged.');
     await dialog.getByRole('button', { name: 'Cancel the order' }).click();
     await history.getByText('The box was damaged.').waitFor();
-    await keepScreenshot(staff.page, 'console-order-cancelled');
+    await saveScreenshot(staff.page, 'console-order-cancelled');
     await eventually(
       () => stock(customer),
       (units) => units === '4',
@@ -191,8 +191,8 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
     expect(data.endSessions.__typename).toBe('User');
     const dialog = page.getByRole('dialog', { name: 'Your session has ended' });
     await dialog.waitFor();
-    await keepScreenshot(page, 'console-session-ended');
-    expect(await seriousFindings(page)).toEqual([]);
+    await saveScreenshot(page, 'console-session-ended');
+    expect(await findSeriousIssues(page)).toEqual([]);
     // The focus is where the user has to type.
     await page.keyboard.type(account.password);
     await page.keyboard.press('Enter');
@@ -259,12 +259,12 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
     await result.getByText('20 units = 20 sold + 0 left').waitFor();
     await result.getByText('20 confirmed + 20 sold out + 0 pending + 0 limited = 40').waitFor();
     expect(await result.getByText('✓ holds').count()).toBe(3);
-    await keepScreenshot(page, 'console-race');
-    expect(await seriousFindings(page)).toEqual([]);
+    await saveScreenshot(page, 'console-race');
+    expect(await findSeriousIssues(page)).toEqual([]);
     const bars = live.page.getByRole('img', { name: 'Settled orders a second' }).locator('rect');
     const heights = () => bars.evaluateAll((all) => all.map((bar) => Number(bar.getAttribute('height'))));
     await eventually(heights, (seen) => seen.some((height) => height > 0));
-    await keepScreenshot(live.page, 'console-flow');
+    await saveScreenshot(live.page, 'console-flow');
     expect([...errors, ...live.errors]).toEqual([]);
   });
 

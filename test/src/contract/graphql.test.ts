@@ -7,7 +7,7 @@ import {
   type IntrospectionQuery,
 } from 'graphql';
 import { uniqueName } from '../support/client.ts';
-import { everyField } from '../support/every-field.ts';
+import { selectEveryField } from '../support/every-field.ts';
 import { useShop, useStaff } from '../support/shop.ts';
 
 const { system, client, account } = useShop();
@@ -445,7 +445,7 @@ describe('introspection', () => {
       const listed: string[] = Object.values<{ name: string; fields: { name: string }[] }>(data).flatMap(
         ({ name, fields }) => fields.map((field) => `${name}.${field.name}`),
       );
-      const asked = new Set(everyField(await introspect({})).map(({ field }) => field));
+      const asked = new Set(selectEveryField(await introspect({})).map(({ field }) => field));
       expect(listed).toContain('__Type.isOneOf');
       expect(listed.filter((field) => !asked.has(field))).toEqual([]);
     });
@@ -469,7 +469,7 @@ describe('introspection', () => {
 
   describe('every field that the schema lists', () => {
     it('can be asked for, on every type', async () => {
-      const documents = everyField(await introspect({}));
+      const documents = selectEveryField(await introspect({}));
       const fields = new Set(documents.map(({ field }) => field));
       for (const field of ['Order.history', 'Session.user', 'LastStaff.code', '__Directive.isDeprecated'])
         expect(fields).toContain(field);

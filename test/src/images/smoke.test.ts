@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { findFreePort } from '@holdfast/local/processes/ports';
 import { ROOT } from '@holdfast/local/settings/settings';
 import { PROCESSES } from '@holdfast/local/stack/services';
-import { beforeAll, describe, expect, it } from '@jest/globals';
-import { Client } from '../support/client.ts';
-import { staffAccount } from '../support/staff.ts';
+import { describe, expect, it } from '@jest/globals';
+import { useClient, useStaff } from '../support/shop.ts';
 import { useSharedSystem } from '../support/use-system.ts';
+
+const system = useSharedSystem();
 
 function run(
   program: string,
@@ -43,14 +44,11 @@ async function besideUnavailable(work: (port: number) => Promise<void>): Promise
 }
 
 describe('npm run smoke', () => {
-  const system = useSharedSystem();
-  let client: Client;
-  beforeAll(async () => {
-    client = await Client.of(system.url);
-  });
+  const client = useClient(system);
+  const staff = useStaff(system, client);
 
   it('places an order, sees it confirmed, and leaves neither an open order nor a product for sale', async () => {
-    const { token } = await staffAccount(system, client);
+    const { token } = staff;
     const { code, out, err } = await smoke('--base', `${system.url}/`, '--token', token);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     const lines = out.trimEnd().split('\n');
@@ -83,8 +81,6 @@ describe('npm run smoke fails, in one line', () => {
 });
 
 describe('the health check of a container', () => {
-  const system = useSharedSystem();
-
   it.each(PROCESSES)('passes when %s is ready', async (name) => {
     expect(await healthCheck(new URL(system.opsUrl(name, '/readyz')).port)).toEqual({
       code: 0,

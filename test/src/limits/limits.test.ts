@@ -11,7 +11,7 @@ import { type AnotherInstance, type System, startSystem } from '../support/syste
 const WINDOW_S = 4;
 const RATE_LIMITS = 'createOrder=50/1h,user=20/4s,register=1000/1m,login=1000/1m,refreshSession=5/1m';
 const CALLS = 200;
-const ROUNDS = 3;
+const ROUNDS = 2;
 
 let server: RedisServer;
 let redis: Redis;
@@ -145,9 +145,9 @@ describe('who is counted', () => {
   });
 });
 
-describe('a thousand addresses', () => {
+describe('three hundred addresses', () => {
   it('leave keys in Redis that are short and expire', async () => {
-    for (let batch = 0; batch < 20; batch += 1) {
+    for (let batch = 0; batch < 6; batch += 1) {
       const replies = Array.from({ length: 50 }, (_, index) =>
         proxied.rest('GET', '/products?limit=1', {
           headers: { 'x-forwarded-for': `10.0.${batch}.${index}` },
@@ -156,7 +156,7 @@ describe('a thousand addresses', () => {
       expect(new Set(await statusesOf(replies))).toEqual(new Set([200]));
     }
     const keys = await redis.run((commands) => commands.keys('holdfast:limit:*'));
-    expect(keys.length).toBeGreaterThanOrEqual(1_000);
+    expect(keys.length).toBeGreaterThanOrEqual(300);
     for (const key of keys) expect(key.length).toBeLessThan(64);
     const lives = await redis.run((commands) => Promise.all(keys.map((key) => commands.pTTL(key))));
     // -2: it has expired meanwhile.

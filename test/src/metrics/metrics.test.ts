@@ -7,9 +7,9 @@ import pg from 'pg';
 import { type Account, eventually, uniqueName } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { inspect } from '../support/invariants.ts';
-import { growth, scrape, sumOf } from '../support/metrics.ts';
+import { measureGrowth, scrape, sumOf } from '../support/metrics.ts';
 import { useAccount, useShop } from '../support/shop.ts';
-import { staffAccount } from '../support/staff.ts';
+import { createStaff } from '../support/staff.ts';
 
 const { system, client, account } = useShop({ env: { ARGON2_CONCURRENCY: '1', ARGON2_QUEUE: '1' } });
 
@@ -22,7 +22,7 @@ describe('http_request_duration_seconds', () => {
 
   it('counts by route, method and status', async () => {
     const { id } = await client.product(account.token);
-    const grown = await growth(at('gateway'), async () => {
+    const grown = await measureGrowth(at('gateway'), async () => {
       await client.rest('GET', `/products/${id}`);
       await client.rest('GET', `/products/${UNKNOWN_ID}`);
       await asUser('{ me { id } }');
@@ -35,7 +35,7 @@ describe('http_request_duration_seconds', () => {
   });
 
   it('counts what a subgraph answers, and whatever it does not know as other', async () => {
-    const grown = await growth(at('users'), async () => {
+    const grown = await measureGrowth(at('users'), async () => {
       await fetch(new URL('/.well-known/jwks.json', system.subgraphUrl('users')));
       await fetch(new URL('/nothing', system.subgraphUrl('users')));
     });
@@ -45,7 +45,7 @@ describe('http_request_duration_seconds', () => {
 
   it('leaves the ops port out', async () => {
     // Of products, which no other service calls by the clock.
-    const grown = await growth(at('products'), () => fetch(system.opsUrl('products', '/readyz')));
+    const grown = await measureGrowth(at('products'), () => fetch(system.opsUrl('products', '/readyz')));
     expect(grown(count)).toBe(0);
   });
 });
@@ -54,7 +54,7 @@ describe('graphql_operation_duration_seconds', () => {
   const count = 'graphql_operation_duration_seconds_count';
 
   it('counts by the names that the gateway knows, by type and outcome', async () => {
-    const grown = await growth(at('gateway'), async () => {
+    const grown = await measureGrowth(at('gateway'), async () => {
       await client.rest('GET', '/profile', { token: account.token });
       await client.graphql('query OfACaller { __typename }');
       await client.graphql('{ order(id: "x") { id } }');
@@ -72,10 +72,10 @@ describe('graphql_operation_duration_seconds', () => {
 describe('graphql_query_plan_cache_total', () => {
   it('counts a miss the first time and a hit the second', async () => {
     const query = `{ me { id ${uniqueName('alias').replaceAll('-', '_')}: username } }`;
-    const first = await growth(at('gateway'), () => asUser(query));
+    const first = await measureGrowth(at('gateway'), () => asUser(query));
     expect(first('graphql_query_plan_cache_total', { result: 'miss' })).toBe(1);
     expect(first('graphql_query_plan_cache_total')).toBe(1);
-    const second = await growth(at('gateway'), () => asUser(query));
+    const second = await measureGrowth(at('gateway'), () => asUser(query));
     expect(second('graphql_query_plan_cache_total', { result: 'hit' })).toBe(1);
     expect(second('graphql_query_plan_cache_total')).toBe(1);
   });
@@ -87,7 +87,7 @@ describe('graphql_root_field_duration_seconds', () => {
   it('counts by field and outcome where they are resolved', async () => {
     const { id } = await client.product(account.token);
     const adjust = 'mutation { adjustStock(id: "x", delta: 1) { __typename } }';
-    const grown = await growth(at('products'), async () => {
+    const grown = await measureGrowth(at('products'), async () => {
       await client.rest('GET', `/products/${id}`);
       await client.graphql(adjust);
       await asUser(adjust);
@@ -101,7 +101,7 @@ describe('graphql_root_field_duration_seconds', () => {
   it('counts the entities that other subgraphs have asked for', async () => {
     const { id } = await client.product(account.token);
     await client.rest('POST', '/orders', { token: account.token, body: { product_id: id, quantity: 1 } });
-    const grown = await growth(at('products'), () =>
+    const grown = await measureGrowth(at('products'), () =>
       asUser('{ orders(first: 1) { edges { node { product { name } } } } }'),
     );
     expect(grown(count, { field: '_entities', outcome: 'ok' })).toBe(1);
@@ -113,7 +113,7 @@ describe('subgraph_request_duration_seconds', () => {
   const count = 'subgraph_request_duration_seconds_count';
 
   it('counts answers, with errors and without', async () => {
-    const grown = await growth(at('gateway'), async () => {
+    const grown = await measureGrowth(at('gateway'), async () => {
       await asUser('{ me { id } }');
       await client.graphql('{ order(id: "x") { id } }');
     });
@@ -124,7 +124,7 @@ describe('subgraph_request_duration_seconds', () => {
 
   it('counts a subgraph that is gone and one that hangs', async () => {
     await system.kill('orders');
-    const gone = await growth(at('gateway'), () => asUser('{ orders { edges { cursor } } }'));
+    const gone = await measureGrowth(at('gateway'), () => asUser('{ orders { edges { cursor } } }'));
     await system.restart('orders');
     expect(gone(count, { subgraph: 'orders', outcome: 'unavailable' })).toBe(1);
     expect(gone('graphql_operation_duration_seconds_count', { outcome: 'error' })).toBe(1);
@@ -132,7 +132,9 @@ describe('subgraph_request_duration_seconds', () => {
     if (pid === undefined) throw new Error('products does not run');
     process.kill(pid, 'SIGSTOP');
     try {
-      const hangs = await growth(at('gateway'), () => client.graphql('{ products { edges { cursor } } }'));
+      const hangs = await measureGrowth(at('gateway'), () =>
+        client.graphql('{ products { edges { cursor } } }'),
+      );
       expect(hangs(count, { subgraph: 'products', outcome: 'timeout' })).toBe(1);
     } finally {
       process.kill(pid, 'SIGCONT');
@@ -145,14 +147,14 @@ describe('the metrics of accounts', () => {
     client.rest('POST', '/login', { body: { username: account.username, password } });
 
   it('count logins that are let in, that are not, and that find too many waiting', async () => {
-    const grown = await growth(at('users'), async () => {
+    const grown = await measureGrowth(at('users'), async () => {
       expect((await logIn(account.password)).status).toBe(200);
       expect((await logIn('not the password')).status).toBe(401);
     });
     expect(grown('logins_total', { outcome: 'ok' })).toBe(1);
     expect(grown('logins_total', { outcome: 'bad_credentials' })).toBe(1);
     expect(grown('logins_total')).toBe(2);
-    const crowd = await growth(at('users'), () =>
+    const crowd = await measureGrowth(at('users'), () =>
       Promise.all(Array.from({ length: 30 }, () => logIn('not the password'))),
     );
     expect(crowd('logins_total', { outcome: 'refused' })).toBeGreaterThan(0);
@@ -200,7 +202,7 @@ describe('the metrics of accounts', () => {
         );
         return rowCount;
       });
-    const grown = await growth(at('users'), () =>
+    const grown = await measureGrowth(at('users'), () =>
       inspect(system.adminUrl, async (database) => {
         // Both have found the password right before either may write.
         await database.query('BEGIN');
@@ -245,10 +247,10 @@ describe('the work of the store', () => {
   describe('an order', () => {
     it('is counted as placed, then confirmed or rejected, with how long that took', async () => {
       const { id } = await client.product(account.token, { stock: 5 });
-      const reserved = await growth(
+      const reserved = await measureGrowth(
         at('products'),
         async () => {
-          const placed = await growth(
+          const placed = await measureGrowth(
             at('orders'),
             async () => expect((await order(id, 2)).status).toBe(201),
             (grown) => grown('queue_job_duration_seconds_count', { outcome: 'ok' }) === 1,
@@ -264,8 +266,8 @@ describe('the work of the store', () => {
       expect(reserved('reservations_total', { outcome: 'reserved' })).toBe(1);
       expect(reserved('reservations_total')).toBe(1);
 
-      const refused = await growth(at('products'), async () => {
-        const rejected = await growth(
+      const refused = await measureGrowth(at('products'), async () => {
+        const rejected = await measureGrowth(
           at('orders'),
           async () => expect((await order(id, 9)).status).toBe(409),
           (grown) => grown('order_transitions_total', { status: 'REJECTED' }) === 1,
@@ -280,10 +282,10 @@ describe('the work of the store', () => {
       const { id } = await client.product(account.token);
       const key = { 'idempotency-key': crypto.randomUUID() };
       await order(id, 1, key);
-      const replayed = await growth(at('orders'), () => order(id, 1, key));
+      const replayed = await measureGrowth(at('orders'), () => order(id, 1, key));
       expect(replayed('idempotent_replays_total')).toBe(1);
       expect(replayed('order_transitions_total', { status: 'PENDING' })).toBe(0);
-      const misused = await growth(at('orders'), async () =>
+      const misused = await measureGrowth(at('orders'), async () =>
         expect((await order(id, 2, key)).status).toBe(422),
       );
       expect(misused('idempotent_replays_total')).toBe(0);
@@ -298,10 +300,10 @@ describe('the work of the store', () => {
           { id: placed.body.id },
           account.token,
         );
-      const released = await growth(
+      const released = await measureGrowth(
         at('products'),
         async () => {
-          const cancelled = await growth(at('orders'), () => Promise.all([cancel(), cancel()]));
+          const cancelled = await measureGrowth(at('orders'), () => Promise.all([cancel(), cancel()]));
           expect(cancelled('order_transitions_total', { status: 'CANCELLED' })).toBe(1);
           expect(cancelled('compare_and_swap_conflicts_total', { entity: 'order' })).toBe(1);
         },
@@ -312,7 +314,7 @@ describe('the work of the store', () => {
 
     it('of a product that has left the catalog meanwhile is counted as such', async () => {
       const { id } = await client.product(account.token);
-      const grown = await growth(
+      const grown = await measureGrowth(
         at('products'),
         async () => {
           await holding(`SELECT FROM products.products WHERE id = '${id}' FOR NO KEY UPDATE`, async () => {
@@ -355,7 +357,7 @@ describe('the work of the store', () => {
           headers: { 'if-match': '"1"' },
           body: { name: 'Renamed' },
         });
-      const grown = await growth(at('products'), () => Promise.all([edit(), edit(), edit()]));
+      const grown = await measureGrowth(at('products'), () => Promise.all([edit(), edit(), edit()]));
       expect(grown('compare_and_swap_conflicts_total', { entity: 'product' })).toBe(2);
     });
   });
@@ -369,7 +371,7 @@ describe('the work of the store', () => {
 
     it('counts a job that fails, that is tried again, and that is given up', async () => {
       await admin.query('REVOKE UPDATE ON orders.orders FROM orders_service');
-      const grown = await growth(
+      const grown = await measureGrowth(
         at('orders'),
         () => settle({ orderId: 1, outcome: 'CONFIRMED' }, 2),
         (so) => so('queue_dead_jobs') === 1,
@@ -385,7 +387,7 @@ describe('the work of the store', () => {
       ['a malformed payload', {}],
       ['an order that does not exist', { orderId: 9_007_199_254_740_991, outcome: 'CONFIRMED' }],
     ])('counts a job with %s as dead long before its attempts are used up', async (_, payload) => {
-      const grown = await growth(
+      const grown = await measureGrowth(
         at('orders'),
         () => settle(payload, 1_000),
         (so) => so('queue_dead_jobs') === 1,
@@ -417,7 +419,7 @@ describe('the work of the store', () => {
     it('are shown busy and idle, with who waits and for how long', async () => {
       const pool = 'products-writes';
       const { id } = await client.product(account.token);
-      const grown = await growth(at('products'), async () => {
+      const grown = await measureGrowth(at('products'), async () => {
         const edits: Promise<unknown>[] = [];
         await holding(`SELECT FROM products.products WHERE id = '${id}' FOR UPDATE`, async () => {
           const adjust = `mutation { adjustStock(id: "${id}", delta: 1) { __typename } }`;
@@ -524,7 +526,7 @@ describe('SQL statements', () => {
     });
 
     it('do not grow with the number of orders that staff look at', async () => {
-      const staff = await staffAccount(system, client);
+      const staff = await createStaff(system, client);
       const query = `query($first: Int!) { allOrders(first: $first, status: CONFIRMED) {
       edges { node { product { name } user { username } history { at } } } } }`;
       const ask = async (first: number) => {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { type Account, Client } from '../support/client.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { minutes, timeLimitMs } from '../support/long.ts';
-import { staffAccount } from '../support/staff.ts';
+import { createStaff } from '../support/staff.ts';
 import { useSharedSystem } from '../support/use-system.ts';
 import { Shop } from './shop.ts';
 
@@ -78,7 +78,7 @@ let staff: Account;
 beforeAll(async () => {
   client = await Client.of(system.url);
   accounts = await Promise.all(Array.from({ length: 3 }, () => client.account()));
-  staff = await staffAccount(system, client);
+  staff = await createStaff(system, client);
 });
 
 async function perform(shop: Shop, step: Operation): Promise<void> {

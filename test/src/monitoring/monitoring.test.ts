@@ -13,12 +13,12 @@ import { ORDER_STATUSES } from '@holdfast/orders/domain/order-status';
 import { VERSION } from '@holdfast/platform/observability/version';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, eventually, uniqueName } from '../support/client.ts';
-import { logsSoFar } from '../support/logs-so-far.ts';
+import { readLogsSoFar } from '../support/logs-so-far.ts';
 import { scrape, scrapeText, sumOf } from '../support/metrics.ts';
 import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
-import { promtool } from '../support/promtool.ts';
+import { runPromtool } from '../support/promtool.ts';
 import { startRedis } from '../support/redis.ts';
-import { missingSeries, rulesOf, selectorsOf } from '../support/rules.ts';
+import { listMissingSeries, rulesOf, selectorsOf } from '../support/rules.ts';
 import { useClient } from '../support/shop.ts';
 import { startSystem } from '../support/system.ts';
 import { whileTestsRun } from '../support/use-system.ts';
@@ -106,7 +106,7 @@ describe('dashboards and rules', () => {
       metric === 'up' || rules.some(({ record }) => record === metric);
     const missing = selectors
       .filter((selector) => !isMade(selector))
-      .flatMap((selector) => missingSeries(selector, seriesAtStart));
+      .flatMap((selector) => listMissingSeries(selector, seriesAtStart));
     // The requests of a route begin with the first; their rules are ratios over five minutes.
     expect(missing.filter((name) => !name.startsWith('http_request_duration_seconds'))).toEqual([]);
   });
@@ -243,7 +243,7 @@ describe('from the start', () => {
     for (const keys of before) expect(keys.length).toBeLessThan(MAX_SERIES);
   }, 60_000);
 
-  const checkMetrics = (input: string) => promtool(['check', 'metrics'], { input });
+  const checkMetrics = (input: string) => runPromtool(['check', 'metrics'], { input });
 
   it.each(PROCESSES)('promtool finds nothing in the metrics of %s', async (name) => {
     expect(await checkMetrics(await scrapeText(at(name)))).toEqual({ code: 0, said: '' });
@@ -298,12 +298,13 @@ describe('the runbook of LoginFailuresSpike', () => {
     );
     await client.rest('POST', '/login', { ...from(GUESSER), body: { username, password } });
     await client.rest('GET', '/products', from(GUESSER));
-    await writeFile(file, (await logsSoFar(system)).join('\n'));
+    await writeFile(file, (await readLogsSoFar(system)).join('\n'));
 
     expect(await answerTo('"login.limited") | .address')).toEqual([`4 ${GUESSER}`, `1 ${FORGETFUL}`]);
     expect(await answerTo('"login.limited") | .subject')).toEqual([`5 user ${id}`]);
     expect(await answerTo('"login.ok"')).toEqual([`1 user ${id}`]);
-    expect((await answerTo('test(')).slice(0, 2)).toEqual([`5 ${GUESSER}`, `1 ${FORGETFUL}`]);
+    const tried = await answerTo('test(');
+    expect([tried[0], tried]).toEqual([`5 ${GUESSER}`, expect.arrayContaining([`1 ${FORGETFUL}`])]);
     expect(await answerTo('.fields')).toEqual(
       expect.arrayContaining(['3 login 401', '2 login 200', '1 products 200']),
     );
@@ -363,6 +364,8 @@ describe('a real Prometheus', () => {
 });
 
 it('without a database a scrape answers at once, without what stands in tables', async () => {
+  // The process of products is a new one, which has counted no request yet.
+  await client.rest('GET', '/products?limit=1');
   await system.killPostgres();
   try {
     for (const name of ['orders', 'products', 'users'] as const) {

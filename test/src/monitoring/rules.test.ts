@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ROOT } from '@holdfast/local/settings/settings';
 import { describe, expect, it } from '@jest/globals';
-import { promtool } from '../support/promtool.ts';
+import { runPromtool } from '../support/promtool.ts';
 import { plainRulesOf, RULES_FOLDER, rulesOf } from '../support/rules.ts';
 
 const FILES = ['services', 'stores'] as const;
@@ -20,8 +20,10 @@ describe.each(FILES)('the rules about the %s', (file) => {
     try {
       await writeFile(join(folder, `${file}.yaml`), plainRulesOf(file));
       await copyFile(join(RULES_FOLDER, `${file}.test.yaml`), join(folder, `${file}.test.yaml`));
-      expect(await promtool(['check', 'rules', `${file}.yaml`], { cwd: folder })).toMatchObject({ code: 0 });
-      expect(await promtool(['test', 'rules', `${file}.test.yaml`], { cwd: folder })).toMatchObject({
+      expect(await runPromtool(['check', 'rules', `${file}.yaml`], { cwd: folder })).toMatchObject({
+        code: 0,
+      });
+      expect(await runPromtool(['test', 'rules', `${file}.test.yaml`], { cwd: folder })).toMatchObject({
         code: 0,
       });
     } finally {

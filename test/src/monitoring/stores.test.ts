@@ -8,7 +8,7 @@ import { createClient } from 'redis';
 import { eventually } from '../support/client.ts';
 import { scrape } from '../support/metrics.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
-import { missingSeries, rulesOf, selectorsOf } from '../support/rules.ts';
+import { listMissingSeries, rulesOf, selectorsOf } from '../support/rules.ts';
 
 /**
  * CloudNativePG 1.30: config/manager/default-monitoring.yaml, pkg/management/postgres/webserver/metricserver and
@@ -60,7 +60,7 @@ afterAll(async () => {
 it('name only metrics of the operators and of the exporter of Redis', () => {
   const unknown = selectors
     .filter(({ metric }) => metric !== 'up' && !metric.startsWith('redis_'))
-    .flatMap((selector) => missingSeries(selector, OF_OPERATORS));
+    .flatMap((selector) => listMissingSeries(selector, OF_OPERATORS));
   expect(unknown).toEqual([]);
 });
 
@@ -75,7 +75,7 @@ it('name what the exporter says of a Redis that is full, and of one that has gon
   const metrics = await scrape(url);
   const ofRedis = selectors.filter(({ metric }) => metric.startsWith('redis_'));
   expect(ofRedis.length).toBeGreaterThan(8);
-  expect(ofRedis.flatMap((selector) => missingSeries(selector, metrics.keys()))).toEqual([]);
+  expect(ofRedis.flatMap((selector) => listMissingSeries(selector, metrics.keys()))).toEqual([]);
   expect(metrics.get('redis_errors_total{err="OOM"}')).toBe(1);
   expect(metrics.get('redis_memory_max_bytes')).toBe(1);
 

@@ -1,5 +1,5 @@
-// Access: forged tokens at every door, every protected call with tokens that must not open it, and the things of another user,
-// which look exactly like things that do not exist.
+// Access: every protected call with bad tokens, forged tokens at the gateway and at each subgraph, and data of another user, which
+// must look exactly like data that does not exist.
 
 import { createServer, type Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -11,7 +11,7 @@ import { inspect } from '../support/invariants.ts';
 import { head, sendRaw, statusesIn } from '../support/raw-http.ts';
 import type { Subgraph } from '../support/running-system.ts';
 import { useAccount, useShop } from '../support/shop.ts';
-import { staffAccount } from '../support/staff.ts';
+import { createStaff } from '../support/staff.ts';
 import { askEntity, askSubgraph } from '../support/subgraph.ts';
 import { useVitalSigns } from '../support/vital-signs.ts';
 
@@ -92,7 +92,7 @@ describe('protected calls', () => {
     expect(new Set(tried)).toEqual(new Set(secured));
   });
 
-  /** Every kind is tried below; here one of each way to fail: absent, unreadable, wrongly signed, expired. */
+  /** One token for each way to fail: absent, unreadable, wrongly signed, expired. Another test tries every kind at fewer calls. */
   async function someForgeries(): Promise<[kind: string, token: string | undefined][]> {
     const kinds = ['no token', 'a garbled token', 'a token signed with another key', 'an expired token'];
     const all = await forgeries(system, account);
@@ -133,11 +133,11 @@ describe('protected calls', () => {
     }
   });
 
-  it('let a good token through, so that the refusals above are for the token', async () => {
+  it('accept a good token, so the calls above were refused because of the token', async () => {
     expect(
       (await client.rest('GET', '/profile', { token: await createForge(system, account)({}) })).status,
     ).toBe(200);
-    const staff = await staffAccount(system, client);
+    const staff = await createStaff(system, client);
     for (const [method, path, body, headers = {}] of REST_CALLS.filter(([, path]) =>
       path.includes(UNKNOWN_ID),
     )) {
@@ -145,7 +145,7 @@ describe('protected calls', () => {
     }
   });
 
-  it('take a bad token for no user where anybody may look, and never for an anonymous one where it matters', async () => {
+  it('answer public fields for a caller with a bad token, and refuse the protected fields', async () => {
     const { data, errors } = await client.graphql(
       '{ products(first: 1) { edges { node { id } } } me { id } }',
       {},
@@ -195,7 +195,7 @@ const PROTECTED: Record<Subgraph, string> = {
 };
 
 describe('a forged access token', () => {
-  it('is refused by each subgraph itself, though a service presents it, and no address in it is asked', async () => {
+  it('is refused by each subgraph, even when a service presents it, and no service calls an address in it', async () => {
     const tokens = await forgeries(system, account, attackerUrl);
     for (const service of ['users', 'products', 'orders'] as const) {
       const good = await askSubgraph(system, service, { query: PROTECTED[service], token: account.token });
@@ -220,7 +220,7 @@ describe('the Authorization header', () => {
   const profile = (...lines: string[]) =>
     sendRaw(system.url, [head('GET', '/profile', ...lines, 'Connection: close')]);
 
-  it('is refused when it comes twice, whichever of the two is good', async () => {
+  it('is refused when it comes twice, even when one or both are valid', async () => {
     const good = `Authorization: Bearer ${account.token}`;
     expect(statusesIn(await profile(good))).toEqual([200]);
     expect(statusesIn(await profile(good, 'Authorization: Bearer garbled'))).toEqual([400]);
@@ -228,12 +228,12 @@ describe('the Authorization header', () => {
     expect(statusesIn(await profile(good, good))).toEqual([400]);
   });
 
-  it('of any length is never reported as our error, by REST and by GraphQL', async () => {
+  it('of any length never causes a 5xx error, by REST and by GraphQL', async () => {
     const query = JSON.stringify({
       query: '{ products(first: 1) { edges { cursor } } orders { edges { cursor } } }',
     });
     const lengths = [1_000, 14_335, 14_336, 14_337, 15_000, 100_000];
-    // Around the length at which the gateway's own fields no longer fit into a subgraph's bound beside it.
+    // Around the length at which the header no longer fits into the limit of a subgraph together with the fields of the gateway.
     for (let length = 15_600; length <= 16_500; length += 50) lengths.push(length);
     const seen = new Set<string>();
     for (const length of lengths) {
@@ -279,7 +279,7 @@ describe('the order of another user', () => {
     order = placed.body;
   }, 60_000);
 
-  /** A reply without what differs between any two: the ids of request and order, and the time. */
+  /** A reply without the parts that differ between any two replies: the ids of request and order. */
   const shape = ({ status, text, headers }: Reply, id: string) => ({
     status,
     text: text
@@ -301,7 +301,7 @@ describe('the order of another user', () => {
       expect(theirs).toEqual(await call(UNKNOWN_ID));
     };
 
-    it('cannot be read, also not by what a condition on it would tell', async () => {
+    it('cannot be read, and a conditional request does not reveal it either', async () => {
       const path = (id: string) => `/orders/${id}`;
       await same('GET', path);
       for (const tag of [`"${order.version}"`, '"999"', '*', 'W/"1"']) {
@@ -309,19 +309,19 @@ describe('the order of another user', () => {
       }
     });
 
-    it('cannot be cancelled, nor its version be found out by trying', async () => {
+    it('cannot be cancelled, and trying versions does not reveal its version', async () => {
       const path = (id: string) => `/orders/${id}/cancel`;
       for (const tag of [`"${order.version}"`, '"1"', '"999"', '"1", "2", "3"', '*']) {
         await same('POST', path, { 'if-match': tag });
       }
     });
 
-    it('stands in no list of another', async () => {
+    it('is in no list of another user', async () => {
       const list = await client.rest('GET', '/orders?limit=100', { token: stranger.token });
       expect(list.body).toEqual([]);
     });
 
-    it('has a page that nobody else can go on from', async () => {
+    it('gives a cursor that is useless to another user', async () => {
       await client.rest('POST', '/orders', {
         token: owner.token,
         body: { product_id: product.id, quantity: 1 },
@@ -333,7 +333,7 @@ describe('the order of another user', () => {
       expect(theirs.body).toEqual([]);
     });
 
-    it('is not given away by its idempotency key: the key of another user is a new one', async () => {
+    it('is not revealed by its idempotency key: the same key of another user is a new key', async () => {
       for (const quantity of [1, 2]) {
         const placed = await client.rest('POST', '/orders', {
           token: (await client.account()).token,
@@ -351,7 +351,7 @@ describe('the order of another user', () => {
     __typename ... on Order { id } ... on Problem { code message }
     ... on OrderVersionConflict { currentVersion current { id } } } }`;
 
-    it('is null as a root field, and there is no field that finds anything by its id alone', async () => {
+    it('is null as a root field, and no other field finds an object by its id', async () => {
       const read = (id: string) =>
         client.graphql('query($id: ID!) { order(id: $id) { id } }', { id }, stranger.token);
       expect(await read(order.id)).toEqual({ data: { order: null }, errors: [], status: 200 });
@@ -378,7 +378,7 @@ describe('the order of another user', () => {
   });
 
   describe('behind the gateway', () => {
-    it('is not to be had as an entity, nor through its owner, with a service token and another’s access token', async () => {
+    it('is hidden as an entity and through its owner from a caller with a service token and another user’s access token', async () => {
       const orderOf = (id: string, token?: string) =>
         askEntity(system, 'orders', { __typename: 'Order', id }, 'status unitPrice user { id }', token);
       expect((await orderOf(order.id, owner.token)).entity).toMatchObject({ status: 'CONFIRMED' });
@@ -398,7 +398,7 @@ describe('the order of another user', () => {
       expect((await ordersOf(owner.id)).codes).toEqual(['UNAUTHENTICATED']);
     });
 
-    it('leaves the other user unknown as well', async () => {
+    it('hides the other user too', async () => {
       const userOf = (id: string, token?: string) =>
         askEntity(system, 'users', { __typename: 'User', id }, 'username email role', token);
       expect((await userOf(owner.id, owner.token)).entity).toMatchObject({ username: owner.username });

@@ -1,5 +1,5 @@
-// HTTP itself as an attack: what no HTTP client would send, byte by byte (request smuggling, split replies, bodies that lie about
-// their length); bytes that are no text; and clients that begin a request and never finish it.
+// Attacks on HTTP itself: requests that no HTTP client sends (request smuggling, split replies, bodies with a wrong length), bytes
+// that are not text, and clients that begin a request and never finish it.
 
 import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
@@ -16,13 +16,13 @@ useVitalSigns(system);
 
 const JSON_TYPE = 'Content-Type: application/json';
 const LOGIN = JSON.stringify({ username: 'nobody', password: 'not the password' });
-/** What an attacker wants to be read as a request of its own. */
+/** The bytes that an attacker wants the gateway to read as a second request. */
 const SMUGGLED = head('GET', '/smuggled');
 
 const post = (...lines: string[]) => head('POST', '/login', JSON_TYPE, ...lines);
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
 
-describe('a request that could be read in two ways', () => {
+describe('a request with two possible readings', () => {
   it.each<[string, string]>([
     ['both lengths', `${post('Content-Length: 6', 'Transfer-Encoding: chunked')}0\r\n\r\n${SMUGGLED}`],
     [
@@ -55,7 +55,7 @@ describe('a request that could be read in two ways', () => {
     ],
     ['no host', `POST /login HTTP/1.1\r\nContent-Length: 0\r\n\r\n${SMUGGLED}`],
     ['a NUL in a field', post('X-Nul: a\0b') + SMUGGLED],
-  ])('is refused with 400 and ends the connection: %s', async (_, bytes) => {
+  ])('is refused with 400, and the gateway closes the connection: %s', async (_, bytes) => {
     const received = await sendRaw(system.url, [bytes]);
     expect(statusesIn(received)).toEqual([400]);
     expect(received).not.toContain('/smuggled');
@@ -71,7 +71,7 @@ describe('a request that could be read in two ways', () => {
   });
 });
 
-describe('a header that comes back', () => {
+describe('a header that the reply repeats', () => {
   const lines = (received: string) => received.split('\r\n\r\n')[0]?.toLowerCase() ?? '';
 
   it.each([
@@ -81,7 +81,7 @@ describe('a header that comes back', () => {
     'a;set-cookie=1',
     '<b>',
     'x'.repeat(65),
-  ])('splits no reply: request id %j', async (id) => {
+  ])('does not split the reply: request id %j', async (id) => {
     const received = await sendRaw(system.url, [
       head('GET', '/products', `X-Request-Id: ${id}`, 'Connection: close'),
     ]);
@@ -90,7 +90,7 @@ describe('a header that comes back', () => {
     expect(lines(received)).not.toContain('set-cookie');
   });
 
-  it('splits no reply: idempotency key, entity tag, origin, path and query', async () => {
+  it('does not split the reply: idempotency key, entity tag, origin, path and query', async () => {
     const crlf = '%0d%0aset-cookie:%20x=1';
     const requests = [
       head('GET', `/products?cursor=${crlf}`, 'Connection: close'),
@@ -115,8 +115,8 @@ describe('a header that comes back', () => {
   });
 });
 
-describe('the header by which services say how long they wait', () => {
-  it('is not believed of a client, which could make errors of ours with it', async () => {
+describe('the header for the deadline between services', () => {
+  it('is ignored when a client sends it, because a client could cause 5xx errors with it', async () => {
     for (const path of ['/products', '/profile']) {
       const reply = await client.rest('GET', path, {
         token: account.token,
@@ -128,10 +128,10 @@ describe('the header by which services say how long they wait', () => {
 });
 
 describe('a body', () => {
-  /** White space after the JSON is part of the body. */
+  /** White space after the JSON counts as part of the body. */
   const sized = (size: number) => LOGIN.padEnd(size);
 
-  it('of 1,000,000 bytes is read and one byte more is 413, announced or in chunks', async () => {
+  it('of 1,000,000 bytes is accepted, and of one byte more is 413, with Content-Length or in chunks', async () => {
     const send = (size: number) => client.rest('POST', '/login', { body: sized(size) });
     expect((await send(1_000_000)).status).toBe(401);
     expect((await send(1_000_001)).status).toBe(413);
@@ -143,13 +143,13 @@ describe('a body', () => {
     ]);
   });
 
-  it('of 1,000,000 bytes is handed on to its subgraph, though that call is longer', async () => {
+  it('of 1,000,000 bytes reaches its subgraph, although the call to the subgraph is longer', async () => {
     const around = JSON.stringify({ username: '', password: 'x' });
     const body = JSON.stringify({ username: 'x'.repeat(1_000_000 - around.length), password: 'x' });
     expect([body.length, (await client.rest('POST', '/login', { body })).status]).toEqual([1_000_000, 401]);
   });
 
-  it('that ends before it is whole is never acted upon', async () => {
+  it('that ends too early is never executed', async () => {
     const registration = JSON.stringify({
       username: 'half-sent',
       email: 'h@example.com',
@@ -164,14 +164,14 @@ describe('a body', () => {
     expect(login.status).toBe(401);
   });
 
-  it('that goes on after its length ends the connection', async () => {
+  it('that is longer than its Content-Length closes the connection', async () => {
     const short = head('POST', '/login', JSON_TYPE, `Content-Length: ${LOGIN.length}`);
     const statuses = statusesIn(await sendRaw(system.url, [`${short}${LOGIN}garbage\r\n\r\n${SMUGGLED}`]));
     expect(statuses.at(-1)).toBe(400);
     expect(statuses.filter((status) => status < 400 || status === 404)).toEqual([]);
   });
 
-  it('that is packed is 415, however little it is: nothing is unpacked', async () => {
+  it('that is compressed is 415, even a small one: the gateway decompresses no body', async () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000));
     expect(bomb.length).toBeLessThan(100_000);
     for (const [path, encoding] of [
@@ -194,7 +194,7 @@ describe('a body', () => {
   });
 });
 
-describe('bytes and texts: what comes is stored as it came, or it is refused', () => {
+describe('bytes and texts are stored unchanged or refused', () => {
   const PASSWORD = 'correct horse 42 stapler';
   const SUBGRAPHS: readonly Subgraph[] = ['users', 'products', 'orders'];
 
@@ -209,7 +209,7 @@ describe('bytes and texts: what comes is stored as it came, or it is refused', (
     readonly headers?: Readonly<Record<string, string>>;
   }
 
-  /** Sends bytes as they are; gives the status and the text of the reply. */
+  /** Sends bytes unchanged. Returns the status and the text of the reply. */
   async function send(
     method: string,
     path: string,
@@ -229,7 +229,7 @@ describe('bytes and texts: what comes is stored as it came, or it is refused', (
     return { status: statusesIn(text)[0], text };
   }
 
-  /** Every call that takes a text; @ stands for the bytes to be tried. */
+  /** Every call that takes a text. The test puts its bytes in the place of @. */
   const CALLS: readonly (readonly [method: string, path: () => string, body: string])[] = [
     ['PATCH', () => productPath, '{"name":"a@b"}'],
     ['PUT', () => productPath, '{"name":"a@b","description":null,"price":1,"stock":1}'],
@@ -257,7 +257,7 @@ describe('bytes and texts: what comes is stored as it came, or it is refused', (
     );
 
   describe('a body', () => {
-    it('of bytes that are not UTF-8 is 400 at every path, and changes nothing', async () => {
+    it('of bytes that are not UTF-8 is 400 at every path, and changes no data', async () => {
       const tried = CALLS.map((call, index) => [call, NOT_UTF_8[index % NOT_UTF_8.length] ?? []] as const);
       const [login = CALLS[0]] = CALLS.filter(([, path]) => path() === '/login');
       for (const bytes of NOT_UTF_8) if (login) tried.push([login, bytes]);
@@ -269,7 +269,7 @@ describe('bytes and texts: what comes is stored as it came, or it is refused', (
       expect((await client.rest('GET', productPath)).body).toMatchObject({ name: 'As it was', version: 1 });
     });
 
-    it('with half a character as an escape is 400 at every path, and the member is named', async () => {
+    it('with half a surrogate pair as an escape is 400 at every path, and the reply names the member', async () => {
       const escapes = ['\\ud800', '\\uDFFF', '\\udc00\\ud800'];
       for (const [index, [method, path, body]] of CALLS.entries()) {
         if (body.includes('# @')) continue;
@@ -286,7 +286,7 @@ describe('bytes and texts: what comes is stored as it came, or it is refused', (
       expect((await client.rest('GET', productPath)).body).toMatchObject({ name: 'As it was', version: 1 });
     });
 
-    it('in another charset is 415, in UTF-8 by any of its names it is read', async () => {
+    it('in another charset is 415, and in UTF-8 by any of its names is accepted', async () => {
       const bodies = [
         ['/login', '{"username":"x","password":"y"}', 401],
         ['/graphql', '{"query":"{ __typename }"}', 200],
@@ -315,7 +315,7 @@ describe('bytes and texts: what comes is stored as it came, or it is refused', (
       }
     });
 
-    it('is held to the same rules by each subgraph', async () => {
+    it('is subject to the same rules in each subgraph', async () => {
       for (const name of SUBGRAPHS) {
         const where = { url: system.subgraphUrl(name), headers: await system.serviceHeaders(name) };
         const ask = async (body: Buffer | string, type?: string) =>
@@ -336,7 +336,7 @@ describe('bytes and texts: what comes is stored as it came, or it is refused', (
   describe('the texts of a product', () => {
     const CREATE = `mutation($input: CreateProductInput!) {
     createProduct(input: $input) { __typename ... on InvalidInput { errors { field message } } } }`;
-    /** The fields that are refused, by REST and by GraphQL alike. */
+    /** The fields that REST refuses. GraphQL must refuse the same ones. */
     async function refused(texts: { name?: string; description?: string }): Promise<string[]> {
       const input = { name: 'Pot', description: 'A pot.', price: '1', stock: 1, ...texts };
       const { status, body } = await client.rest('POST', '/products', { token: account.token, body: input });
@@ -346,7 +346,7 @@ describe('bytes and texts: what comes is stored as it came, or it is refused', (
       return fields;
     }
 
-    it('have no control characters; a description may have tabs and line breaks', async () => {
+    it('contain no control characters, except tabs and line breaks in a description', async () => {
       for (const character of [...range(0, 0x1f), ...range(0x7f, 0x9f), '\u2028', '\u2029']) {
         const isAllowed = ['\t', '\n', '\r', '\u2028', '\u2029'].includes(character);
         const text = `a${character}b`;
@@ -359,7 +359,7 @@ describe('bytes and texts: what comes is stored as it came, or it is refused', (
       expect(await refused({ description: 'One\r\n\ttwo\n' })).toEqual([]);
     }, 60_000);
 
-    it('have a name of which something can be seen', async () => {
+    it('have a name with visible characters', async () => {
       for (const name of [
         ' ',
         '\u00a0',
@@ -376,13 +376,13 @@ describe('bytes and texts: what comes is stored as it came, or it is refused', (
         expect([name, await refused({ name })]).toEqual([name, []]);
     });
 
-    it('are counted in characters, as the message says', async () => {
+    it('are counted in characters, not in UTF-16 units', async () => {
       expect(await refused({ name: '🧭'.repeat(255), description: '🧭'.repeat(10_000) })).toEqual([]);
       expect(await refused({ name: '🧭'.repeat(256) })).toEqual(['name']);
       expect(await refused({ description: '🧭'.repeat(10_001) })).toEqual(['description']);
     });
 
-    it('are refused in a change as in a new product, with a message that says what was expected', async () => {
+    it('are refused in a change as in a new product, with a message that names the expected value', async () => {
       const reply = await client.rest('PATCH', productPath, {
         token: account.token,
         headers: { 'if-match': '*' },
@@ -438,7 +438,7 @@ async function slowestOf(calls: number): Promise<number> {
   return slowest;
 }
 
-/** Opens sockets that say `beginnings` and no more; gives how many are still open. */
+/** Opens sockets that send `beginnings` and then only `trickle`. Returns a function that counts the open ones. */
 async function open(beginnings: readonly string[], trickle: string): Promise<() => number> {
   const sockets: Socket[] = [];
   for (let index = 0; index < SOCKETS; index += 1) {
@@ -447,7 +447,7 @@ async function open(beginnings: readonly string[], trickle: string): Promise<() 
     socket.write(beginnings[index % beginnings.length] ?? '');
     sockets.push(socket);
   }
-  // One byte a second keeps a server waiting that counts from the last byte and not from the first.
+  // One byte a second keeps a server waiting when it measures from the last byte and not from the first.
   const timer = setInterval(() => {
     for (const socket of sockets) if (socket.writable) socket.write(trickle);
   }, 1_000);
@@ -460,7 +460,7 @@ async function open(beginnings: readonly string[], trickle: string): Promise<() 
 }
 
 describe('200 connections', () => {
-  it('whose headers never end hold up nobody, and are closed after ten seconds', async () => {
+  it('whose headers never end delay no other client, and are closed after ten seconds', async () => {
     const openNow = await open(BEGINNINGS, 'x');
     expect(openNow()).toBe(SOCKETS);
     expect(await slowestOf(50)).toBeLessThan(2_000);
@@ -471,7 +471,7 @@ describe('200 connections', () => {
     );
   }, 40_000);
 
-  it('whose bodies never end hold up nobody, and are closed after the time of a request', async () => {
+  it('whose bodies never end delay no other client, and are closed after the time limit of a request', async () => {
     const begun = head('POST', '/login', 'Content-Type: application/json', 'Content-Length: 900000');
     const openNow = await open([`${begun}{`], ' ');
     expect(await slowestOf(50)).toBeLessThan(2_000);

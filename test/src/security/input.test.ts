@@ -1,5 +1,5 @@
-// Hostile values: ids that can be none, SQL and other code in every place that takes a text, shapes without end, and members that
-// are not the client's to set.
+// Hostile values: texts that are not ids, SQL and other code in every place that takes a text, very large shapes, and members that a
+// client may not set.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { uniqueName } from '../support/client.ts';
 import { NO_IDS, NO_SMALL_IDS, UNKNOWN_ID } from '../support/ids.ts';
@@ -18,7 +18,7 @@ describe('ids', () => {
     productId = (await client.product(account.token)).id;
   }, 60_000);
 
-  /** Other spellings of the id of what there is. */
+  /** Other spellings of an existing id. */
   const spellings = (id: string): string[] => [`0${id}`, `+${id}`, `${id}.0`, ` ${id}`, `${id}\n`, `${id}e0`];
 
   const ask = async (query: string, id: unknown) => {
@@ -33,8 +33,8 @@ describe('ids', () => {
     adjustStock: 'adjustStock(id: $id, delta: 1)',
   };
 
-  describe('an id that can be none', () => {
-    it('finds no product, and changes none', async () => {
+  describe('a text that is not an id', () => {
+    it('finds and changes no product', async () => {
       for (const id of [...NO_SMALL_IDS, ...spellings(productId), UNKNOWN_ID]) {
         expect([id, await ask('query($id: ID!) { product(id: $id) { id } }', id)]).toEqual([
           id,
@@ -138,7 +138,7 @@ describe('values', () => {
     await client.rest('POST', '/orders', { token: account.token, body });
   }, 60_000);
 
-  /** What the account has. Other suites use the same system. */
+  /** The rows of the account only, because other suites use the same system. */
   const rows = () =>
     inspect(system.adminUrl, async (database) => {
       const { rows: found } = await database.query(
@@ -217,7 +217,7 @@ describe('values', () => {
       '{{7*7}}<%= 7*7 %>#{7*7}',
       '../../../../etc/passwd',
       '"}]} { __schema { types { name } } }',
-    ])('takes %j for a text and nothing else', async (text) => {
+    ])('treats %j as a plain text', async (text) => {
       const before = await rows();
       expect(before).toEqual({ users: 1, products: 1, orders: 1 });
       const startedAt = Date.now();
@@ -239,7 +239,7 @@ describe('values', () => {
       ['no characters', '\uffff\ufffe'],
     ])('answers for %s', async (_, text) => {
       expectRefusals(await everywhere(Buffer.from(text).toString()));
-      // As JSON escapes it, which is the only way to send half a character.
+      // As a JSON escape, because half a surrogate pair cannot be sent otherwise.
       const { token } = account;
       const raw = JSON.stringify(text);
       const calls: [string, string][] = [
@@ -255,7 +255,7 @@ describe('values', () => {
       }
     });
 
-    it('keeps what it does take exactly as it was', async () => {
+    it('stores an accepted text unchanged', async () => {
       for (const name of [
         '‮أدا',
         'e\u0301',
@@ -272,7 +272,7 @@ describe('values', () => {
   });
 
   describe('members of every object', () => {
-    it('are refused by name in a JSON body and in variables, and change nobody', async () => {
+    it('are refused by name in a JSON body and in variables, and change no account', async () => {
       for (const member of ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty']) {
         const poison = `"${member}":{"role":"STAFF","price":0,"polluted":true}`;
         const body = `{"name":"A","description":null,"price":1,"stock":1,${poison}}`;
@@ -297,7 +297,7 @@ describe('values', () => {
     });
   });
 
-  describe('a shape without end', () => {
+  describe('a very large shape', () => {
     const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
     const post = async (path: string, body: string) => {
       const reply = await fetch(system.url + path, {
@@ -332,7 +332,7 @@ describe('values', () => {
         '80,000 members',
         () => JSON.stringify(Object.fromEntries(Array.from({ length: 80_000 }, (_, n) => [`m${n}`, 1]))),
       ],
-    ])('is no variable, used or not: %s', async (_, value) => {
+    ])('is refused as a variable, and causes no 5xx error where it is unused: %s', async (_, value) => {
       const used = 'mutation($input: LoginInput!) { login(input: $input) { __typename } }';
       const first = await post(
         '/graphql',
@@ -350,9 +350,9 @@ describe('members that are not the client’s to set', () => {
   const rowsOf = (sql: string, ...values: unknown[]) =>
     inspect(system.adminUrl, async (database) => (await database.query(sql, values)).rows);
 
-  /** Of the products that this suite asks for, and of no others. */
+  /** The name of the products of this suite only. */
   const NAME = uniqueName('mass');
-  /** What the requests of this suite could have made. */
+  /** Counts the rows that the requests of this suite could have made. */
   const counts = () =>
     rowsOf(
       `SELECT (SELECT count(*)::int FROM users.users WHERE username LIKE $1 || '%') AS users,
@@ -408,7 +408,7 @@ describe('members that are not the client’s to set', () => {
       ],
       ['POST', '/orders', () => ({ product_id: UNKNOWN_ID, quantity: 1 }), OF_AN_ORDER],
     ])(
-      '%s %s is refused, each member that does not belong there by its name',
+      '%s %s is refused, and the reply names each member that does not belong there',
       async (method, path, good, more) => {
         const before = await counts();
         const reply = await client.rest(method, path, { token: account.token, body: { ...good(), ...more } });
@@ -426,7 +426,7 @@ describe('members that are not the client’s to set', () => {
       },
     );
 
-    it('of a PUT or PATCH changes nothing but what may be changed', async () => {
+    it('of a PUT or PATCH changes only the members that a client may set', async () => {
       const { id } = await client.product(account.token);
       const look = () =>
         rowsOf(
@@ -515,7 +515,7 @@ describe('members that are not the client’s to set', () => {
       expect(await counts()).toEqual(before);
     });
 
-    it('has no argument beside it for what is not the caller’s', async () => {
+    it('accepts no further argument for such a member', async () => {
       for (const argument of ['userId', 'unitPrice', 'role', 'as']) {
         const { errors } = await client.graphql(
           `mutation { createOrder(input: { productId: "${UNKNOWN_ID}", quantity: 1 }, ${argument}: "x") { __typename } }`,

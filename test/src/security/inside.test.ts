@@ -1,5 +1,5 @@
-// Inside the system: where secrets must not be, what the logs tell, which callers a subgraph answers, and how soon each service
-// refuses an access token that ended before it expired. The suite starts and kills services.
+// Inside the system: no secret in logs or command lines, the content of the logs, the callers that a subgraph accepts, and how soon each
+// service refuses an ended access token. The suite starts and kills services.
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -10,11 +10,11 @@ import { newServiceKey, tokensOf } from '@holdfast/platform/auth/testing-service
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, eventually, secretsUsed, uniqueName } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
-import { logsSoFar } from '../support/logs-so-far.ts';
+import { readLogsSoFar } from '../support/logs-so-far.ts';
 import { scrape, sumOf } from '../support/metrics.ts';
 import type { Subgraph } from '../support/running-system.ts';
 import { useShop, useStaff } from '../support/shop.ts';
-import { staffAccount } from '../support/staff.ts';
+import { createStaff } from '../support/staff.ts';
 import { askSubgraph } from '../support/subgraph.ts';
 import type { AnotherInstance } from '../support/system.ts';
 
@@ -35,19 +35,19 @@ const expectNone = (where: string, text: string) => {
 };
 
 describe('a secret', () => {
-  it('stands in no command line of any process', async () => {
+  it('is in no command line of any process', async () => {
     expect(secrets.every((secret) => secret.length > 10)).toBe(true);
     const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
     const lines = await Promise.all(
       pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
     );
-    // The system's own must be among them, or this has looked at nothing.
+    // The processes of the system must be among them; otherwise the test has checked no command line.
     for (const name of PROCESSES) expect(pids).toContain(String(system.pid(name)));
     for (const line of lines) expectNone(line.split('\0').slice(0, 3).join(' '), line);
   });
 
-  it('stands in no log line, in no metric and in nothing that is published', async () => {
-    expectNone('the log', (await logsSoFar(system)).join('\n'));
+  it('is in no log line, in no metric and in no published document', async () => {
+    expectNone('the log', (await readLogsSoFar(system)).join('\n'));
     for (const name of PROCESSES) {
       for (const path of ['/metrics', '/readyz', '/livez']) {
         expectNone(`${name}${path}`, await (await fetch(system.opsUrl(name, path))).text());
@@ -57,7 +57,7 @@ describe('a secret', () => {
       expectNone(path, await (await fetch(system.url + path)).text());
   });
 
-  it('lies in files that only their owner can read', async () => {
+  it('is stored in files that only their owner can read', async () => {
     const files = await system.secretFiles();
     expect(files.length).toBeGreaterThanOrEqual(3);
     for (const file of files) expect([file, (await stat(file)).mode & 0o077]).toEqual([file, 0]);
@@ -84,7 +84,7 @@ const lines = (): Line[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
 
-/** Uses every kind of secret, the right way and wrong ways. */
+/** Uses every kind of secret, in right and wrong ways. */
 async function useSecrets(): Promise<string[]> {
   const account = await client.account();
   const wrong = `wrong ${crypto.randomUUID()}`;
@@ -122,7 +122,7 @@ async function useSecrets(): Promise<string[]> {
   return [...secretsUsed, ...hashes, system.signingKey.d ?? '', ...system.databasePasswords];
 }
 
-/** Texts of callers' choice, far longer than any that means something, wherever they can be put. */
+/** Sends very long texts in every place where a caller chooses a text. */
 async function sendLongTexts(): Promise<void> {
   const long = (length: number) => 'L'.repeat(length);
   const headers = {
@@ -138,7 +138,7 @@ async function sendLongTexts(): Promise<void> {
   await client.graphql(`query Q${long(90_000)} { me { id } }`, {}, token, headers);
   await client.graphql(`query { ${long(90_000)}: me { id } }`, { [long(9_000)]: long(90_000) }, token);
   await client.graphql(`{ product(id: "${long(90_000)}") { ${long(90_000)} } }`);
-  // Of what fails by our error, the log says where and why.
+  // The log of an internal error contains the place and the cause.
   await system.kill('products');
   const failing = `query Q${long(90_000)} { ${long(90_000)}: products(first: 1) { edges { cursor } } }`;
   expect((await client.graphql(failing, {}, token)).errors[0]?.extensions.code).toBe('SERVICE_UNAVAILABLE');
@@ -170,7 +170,7 @@ describe('the log', () => {
     }
   });
 
-  it('says from which address a request came, in every service, and which root fields ran under a name of the caller', async () => {
+  it('names the address of the caller in every service, and the root fields that ran', async () => {
     const { token } = await client.account();
     const requestId = uniqueName('fields');
     const query = `query Innocent($not: Boolean!) {
@@ -186,7 +186,7 @@ describe('the log', () => {
     expect(found.find(({ service }) => service === 'gateway')?.fields).toBe('product×2 me');
   });
 
-  it('says of a request what it was counted by: what a proxy says counts when it is trusted', async () => {
+  it('names the address that the limits count: the one from the proxy, if the gateway trusts the proxy', async () => {
     const behind = await system.another('gateway', { TRUSTED_PROXIES: '1' });
     const [spoofed, seen] = ['203.0.113.7', '198.51.100.23'];
     const ask = async (url: string, path: string, init: RequestInit = {}) => {
@@ -219,8 +219,8 @@ describe('the log', () => {
     await behind.stop();
   });
 
-  it('says who sent what cannot be read as a request', async () => {
-    const { length: before } = await logsSoFar(system);
+  it('names the address that sent an unreadable request', async () => {
+    const { length: before } = await readLogsSoFar(system);
     const { hostname, port } = new URL(system.url);
     const socket = connect(Number(port), hostname, () => socket.end('no request at all\r\n\r\n'));
     const added = await eventually(
@@ -230,7 +230,7 @@ describe('the log', () => {
     expect(added.find(({ status }) => status === 400)?.address).toBe('127.0.0.1');
   });
 
-  it('does not believe a stranger’s address at a subgraph', async () => {
+  it('does not accept an address from a stranger at a subgraph', async () => {
     const requestId = uniqueName('stranger');
     await fetch(system.subgraphUrl('users'), {
       method: 'POST',
@@ -248,8 +248,8 @@ describe('the log', () => {
     expect([line?.status, line?.address]).toEqual([401, undefined]);
   });
 
-  it('has short lines for long texts of callers: of an operation’s name the first 100 characters', async () => {
-    const { length: before } = await logsSoFar(system);
+  it('has short lines for long texts: the first 100 characters of the name of an operation', async () => {
+    const { length: before } = await readLogsSoFar(system);
     await sendLongTexts();
     const added = await eventually(
       async () => system.logs().slice(before),
@@ -261,10 +261,10 @@ describe('the log', () => {
     for (const operation of operations) expect(operation.length).toBeLessThanOrEqual(100);
   });
 
-  it('holds none of the passwords, tokens, hashes and keys that were used', async () => {
+  it('contains none of the passwords, tokens, hashes and keys that were used', async () => {
     const secrets = (await useSecrets()).filter((secret) => secret !== '');
     expect(secrets.length).toBeGreaterThan(10);
-    const log = (await logsSoFar(system)).join('\n');
+    const log = (await readLogsSoFar(system)).join('\n');
     expect(log.length).toBeGreaterThan(1_000);
     for (const secret of secrets) expect(log.includes(secret)).toBe(false);
   });
@@ -285,7 +285,7 @@ describe('service tokens', () => {
     });
 
   describe('a subgraph', () => {
-    it('is closed to a signed-in user, to another service’s token, and to stale and forged ones', async () => {
+    it('refuses a signed-in user, the token of another service, and expired and forged tokens', async () => {
       const { gateway, products } = system.serviceKeys;
       for (const service of SUBGRAPHS) {
         const elsewhere = service === 'orders' ? 'products' : 'orders';
@@ -294,7 +294,7 @@ describe('service tokens', () => {
           'the user’s own': `Bearer ${account.token}`,
           'meant for another subgraph': await tokensOf('gateway', gateway)(elsewhere),
           'of another key': await tokensOf('gateway', newServiceKey())(service),
-          'of a service that has no business there': await tokensOf('products', products)(service),
+          'of a service that does not call this one': await tokensOf('products', products)(service),
           'of a service that calls itself the gateway': await tokensOf('gateway', products)(service),
           expired: await tokensOf('gateway', gateway, () => Date.now() - 61_000)(service),
           'the key itself': `Bearer ${gateway}`,
@@ -314,7 +314,7 @@ describe('service tokens', () => {
       }
     });
 
-    it('leaves its keys, its health and its metrics open', async () => {
+    it('serves its keys, its health and its metrics without a token', async () => {
       const keys = new URL('/.well-known/jwks.json', system.subgraphUrl('users'));
       expect((await fetch(keys)).status).toBe(200);
       for (const service of SUBGRAPHS)
@@ -322,8 +322,8 @@ describe('service tokens', () => {
           expect((await fetch(system.opsUrl(service, path))).status).toBe(200);
     });
 
-    it('is never mistaken by the gateway for the reason to refuse a user', async () => {
-      // No subgraph tells it its schema, so it is not ready.
+    it('refuses a gateway with a wrong key, and the gateway then answers 503 and not 401', async () => {
+      // No subgraph answers this gateway, so it is not ready.
       const ports = (await freePorts()).gateway;
       const environment = { SERVICE_KEY: newServiceKey() };
       void system.another('gateway', environment, { ports }).catch(() => undefined);
@@ -339,7 +339,7 @@ describe('service tokens', () => {
       expect(await reply.text()).not.toMatch(/service token|Service-Authorization/i);
     });
 
-    it('refuses no call while the gateway’s key is changed: published, then used, then alone', async () => {
+    it('refuses no call during a rotation of the gateway’s key: published, then used, then alone', async () => {
       const { serviceKeys } = system;
       const [old, next] = [serviceKeys.gateway, newServiceKey()];
       const before = publicKeysOf(serviceKeys);
@@ -357,14 +357,14 @@ describe('service tokens', () => {
         });
         return response.status === 200;
       };
-      // Neighbouring states run side by side during a roll-out; the gateway signs with the new key in the second one only.
+      // Two successive states run at the same time during a roll-out. The gateway signs with the new key from the second state on.
       expect([await accepted(0, old), await accepted(1, old)]).toEqual([true, true]);
       expect([await accepted(1, next), await accepted(2, next)]).toEqual([true, true]);
       expect([await accepted(0, next), await accepted(2, old)]).toEqual([false, false]);
       for (const instance of instances) await instance.stop();
     });
 
-    it('is called by a gateway with a new key as by the one before', async () => {
+    it('accepts a gateway with a new key', async () => {
       const next = newServiceKey();
       const SERVICE_PUBLIC_KEYS = publicKeysOf({ ...system.serviceKeys, gateway: next });
       const subgraphs = await Promise.all(
@@ -382,7 +382,7 @@ describe('service tokens', () => {
 });
 
 describe('ended access tokens', () => {
-  /** What the issue of a lost account asks for, ms. */
+  /** The longest time until every service refuses an ended token, ms. */
   const BOUND_MS = 5_000;
   const VERIFIERS = ['gateway', 'users', 'products', 'orders'] as const;
 
@@ -400,7 +400,7 @@ describe('ended access tokens', () => {
   const viaGateway = async (url: string, path: string, token: string) =>
     codeOf(await fetch(url + path, { headers: { authorization: `Bearer ${token}` } }));
 
-  /** Asks each verifier for itself; REST routes are refused by the gateway before any subgraph is asked. */
+  /** Calls each verifier separately. The gateway refuses REST routes before it calls a subgraph. */
   const DOORS: Record<string, (token: string) => Promise<string>> = {
     'the gateway': (token) => viaGateway(system.url, '/profile', token),
     'a second gateway': (token) => viaGateway(second.url, '/orders', token),
@@ -451,9 +451,9 @@ describe('ended access tokens', () => {
   };
 
   it.each(Object.keys(CAUSES))(
-    'end at every gateway and subgraph within five seconds of %s, and later ones are good',
+    'end at every gateway and subgraph within five seconds of %s, and later tokens are valid',
     async (cause) => {
-      const account = cause === 'a demotion' ? await staffAccount(system, client) : await client.account();
+      const account = cause === 'a demotion' ? await createStaff(system, client) : await client.account();
       const other = await client.account();
       expect(await everywhere(account.token)).toEqual(each('ok'));
       await CAUSES[cause]?.(account);
@@ -467,7 +467,7 @@ describe('ended access tokens', () => {
     },
   );
 
-  it('of a disabled account order nothing any more after five seconds, and it cannot log in', async () => {
+  it('of a disabled account place no order after five seconds, and the account cannot log in', async () => {
     const account = await client.account();
     const { id: product_id } = await client.product(staff.token, { stock: 1_000 });
     const order = async () =>
@@ -494,7 +494,7 @@ describe('ended access tokens', () => {
     expect([login.status, login.body.code]).toEqual([403, 'ACCOUNT_DISABLED']);
   });
 
-  it('have ended for a verifier that starts again, as soon as it is ready', async () => {
+  it('stay ended for a verifier that restarts, as soon as it is ready', async () => {
     const account = await client.account();
     await client.rest('POST', '/logout/everywhere', { token: account.token });
     await eventually(() => everywhere(account.token), refused);
@@ -509,7 +509,7 @@ describe('ended access tokens', () => {
     }
   }, 120_000);
 
-  it('stay as the last list says while the users service is away, whose age is told; a verifier that has none yet cannot tell', async () => {
+  it('follow the last list while the users service is down, and a metric has its age; a verifier without a list answers 503', async () => {
     const [ended, live] = [await client.account(), await client.account()];
     await client.rest('POST', '/logout/everywhere', { token: ended.token });
     await eventually(() => everywhere(ended.token), refused);
@@ -546,7 +546,7 @@ describe('ended access tokens', () => {
     );
   }, 120_000);
 
-  it('are told apart by a list that services alone get', async () => {
+  it('are listed for services only', async () => {
     const list = new URL('/revocations', system.subgraphUrl('users'));
     expect((await fetch(list)).status).toBe(401);
     expect((await fetch(list, { headers: await system.serviceHeaders('orders') })).status).toBe(401);

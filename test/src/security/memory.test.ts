@@ -1,20 +1,19 @@
-// Memory under abuse: the same load again and again adds nothing in the end, and large replies that their clients do not read take
-// a bounded part of it.
+// Memory under abuse: repeated hostile calls do not make it grow, and large replies that clients do not read take a bounded part of it.
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { scrape, sumOf } from '../support/metrics.ts';
-import { residentBytes } from '../support/process-usage.ts';
+import { readResidentBytes } from '../support/process-usage.ts';
 import { head, openSocket } from '../support/raw-http.ts';
 import { useShop } from '../support/shop.ts';
 import type { AnotherInstance } from '../support/system.ts';
 import { useVitalSigns } from '../support/vital-signs.ts';
 
-/** A heap this small ends a process that keeps what it should not, and makes the others tidy up as they go. */
+/** A process with a memory leak ends with a heap this small, and the other processes collect garbage often. */
 const smallHeap = (megabytes: number) => `--max-old-space-size=${megabytes} --max-semi-space-size=4`;
-/** A caller who is refused for sending too much leaves nothing to remember, so the other attacks are let through. */
+/** A refused caller leaves no state behind, so the other attacks are not refused. */
 const RATE_LIMITS = 'login=20/1s,invalid=100000/1s,user=100000/1s,address=100000/1s';
 
 const { system, client, account } = useShop({
@@ -39,7 +38,7 @@ describe('hostile calls', () => {
       body,
     }).then((reply) => reply.text());
 
-  /** One of each kind of abuse, none of them like another before it. */
+  /** One of each kind of abuse. Each call has new values. */
   const ATTACKS: (() => Promise<unknown>)[] = [
     () => post('/login', JSON.stringify({ username: `u-${randomUUID()}`, password: 'x'.repeat(LARGE) })),
     () => post('/login', `{"${randomUUID()}":"${'x'.repeat(LARGE)}"}`),
@@ -87,7 +86,7 @@ describe('hostile calls', () => {
     );
   }
 
-  const memory = () => Promise.all(PROCESSES.map((name) => residentBytes(system.pid(name))));
+  const memory = () => Promise.all(PROCESSES.map((name) => readResidentBytes(system.pid(name))));
 
   describe('memory', () => {
     it(`is after ${ROUNDS} rounds of ${CALLS * ATTACKS.length} hostile calls what it was after three`, async () => {
@@ -100,7 +99,7 @@ describe('hostile calls', () => {
         Math.max(...rounds.map((sizes) => sizes[process] ?? Number.NaN));
       const growth = PROCESSES.map((name, process) => ({
         name,
-        // The first rounds fill caches that have a bound, and let the heap find its size.
+        // The first rounds fill the bounded caches, and the heap reaches its size.
         grown: Math.max(0, peak(after.slice(3), process) - peak(after.slice(0, 3), process)),
       }));
       expect(growth.filter(({ grown }) => grown > MAX_GROWTH)).toEqual([]);
@@ -109,18 +108,18 @@ describe('hostile calls', () => {
 });
 
 const PRODUCTS = 100;
-/** As long as it may be, in characters of three bytes. */
+/** The longest description, in characters of three bytes. */
 const DESCRIPTION = '語'.repeat(10_000);
 const PAGE = `/products?limit=${PRODUCTS}`;
 const PAGE_BYTES = 3 * 10_000 * PRODUCTS;
 const CLIENTS = 10;
-/** By each of them, on one connection: the kernel keeps the first two or three for it. */
+/** The pages that each client requests on one connection. The kernel buffers the first two or three. */
 const PAGES = 6;
 const MAX_UNREAD_BYTES = 64_000_000;
-/** What may be unread, and as much again of what the heap has not tidied up yet. */
+/** The unread bytes, and as much again for garbage that is not collected yet. */
 const MAX_GROWTH = 2.5 * MAX_UNREAD_BYTES;
 
-/** The clients' own, with room for what may be unread. */
+/** The gateway of these clients. Its heap has room for the unread bytes. */
 let gateway: AnotherInstance;
 beforeAll(async () => {
   gateway = await system.another('gateway', {
@@ -129,7 +128,7 @@ beforeAll(async () => {
   });
 });
 
-const memory = () => residentBytes(gateway.pid());
+const memory = () => readResidentBytes(gateway.pid());
 
 async function readPage(): Promise<number> {
   const reply = await fetch(gateway.url + PAGE);
@@ -141,7 +140,7 @@ async function unreadBytes(): Promise<number> {
   return sumOf(await scrape(gateway.opsUrl('/metrics')), 'http_unread_reply_bytes');
 }
 
-/** A client that asks for its pages and stops at the first bytes of them. */
+/** Requests the pages and does not read them. */
 async function askWithoutReading(): Promise<Socket> {
   const socket = await openSocket(gateway.url);
   socket.on('error', () => undefined);
@@ -157,7 +156,7 @@ describe(`${CLIENTS} clients that do not read ${PAGES} pages of ${PAGE_BYTES / 1
       await client.product(account.token, { name: `Pot ${index}`, description: DESCRIPTION });
   });
 
-  it('hold a bounded part of memory, and keep nobody from reading', async () => {
+  it('hold a bounded part of memory, and other clients can read', async () => {
     for (let round = 0; round < 4; round += 1) expect(await readPage()).toBeGreaterThan(PAGE_BYTES);
     const before = await memory();
     const sockets: Socket[] = [];
@@ -172,7 +171,7 @@ describe(`${CLIENTS} clients that do not read ${PAGES} pages of ${PAGE_BYTES / 1
     }
     const peak = Math.max(...seen.map((each) => each.memory));
     const unread = Math.max(...seen.map((each) => each.unread));
-    // Much was unread all the time, or this would say nothing.
+    // Much must have been unread, otherwise the test proves no limit.
     expect(unread).toBeGreaterThan(MAX_UNREAD_BYTES / 4);
     expect(unread).toBeLessThanOrEqual(MAX_UNREAD_BYTES);
     expect(peak - before).toBeLessThan(MAX_GROWTH);

@@ -1,5 +1,5 @@
-// More than a caller should get: operations that are small to send and large to answer, documents that are hard to plan, all
-// connections, and all of the stock. The system is the suite's own, because it measures what one request costs.
+// Callers that want too much: documents that are expensive to plan, small operations with large replies, all connections, and all of
+// the stock. The suite has its own system, because it measures the CPU time of one request.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -8,7 +8,7 @@ import { buildClientSchema, getIntrospectionQuery } from 'graphql';
 import { type Account, eventually, uniqueName } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
 import { scrape } from '../support/metrics.ts';
-import { mainThreadCpuMs } from '../support/process-usage.ts';
+import { readMainThreadCpuMs } from '../support/process-usage.ts';
 import { head } from '../support/raw-http.ts';
 import { useShop } from '../support/shop.ts';
 import type { AnotherInstance } from '../support/system.ts';
@@ -20,7 +20,7 @@ const { system, client, account } = useShop({});
 describe('hard documents', () => {
   const SEED = 20_261_126;
   const DOCUMENTS = 20;
-  /** Of the gateway's main thread, for one document that it has not seen before. */
+  /** The CPU time of the gateway's main thread for one new document. */
   const MAX_CPU_MS = 50;
 
   let worst: WorstDocuments;
@@ -32,11 +32,11 @@ describe('hard documents', () => {
     for (let order = 0; order < 5; order += 1)
       await client.rest('POST', '/orders', { token: account.token, body: { product_id: id, quantity: 1 } });
     worst = new WorstDocuments(buildClientSchema((await client.graphql(getIntrospectionQuery())).data), SEED);
-    // Code that runs for the first time is slow, and no attack.
+    // Code is slow when it runs for the first time.
     for (let index = 0; index < 15; index += 1) await send(worst.next());
   });
 
-  /** Sends a document under a text that is new to the gateway. */
+  /** Sends a document with a comment that makes its text new to the gateway. */
   async function send(query: string) {
     texts += 1;
     const { status, data, errors } = await client.graphql(`${query} # ${texts}`, {}, account.token);
@@ -67,19 +67,19 @@ describe('hard documents', () => {
 
   async function costOf(query: string): Promise<number> {
     const costs: number[] = [];
-    // Anything may come in between, so a document is dear when it is so three times.
+    // Other work may add to one measurement, so only three expensive ones count.
     while (costs.length < 3 && Math.min(...costs) >= MAX_CPU_MS) {
-      const before = await mainThreadCpuMs(system.pid('gateway'));
+      const before = await readMainThreadCpuMs(system.pid('gateway'));
       const { codes } = await send(query);
-      costs.push((await mainThreadCpuMs(system.pid('gateway'))) - before);
-      // Planning may take too long, and that is then said; anything else would mean that the document is not good.
+      costs.push((await readMainThreadCpuMs(system.pid('gateway'))) - before);
+      // The gateway may refuse the document when planning takes too long. Another error would mean that the document is invalid.
       expect([[], ['QUERY_TOO_COMPLEX'], ['BAD_USER_INPUT']]).toContainEqual(codes);
     }
     return Math.min(...costs);
   }
 
   describe('a document that passes the limits', () => {
-    it.each(Object.entries(PASSING))('costs the main thread little: %s', async (_, query) => {
+    it.each(Object.entries(PASSING))('costs the main thread little CPU time: %s', async (_, query) => {
       expect(await costOf(query)).toBeLessThan(MAX_CPU_MS);
     });
 
@@ -194,14 +194,14 @@ describe('large operations', () => {
     'fragments in a circle': '{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }',
     'a fragment in itself': '{ me { ...u } } fragment u on User { id ...u }',
     'a directive that may come once, twice': '{ me @include(if: true) @include(if: true) { id } }',
-    'a directive that there is not': '{ me @nothing { id } }',
+    'an unknown directive': '{ me @unknown { id } }',
     'fields that cannot be merged': `{ me { ${times(200, (n) => `a: ${n % 2 ? 'id' : 'username'}`)} } }`,
     // The gateway's planner looks at each list in a list twice: at thirty of them for twenty minutes.
     'lists in lists for an amount': `{ products(filter: { minPrice: ${'['.repeat(900)}1${']'.repeat(900)} }) { edges { cursor } } }`,
     'a circle in introspection': `{ __schema { types { ${'fields { type { '.repeat(10)}name${' } }'.repeat(10)} } } }`,
   };
 
-  describe('an operation that asks for too much', () => {
+  describe('an operation that is too large', () => {
     it.each(Object.entries(TOO_COMPLEX))('is QUERY_TOO_COMPLEX: %s', async (_, query) => {
       const { data, codes, length, ms } = await send({ query });
       expect([data ?? null, codes]).toEqual([null, ['QUERY_TOO_COMPLEX']]);
@@ -209,17 +209,17 @@ describe('large operations', () => {
       expect(ms).toBeLessThan(SOON_MS);
     });
 
-    it('is still that when the sizes of its lists come in variables, or as defaults of those', async () => {
+    it('is QUERY_TOO_COMPLEX too when the sizes of its lists come from variables or their defaults', async () => {
       const nested = (head: string) =>
         `${head} { orders(first: $n) { edges { node { user { orders(first: $n) { edges { node { user { orders(first: $n) { edges { node { id } } } } } } } } } } } }`;
       const inVariables = await send({ query: nested('query($n: Int!)'), variables: { n: 100 } });
       expect(inVariables.codes).toEqual(['QUERY_TOO_COMPLEX']);
       expect((await send({ query: nested('query($n: Int = 100)') })).codes).toEqual(['QUERY_TOO_COMPLEX']);
-      // The same document is good when it asks for little: it was not remembered as a bad one.
+      // The same document is accepted with small sizes: the gateway has not cached the refusal.
       expect((await send({ query: nested('query($n: Int!)'), variables: { n: 2 } })).codes).toEqual([]);
     });
 
-    it.each(Object.entries(REFUSED))('is refused for what it is: %s', async (_, query) => {
+    it.each(Object.entries(REFUSED))('is refused: %s', async (_, query) => {
       const { data, codes, length, ms } = await send({ query });
       expect(data ?? null).toBeNull();
       expect(['BAD_USER_INPUT', 'QUERY_TOO_COMPLEX']).toContain(codes[0]);
@@ -271,7 +271,7 @@ describe('large operations', () => {
   });
 });
 
-describe('the share of the gateway’s connections that one address may hold', () => {
+describe('the connections that one address may hold', () => {
   const SHARE = 20;
   const ASKED = head('GET', '/.well-known/jwks.json');
 
@@ -288,7 +288,7 @@ describe('the share of the gateway’s connections that one address may hold', (
     sockets = [];
   });
 
-  /** Opens a connection, which stays open, and says whether a request on it is answered. */
+  /** Opens a connection, which stays open. Returns whether the gateway answers a request on it. */
   async function isAnswered(url: string, localAddress: string): Promise<boolean> {
     const { hostname, port } = new URL(url);
     const socket = connect({ host: hostname, port: Number(port), localAddress });
@@ -307,8 +307,8 @@ describe('the share of the gateway’s connections that one address may hold', (
     return answered;
   };
 
-  it('is as many as the setting says; others are served meanwhile, and the address again when it has let go', async () => {
-    // Silent connections count as well as those that ask.
+  it('are limited by the setting; other addresses are served, and so is this one after it closes its connections', async () => {
+    // Silent connections count too.
     for (let index = 0; index < SHARE / 2; index += 1) {
       const silent = connect({
         host: '127.0.0.1',
@@ -331,7 +331,7 @@ describe('the share of the gateway’s connections that one address may hold', (
     );
   }, 30_000);
 
-  it('is 1,000 of 10,000 when nothing is set, and without a bound behind proxies, whose connections are all', async () => {
+  it('are 1,000 of 10,000 by default, and unlimited behind proxies, which hold all connections', async () => {
     const behindProxy = await times(1_050, proxied.url, '127.0.0.5');
     expect(behindProxy).toBe(1_050);
     expect(await times(1_050, system.url, '127.0.0.5')).toBe(1_000);
@@ -344,13 +344,13 @@ describe('an account that orders the whole catalog', () => {
   /** For a test that starts two processes. */
   const WITHIN_MS = 180_000;
   const STOCK = 10_000;
-  /** What is tried of each product, all at once. */
+  /** The quantities of the orders for each product, all at once. */
   const QUANTITIES = [STOCK, 100, 100, 100];
   const OUTCOMES = `__typename ... on Order { id version }
   ... on PurchaseLimitReached { limit held } ... on OutOfStock { available }`;
 
   let reserving: AnotherInstance[] = [];
-  // Only the processes of a test reserve, and the first of them has the place of the system's own.
+  // Only the processes that a test starts reserve stock. The first of them gets the ports of the original one.
   beforeAll(() => system.terminate('products'));
   const portOf = (url: string) => Number(new URL(url).port);
 
@@ -367,7 +367,7 @@ describe('an account that orders the whole catalog', () => {
     readonly held: () => Promise<{ readonly units: number; readonly most: number }>;
   }
 
-  /** Two processes reserve. */
+  /** Starts two processes that reserve stock. */
   async function openShop(limits: Record<string, string>): Promise<Shop> {
     await Promise.all(reserving.map((instance) => instance.stop()));
     const ports = { http: portOf(system.urls.products), ops: portOf(system.opsUrls.products) };
@@ -397,7 +397,7 @@ describe('an account that orders the whole catalog', () => {
     return { buyer, products, held };
   }
 
-  /** Orders everything, in one request for each product. */
+  /** Orders every product, in one request each. */
   async function hoard({ buyer, products }: Shop): Promise<Outcome[]> {
     const replies = await Promise.all(
       products.map(async (id) => {
@@ -414,7 +414,7 @@ describe('an account that orders the whole catalog', () => {
   }
 
   it(
-    'gets what its orders may have by default',
+    'gets the units that its orders may have by default',
     async () => {
       const shop = await openShop({});
       await hoard(shop);
@@ -424,7 +424,7 @@ describe('an account that orders the whole catalog', () => {
   );
 
   it(
-    'holds no more of a product than MAX_OPEN_UNITS, and may order again what it cancels',
+    'holds at most MAX_OPEN_UNITS of a product, and may order the cancelled units again',
     async () => {
       const shop = await openShop({ MAX_OPEN_UNITS: '250' });
       const { buyer } = shop;

@@ -1,5 +1,5 @@
-// Passwords under attack: what a reply and its time tell about accounts, how many guesses at an account are answered, and what
-// counts as a try.
+// Attacks on passwords: what a reply and its time reveal about accounts, how many guesses at an account are answered, and what counts
+// as a try.
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually, type Reply, secretsUsed, uniqueName } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
@@ -10,14 +10,14 @@ import type { AnotherInstance } from '../support/system.ts';
 /** The gateways of this suite stand behind a proxy, so that a test can come from as many addresses as it likes. */
 const { system, client, account } = useShop({ environment: { gateway: { TRUSTED_PROXIES: '1' } } });
 
-describe('what can be learnt by asking', () => {
-  /** At most; most comparisons are clear after a fifth of them. */
+describe('what replies reveal', () => {
+  /** The most pairs. Most comparisons are clear after a fifth of them. */
   const PAIRS = 96;
-  /** Of an account or a name, before the limit of tries makes a difference. */
+  /** The tries at an account or a name before the limit of tries changes the reply. */
   const FREE_TRIES = 16;
-  /** Standard errors to both sides of a median: it lies between in 95 of 100 cases. */
+  /** Standard errors on both sides of a median. The true median lies between them in 95 of 100 cases. */
   const CERTAINTY = 2;
-  /** Far from what a skipped hash would make of it, which is a factor of four at least. */
+  /** A skipped hash would change the time by a factor of four at least. */
   const NOISE = { least: 1 / 1.25, most: 1.25 };
 
   const median = (values: readonly number[]): number =>
@@ -35,9 +35,9 @@ describe('what can be learnt by asking', () => {
   }
 
   /**
-   * Fails unless `one` takes as long as `other`, give or take `noise`: by the median over pairs. The two of a pair run right
-   * after each other, by turns one or the other first, so that what else the machine does weighs on both. It asks until the
-   * median is clearly within or clearly beyond the noise.
+   * Expects that `one` takes as long as `other`, within `noise`, by the median over pairs. The two calls of a pair run right after each
+   * other, in alternating order, so that the load of the machine affects both. More pairs run until the median is clearly inside or
+   * clearly outside the noise.
    */
   async function expectAsLong(one: Contender, other: Contender, noise: Range = NOISE): Promise<void> {
     const ratios: number[] = [];
@@ -61,7 +61,7 @@ describe('what can be learnt by asking', () => {
     readonly most: number;
   }
 
-  /** Where the median of all values lies of which these are some: the sign test's interval, which supposes no distribution. */
+  /** The interval of the sign test for the true median, which assumes no distribution. */
   function likelyMedian(values: readonly number[]): Range {
     const sorted = [...values].sort((a, b) => a - b);
     const beyond = Math.max(0, Math.floor((sorted.length - CERTAINTY * Math.sqrt(sorted.length)) / 2));
@@ -71,7 +71,7 @@ describe('what can be learnt by asking', () => {
   const isClear = (found: Range, { least, most }: Range): boolean =>
     (found.least > least && found.most < most) || found.most < least || found.least > most;
 
-  /** Makes every account and name as fresh as if nothing had failed yet, which the limit of tries would tell apart. */
+  /** Deletes all failed tries, because the limit of tries would change the replies. */
   const forgetTries = () =>
     inspect(system.adminUrl, (database) => database.query('DELETE FROM users.login_tries'));
 
@@ -79,7 +79,7 @@ describe('what can be learnt by asking', () => {
     client.rest('POST', '/login', { body: { username, password: 'not the password 42' } });
 
   describe('a login that fails', () => {
-    it('says the same of a known name, an unknown one, an address and what can be neither', async () => {
+    it('gives the same reply for a known name, an unknown one, an address and an invalid name', async () => {
       const shapeOf = ({ status, body, headers }: Reply) => ({
         status,
         body: { ...body, request_id: 'ID' },
@@ -88,9 +88,9 @@ describe('what can be learnt by asking', () => {
       const known = shapeOf(await login(account.username));
       expect(known).toMatchObject({ status: 401, body: { code: 'INVALID_CREDENTIALS' } });
       const names = [
-        'nobody-at-all',
+        'unknown-user',
         `${account.username}@example.com`,
-        'nobody@example.com',
+        'unknown@example.com',
         'no name!',
         'x'.repeat(300),
       ];
@@ -100,15 +100,15 @@ describe('what can be learnt by asking', () => {
           'mutation($u: String!) { login(input: { username: $u, password: "wrong" }) { __typename ... on Problem { code message } } }';
         return client.graphql(query, { u: username });
       };
-      expect(await graphql('nobody-at-all')).toEqual(await graphql(account.username));
+      expect(await graphql('unknown-user')).toEqual(await graphql(account.username));
     });
 
     it.each<[string, () => string, () => string]>([
-      ['a known and an unknown username', () => account.username, () => uniqueName('nobody')],
+      ['a known and an unknown username', () => account.username, () => uniqueName('unknown')],
       [
         'a known and an unknown address',
         () => `${account.username}@example.com`,
-        () => `${uniqueName('nobody')}@example.com`,
+        () => `${uniqueName('unknown')}@example.com`,
       ],
     ])(
       'takes as long for %s',
@@ -139,7 +139,7 @@ describe('what can be learnt by asking', () => {
       }),
     };
 
-    it('says which of the two is taken, and nothing about whose it is', async () => {
+    it('says which of the two is taken, and does not say by whom', async () => {
       const username = await taken.username().call();
       expect(username.body).toMatchObject({ code: 'USERNAME_TAKEN' });
       const email = await taken.email().call();
@@ -152,12 +152,12 @@ describe('what can be learnt by asking', () => {
       await expectAsLong(taken.username(), taken.email());
     }, 180_000);
 
-    it('hashes before it looks, so that a taken name is not refused sooner', async () => {
+    it('hashes before it looks up the name, so that a taken name is not refused sooner', async () => {
       const name = () => {
         const username = free();
         return register(username, `${username}@example.com`);
       };
-      // A new account is a commit as well: it may take longer, but only by that.
+      // A new account needs a commit too, so it may take a little longer.
       await expectAsLong(taken.username(), { status: 201, call: name }, { least: 0.6, most: 1.4 });
     }, 180_000);
   });
@@ -167,7 +167,7 @@ describe('guessing the password of one account', () => {
   const HOUR_S = 3_600;
   /** OWASP ASVS 4.0.3, 2.2.1. */
   const MAX_GUESSES = 100;
-  /** How many tries are let through at once, and how long one has to wait at most. */
+  /** How many tries are answered without a wait, and the longest wait. */
   const FREE = 20;
   const LONGEST_WAIT_S = 150;
   const OWNERS_ADDRESS = '192.0.2.1';
@@ -211,7 +211,7 @@ describe('guessing the password of one account', () => {
   }
 
   const strangersAddress = () => `198.18.${(calls >> 8) % 256}.${calls % 256}`;
-  /** A guess at one of the two names, from an address that was not used before. */
+  /** Guesses at one of the two names, from a new address. */
   const guess = (address = strangersAddress()): Promise<Reply> =>
     attempt(
       calls % 2 === 0 ? owner.username : ` ${owner.username.toUpperCase()}@example.com`,
@@ -219,13 +219,13 @@ describe('guessing the password of one account', () => {
       address,
     );
 
-  /** Makes all that was counted so much older. */
+  /** Makes all counted tries older. */
   const pass = (seconds: number) =>
     inspect(system.adminUrl, (database) =>
       database.query(`UPDATE users.login_tries SET last_at = last_at - $1 * interval '1 s'`, [seconds]),
     );
 
-  /** Guesses, as fast as it is let, for so long. Returns how many were answered. */
+  /** Guesses as fast as the limit allows for that time. Returns how many guesses were answered. */
   async function guessFor(seconds: number, guessOnce: () => Promise<Reply> = guess): Promise<number> {
     let answered = 0;
     for (let elapsedS = 0; elapsedS < seconds; ) {
@@ -242,7 +242,7 @@ describe('guessing the password of one account', () => {
     return answered;
   }
 
-  /** Makes the next try wait for as long as one ever has to. */
+  /** Uses up the tries, so that the next one has to wait for the longest time. */
   async function useUp(): Promise<void> {
     expect((await guess()).status).toBe(401);
     await inspect(system.adminUrl, (database) =>
@@ -268,13 +268,13 @@ describe('guessing the password of one account', () => {
       expect(second).toBeLessThanOrEqual(first);
     }, 120_000);
 
-    it('has one of them answered when it sends 40 at once at the end of a wait', async () => {
+    it('gets one answer when it sends 40 guesses at once at the end of a wait', async () => {
       await useUp();
       for (let round = 0; round < 3; round += 1) {
         await pass(LONGEST_WAIT_S);
         const replies = await Promise.all(Array.from({ length: 40 }, () => guess()));
         expect(replies.filter(({ status }) => status === 401)).toHaveLength(1);
-        // 503: what is not told waits for its turn to be hashed, a few of one account at a time.
+        // 503: tries whose outcome is not told wait for their turn to be hashed, a few of one account at a time.
         for (const { status } of replies) expect([401, 429, 503]).toContain(status);
       }
     });
@@ -286,13 +286,13 @@ describe('guessing the password of one account', () => {
       expect(strangers + neighbours).toBeLessThanOrEqual(MAX_GUESSES);
     }, 120_000);
 
-    it('learns nothing of a name that has no account: it is answered and limited alike', async () => {
+    it('cannot tell a name without an account: it gets the same replies and limits', async () => {
       const statusesOf = async (username: string) => {
         const statuses: number[] = [];
         const tryOnce = async () =>
           statuses.push((await attempt(username, 'a guess', strangersAddress())).status);
         for (let count = 0; count < FREE; count += 1) await tryOnce();
-        // However long that took.
+        // The loop may have taken long, so the wait starts anew.
         await pass(-60);
         await tryOnce();
         return statuses;
@@ -320,7 +320,7 @@ describe('guessing the password of one account', () => {
       expect((await attempt(owner.username, owner.password, address)).status).toBe(200);
     });
 
-    it('is a stranger with another account’s device token, or one of before a change of the password', async () => {
+    it('counts as a stranger with the device token of another account, or with one from before a change of the password', async () => {
       const other = await client.account();
       const foreign = (await attempt(other.username, other.password, '203.0.113.10')).body.device_token;
       const right = (token: string) => attempt(owner.username, owner.password, '203.0.113.11', token);
@@ -338,7 +338,7 @@ describe('guessing the password of one account', () => {
       expectProblem(await attempt(owner.username, next, OWNERS_ADDRESS), 429, 'LOGIN_LIMITED');
     });
 
-    it('logs in from a new device by a mailed link, which a wrong password does not bring', async () => {
+    it('logs in from a new device by a mailed link, which is sent for the right password only', async () => {
       const address = '203.0.113.20';
       const shapeOf = ({ status, body }: Reply) => [status, { ...body, request_id: '', detail: '' }];
       const wrong = await attempt(owner.username, 'a guess', address);
@@ -371,13 +371,13 @@ describe('guessing the password of one account', () => {
       expect(anywhere.status).toBe(200);
     });
 
-    it('gets the link although others use up what they may try untold', async () => {
+    it('gets the link although others use up their tries whose outcome is not told', async () => {
       for (let count = 0; count < 30; count += 1) await guess('198.51.100.66');
       expectProblem(await attempt(owner.username, owner.password, '203.0.113.22'), 429, 'LOGIN_LIMITED');
       await eventually(loginLinks, (links) => links.length === 1);
     });
 
-    it('has mistakes of their own counted apart: a few cost no wait', async () => {
+    it('does not wait after a few mistakes, which are counted separately', async () => {
       for (let mistake = 0; mistake < 15; mistake += 1)
         expect((await attempt(owner.username, 'oops', OWNERS_ADDRESS)).status).toBe(401);
       expect((await attempt(owner.username, owner.password, OWNERS_ADDRESS)).status).toBe(200);
@@ -385,7 +385,7 @@ describe('guessing the password of one account', () => {
   });
 
   describe('the log', () => {
-    it('says of each try from where it came and at which account, for what came of it', async () => {
+    it('names the address, the account and the outcome of each try', async () => {
       await attempt(owner.username, 'a guess', '203.0.113.30');
       await attempt(`${owner.username}-x`, 'a guess', '203.0.113.31');
       await attempt(owner.username, owner.password, OWNERS_ADDRESS);
@@ -456,7 +456,7 @@ describe('what counts as a try', () => {
   const guess = (username: string, password: string) =>
     `login(input: { username: "${username}", password: "${password}" }) { __typename ... on Session { accessToken } }`;
 
-  /** A mutation of `count` logins to as many accounts, the last of which is right. */
+  /** Makes a mutation of `count` logins to as many accounts. Only the last password is right. */
   function guesses(count: number): string {
     const fields = Array.from(
       { length: count - 1 },
@@ -466,7 +466,7 @@ describe('what counts as a try', () => {
     return `mutation { ${fields.join(' ')} right: ${guess(account.username, account.password)} }`;
   }
 
-  const one = { query: `mutation { ${guess('somebody', 'a guess')} }` };
+  const one = { query: `mutation { ${guess('unknown-user', 'a guess')} }` };
 
   describe('aliases', () => {
     it('of login are refused as a whole when there are 100 of them', async () => {
@@ -491,7 +491,7 @@ describe('what counts as a try', () => {
     });
   });
 
-  describe('whoever has found an access token', () => {
+  describe('an attacker with a stolen access token', () => {
     it('cannot guess the password by changing it: ten tries a minute, aliases and REST among them', async () => {
       const client = await Client.of(proxied.url);
       const { token } = await client.account();
@@ -502,7 +502,7 @@ describe('what counts as a try', () => {
             `c${n}: changePassword(input: { currentPassword: "guess ${n}", newPassword: "paper clip 97 zebra" }) { __typename }`,
         ).join(' ')} }`;
       expect((await client.graphql(change(11), {}, token)).errors[0]?.extensions.code).toBe('RATE_LIMITED');
-      // What was refused has used the tries up as well.
+      // The refused mutation has used up the tries too.
       const body = { current_password: 'a guess', new_password: 'paper clip 97 zebra' };
       expectProblem(await client.rest('PUT', '/profile/password', { token, body }), 429, 'RATE_LIMITED');
       const other = await client.account();
@@ -523,7 +523,7 @@ describe('what counts as a try', () => {
   });
 
   describe('a mutation in a GET', () => {
-    it('is refused, with whatever content type a form could send', async () => {
+    it('is refused, with every content type that a form can send', async () => {
       const query = encodeURIComponent(one.query);
       const get = await fetch(`${proxied.url}/graphql?query=${query}`, {
         headers: { 'apollo-require-preflight': '1' },
@@ -545,7 +545,7 @@ describe('what counts as a try', () => {
   });
 
   describe('forged addresses', () => {
-    it('open no new window: neither X-Forwarded-For nor its relatives are believed', async () => {
+    it('start no new count: the gateway ignores X-Forwarded-For and similar headers', async () => {
       const names = [
         'x-forwarded-for',
         'forwarded',

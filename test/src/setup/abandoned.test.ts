@@ -4,7 +4,7 @@ import { chown, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from '@jest/globals';
-import { abandonedFolders } from '../support/abandoned.ts';
+import { listAbandonedFolders } from '../support/abandoned.ts';
 
 const PREFIX = `holdfast-abandoned-${process.pid}-`;
 /** The id of a process that has just ended, which the system does not use again so soon. */
@@ -31,7 +31,7 @@ it('finds the folders of processes that are gone', async () => {
   await folderOf(`${process.pid}`);
   await folderOf(`${process.pid}-x7Yz`);
   await folderOf('other');
-  expect((await abandonedFolders(PREFIX)).sort()).toEqual([plain, unique].sort());
+  expect((await listAbandonedFolders(PREFIX)).sort()).toEqual([plain, unique].sort());
 });
 
 // Only root can make a folder for another user.
@@ -39,6 +39,6 @@ it('finds the folders of processes that are gone', async () => {
   'leaves those of other users, which it may not remove',
   async () => {
     await chown(await folderOf(`${GONE}`), OTHER_USER, OTHER_USER);
-    expect(await abandonedFolders(PREFIX)).toEqual([]);
+    expect(await listAbandonedFolders(PREFIX)).toEqual([]);
   },
 );

@@ -2,7 +2,7 @@
 import { testServer } from '@holdfast/database/testing';
 import { type EmbeddedPostgres, removePostgres } from '@holdfast/local/postgres/server';
 import pg from 'pg';
-import { abandonedFolders } from '../support/abandoned.ts';
+import { listAbandonedFolders } from '../support/abandoned.ts';
 
 type KeptServer = { server: EmbeddedPostgres; dataDir: string };
 
@@ -36,5 +36,5 @@ export async function administer(adminUrl: string, statement: string): Promise<v
 
 /** Removes the servers and data of test runs whose process is gone. */
 export async function sweepAbandonedServers(): Promise<void> {
-  for (const folder of await abandonedFolders('holdfast-test-')) await removePostgres(folder);
+  for (const folder of await listAbandonedFolders('holdfast-test-')) await removePostgres(folder);
 }

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { dirname } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { secretsUsed, uniqueName } from '../support/client.ts';
-import { logsSoFar } from '../support/logs-so-far.ts';
+import { readLogsSoFar } from '../support/logs-so-far.ts';
 import { refuseBadLog } from '../support/running-system.ts';
 import { joinSharedSystem, useSharedSystem } from '../support/use-system.ts';
 import { offerSharedSystem, readSharedSystemFacts, withdrawSharedSystem } from './shared-system.ts';
@@ -22,10 +22,10 @@ it('is the same for every suite', async () => {
 it('shows a suite the log lines that it caused, and fails a suite when one of its secrets stands in the log', async () => {
   const id = uniqueName('secret');
   await (await fetch(`${system.url}/products`, { headers: { 'x-request-id': id } })).arrayBuffer();
-  expect((await logsSoFar(system)).some((line) => line.includes(id))).toBe(true);
+  expect((await readLogsSoFar(system)).some((line) => line.includes(id))).toBe(true);
   expect(() => refuseBadLog(system.logs())).not.toThrow();
   secretsUsed.add(id);
-  expect(() => refuseBadLog(system.logs())).toThrow('a secret that was used stands in the log');
+  expect(() => refuseBadLog(system.logs())).toThrow('the log contains a secret that a test used');
   secretsUsed.delete(id);
 });
 

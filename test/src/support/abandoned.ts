@@ -1,14 +1,14 @@
-// What test runs that were killed have left in the folder for temporary files.
+// Finds the files that killed test runs have left in the folder for temporary files.
 import { readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isRunning } from '@holdfast/local/processes/processes';
 
 /**
- * The folders of this user whose names are `prefix`, the id of a process that is gone, and perhaps more. Those of other
- * users are left to them, because only root could remove them.
+ * Lists the folders of this user whose names begin with `prefix` and the id of a process that has ended. Folders of other users are left
+ * out, because only root can remove them.
  */
-export async function abandonedFolders(prefix: string): Promise<string[]> {
+export async function listAbandonedFolders(prefix: string): Promise<string[]> {
   const folders: string[] = [];
   for (const name of await readdir(tmpdir())) {
     const pid = name.startsWith(prefix) ? /^\d+(?=-|$)/.exec(name.slice(prefix.length))?.[0] : undefined;

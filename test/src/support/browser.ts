@@ -1,4 +1,4 @@
-// Pages of the gateway in Debian's Chromium, by Playwright (https://playwright.dev/docs/library).
+// Opens pages of the gateway in Debian's Chromium with Playwright (https://playwright.dev/docs/library).
 import { access, constants, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -6,7 +6,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
-/** Where the screenshots of a run are kept; SCREENSHOTS names another folder. */
+/** The folder for the screenshots of a run; SCREENSHOTS names another one. */
 const SCREENSHOTS = process.env['SCREENSHOTS'] ?? join(tmpdir(), 'holdfast-screenshots');
 
 export const DESKTOP = { viewport: { width: 1280, height: 800 } } satisfies BrowserContextOptions;
@@ -17,12 +17,12 @@ export const PHONE = {
   hasTouch: true,
 } satisfies BrowserContextOptions;
 
-/** A page in a context of its own, and what went wrong in it. */
+/** A page in its own context, with the errors that occurred in it. */
 export interface Tab {
   readonly page: Page;
   /** Messages of the console at the level error, uncaught errors, and violations of the Content-Security-Policy. */
   readonly errors: string[];
-  /** URLs of another origin than the page's own that the page asked for. */
+  /** The URLs of other origins that the page requested. */
   readonly foreign: string[];
 }
 
@@ -31,12 +31,12 @@ export interface BrowserOfTest {
   open(url: string, options?: BrowserContextOptions): Promise<Tab>;
 }
 
-/** Chromium for the tests of a file. It starts before the first of them and ends after the last. */
+/** Chromium for the tests of a file. It starts before the first test and ends after the last one. */
 export function useBrowser(): BrowserOfTest {
   let browser: Browser | undefined;
   beforeAll(async () => {
     browser = await chromium.launch({
-      executablePath: await pathOf('chromium-headless-shell'),
+      executablePath: await findProgram('chromium-headless-shell'),
       // Chromium refuses to start its sandbox for root.
       chromiumSandbox: process.getuid?.() !== 0,
       args: [
@@ -63,8 +63,8 @@ export function useBrowser(): BrowserOfTest {
   };
 }
 
-/** Where PATH has a program: Playwright takes no bare name. */
-async function pathOf(program: string): Promise<string> {
+/** Finds a program in PATH, because Playwright does not accept a bare name. */
+async function findProgram(program: string): Promise<string> {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     const path = join(folder, program);
     if (
@@ -93,10 +93,10 @@ function watch(page: Page, origin: string): Tab {
 }
 
 /**
- * What axe (https://github.com/dequelabs/axe-core) calls serious or critical on a page, one line for each.
- * @param rules those to look at; otherwise all
+ * Lists what axe (https://github.com/dequelabs/axe-core) reports as serious or critical on a page, one line each.
+ * @param rules the rules to check; by default all
  */
-export async function seriousFindings(page: Page, rules?: string[]): Promise<string[]> {
+export async function findSeriousIssues(page: Page, rules?: string[]): Promise<string[]> {
   const axe = new AxeBuilder({ page });
   const { violations } = await (rules ? axe.withRules(rules) : axe).analyze();
   return violations
@@ -104,8 +104,8 @@ export async function seriousFindings(page: Page, rules?: string[]): Promise<str
     .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' ')}`);
 }
 
-/** What a page has cost by now: requests, kB as transferred, and its first paint (https://web.dev/articles/fcp). */
-export function costOf(page: Page): Promise<string> {
+/** Measures a page: its requests, the kB transferred, and its first paint (https://web.dev/articles/fcp). */
+export function measureCost(page: Page): Promise<string> {
   return page.evaluate<string>(`(() => {
     const loaded = ['navigation', 'resource'].flatMap((type) => performance.getEntriesByType(type));
     const bytes = loaded.reduce((sum, { transferSize }) => sum + transferSize, 0);
@@ -114,8 +114,8 @@ export function costOf(page: Page): Promise<string> {
   })()`);
 }
 
-/** Keeps a picture of what is in sight for a human to look at, outside the repository. */
-export async function keepScreenshot(page: Page, name: string): Promise<void> {
+/** Saves a picture of the visible part of the page, outside the repository, for a person to look at. */
+export async function saveScreenshot(page: Page, name: string): Promise<void> {
   await mkdir(SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
 }

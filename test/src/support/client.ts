@@ -1,11 +1,10 @@
-// A caller of the whole system: REST and GraphQL over real HTTP. REST replies are held to the contract.
+// A client of the whole system: REST and GraphQL over real HTTP. It checks every REST reply against the contract.
 import { createContract, type ReplyToCheck } from './contract.ts';
 
 export interface Reply {
   readonly status: number;
   readonly headers: Headers;
-  // What came is for the test to look at, member by member.
-  // biome-ignore lint/suspicious/noExplicitAny: the body of a reply is whatever the system under test sent
+  // biome-ignore lint/suspicious/noExplicitAny: a test checks the body of a reply member by member
   readonly body: any;
   readonly text: string;
 }
@@ -17,7 +16,7 @@ export interface Call {
 }
 
 export interface GraphQLReply {
-  // biome-ignore lint/suspicious/noExplicitAny: the data of a reply is whatever the system under test sent
+  // biome-ignore lint/suspicious/noExplicitAny: a test checks the data of a reply member by member
   readonly data: any;
   readonly errors: {
     message: string;
@@ -28,17 +27,17 @@ export interface GraphQLReply {
 }
 
 export interface Account {
-  /** As GraphQL has it, a decimal string; the product's of `product` too. REST takes it, and shows a number. */
+  /** A decimal string, as GraphQL shows it. REST accepts it too, and shows a number. */
   readonly id: string;
   readonly username: string;
   readonly password: string;
   readonly token: string;
 }
 
-/** Everything that was sent as a secret, for the test that looks for it in the logs. */
+/** Every secret that this client has sent. No log may contain one of them. */
 export const secretsUsed = new Set<string>();
 
-/** Calls that make something anew. As any client should, this one sends a key with them, so that no retry doubles them. */
+/** Calls that create something. The client sends an idempotency key with them, so that a retry does not create it twice. */
 const CREATING = new Set(['POST /orders', 'POST /products']);
 
 export class Client {
@@ -83,7 +82,7 @@ export class Client {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
-        // So that the status says whether an operation can be executed.
+        // With this media type the status says whether the operation was executed.
         accept: 'application/graphql-response+json',
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...headers,
@@ -119,7 +118,7 @@ export class Client {
     return login.body.token;
   }
 
-  /** A new product, as REST shows it but for its id. */
+  /** A new product, as REST shows it, but with its id as a string. */
   async product(
     token: string,
     fields: Partial<{ name: string; description: string; price: number; stock: number }> = {},
@@ -136,7 +135,7 @@ export class Client {
 /** A name that no other test uses. */
 export const uniqueName = (prefix: string): string => `${prefix}-${crypto.randomUUID().slice(0, 18)}`;
 
-/** Asks until the answer satisfies, at most `withinMs`; then fails with what was last seen. */
+/** Repeats `ask` until its answer satisfies. @throws with the last answer after `withinMs` */
 export async function eventually<T>(
   ask: () => Promise<T>,
   satisfies: (answer: T) => boolean,
@@ -147,7 +146,9 @@ export async function eventually<T>(
     const answer = await ask();
     if (satisfies(answer)) return answer;
     if (Date.now() > until)
-      throw new Error(`not so within ${withinMs} ms; last seen: ${JSON.stringify(answer)}`);
+      throw new Error(
+        `the condition did not hold within ${withinMs} ms; the last answer was ${JSON.stringify(answer)}`,
+      );
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -1,12 +1,12 @@
-// Commits that hang, in the real PostgreSQL: each waits for a standby that is not there. It is on disk, nobody sees it
-// yet, and neither a timeout nor the end of its client ends the wait.
+// Commits that hang in the real PostgreSQL: each waits for a standby that does not exist. Such a commit is on disk, but no session
+// sees it, and neither a timeout nor the end of its client ends the wait.
 import { eventually } from './client.ts';
 import { inspect } from './invariants.ts';
 
 /** From now on every commit of a change hangs, until `releaseCommits`. */
 export const hangCommits = (adminUrl: string): Promise<void> => setStandby(adminUrl, 'absent');
 
-/** All that hang are over, each with what it changed. */
+/** Ends every commit that hangs, with its changes. */
 export const releaseCommits = (adminUrl: string): Promise<void> => setStandby(adminUrl, '');
 
 async function setStandby(adminUrl: string, name: string): Promise<void> {

@@ -1,5 +1,5 @@
-// Holds replies to the published contract: every one that a test receives is checked against /openapi.json. It is checked
-// by another program (ajv) than the one that the gateway makes the document with, so that both must agree.
+// Checks every reply that a test receives against the published contract, /openapi.json. The checks are made by ajv, which the gateway
+// does not use to make the document, so two independent programs must agree.
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { z } from 'zod';
@@ -30,27 +30,27 @@ const pointer = (...parts: string[]): string =>
   parts.map((part) => `/${encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))}`).join('');
 
 /**
- * The document with its objects closed. What is published leaves them open, because the next version may add members;
- * this version gives none that its document does not name.
+ * Closes the objects of the document. The published ones are open, because a later version may add members; this version sends only
+ * members that the document names.
  */
-function closed(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(closed);
+function closeObjects(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(closeObjects);
   if (typeof value !== 'object' || value === null) return value;
-  const copy = Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, closed(inner)]));
+  const copy = Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, closeObjects(inner)]));
   return 'properties' in value ? { ...copy, additionalProperties: false } : copy;
 }
 
-/** A checker for replies of the system that published `document`. It throws what is wrong with a reply. */
+/** Makes the function that checks replies against `document`. It throws an error that says what is wrong with a reply. */
 export function createContract(document: unknown): (reply: ReplyToCheck) => void {
   const { paths } = documentShape.parse(document);
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   formats.default(ajv);
-  ajv.addSchema({ ...documentShape.parse(closed(document)), $id: 'contract' });
+  ajv.addSchema({ ...documentShape.parse(closeObjects(document)), $id: 'contract' });
   const templates = Object.keys(paths).map((template) => ({
     template,
     pattern: new RegExp(`^${template.replace(/\{[^}]+\}/g, '[^/]+')}$`),
   }));
-  // A fixed path goes before a template that would match it as well.
+  // A fixed path comes before a template that matches it too.
   templates.sort((a, b) => Number(a.template.includes('{')) - Number(b.template.includes('{')));
   const compiled = new Map<string, ValidateFunction>();
 

@@ -1,12 +1,12 @@
-// A TCP proxy in front of a service that can lose a reply: the request arrives and is carried out, and its caller is cut
-// off when the first byte of the answer comes back.
+// A TCP proxy in front of a service that can lose a reply: the service receives the request and executes it, and the proxy
+// disconnects the caller when the first byte of the reply comes back.
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
 export interface CuttingProxy {
-  /** Where it answers, without a path. */
+  /** The URL of the proxy, without a path. */
   readonly url: string;
-  /** Loses the next reply. Resolves when it has, after `then`, which runs while the caller still waits. */
+  /** Loses the next reply. Runs `then` while the caller still waits, and resolves when the reply is lost. */
   loseNextReply(then?: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// A document for every field of every type that introspection lists. Each asks for that field, on the shortest way
+// Makes a document for every field of every type that introspection lists. Each document selects that field, by the shortest path
 // from a root field to its type.
 import type {
   IntrospectionField,
@@ -35,7 +35,7 @@ const namedType = (type: TypeRef): string =>
 const fieldsOf = (type: IntrospectionType | undefined): readonly IntrospectionField[] =>
   type?.kind === 'OBJECT' || type?.kind === 'INTERFACE' ? type.fields : [];
 
-/** A value of that type. What it changes must not exist: an id is "nothing", a text is empty, a number is 0. */
+/** A value of that type. It must change no data, so an id is "absent", a text is empty and a number is 0. */
 function literal(type: TypeRef, types: Types): string {
   if (type.kind === 'NON_NULL') return literal(type.ofType, types);
   if (type.kind === 'LIST') return '[]';
@@ -45,7 +45,7 @@ function literal(type: TypeRef, types: Types): string {
     const fields = definition.inputFields.filter(isRequired);
     return `{ ${fields.map((field) => `${field.name}: ${literal(field.type, types)}`).join(', ')} }`;
   }
-  return { ID: '"nothing"', Int: '0', Boolean: 'true', Money: '1' }[type.name] ?? '""';
+  return { ID: '"absent"', Int: '0', Boolean: 'true', Money: '1' }[type.name] ?? '""';
 }
 
 const isRequired = ({ type, defaultValue }: IntrospectionInputValue): boolean =>
@@ -64,7 +64,7 @@ const META_FIELDS: readonly IntrospectionField[] = [
   { name: '__type(name: "Query")', type: { kind: 'OBJECT', name: '__Type' }, ...COMMON },
 ];
 
-/** Where each type can be asked for. Shortest ways first, queries before mutations. */
+/** The place in which each type can be selected: the shortest path, in a query where possible. */
 function placesOf(types: Types, roots: ReadonlyMap<string, Place>, meta: string): Map<string, Place> {
   const places = new Map(roots);
   for (const [name, place] of places) {
@@ -82,8 +82,8 @@ function placesOf(types: Types, roots: ReadonlyMap<string, Place>, meta: string)
   return places;
 }
 
-/** Every field once with the arguments that it needs, and once with all that it takes. */
-export function everyField({ __schema }: IntrospectionQuery): FieldDocument[] {
+/** Makes two documents for every field: with its required arguments, and with all of its arguments. */
+export function selectEveryField({ __schema }: IntrospectionQuery): FieldDocument[] {
   const types = new Map(__schema.types.map((type) => [type.name, type]));
   const { queryType, mutationType } = __schema;
   const roots = new Map([[queryType.name, { open: 'query {', close: '}' }]]);

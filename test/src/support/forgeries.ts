@@ -1,4 +1,4 @@
-// Access tokens that must not be believed: forged, stale, meant for somebody else, or made of what is public.
+// Access tokens that every service must refuse: forged, expired, meant for another audience, or made from public data.
 import { createHmac, createPublicKey, randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTHeaderParameters, SignJWT } from 'jose';
 import type { Account } from './client.ts';
@@ -20,7 +20,7 @@ export type Forge = (forgery: Forgery) => Promise<string>;
 
 const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** Makes tokens of `account` with the system's own key; one without any change is as good as a real one. */
+/** Makes tokens of `account`, signed with the system's own key. Without changes such a token is valid. */
 export function createForge(system: RunningSystem, account: Account): Forge {
   return async ({ issuer, audience, expiresIn = 600, notBefore, key, without, claims = {}, header = {} }) => {
     const now = Math.floor(Date.now() / 1000);
@@ -49,7 +49,7 @@ export function createForge(system: RunningSystem, account: Account): Forge {
   };
 }
 
-/** Tokens that are signed with HMAC, the public key in each of its forms being the secret. */
+/** Tokens that are signed with HMAC, with the public key in each of its forms as the secret. */
 function confusions(publicKey: JWK, claims: string): Record<string, string> {
   const keyObject = createPublicKey({ key: { ...publicKey }, format: 'jwk' });
   const forms: Record<string, string | Buffer> = {
@@ -69,7 +69,7 @@ function confusions(publicKey: JWK, claims: string): Record<string, string> {
   );
 }
 
-/** Tokens of an attacker's key that say themselves where that key is to be had. */
+/** Tokens that an attacker's key signed, with header members that say where to find that key. */
 async function ownKeys(forge: Forge, attackerUrl: string): Promise<Record<string, string>> {
   const { privateKey: key, publicKey } = await generateKeyPair('EdDSA', { extractable: true });
   const jwk = await exportJWK(publicKey);
@@ -78,7 +78,7 @@ async function ownKeys(forge: Forge, attackerUrl: string): Promise<Record<string
     'a jku of its own': { jku: `${attackerUrl}/keys.json`, kid: 'mine' },
     'an x5u of its own': { x5u: `${attackerUrl}/chain.pem` },
     'an x5c of its own': { x5c: [jwk.x] },
-    'a kid that nobody knows': { kid: 'nobody-knows-me' },
+    'an unknown kid': { kid: 'unknown-key' },
     'a kid that is a path': { kid: '../../../../../../dev/null' },
     'a kid that is SQL': { kid: "' UNION SELECT 'key' --" },
     'a kid that is an address': { kid: `${attackerUrl}/keys.json` },
@@ -97,8 +97,8 @@ async function ownKeys(forge: Forge, attackerUrl: string): Promise<Record<string
   };
 }
 
-/** A real token, bent. */
-function bent(token: string): Record<string, string> {
+/** A valid token with one part changed each. */
+function bend(token: string): Record<string, string> {
   const [head = '', claims = '', signature = ''] = token.split('.');
   const payload: Record<string, unknown> = JSON.parse(Buffer.from(claims, 'base64url').toString());
   const none = (alg: string) => `${encoded({ alg, typ: 'at+jwt' })}.${claims}.`;
@@ -119,7 +119,7 @@ function bent(token: string): Record<string, string> {
   };
 }
 
-/** Every kind, by what it is. `attackerUrl` is where tokens say that their keys are. */
+/** Makes every kind of bad token. `attackerUrl` is the address that some tokens name for their keys. */
 export async function forgeries(
   system: RunningSystem,
   account: Account,
@@ -129,13 +129,13 @@ export async function forgeries(
   const { d: _, ...publicKey } = system.signingKey;
   return {
     'no token': undefined,
-    ...bent(account.token),
+    ...bend(account.token),
     ...confusions(publicKey, account.token.split('.')[1] ?? ''),
     ...(await ownKeys(forge, attackerUrl)),
     'an expired token': await forge({ expiresIn: -10 }),
     'a token that is not valid yet': await forge({ notBefore: 300 }),
-    'a token for another audience': await forge({ audience: 'somebody-else' }),
-    'a token of another issuer': await forge({ issuer: 'somebody-else' }),
+    'a token for another audience': await forge({ audience: 'another-party' }),
+    'a token of another issuer': await forge({ issuer: 'another-party' }),
     'a token of another type': await forge({ header: { typ: 'JWT' } }),
     'a service token’s type': await forge({ header: { typ: 'service+jwt' } }),
     'a token without a type': await forge({ header: { typ: undefined } }),

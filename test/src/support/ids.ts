@@ -1,9 +1,9 @@
-// Ids that nothing has.
+// Ids that no user, product or order has.
 
-/** It could be the id of a user, a product or an order, and the sequences of a test never come to it. */
+/** A valid id of a user, a product or an order, which the sequences of a test never reach. */
 export const UNKNOWN_ID = '2147483647';
 
-/** Texts that can be the id of nothing, among them other spellings of a number. */
+/** Texts that are not valid ids, among them other spellings of a number. */
 export const NO_IDS = [
   '0',
   '01',
@@ -22,5 +22,5 @@ export const NO_IDS = [
   '01890a5d-ac96-774b-bcce-b302099a8057',
 ] as const;
 
-/** The same for users and products, whose ids end before those of orders. */
+/** Texts that are not valid ids of users and products, whose greatest id is smaller than that of orders. */
 export const NO_SMALL_IDS = [...NO_IDS, '2147483648', '9007199254740991'] as const;

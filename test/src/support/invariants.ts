@@ -1,4 +1,4 @@
-// The second promise, as questions to the database: what must hold of every order and every unit once all is quiet.
+// The second promise as queries of the database: what must hold for every order and every unit when no work is left.
 import { type OrderStatus, PLACED, STEPS } from '@holdfast/orders/domain/order-status';
 import { expect } from '@jest/globals';
 import pg from 'pg';
@@ -17,7 +17,7 @@ interface OrderRow {
   readonly versions: number[];
 }
 
-/** Every way through the table of states, from the beginning to wherever an order may be. */
+/** Every path through the table of states, from the first state of an order to any state. */
 const pathsFrom = (status: OrderStatus): string[] => [
   status,
   ...STEPS.filter(({ from }) => from === status).flatMap(({ to }) =>
@@ -26,7 +26,7 @@ const pathsFrom = (status: OrderStatus): string[] => [
 ];
 const LEGAL_PATHS = pathsFrom(PLACED.to).filter((path) => path !== PLACED.to);
 
-/** Looks at the tables with an administrator's rights. */
+/** Queries the tables as the administrator. */
 export async function inspect<T>(adminUrl: string, look: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: adminUrl });
   await client.connect();
@@ -37,7 +37,7 @@ export async function inspect<T>(adminUrl: string, look: (client: pg.Client) => 
   }
 }
 
-/** What is still to be done for orders of the products: others may be at work in the same system. */
+/** The work that is left for orders of these products only, because other suites use the same system. */
 async function workLeft(
   client: pg.Client,
   productIds: readonly string[],
@@ -53,8 +53,8 @@ async function workLeft(
   return rows[0] ?? { pending: -1, jobs: -1 };
 }
 
-/** Every order of the given products, with its history. Waits until no job of theirs is left and none is PENDING. */
-async function quiescentOrders(
+/** Waits until no job is left for the products and no order of them is PENDING, then reads the orders with their histories. */
+async function readSettledOrders(
   adminUrl: string,
   productIds: readonly string[],
   withinMs = 60_000,
@@ -78,8 +78,8 @@ async function quiescentOrders(
 }
 
 /**
- * Checks, once all is quiet: stock + units of live orders = units put in, for each product; every history is a legal
- * path that ends in the order's status; one order a key; a reservation for every settled order that says the same.
+ * Checks, when no work is left: for each product, stock + units of live orders = units put in; every history is a legal path that
+ * ends in the status of the order; one order for each key; the reservation of every settled order agrees with its status.
  * @param unitsPutIn by product id
  * @returns the orders
  */
@@ -88,7 +88,7 @@ export async function expectInvariants(
   unitsPutIn: ReadonlyMap<string, number>,
 ): Promise<OrderRow[]> {
   const productIds = [...unitsPutIn.keys()];
-  const orders = await quiescentOrders(adminUrl, productIds);
+  const orders = await readSettledOrders(adminUrl, productIds);
   const stocks = await inspect(adminUrl, async (client) => {
     const { rows } = await client.query<{ id: string; stock: number }>(
       'SELECT id::text, stock FROM products.products WHERE id = ANY($1)',
@@ -119,7 +119,7 @@ export async function expectInvariants(
   return orders;
 }
 
-/** Of which the units are not in the stock. */
+/** States of a reservation whose units are not in the stock. */
 const TAKEN: ReadonlySet<string | undefined> = new Set(['HELD', 'SHIPPED']);
 const RESERVATION_OF: Readonly<Record<OrderStatus, string | undefined>> = {
   PENDING: undefined,

@@ -1,5 +1,5 @@
-// A load balancer in front of every service, as a Kubernetes Service is one: it deals out connections to the instances
-// that say they are ready, knows nothing of HTTP requests, and repeats nothing.
+// A load balancer in front of every service, which acts like a Kubernetes Service: it distributes connections over the instances that
+// are ready, does not read HTTP requests, and repeats no request.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -10,22 +10,22 @@ import { text } from 'node:stream/consumers';
 import { findFreePort } from '@holdfast/local/processes/ports';
 import { commandOf } from '@holdfast/local/processes/processes';
 import { type Ports, PROCESSES, type ProcessName } from '@holdfast/local/stack/services';
-import { abandonedFolders } from './abandoned.ts';
+import { listAbandonedFolders } from './abandoned.ts';
 import { eventually } from './client.ts';
 
 export interface LoadBalancer {
-  /** Where it answers for a service, without a path. */
+  /** The URL of the load balancer for each service, without a path. */
   readonly urls: Readonly<Record<ProcessName, string>>;
-  /** Waits until it sends connections to that instance of the service, or none any more. */
+  /** Waits until the load balancer sends connections to that instance of the service (UP), or no longer does (DOWN). */
   until(service: ProcessName, instance: number, state: 'UP' | 'DOWN'): Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
  * mode tcp: a connection belongs to one instance from its first byte to its last.
- * retries 0, and no `option redispatch`: a connection that cannot be made is lost, which a test must see.
- * check, httpchk: new connections go only where /readyz answers 200; the ones that exist stay where they are.
- * timeout check 5s: a slow answer counts, for an overloaded machine must not look like a dead instance.
+ * retries 0, and no `option redispatch`: a connection that cannot be made is lost, and a test must see that.
+ * check, httpchk: new connections go to instances whose /readyz answers 200; existing connections stay where they are.
+ * timeout check 5s: a slow answer is accepted, because an instance on an overloaded machine is not dead.
  */
 const DEFAULTS = `
 global
@@ -129,7 +129,7 @@ async function ask(path: string, command: string): Promise<string> {
 
 /** Ends the load balancers of test runs that were killed, and removes their folders. */
 async function sweepAbandoned(): Promise<void> {
-  for (const folder of await abandonedFolders('holdfast-balancer-')) {
+  for (const folder of await listAbandonedFolders('holdfast-balancer-')) {
     const pid = Number(await readFile(join(folder, 'pid'), 'utf8').catch(() => '0'));
     if (pid > 0 && (await commandOf(pid)).includes('haproxy')) process.kill(pid, 'SIGKILL');
     await rm(folder, { recursive: true, force: true });

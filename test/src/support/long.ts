@@ -1,4 +1,4 @@
-// How long the race, model and crash tests are to run: `npm run test:long -- --minutes N` says so.
+// How long the race, model and crash tests run: `npm run test:long -- --minutes N` sets it.
 
 /** Four files hold long tests, and two of them run at a time. */
 const TURNS = 2;
@@ -9,14 +9,14 @@ export function minutes(): number | undefined {
   return value === undefined ? undefined : Number(value) / TURNS;
 }
 
-/** The numbers of the rounds: `count` of them, or as many as there is time for. */
+/** Yields the numbers of the rounds: `count` of them, or in a long run as many as the time allows. */
 export function* rounds(count: number): Generator<number> {
   const long = minutes();
   const until = Date.now() + (long ?? 0) * 60_000;
   for (let round = 0; long === undefined ? round < count : Date.now() < until; round += 1) yield round;
 }
 
-/** The time that such a test may take in all: `shortMs` in an ordinary run. */
+/** The longest time that such a test may take: `shortMs` in an ordinary run. */
 export function timeLimitMs(shortMs: number): number {
   const long = minutes();
   return long === undefined ? shortMs : long * 60_000 + shortMs;

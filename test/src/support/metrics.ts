@@ -1,7 +1,7 @@
-// The metrics of a process, as Prometheus would read them.
+// The metrics of a process, as Prometheus reads them.
 import { eventually } from './client.ts';
 
-/** A scrape: the value of every series, by its name and labels as they stand there. */
+/** A scrape: the value of every series, by its name and labels as the process writes them. */
 export type Scrape = ReadonlyMap<string, number>;
 
 export async function scrapeText(url: string): Promise<string> {
@@ -20,7 +20,7 @@ export async function scrape(url: string): Promise<Scrape> {
   );
 }
 
-/** The sum of the series of `name` that have these labels, whatever else they have. 0 when there is none. */
+/** The sum of the series of `name` that have at least these labels; 0 when there is no such series. */
 export function sumOf(metrics: Scrape, name: string, labels: Readonly<Record<string, string>> = {}): number {
   const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
   let sum = 0;
@@ -31,14 +31,14 @@ export function sumOf(metrics: Scrape, name: string, labels: Readonly<Record<str
   return sum;
 }
 
-/** By how much a metric has grown, summed over the series that have these labels. */
+/** The growth of a metric, summed over the series that have these labels. */
 export type Grown = (name: string, labels?: Readonly<Record<string, string>>) => number;
 
 /**
- * What grows while `work` runs, and after it until `done` is so: jobs follow later than their requests.
+ * Measures what grows while `work` runs and afterwards until `done` holds, because jobs run later than the requests that add them.
  * @param url of a process's metrics
  */
-export async function growth(
+export async function measureGrowth(
   url: string,
   work: () => Promise<unknown>,
   done: (grown: Grown) => boolean = () => true,

@@ -1,12 +1,12 @@
-// An address that leads to a server of this machine and can be made to lead to another, as a Service of Kubernetes does:
-// only connections that are made from then on go there.
+// An address that leads to one server and can be moved to another, as a Service of Kubernetes can. Only connections that are made
+// after the move go to the new server.
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
 export interface MovingAddress {
-  /** The URL of the first server by way of the address. */
+  /** The URL of the first server, with this address in it. */
   readonly url: string;
-  /** New connections go to the server of this URL from now on. The ones that exist stay where they are. */
+  /** Sends new connections to the server of this URL. Existing connections stay where they are. */
   moveTo(url: string): void;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// A receiver of OpenTelemetry's traces: OTLP over HTTP in JSON, as a collector takes it.
+// A receiver of OpenTelemetry traces: OTLP over HTTP in JSON, as a collector receives it.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -14,10 +14,10 @@ export interface ReceivedSpan {
 }
 
 export interface OtlpReceiver {
-  /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
+  /** The value for OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly url: string;
   spansOf(traceId: string): ReceivedSpan[];
-  /** Everything that came, as text. */
+  /** All bodies that the receiver got, as text. */
   text(): string;
   stop(): Promise<void>;
 }

@@ -1,8 +1,8 @@
-// What every error that REST answers with must look like (RFC 9457).
+// The form of every error of REST (RFC 9457).
 import { expect } from '@jest/globals';
 import type { Reply } from './client.ts';
 
-/** Expects the problem of that status and code, with the request's id in it. */
+/** Expects a problem with that status, that code and the id of the request. */
 export function expectProblem(reply: Reply, status: number, code: string): void {
   expect(reply.headers.get('content-type')).toMatch(/^application\/problem\+json/);
   expect(reply.body).toMatchObject({ status, code, title: expect.any(String), detail: expect.any(String) });

@@ -1,4 +1,4 @@
-// Debian's Prometheus, as a child process with the rules of the repository, for a test that watches a running system.
+// Debian's Prometheus as a child process with the rules of the repository, for a test that watches a running system.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -14,14 +14,14 @@ export interface Sample {
 }
 
 export interface Prometheus {
-  /** The answer to an instant query. */
+  /** Runs an instant query. */
   query(expression: string): Promise<Sample[]>;
   stop(): Promise<void>;
 }
 
 /**
  * Starts a server that scrapes `targets` (host:port by job) every second. The rules are those of the repository, but
- * evaluated every second, and an alert fires after a second of what it waits minutes for: a test has no minutes.
+ * evaluated every second, and an alert fires one second after its condition begins to hold, so that the test does not wait minutes.
  */
 export async function startPrometheus(targets: Readonly<Record<string, string>>): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-prometheus-'));

@@ -1,14 +1,14 @@
-// Prometheus' own check of metrics and rules.
+// Runs promtool, which checks metrics and rules.
 import { spawn } from 'node:child_process';
 
 export interface PromtoolOptions {
   readonly cwd?: string;
-  /** What it reads from its standard input. */
+  /** The standard input of promtool. */
   readonly input?: string;
 }
 
-/** What promtool says, and its exit code: 0 when it finds nothing wrong. */
-export async function promtool(
+/** Runs promtool. @returns its output, and its exit code, which is 0 when it reports no error */
+export async function runPromtool(
   args: readonly string[],
   { cwd, input = '' }: PromtoolOptions = {},
 ): Promise<{ readonly said: string; readonly code: number | null }> {

@@ -1,7 +1,7 @@
-// Requests byte by byte, for what no HTTP client would send.
+// Requests that a test writes byte by byte, because no HTTP client sends them.
 import { connect, type Socket } from 'node:net';
 
-/** An open connection to where `url` points. */
+/** Opens a connection to the server of `url`. */
 export async function openSocket(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
@@ -11,7 +11,7 @@ export async function openSocket(url: string): Promise<Socket> {
 }
 
 /**
- * Sends `parts` as they are and returns all that comes back until the server closes, or until nothing has come for
+ * Sends `parts` unchanged and returns all bytes that come back until the server closes the connection, or until no byte has come for
  * `quietMs`. A connection that is reset counts as closed.
  */
 export async function sendRaw(
@@ -34,10 +34,10 @@ export async function sendRaw(
   });
 }
 
-/** The statuses of all replies in what came back, in order. */
+/** The statuses of all replies in the received bytes, in order. */
 export const statusesIn = (received: string): number[] =>
   [...received.matchAll(/(?:^|\n|\}|>)HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
 
-/** The head of a request, with `lines` as its header fields; the body is the caller's to add. */
+/** The head of a request, with `lines` as its header fields. The caller appends the body. */
 export const head = (method: string, path: string, ...lines: string[]): string =>
   [`${method} ${path} HTTP/1.1`, 'Host: localhost', ...lines, '', ''].join('\r\n');

@@ -1,5 +1,5 @@
-// A redis-server of a test's own, which it may kill, pause and start again. It keeps nothing on disk. And a Sentinel, which is
-// the same program.
+// A redis-server for one test, which the test may kill, pause and restart. It stores no data on disk. And a Sentinel, which is the
+// same program.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -9,32 +9,32 @@ import { createInterface } from 'node:readline';
 import { findFreePort } from '@holdfast/local/processes/ports';
 import { commandOf } from '@holdfast/local/processes/processes';
 import { createClient } from 'redis';
-import { abandonedFolders } from './abandoned.ts';
+import { listAbandonedFolders } from './abandoned.ts';
 
 export interface RedisServer {
-  /** `redis://127.0.0.1:<port>`, with the password if it has one, the same after each restart. */
+  /** `redis://127.0.0.1:<port>`, with the password if the server has one. It stays the same after each restart. */
   readonly url: string;
-  /** SIGKILL; it stays dead until `restart`. */
+  /** Sends SIGKILL. The server stays dead until `restart`. */
   kill(): Promise<void>;
-  /** SIGSTOP: connections stay open and nothing answers. */
+  /** Sends SIGSTOP: connections stay open, and the server does not answer. */
   pause(): void;
-  /** SIGCONT after `pause`: what was sent meanwhile is carried out now. */
+  /** Sends SIGCONT after `pause`: the server executes the commands that arrived in the meantime. */
   resume(): void;
-  /** Starts it, after a SIGKILL if it runs, empty. */
+  /** Starts the server without data, after a SIGKILL if it runs. */
   restart(): Promise<void>;
   stop(): Promise<void>;
-  /** Sends one command, as an administrator would. */
+  /** Sends one command. */
   command(...words: string[]): Promise<unknown>;
 }
 
 interface RedisOptions {
-  /** Of this server, and of the one that it follows. */
+  /** The password of this server and of the one that it replicates. */
   readonly password?: string;
-  /** Otherwise it is a primary. */
+  /** The primary that the server replicates. Without it, the server is a primary. */
   readonly replicaOf?: RedisServer;
 }
 
-/** Starts a server and waits until it answers. @throws with its last words when it does not start */
+/** Starts a server and waits until it answers. @throws with its last lines of output when it does not start */
 export async function startRedis({ password, replicaOf }: RedisOptions = {}): Promise<RedisServer> {
   const primary = replicaOf && new URL(replicaOf.url);
   return start(
@@ -51,7 +51,7 @@ export async function startRedis({ password, replicaOf }: RedisOptions = {}): Pr
 /** The name by which the Sentinel knows the primary. */
 export const SENTINEL_NAME = 'primary';
 
-/** Starts one that decides alone. It takes a primary for gone that has not answered for half a second. */
+/** Starts a Sentinel that decides alone. It declares a primary dead that has not answered for half a second. */
 export async function startSentinel(primary: RedisServer): Promise<RedisServer> {
   const { hostname, port, password } = new URL(primary.url);
   return start(
@@ -133,7 +133,7 @@ async function end(child: ChildProcess): Promise<void> {
 
 /** Ends the servers of test runs that were killed, and removes their folders. */
 async function sweepAbandoned(): Promise<void> {
-  for (const folder of await abandonedFolders('holdfast-redis-')) {
+  for (const folder of await listAbandonedFolders('holdfast-redis-')) {
     const pid = Number(await readFile(join(folder, 'pid'), 'utf8').catch(() => '0'));
     if (pid > 0 && (await commandOf(pid)).includes('redis-server')) process.kill(pid, 'SIGKILL');
     await rm(folder, { recursive: true, force: true });

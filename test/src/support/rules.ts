@@ -1,4 +1,4 @@
-// The rules for Prometheus, and what their expressions ask for.
+// The rules for Prometheus, and the metrics that their expressions select.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '@holdfast/local/settings/settings';
@@ -31,17 +31,17 @@ export const plainRulesOf = (file: RuleFile): string => textOf(file).replace(/^[
 
 export interface Selector {
   readonly metric: string;
-  /** By label, the values of which each is asked for. What is only excluded is left out. */
+  /** The values that the selector matches, by label. Labels with only excluded values are left out. */
   readonly labels: Readonly<Record<string, readonly string[]>>;
 }
 
 const WORDS = new Set(['and', 'or', 'unless', 'bool', 'offset']);
-/** A text, a range, an aggregation with its labels, or the name of a function: none of them is a selector. */
+/** Parts of an expression that are not selectors: a text, a range, an aggregation with its labels, the name of a function. */
 const OTHER = /"[^"]*"|\[[^\]]*\]|\b\w+\s+(?:by|without)\s*\([^)]*\)|\b\w+(?=\s*\()/;
 const SELECTOR = /(?<metric>[a-zA-Z_:][\w:]*)\s*(?:\{(?<matchers>[^}]*)\})?/;
 const TOKEN = new RegExp(`${OTHER.source}|${SELECTOR.source}`, 'g');
 
-/** The metrics that an expression of PromQL asks for. */
+/** The selectors in an expression of PromQL. */
 export function selectorsOf(expression: string): Selector[] {
   return [...expression.matchAll(TOKEN)].flatMap(({ groups: { metric, matchers = '' } = {} }) => {
     if (metric === undefined || WORDS.has(metric)) return [];
@@ -54,8 +54,8 @@ export function selectorsOf(expression: string): Selector[] {
   });
 }
 
-/** Which series a selector asks for and a scrape lacks. Prometheus adds `job` itself. */
-export function missingSeries({ metric, labels }: Selector, series: Iterable<string>): string[] {
+/** Lists the series that a selector matches and that a scrape lacks. Prometheus adds the label `job` itself. */
+export function listMissingSeries({ metric, labels }: Selector, series: Iterable<string>): string[] {
   const all = [...series];
   const wanted = Object.entries(labels)
     .filter(([label]) => label !== 'job')

@@ -1,5 +1,4 @@
-// What tests can ask of a system that runs, be it their own or one that they share.
-
+// A running system as tests see it, whether one suite has it alone or several share it.
 import type { ProcessName, ServiceSecrets } from '@holdfast/local/stack/services';
 import { gatewayHeaders } from '@holdfast/platform/auth/testing-services';
 import type { JWK } from 'jose';
@@ -7,7 +6,7 @@ import { secretsUsed } from './client.ts';
 
 export type Subgraph = Exclude<ProcessName, 'gateway'>;
 
-/** Where a system is and what it trusts, as JSON can carry it from one process to another. */
+/** The addresses and keys of a system. They are plain JSON, so one process can send them to another. */
 export interface SystemFacts {
   readonly urls: Record<ProcessName, string>;
   readonly opsUrls: Record<ProcessName, string>;
@@ -15,28 +14,28 @@ export interface SystemFacts {
   readonly signingKey: JWK;
   readonly issuer: string;
   readonly audience: string;
-  /** What the services sign their calls of each other with. */
+  /** The keys with which the services sign their calls of each other. */
   readonly serviceKeys: ServiceSecrets['serviceKeys'];
 }
 
-/** What can be asked of a system, also by tests that share one. */
+/** What a test can do with a system, even when other suites share it. */
 export interface RunningSystem extends SystemFacts {
-  /** The gateway's. */
+  /** The URL of the gateway. */
   readonly url: string;
   subgraphUrl(service: Subgraph): string;
-  /** The header field by which `service` knows the gateway. */
+  /** The header field that proves to `service` that the gateway calls. */
   serviceHeaders(service: Subgraph): Promise<Record<string, string>>;
   opsUrl(service: ProcessName, path: string): string;
   pid(service: ProcessName): number | undefined;
-  /** Every line that the services and the supervisor have logged, of a shared system since this suite began. */
+  /** Every line that the services and the supervisor have logged; of a shared system, since this suite began. */
   logs(): string[];
 }
 
-/** An error with its causes, each with its stack, and signs that JSON has to escape. */
+/** Enough for an error with its causes and their stacks, with characters that JSON escapes. */
 const MAX_LOG_LINE = 30_000;
 
-/** What follows from where a system is. */
-export function reachable(facts: SystemFacts): Omit<RunningSystem, 'pid' | 'logs'> {
+/** Derives URLs and headers from the facts. */
+export function describeSystem(facts: SystemFacts): Omit<RunningSystem, 'pid' | 'logs'> {
   return {
     ...facts,
     url: facts.urls.gateway,
@@ -46,15 +45,15 @@ export function reachable(facts: SystemFacts): Omit<RunningSystem, 'pid' | 'logs
   };
 }
 
-/** Throws when one of the secrets, or else one that a test of this process used, stands in the log, or a line has no end. */
+/** @throws when the log contains one of the secrets (by default: those that tests of this process used), or a very long line */
 export function refuseBadLog(lines: readonly string[], secrets: Iterable<string> = secretsUsed): void {
-  if (hasOneOf(lines.join('\n'), secrets)) throw new Error('a secret that was used stands in the log');
+  if (hasSecret(lines.join('\n'), secrets)) throw new Error('the log contains a secret that a test used');
   const tooLong = lines.find((line) => line.length > MAX_LOG_LINE);
   if (tooLong) throw new Error(`a line of the log is too long: ${tooLong.slice(0, 500)}`);
 }
 
-/** Looks for all in one pass, because a run has thousands of secrets and a log of many megabytes. */
-function hasOneOf(log: string, secrets: Iterable<string>): boolean {
+/** Searches for all secrets in one pass, because a run has thousands of them and a log of many megabytes. */
+function hasSecret(log: string, secrets: Iterable<string>): boolean {
   const all = [...secrets];
   const width = Math.min(8, ...all.map(({ length }) => length));
   const byBeginning = Map.groupBy(all, (secret) => secret.slice(0, width));

@@ -1,8 +1,8 @@
-// What most suites begin with: a running system, a client of it, and accounts that are signed in. Each is ready before the
-// suite's tests, and its members can be read from then on.
+// The set-up of most suites: a running system, a client of it, and signed-in accounts. All of them are ready before the first test,
+// and a test reads their members only then.
 import { type Account, Client } from './client.ts';
 import type { RunningSystem } from './running-system.ts';
-import { staffAccount } from './staff.ts';
+import { createStaff } from './staff.ts';
 import type { System, SystemOptions } from './system.ts';
 import { useSharedSystem, useSystem, whileTestsRun } from './use-system.ts';
 
@@ -13,7 +13,7 @@ export interface Shop<Running extends RunningSystem> {
   readonly account: Account;
 }
 
-/** The shared system; with options, even with none of them (`{}`), a system of the suite's own. */
+/** Uses the shared system without an argument, and starts a system for this suite alone with one, even with `{}`. */
 export function useShop(): Shop<RunningSystem>;
 export function useShop(own: SystemOptions): Shop<System>;
 export function useShop(own?: SystemOptions): Shop<RunningSystem> {
@@ -30,4 +30,4 @@ export const useAccount = (client: Client): Account => whileTestsRun(() => clien
 
 /** A new member of staff, signed in. */
 export const useStaff = (system: RunningSystem, client: Client): Account =>
-  whileTestsRun(() => staffAccount(system, client));
+  whileTestsRun(() => createStaff(system, client));

@@ -3,8 +3,8 @@ import type { Account, Client } from './client.ts';
 import { inspect } from './invariants.ts';
 import type { RunningSystem } from './running-system.ts';
 
-/** A new account that is staff, signed in. The role is in the token, so it is given first. */
-export async function staffAccount({ adminUrl }: RunningSystem, client: Client): Promise<Account> {
+/** Makes a staff account, signed in. The token contains the role, so the account gets the role before it signs in. */
+export async function createStaff({ adminUrl }: RunningSystem, client: Client): Promise<Account> {
   const { id, username, password } = await client.account();
   await inspect(adminUrl, (admin) =>
     admin.query("UPDATE users.users SET role = 'STAFF' WHERE id = $1", [id]),

@@ -1,14 +1,14 @@
-// A way to PostgreSQL on which nothing moves for a while, as in a partition of the network: connections stay open, and
-// what was sent before arrives when it is over, from those too who have hung up meanwhile.
+// A proxy in front of PostgreSQL that can hold back all bytes, as a partition of the network does: connections stay open, and the
+// bytes arrive when the partition ends, even those of clients that have disconnected in the meantime.
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
 export interface StallingProxy {
-  /** `url` by way of the proxy. */
+  /** The URL of PostgreSQL, by way of the proxy. */
   readonly url: string;
-  /** From now on nothing of the connections that are open arrives; new ones work unless `all`. */
+  /** Holds back all bytes of the open connections, and with `all` those of new connections too. */
   stall(all: boolean): void;
-  /** Delivers what was held back. */
+  /** Delivers the bytes that were held back. */
   resume(): void;
   close(): Promise<void>;
 }

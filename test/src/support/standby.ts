@@ -1,4 +1,4 @@
-// A streaming standby of a server that runs: from an online copy of its folder (the embedded binaries have no pg_basebackup).
+// A streaming standby of a running server, made from an online copy of its folder, because the embedded binaries lack pg_basebackup.
 import { execFile } from 'node:child_process';
 import { appendFile, chmod, chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import pg from 'pg';
 
 export interface Standby {
   readonly server: EmbeddedPostgres;
-  /** `url` of the primary, at the standby. */
+  /** The URL of the standby that corresponds to `url` of the primary. */
   urlOf(url: string): string;
   stop(): Promise<void>;
 }
@@ -17,7 +17,7 @@ export interface Standby {
 /** @param adminUrl of the primary, as a superuser */
 export async function startStandby(adminUrl: string): Promise<Standby> {
   const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-standby-'));
-  // PostgreSQL runs as another account, if root runs the tests.
+  // When root runs the tests, PostgreSQL runs as another user.
   await chmod(dataDir, 0o755);
   const { password, port } = new URL(adminUrl);
   await copyCluster(

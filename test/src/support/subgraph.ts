@@ -1,14 +1,14 @@
-// Asks one subgraph directly, as a service of the system would: past the gateway and whatever it keeps off.
+// Calls one subgraph directly, as a service of the system does, so that the checks of the gateway do not apply.
 import type { GraphQLReply } from './client.ts';
 import type { RunningSystem, Subgraph } from './running-system.ts';
 
 export interface SubgraphCall {
   readonly query: string;
   readonly variables?: object;
-  /** The end user's access token. */
+  /** The access token of the end user. */
   readonly token?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Of another instance of the service, with its path. */
+  /** The URL of another instance of the service, with its path. */
   readonly url?: string;
 }
 
@@ -31,7 +31,7 @@ export async function askSubgraph(
   return { data, errors, status: response.status };
 }
 
-/** What `_entities` of a subgraph tells `token` of one entity. */
+/** Reads one entity from `_entities` of a subgraph, with the rights of `token`. */
 export async function askEntity(
   system: RunningSystem,
   service: Subgraph,

@@ -1,4 +1,4 @@
-// The whole system for a test: four processes on ports of their own, on a database of their own.
+// Starts the whole system for a test: four processes on their own ports, with their own database.
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -8,51 +8,51 @@ import type { Ports, ProcessName } from '@holdfast/local/stack/services';
 import { findFreePorts, type InstanceOptions, type Stack, startStack } from '@holdfast/local/stack/stack';
 import { createTestDatabase, testServer } from '../setup/database.ts';
 import { secretsUsed } from './client.ts';
-import { type RunningSystem, reachable, refuseBadLog } from './running-system.ts';
+import { describeSystem, type RunningSystem, refuseBadLog } from './running-system.ts';
 
 export interface SystemOptions {
-  /** A server of its own, fsync on, that the test may kill; otherwise a database on the run's server. */
+  /** Gives the system its own PostgreSQL server with fsync, which the test may kill. Otherwise it gets a database on the server of the run. */
   readonly ownPostgres?: boolean;
   /** Extra settings of every service. Limits are off unless they are set here. */
   readonly env?: Record<string, string>;
   /** Extra settings of one service. */
   readonly environment?: Partial<Record<ProcessName, Record<string, string>>>;
-  /** Otherwise some that are free. */
+  /** Without them, the system gets free ports. */
   readonly ports?: Ports;
-  /** With the demo accounts and the demo catalog. */
+  /** Adds the demo accounts and the demo catalog. */
   readonly seeded?: boolean;
-  /** Gets each line of the log as it comes. */
+  /** Receives each line of the log. */
   readonly onLogLine?: (line: string) => void;
 }
 
 /** One more process of a service. */
 export interface AnotherInstance {
-  /** Where it answers, without a path. */
+  /** The URL of the process, without a path. */
   readonly url: string;
   opsUrl(path: string): string;
   pid(): number | undefined;
-  /** SIGKILL; it stays dead until `restart`. */
+  /** Sends SIGKILL. The process stays dead until `restart`. */
   kill(): Promise<void>;
   restart(): Promise<void>;
-  /** SIGTERM. The system's own `stop` ends it, too. */
+  /** Sends SIGTERM. `stop` of the system ends the process too. */
   stop(): Promise<void>;
 }
 
-/** A system of a suite's own, which it may damage. */
+/** A system that one suite has alone, and that the suite may damage. */
 export interface System extends RunningSystem {
   readonly signingKeysFile: string;
   readonly databasePasswords: readonly string[];
-  /** With each service's own role. */
+  /** The URL of each service, with its own role. */
   readonly databaseUrls: Stack['database']['urls'];
-  /** The files in which the stack keeps its secrets. */
+  /** Lists the files in which the stack keeps its secrets. */
   secretFiles(): Promise<string[]>;
-  /** SIGKILL; it stays dead until `restart`. */
+  /** Sends SIGKILL. The service stays dead until `restart`. */
   kill(service: ProcessName): Promise<void>;
-  /** Starts it and waits until it is ready. */
+  /** Starts the service and waits until it is ready. */
   restart(service: ProcessName): Promise<void>;
-  /** SIGTERM. Resolves when it has ended. */
+  /** Sends SIGTERM. Resolves when the service has ended. */
   terminate(service: ProcessName): Promise<void>;
-  /** Starts a second process of a service, on the same database and with the same settings but `env`. */
+  /** Starts one more process of a service, with the same database and the same settings, apart from `env`. */
   another(
     service: ProcessName,
     env?: Record<string, string>,
@@ -60,7 +60,7 @@ export interface System extends RunningSystem {
   ): Promise<AnotherInstance>;
   killPostgres(): Promise<void>;
   restartPostgres(): Promise<void>;
-  /** Ends everything, and fails when a secret that a test used stands in the log, or a line of it has no end. */
+  /** Ends all processes. @throws when the log contains a secret that a test used, or a very long line */
   stop(): Promise<void>;
 }
 
@@ -79,7 +79,7 @@ export async function startSystem({
 }: SystemOptions = {}): Promise<System> {
   const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-system-'));
   const database = ownPostgres ? undefined : await createTestDatabase();
-  // Roles belong to the whole server, so systems that share one must agree on the passwords.
+  // Roles belong to the whole server, so systems that share a server must have the same passwords.
   if (database)
     await writeFile(join(dataDir, 'role-passwords.json'), JSON.stringify(testServer().rolePasswords));
   const lines: string[] = [];
@@ -111,7 +111,7 @@ export async function startSystem({
     serviceKeys,
   };
   return {
-    ...reachable(facts),
+    ...describeSystem(facts),
     signingKeysFile,
     databasePasswords: Object.values(passwords),
     databaseUrls: stack.database.urls,
@@ -131,7 +131,7 @@ export async function startSystem({
       if (database) await database.drop();
       else await removePostgres(join(dataDir, 'postgres'));
       await rm(dataDir, { recursive: true, force: true });
-      // For whoever looks into a failure: TEST_LOG_DIR=/tmp npm test -- crash
+      // To read the log of a failed test: TEST_LOG_DIR=/tmp npm test -- crash
       const logDir = process.env['TEST_LOG_DIR'];
       if (logDir) await writeFile(join(logDir, `${basename(dataDir)}.log`), lines.join('\n'));
       refuseBadLog(lines);
@@ -152,7 +152,6 @@ async function another(stack: Stack, name: ProcessName, own: InstanceOptions): P
 }
 
 function embedded({ database }: Stack): EmbeddedPostgres {
-  if (!database.embedded)
-    throw new Error('this system has no PostgreSQL of its own: start it with ownPostgres');
+  if (!database.embedded) throw new Error('this system shares its PostgreSQL: start it with `ownPostgres`');
   return database.embedded;
 }

@@ -1,16 +1,16 @@
-// A running system for the tests of one suite, in one line: started before them, left after them.
+// Gives the tests of a suite a running system in one line. It is ready before the first test.
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { afterAll, beforeAll } from '@jest/globals';
 import { handInSecrets, readSharedSystemFacts } from '../setup/shared-system.ts';
 import { secretsUsed } from './client.ts';
-import { logsSoFar } from './logs-so-far.ts';
-import { type RunningSystem, reachable, refuseBadLog } from './running-system.ts';
+import { readLogsSoFar } from './logs-so-far.ts';
+import { describeSystem, type RunningSystem, refuseBadLog } from './running-system.ts';
 import type { System, SystemOptions } from './system.ts';
 
-/** A system of the suite's own. It runs from before the suite's tests, and its own `beforeAll`, until after them. */
+/** A system that the suite has alone. It starts before the tests and the later `beforeAll` hooks of the suite, and ends after the tests. */
 export function useSystem(options: SystemOptions = {}): System {
   const start = async () => {
-    // Late, because suites that share a system need nothing of it.
+    // Imported late, because suites that share a system do not use it.
     const { startSystem } = await import('./system.ts');
     return startSystem(options);
   };
@@ -18,16 +18,16 @@ export function useSystem(options: SystemOptions = {}): System {
 }
 
 /**
- * The system that suites with ordinary needs share, at the same time: it has the accounts, products and orders of others
- * too. A suite that counts all of something, loads the machine, or takes a process down needs its own, by `useSystem`.
+ * The system that suites share at the same time, so it has accounts, products and orders of other suites too. A suite that counts all
+ * rows or requests, loads the machine or kills a process needs `useSystem`.
  */
 export function useSharedSystem(): RunningSystem {
   return whileTestsRun(joinSharedSystem, (system) => system.leave());
 }
 
 /**
- * Makes something before the tests, and gives it up after them. What is returned stands for it: members can be read, and methods
- * called, once it is made.
+ * Makes an object before the tests and releases it after them. The returned proxy stands for the object: a test can read its members
+ * and call its methods as soon as it exists.
  */
 export function whileTestsRun<Thing extends object>(
   start: () => Promise<Thing>,
@@ -44,30 +44,30 @@ export function whileTestsRun<Thing extends object>(
     get: (_, member) => {
       if (thing === undefined) throw new Error(`${String(member)} is read before the tests run`);
       const value: unknown = Reflect.get(thing, member, thing);
-      // A class with private members refuses a call through the proxy.
+      // A method that uses private members of its class cannot be called on the proxy.
       return typeof value === 'function' ? value.bind(thing) : value;
     },
   });
 }
 
 interface JoinedSystem extends RunningSystem {
-  /** Fails when a secret that the suite used stands in the log, or a service has gone. The run fails when one comes later. */
+  /** @throws when the log contains a secret that the suite used. The run fails when the secret is logged later. */
   leave(): Promise<void>;
 }
 
-/** For one suite; `useSharedSystem` leaves by itself. */
+/** Joins the shared system. The caller must leave it; `useSharedSystem` does so itself. */
 export async function joinSharedSystem(): Promise<JoinedSystem> {
   const { pids, logFile, ...facts } = await readSharedSystemFacts();
   const logs = followLog(logFile);
-  const system: RunningSystem = { ...reachable(facts), pid: (name) => pids[name], logs };
+  const system: RunningSystem = { ...describeSystem(facts), pid: (name) => pids[name], logs };
   const leave = async () => {
-    refuseBadLog(await logsSoFar(system));
+    refuseBadLog(await readLogsSoFar(system));
     await handInSecrets(secretsUsed);
   };
   return { ...system, leave };
 }
 
-/** What is written to a log from now on. */
+/** Returns a function that reads the lines that were written to the log since this call. */
 function followLog(file: string): () => string[] {
   let offset = statSync(file).size;
   const lines: string[] = [];

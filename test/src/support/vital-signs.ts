@@ -1,23 +1,23 @@
-// Whether an attack has left a mark: every process must still be the same one, ready, and without an error in its log.
+// Checks that an attack has done no harm: every process must still be the same, be ready, and have logged no error.
 import { afterAll, beforeAll, expect } from '@jest/globals';
-import { logsSoFar } from './logs-so-far.ts';
+import { readLogsSoFar } from './logs-so-far.ts';
 import type { RunningSystem } from './running-system.ts';
 
 const PROCESSES = ['gateway', 'users', 'products', 'orders'] as const;
 
-export interface VitalSigns {
-  /** Fails unless the same processes run and are ready, and none has logged an error since. */
+interface VitalSigns {
+  /** @throws unless the same processes run and are ready, and no process has logged an error since */
   expectUnharmed(): Promise<void>;
 }
 
-export function vitalSigns(system: RunningSystem): VitalSigns {
+function recordVitalSigns(system: RunningSystem): VitalSigns {
   const pids = PROCESSES.map((name) => system.pid(name));
   const seen = system.logs().length;
   return {
     expectUnharmed: async () => {
       expect(PROCESSES.map((name) => system.pid(name))).toEqual(pids);
       for (const name of PROCESSES) expect((await fetch(system.opsUrl(name, '/readyz'))).status).toBe(200);
-      const errors = (await logsSoFar(system))
+      const errors = (await readLogsSoFar(system))
         .slice(seen)
         .filter((line) => /"level":"(error|fatal)"/.test(line));
       expect(errors).toEqual([]);
@@ -25,11 +25,14 @@ export function vitalSigns(system: RunningSystem): VitalSigns {
   };
 }
 
-/** Looks before the tests and after them. In a suite with a system of its own: inside a `describe`, which ends before the system. */
+/**
+ * Checks the processes after the tests. A suite with its own system must call this inside a `describe`, which ends before the system
+ * does.
+ */
 export function useVitalSigns(system: RunningSystem): void {
   let vital: VitalSigns | undefined;
   beforeAll(() => {
-    vital = vitalSigns(system);
+    vital = recordVitalSigns(system);
   });
   afterAll(() => vital?.expectUnharmed());
 }

@@ -1,5 +1,5 @@
-// GraphQL documents that are made to be hard work and still pass every limit: nested spreads, conditions, type
-// conditions, aliases, repeated fields and deep inline fragments, in proportions that differ from one to the next.
+// Writes GraphQL documents that are expensive and still pass every limit: nested spreads, conditions, type conditions, aliases, repeated
+// fields and deep inline fragments, in proportions that differ from document to document.
 import {
   type GraphQLCompositeType,
   type GraphQLField,
@@ -10,7 +10,7 @@ import {
   isUnionType,
 } from 'graphql';
 
-/** What every document stays below. */
+/** Every document stays below these numbers. */
 const SELECTIONS = 395;
 const TOKENS = 1_900;
 const ALIASES = 30;
@@ -41,7 +41,7 @@ const fieldsOf = (type: GraphQLCompositeType): Field[] =>
 
 const ARGUMENTS: Readonly<Record<string, string>> = { 'ID!': '"1"', 'String!': '"a"' };
 
-/** What a field must be given, of types that have an entry in ARGUMENTS; pages are short, or they would cost too much. */
+/** The required arguments of a field, with values from ARGUMENTS. Pages are short, because long ones exceed the cost limit. */
 function argumentsOf({ args }: Field): string {
   const given = args.flatMap(({ name, type }) => {
     if (name === 'first') return ['first: 1'];
@@ -50,7 +50,7 @@ function argumentsOf({ args }: Field): string {
   return given.length === 0 ? '' : `(${given.join(', ')})`;
 }
 
-/** Writes one document after the other. */
+/** Writes one document after another. */
 export class WorstDocuments {
   readonly #schema: GraphQLSchema;
   readonly #random: () => number;
@@ -89,7 +89,7 @@ export class WorstDocuments {
     return variables === '' ? `query Worst ${text}` : `query Worst(${variables}) ${text}`;
   }
 
-  /** Some of the few that there may be, until what is left is used up. */
+  /** Writes some of the allowed root fields, until the remaining selections are used up. */
   #rootFields(): string[] {
     const type = this.#schema.getQueryType();
     if (!type) return [];
@@ -123,7 +123,7 @@ export class WorstDocuments {
     return ` @${this.#random() < 0.5 ? 'include' : 'skip'}(if: $c${this.#upTo(conditions - 1)})`;
   }
 
-  /** Selections of the type, until what is left is used up or, unless they are to be all, the dice say enough. */
+  /** Writes selections of the type until the remaining ones are used up; without `all`, a random number of them. */
   #set(type: GraphQLCompositeType, depth: number, all = false): string {
     const parts: string[] = [];
     const enough = all ? Number.POSITIVE_INFINITY : 1 + this.#upTo(this.#style.width);
@@ -172,7 +172,7 @@ export class WorstDocuments {
     return `${head} { ${this.#set(on ?? type, depth - 1)} }`;
   }
 
-  /** A spread of a fragment that there is, mostly, or of a new one. */
+  /** Writes a spread, mostly of an existing fragment, otherwise of a new one. */
   #spread(type: GraphQLCompositeType, depth: number): string {
     const known = this.#fragments.get(type.name) ?? [];
     const old = this.#random() < 0.8 ? this.#pick(known) : undefined;
@@ -183,7 +183,7 @@ export class WorstDocuments {
     }
     if (this.#definitions.length >= this.#style.fragments) return '__typename';
     const name = `f${this.#definitions.length}`;
-    // Holds the place, because fragments within this one take the next names.
+    // Reserves the name, because fragments inside this one take the next names.
     const place = this.#definitions.push('') - 1;
     const before = this.#selections;
     this.#tokens -= 8;
