@@ -38,14 +38,14 @@ export function describeConsoleErrors({ browser, system, client }: BrowserSuite)
     return JSON.stringify({ refreshToken: body.refresh_token, refreshKey: crypto.randomUUID() });
   }
 
-  // The tab does not hear of it, because a tab gets no `storage` event of what it has stored itself.
+  // A tab gets no `storage` event for its own writes, so it does not notice this one.
   const store = (page: Page, session: string) =>
     page.evaluate((stored) => localStorage.setItem('holdfast.session', stored), session);
 
   const comeBack = (page: Page) =>
     page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))");
 
-  it('units whose reply was lost are added once, however often the clerk presses the button', async () => {
+  it('units are added once when the reply was lost and the clerk presses the button again', async () => {
     const { page, path } = await openProduct();
     let lost = 0;
     await onOperation(page, 'AdjustStock', async (route) => {
@@ -96,7 +96,7 @@ export function describeConsoleErrors({ browser, system, client }: BrowserSuite)
     });
   });
 
-  it('a page that comes back after another user has signed in shows nothing of the former user', async () => {
+  it('a page that comes back after another user has signed in shows no data of the former user', async () => {
     const { page } = await openProduct();
     await nameField(page).fill('Typed by the former user');
     const other = await client.account();

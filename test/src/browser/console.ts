@@ -111,7 +111,7 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
 
     const { body } = await client.rest('GET', path);
     expect(body).toMatchObject({ name: 'Mine', description: 'My words.', price: 12.5, version: 3 });
-    // The other tab had typed nothing since, so it shows what is there.
+    // The user of the other tab has not typed since, so it shows the new values.
     await eventually(
       () => theirs.page.getByLabel('Name', { exact: true }).inputValue(),
       (name) => name === 'Mine',

@@ -1,4 +1,4 @@
-// The clients that people use, as they come: what they generate from the running gateway, and what they get from it.
+// Common GraphQL and REST clients against the running gateway: what they generate from it, and what their programs receive.
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -7,8 +7,8 @@ import { serverAudits } from 'graphql-http';
 import { Client, secretsUsed } from '../support/client.ts';
 import { useSystem } from '../support/use-system.ts';
 import { callEach } from './examples.ts';
-import { installed, outputOf } from './installed.ts';
-import { redocly, spectral } from './lint.ts';
+import { findInstalled, runForOutput } from './installed.ts';
+import { lintByRedocly, lintBySpectral } from './lint.ts';
 import {
   compileRelay,
   downloadSchema,
@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => workshop?.close());
 
-// What they make is used by the programs below.
+// The programs below use the generated code.
 describe('generators, against the running gateway', () => {
   it('gql.tada downloads the schema, with its descriptions', async () => {
     const schema = await downloadSchema(workshop, system.url);
@@ -36,7 +36,7 @@ describe('generators, against the running gateway', () => {
 
   it("codegen's client preset types documents", () => generateApollo(workshop, system.url));
 
-  it('relay-compiler takes pages and fragments that are read again', async () => {
+  it('relay-compiler accepts pages and refetchable fragments', async () => {
     expect(await compileRelay(workshop)).toContain('Compilation completed');
     expect(await readdir(join(workshop.folder, 'relay/generated'))).toEqual(
       expect.arrayContaining([
@@ -49,7 +49,7 @@ describe('generators, against the running gateway', () => {
   it('openapi-typescript types the calls of REST', () => generateOpenApi(workshop, system.url));
 
   it('the programs that use all of these are well typed', async () => {
-    expect(await outputOf(workshop.folder, installed('tsc'), '--project', '.')).toBe('');
+    expect(await runForOutput(workshop.folder, findInstalled('tsc'), '--project', '.')).toBe('');
   });
 });
 
@@ -74,7 +74,7 @@ describe('a program with', () => {
     });
   });
 
-  it('graphql-request is told of an error by its code, and reads header fields', async () => {
+  it('graphql-request receives the code of an error, and reads header fields', async () => {
     expect(await workshop.run('graphql-request')).toEqual({
       refused: ['UNAUTHENTICATED'],
       orders: true,
@@ -82,7 +82,7 @@ describe('a program with', () => {
     });
   });
 
-  it("Relay's store pages, reads a thing again, and keeps a user and a product of the same id apart", async () => {
+  it("Relay's store pages, reads an object again, and separates a user and a product with the same id", async () => {
     expect(await workshop.run('relay')).toEqual({
       pages: [4, 8, 8],
       results: ['Product', 'VersionConflict'],
@@ -92,7 +92,7 @@ describe('a program with', () => {
     });
   });
 
-  it('openapi-fetch has the session of the README', async () => {
+  it('openapi-fetch runs the session of the documents', async () => {
     expect(await workshop.run('openapi')).toEqual({
       statuses: [201, 200, 412, 201, 201, 409],
       late: ['PRECONDITION_FAILED', 2],
@@ -117,7 +117,7 @@ describe("Apollo's Sandbox, from its own origin", () => {
   const SANDBOX = 'https://studio.apollographql.com';
   const SENT = ['apollo-require-preflight', 'authorization', 'content-type'];
 
-  it('is let through by the preflight of a browser', async () => {
+  it('is allowed by the preflight of a browser', async () => {
     const { status, headers } = await fetch(`${system.url}/graphql`, {
       method: 'OPTIONS',
       headers: {
@@ -157,15 +157,15 @@ describe('the OpenAPI document', () => {
     document = await (await fetch(`${system.url}/openapi.json`)).text();
   });
 
-  it('has nothing that redocly or spectral warns of', async () => {
+  it('causes no warning of redocly or spectral', async () => {
     const file = join(workshop.folder, 'openapi.json');
     await writeFile(file, document);
-    expect(await redocly(file)).toEqual([]);
-    expect(await spectral(file)).toEqual([]);
+    expect(await lintByRedocly(file)).toEqual([]);
+    expect(await lintBySpectral(file)).toEqual([]);
   });
 
-  // After the programs, because the last example gives the demo account another password.
-  it('shows examples that this server answers as the document says', async () => {
+  // This test comes after the programs, because the last example changes the password of the demo account.
+  it('has examples that the server answers with the documented status', async () => {
     const { came, shown } = await callEach(await Client.of(system.url), JSON.parse(document));
     expect(came).toEqual(shown);
     expect(came).toContain('createOrder 201');

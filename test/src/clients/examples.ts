@@ -1,4 +1,4 @@
-// Calls the operations of /openapi.json with the examples that the document shows, as a reader does who tries them.
+// Calls the operations of /openapi.json with the examples of the document, as a reader does.
 import { DEMO_ACCOUNTS, type DemoAccount } from '@holdfast/local/seed/seed';
 import { type Client, secretsUsed } from '../support/client.ts';
 
@@ -26,18 +26,18 @@ interface Call {
   readonly body: object | undefined;
 }
 
-/** Their token comes by mail; contract/strict-shop.test.ts calls them. */
+/** These operations need a token from a mail; contract/strict-shop.test.ts calls them. */
 const MAILED = ['resetPassword', 'verifyEmail', 'confirmLogin'];
-/** What other calls need is gone after these. */
+/** These operations destroy what other calls need. */
 const LAST = ['deleteProduct', 'changePassword'];
-/** An order is waited for as long as can be. */
+/** A call waits as long as possible for the outcome of an order. */
 const SETTLED = { prefer: 'wait=10' };
 const OF_A_SESSION = ['refreshSession', 'logout'];
 const OF_AN_ORDER = ['getOrder', 'cancelOrder', 'advanceOrder'];
 
 /**
- * Calls each operation once, and gives its name with the status that came and with the one that the document names first.
- * Taken from the system is only what no document can know: tokens, versions, and the number of an order.
+ * Calls each operation once, and returns its name with the received status and with the first documented one. Only tokens, versions
+ * and the number of an order come from the system, because a document cannot know them.
  */
 export async function callEach(
   client: Client,
@@ -48,11 +48,12 @@ export async function callEach(
     .filter(({ operation }) => !MAILED.includes(operation.operationId))
     .toSorted((a, b) => rank(a) - rank(b));
   const came: string[] = [];
-  for (const call of calls) came.push(`${call.operation.operationId} ${await make(call, client, document)}`);
+  for (const call of calls)
+    came.push(`${call.operation.operationId} ${await makeCall(call, client, document)}`);
   return { came, shown: calls.map(({ operation }) => `${operation.operationId} ${firstStatus(operation)}`) };
 }
 
-const firstStatus = ({ responses }: Operation): string => Object.keys(responses)[0] ?? 'nothing';
+const firstStatus = ({ responses }: Operation): string => Object.keys(responses)[0] ?? 'none';
 
 function callsOf({ paths, components: { schemas } }: Document): Call[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
@@ -64,21 +65,21 @@ function callsOf({ paths, components: { schemas } }: Document): Call[] {
   );
 }
 
-/** The status, and what is wrong when it is not the one that is shown. */
-async function make(call: Call, client: Client, document: Document): Promise<string> {
+/** Makes a call. @returns the status, with the body when the status is not the documented one */
+async function makeCall(call: Call, client: Client, document: Document): Promise<string> {
   const { method, operation } = call;
   const { operationId, parameters = [], tags } = operation;
   const isStaffs = tags[0] === 'Administration' || operationId === 'advanceOrder';
   const session = await signIn(client, isStaffs ? 'STAFF' : 'CUSTOMER');
   const example = (name: string) => parameters.find((parameter) => parameter.name === name)?.example;
-  const id = OF_AN_ORDER.includes(operationId) ? await anOrder(client, document) : example('id');
+  const id = OF_AN_ORDER.includes(operationId) ? await placeOrder(client, document) : example('id');
   const path = call.path.replace('{id}', String(id));
   const { token } = session;
   const headers: Record<string, string> = { ...SETTLED };
   if (example('Idempotency-Key') !== undefined)
     headers['idempotency-key'] = String(example('Idempotency-Key'));
   if (example('If-Match') !== undefined)
-    headers['if-match'] = await tagOf(client, call.path, String(id), token);
+    headers['if-match'] = await readTag(client, call.path, String(id), token);
   const body = OF_A_SESSION.includes(operationId)
     ? { ...call.body, refresh_token: session.refresh }
     : call.body;
@@ -96,15 +97,15 @@ async function signIn(
   return { token: body.token, refresh: body.refresh_token };
 }
 
-/** The number of an order that the demo account places with the example. */
-async function anOrder(client: Client, document: Document): Promise<number> {
+/** Places an order of the demo account with the example. @returns its number */
+async function placeOrder(client: Client, document: Document): Promise<number> {
   const { token } = await signIn(client, 'CUSTOMER');
   const body = callsOf(document).find(({ operation }) => operation.operationId === 'createOrder')?.body;
   return (await client.rest('POST', '/orders', { token, body, headers: SETTLED })).body.id;
 }
 
-/** The version of now, of `/orders/{id}` for `/orders/{id}/cancel`. */
-async function tagOf(client: Client, path: string, id: string, token: string): Promise<string> {
+/** Reads the current ETag, of `/orders/{id}` for `/orders/{id}/cancel`. */
+async function readTag(client: Client, path: string, id: string, token: string): Promise<string> {
   const thing = path.slice(0, path.indexOf('}') + 1).replace('{id}', id);
   return (await client.rest('GET', thing, { token })).headers.get('etag') ?? 'none';
 }

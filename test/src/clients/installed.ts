@@ -1,4 +1,4 @@
-// Runs the programs of installed packages, as a person does from a shell.
+// Runs the programs of installed packages.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const FOLDERS = ['node_modules/.bin', 'test/node_modules/.bin'];
 const environment = {
   PATH: process.env['PATH'],
   NO_COLOR: '1',
-  // No program asks its maker for newer versions, or tells of its use.
+  // These settings prevent checks for updates and telemetry.
   CI: 'true',
   REDOCLY_TELEMETRY: 'off',
   REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true',
@@ -22,15 +22,15 @@ const environment = {
 const TIMEOUT_MS = 60_000;
 const MAX_OUTPUT_BYTES = 2 ** 26;
 
-/** The script of a package's program. */
-export function installed(program: string): string {
+/** Finds the script of an installed program. */
+export function findInstalled(program: string): string {
   const paths = FOLDERS.map((folder) => join(ROOT, folder, program));
   const path = paths.find((candidate) => existsSync(candidate));
-  if (path === undefined) throw new Error(`${program} is in no installed package`);
+  if (path === undefined) throw new Error(`no installed package has the program ${program}`);
   return path;
 }
 
-/** Runs a script to its end, in a folder. @throws when it is killed, as after a minute */
+/** Runs a script in a folder. @throws when the script is killed, for example after a minute */
 export function run(folder: string, script: string, ...parameters: readonly string[]): Promise<Ended> {
   const options = { cwd: folder, env: environment, timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
   return new Promise((resolve, reject) => {
@@ -42,8 +42,8 @@ export function run(folder: string, script: string, ...parameters: readonly stri
   });
 }
 
-/** What a script writes. @throws with all that it wrote when it ends with another code than 0 */
-export async function outputOf(
+/** Runs a script and returns its output. @throws with the output when the exit code is not 0 */
+export async function runForOutput(
   folder: string,
   script: string,
   ...parameters: readonly string[]

@@ -1,15 +1,15 @@
-// What linters of OpenAPI say about a document. Their rules stand in test/clients.
+// Runs linters of OpenAPI on a document. Their rules are in test/clients.
 import { join } from 'node:path';
 import { ROOT } from '@holdfast/local/settings/settings';
-import { installed, run } from './installed.ts';
+import { findInstalled, run } from './installed.ts';
 
 const RULES = join(ROOT, 'test/clients');
 
-/** A linter that finds an error ends with 1, and one that cannot lint with something else. */
-async function found<Findings>(program: string, ...parameters: readonly string[]): Promise<Findings> {
+/** Runs a linter. Its exit code is 1 when it reports an error, and greater when it cannot run. */
+async function lint<Findings>(program: string, ...parameters: readonly string[]): Promise<Findings> {
   const { code, stdout, stderr } = await run(
     RULES,
-    installed(program),
+    findInstalled(program),
     'lint',
     ...parameters,
     '--format',
@@ -19,9 +19,9 @@ async function found<Findings>(program: string, ...parameters: readonly string[]
   return JSON.parse(stdout);
 }
 
-/** Each error and warning in the file, as `<rule> <place>`. */
-export async function redocly(file: string): Promise<string[]> {
-  const { problems } = await found<{ problems: { ruleId: string; location: { pointer: string }[] }[] }>(
+/** Lists each error and warning in the file, as `<rule> <place>`. */
+export async function lintByRedocly(file: string): Promise<string[]> {
+  const { problems } = await lint<{ problems: { ruleId: string; location: { pointer: string }[] }[] }>(
     'redocly',
     file,
     '--config',
@@ -30,9 +30,9 @@ export async function redocly(file: string): Promise<string[]> {
   return problems.map(({ ruleId, location }) => `${ruleId} ${location[0]?.pointer}`);
 }
 
-/** Each error, warning, information and hint about the file, as `<rule> <place>`. */
-export async function spectral(file: string): Promise<string[]> {
-  const problems = await found<{ code: string; path: string[] }[]>(
+/** Lists each error, warning, information and hint about the file, as `<rule> <place>`. */
+export async function lintBySpectral(file: string): Promise<string[]> {
+  const problems = await lint<{ code: string; path: string[] }[]>(
     'spectral',
     file,
     '--ruleset',

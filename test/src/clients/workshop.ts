@@ -1,4 +1,4 @@
-// A folder like a client's own: the programs of test/clients beside what their generators make from a running system.
+// A folder like that of a client: the programs of test/clients, with the code that their generators make from a running system.
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import {
   parse,
   printSchema,
 } from 'graphql';
-import { installed, outputOf } from './installed.ts';
+import { findInstalled, runForOutput } from './installed.ts';
 
 export interface Workshop {
   readonly folder: string;
@@ -21,7 +21,7 @@ export interface Workshop {
   close(): Promise<void>;
 }
 
-/** Copies the programs; nothing is generated yet. @param url of the system */
+/** Copies the programs, without generated code. @param url of the system */
 export async function openWorkshop(url: string): Promise<Workshop> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-clients-'));
   await cp(join(ROOT, 'test/clients'), folder, { recursive: true });
@@ -31,22 +31,22 @@ export async function openWorkshop(url: string): Promise<Workshop> {
     folder,
     run: async (program) => {
       const bundle = join(folder, program, 'main.mjs');
-      await outputOf(
+      await runForOutput(
         folder,
-        installed('rolldown'),
+        findInstalled('rolldown'),
         `${program}/main.ts`,
         '--platform',
         'node',
         '--file',
         bundle,
       );
-      return JSON.parse(await outputOf(folder, bundle, url));
+      return JSON.parse(await runForOutput(folder, bundle, url));
     },
     close: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
-/** Asks as a tool does. @throws when there are errors */
+/** Sends a query. @throws when the reply has errors */
 export async function introspect<Data>(url: string, query: string): Promise<Data> {
   const reply = await fetch(`${url}/graphql`, {
     method: 'POST',
@@ -58,11 +58,11 @@ export async function introspect<Data>(url: string, query: string): Promise<Data
   return data;
 }
 
-/** schema.graphql, by gql.tada's program, and what urql's types come from. */
+/** Makes schema.graphql with the program of gql.tada, and the source of urql's types. */
 export async function downloadSchema({ folder }: Workshop, url: string): Promise<string> {
-  await outputOf(
+  await runForOutput(
     folder,
-    installed('gql.tada'),
+    findInstalled('gql.tada'),
     'generate-schema',
     `${url}/graphql`,
     '--output',
@@ -74,7 +74,7 @@ export async function downloadSchema({ folder }: Workshop, url: string): Promise
   return await readFile(join(folder, 'schema.graphql'), 'utf8');
 }
 
-/** Typed documents by codegen's client preset, and the cache's knowledge of unions as Apollo's manual gets it. */
+/** Makes typed documents with codegen's client preset, and the list of union members for the cache, as Apollo's manual does. */
 export async function generateApollo({ folder }: Workshop, url: string): Promise<void> {
   const operations = join(folder, 'apollo/operations.graphql');
   const rawSDL = await readFile(operations, 'utf8');
@@ -102,15 +102,15 @@ export async function generateApollo({ folder }: Workshop, url: string): Promise
   );
 }
 
-/** Relay's artifacts. @returns what the compiler says */
+/** Makes Relay's artifacts. @returns the output of the compiler */
 export const compileRelay = ({ folder }: Workshop): Promise<string> =>
-  outputOf(join(folder, 'relay'), installed('relay-compiler'), 'relay.config.json');
+  runForOutput(join(folder, 'relay'), findInstalled('relay-compiler'), 'relay.config.json');
 
-/** The types of /openapi.json. */
+/** Makes the types of /openapi.json. */
 export const generateOpenApi = ({ folder }: Workshop, url: string): Promise<string> =>
-  outputOf(
+  runForOutput(
     folder,
-    installed('openapi-typescript'),
+    findInstalled('openapi-typescript'),
     `${url}/openapi.json`,
     '--output',
     'openapi/generated/api.d.ts',

@@ -1,4 +1,4 @@
-// The GraphQL contract: what each operation answers, requests that cannot be executed, and what the graph says of itself.
+// The GraphQL contract: the results of each operation, requests that cannot be executed, and introspection.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   buildClientSchema,
@@ -51,7 +51,7 @@ describe('accounts', () => {
     expect(invalid.data.register).toMatchObject({ __typename: 'InvalidInput', code: 'INVALID_INPUT' });
   });
 
-  it('keep their sessions by rotation', async () => {
+  it('renew a session with a refresh token, and end it when an old one is used again', async () => {
     const login = await client.graphql(LOGIN, {
       input: { username: account.username, password: account.password },
     });
@@ -68,7 +68,7 @@ describe('accounts', () => {
     expect((await client.graphql('mutation { logout(refreshToken: "unknown") }')).data.logout).toBe(true);
   });
 
-  it('change their passwords, from one that is right', async () => {
+  it('change a password only with the current one', async () => {
     const CHANGE = `mutation($input: ChangePasswordInput!) { changePassword(input: $input) { __typename
       ... on PasswordChanged { user { id version } } ${PROBLEM} } }`;
     const { id, username, password, token } = await client.account();
@@ -87,7 +87,7 @@ describe('products', () => {
     ... on Product { id name description price stock version createdAt updatedAt }
     ... on InvalidInput { code errors { field message } } } }`;
 
-  it('take money as a string or a number and give it as a string', async () => {
+  it('accept money as a string or a number, and show it as a string', async () => {
     for (const price of ['19.9', 19.9]) {
       const { data } = await client.graphql(
         CREATE,
@@ -111,7 +111,7 @@ describe('products', () => {
     expect(errors[0]?.message).toContain('at most two decimals');
   });
 
-  it('say what became of a write: product, conflict, not found, invalid', async () => {
+  it('name the outcome of a write: product, conflict, not found or invalid', async () => {
     const { id } = await client.product(account.token);
     const UPDATE = `mutation($id: ID!, $v: Int!, $input: UpdateProductInput!) {
       updateProduct(id: $id, expectedVersion: $v, input: $input) { __typename ... on Product { version name }
@@ -221,21 +221,21 @@ describe('orders', () => {
 });
 
 describe('errors', () => {
-  it('carry one of the contract’s codes and nothing of the inside', async () => {
+  it('have a code of the contract and no internal details', async () => {
     const syntax = await client.graphql('{ products( }');
     expect(syntax.errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
-    const unknown = await client.graphql('{ nothingOfTheSort }');
+    const unknown = await client.graphql('{ unknownField }');
     expect(unknown.errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
     for (const { errors } of [syntax, unknown])
       expect(JSON.stringify(errors)).not.toMatch(/stack|node_modules|serviceName/);
   });
 
   it.each([
-    ['several operations and no name', 'query A { __typename } query B { __typename }', undefined],
-    ['a name that is not there', 'query A { __typename }', 'B'],
+    ['several operations without a name', 'query A { __typename } query B { __typename }', undefined],
+    ['an unknown operation name', 'query A { __typename }', 'B'],
     ['a subscription', 'subscription { products { edges { cursor } } }', undefined],
-    ['nothing', '', undefined],
-  ])('are the client’s for %s', async (_, query, operationName) => {
+    ['an empty document', '', undefined],
+  ])('are client errors for %s', async (_, query, operationName) => {
     for (const url of [`${system.url}/graphql`, system.subgraphUrl('products')]) {
       const response = await fetch(url, {
         method: 'POST',
@@ -249,7 +249,7 @@ describe('errors', () => {
   });
 });
 
-describe('requests of all kinds', () => {
+describe('requests', () => {
   const authorized = () => ({ authorization: `Bearer ${account.token}`, 'apollo-require-preflight': 'yes' });
 
   async function answerTo(response: Response) {
@@ -258,7 +258,7 @@ describe('requests of all kinds', () => {
     return { status: response.status, data, codes: [...new Set(codes)], message: errors[0]?.message };
   }
 
-  /** Its status says whether an operation can be executed. */
+  /** With this media type the status says whether the operation was executed. */
   const ACCEPT = { accept: 'application/graphql-response+json' };
   const post = async (body: unknown) =>
     answerTo(
@@ -308,7 +308,7 @@ describe('requests of all kinds', () => {
       query: 'mutation($d: Int!) { adjustStock(id: "x", delta: $d) { __typename } }',
       variables: { d: 99_999_999_999 },
     },
-    'a price beyond all numbers': {
+    'a price that is not a finite number': {
       query: 'mutation { createProduct(input: { name: "x", stock: 1, price: 1e400 }) { __typename } }',
     },
     'an id that is an object': { query: 'query($i: ID!) { product(id: $i) { id } }', variables: { i: {} } },
@@ -321,7 +321,7 @@ describe('requests of all kinds', () => {
       variables: { representations: 1 },
     },
     'a variable of an output type': { query: 'query($u: User) { me { id } }' },
-    'a variable of an unknown type': { query: 'query($u: Nothing) { me { id } }' },
+    'a variable of an unknown type': { query: 'query($u: Unknown) { me { id } }' },
     'the same variable twice': {
       query: 'query($a: Int, $a: Int) { products(first: $a) { edges { cursor } } }',
     },
@@ -331,10 +331,10 @@ describe('requests of all kinds', () => {
     'a subscription': { query: 'subscription { __typename }' },
     'fragments only': { query: 'fragment F on User { id }' },
     'a fragment in itself': { query: '{ me { ...F } } fragment F on User { ...F }' },
-    'a fragment that is not there': { query: '{ me { ...F } }' },
+    'an unknown fragment': { query: '{ me { ...F } }' },
     'a type definition': { query: '{ me { id } } type X { a: Int }' },
     'a directive that is not for queries': { query: '{ me @oneOf { id } }' },
-    'a part that comes later': { query: '{ me { ... @defer { id } } }' },
+    'a deferred fragment': { query: '{ me { ... @defer { id } } }' },
     'introspection in a mutation': { query: 'mutation { __schema { types { name } } }' },
     'variables that are a list': { query: '{ me { id } }', variables: [] },
     'extensions that are a number': { query: '{ me { id } }', extensions: 5 },
@@ -354,7 +354,7 @@ describe('requests of all kinds', () => {
       { query: 'query($i: ID = "x") { product(id: $i) { id } }', variables: {} },
       { product: null },
     ],
-    'names of every object': [
+    'names of members of Object.prototype': [
       {
         query:
           'query constructor($__proto__: ID!) { toString: product(id: $__proto__) { id } ...valueOf } fragment valueOf on Query { hasOwnProperty: __typename }',
@@ -379,7 +379,7 @@ describe('requests of all kinds', () => {
       expect(message.length).toBeLessThanOrEqual(1_000);
     });
 
-    it.each(Object.entries(REFUSED))('is the same by GET: %s', async (_, body) => {
+    it.each(Object.entries(REFUSED))('is BAD_USER_INPUT by GET too: %s', async (_, body) => {
       const search = Object.entries(body).map(([name, value]) => [
         name,
         typeof value === 'string' ? value : JSON.stringify(value),
@@ -390,7 +390,7 @@ describe('requests of all kinds', () => {
     });
   });
 
-  describe('a request that looks strange and is right', () => {
+  describe('an unusual but valid request', () => {
     it.each(Object.entries(EXECUTED))('is executed: %s', async (_, [body, data]) => {
       expect(await post(body)).toEqual({ status: 200, data, codes: [], message: undefined });
     });
@@ -421,7 +421,7 @@ describe('introspection', () => {
     return data;
   };
 
-  /** A tool that asks first what it may ask for, as gql.tada does, and then asks for all of that. */
+  /** The first query of a tool that looks for the supported fields of introspection, as gql.tada does. */
   const PROBE = `query {
   schema: __type(name: "__Schema") { ...F } directive: __type(name: "__Directive") { ...F }
   type: __type(name: "__Type") { ...F } field: __type(name: "__Field") { ...F }
@@ -429,9 +429,9 @@ describe('introspection', () => {
 } fragment F on __Type { name fields { name args { name } type { kind ofType { kind } } } }`;
 
   const DOWNLOADS: [what: string, options: IntrospectionOptions][] = [
-    ['nothing but what every server has', {}],
+    ['no option', {}],
     ...Object.keys(ALL).map((name): [string, IntrospectionOptions] => [name, { [name]: true }]),
-    ['all that there is', ALL],
+    ['all options', ALL],
   ];
 
   describe('the schema', () => {
@@ -440,7 +440,7 @@ describe('introspection', () => {
       expect(schema.getType('Order')).toBeDefined();
     });
 
-    it('can be downloaded by a tool that asks first which fields of introspection there are', async () => {
+    it('can be downloaded by a tool that first reads the supported fields of introspection', async () => {
       const { data } = await client.graphql(PROBE);
       const listed: string[] = Object.values<{ name: string; fields: { name: string }[] }>(data).flatMap(
         ({ name, fields }) => fields.map((field) => `${name}.${field.name}`),
@@ -450,7 +450,7 @@ describe('introspection', () => {
       expect(listed.filter((field) => !asked.has(field))).toEqual([]);
     });
 
-    it('comes beside data in one reply, in the order of the question', async () => {
+    it('can be selected together with data, and the reply keeps the order of the query', async () => {
       const text = `query($no: Boolean!) { me { ...U } __type(name: "Money") { ...T } ... { b: __typename }
       a: __schema @skip(if: $no) { queryType { name } } c: __schema { queryType { name } } }
       fragment T on __Type { isOneOf name } fragment U on User { username }`;
@@ -468,7 +468,7 @@ describe('introspection', () => {
   });
 
   describe('every field that the schema lists', () => {
-    it('can be asked for, on every type', async () => {
+    it('can be selected, on every type', async () => {
       const documents = selectEveryField(await introspect({}));
       const fields = new Set(documents.map(({ field }) => field));
       for (const field of ['Order.history', 'Session.user', 'LastStaff.code', '__Directive.isDeprecated'])

@@ -1,5 +1,5 @@
-// The contract of orders: what customers do with theirs by REST, and what staff alone do, by GraphQL and REST. The client also checks
-// every reply of REST against /openapi.json.
+// The contract of orders: what customers do by REST, and what only staff do, by GraphQL and REST. The client also checks every REST
+// reply against /openapi.json.
 
 import { ADVANCES, ORDER_STATUSES } from '@holdfast/orders/domain/order-status';
 import { beforeEach, describe, expect, it } from '@jest/globals';
@@ -39,7 +39,7 @@ describe('orders', () => {
     expect(list.body[0].id).toBe(reply.body.id);
   });
 
-  it('POST /orders names what is wrong', async () => {
+  it('POST /orders names the invalid member', async () => {
     const product = await client.product(account.token, { stock: 1 });
     const short = await place({ product_id: product.id, quantity: 2 });
     expectProblem(short, 409, 'OUT_OF_STOCK');
@@ -58,7 +58,7 @@ describe('orders', () => {
     expect(fieldsOf(priced.body)).toEqual(['total_price', 'user_id']);
   });
 
-  it('POST /orders refuses a total that the shop cannot record, and writes nothing', async () => {
+  it('POST /orders refuses a total above the greatest price, and places no order', async () => {
     const product = await client.product(account.token, { price: 50_000_000, stock: 5 });
     const refused = await place({ product_id: product.id, quantity: 2 });
     expectProblem(refused, 400, 'INVALID_INPUT');
@@ -71,7 +71,7 @@ describe('orders', () => {
     expect((await place({ product_id: product.id, quantity: 1 })).body.total_price).toBe(50_000_000);
   });
 
-  it('finds no order under an id that can be none', async () => {
+  it('finds no order for a text that is not an id', async () => {
     const CANCEL = `mutation($id: ID!) { cancelOrder(id: $id, expectedVersion: 1) {
       __typename ... on Problem { code message } } }`;
     for (const id of ['0', '-1', '1.5', '01', 'nonsense', '9007199254740993', '1'.repeat(40)]) {
@@ -88,7 +88,7 @@ describe('orders', () => {
     }
   });
 
-  it('are placed without a key, unless the shop requires one', async () => {
+  it('are placed without an idempotency key', async () => {
     const product = await client.product(account.token);
     // Our own client sends a key by itself.
     const reply = await fetch(`${system.url}/orders`, {
@@ -99,7 +99,7 @@ describe('orders', () => {
     expect([201, 202]).toContain(reply.status);
   });
 
-  it('gives the same reply to the same key, a rejection too', async () => {
+  it('gets the same reply for the same key, even a rejection', async () => {
     const product = await client.product(account.token, { stock: 1 });
     const headers = { 'idempotency-key': '"8e03978e-40d5-43dd-bc93-6894a57f9324"' };
     const short = await place({ product_id: product.id, quantity: 2 }, headers);
@@ -114,7 +114,7 @@ describe('orders', () => {
     expect(again.body.available).toBe(short.body.available);
   });
 
-  it('shows why an order was rejected whenever it is read', async () => {
+  it('shows the reason of a rejection on every read', async () => {
     const product = await client.product(account.token, { stock: 1 });
     const accepted = await place({ product_id: product.id, quantity: 2 }, { prefer: 'respond-async' });
     expect(accepted.status).toBe(202);
@@ -134,7 +134,7 @@ describe('orders', () => {
     expect(data.order).toEqual(rejected);
   });
 
-  it('refuses more units than one order may have, and says so whenever it is read', async () => {
+  it('refuses more units than one order may have, and shows the reason on every read', async () => {
     const product = await client.product(account.token, { stock: 500 });
     const refused = await place({ product_id: product.id, quantity: 101 });
     expectProblem(refused, 409, 'PURCHASE_LIMIT');
@@ -157,7 +157,7 @@ describe('orders', () => {
     expect((await place({ product_id: product.id, quantity: 100 })).status).toBe(201);
   });
 
-  it('honours Prefer', async () => {
+  it('obeys Prefer', async () => {
     const product = await client.product(account.token);
     const async = await place({ product_id: product.id, quantity: 1 }, { prefer: 'respond-async' });
     expect(async.status).toBe(202);
@@ -270,7 +270,7 @@ describe('orders and staff', () => {
       });
     });
 
-    it('says why not', async () => {
+    it('names the reason when it cannot', async () => {
       expect(await advance(1, 'SHIPPED')).toEqual({
         __typename: 'OrderVersionConflict',
         code: 'VERSION_CONFLICT',
@@ -299,7 +299,7 @@ describe('orders and staff', () => {
       });
     });
 
-    it('takes the order out of its owner’s reach', async () => {
+    it('prevents the owner from cancelling the order', async () => {
       await advance(2, 'SHIPPED');
       const cancelled = await client.rest('POST', `/orders/${orderId}/cancel`, {
         token: owner.token,
@@ -335,7 +335,7 @@ describe('orders and staff', () => {
         .filter((line) => line.includes('"order.cancelled_by_staff"') && line.includes(`"order ${orderId}"`))
         .map((line) => JSON.parse(line));
 
-    it('takes any CONFIRMED order and a reason, names both in the history, and is a security event', async () => {
+    it('accepts any CONFIRMED order with a reason; the history names staff and reason, and the log has a security event', async () => {
       const { data, errors } = await cancel(staff.token, 'The card was stolen.');
       expect(errors).toEqual([]);
       const history = [
@@ -352,7 +352,7 @@ describe('orders and staff', () => {
         },
       ];
       expect(data.cancelOrder).toEqual({ __typename: 'Order', status: 'CANCELLED', version: 3, history });
-      // The customer sees who and why, and nothing more of the account.
+      // The customer sees the id of the staff member and the reason, but not the account.
       const seen = await client.graphql(HISTORY, { id: orderId }, owner.token);
       expect(seen.errors).toEqual([]);
       expect(seen.data.order.history).toEqual([
@@ -374,7 +374,7 @@ describe('orders and staff', () => {
       });
     });
 
-    it('is on REST with a body, which a customer may leave out', async () => {
+    it('needs a body with a reason by REST, which a customer may leave out', async () => {
       const at = { 'if-match': '"2"' };
       const path = () => `/orders/${orderId}/cancel`;
       const silent = await client.rest('POST', path(), { token: staff.token, headers: at });
@@ -397,7 +397,7 @@ describe('orders and staff', () => {
       expect(events()).toEqual([]);
     });
 
-    it('leaves a shipped order alone, and is nothing for other customers', async () => {
+    it('cannot cancel a shipped order, and other customers cannot cancel the order at all', async () => {
       expect((await cancel(stranger.token, 'Mine!')).data.cancelOrder).toMatchObject({
         code: 'ORDER_NOT_FOUND',
       });
@@ -430,7 +430,7 @@ describe('orders and staff', () => {
       expect([delivered.status, delivered.headers.get('etag')]).toEqual([200, '"4"']);
     });
 
-    it('answers 428, 412, 409, 404 and 400', async () => {
+    it('answers 428, 412, 409, 404 or 400 when it is refused', async () => {
       expectProblem(await advance({}, { status: 'SHIPPED' }), 428, 'PRECONDITION_REQUIRED');
       const stale = await advance({ 'if-match': '"1"' }, { status: 'SHIPPED' });
       expectProblem(stale, 412, 'PRECONDITION_FAILED');
@@ -461,7 +461,7 @@ describe('orders and staff', () => {
     });
   });
 
-  describe('the orders of everybody', () => {
+  describe('the orders of all customers', () => {
     const all = async (variables: Record<string, unknown>) => {
       const { data, errors } = await client.graphql(ALL, variables, staff.token);
       expect(errors).toEqual([]);
@@ -472,7 +472,7 @@ describe('orders and staff', () => {
     const idOf = (page: { edges: { node: { id: string } }[] }) => Number(page.edges[0]?.node.id);
 
     // Other suites order from the same system: their orders may stand before these, and between them.
-    it('come newest first, page by page, with whose they are', async () => {
+    it('are listed newest first, page by page, with their customers', async () => {
       const theirs = await place(stranger);
       const first = await all({ first: 1 });
       expect(first.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: false });
@@ -508,7 +508,7 @@ describe('orders and staff', () => {
       for (const userId of [UNKNOWN_ID, 'nonsense']) expect(await ids({ userId })).toEqual([]);
     });
 
-    it('are on REST with scope=all, by Link, with the same filters', async () => {
+    it('are listed by REST with scope=all, by Link, with the same filters', async () => {
       const theirs = await place(stranger);
       const found: Record<number, number> = {};
       for (let page = '?scope=all&limit=1'; found[Number(orderId)] === undefined; ) {
@@ -527,7 +527,7 @@ describe('orders and staff', () => {
       expect((await rest('?scope=own', stranger.token)).body[0].id).toBe(Number(theirs));
     });
 
-    it('are asked for with parameters that mean something', async () => {
+    it('need valid parameters', async () => {
       for (const [variables, field] of [
         [{ first: 0 }, 'first'],
         [{ after: 'nonsense' }, 'after'],

@@ -13,7 +13,7 @@ const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const PASSWORD = 'correct horse battery staple 9';
 
 describe('accounts', () => {
-  it('POST /register makes an account and shows it', async () => {
+  it('POST /register creates an account and returns it', async () => {
     const username = uniqueName('ann');
     const reply = await client.rest('POST', '/register', {
       body: { username, email: `${username}@Example.COM`, password: PASSWORD },
@@ -33,7 +33,7 @@ describe('accounts', () => {
     });
   });
 
-  it('POST /register refuses bad input field by field, unknown members too, and never shows the password', async () => {
+  it('POST /register names each invalid field and unknown member, and never returns the password', async () => {
     const reply = await client.rest('POST', '/register', {
       body: { username: 'a!', email: 'nowhere', password: 'hunter2' },
     });
@@ -45,7 +45,7 @@ describe('accounts', () => {
     expect(fieldsOf(missing.body)).toEqual(['email', 'password', 'role', 'username']);
   });
 
-  it('POST /register refuses a name or an address that is taken, whatever its case', async () => {
+  it('POST /register refuses a taken name or address in upper case too', async () => {
     const { username } = account;
     const name = await client.rest('POST', '/register', {
       body: { username: username.toUpperCase(), email: `${uniqueName('x')}@example.com`, password: PASSWORD },
@@ -57,7 +57,7 @@ describe('accounts', () => {
     expectProblem(email, 409, 'EMAIL_TAKEN');
   });
 
-  it('POST /login opens a session by name or address and refuses all else alike', async () => {
+  it('POST /login opens a session by name or address, and gives the same reply to every failure', async () => {
     for (const name of [
       account.username,
       account.username.toUpperCase(),
@@ -79,7 +79,7 @@ describe('accounts', () => {
       body: { username: account.username, password: `${account.password}x` },
     });
     const unknown = await client.rest('POST', '/login', {
-      body: { username: uniqueName('nobody'), password: account.password },
+      body: { username: uniqueName('unknown'), password: account.password },
     });
     expectProblem(wrong, 401, 'INVALID_CREDENTIALS');
     expectProblem(unknown, 401, 'INVALID_CREDENTIALS');
@@ -196,7 +196,7 @@ const byStaff = (method: string, path: string, body?: unknown, ifMatch?: string)
   as(staff.token, method, path, body, ifMatch);
 
 describe('accounts in REST', () => {
-  it('are for staff: a customer is refused each call, for the own account too', async () => {
+  it('are for staff: a customer is refused every call, even for the own account', async () => {
     const reason = { reason: 'mine' };
     for (const [method, path, body, ifMatch] of [
       ['GET', '/users'],
@@ -226,7 +226,7 @@ describe('accounts in REST', () => {
     expectProblem(await byStaff('GET', '/users?state=GONE'), 400, 'INVALID_INPUT');
   });
 
-  it('have an ETag, and change only at the version that it names', async () => {
+  it('have an ETag, and change only at its version', async () => {
     const { id, username } = await client.account();
     const shown = await byStaff('GET', `/users/${id}`);
     expect(shown.body).toMatchObject({
@@ -279,7 +279,7 @@ describe('accounts in REST', () => {
     ]);
   });
 
-  it('that are not there are 404, and one’s own is not disabled', async () => {
+  it('that do not exist are 404, and staff cannot disable their own account', async () => {
     for (const [method, path, body, ifMatch] of [
       ['GET', ''],
       ['PUT', '/role', { role: 'STAFF' }, '"1"'],
@@ -299,7 +299,7 @@ describe('accounts in REST', () => {
     );
   });
 
-  it('are told of in the security log, with the actor, the client and the request', async () => {
+  it('are in the security log, with the actor, the address and the request', async () => {
     const { id, token } = await client.account();
     const done = await byStaff('POST', `/users/${id}/disable`, { reason: 'it hoards' }, '"1"');
     const other = await client.account();

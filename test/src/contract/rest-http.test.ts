@@ -77,7 +77,7 @@ describe('HTTP', () => {
 });
 
 describe('a field with one value', () => {
-  it('is refused by name when it comes twice, and nothing is done', async () => {
+  it('is refused by name when it comes twice, and the request is not executed', async () => {
     const { id } = await client.product(account.token);
     const order = JSON.stringify({ product_id: id, quantity: 1 });
     const bearer = `Authorization: Bearer ${account.token}`;
@@ -101,7 +101,7 @@ describe('a field with one value', () => {
     expect((await client.rest('GET', `/products/${id}`)).body.stock).toBe(10);
   });
 
-  it('is not Prefer or If-Match, which are lists', async () => {
+  it('is not Prefer or If-Match, whose values are lists', async () => {
     const { id } = await client.product(account.token);
     const body = '{"name":"By a list"}';
     const received = await sendRaw(system.url, [
@@ -120,7 +120,7 @@ describe('a field with one value', () => {
   });
 });
 
-it('a number in a query is a whole number as it is written, and comes once', async () => {
+it('a number in a query is a decimal whole number and comes once', async () => {
   const { id } = await client.product(account.token);
   await client.rest('POST', '/orders', { token: account.token, body: { product_id: id, quantity: 1 } });
   for (const path of ['/products', '/orders'])
@@ -145,8 +145,8 @@ it('a number in a query is a whole number as it is written, and comes once', asy
   expect((await client.rest('GET', '/products?limit=%35')).status).toBe(200);
 });
 
-describe('a request that cannot be read', () => {
-  /** The problem in a reply that ends the connection. */
+describe('an unreadable request', () => {
+  /** Reads the problem in a reply that closes the connection. */
   async function problemTo(...parts: string[]) {
     const received = await sendRaw(system.url, parts, { quietMs: 15_000 });
     const [fields = '', body = ''] = received.split('\r\n\r\n');
@@ -188,7 +188,7 @@ describe('a request that cannot be read', () => {
     ],
     ['a head that does not end', 'GET /products HTTP/1.1\r\nHost: x\r\n', 408, 'REQUEST_TIMEOUT'],
   ])(
-    'is answered with a problem: %s',
+    'gets a problem as its reply: %s',
     async (_, bytes, status, code) => {
       expect(await problemTo(bytes)).toMatchObject({
         status,
@@ -200,7 +200,7 @@ describe('a request that cannot be read', () => {
     20_000,
   );
 
-  it('stands in the contract of every call, as 408 and as 431', async () => {
+  it('is 408 or 431 in the contract of every call', async () => {
     const { paths } = JSON.parse(await (await fetch(`${system.url}/openapi.json`)).text());
     const calls = Object.entries<Record<string, { responses: object }>>(paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { responses }]) => [`${method} ${path}`, Object.keys(responses)]),
@@ -210,7 +210,7 @@ describe('a request that cannot be read', () => {
   });
 });
 
-it('/graphql takes application/json, and no type that only begins so', async () => {
+it('/graphql accepts application/json, and no other type that begins with it', async () => {
   const ask = async (type: string) => {
     const reply = await fetch(`${system.url}/graphql`, {
       method: 'POST',

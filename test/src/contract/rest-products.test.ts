@@ -1,5 +1,5 @@
-// The REST contract: products, conditional writes (RFC 9110, 13), and writes of what GET gave. The client also checks every reply
-// against /openapi.json.
+// The REST contract: products, conditional writes (RFC 9110, 13), and writes of a representation that GET returned. The client also
+// checks every reply against /openapi.json.
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually, uniqueName } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
@@ -10,7 +10,7 @@ import { useShop } from '../support/shop.ts';
 const { system, client, account } = useShop();
 
 describe('products', () => {
-  it('POST /products makes one, with Location and ETag, price as number or string', async () => {
+  it('POST /products creates a product, with Location and ETag, and accepts a price as a number or a string', async () => {
     for (const price of [12.5, '12.50']) {
       const reply = await client.rest('POST', '/products', {
         token: account.token,
@@ -29,7 +29,7 @@ describe('products', () => {
     }
   });
 
-  it('POST /products refuses bad input field by field', async () => {
+  it('POST /products names each invalid field', async () => {
     const reply = await client.rest('POST', '/products', {
       token: account.token,
       body: { name: '', description: null, price: -1, stock: -1 },
@@ -45,7 +45,7 @@ describe('products', () => {
     expect(cents.text).toContain('1.999');
   });
 
-  it('GET /products/{id} answers 304 to the ETag that it gave, 404 to what is not there', async () => {
+  it('GET /products/{id} answers 304 to its own ETag, and 404 to an unknown id', async () => {
     const product = await client.product(account.token);
     const first = await client.rest('GET', `/products/${product.id}`);
     expect(first.headers.get('etag')).toBe('"1"');
@@ -63,7 +63,7 @@ describe('products', () => {
       expectProblem(await client.rest('GET', `/products/${id}`), 404, 'PRODUCT_NOT_FOUND');
   });
 
-  it('GET /products goes through all of them by Link, in any order, each once', async () => {
+  it('GET /products lists every product once by Link, in any order', async () => {
     const mark = uniqueName('paged').replaceAll('-', '');
     const made: number[] = [];
     for (let index = 0; index < 7; index += 1) {
@@ -87,7 +87,7 @@ describe('products', () => {
     }
   });
 
-  it('GET /products refuses what it does not understand', async () => {
+  it('GET /products refuses invalid parameters', async () => {
     for (const query of [
       'limit=0',
       'limit=101',
@@ -163,7 +163,7 @@ describe('products', () => {
     expectProblem(missing, 404, 'PRODUCT_NOT_FOUND');
   });
 
-  it('PUT takes back the representation that GET gave', async () => {
+  it('PUT accepts the representation that GET returned', async () => {
     const { id } = await client.product(account.token);
     const { body } = await client.rest('GET', `/products/${id}`);
     const reply = await client.rest('PUT', `/products/${id}`, {
@@ -174,7 +174,7 @@ describe('products', () => {
     expect(reply.body).toMatchObject({ price: 3.5, version: 2 });
   });
 
-  it('a change of a price is a security event, with both prices; a change of anything else is none', async () => {
+  it('a change of a price is a security event with both prices; other changes are not', async () => {
     const { id } = await client.product(account.token, { price: 10 });
     const patch = (body: unknown) =>
       client.rest('PATCH', `/products/${id}`, {
@@ -203,7 +203,7 @@ describe('products', () => {
     ]);
   });
 
-  it('PATCH /products/{id} changes what it names', async () => {
+  it('PATCH /products/{id} changes only the given members', async () => {
     const { id } = await client.product(account.token, { name: 'Before' });
     const reply = await client.rest('PATCH', `/products/${id}`, {
       token: account.token,
@@ -223,7 +223,7 @@ describe('products', () => {
     expect(any.body).toMatchObject({ name: 'Any', version: 3 });
   });
 
-  it('DELETE /products/{id} takes it out of sight; its orders still show it', async () => {
+  it('DELETE /products/{id} removes it from the catalog; its orders still show it', async () => {
     const { id } = await client.product(account.token, { name: 'Short-lived' });
     const order = await client.rest('POST', '/orders', {
       token: account.token,
@@ -425,7 +425,7 @@ describe('conditions', () => {
   });
 });
 
-describe('what GET gave', () => {
+describe('a representation that GET returned', () => {
   const LIMIT = 1_000_000_000;
 
   const read = (id: string) => client.rest('GET', `/products/${id}`);
@@ -468,7 +468,7 @@ describe('what GET gave', () => {
   }
 
   describe('a product whose stock a cancellation has taken above the limit', () => {
-    it('can be put back as it was read, patched, and taken from, but not raised', async () => {
+    it('can be written back unchanged, patched and reduced, but not raised', async () => {
       const id = await overfilled(3);
       const { body } = await read(id);
       const put = await write('PUT', id, body);
@@ -486,7 +486,7 @@ describe('what GET gave', () => {
       expect((await write('PATCH', id, { stock: 5 })).body.stock).toBe(5);
     });
 
-    it('is left as it is, at its version, by a change to what it is', async () => {
+    it('keeps its version when a change sets the same stock', async () => {
       const id = await overfilled(2);
       const { version } = (await read(id)).body;
       const patched = await write('PATCH', id, { stock: LIMIT + 2 });
@@ -494,7 +494,7 @@ describe('what GET gave', () => {
       expect(patched.body).toMatchObject({ stock: LIMIT + 2, version });
     });
 
-    it('is not written by a stale PUT of what was read', async () => {
+    it('is not changed by a stale PUT', async () => {
       const id = await overfilled(1);
       const before = await read(id);
       expect((await write('PATCH', id, { name: 'Changed since' })).status).toBe(200);
@@ -508,11 +508,11 @@ describe('what GET gave', () => {
     });
   });
 
-  describe('values that are older than a rule', () => {
+  describe('values that are older than a stricter rule', () => {
     it.each([
       ['a name of blanks', { name: '   ' }],
       ['a description with a control character', { description: 'bell: \u0007' }],
-    ])('are taken back: %s', async (_, old) => {
+    ])('are accepted again: %s', async (_, old) => {
       const { id } = await client.product(account.token);
       const [[column, value] = ['', '']] = Object.entries(old);
       await inspect(system.adminUrl, (admin) =>
@@ -521,7 +521,7 @@ describe('what GET gave', () => {
           value,
         ]),
       );
-      // Written past the service, and so past its cache: the next write through it shows the row anew.
+      // The service does not know of this write, so its cache is stale until the next write through the service.
       await adjust(id, 1);
       const { body } = await read(id);
       expect(body).toMatchObject(old);

@@ -1,4 +1,4 @@
-// The catalog as people look for things in it: by words, and by name; and the limits of what they may write into it.
+// Searches of the catalog, its order by name, and the limits of product fields in REST and in GraphQL.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { expectProblem, fieldsOf } from '../support/problems.ts';
 import { useShop } from '../support/shop.ts';
@@ -10,7 +10,7 @@ beforeAll(async () => {
     await client.product(account.token, { name, description, price: PRICE });
 });
 
-/** No product of another suite has it. */
+/** A price that no product of another suite has. */
 const PRICE = 7_002_003.04;
 const CATALOG: Record<string, string> = {
   Kettle: 'Boils 1.7 litres. Brushed steel.',
@@ -43,9 +43,9 @@ describe('a search finds', () => {
     ['words in any order', 'kettle red', [red]],
     ['the beginning of a word', 'kett', [kettle, red]],
     ['the beginnings of several words', 'kett boil', [kettle]],
-    ['nothing else in the middle of a word', 'ettle', []],
+    ['no word by its middle', 'ettle', []],
     ['words of the description', 'stoneware', [bowl]],
-    ['words whatever their case', 'KETTLE RED', [red]],
+    ['words in upper case', 'KETTLE RED', [red]],
     ['accents without accents', 'cafe', [bowl, press]],
     ['accents in one Unicode form', 'Café', [bowl, press]],
     ['accents in the other', 'Cafe\u0301', [bowl, press]],
@@ -57,23 +57,23 @@ describe('a search finds', () => {
     ['words with punctuation', 't-shirt', [shirt]],
     ['the beginning of such a word', 't-shi', [shirt]],
     ['a letter or two as a whole word only', 'xl', [shirt]],
-    ['not those as a beginning', 'ke', []],
+    ['no word by its first two letters', 'ke', []],
     ['numbers', '1.7', [kettle]],
     ['a phrase', '"enamel kettle"', [red]],
-    ['not its words in another order', '"kettle enamel"', []],
+    ['no phrase by its words in another order', '"kettle enamel"', []],
     ['only whole words of a phrase', '"enamel kett"', []],
     ['a phrase in other quotes', '“enamel kettle”', [red]],
     ['a phrase without its last quote', '"enamel kettle', [red]],
     ['no product with an excluded word', 'kettle -red', [kettle]],
     ['no product with an excluded phrase', 'kettle -"brushed steel"', [red]],
     ['products with a word that an excluded one only begins', 'kettle -indu', [kettle, red]],
-    ['what has words besides signs', 'glass & steel', [press]],
-    ['what has words that are operators elsewhere', "red | kettle:* ! ( ' \\", [red]],
+    ['words beside punctuation', 'glass & steel', [press]],
+    ['words beside operators of PostgreSQL', "red | kettle:* ! ( ' \\", [red]],
   ])('%s: %s', async (_, search, names) => {
     expect(await namesBy({ search })).toEqual(names);
   });
 
-  it('what was renamed by its new name only', async () => {
+  it('a renamed product by its new name only', async () => {
     const { id } = await client.product(account.token, { name: 'Saucepan', price: PRICE });
     await client.rest('PATCH', `/products/${id}`, {
       token: account.token,
@@ -92,7 +92,7 @@ describe('a search is refused by name', () => {
     });
 
   it.each([
-    ['of nothing but exclusions', '-the -x1', 'at least one word or phrase to look for, got "-the -x1"'],
+    ['of exclusions only', '-the -x1', 'at least one word or phrase to look for, got "-the -x1"'],
     ['of an excluded phrase', '-"red kettle"', 'at least one word or phrase'],
     ['of an empty phrase', '""', 'at least one word or phrase'],
     ['of signs', '!!! & *', 'at least one word or phrase'],
@@ -118,7 +118,7 @@ describe('a search is refused by name', () => {
 });
 
 describe('the catalog by name', () => {
-  /** No product of another suite has it. */
+  /** A price that no product of another suite has. */
   const PRICE = 7_001_002.03;
   const ALL = `/products?sort=name_asc&min_price=${PRICE}&max_price=${PRICE}`;
 
@@ -135,8 +135,8 @@ describe('the catalog by name', () => {
     'Order Zebra',
   ];
 
-  it('is that of people: numbers by value, accents and case last; pages go on after any name', async () => {
-    // Made the other way round, and one name twice.
+  it('sorts numbers by value, then ignores accents and case; pages continue after any name', async () => {
+    // Created in the reverse order, with one name twice.
     for (const name of [...ORDERED].reverse().concat('Order 10'))
       await client.product(account.token, { name, price: PRICE });
     const expected = ORDERED.flatMap((name) => (name === 'Order 10' ? [name, name] : [name]));
@@ -152,7 +152,7 @@ describe('the catalog by name', () => {
     expect(seen).toEqual(expected);
   });
 
-  it('refuses a cursor of the order before, in which it stood elsewhere', async () => {
+  it('refuses a cursor of the former order, in which the name had another place', async () => {
     const key = ['products:NAME_ASC', 'Kettle', '1'];
     const cursor = Buffer.from(JSON.stringify(key)).toString('base64url');
     const reply = await client.rest('GET', `/products?sort=name_asc&cursor=${cursor}`);

@@ -1,5 +1,5 @@
-// A shop with strict settings: orders of verified accounts alone and with a key alone, a catalog that staff alone writes. What a
-// mutation of several fields has done, what mailed links do, and who may change roles.
+// A shop with strict settings: only verified accounts place orders, only with an idempotency key, and only staff write the catalog.
+// Tests of mutations with several fields, of mailed links, and of roles.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, eventually, secretsUsed } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
@@ -95,7 +95,7 @@ describe('mutations of several fields in several services', () => {
       ]);
     });
 
-    it('because its service is down leaves what the others did in the reply', async () => {
+    it('because its service is down leaves the results of the others in the reply', async () => {
       await system.kill('products');
       try {
         const { data, errors } = await client.graphql(
@@ -117,7 +117,7 @@ describe('mutations of several fields in several services', () => {
     });
   });
 
-  describe('a mutation with a value that cannot be', () => {
+  describe('a mutation with an invalid value', () => {
     const price = (text: string) =>
       `createProduct(input: { name: "Lamp", price: ${text}, stock: 1 }) { __typename }`;
 
@@ -147,7 +147,7 @@ describe('mutations of several fields in several services', () => {
           `mutation($q: Int = 1) { ${REFUSED_ROLE} createOrder(input: { productId: "x", quantity: $q, idempotencyKey: "k" }) { __typename } }`,
         { q: null },
       ],
-    ])('has executed nothing: %s', async (_, text, variables: Record<string, unknown>) => {
+    ])('is not executed at all: %s', async (_, text, variables: Record<string, unknown>) => {
       const before = await rows();
       const { status, data, errors } = await client.graphql(text(), variables, staff.token);
       const codes = new Set(errors.map(({ extensions }) => extensions.code));
@@ -164,7 +164,7 @@ describe('mutations of several fields in several services', () => {
     const CREATE = `mutation($input: CreateOrderInput!) { createOrder(input: $input) { __typename ... on Order { id } } }`;
     const MESSAGE = 'expected 1 to 255 printable ASCII characters, got nothing';
 
-    /** A call of one who does not send keys, as our own client does. */
+    /** Places an order without a key. The client of the tests always sends one. */
     async function placeWithoutKey(): Promise<Response> {
       return fetch(`${system.url}/orders`, {
         method: 'POST',
@@ -176,7 +176,7 @@ describe('mutations of several fields in several services', () => {
     const orders = async (): Promise<unknown[]> =>
       (await client.rest('GET', '/orders?limit=100', { token: account.token })).body;
 
-    it('POST /orders without a key is 400, names the header and orders nothing', async () => {
+    it('POST /orders without a key is 400, names the header and places no order', async () => {
       const before = await orders();
       const reply = await placeWithoutKey();
       const text = await reply.text();
@@ -186,7 +186,7 @@ describe('mutations of several fields in several services', () => {
       expect(await orders()).toEqual(before);
     });
 
-    it('createOrder without a key is BAD_USER_INPUT, names the argument and orders nothing', async () => {
+    it('createOrder without a key is BAD_USER_INPUT, names the argument and places no order', async () => {
       const before = await orders();
       for (const idempotencyKey of [undefined, null]) {
         const input = { productId, quantity: 1, idempotencyKey };
@@ -227,7 +227,7 @@ describe('mailed links, with the outbox of `npm start` in the place of a mail se
   const login = async ({ username }: Account, password: string) =>
     client.rest('POST', '/login', { body: { username, password } });
 
-  it('a shop may have orders of verified accounts alone; the link verifies one, at the next refresh', async () => {
+  it('only a verified account may order; the mailed link verifies it, from the next token on', async () => {
     const account = await client.account();
     const product = await client.product(staff.token);
     const order = (token: string) =>
@@ -277,7 +277,7 @@ describe('mailed links, with the outbox of `npm start` in the place of a mail se
     expect([changed.status, changed.body.email]).toEqual([200, next]);
   });
 
-  it('a login link that was never mailed opens nothing', async () => {
+  it('a login link that was never mailed opens no session', async () => {
     const body = { token: 'A'.repeat(43) };
     expectProblem(await client.rest('POST', '/login/confirm', { body }), 401, 'INVALID_CREDENTIALS');
   });
@@ -287,7 +287,7 @@ describe('roles, as anonymous, as a customer and as staff', () => {
   const PROBLEM = '... on Problem { code message }';
 
   describe('accounts', () => {
-    it('are looked up and given roles by staff, which is nobody by itself', async () => {
+    it('are looked up and given roles by staff only, and the last member of staff stays staff', async () => {
       const CHANGE = `mutation($id: ID!, $version: Int!, $role: Role!) {
       changeRole(userId: $id, expectedVersion: $version, role: $role) { __typename
         ... on User { id role version } ${PROBLEM} ... on UserVersionConflict { currentVersion current { id } } } }`;

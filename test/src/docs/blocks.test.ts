@@ -15,7 +15,7 @@ import { expectHttp, expectJson, expectText, type Names } from './shown.ts';
 
 // With the limits that a person meets.
 const system = useSystem({ seeded: true, env: { RATE_LIMITS: '' } });
-/** In which the shells begin, and the files of the documents are. */
+/** The folder in which the shells begin, with the files of the documents. */
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-docs-'));
@@ -32,7 +32,7 @@ const counted = [...blocks].flatMap(([path, all]) => {
   const run = all.filter(({ reason }) => reason === undefined);
   return run.length === 0 ? [] : [{ path, run, count: run.length, of: all.length }];
 });
-/** What a reader may follow more than once. */
+/** Documents that a reader may follow more than once. */
 const AGAIN = ['README.md', 'docs/graphql.md', 'docs/rest.md'];
 const total = (of: Iterable<{ readonly length: number }>): number =>
   [...of].reduce((sum, { length }) => sum + length, 0);
@@ -91,7 +91,7 @@ class Reader {
   }
 
   async #compare(shown: string, compare: (shown: string, came: string, names: Names) => void): Promise<void> {
-    if (this.#came === undefined) throw new Error('nothing was run whose reply this could be');
+    if (this.#came === undefined) throw new Error('no block before this one has a reply');
     const names = await this.#names(shown);
     const before = new Set(names.keys());
     compare(shown, this.#came, names);

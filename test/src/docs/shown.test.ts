@@ -1,4 +1,4 @@
-// The comparison by which the documents' blocks are judged: what it leaves open, and that nothing else passes.
+// The comparison of the replies in documents with the received ones: it ignores the parts that are left open, and no others.
 import { describe, expect, it } from '@jest/globals';
 import { expectHttp, expectJson, expectText, type Names } from './shown.ts';
 

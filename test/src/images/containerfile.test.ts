@@ -170,7 +170,7 @@ describe('the build stage', () => {
 });
 
 describe('the build context', () => {
-  it('is nothing but what is named, and never a secret, a test or what was built before', async () => {
+  it('contains only the named files, and never a secret, a test or an earlier build', async () => {
     const patterns = await contextPatterns();
     expect(patterns[0]).toBe('*');
     const lastNamed = patterns.findLastIndex((pattern) => pattern.startsWith('!'));

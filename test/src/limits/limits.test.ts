@@ -1,4 +1,4 @@
-// Limits of the whole system: shared by all gateways, exact under races, and counting whom they are meant to count.
+// Rate limits of the whole system: all gateways share them, they are exact under races, and they count the right caller.
 import { createLogger } from '@holdfast/platform/observability/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -16,7 +16,7 @@ const ROUNDS = 2;
 let server: RedisServer;
 let redis: Redis;
 let system: System;
-/** Behind a proxy: without a word of one, the address is the caller's own. */
+/** A gateway behind a proxy. Without a header of the proxy, it counts the address of the connection. */
 let second: AnotherInstance;
 let clients: Client[];
 let client: Client;
@@ -25,7 +25,7 @@ let proxied: Client;
 beforeAll(async () => {
   server = await startRedis();
   redis = createRedis({ url: server.url, timeoutMs: 2_000, log: createLogger('test', 'silent') });
-  // A machine that is busy with these tests is not to be taken for a Redis that is away.
+  // Redis answers slowly on a busy machine, and the gateways must not treat it as unavailable.
   const REDIS_TIMEOUT_MS = '5000';
   system = await startSystem({
     env: { REDIS_URL: server.url, REDIS_TIMEOUT_MS, RATE_LIMITS, MAX_ROOT_FIELDS: '25' },
@@ -76,7 +76,7 @@ const ordersOf = ({ id }: Account) =>
   });
 
 describe('one limit for all gateways', () => {
-  it('lets exactly 50 of 200 orders at once through, REST and GraphQL at two gateways', async () => {
+  it('accepts exactly 50 of 200 simultaneous orders, by REST and GraphQL at two gateways', async () => {
     const { id } = await client.product((await client.account()).token, { stock: 1_000 });
     for (let round = 0; round < ROUNDS; round += 1) {
       const account = await client.account();
@@ -93,7 +93,7 @@ describe('one limit for all gateways', () => {
 
   const profile = ({ token }: Account) => client.rest('GET', '/profile', { token });
 
-  it('opens again when the window ends, and says when that is', async () => {
+  it('accepts calls again when the window ends, and announces that time', async () => {
     const account = await client.account();
     await Promise.all(Array.from({ length: 20 }, () => profile(account)));
     const refused = await profile(account);
@@ -123,19 +123,19 @@ describe('one limit for all gateways', () => {
 const statusesOf = async (calls: readonly Promise<{ status: number }>[]) =>
   (await Promise.all(calls)).map(({ status }) => status).sort();
 
-describe('who is counted', () => {
+describe('the address that is counted', () => {
   const refresh = (at: Client, forwarded: string) =>
     at.rest('POST', '/token/refresh', {
       body: { refresh_token: 'not a token' },
       headers: { 'x-forwarded-for': forwarded },
     });
 
-  it('is the connection and not what a caller writes, unless a proxy is trusted', async () => {
+  it('is the one of the connection and not of a header, unless the gateway trusts a proxy', async () => {
     const forged = Array.from({ length: 8 }, (_, index) => refresh(client, `203.0.113.${index}`));
     expect(await statusesOf(forged)).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
   });
 
-  it('is what the trusted proxy wrote and not what came before it', async () => {
+  it('is the one that the trusted proxy wrote, and not an earlier one in the header', async () => {
     const forged = Array.from({ length: 8 }, (_, index) => refresh(proxied, `10.0.0.${index}, 203.0.113.77`));
     expect(await statusesOf(forged)).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
     const others = Array.from({ length: 8 }, (_, index) =>
@@ -146,7 +146,7 @@ describe('who is counted', () => {
 });
 
 describe('three hundred addresses', () => {
-  it('leave keys in Redis that are short and expire', async () => {
+  it('leave short keys in Redis, which expire', async () => {
     for (let batch = 0; batch < 6; batch += 1) {
       const replies = Array.from({ length: 50 }, (_, index) =>
         proxied.rest('GET', '/products?limit=1', {
@@ -159,7 +159,7 @@ describe('three hundred addresses', () => {
     expect(keys.length).toBeGreaterThanOrEqual(300);
     for (const key of keys) expect(key.length).toBeLessThan(64);
     const lives = await redis.run((commands) => Promise.all(keys.map((key) => commands.pTTL(key))));
-    // -2: it has expired meanwhile.
+    // -2: the key has expired in the meantime.
     for (const ms of lives) expect(ms === -2 || (ms >= 0 && ms <= 3_600_000)).toBe(true);
   });
 });

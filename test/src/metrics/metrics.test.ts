@@ -1,5 +1,5 @@
-// What requests, logins, orders, the queue and connections leave in the metrics, and how many SQL statements a request costs. The system
-// is the suite's own, because the numbers are exact.
+// The metrics of requests, logins, orders, the queue and connections, and the SQL statements that a request costs. The suite has its
+// own system, because it expects exact numbers.
 
 import type { ProcessName } from '@holdfast/local/stack/services';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -34,17 +34,17 @@ describe('http_request_duration_seconds', () => {
     expect(grown('http_request_duration_seconds_sum')).toBeGreaterThan(0);
   });
 
-  it('counts what a subgraph answers, and whatever it does not know as other', async () => {
+  it('counts the replies of a subgraph, and those of unknown paths as other', async () => {
     const grown = await measureGrowth(at('users'), async () => {
       await fetch(new URL('/.well-known/jwks.json', system.subgraphUrl('users')));
-      await fetch(new URL('/nothing', system.subgraphUrl('users')));
+      await fetch(new URL('/absent', system.subgraphUrl('users')));
     });
     expect(grown(count, { route: '/.well-known/jwks.json', method: 'GET', status: '200' })).toBe(1);
     expect(grown(count, { route: 'other', method: 'GET', status: '404' })).toBe(1);
   });
 
   it('leaves the ops port out', async () => {
-    // Of products, which no other service calls by the clock.
+    // The metrics of products, because no other service calls products periodically.
     const grown = await measureGrowth(at('products'), () => fetch(system.opsUrl('products', '/readyz')));
     expect(grown(count)).toBe(0);
   });
@@ -58,7 +58,7 @@ describe('graphql_operation_duration_seconds', () => {
       await client.rest('GET', '/profile', { token: account.token });
       await client.graphql('query OfACaller { __typename }');
       await client.graphql('{ order(id: "x") { id } }');
-      await client.graphql('{ nothing }');
+      await client.graphql('{ unknown }');
       await client.graphql('mutation { logout(refreshToken: "x") }');
     });
     expect(grown(count, { operation: 'Profile', type: 'query', outcome: 'ok' })).toBe(1);
@@ -98,7 +98,7 @@ describe('graphql_root_field_duration_seconds', () => {
     expect(grown(count)).toBe(3);
   });
 
-  it('counts the entities that other subgraphs have asked for', async () => {
+  it('counts the entities that the gateway reads for other subgraphs', async () => {
     const { id } = await client.product(account.token);
     await client.rest('POST', '/orders', { token: account.token, body: { product_id: id, quantity: 1 } });
     const grown = await measureGrowth(at('products'), () =>
@@ -146,7 +146,7 @@ describe('the metrics of accounts', () => {
   const logIn = (password: string) =>
     client.rest('POST', '/login', { body: { username: account.username, password } });
 
-  it('count logins that are let in, that are not, and that find too many waiting', async () => {
+  it('count logins that succeed, that fail, and that are refused because too many wait', async () => {
     const grown = await measureGrowth(at('users'), async () => {
       expect((await logIn(account.password)).status).toBe(200);
       expect((await logIn('not the password')).status).toBe(401);
@@ -162,7 +162,7 @@ describe('the metrics of accounts', () => {
     expect(crowd('logins_total')).toBe(30);
   });
 
-  it('show how many passwords are hashed and wait, while they do', async () => {
+  it('show how many passwords are being hashed and how many wait', async () => {
     let over = false;
     const keepTrying = async () => {
       while (!over) await logIn('not the password');
@@ -204,7 +204,7 @@ describe('the metrics of accounts', () => {
       });
     const grown = await measureGrowth(at('users'), () =>
       inspect(system.adminUrl, async (database) => {
-        // Both have found the password right before either may write.
+        // Both changes have verified the password before one of them can write.
         await database.query('BEGIN');
         await database.query('SELECT FROM users.users WHERE id = $1 FOR UPDATE', [id]);
         const changes = Promise.all([change(), change()]);
@@ -217,7 +217,7 @@ describe('the metrics of accounts', () => {
   });
 });
 
-describe('the work of the store', () => {
+describe('the shop', () => {
   let admin: pg.Client;
 
   beforeAll(async () => {
@@ -291,7 +291,7 @@ describe('the work of the store', () => {
       expect(misused('idempotent_replays_total')).toBe(0);
     });
 
-    it('is counted as cancelled, or as a conflict when somebody else was first', async () => {
+    it('is counted as cancelled, or as a conflict when another request was first', async () => {
       const { id } = await client.product(account.token);
       const placed = await order(id, 1);
       const cancel = () =>
@@ -312,7 +312,7 @@ describe('the work of the store', () => {
       expect(released('reservations_total', { outcome: 'released' })).toBe(1);
     });
 
-    it('of a product that has left the catalog meanwhile is counted as such', async () => {
+    it('of a product that was deleted in the meantime is counted as product_not_found', async () => {
       const { id } = await client.product(account.token);
       const grown = await measureGrowth(
         at('products'),
@@ -396,7 +396,7 @@ describe('the work of the store', () => {
       await admin.query('DELETE FROM graphile_worker._private_jobs');
     });
 
-    it('is spoken of by those who work on a task only, and alike by all of their instances', async () => {
+    it('is in the metrics of the services that work on a task, with the same series in every instance', async () => {
       const tasks = async (url: string) =>
         [...(await scrape(url)).keys()].filter((series) => series.startsWith('queue_jobs{'));
       const another = await system.another('products');
@@ -416,7 +416,7 @@ describe('the work of the store', () => {
   });
 
   describe('connections', () => {
-    it('are shown busy and idle, with who waits and for how long', async () => {
+    it('are counted as busy and idle, with the waiting requests and their waiting time', async () => {
       const pool = 'products-writes';
       const { id } = await client.product(account.token);
       const grown = await measureGrowth(at('products'), async () => {
@@ -440,7 +440,7 @@ describe('the work of the store', () => {
       expect(sumOf(after, 'database_pool_waiting')).toBe(0);
     });
 
-    it('that hang cost a scrape little time and these gauges only', async () => {
+    it('that hang delay a scrape only a little, and it then lacks the gauges from tables', async () => {
       await holding('LOCK TABLE orders.orders IN ACCESS EXCLUSIVE MODE', async () => {
         const startedAt = performance.now();
         const seen = await scrape(at('orders'));

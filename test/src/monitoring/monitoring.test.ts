@@ -1,5 +1,5 @@
-// What an operator sees of a running system: the series from its start, which dashboards and rules ask for, a real Prometheus over
-// them, and the runbook of a failing login, followed.
+// The monitoring of a running system: the series that exist from its start, the dashboards and rules that select them, a real
+// Prometheus, and the commands of a runbook.
 
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -55,7 +55,7 @@ describe('dashboards and rules', () => {
     }[];
   }
 
-  /** The names of what is exported, or is recorded by a rule. */
+  /** The metrics that are exported or recorded by a rule. */
   let exported: Set<string>;
   let seriesAtStart: string[];
 
@@ -70,7 +70,7 @@ describe('dashboards and rules', () => {
       }
   });
 
-  it('tells metrics from functions, labels, texts and words', () => {
+  it('the parser of selectors tells metrics from functions, labels, texts and keywords', () => {
     const expression =
       'sum by (a) (rate(b_total{c="d",i=~"j|k",l!="m"}[$__rate_interval])) / max(e:f_g) and h == 80 or label_replace(n, "o", "p", "", "")';
     expect(selectorsOf(expression)).toEqual([
@@ -81,7 +81,7 @@ describe('dashboards and rules', () => {
     ]);
   });
 
-  it('names in every query of every panel a metric that a service exports', () => {
+  it('every query of every panel selects a metric that a service exports', () => {
     const files = readdirSync(DASHBOARDS).filter((file) => file.endsWith('.json'));
     expect(files).toHaveLength(3);
     const unknown = files.flatMap((file) => {
@@ -99,7 +99,7 @@ describe('dashboards and rules', () => {
     expect(unknown).toEqual([]);
   });
 
-  it('names in every rule a series that a service has before its first request, so that no first event is missed', () => {
+  it('every rule selects a series that a service has before its first request, so that the first event counts', () => {
     const selectors = rules.flatMap(({ expr }) => selectorsOf(expr));
     expect(selectors.length).toBeGreaterThan(30);
     const isMade = ({ metric }: { readonly metric: string }) =>
@@ -113,7 +113,7 @@ describe('dashboards and rules', () => {
 });
 
 describe('from the start', () => {
-  /** Above the some 2,800 of the gateway: a label that is not bounded would pass it. */
+  /** The gateway has about 2,800 series. A label without a bound would exceed this number. */
   const MAX_SERIES = 4_000;
 
   const zeros: [ProcessName, string, string, readonly string[]][] = [
@@ -139,7 +139,7 @@ describe('from the start', () => {
       'outcome',
       ['ok', 'refused', 'error', 'abandoned'],
     ],
-    // The gateway has asked for the field _service, with success.
+    // The outcome ok is left out, because the gateway has read the field _service.
     [
       'orders',
       'graphql_root_field_duration_seconds_count',
@@ -191,7 +191,7 @@ describe('from the start', () => {
       expect([name, orders.get(name)]).toEqual([name, 0]);
   });
 
-  it.each(PROCESSES)('%s says which build it is and how its runtime does', async (name) => {
+  it.each(PROCESSES)('%s reports its build and its runtime', async (name) => {
     const metrics = await scrape(at(name));
     const labels = { service: name, revision: REVISION, node: process.version, version: VERSION };
     expect(sumOf(metrics, 'build_info', labels)).toBe(1);
@@ -211,7 +211,7 @@ describe('from the start', () => {
     await client.rest('GET', '/profile', { token });
   }
 
-  /** What a caller can choose: paths, names of operations, types, methods. */
+  /** Sends requests with everything that a caller can choose: paths, names of operations, types, methods. */
   async function nonsense(number: number): Promise<void> {
     const name = uniqueName('name').replaceAll('-', '_');
     const methods = ['GET', 'POST', 'DELETE', 'PROPFIND', 'LOCK', 'M-SEARCH', 'SEARCH', 'PURGE'];
@@ -228,13 +228,13 @@ describe('from the start', () => {
     await fetch(`${new URL(system.subgraphUrl('products')).origin}/${name}`, { method });
   }
 
-  it('a thousand requests with names of their own make no series', async () => {
+  it('a thousand requests with different names add no series', async () => {
     await oneOfEach(await client.account());
     // Not all of the methods yet.
     for (let number = 0; number < 4; number += 1) await nonsense(number);
     const series = async () => {
       const all = await Promise.all(PROCESSES.map(async (name) => [...(await scrape(at(name))).keys()]));
-      // What the runtime has open, and what it has collected, is its own affair.
+      // The series of open handles and garbage collection vary by themselves.
       return all.map((keys) => keys.filter((key) => !/^nodejs_(active|gc)_/.test(key)));
     };
     const before = await series();
@@ -245,11 +245,11 @@ describe('from the start', () => {
 
   const checkMetrics = (input: string) => runPromtool(['check', 'metrics'], { input });
 
-  it.each(PROCESSES)('promtool finds nothing in the metrics of %s', async (name) => {
+  it.each(PROCESSES)('promtool reports no error in the metrics of %s', async (name) => {
     expect(await checkMetrics(await scrapeText(at(name)))).toEqual({ code: 0, said: '' });
   });
 
-  it('promtool would find something', async () => {
+  it('promtool reports an error in bad metrics', async () => {
     expect((await checkMetrics('# TYPE things_total gauge\nthings_total 1\n')).said).toContain(
       'things_total',
     );
@@ -267,7 +267,7 @@ describe('the runbook of LoginFailuresSpike', () => {
   });
   afterAll(() => rm(file, { force: true }));
 
-  /** The output of the command of the runbook whose text has `part`. The log is read from a file, and not from a cluster. */
+  /** Runs the command of the runbook that contains `part`. The log comes from a file instead of a cluster. */
   async function answerTo(part: string): Promise<string[]> {
     const page = await readFile(join(ROOT, 'docs/operations.md'), 'utf8');
     const block = /### LoginFailuresSpike[\s\S]*?```sh[^\n]*\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
@@ -283,7 +283,7 @@ describe('the runbook of LoginFailuresSpike', () => {
     return stdout.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]));
   }
 
-  it('tells who tries to log in, to which account, who got in, and what else comes from there, by what ran', async () => {
+  it('lists who tries to log in, at which account, who succeeded, and the other requests of that address', async () => {
     const { id, username, password } = await client.account();
     const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
     const wrong = { username, password: 'not-the-password' };
@@ -334,7 +334,7 @@ describe('a real Prometheus', () => {
     expect(up).toEqual([...SERVICES].sort());
   });
 
-  it('gets a value for every recording rule', async () => {
+  it('computes a value for every recording rule', async () => {
     const records = rulesOf('services').flatMap(({ record = [] }) => record);
     expect(records.length).toBeGreaterThan(0);
     const silent = await eventually(
@@ -353,7 +353,7 @@ describe('a real Prometheus', () => {
     expect(await prometheus.query('ALERTS{alertstate="firing"}')).toEqual([]);
   });
 
-  it('fires InstanceDown for products when it is stopped, and only that, until it is back', async () => {
+  it('fires only InstanceDown while products is down, and no alert after it is back', async () => {
     const firing = () => prometheus.query('ALERTS{alertname="InstanceDown",alertstate="firing"}');
     await system.kill('products');
     const fired = await eventually(firing, (alerts) => alerts.length > 0, 30_000);
@@ -363,7 +363,7 @@ describe('a real Prometheus', () => {
   });
 });
 
-it('without a database a scrape answers at once, without what stands in tables', async () => {
+it('without a database a scrape answers at once, without the values from tables', async () => {
   // The process of products is a new one, which has counted no request yet.
   await client.rest('GET', '/products?limit=1');
   await system.killPostgres();

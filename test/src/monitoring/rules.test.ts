@@ -15,7 +15,7 @@ const alerts = FILES.flatMap((file) =>
 );
 
 describe.each(FILES)('the rules about the %s', (file) => {
-  it('pass promtool: they are well-formed, and every alert fires as its tests say', async () => {
+  it('pass promtool: they are well-formed, and every alert fires as its tests expect', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-rules-'));
     try {
       await writeFile(join(folder, `${file}.yaml`), plainRulesOf(file));
@@ -31,7 +31,7 @@ describe.each(FILES)('the rules about the %s', (file) => {
     }
   }, 60_000);
 
-  it('are tested alert by alert: it fires, and it does not', async () => {
+  it('have two tests for each alert: it fires, and it does not fire', async () => {
     const tests = await readFile(join(RULES_FOLDER, `${file}.test.yaml`), 'utf8');
     const verdicts = (name: string) => ({
       name,
@@ -45,7 +45,7 @@ describe.each(FILES)('the rules about the %s', (file) => {
 });
 
 it.each(['compose.yaml', 'k8s/components/prometheus-grafana/prometheus.yaml'])(
-  '%s cuts out of the object of the operator what Prometheus itself reads',
+  '%s extracts the part of the PrometheusRule that Prometheus reads',
   async (path) => {
     const command = /sed '.*' \/etc\/prometheus\/rules\/services\.yaml(?= > \/prometheus\/rules\.yaml &&$)/m;
     const [script = 'false'] = command.exec(await readFile(join(ROOT, path), 'utf8')) ?? [];
@@ -62,7 +62,7 @@ it('each alert has a severity and a summary', () => {
   expect(bare.map(({ alert }) => alert)).toEqual([]);
 });
 
-it('docs/operations.md has a section for each alert, in their order, and no other', async () => {
+it('docs/operations.md has one section for each alert, in the order of the rules', async () => {
   const page = await readFile(join(ROOT, 'docs/operations.md'), 'utf8');
   const start = page.indexOf('\n## Alerts');
   const section = page.slice(start, page.indexOf('\n## ', start + 1));

@@ -1,5 +1,5 @@
-// The rules about PostgreSQL, its pooler and Redis name metrics that are there: of Redis by the real exporter of a real server,
-// of CloudNativePG and the kubelet by a list from their sources.
+// The rules about PostgreSQL, its pooler and Redis select metrics that exist. The metrics of Redis come from its exporter and a real
+// server, those of CloudNativePG and the kubelet from a list of their sources.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { findFreePort } from '@holdfast/local/processes/ports';
@@ -13,7 +13,7 @@ import { listMissingSeries, rulesOf, selectorsOf } from '../support/rules.ts';
 /**
  * CloudNativePG 1.30: config/manager/default-monitoring.yaml, pkg/management/postgres/webserver/metricserver and
  * pkg/management/pgbouncer/metricsserver; the Barman Cloud plugin 0.13: internal/cnpgi/instance/metrics.go; Kubernetes:
- * pkg/kubelet/metrics/collectors/volume_stats.go. With the labels that the rules tell series by.
+ * pkg/kubelet/metrics/collectors/volume_stats.go. The labels are those that the rules use.
  */
 const OF_OPERATORS = [
   'cnpg_collector_up{cluster=""}',
@@ -42,7 +42,7 @@ beforeAll(async () => {
   redis = await startRedis();
   const port = await findFreePort();
   url = `http://127.0.0.1:${port}/metrics`;
-  // As the operator tells it where Redis is.
+  // The operator passes the address of Redis in the same variables.
   const env = { REDIS_ADDR: redis.url, REDIS_EXPORTER_WEB_LISTEN_ADDRESS: `127.0.0.1:${port}` };
   exporter = spawn('prometheus-redis-exporter', [], { env, stdio: 'ignore' });
   await eventually(
@@ -57,14 +57,14 @@ afterAll(async () => {
   await redis?.stop();
 });
 
-it('name only metrics of the operators and of the exporter of Redis', () => {
+it('select only metrics of the operators and of the exporter of Redis', () => {
   const unknown = selectors
     .filter(({ metric }) => metric !== 'up' && !metric.startsWith('redis_'))
     .flatMap((selector) => listMissingSeries(selector, OF_OPERATORS));
   expect(unknown).toEqual([]);
 });
 
-it('name what the exporter says of a Redis that is full, and of one that has gone', async () => {
+it('select the metrics of a Redis that is full, and of a Redis that is down', async () => {
   const client = createClient({ url: redis.url });
   client.on('error', () => undefined);
   await client.connect();
