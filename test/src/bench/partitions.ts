@@ -13,7 +13,7 @@ import pg from 'pg';
 import { administer } from '../setup/server.ts';
 import { LARGE_USER, loadShop } from '../size/load.ts';
 import { createQuestions, type Question } from '../size/questions.ts';
-import { mainThreadCpuMs } from '../support/process-usage.ts';
+import { readMainThreadCpuMs } from '../support/process-usage.ts';
 
 const { values } = readCommandLineOrExit('bench:partitions');
 const { orders = 400_000, rounds = 15 } = values;
@@ -94,7 +94,7 @@ async function open(server: string, template: string, count: number): Promise<Co
   // When something else has failed, the server is stopped under it.
   pool.on('error', () => undefined);
   const { rows } = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  return { pool, questions, cpu: () => mainThreadCpuMs(rows[0]?.pid) };
+  return { pool, questions, cpu: () => readMainThreadCpuMs(rows[0]?.pid) };
 }
 
 /** The CPU of one of `times` runs. */

@@ -5,7 +5,7 @@ import { type Account, Client, eventually } from '../support/client.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';
 import { rounds, timeLimitMs } from '../support/long.ts';
 import { expectProblem } from '../support/problems.ts';
-import { staffAccount } from '../support/staff.ts';
+import { createStaff } from '../support/staff.ts';
 import { useSharedSystem } from '../support/use-system.ts';
 
 const system = useSharedSystem();
@@ -336,7 +336,7 @@ describe('orders', () => {
 
   beforeAll(async () => {
     buyers = await Promise.all(Array.from({ length: 4 }, () => client.account()));
-    staff = await staffAccount(system, client);
+    staff = await createStaff(system, client);
   });
 
   const buyer = (index: number): Account => {

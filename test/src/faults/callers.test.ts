@@ -6,7 +6,7 @@ import pg from 'pg';
 import { type Account, Client, eventually, uniqueName } from '../support/client.ts';
 import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
-import { logsSoFar } from '../support/logs-so-far.ts';
+import { readLogsSoFar } from '../support/logs-so-far.ts';
 import { askSubgraph } from '../support/subgraph.ts';
 import { type System, startSystem } from '../support/system.ts';
 
@@ -95,7 +95,7 @@ afterEach(() => locker.end());
 describe('a caller that leaves', () => {
   it('has its lists, searches and look-ups cancelled in PostgreSQL, and the log has no error of ours', async () => {
     await lockCatalog();
-    const { length: before } = await logsSoFar(system);
+    const { length: before } = await readLogsSoFar(system);
     const caller = new AbortController();
     const calls = reads().map(([path, init]) =>
       fetch(system.url + path, { ...init, signal: caller.signal }).then(
@@ -113,14 +113,14 @@ describe('a caller that leaves', () => {
       ({ length }) => length === 2 * calls.length,
     );
     expect(logged.map(({ status }) => status)).toEqual(logged.map(() => 499));
-    expect((await logsSoFar(system)).slice(before).join('\n')).not.toContain('a field failed');
+    expect((await readLogsSoFar(system)).slice(before).join('\n')).not.toContain('a field failed');
     expect((await client.rest('GET', '/products')).status).toBe(200);
   });
 
   it('has its write carried out', async () => {
     const { id } = await client.product(account.token);
     await lockCatalog();
-    const { length: before } = await logsSoFar(system);
+    const { length: before } = await readLogsSoFar(system);
     const caller = new AbortController();
     const write = fetch(`${system.url}/products/${id}`, {
       method: 'PATCH',

@@ -5,7 +5,7 @@ import { createLogger } from '@holdfast/platform/observability/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
-import { growth, scrape, sumOf } from '../support/metrics.ts';
+import { measureGrowth, scrape, sumOf } from '../support/metrics.ts';
 import { type MovingAddress, startMovingAddress } from '../support/moving-address.ts';
 import { type RedisServer, SENTINEL_NAME, startRedis, startSentinel } from '../support/redis.ts';
 import { type System, startSystem } from '../support/system.ts';
@@ -112,12 +112,12 @@ describe.each([
       return found;
     };
     const waits = await Promise.all([
-      growth(system.opsUrl('gateway', '/metrics'), async () => {
+      measureGrowth(system.opsUrl('gateway', '/metrics'), async () => {
         // The gateway remembers how many calls were counted in Redis.
         const expected = Array.from({ length: 25 }, (_, index) => (index < 19 ? 200 : 429));
         expect(await statuses(25, () => readProfile(caller))).toEqual(expected);
       }),
-      growth(system.opsUrl('products', '/metrics'), async () => {
+      measureGrowth(system.opsUrl('products', '/metrics'), async () => {
         expect(new Set(await statuses(50, read))).toEqual(new Set([200]));
       }),
     ]);
@@ -240,7 +240,8 @@ describe('after a failover', () => {
       // Another product, because the end of the last edit may have reached neither server: its fence then stands for 30 s.
       const { id } = await client.product(account.token);
       await eventually(
-        () => growth(system.opsUrl('products', '/metrics'), () => client.rest('GET', `/products/${id}`)),
+        () =>
+          measureGrowth(system.opsUrl('products', '/metrics'), () => client.rest('GET', `/products/${id}`)),
         (grown) => grown('cache_requests_total', { result: 'hit' }) === 1,
       );
     },

@@ -8,7 +8,7 @@ import pg from 'pg';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { minutes } from '../support/long.ts';
-import { residentBytes } from '../support/process-usage.ts';
+import { readResidentBytes } from '../support/process-usage.ts';
 import { useSystem } from '../support/use-system.ts';
 
 const UNITS = 1_000_000;
@@ -224,7 +224,7 @@ describe('a backlog of orders of one product', () => {
     return rows[0].count;
   };
 
-  const measureMemory = () => Promise.all(WORKERS.map((service) => residentBytes(system.pid(service))));
+  const measureMemory = () => Promise.all(WORKERS.map((service) => readResidentBytes(system.pid(service))));
 
   it('is settled in batches in bounded memory, and orders of other products do not wait for it', async () => {
     await Promise.all(Array.from({ length: 50 }, () => order(other, 'wait=10')));

@@ -64,7 +64,7 @@ it('fails the run when a secret comes to the log after its suite has left, and l
   await suite.leave();
   secretsUsed.delete(secret);
   await (await fetch(`${suite.url}/products`, { headers: { 'x-request-id': secret } })).arrayBuffer();
-  await expect(withdrawSharedSystem()).rejects.toThrow('a secret that was used stands in the log');
+  await expect(withdrawSharedSystem()).rejects.toThrow('the log contains a secret that a test used');
   expect(existsSync(dirname(logFile))).toBe(false);
   // The suite itself still belongs to the run of Jest.
   Object.assign(process.env, environment);
