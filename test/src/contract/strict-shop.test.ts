@@ -162,7 +162,7 @@ describe('mutations of several fields in several services', () => {
 
   describe('IDEMPOTENCY_KEY=required', () => {
     const CREATE = `mutation($input: CreateOrderInput!) { createOrder(input: $input) { __typename ... on Order { id } } }`;
-    const MESSAGE = 'expected 1 to 255 printable ASCII characters, got nothing';
+    const MESSAGE = 'expected 1 to 255 printable ASCII characters, got no value';
 
     /** Places an order without a key. The client of the tests always sends one. */
     async function placeWithoutKey(): Promise<Response> {

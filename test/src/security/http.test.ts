@@ -264,7 +264,7 @@ describe('bytes and texts are stored unchanged or refused', () => {
       for (const [[method, path, body], bytes] of tried) {
         const { status, text } = await send(method, path(), withBytes(body, bytes));
         expect([method, path(), bytes, status]).toEqual([method, path(), bytes, 400]);
-        expect(text).toContain('A body in UTF-8 is expected, got bytes that are not.');
+        expect(text).toContain('The body: expected UTF-8, got other bytes.');
       }
       expect((await client.rest('GET', productPath)).body).toMatchObject({ name: 'As it was', version: 1 });
     });
@@ -309,7 +309,7 @@ describe('bytes and texts are stored unchanged or refused', () => {
           const type = `application/json; charset=${charset}`;
           const { status, text } = await send('POST', path, body, { type });
           expect([charset, status]).toEqual([charset, 415]);
-          expect(text).toContain('A body in UTF-8 is expected');
+          expect(text).toContain('Content-Type: expected the charset utf-8');
         }
         expect((await send('POST', path, `\ufeff${body}`)).status).toBe(good);
       }

@@ -3,7 +3,7 @@
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { freePorts } from '@holdfast/local/stack/stack';
+import { findFreePorts } from '@holdfast/local/stack/stack';
 import { publicHalfOf, publicKeysOf } from '@holdfast/platform/auth/service-keys';
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/auth/service-tokens';
 import { newServiceKey, tokensOf } from '@holdfast/platform/auth/testing-services';
@@ -324,7 +324,7 @@ describe('service tokens', () => {
 
     it('refuses a gateway with a wrong key, and the gateway then answers 503 and not 401', async () => {
       // No subgraph answers this gateway, so it is not ready.
-      const ports = (await freePorts()).gateway;
+      const ports = (await findFreePorts()).gateway;
       const environment = { SERVICE_KEY: newServiceKey() };
       void system.another('gateway', environment, { ports }).catch(() => undefined);
       const readiness = async () => {
