@@ -77,7 +77,8 @@ async function makeCall(call: Call, client: Client, document: Document): Promise
   const { token } = session;
   const headers: Record<string, string> = { ...SETTLED };
   if (example('Idempotency-Key') !== undefined)
-    headers['idempotency-key'] = String(example('Idempotency-Key'));
+    // A key for each call: two calls of one service cannot share the key of the example.
+    headers['idempotency-key'] = crypto.randomUUID();
   if (example('If-Match') !== undefined)
     headers['if-match'] = await readTag(client, call.path, String(id), token);
   const body = OF_A_SESSION.includes(operationId)

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { DEFAULT_LIMITS } from '@holdfast/gateway/src/admission/limits.ts';
 import { ROOT } from '@holdfast/local/settings/settings';
 import { describe, expect, it } from '@jest/globals';
 import { blocksOf, DOCUMENTS, proseOf, testOf, textOf } from './documents.ts';
@@ -54,6 +55,19 @@ describe.each(DOCUMENTS)('%s', (path) => {
     );
     expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
   });
+});
+
+it('docs/api.md has each rate limit: its row in the table, and its name in the list', () => {
+  const [, limits = ''] = textOf('docs/api.md').split('\n## Limits\n');
+  const [, names = ''] = /Its names are ([^.]*)\./.exec(limits) ?? [];
+  expect(names.match(/(?<=`)\w+(?=`)/g)).toEqual(DEFAULT_LIMITS.map(({ name }) => name));
+  const rows = limits.split('\n').filter((line) => line.startsWith('| '));
+  const fields = DEFAULT_LIMITS.filter((limit) => 'field' in limit);
+  const missing = fields.filter(
+    ({ field, max }) =>
+      !rows.some((row) => row.includes(`\`${field}\``) && row.includes(`| ${max} a minute`)),
+  );
+  expect(missing).toEqual([]);
 });
 
 it('the index of the decisions has a row for each record, with its title, date and status', () => {
