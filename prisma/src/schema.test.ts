@@ -1,0 +1,348 @@
+// The schema in PostgreSQL: constraints, and the functions of the search.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import pg from 'pg';
+import { createTestDatabase, type TestDatabase } from './testing.ts';
+
+// What the database refuses, whatever the code above it does.
+describe('checks', () => {
+  let database: TestDatabase;
+  let client: pg.Client;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    client = new pg.Client(database.adminUrl);
+    await client.connect();
+  });
+
+  afterAll(async () => {
+    await client.end();
+    await database.drop();
+  });
+
+  beforeEach(() => client.query('BEGIN'));
+  afterEach(() => client.query('ROLLBACK'));
+
+  type Row = Record<string, string | number | boolean | Date | Buffer | null>;
+
+  async function insert(table: string, row: Row): Promise<number> {
+    const columns = Object.keys(row).join(', ');
+    const values = Object.keys(row).map((_, index) => `$${index + 1}`);
+    const { rows } = await client.query<{ id: number | string }>(
+      `INSERT INTO ${table} (${columns}) VALUES (${values.join(', ')}) RETURNING *`,
+      Object.values(row),
+    );
+    // pg gives a BIGINT as text.
+    return Number(rows[0]?.id);
+  }
+
+  /** The name of the constraint that refuses the row, or 'accepted'. */
+  async function verdict(table: string, row: Row): Promise<string> {
+    try {
+      await insert(table, row);
+      return 'accepted';
+    } catch (error) {
+      if (error instanceof pg.DatabaseError) return error.constraint ?? error.message;
+      throw error;
+    }
+  }
+
+  const user = { username: 'Ada.L-1_x', email: 'ada@example.org', password_hash: '-' };
+  const product = { name: 'Kettle', price: '39.90', stock: 5 };
+  const order = { quantity: 3, unit_price: '39.90', total_price: '119.70' };
+
+  describe('users', () => {
+    test.each<[string, Row]>([
+      ['accepted', {}],
+      ['users_email_lower_check', { email: 'Ada@example.org' }],
+      ['users_email_length_check', { email: `a@${'b.'.repeat(126)}c` }],
+      ['users_email_check', { email: `${'a'.repeat(65)}@example.org` }],
+      ['users_email_check', { email: 'ada@bücher.example' }],
+      ['users_email_check', { email: 'ada@home@example.org' }],
+      ['users_username_check', { username: 'ab' }],
+      ['users_username_check', { username: 'with space' }],
+      ['users_username_check', { username: 'ada\n' }],
+      ['users_username_check', { username: 'ädä' }],
+      ['users_username_check', { username: '' }],
+      ['users_version_check', { version: 0 }],
+    ])('%s: %j', async (expected, change) => {
+      expect(await verdict('users.users', { ...user, ...change })).toBe(expected);
+    });
+
+    test.each<[string, Row]>([
+      ['users_username_key', { username: 'ADA.l-1_X', email: 'other@example.org' }],
+      ['users_email_key', { username: 'other' }],
+    ])('%s: a second one', async (expected, change) => {
+      await insert('users.users', user);
+      expect(await verdict('users.users', { ...user, ...change })).toBe(expected);
+    });
+  });
+
+  describe('products', () => {
+    test.each<[string, Row]>([
+      ['accepted', {}],
+      ['accepted', { price: 0, stock: 0 }],
+      ['accepted', { version: 3, content_version: 2 }],
+      ['products_price_check', { price: '-0.01' }],
+      ['products_stock_check', { stock: -1 }],
+      ['products_version_check', { version: 0, content_version: 0 }],
+      ['products_content_version_check', { version: 2, content_version: 3 }],
+      ['products_content_version_check', { content_version: 0 }],
+      ['products_name_check', { name: '' }],
+    ])('%s: %j', async (expected, change) => {
+      const found = await verdict('products.products', { ...product, ...change });
+      // A row may break two rules at once; PostgreSQL names the first by name.
+      if (expected === 'products_version_check') expect(found).toMatch(/version_check$/);
+      else expect(found).toBe(expected);
+    });
+
+    test.each<[string, number]>([
+      ['accepted', 1],
+      ['reservations_quantity_check', 0],
+    ])('a reservation is %s: %i units', async (expected, quantity) => {
+      const product_id = await insert('products.products', product);
+      const row = { order_id: 1, user_id: 1, product_id, quantity, status: 'HELD' };
+      expect(await verdict('products.reservations', row)).toBe(expected);
+    });
+  });
+
+  test('an idempotency key of a user is there once, and names a product', async () => {
+    const product_id = await insert('products.products', product);
+    const use = { user_id: 1, key: 'k', request_hash: Buffer.from('h'), product_id };
+    const table = 'products.idempotency_keys';
+    await insert(table, use);
+    await insert(table, { ...use, user_id: 2 });
+    await client.query('SAVEPOINT before');
+    expect(await verdict(table, use)).toBe('idempotency_keys_pkey');
+    await client.query('ROLLBACK TO before');
+    await expect(client.query('DELETE FROM products.products')).rejects.toThrow(
+      'idempotency_keys_product_id_fkey',
+    );
+  });
+
+  describe('orders', () => {
+    let owned: Row;
+    beforeEach(async () => {
+      const user_id = await insert('users.users', user);
+      const product_id = await insert('products.products', product);
+      owned = { ...order, user_id, product_id };
+    });
+
+    test.each<[string, Row]>([
+      ['accepted', {}],
+      ['accepted', { status: 'REJECTED', rejection_code: 'OUT_OF_STOCK', rejection_available: 2 }],
+      ['orders_status_check', { status: 'PAID' }],
+      ['orders_quantity_check', { quantity: 0, total_price: 0 }],
+      ['orders_quantity_check', { quantity: -1, total_price: '-39.90' }],
+      ['orders_unit_price_check', { unit_price: '-1', total_price: '-3' }],
+      ['orders_total_price_check', { total_price: '119.71' }],
+      ['orders_version_check', { version: 0 }],
+      [
+        'accepted',
+        {
+          status: 'REJECTED',
+          rejection_code: 'PURCHASE_LIMIT',
+          rejection_available: 2,
+          rejection_limit: 100,
+          rejection_held: 0,
+        },
+      ],
+      ['orders_rejection_limit_check', { status: 'REJECTED', rejection_code: 'PURCHASE_LIMIT' }],
+      [
+        'orders_rejection_limit_check',
+        { status: 'REJECTED', rejection_code: 'PURCHASE_LIMIT', rejection_limit: 100 },
+      ],
+      [
+        'orders_rejection_limit_check',
+        {
+          status: 'REJECTED',
+          rejection_code: 'OUT_OF_STOCK',
+          rejection_limit: 100,
+          rejection_held: 0,
+        },
+      ],
+      ['orders_rejection_code_check', { status: 'REJECTED' }],
+      ['orders_rejection_code_check', { rejection_code: 'OUT_OF_STOCK' }],
+      ['orders_user_id_fkey', { user_id: 0 }],
+      ['orders_product_id_fkey', { product_id: 0 }],
+    ])('%s: %j', async (expected, change) => {
+      expect(await verdict('orders.orders', { ...owned, ...change })).toBe(expected);
+    });
+
+    test('one order a user and key, which names an order', async () => {
+      const order_id = await insert('orders.orders', owned);
+      const use = { user_id: 1, key: 'k', request_hash: Buffer.from('h'), order_id };
+      const table = 'orders.idempotency_keys';
+      await insert(table, use);
+      await insert(table, { ...use, user_id: 2 });
+      await client.query('SAVEPOINT before');
+      expect(await verdict(table, use)).toBe('idempotency_keys_pkey');
+      await client.query('ROLLBACK TO before');
+      expect(await verdict(table, { ...use, user_id: 3, order_id: 0 })).toBe(
+        'idempotency_keys_order_id_fkey',
+      );
+    });
+
+    test('one event an order and version, from 1', async () => {
+      const order_id = await insert('orders.orders', owned);
+      expect(
+        await verdict('orders.order_events', {
+          order_id,
+          version: 0,
+          status: 'PENDING',
+          actor_id: 1,
+          actor_role: 'CUSTOMER',
+        }),
+      ).toBe('order_events_version_check');
+    });
+
+    const customer = { actor_id: 1, actor_role: 'CUSTOMER' };
+    const staff = { actor_id: 1, actor_role: 'STAFF' };
+    test.each<[string, Row]>([
+      ['accepted', { status: 'PENDING', ...customer }],
+      ['accepted', { status: 'CONFIRMED' }],
+      ['accepted', { status: 'SHIPPED', ...staff }],
+      ['accepted', { status: 'CANCELLED', ...customer }],
+      ['accepted', { status: 'CANCELLED', ...staff, reason: 'It is damaged.' }],
+      ['order_events_actor_check', { status: 'CONFIRMED', actor_role: 'STAFF' }],
+      ['order_events_system_check', { status: 'PENDING' }],
+      ['order_events_system_check', { status: 'CONFIRMED', ...staff }],
+      ['order_events_staff_check', { status: 'SHIPPED', ...customer }],
+      ['order_events_staff_reason_check', { status: 'CANCELLED', ...staff }],
+      ['order_events_reason_check', { status: 'CANCELLED', ...staff, reason: '' }],
+      ['order_events_reason_check', { status: 'SHIPPED', ...staff, reason: 'It was time.' }],
+    ])('%s: an event %j', async (expected, event) => {
+      const order_id = await insert('orders.orders', owned);
+      expect(await verdict('orders.order_events', { order_id, version: 1, ...event })).toBe(expected);
+    });
+
+    test('an order holds its user and its product', async () => {
+      await insert('orders.orders', owned);
+      await expect(client.query('DELETE FROM products.products')).rejects.toThrow('orders_product_id_fkey');
+    });
+  });
+});
+
+// The functions behind the search, and the order of names.
+describe('search', () => {
+  let database: TestDatabase;
+  let admin: pg.Client;
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    admin = new pg.Client(database.adminUrl);
+    await admin.connect();
+  });
+  afterEach(async () => {
+    await admin.end();
+    await database.drop();
+  });
+
+  const INSERT = 'INSERT INTO products.products (name, description, price, stock) VALUES ($1, $2, 1, 1)';
+
+  async function found(client: pg.Client, words: string[], phrases: string[] = [], excluded: string[] = []) {
+    const { rows } = await client.query<{ name: string }>(
+      'SELECT name FROM products.products WHERE search @@ products.search_query($1, $2, $3) ORDER BY name, id',
+      [words, phrases, excluded],
+    );
+    return rows.map(({ name }) => name);
+  }
+
+  describe('in a catalog', () => {
+    test('every product is found, and its name is in the order of people', async () => {
+      const names = ['Kettle 10', 'Kettle 9', 'kettle 9', 'Café', 'Cafe\u0301', 'x'.repeat(200)];
+      for (const name of names) await admin.query(INSERT, [name, 'Boils water.']);
+      await admin.query(INSERT, ['Without description', null]);
+      await admin.query('UPDATE products.products SET archived_at = now() WHERE name = $1', ['kettle 9']);
+      expect(await found(admin, ['kett'])).toEqual(['kettle 9', 'Kettle 9', 'Kettle 10']);
+      expect(await found(admin, ['cafe', 'water'])).toHaveLength(2);
+      expect(await found(admin, ['without'])).toEqual(['Without description']);
+    });
+  });
+
+  describe('the words of a text', () => {
+    test('can be taken of anything that can be stored', async () => {
+      const letters = Array.from({ length: 10_000 }, (_, index) => String.fromCodePoint(0x4e00 + index));
+      for (const text of [
+        // The character that NFKD makes longest, in one word and in many.
+        '\ufdfa'.repeat(10_000),
+        letters.join(''),
+        letters.slice(0, 5_000).join(' '),
+        '\u0301'.repeat(10_000),
+        '\u{1f600}'.repeat(5_000),
+        'a\'b\\c:*|&!()<->"'.repeat(600),
+      ])
+        await admin.query(INSERT, ['Thing', text]);
+      expect(await found(admin, ['thing'])).toHaveLength(6);
+    });
+
+    test('are a query of whatever is searched for, or none', async () => {
+      const term = fc.string({ unit: 'binary', maxLength: 64 }).filter((text) => !text.includes('\0'));
+      await fc.assert(
+        fc.asyncProperty(fc.array(term, { maxLength: 4 }), term, async (terms, other) => {
+          for (const [words, phrases, excluded] of [
+            [terms, [], [other]],
+            [[], terms, [other]],
+          ])
+            await admin.query('SELECT products.search_query($1, $2, $3)', [words, phrases, excluded]);
+        }),
+      );
+    });
+
+    test('find the product that a beginning of its name was taken from', async () => {
+      // Also what other parsers take for a number and a word.
+      const code = fc.stringMatching(/^[0-9]{1,3}e[0-9]{1,3}[a-z]{3}$/);
+      const letters = fc
+        .string({ unit: 'grapheme', minLength: 3, maxLength: 20 })
+        // Not what Unicode takes apart by a sign, as ⅐ into 1, ⁄ and 7, and no number that is a sign to the search, as ❶.
+        .filter((text) =>
+          /^(?:(?![\u2000-\u2bff\u3000-\u303f])[\p{L}\p{M}\p{N}])+$/u.test(text.normalize('NFKD')),
+        );
+      await fc.assert(
+        fc.asyncProperty(fc.oneof(letters, code), fc.nat(), async (text, cut) => {
+          const characters = [...text.normalize('NFC')];
+          const beginning = characters.slice(0, 3 + (cut % (characters.length - 2))).join('');
+          const { rows } = await admin.query<{ found: boolean | null }>(
+            `SELECT products.search_vector($1) @@ products.search_query($2, '{}', '{}') AS found`,
+            [text, [beginning]],
+          );
+          expect({ text, beginning, found: rows[0]?.found }).toEqual({ text, beginning, found: true });
+        }),
+      );
+    });
+
+    test('without a word or phrase are no query, so that none has to look at every product', async () => {
+      for (const terms of [
+        [[], [], ['x']],
+        [['!!'], ['--'], ['x']],
+        [[], [], []],
+      ]) {
+        const { rows } = await admin.query('SELECT products.search_query($1, $2, $3) AS query', terms);
+        expect(rows).toEqual([{ query: null }]);
+      }
+    });
+
+    test('come of the same functions whatever the search_path says', async () => {
+      await admin.query('CREATE SCHEMA evil');
+      await admin.query(
+        `CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql IMMUTABLE RETURN 'stolen'`,
+      );
+      await admin.query('SET search_path = evil, pg_catalog');
+      await admin.query(INSERT, ['Kettle', null]);
+      expect(await found(admin, ['KETTLE'])).toEqual(['Kettle']);
+    });
+
+    test('are there for the service where PUBLIC may execute nothing', async () => {
+      await admin.query('REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA products FROM PUBLIC');
+      const service = new pg.Client(database.urls.products);
+      await service.connect();
+      try {
+        await service.query(INSERT, ['Kettle', null]);
+        expect(await found(service, ['kett'])).toEqual(['Kettle']);
+      } finally {
+        await service.end();
+      }
+    });
+  });
+});
