@@ -1,4 +1,4 @@
-// Jest runs the sources: ES modules of which the types are stripped, as Node does it.
+// Jest runs the sources, which are ES modules, and strips their types, as Node does.
 import { availableParallelism } from 'node:os';
 
 export default {
@@ -9,7 +9,7 @@ export default {
   globalSetup: '<rootDir>/test/src/setup/global-setup.ts',
   globalTeardown: '<rootDir>/test/src/setup/global-teardown.ts',
   testSequencer: '<rootDir>/scripts/long-tests-first.mjs',
-  // Tests wait for PostgreSQL, for locks and for timeouts: with one more than there are processors, less of those idles.
+  // Many tests wait for timeouts and locks, so one worker more than processors leaves less of them idle.
   maxWorkers: availableParallelism() + 1,
-  testTimeout: 60_000,
+  testTimeout: 120_000,
 };

@@ -321,7 +321,7 @@ describe('a fence that ends by itself', () => {
       expect(await lookUp(item)).toEqual([1, 1, 1, 1]);
       expect(await shown(killedWriters)).toEqual(allAt(2, killedWriters));
       await list(item);
-      await sleep(500);
+      await sleep(1_500);
     }
     await given;
     await releaseCommits(system.adminUrl);

@@ -1,4 +1,4 @@
-// Buyers who order and cancel without a pause while a test kills processes.
+// Buyers who order and cancel all the time while a test kills processes.
 import { expect } from '@jest/globals';
 import type { Account, Client } from '../support/client.ts';
 
@@ -35,6 +35,7 @@ export class OrderLoad {
       const id = await this.#place(account, body, crypto.randomUUID());
       this.placed += 1;
       if (count % 4 === 0) await this.#cancel(account, id);
+      await pause(30);
     }
   }
 

@@ -27,8 +27,8 @@ type AllLives = Record<ProcessName, Lives[]>;
 export interface Fleet {
   /** The URL of the load balancer in front of the gateways. */
   readonly url: string;
-  /** The URLs of each gateway, without a path: for callers, and for readiness. */
-  readonly gateways: readonly { readonly url: string; readonly opsUrl: string }[];
+  /** The URLs of the first gateway, without a path: for callers, and for readiness. */
+  readonly firstGateway: { readonly url: string; readonly opsUrl: string };
   readonly system: System;
   /** Seconds from SIGTERM to the end of the process, one number a time. */
   readonly drains: Record<ProcessName, number[]>;
@@ -66,10 +66,7 @@ export async function startFleet(): Promise<Fleet> {
     for (const name of PROCESSES) for (const index of INSTANCES) await balancer.until(name, index, 'UP');
     return {
       url: balancer.urls.gateway,
-      gateways: ports.map(({ gateway: { http, ops } }) => ({
-        url: `http://127.0.0.1:${http}`,
-        opsUrl: `http://127.0.0.1:${ops}`,
-      })),
+      firstGateway: { url: system.urls.gateway, opsUrl: system.opsUrls.gateway },
       folder,
       system,
       ...replacements({ system, balancer, ports, lives }),

@@ -32,7 +32,7 @@ interface Call {
 }
 
 /** The pause between two requests of one caller. The processes get requests all the time, and the machine is not overloaded. */
-const REST_MS = 300;
+const REST_MS = 700;
 const PATIENCE_MS = 20_000;
 const TRIES = 200;
 const ACROSS = `query($id: ID!) {
@@ -72,7 +72,7 @@ export class Load {
       this.#repeat((turn) => this.#read(inTurn(goods, turn))),
       this.#repeat((turn) => this.#readAcross(inTurn(goods, turn), inTurn(accounts, turn))),
       this.#repeat((turn) => this.#readAcross(inTurn(edited, turn), inTurn(accounts, turn))),
-      this.#repeat((turn) => this.#login(inTurn(accounts, turn)), 1_500),
+      this.#repeat((turn) => this.#login(inTurn(accounts, turn)), 3_000),
       ...accounts.map((account) => this.#repeat((turn) => this.#buy(account, inTurn(goods, turn), turn))),
       ...edited.map((id, index) => this.#repeat(() => this.#edit(id, inTurn(accounts, index)))),
     ];

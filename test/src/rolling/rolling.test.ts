@@ -73,14 +73,14 @@ const sql = (statement: string) => inspect(fleet.system.adminUrl, (client) => cl
 
 /** The readiness of the first gateway; empty while no process answers. */
 async function readReadiness(): Promise<{ readonly failing?: readonly string[] }> {
-  const reply = await fetch(`${fleet.gateways[0]?.opsUrl}/readyz`).catch(() => undefined);
+  const reply = await fetch(`${fleet.firstGateway.opsUrl}/readyz`).catch(() => undefined);
   return reply === undefined ? {} : JSON.parse(await reply.text());
 }
 
-/** The new field of every product, as an entity and in a list; undefined when the schema has no such field. */
-async function readSkus(url: string): Promise<unknown[] | undefined> {
+/** The new field of every product by the first gateway, as an entity and in a list; undefined when its schema has no such field. */
+async function readSkus(): Promise<unknown[] | undefined> {
   const query = '{ products(first: 100) { edges { node { id sku } } } product(id: "ID") { sku } }';
-  const reply = await fetch(`${url}/graphql`, {
+  const reply = await fetch(`${fleet.firstGateway.url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ query: query.replace('ID', untouched) }),
@@ -108,12 +108,9 @@ describe('a fleet under load', () => {
       await sql(ADD_COLUMN);
       await rollBothTo('products', next.products);
       await gateway;
-      await fleet.rollTo('gateway', 1, next.gateway);
       // No caller is shown a row without the field, such as one that the old version put into the cache.
-      for (const { url } of fleet.gateways) {
-        const products = [...goods, ...edited, untouched];
-        expect(await readSkus(url)).toEqual([...products, untouched].map(() => SKU));
-      }
+      const products = [...goods, ...edited, untouched];
+      expect(await readSkus()).toEqual([...products, untouched].map(() => SKU));
       await expectAllKept();
       expect(load.failures).toEqual([]);
     },
@@ -123,10 +120,10 @@ describe('a fleet under load', () => {
   it(
     'goes back to the version before, and no request fails',
     async () => {
-      await rollBothTo('gateway', undefined);
+      await fleet.rollTo('gateway', 0, undefined);
       await rollBothTo('products', undefined);
       await sql(DROP_COLUMN);
-      for (const { url } of fleet.gateways) expect(await readSkus(url)).toBeUndefined();
+      expect(await readSkus()).toBeUndefined();
       await expectAllKept();
       expect(load.failures).toEqual([]);
       // Each process ended by itself, before its time limit of 25 s.

@@ -17,7 +17,7 @@ let shop: Shop;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  shop = await openShop(database, { products: PRODUCTS, orders: 2 * PRODUCTS, ofLargeUser: PRODUCTS / 10 });
+  shop = await openShop(database, { products: PRODUCTS, orders: 4 * PRODUCTS, ofLargeUser: PRODUCTS / 5 });
 }, 180_000);
 afterAll(async () => {
   await shop?.close();

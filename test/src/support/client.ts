@@ -139,7 +139,7 @@ export const uniqueName = (prefix: string): string => `${prefix}-${crypto.random
 export async function eventually<T>(
   ask: () => Promise<T>,
   satisfies: (answer: T) => boolean,
-  withinMs = 15_000,
+  withinMs = 60_000,
 ): Promise<T> {
   const until = Date.now() + withinMs;
   for (;;) {
