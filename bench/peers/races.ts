@@ -30,7 +30,7 @@ export async function sell(
   };
 }
 
-/** What the buyer is told, or why nothing. */
+/** The outcome that the buyer sees, or the error in its place. */
 const answerOf = (step: () => Promise<boolean>): Promise<boolean | string> =>
   step().catch((error: unknown) => String(error));
 
@@ -46,7 +46,7 @@ async function inTurn<Item, Result>(
 export interface Edits {
   /** Saves that the shop accepted. */
   readonly accepted: number;
-  /** Those of them that were gone although nothing said so. */
+  /** The units that were gone without a reply that said so. */
   readonly lost: number;
   /** Saves that the shop refused because the product had changed; the editor opened it anew and saved again. */
   readonly refused: number;

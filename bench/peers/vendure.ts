@@ -36,7 +36,7 @@ export async function openVendure(url: string, adminPassword: string): Promise<S
       password: adminPassword,
     },
   );
-  // What is sold is tracked for each variant below. A shop that tracks nothing has nothing to oversell.
+  // What is sold is tracked for each variant below. A shop that does not track stock cannot oversell.
   const update = (id: string, fields: object) =>
     admin('mutation ($input: UpdateProductInput!) { updateProduct(input: $input) { id } }', {
       input: { id, translations: [{ languageCode: EN, ...fields }] },

@@ -93,7 +93,7 @@ export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (index: number): number => {
     const value = sorted[index];
-    if (value === undefined) throw new Error('there is nothing to take a median of');
+    if (value === undefined) throw new Error('expected at least one value for a median');
     return value;
   };
   const middle = Math.floor(sorted.length / 2);

@@ -1,4 +1,4 @@
-// Whether the memory of our gateway is bounded whatever texts come: every cache of it is kept small by bytes.
+// Measures whether the memory of our gateway is bounded for any texts: each of its caches has a limit in bytes.
 import { readResidentBytes } from '@holdfast/test/src/support/process-usage.ts';
 import type { MemoryFigures, MemoryRow } from './figures.ts';
 import type { OurGateway } from './our-gateway.ts';

@@ -1,4 +1,4 @@
-// A program: @apollo/gateway as its documentation shows it, and nothing else.
+// A program: @apollo/gateway exactly as its documentation shows it.
 
 import { readFile } from 'node:fs/promises';
 import { ApolloGateway } from '@apollo/gateway';

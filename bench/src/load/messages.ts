@@ -21,6 +21,6 @@ export type LoadMessage = Target | Burst;
 export interface BurstResult {
   readonly answered: number;
   readonly ms: number;
-  /** What was wrong with a reply; nothing is sent after the first error. */
+  /** The error of a reply. The generator stops after the first error. */
   readonly error?: string;
 }

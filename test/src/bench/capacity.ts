@@ -25,7 +25,7 @@ interface Workload {
   readonly status: number;
 }
 
-/** CPU milliseconds so far: of each service, and of all processes of PostgreSQL that serve or write for somebody. */
+/** CPU milliseconds so far, of each service, and of all processes of PostgreSQL that serve or write. */
 async function cpuSoFar(system: System): Promise<number[]> {
   const database = new pg.Client(system.adminUrl);
   await database.connect();

@@ -84,7 +84,7 @@ console.log(
   `CPU time of users per login:  ${cost.toFixed(1)} ms, so ${(1_000 / cost).toFixed(0)} logins a second and core`,
 );
 await repeat(50, read);
-console.log(`GET /products, nothing else:  ${summary(await repeat(READS, read))}`);
+console.log(`GET /products alone:  ${summary(await repeat(READS, read))}`);
 let isOver = false;
 const logins = saturate(() => isOver);
 console.log(`GET /products, beside logins: ${summary(await repeat(READS, read))}`);

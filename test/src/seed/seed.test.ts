@@ -168,18 +168,7 @@ describe('a database', () => {
     await expectInvariants(whole, await readUnitsPutIn(whole));
   }, 300_000);
 
-  it('gets the same shop only once, and another shop for another seed', async () => {
-    const url = await newDatabase();
-    const size = { products: 50, orders: 100, users: 10 };
-    await seedShop(url, size, 1);
-    const content = await readContent(url);
-    expect(await seedShop(url, size, 1)).toContain('this shop is there already');
-    expect(await readContent(url)).toEqual(content);
-    await seedShop(url, size, 2);
-    expect(await countRows(url)).toEqual({ products: 100, orders: 200, users: 20 });
-  }, 300_000);
-
-  it('is vacuumed by the next seed, when the one that wrote the last batch was ended before that', async () => {
+  it('gets the same shop only once, is vacuumed by the next run when the first was ended before that, and gets another shop for another seed', async () => {
     const url = await newDatabase();
     const size = { products: 50, orders: 100, users: 10 };
     const { code } = await inspect(url, async (admin) => {
@@ -197,8 +186,12 @@ describe('a database', () => {
     expect(code).toBe(1);
     expect(await countRows(url)).toEqual(size);
     expect(await countTablesVacuumed(url)).toBe(0);
+    const content = await readContent(url);
     expect(await seedShop(url, size)).toContain('this shop is there already');
+    expect(await readContent(url)).toEqual(content);
     expect(await countTablesVacuumed(url)).toBe(6);
+    await seedShop(url, size, SEED + 1);
+    expect(await countRows(url)).toEqual({ products: 100, orders: 200, users: 20 });
   }, 300_000);
 
   it('on another machine is left alone without --yes, and one line says why', async () => {
@@ -239,12 +232,13 @@ describe('a system that runs', () => {
     const buyer = await client.account();
     const plenty = await client.product(buyer.token, { stock: 100_000 });
     let isSeeding = true;
-    const seeding = seedShop(system.adminUrl).finally(() => {
+    const size = { ...SIZE, users: SIZE.users / BATCHES };
+    const seeding = seedShop(system.adminUrl, size).finally(() => {
       isSeeding = false;
     });
     while (isSeeding) expect((await order(plenty.id, buyer.token)).status).toBe(201);
     await seeding;
-    const units = await readUnitsPutIn(system.adminUrl);
+    const units = await readUnitsPutIn(system.adminUrl, size);
 
     const { username, orderId } = await findConfirmedOrder();
     const token = await client.signIn(username, SEEDED_PASSWORD);
