@@ -11,7 +11,7 @@ import { type System, startSystem } from '../support/system.ts';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** Times so short that a rotation takes 6 + 6 + 6 s: the lead, the life of a token, and the allowed difference of clocks. */
 const TIMES = { KEY_LEAD_S: '6', ACCESS_TOKEN_TTL_S: '6' };
-const CLIENTS = 3;
+const CLIENTS = 2;
 /** How long before its end a client exchanges its token. */
 const REFRESH_BEFORE_MS = 3_000;
 
@@ -89,7 +89,7 @@ async function useShop(load: Load, ended: AbortSignal): Promise<void> {
       body: { product_id: productId, quantity: 1 },
     });
     note('/orders', order.status, order.body);
-    await sleep(200);
+    await sleep(700);
   }
 }
 
