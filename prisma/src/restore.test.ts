@@ -1,4 +1,4 @@
-// The SQL of docs/deploy.md, "Restore": what it says of a copy of the database, and that clients of what the copy lacks cannot take
+// The SQL of docs/restore.md, "Restore": what it says of a copy of the database, and that clients of what the copy lacks cannot take
 // something new for it.
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -18,7 +18,7 @@ let forward: string;
 
 beforeAll(async () => {
   [old, restored] = [await createTestDatabase(), await createTestDatabase()];
-  const text = await readFile(new URL('../../docs/deploy.md', import.meta.url), 'utf8');
+  const text = await readFile(new URL('../../docs/restore.md', import.meta.url), 'utf8');
   [verify = '', forward = ''] = [
     ...text.matchAll(/```sql tested=prisma\/src\/restore\.test\.ts\n([\s\S]*?)```/g),
   ].map(([, statements = '']) => statements);
