@@ -13,10 +13,10 @@ import { corsOrigins } from './http/cors.ts';
 import { graphLimitSettings } from './operations/bounds.ts';
 import { operationSettings } from './operations/persisted.ts';
 
-/** A tenth of all, so that a few clients cannot keep everyone else out. */
+/** A tenth of all connections, so that a few clients cannot take all of them. */
 const CONNECTIONS_PER_ADDRESS = 1_000;
 
-/** The longest that a request may be given, ms. */
+/** The longest time that a request may be allowed, ms. */
 const MAX_REQUEST_TIMEOUT_MS = 60_000;
 
 const toggle = (fallback: 'on' | 'off') =>
@@ -44,7 +44,7 @@ export const settings = {
     .describe(
       'The composed schema. When the file changes it is taken over anew, once every subgraph serves what it needs.',
     ),
-  // The supergraph file's own addresses are never used.
+  // The gateway never uses the addresses in the supergraph file.
   USERS_URL: subgraphUrl('users'),
   PRODUCTS_URL: subgraphUrl('products'),
   ORDERS_URL: subgraphUrl('orders'),
@@ -100,7 +100,7 @@ export const settings = {
 
 export type GatewaySettings = Readonly<z.infer<z.ZodObject<typeof settings>>>;
 
-/** Behind proxies every connection comes from one of them, and there is no bound unless one is set. */
+/** Behind proxies every connection comes from a proxy, so there is no bound unless the setting names one. */
 export const connectionsPerAddress = (settings: GatewaySettings): number | undefined =>
   settings.MAX_CONNECTIONS_PER_ADDRESS ??
   (settings.TRUSTED_PROXIES === 0 ? CONNECTIONS_PER_ADDRESS : undefined);

@@ -9,22 +9,22 @@ import { isProblemCode, type Problem, problemReply, statusOf } from './rest/prob
 
 export const GRAPHQL_PATH = '/graphql';
 
-/** What is foreseen is said, anything else is logged and masked. */
+/** Tells the caller of an expected error; logs any other error and masks it. */
 export function errorReply(error: unknown, request: HttpRequest, log: Logger): Reply {
   const { requestId, path, trail } = request;
-  // By what answered, where anything did: paths have several spellings.
+  // Compare the route, because one path has several spellings (`/graphql`, `/%67raphql`).
   const isGraphQL = (trail.route ?? path) === GRAPHQL_PATH;
-  if (error instanceof GraphQLError && isGraphQL) return refusal(error, request);
+  if (error instanceof GraphQLError && isGraphQL) return replyOfGraphQLError(error, request);
   const problem = problemOf(error) ?? maskedProblem(requestId);
-  // What is behind an operation's errors is in the log already.
+  // The executor has already logged the causes of an operation's errors.
   const isLogged = error instanceof OperationError && error.errors.length > 0;
   if (statusOf(problem.code) >= 500 && !isLogged)
     log.error({ err: error, requestId, code: problem.code }, 'a request failed');
-  return isGraphQL ? graphqlError(problem, request) : problemReply(problem, request);
+  return isGraphQL ? graphqlReply(problem, request) : problemReply(problem, request);
 }
 
-/** A request to /graphql that is refused before its operation is looked up. */
-function refusal(error: GraphQLError, { trail }: HttpRequest): Reply {
+/** The reply to a request that /graphql refuses before it looks up the operation. */
+function replyOfGraphQLError(error: GraphQLError, { trail }: HttpRequest): Reply {
   const shown = toPublicError(error.toJSON());
   const code = shown.extensions?.['code'];
   trail.code = String(code);
@@ -35,8 +35,8 @@ function refusal(error: GraphQLError, { trail }: HttpRequest): Reply {
   };
 }
 
-/** The same problem in the words of GraphQL over HTTP. */
-function graphqlError(problem: Problem, request: HttpRequest): Reply {
+/** The problem as an error of GraphQL over HTTP. */
+function graphqlReply(problem: Problem, request: HttpRequest): Reply {
   const { status, headers = {} } = problemReply(problem, request);
   const code = statusOf(problem.code) < 500 ? 'BAD_USER_INPUT' : problem.code;
   return {

@@ -1,4 +1,4 @@
-// The gateway: the life of a request as one list of steps. docs/architecture.md draws it; parts.ts makes what the steps use.
+// The gateway: the life of a request as one list of steps. docs/architecture.md draws it; parts.ts creates what the steps use.
 import type { Reply, RouteHandler } from '@holdfast/platform/http/server';
 import type { RunningService } from '@holdfast/platform/lifecycle/service';
 import type { Logger } from '@holdfast/platform/observability/log';
@@ -12,20 +12,20 @@ import type { CallSubgraph, Executed } from './federation/execution/execution.ts
 import { createGraphQLRoute } from './graphql-over-http.ts';
 import { allowOrigins } from './http/cors.ts';
 import { type Operation, requireQuery, SupergraphChanged } from './operations/operation.ts';
-import { type Refusals, runWithout } from './operations/refused-fields.ts';
+import { type RefusedFields, runWithout } from './operations/refused-fields.ts';
 import { type AskedOperation, type OperationResult, resultOf, resultOfError } from './operations/result.ts';
 import type { Variables } from './operations/root-fields.ts';
 import { openParts } from './parts.ts';
 import { createExecute } from './rest/operation.ts';
 import { addRest } from './rest/rest.ts';
-import { addRoutes, type GatewayRoute, nothingHere } from './routes.ts';
+import { addRoutes, answerUnknownPath, type GatewayRoute } from './routes.ts';
 
 /** Starts the gateway. @throws when the supergraph file cannot be used */
 export async function startGateway(settings: GatewaySettings, log: Logger): Promise<RunningService> {
   const parts = await openParts(settings, log);
   const { identify, limits, operations, meter, subgraphs, replySizes, secure, pages, keys, status } = parts;
 
-  /** From an operation that is asked for to its result; GraphQL and REST alike. */
+  /** Executes an operation that GraphQL or REST requests, and gives its result. */
   const answer: Answer = async (asked, caller) => {
     const startedAt = performance.now();
     const { requestId, trail } = caller.request;
@@ -47,22 +47,22 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     return result;
   };
 
-  /** A supergraph that comes while an operation is planned begins these steps again, and the calls are not counted twice. */
+  /** When a new supergraph arrives while an operation is planned, these steps start again; the calls are counted once. */
   async function steps(find: () => Operation, asked: AskedOperation, caller: Caller): Promise<Executed> {
-    let refusals: Refusals | undefined;
+    let refusedFields: RefusedFields | undefined;
     for (;;) {
       const operation = find();
       const variables = operation.coerce(asked.variables); // 5. coerce variables, once
       operation.checkBounds(variables); // 6. bounds
       const root = operation.rootFields(variables);
-      refusals ??= await limits.count(root.calls, caller); // 7. rate limits
+      refusedFields ??= await limits.count(root.calls, caller); // 7. rate limits
       const run = (chosen: Operation) => execute(chosen, asked.variables, variables, caller);
       try {
-        if (refusals.size === 0) {
+        if (refusedFields.size === 0) {
           caller.request.trail.fields = root.fields;
           return await run(operation);
         }
-        return await runWithout(refusals, operation, root, (text) => {
+        return await runWithout(refusedFields, operation, root, (text) => {
           const rest = operations.find(text);
           caller.request.trail.fields = rest.rootFields(variables).fields;
           return run(rest);
@@ -97,14 +97,14 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     ...pages.routes,
   ];
 
-  /** 1. receive: platform/http has checked the head of the request, and reads its body when it is asked for. */
+  /** 1. receive: platform/http has checked the head of the request, and reads the body when a handler requests it. */
   const throughList =
     (handle: GatewayRoute['handle']): RouteHandler =>
     async (request, parameters) => {
       const caller = await identify(request); // 2. who
       let reply: Reply;
       try {
-        // A preflight says nothing of its caller.
+        // A preflight does not name its caller.
         if (request.method !== 'OPTIONS') limits.admit(caller); // 3. admit
         if (request.error) throw request.error;
         reply = replySizes.check(caller.received, await handle(request, parameters, caller));
@@ -120,7 +120,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
       addRoutes(app, routes, throughList);
       app.register((scope) => addRest(scope, createExecute(answer), throughList, pages.small));
     },
-    handler: throughList(nothingHere),
+    handler: throughList(answerUnknownPath),
     addressOf: (request) => clientAddress(request, settings.TRUSTED_PROXIES),
     onError: (error, request) => secure(request, errorReply(error, request, log)),
     checks: { ...parts.checks, keys: () => keys.answer() },

@@ -1,6 +1,5 @@
-// GraphQL over HTTP (https://graphql.github.io/graphql-over-http): what a request asks for, and the form of its reply.
-// The tests hold it to the audits of graphql-http; the handler of that package writes a reply at half the speed, and has
-// no statuses but 200 and 400.
+// GraphQL over HTTP (https://graphql.github.io/graphql-over-http): reads a request and writes its reply. The tests run the
+// audits of graphql-http against it. The handler of that package is half as fast, and knows the statuses 200 and 400 only.
 import { badInput } from '@holdfast/platform/errors';
 import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql/server';
 import { parseJson } from '@holdfast/platform/http/json-body';
@@ -13,12 +12,12 @@ import type { Answer } from './answer.ts';
 import { type FindListed, hashesNotSupported, namesHash } from './operations/persisted.ts';
 import type { AskedOperation, OperationResult } from './operations/result.ts';
 
-/** Answers a request to /graphql. @param listed in persisted mode, says which texts are run */
+/** Answers a request to /graphql. @param listed in persisted mode, finds the text of a listed operation */
 export function createGraphQLRoute(answer: Answer, listed: FindListed) {
   return async (request: HttpRequest, caller: Caller): Promise<Reply> => {
     const type = replyTypeOf(request);
-    const asked = readAsked(await membersOf(request), request, listed);
-    return replyOf(await answer(asked, caller), type);
+    const asked = readAsked(await readMembers(request), request, listed);
+    return writeReply(await answer(asked, caller), type);
   };
 }
 
@@ -30,7 +29,7 @@ const CONTENT_TYPES = {
   [GRAPHQL_TYPE]: `${GRAPHQL_TYPE}; charset=utf-8`,
 };
 
-/** @throws {HttpError} 406 when the client takes neither type */
+/** @throws {HttpError} 406 when the client accepts neither type */
 function replyTypeOf({ headers: { accept = '*/*' } }: HttpRequest): ReplyType {
   if (accept === '*/*' || accept === JSON_TYPE) return JSON_TYPE;
   const type = new Negotiator({ headers: { accept } }).mediaType([JSON_TYPE, GRAPHQL_TYPE]);
@@ -43,9 +42,9 @@ function replyTypeOf({ headers: { accept = '*/*' } }: HttpRequest): ReplyType {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** What the request says, wherever HTTP lets it. @throws {HttpError} when it is not JSON */
-async function membersOf(request: HttpRequest): Promise<Members> {
-  if (request.method !== 'POST') return membersOfQuery(request.query);
+/** Reads the members of a GraphQL request from the query string or the body. @throws {HttpError} when the body is not JSON */
+async function readMembers(request: HttpRequest): Promise<Members> {
+  if (request.method !== 'POST') return readQueryMembers(request.query);
   requireTextOfType(request.headers['content-type'], GRAPHQL_MEDIA_TYPES);
   const body = parseJson(await request.body());
   if (isRecord(body)) return body;
@@ -53,8 +52,8 @@ async function membersOf(request: HttpRequest): Promise<Members> {
   throw badInput('the body', `expected an object with the member query, got ${got}`);
 }
 
-/** The JSON in a query string is held to the rules of a body. */
-function membersOfQuery(query: string): Members {
+/** JSON in a query string follows the same rules as a body. */
+function readQueryMembers(query: string): Members {
   const members: Record<string, unknown> = {};
   for (const [name, value] of new URLSearchParams(query)) {
     if (name === 'query' || name === 'operationName') members[name] = value;
@@ -67,7 +66,7 @@ function membersOfQuery(query: string): Members {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** @throws {AppError | GraphQLError} naming the member that is not as it should be */
+/** @throws {AppError | GraphQLError} naming the member that is not valid */
 function readAsked(members: Members, { method }: HttpRequest, listed: FindListed): AskedOperation {
   const { query, operationName, variables, extensions } = members;
   const text = listed ? listed(members) : query;
@@ -95,10 +94,10 @@ function requireObject(member: string, value: unknown): void {
 }
 
 /**
- * A client that takes `application/json` only is told of an operation that is not valid with the status 200, as the
- * specification asks; other statuses say what the operation has nothing to do with (429, 503).
+ * A client that accepts `application/json` only receives an invalid operation with the status 200, as the specification
+ * requires. Other statuses report what does not come from the operation (429, 503).
  */
-function replyOf({ data, errors, status, retryAfter }: OperationResult, type: ReplyType): Reply {
+function writeReply({ data, errors, status, retryAfter }: OperationResult, type: ReplyType): Reply {
   return {
     status: status === 'invalid' ? (type === JSON_TYPE ? 200 : 400) : status,
     headers: {

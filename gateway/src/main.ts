@@ -4,8 +4,8 @@ import { runService } from '@holdfast/platform/lifecycle/service';
 import { connectionsPerAddress, readGatewaySettings } from './config.ts';
 import { startGateway } from './gateway.ts';
 
-// V8 collects old garbage once the heap has grown by this much since the last time. On a machine with much memory that is
-// up to four times what lives, which is mostly compiled operations here.
+// V8 collects old garbage once the heap has grown by this share since the last collection. By default, on a machine with
+// much memory, V8 lets the heap grow to four times the live data, which here is mostly compiled operations.
 setFlagsFromString('--heap-growing-percent=30');
 
 await runService({

@@ -1,4 +1,4 @@
-// What the gateway is put together of: the supergraph and its planner, the subgraphs, the operations and the limits.
+// Creates the parts of the gateway: the supergraph and its planner, the subgraphs, the operations and the limits.
 import { fileURLToPath } from 'node:url';
 import { type CalledService, createServiceTokens } from '@holdfast/platform/auth/service-tokens';
 import { createRemoteVerifier } from '@holdfast/platform/auth/tokens';
@@ -26,10 +26,10 @@ import { createStatus } from './pages/status.ts';
 import { type Offer, openWebFiles } from './pages/web-files.ts';
 import { REST_OPERATIONS } from './rest/rest.ts';
 
-/** Where the pages were built. */
+/** The folder of the built pages. */
 const WEB_FOLDER = fileURLToPath(new URL('../../web/dist', import.meta.url));
 
-/** Of the largest replies of subgraphs. */
+/** How many of the largest replies of subgraphs the gateway reads at the same time. */
 const READ_AT_A_TIME = 4;
 
 /** @throws when the supergraph file cannot be used */
@@ -69,7 +69,7 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
     pages: createPages(await openWebFiles(WEB_FOLDER, offersOf(settings), log), settings.EXPLORER),
     keys: createPublishedKeys(settings.JWKS_URL),
     status: createStatus(subgraphUrls(settings)),
-    /** Each throws while what it names stands in the way of answering. */
+    /** Each check throws while the part that it names keeps the gateway from answering. */
     checks: { supergraph: () => planner.check(), subgraphs: () => supergraph.check() },
     close: async () => {
       tokens.close();
@@ -86,7 +86,7 @@ const offersOf = ({ EXPLORER, DEMO }: GatewaySettings): readonly Offer[] => [
   ...(DEMO ? (['demo'] as const) : []),
 ];
 
-/** The counts of the limits live in Redis when there is one; nothing else of the gateway does. */
+/** Redis, if one is configured, holds the counts of the limits; the gateway stores no other data there. */
 function openRedis(settings: GatewaySettings, log: Logger): Redis | undefined {
   const { REDIS_URL: url, REDIS_TIMEOUT_MS: timeoutMs, RATE_LIMITS } = settings;
   return url === undefined || RATE_LIMITS === 'off' ? undefined : createRedis({ url, timeoutMs, log });

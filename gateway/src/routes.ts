@@ -1,4 +1,4 @@
-// The gateway's routes in Fastify's router, and what HTTP says about the misses.
+// Adds the routes of the gateway to the router of Fastify, with the replies 404, 405 and OPTIONS.
 import {
   addRoute,
   HttpError,
@@ -16,9 +16,9 @@ type RouteMethod = (typeof METHODS)[number];
 
 export interface GatewayRoute {
   readonly methods: readonly RouteMethod[];
-  /** In Fastify's notation. */
+  /** In the notation of Fastify. */
   readonly path: string;
-  /** What Fastify checks when the handler asks it to, and what is documented. */
+  /** The schema that Fastify checks when the handler calls `request.check()`, and that the OpenAPI document shows. */
   readonly schema?: FastifySchema;
   readonly handle: (request: HttpRequest, parameters: PathParameters, caller: Caller) => Promise<Reply>;
 }
@@ -26,10 +26,10 @@ export interface GatewayRoute {
 /** In the order of `Allow`. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
-/** `/problems/:name(^[a-z]+$)` as `/problems/{name}`. */
+/** `/problems/:name(^[a-z]+$)` → `/problems/{name}` */
 export const templateOf = (path: string): string => path.replace(/:(\w+)(\([^)]*\))?/g, '{$1}');
 
-/** Leads requests through the list of gateway.ts, before and after they are handled. */
+/** Wraps a handler in the steps of gateway.ts that every request passes before and after it. */
 export type ThroughList = (handle: GatewayRoute['handle']) => RouteHandler;
 
 /** Adds the routes. Each path answers OPTIONS, and every other method with 405. */
@@ -65,7 +65,7 @@ function addMisses(
   addRoute(app, { methods: methodsBeside([...allowed, 'OPTIONS']), path, handle: through(refuse) });
 }
 
-/** Answers at paths where nothing is. */
-export async function nothingHere(): Promise<Reply> {
+/** Answers at paths that have no route. */
+export async function answerUnknownPath(): Promise<Reply> {
   throw new HttpError(404, 'There is nothing at this path; / says what there is.');
 }

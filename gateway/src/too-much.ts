@@ -1,8 +1,8 @@
-// The refusal of an operation that asks for too much: one code and one form for every limit, counted by the limit.
+// The error for an operation that requests too much: one code and one form for all limits, and a metric by limit.
 import { AppError } from '@holdfast/platform/errors';
 import { labelledCounter } from '@holdfast/platform/observability/metrics';
 
-/** How each limit is named to the caller. */
+/** How a message names each limit to the caller. */
 const NAMES = {
   depth: 'A depth',
   aliases: 'A number of aliases',
@@ -16,11 +16,11 @@ const NAMES = {
 export interface Excess {
   readonly limit: keyof typeof NAMES;
   readonly allowed: number;
-  /** What the operation asks for, or undefined when counting stopped at the limit. */
+  /** How much the operation requests; undefined when counting stopped at the limit. */
   readonly actual: number | undefined;
 }
 
-/** Planning time and reply size are found out later, and refused in other words. */
+/** The gateway measures the planning time and the size of a reply later, and reports them with other messages. */
 const LIMITS = [
   'depth',
   'aliases',
@@ -33,17 +33,17 @@ const LIMITS = [
   'reply_bytes',
 ] as const;
 
-export const countRefusal = labelledCounter({
+export const countRefused = labelledCounter({
   name: 'graphql_limit_refusals_total',
   help: 'Operations that asked for too much, by the limit; all but those of reply_bytes were not executed.',
   label: 'limit',
   values: LIMITS,
 });
 
-/** Counts the refusal and gives it. */
-export function tooMuch({ limit, allowed, actual }: Excess): AppError {
-  countRefusal(limit);
-  // Fragments of fragments make numbers that JSON cannot say exactly.
+/** Counts the operation as refused, and gives the error. */
+export function refuseExcess({ limit, allowed, actual }: Excess): AppError {
+  countRefused(limit);
+  // Fragments of fragments lead to numbers that JSON cannot write exactly.
   const counted = Math.min(actual ?? allowed + 1, Number.MAX_SAFE_INTEGER);
   const came = actual === undefined ? 'more' : counted;
   return new AppError(

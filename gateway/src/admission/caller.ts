@@ -1,9 +1,9 @@
-// Who sent a request: the address that it is counted by, and the user whose token it brings.
+// Who sent a request: the address that the limits count, and the user of the access token.
 
 import type { TokenVerifier } from '@holdfast/platform/auth/tokens';
 import { ANONYMOUS, type Viewer } from '@holdfast/platform/auth/viewer';
 import type { HttpRequest } from '@holdfast/platform/http/server';
-import { nothingReceived, type Received } from '../federation/reply-sizes.ts';
+import { createReceived, type Received } from '../federation/reply-sizes.ts';
 import { clientAddress } from './client-address.ts';
 import type { Count } from './limiter.ts';
 
@@ -11,19 +11,19 @@ export interface Caller {
   readonly request: HttpRequest;
   readonly address: string;
   readonly viewer: Viewer;
-  /** Undefined unless signed in. */
+  /** Undefined for a caller who is not signed in. */
   readonly userId: number | undefined;
-  /** What the request has met of limits so far. */
+  /** The counts of the limits that the request has met so far. */
   readonly counts: Count[];
   readonly received: Received;
 }
 
-/** Finds out who sends requests. */
+/** Finds the caller of a request. */
 export type Identify = (request: HttpRequest) => Promise<Caller>;
 
 export function createIdentify(verify: TokenVerifier, trustedProxies: number): Identify {
   return async (request) => {
-    // A request that is not fit to be read has no caller but its address.
+    // The gateway does not check the token of a malformed request: its caller is known by the address only.
     const viewer = request.error ? ANONYMOUS : await verify(request.headers.authorization);
     const userId = viewer.kind === 'user' ? viewer.id : undefined;
     if (userId !== undefined) request.trail.userId = userId;
@@ -35,7 +35,7 @@ export function createIdentify(verify: TokenVerifier, trustedProxies: number): I
       viewer,
       userId,
       counts: [],
-      received: nothingReceived(),
+      received: createReceived(),
     };
   };
 }

@@ -1,4 +1,4 @@
-// Counts calls in Redis when there is one and it answers, and in this process otherwise.
+// Counts calls in Redis while Redis answers, and in this process otherwise.
 import { labelledCounter } from '@holdfast/platform/observability/metrics';
 import { RedisUnavailable } from '@holdfast/platform/redis';
 import type { Counters } from './counters.ts';
@@ -12,8 +12,8 @@ const countTake = labelledCounter({
 });
 
 /**
- * Counts in `shared`, and in `own` while that does not answer. `own` goes on from what it last heard, so nobody's
- * window opens again because Redis went away; limits are looser then by what the other processes let through.
+ * Counts in `shared`, and in `own` while `shared` does not answer. `own` continues from the last counts of `shared`, so no
+ * window opens again because Redis is down. Each process counts for itself then, so the limits are looser.
  */
 export function createCounters(shared: Counters | undefined, own: ProcessCounters): Counters {
   if (shared === undefined) return own;

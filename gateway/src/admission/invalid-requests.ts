@@ -1,17 +1,18 @@
-// Requests that execute nothing are work all the same: they are read, parsed, checked and answered. They are counted when
-// they have been answered; from the one that was too many on, the caller's next are refused unread, at every path.
+// Counts requests that execute no operation, because the gateway reads, parses, checks and answers them all the same. Such a
+// request is counted after its reply. Once a caller has sent too many, the gateway refuses every request of the caller
+// unread, at every path.
 import { AppError } from '@holdfast/platform/errors';
 import { LRUCache } from 'lru-cache';
 import { type Count, type Limiter, type Requester, secondsUntil } from './limiter.ts';
 import type { LimitTable } from './limits.ts';
 
 export interface InvalidRequests {
-  /** The count that keeps the caller out for now. Asks no store: good requests must not pay for bad ones. */
+  /** The count that blocks the caller for now. This calls no store, so that it costs valid requests no time. */
   blocked(caller: Requester): Count | undefined;
   count(caller: Requester): Promise<void>;
 }
 
-/** Callers that are kept out at a time; the oldest are let in again. */
+/** How many callers can be blocked at the same time; past this, the caller blocked longest ago is allowed again. */
 const MAX_CALLERS = 20_000;
 
 export function createInvalidRequests(table: LimitTable, limiter: Limiter): InvalidRequests {
@@ -35,7 +36,7 @@ export function createInvalidRequests(table: LimitTable, limiter: Limiter): Inva
   };
 }
 
-export function tooManyInvalid({ limit: { max, windowMs }, resetMs }: Count): AppError {
+export function createBlockedError({ limit: { max, windowMs }, resetMs }: Count): AppError {
   const retryAfter = secondsUntil(resetMs);
   return new AppError(
     'RATE_LIMITED',

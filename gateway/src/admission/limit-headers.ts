@@ -2,8 +2,8 @@
 // fields of RFC 9651) and, with 429, Retry-After (RFC 9110, 10.2.3).
 import { type Count, secondsUntil } from './limiter.ts';
 
-/** The count that will stop the caller first: one that refused something, else the one with the least left. */
-export function tightest(counts: readonly Count[]): Count | undefined {
+/** The count that will stop the caller first: one that refused a call, else the one with the fewest calls left. */
+export function findTightest(counts: readonly Count[]): Count | undefined {
   const left = ({ refused, remaining }: Count) => (refused ? -1 : remaining);
   const [first, ...others] = counts;
   return first && others.reduce((before, count) => (left(count) < left(before) ? count : before), first);

@@ -1,37 +1,37 @@
-// Decides which root fields of an operation may be executed. Stores of ours count all calls of a window in one step, because
-// graphql-rate-limit itself reads, decides and then writes. It decides which calls are refused when not all are granted, and
-// it words the refusals.
+// Decides which root fields of an operation may be executed. Our own stores count all calls of a window in one step, because
+// graphql-rate-limit reads, decides and then writes. That library decides which calls are refused when a window does not
+// grant all of them, and it writes the messages.
 import { Counter, registry } from '@holdfast/platform/observability/metrics';
 import { getGraphQLRateLimiter, type Store } from 'graphql-rate-limit';
-import type { Refusal, Refusals } from '../operations/refused-fields.ts';
+import type { RefusedField, RefusedFields } from '../operations/refused-fields.ts';
 import type { RootCall } from '../operations/root-calls.ts';
 import type { Counters, Taken } from './counters.ts';
 import { type Limit, type LimitTable, limitsOf } from './limits.ts';
 
-/** Who is counted. */
+/** The caller that a limit counts. */
 export interface Requester {
   readonly address: string;
-  /** Undefined unless signed in. */
+  /** Undefined for a caller who is not signed in. */
   readonly userId: number | undefined;
 }
 
-/** What one window said to the calls of one operation. */
+/** What one window granted to the calls of one operation. */
 export interface Count extends Taken {
   readonly limit: Limit;
   readonly refused: boolean;
 }
 
 export interface Decision {
-  readonly refusals: Refusals;
+  readonly refusedFields: RefusedFields;
   readonly counts: readonly Count[];
 }
 
 export interface Limiter {
-  /** Counts the calls, and says which of them are too many. */
+  /** Counts the calls, and decides which of them are refused. */
   decide(calls: readonly RootCall[], caller: Requester): Promise<Decision>;
-  /** Counts something that is no call, and says whether it was too much. */
+  /** Counts one request that is not a call of a field. */
   hit(limit: Limit, caller: Requester): Promise<Count>;
-  /** What is left to the caller, uncounted. */
+  /** Reads what a limit still allows the caller, and counts no call. */
   look(limit: Limit, caller: Requester): Promise<Count>;
 }
 
@@ -42,14 +42,14 @@ const refusedCalls = new Counter({
   registers: [registry],
 });
 
-/** Seconds to wait for something that is `ms` away. */
+/** Whole seconds to wait, from milliseconds; at least 1. */
 export const secondsUntil = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000));
 
 const keyOf = ({ name }: Limit, identity: string): string => `${name}:${identity}`;
 
 /**
- * A store that holds the calls of one operation to what its window has granted: each call meets a window of one, which is
- * free or taken.
+ * A store for the library, which limits the calls of one operation to what its window has granted: each call meets a
+ * window of one call, which is free or taken.
  */
 class GrantedStore implements Store {
   #left: number;
@@ -63,19 +63,19 @@ class GrantedStore implements Store {
     return this.#left >= 0 ? [] : [Date.now()];
   }
 
-  /** The hit was counted before. */
+  /** Does nothing: the window has counted the call before. */
   setForIdentity(): void {}
 }
 
-/** Who is counted is a part of what was taken, and needs no part in the library's question. */
+/** The library needs no identity, because our window was chosen by it. */
 const COUNTED = {};
 
-/** Which calls are refused, when a window has not granted all of them. */
-async function refusalsOf(
+/** Finds the calls that are refused, when a window has not granted all of them. */
+async function findRefused(
   calls: readonly RootCall[],
   limit: Limit,
   taken: Taken,
-): Promise<Map<string, Refusal>> {
+): Promise<Map<string, RefusedField>> {
   const retryAfter = secondsUntil(taken.resetMs);
   const limiter = getGraphQLRateLimiter({
     store: new GrantedStore(taken.granted),
@@ -84,17 +84,17 @@ async function refusalsOf(
       `${fieldName}: at most ${limit.max} calls in ${limit.windowMs / 1_000} s are expected; try again in ${retryAfter} s.`,
   });
   const config = { max: 1, window: `${limit.windowMs}ms` };
-  const refusals = new Map<string, Refusal>();
+  const refusedFields = new Map<string, RefusedField>();
   for (const { responseName, info } of calls) {
-    // Who is counted does not depend on the arguments by the library's own means.
+    // The library could derive the identity from arguments; this gateway does not use that.
     const message = await limiter({ parent: undefined, args: {}, context: COUNTED, info }, config);
-    if (message !== undefined) refusals.set(responseName, { message, retryAfter });
+    if (message !== undefined) refusedFields.set(responseName, { message, retryAfter });
   }
-  refusedCalls.inc({ limit: limit.name }, refusals.size);
-  return refusals;
+  refusedCalls.inc({ limit: limit.name }, refusedFields.size);
+  return refusedFields;
 }
 
-/** The text that stands for who is counted. */
+/** The text that identifies the counted caller. */
 const identityOf = ({ counts }: Limit, { address, userId }: Requester): string =>
   counts === 'address' || userId === undefined ? `address ${address}` : `user ${userId}`;
 
@@ -105,7 +105,7 @@ interface Window {
   readonly calls: readonly RootCall[];
 }
 
-/** A limiter of the fields in `table`. */
+/** Creates a limiter for the fields in `table`. */
 export function createLimiter(table: LimitTable, counters: Counters): Limiter {
   for (const { name } of table) refusedCalls.inc({ limit: name }, 0);
   const ofUsers = fieldLimits(table, true);
@@ -119,28 +119,33 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
       if (limit === undefined) return [];
       return { limit, identity: identityOf(limit, caller), calls: [call] };
     });
-    return windows.length < 2 ? windows : merged(windows);
+    return windows.length < 2 ? windows : mergeWindows(windows);
   }
 
-  /** Counts the calls of a window. What is granted in full needs no other decision. */
-  async function count({ limit, identity, calls }: Window, refusals: Map<string, Refusal>): Promise<Count> {
+  /** Counts the calls of a window. When the window grants all of them, none is refused. */
+  async function count(
+    { limit, identity, calls }: Window,
+    refusedFields: Map<string, RefusedField>,
+  ): Promise<Count> {
     const taken = await counters.take(keyOf(limit, identity), calls.length, limit);
     if (taken.granted === calls.length) return { ...taken, limit, refused: false };
-    for (const [responseName, refusal] of await refusalsOf(calls, limit, taken))
-      refusals.set(responseName, refusal);
+    for (const [responseName, refusedField] of await findRefused(calls, limit, taken))
+      refusedFields.set(responseName, refusedField);
     return { ...taken, limit, refused: true };
   }
 
   return {
     decide: async (calls, caller) => {
-      const refusals = new Map<string, Refusal>();
+      const refusedFields = new Map<string, RefusedField>();
       const counts: Count[] = [];
       for (let round = 0; ; round += 1) {
         const open =
-          refusals.size === 0 ? calls : calls.filter(({ responseName }) => !refusals.has(responseName));
+          refusedFields.size === 0
+            ? calls
+            : calls.filter(({ responseName }) => !refusedFields.has(responseName));
         const windows = windowsOf(open, caller, round);
-        if (windows.length === 0) return { refusals, counts };
-        counts.push(...(await Promise.all(windows.map((window) => count(window, refusals)))));
+        if (windows.length === 0) return { refusedFields, counts };
+        counts.push(...(await Promise.all(windows.map((window) => count(window, refusedFields)))));
       }
     },
     hit: async (limit, caller) => {
@@ -154,7 +159,7 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
   };
 }
 
-/** The limits of each root field, looked up once: the schema has only so many. */
+/** The limits of each root field, looked up once for each field name. */
 function fieldLimits(table: LimitTable, signedIn: boolean): (field: string) => LimitTable {
   const known = new Map<string, LimitTable>();
   return (field) => {
@@ -164,8 +169,8 @@ function fieldLimits(table: LimitTable, signedIn: boolean): (field: string) => L
   };
 }
 
-/** Calls that the same window counts, together. */
-function merged(windows: readonly Window[]): Window[] {
+/** Joins the windows that have the same limit and identity. */
+function mergeWindows(windows: readonly Window[]): Window[] {
   const groups = Map.groupBy(windows, ({ limit, identity }) => `${limit.name} ${identity}`);
   return [...groups.values()].flatMap(([first, ...others]) =>
     first ? { ...first, calls: [first, ...others].flatMap(({ calls }) => calls) } : [],

@@ -7,7 +7,7 @@ import { createUnreadRequest } from '@holdfast/platform/http/request';
 import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { nothingReceived } from '../federation/reply-sizes.ts';
+import { createReceived } from '../federation/reply-sizes.ts';
 import type { Caller } from './caller.ts';
 import { clientAddress } from './client-address.ts';
 import { DEFAULT_LIMITS, limitsOf, rateLimits } from './limits.ts';
@@ -67,7 +67,7 @@ describe('RATE_LIMITS', () => {
       'expected <name>=<calls>/<window> such as login=10/1m, got "user=5 a minute"',
       'expected <name>=<calls>/<window> such as login=10/1m, got ""',
       'address: expected a window of 1ms to 24h, got 25h',
-      'register is there twice',
+      'register is named twice',
     ]);
   });
 });
@@ -202,7 +202,7 @@ describe('a request that executes nothing', () => {
     viewer: ANONYMOUS,
     userId: undefined,
     counts: [],
-    received: nothingReceived(),
+    received: createReceived(),
   });
 
   it.each<[method: string, status: number, counts: boolean]>([

@@ -1,15 +1,16 @@
-// The table of rate limits: which field may be asked for how often, and who is counted.
+// The table of rate limits: how often a field may be called, and which caller is counted.
 import { z } from 'zod';
 
 /**
- * `caller` is the signed-in user, or the address of one who is not; `invalid` is the caller of a request that executed nothing: invalid, unauthenticated, not found, or for a page.
+ * `caller` is the signed-in user, or the address of a caller who is not signed in. `invalid` is the caller of a request that
+ * executed no operation: it was invalid, unauthenticated, not found, or for a page.
  */
 export type Counted = 'address' | 'user' | 'caller' | 'invalid';
 
 export interface Limit {
-  /** Its name in the setting, in the reply's headers and in the metrics. */
+  /** The name of the limit in the setting, in the headers of replies and in the metrics. */
   readonly name: string;
-  /** The root field that it holds for; without one, all those that have no limit of their own. */
+  /** The root field that the limit holds for; without it, all root fields that have no limit of their own. */
   readonly field?: string;
   readonly counts: Counted;
   readonly max: number;
@@ -21,7 +22,7 @@ export type LimitTable = readonly Limit[];
 
 const MINUTE_MS = 60_000;
 
-/** Where a field has several limits, the later ones count only what the earlier ones let through. */
+/** Where a field has several limits, a later limit counts only the calls that the earlier limits allowed. */
 export const DEFAULT_LIMITS = [
   { name: 'register', field: 'register', counts: 'address', max: 5, windowMs: MINUTE_MS },
   { name: 'login', field: 'login', counts: 'address', max: 10, windowMs: MINUTE_MS },
@@ -51,13 +52,13 @@ export const DEFAULT_LIMITS = [
   { name: 'address', counts: 'address', max: 600, windowMs: MINUTE_MS },
 ] as const satisfies LimitTable;
 
-/** The limits of a root field, in the order in which they count. What it has of its own stands in for the others. */
+/** The limits of a root field, in the order in which they count. A limit of its own replaces the default limits. */
 export function limitsOf(table: LimitTable, field: string, signedIn: boolean): LimitTable {
   const own = table.filter((limit) => limit.field === field);
   return own.length > 0 ? own : defaultLimits(table, signedIn);
 }
 
-/** The limits of whatever has none of its own. */
+/** The limits of all root fields that have no limit of their own. */
 export function defaultLimits(table: LimitTable, signedIn: boolean): LimitTable {
   const counts: Counted = signedIn ? 'user' : 'address';
   return table.filter((limit) => limit.field === undefined && limit.counts === counts);
@@ -70,7 +71,7 @@ const NAMES = DEFAULT_LIMITS.map(({ name }) => name).join(', ');
 
 type Override = Pick<Limit, 'name' | 'max' | 'windowMs'>;
 
-/** `login=10/1m`; otherwise what is wrong with it. */
+/** Reads `login=10/1m`; gives a message when the text is not valid. */
 function readOverride(text: string): Override | string {
   const [, name = '', calls = '', length = '', unit = ''] =
     /^(\w+)=(\d{1,9})\/(\d{1,9})(ms|s|m|h)$/.exec(text.trim()) ?? [];
@@ -85,17 +86,15 @@ function readOverride(text: string): Override | string {
   return { name, max, windowMs };
 }
 
-/**
- * The quota of a limit after what differs from the table.
- */
+/** The limit with the quota of the setting in place of that of the table. */
 function withOverrides(limit: Limit, overrides: ReadonlyMap<string, Override>): Limit {
   const { max, windowMs } = overrides.get(limit.name) ?? limit;
   return { ...limit, max, windowMs };
 }
 
 /**
- * The setting RATE_LIMITS: what differs from the table, as `register=5/1m,login=10/1m`, or `off`.
- * Its errors name every part that cannot be used.
+ * The setting RATE_LIMITS: the differences from the table, such as `register=5/1m,login=10/1m`, or `off`.
+ * There is one error for each part that is not valid.
  */
 export const rateLimits = z
   .string()
@@ -107,7 +106,7 @@ export const rateLimits = z
       const override = readOverride(part);
       if (typeof override === 'string') context.addIssue({ code: 'custom', message: override });
       else if (overrides.has(override.name))
-        context.addIssue({ code: 'custom', message: `${override.name} is there twice` });
+        context.addIssue({ code: 'custom', message: `${override.name}is named twice` });
       else overrides.set(override.name, override);
     }
     return DEFAULT_LIMITS.map((limit) => withOverrides(limit, overrides));

@@ -1,24 +1,24 @@
-// Counts calls in this process's memory, bounded: the windows used longest ago are forgotten first.
+// Counts calls in the memory of this process. The number of windows is bounded: the window used longest ago is removed first.
 import { LRUCache } from 'lru-cache';
 import type { Counters, Quota, Taken } from './counters.ts';
 
-/** Some megabytes; whoever has more addresses than this does not need a second window on one of them. */
+/** Some megabytes. A caller with more addresses than this gains little from a second window on one of them. */
 const MAX_WINDOWS = 20_000;
 
 export interface ProcessCountersOptions {
   readonly maxWindows?: number;
-  /** Whole milliseconds that only grow. */
+  /** A clock in whole milliseconds that never goes back. */
   readonly now?: () => number;
 }
 
 export interface ProcessCounters extends Counters {
-  /** Takes over what was counted elsewhere, so that counting goes on from there. */
+  /** Takes over a count from another store, so that counting continues from it. */
   learn(key: string, taken: Taken, quota: Quota): void;
   /** How many windows are held. */
   readonly size: number;
 }
 
-/** Counters that hold at most `maxWindows` windows. */
+/** Creates counters that hold at most `maxWindows` windows. */
 export function createProcessCounters(options: ProcessCountersOptions = {}): ProcessCounters {
   const { maxWindows = MAX_WINDOWS, now = () => Math.round(performance.now()) } = options;
   const windows = new LRUCache<string, { taken: number; readonly endsAt: number }>({ max: maxWindows });

@@ -1,33 +1,33 @@
 // The limits of the gateway: on requests, on what they execute, and in the header fields of every reply.
 import type { Reply } from '@holdfast/platform/http/server';
 import type { Redis } from '@holdfast/platform/redis';
-import type { Refusals } from '../operations/refused-fields.ts';
+import type { RefusedFields } from '../operations/refused-fields.ts';
 import type { RootCall } from '../operations/root-calls.ts';
 import type { Caller } from './caller.ts';
 import { createCounters } from './fallback-counters.ts';
-import { createInvalidRequests, tooManyInvalid } from './invalid-requests.ts';
-import { type LimitFields, limitFields, tightest } from './limit-headers.ts';
+import { createBlockedError, createInvalidRequests } from './invalid-requests.ts';
+import { findTightest, type LimitFields, limitFields } from './limit-headers.ts';
 import { type Count, createLimiter } from './limiter.ts';
 import { defaultLimits, type LimitTable } from './limits.ts';
 import { createProcessCounters } from './process-counters.ts';
 import { createRedisCounters } from './redis-counters.ts';
 
 export interface RateLimits {
-  /** @throws {AppError} RATE_LIMITED when the caller has sent too many requests that executed nothing */
+  /** @throws {AppError} RATE_LIMITED when the caller has sent too many requests that executed no operation */
   admit(caller: Caller): void;
-  /** Counts the calls, and says which of them are too many. */
-  count(calls: readonly RootCall[], caller: Caller): Promise<Refusals>;
-  /** The header fields of a reply that say how much is left to its caller. */
+  /** Counts the calls, and decides which of them are refused. */
+  count(calls: readonly RootCall[], caller: Caller): Promise<RefusedFields>;
+  /** The header fields of a reply that tell the caller how many calls are left. */
   describe(caller: Caller, reply: Reply): LimitFields | Promise<LimitFields>;
 }
 
 export interface RateLimitsOptions {
   readonly table: LimitTable | 'off';
-  /** Without one, each process counts for itself. */
+  /** Without Redis, each process counts for itself. */
   readonly redis: Redis | undefined;
 }
 
-const NONE: Refusals = new Map();
+const NONE: RefusedFields = new Map();
 const NO_FIELDS: LimitFields = {};
 
 const NO_LIMITS: RateLimits = {
@@ -37,9 +37,9 @@ const NO_LIMITS: RateLimits = {
 };
 
 /**
- * Whether a request that was not counted has executed nothing: what cannot be executed, a page, a path where nothing is, and what fails before it
- * is counted, which would otherwise be free. That a service is away is not the caller's doing, and a preflight costs no more
- * than a refusal does.
+ * Whether a request that met no other limit counts as one that executed no operation: an invalid operation, a page, an
+ * unknown path, or a request that failed before it was counted, which would otherwise be free. A 503 does not count,
+ * because the caller did not cause it. A preflight does not count, because refusing it would cost as much.
  */
 const isInvalid = ({ request: { method } }: Caller, { status }: Reply): boolean =>
   status !== 503 && method !== 'OPTIONS';
@@ -53,14 +53,14 @@ function limitsIn(table: LimitTable, redis: Redis | undefined): RateLimits {
   const limiter = createLimiter(table, counters);
   const invalid = createInvalidRequests(table, limiter);
 
-  /** Of a request that was not counted, the limit that its next one is most likely to meet. */
+  /** For a request that met no limit: the count of the limit that the next request will most likely meet. */
   const nextCounts = (caller: Caller): Promise<Count[]> =>
     Promise.all(
       defaultLimits(table, caller.userId !== undefined).map((limit) => limiter.look(limit, caller)),
     );
 
   const fieldsOf = (counts: readonly Count[], { status }: Reply): LimitFields => {
-    const count = tightest(counts);
+    const count = findTightest(counts);
     return count ? limitFields(count, status) : NO_FIELDS;
   };
 
@@ -74,12 +74,12 @@ function limitsIn(table: LimitTable, redis: Redis | undefined): RateLimits {
       const count = invalid.blocked(caller);
       if (count === undefined) return;
       caller.counts.push(count);
-      throw tooManyInvalid(count);
+      throw createBlockedError(count);
     },
     count: async (calls, caller) => {
-      const { refusals, counts } = await limiter.decide(calls, caller);
+      const { refusedFields, counts } = await limiter.decide(calls, caller);
       caller.counts.push(...counts);
-      return refusals;
+      return refusedFields;
     },
     describe: (caller, reply) =>
       caller.counts.length > 0 ? fieldsOf(caller.counts, reply) : describeUncounted(caller, reply),

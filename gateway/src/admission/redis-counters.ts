@@ -1,11 +1,11 @@
-// Counts calls in Redis, for all gateways together: one script a count, so that nothing comes between look and write.
+// Counts calls in Redis, for all gateways together. One script reads and writes, so that no other call comes in between.
 import type { Redis } from '@holdfast/platform/redis';
 import { z } from 'zod';
 import type { Counters } from './counters.ts';
 
 /**
- * A fixed window: one number that opens with the first call and expires. It costs the same bytes whatever the limit
- * is; the price is that two windows back to back may let through 2 × max around the moment they meet.
+ * A fixed window: one number, which the first call creates and which expires. It takes the same memory for every limit. Its
+ * drawback: around the moment when one window ends and the next begins, up to 2 × max calls may be allowed.
  */
 const TAKE = `
 local wanted, max, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -20,7 +20,7 @@ return { granted, math.max(0, max - taken - granted), left }`;
 const PREFIX = 'holdfast:limit:';
 const reply = z.tuple([z.int(), z.int(), z.int()]);
 
-/** Counters that throw `RedisUnavailable` when Redis does not answer in time. */
+/** Creates counters that throw `RedisUnavailable` when Redis does not answer in time. */
 export function createRedisCounters(redis: Redis): Counters {
   return {
     take: (key, wanted, { max, windowMs }) =>

@@ -1,8 +1,8 @@
-// How many bytes of large replies are read from the subgraphs at a time, in the whole process. A reply that has to wait
-// stays with its subgraph: its connection is not read on.
+// Bounds the bytes of large replies that the process reads from the subgraphs at the same time. While a reply waits, the
+// gateway reads no further from its connection, so the reply stays in the subgraph.
 
 export interface ByteGate {
-  /** Waits until so many bytes may be read, in the order of asking. Call what is given when they are not needed any more. */
+  /** Waits, first come first served, until so many bytes may be read. Call the result once the bytes are not needed any more. */
   enter(bytes: number, signal: AbortSignal): Promise<() => void>;
 }
 
@@ -17,7 +17,7 @@ export function createByteGate(maxBytes: number): ByteGate {
 
   function admit(): void {
     for (const next of waiting) {
-      // One that is larger than the gate goes through alone.
+      // A reply that is larger than the gate passes when no other reply is inside.
       if (inside > 0 && inside + next.bytes > maxBytes) return;
       waiting.delete(next);
       inside += next.bytes;

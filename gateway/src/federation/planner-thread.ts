@@ -1,12 +1,12 @@
-// A thread that makes query plans, and can be ended while it makes one: planning is synchronous and has no limit of its
-// own, so on the main thread one operation could keep every other request waiting.
+// Runs a thread that makes query plans, and ends the thread when a plan takes too long. Planning is synchronous and has no
+// limit of its own, so on the main thread one operation could delay all other requests.
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '@holdfast/platform/observability/log';
 
 export interface OperationText {
-  /** The document. It is valid. */
+  /** A valid document. */
   readonly text: string;
-  /** Which of the document's operations, when it has several. */
+  /** The name of the operation, when the document has several. */
   readonly name: string | undefined;
 }
 
@@ -19,13 +19,13 @@ export type FromPlanner =
   | { readonly kind: 'plan'; readonly json: string }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** What became of a plan that was asked for; `overran`: the thread was not done in time, or ran out of memory. */
+/** The result of planning; `overran`: the thread was not done in time, or ran out of memory. */
 export type Planned =
   | { readonly kind: 'plan'; readonly json: string }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'overran' };
 
-/** Its methods are called one after the other. */
+/** The planner awaits each call before it makes the next one. */
 export interface PlannerThread {
   /** Makes plans for this supergraph from now on. @throws when the thread cannot */
   use(supergraphSdl: string): Promise<void>;
@@ -39,15 +39,15 @@ export interface PlannerThreadOptions {
   readonly log: Logger;
 }
 
-/** How long a thread may take to load its code and a supergraph; about 0.7 s on an idle machine. */
+/** The longest time to load the code and a supergraph, ms; it takes about 0.7 s on an idle machine. */
 const START_MS = 30_000;
-/** Some 20 MB are the planner itself. A plan that needs more than the rest is one that takes too long. */
+/** The planner itself takes some 20 MB. A plan that needs more than the rest counts as one that takes too long. */
 const MAX_HEAP_MB = 128;
 
 export function createPlannerThread({ timeoutMs, log }: PlannerThreadOptions): PlannerThread {
   let worker = startWorker(log);
   let supergraph: string | undefined;
-  /** The supergraph that the present worker has. */
+  /** The supergraph that the current worker has loaded. */
   let loaded: string | undefined;
   let isClosed = false;
 
@@ -94,19 +94,19 @@ export function createPlannerThread({ timeoutMs, log }: PlannerThreadOptions): P
 
 function startWorker(log: Logger): Worker {
   const worker = new Worker(new URL('./planner-worker.ts', import.meta.url), {
-    // Nothing of the process is handed on: neither its secrets nor what was imported into it.
+    // The worker inherits neither the environment, which holds secrets, nor the options of the process.
     env: {},
     execArgv: [],
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
   });
-  worker.on('error', (error) => log.warn({ err: error }, 'the planner has ended; another is started'));
+  worker.on('error', (error) => log.warn({ err: error }, 'the planner thread has failed; a new one starts'));
   worker.unref();
   return worker;
 }
 
 const hasEnded = ({ threadId }: Worker): boolean => threadId < 0;
 
-/** The worker's answer; undefined when it came to none in time, or the worker has ended. */
+/** The answer of the worker; undefined when none came in time, or the worker has ended. */
 function ask(worker: Worker, asked: ToPlanner, withinMs: number): Promise<FromPlanner | undefined> {
   return new Promise((resolve) => {
     const settle = (answer: FromPlanner | undefined): void => {

@@ -1,5 +1,5 @@
-// The planner's thread: makes query plans, one after the other, for the supergraph that it was given last. It knows no
-// caller and no secret, and may be ended at any moment.
+// The code of the planner's thread: it makes query plans, one after the other, for the latest supergraph. It knows no caller
+// and no secret, and the main thread may end it at any time.
 import { parentPort } from 'node:worker_threads';
 import { operationFromDocument, Supergraph } from '@apollo/federation-internals';
 import { QueryPlanner } from '@apollo/query-planner';
@@ -10,7 +10,7 @@ import type { FromPlanner, OperationText, ToPlanner } from './planner-thread.ts'
 type Plan = (operation: OperationText) => string;
 
 function createPlan(supergraphSdl: string): Plan {
-  // The gateway has validated it.
+  // The gateway has validated the supergraph.
   const supergraph = Supergraph.build(supergraphSdl, { validateSupergraph: false });
   const schema = supergraph.apiSchema();
   const planner = new QueryPlanner(supergraph);

@@ -1,28 +1,28 @@
-// Query plans for the gateway, from the planner's thread. What is planned at a time and what waits for it are bounded, and
-// the main thread never plans.
+// Query plans for the gateway, from the planner's thread. One operation is planned at a time, the number of waiting
+// operations is bounded, and the main thread never plans.
 import { createHash } from 'node:crypto';
 import { AppError } from '@holdfast/platform/errors';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { tracedCall } from '@holdfast/platform/observability/tracing';
 import { LRUCache } from 'lru-cache';
-import { countRefusal } from '../too-much.ts';
+import { countRefused } from '../too-much.ts';
 import { createPlannerThread, type OperationText, type Planned } from './planner-thread.ts';
 import { cannotPlan, createPlanningQueue, type PlannedQuery, type Waiting } from './planning-queue.ts';
 
-/** An operation that passed the limits of the graph. */
+/** An operation within the limits of the graph. */
 export interface PlannableOperation extends OperationText {
-  /** How many selections the planner will see: of what waits, the smallest is planned first. */
+  /** How many selections the planner will see: the smallest waiting operation is planned first. */
   readonly selections: number;
-  /** When a plan is of no use any more, ms since the epoch. */
+  /** The deadline of the request, ms since the epoch. */
   readonly deadlineAt: number;
 }
 
 export interface Planner {
-  /** Plans for this supergraph from now on. */
+  /** Makes plans for this supergraph from now on. */
   use(supergraphSdl: string): void;
-  /** @throws {AppError} QUERY_TOO_COMPLEX when planning takes too long, SERVICE_UNAVAILABLE when too much waits for it */
+  /** @throws {AppError} QUERY_TOO_COMPLEX when planning takes too long, SERVICE_UNAVAILABLE when too many operations wait */
   plan(operation: PlannableOperation): Promise<PlannedQuery>;
-  /** @throws unless the thread has taken a supergraph over */
+  /** @throws until the thread has loaded a supergraph */
   check(): void;
   close(): Promise<void>;
 }
@@ -32,17 +32,17 @@ export interface PlannerOptions {
   readonly log: Logger;
 }
 
-/** Operations that took too long to plan. */
+/** How many operations that took too long to plan are remembered. */
 const MAX_REFUSED = 10_000;
-/** Then planning is tried again: the machine may have been busy with something else. */
+/** After this time planning is tried again, because the machine may have been busy with other work. */
 const REFUSED_FOR_MS = 600_000;
 
-/** Texts are long, and what is kept of an operation that cannot be planned is not. */
-const keyOf = ({ text, name = '' }: OperationText): string =>
+/** A hash of the operation, because texts are long. */
+const hashOfOperation = ({ text, name = '' }: OperationText): string =>
   createHash('sha256').update(name).update(' ').update(text).digest('base64url');
 
-function tooLong(timeoutMs: number): AppError {
-  countRefusal('plan_time');
+function createTooLong(timeoutMs: number): AppError {
+  countRefused('plan_time');
   return new AppError(
     'QUERY_TOO_COMPLEX',
     `An operation that can be planned within ${timeoutMs} ms is expected; this one takes longer.`,
@@ -66,18 +66,18 @@ export function createPlanner({ timeoutMs, log }: PlannerOptions): Planner {
       reject(new Error(`an operation cannot be planned: ${planned.reason}`));
     else {
       refused.set(key, true);
-      reject(tooLong(timeoutMs));
+      reject(createTooLong(timeoutMs));
     }
   }
 
-  /** Plans what waits. Between the last look at the queue and the end of the work nothing else can happen. */
+  /** Plans the waiting operations. No other code runs between the last look at the queue and the end of this function. */
   async function work(): Promise<void> {
     if (isWorking) return;
     isWorking = true;
     try {
       while (supergraph !== undefined) {
         const current = supergraph;
-        // Another supergraph may come meanwhile: then what becomes of this one does not matter.
+        // Another supergraph may arrive meanwhile; then the result for this one does not matter.
         const error = await thread.use(current).catch((error: unknown) => ({ error }));
         if (current !== supergraph) continue;
         if (error) throw error.error;
@@ -111,13 +111,13 @@ export function createPlanner({ timeoutMs, log }: PlannerOptions): Planner {
     },
     check: () => {
       if (isReady) return;
-      // A gateway that is not ready is asked for no plan, so the check is what makes the thread try again.
+      // A gateway that is not ready receives no requests, so the check makes the thread try again.
       void work();
       throw new Error('no query can be planned');
     },
     plan: async (operation) => {
-      const key = keyOf(operation);
-      if (refused.has(key)) throw tooLong(timeoutMs);
+      const key = hashOfOperation(operation);
+      if (refused.has(key)) throw createTooLong(timeoutMs);
       return tracedCall('gateway.plan', {}, () => make(key, operation));
     },
     close: async () => {

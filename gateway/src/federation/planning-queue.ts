@@ -1,29 +1,29 @@
-// Operations that wait for their plan. The smallest goes first, so that operations made to be large delay each other and
-// no others; when too many wait, the largest is sent away.
+// The queue of operations that wait for their plans. The smallest goes first, so that large operations delay only each other.
+// When too many wait, the largest is rejected.
 import type { QueryPlan } from '@apollo/query-planner';
 import { AppError } from '@holdfast/platform/errors';
 import type { OperationText } from './planner-thread.ts';
 
 export interface PlannedQuery {
   readonly plan: QueryPlan;
-  /** Of the plan as JSON, in characters. */
+  /** The size of the plan as JSON, in characters. */
   readonly size: number;
-  /** What it is a plan for: another supergraph may have come while the operation waited. */
+  /** The supergraph of the plan: another one may have arrived while the operation waited. */
   readonly supergraphSdl: string;
 }
 
 export interface Asked {
   readonly key: string;
   readonly operation: OperationText;
-  /** In selections. */
+  /** The size of the operation, in selections. */
   readonly size: number;
-  /** When a plan is of no use any more, ms since the epoch. */
+  /** The deadline of the request, ms since the epoch. */
   readonly deadlineAt: number;
 }
 
 /** A plan that callers wait for together. */
 export interface Waiting extends Asked {
-  /** The latest of its callers. */
+  /** The latest deadline of its callers. */
   deadlineAt: number;
   readonly plan: Promise<PlannedQuery>;
   resolve(plan: PlannedQuery): void;
@@ -31,19 +31,19 @@ export interface Waiting extends Asked {
 }
 
 export interface PlanningQueue {
-  /** Waits for the plan until its own deadline, together with all who have asked for the same. @throws {AppError} SERVICE_UNAVAILABLE */
+  /** Waits for the plan until the deadline; callers of the same operation share one entry. @throws {AppError} SERVICE_UNAVAILABLE */
   add(asked: Asked): Promise<PlannedQuery>;
-  /** Takes the smallest. What is of no use any more at `now` is sent away. */
+  /** Takes the smallest entry, and rejects the entries whose deadline is before `now`. */
   take(now: number): Waiting | undefined;
-  /** Lets what was taken wait again. */
+  /** Puts a taken entry back into the queue. */
   putBack(taken: Waiting): void;
-  /** Sends everything away that is not settled, what was taken included. */
+  /** Rejects every entry that has no plan yet, taken entries included. */
   rejectAll(error: Error): void;
 }
 
 const MAX_WAITING = 100;
 
-/** @param cause is for the log; without one, too much is waiting */
+/** @param cause for the log; absent when too many operations wait */
 export function cannotPlan(cause?: unknown): AppError {
   return new AppError(
     'SERVICE_UNAVAILABLE',
@@ -54,7 +54,7 @@ export function cannotPlan(cause?: unknown): AppError {
 
 export function createPlanningQueue(maxWaiting = MAX_WAITING): PlanningQueue {
   const waiting = new Set<Waiting>();
-  /** By key, what is not settled yet: what waits, and what was taken. */
+  /** The entries that have no plan yet, by key: those that wait and those that were taken. */
   const unsettled = new Map<string, Waiting>();
 
   function leave(entry: Waiting, error: Error): void {
@@ -72,7 +72,7 @@ export function createPlanningQueue(maxWaiting = MAX_WAITING): PlanningQueue {
     return entry;
   }
 
-  /** The planner may be busy for longer than a caller waits: with a slow plan, or with a new supergraph. */
+  /** Rejects at the deadline, because a slow plan or a new supergraph may keep the planner busy for longer. */
   function planBefore(deadlineAt: number, entry: Waiting): Promise<PlannedQuery> {
     entry.deadlineAt = Math.max(entry.deadlineAt, deadlineAt);
     return new Promise((resolve, reject) => {

@@ -1,21 +1,21 @@
-// One POST over a pool of connections, on undici's lowest interface: its request() makes a stream of each reply, which
-// costs more than all the rest of the exchange.
+// One POST over a pool of connections, on the lowest interface of undici: its request() creates a stream for each reply, which
+// costs more than the rest of the exchange.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { HttpRequest } from '@holdfast/platform/http/server';
 import type { Dispatcher, Pool } from 'undici';
 import type { ByteGate } from './byte-gate.ts';
 
-/** What had to be answered by now. */
+/** The subgraph has not answered in time. */
 export class Late extends Error {}
 
-/** One reply too much for its request. */
+/** The reply exceeds what its request may read. */
 export class TooLarge extends Error {}
 
 export interface Post {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** Ends the connection after the reply. */
+  /** Whether the connection ends after the reply. */
   readonly reset?: boolean;
 }
 
@@ -24,7 +24,7 @@ export interface PostBounds {
   /** Whether so many bytes more may be kept for the request. */
   readonly fits: (bytes: number) => boolean;
   readonly gate: ByteGate;
-  /** Whose going ends the exchange, and with it the subgraph's work. */
+  /** The caller. When the caller disconnects, the exchange ends, and with it the work of the subgraph. */
   readonly caller: Pick<HttpRequest, 'whenGone'> | undefined;
 }
 
@@ -34,10 +34,10 @@ export interface PostReply {
   readonly text: string;
 }
 
-/** What undici buffers of a reply that is not read yet, bytes; a smaller one is in memory anyway. */
+/** How much undici buffers of an unread reply, bytes; a smaller reply is in memory anyway. */
 const LARGE = 65_536;
 
-/** Sends the request once. @throws {Late | TooLarge} and what undici says, and why the caller has gone */
+/** Sends the request once. @throws {Late | TooLarge | CallerGone} and errors of undici */
 export function post(pool: Pool, request: Post, bounds: PostBounds): Promise<PostReply> {
   return new Promise((resolve, reject) => {
     const exchange = new Exchange(bounds, resolve, reject);
@@ -51,7 +51,7 @@ interface Gated {
   leave: (() => void) | undefined;
 }
 
-/** Collects one reply. Whatever ends the exchange first decides; what comes later changes nothing. */
+/** Collects one reply. The first event that ends the exchange decides its result; later events are ignored. */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #bounds: PostBounds;
   readonly #resolve: (reply: PostReply) => void;
@@ -62,7 +62,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #status = 0;
   #contentType: string | undefined;
   #controller: Dispatcher.DispatchController | undefined;
-  /** Of a reply that waits for the gate, or is through it. */
+  /** The place in the gate of a large reply. */
   #gate: Gated | undefined;
   #failure: Error | undefined;
   readonly #forgetCaller: (() => void) | undefined;
@@ -77,7 +77,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   readonly #late = (): void => this.#fail(new Late(`no reply within ${this.#bounds.waitMs} ms`));
 
-  /** The caller may have gone before anything was sent. */
+  /** Whether the exchange has ended; the caller may disconnect before the request is sent. */
   get hasEnded(): boolean {
     return this.#failure !== undefined;
   }

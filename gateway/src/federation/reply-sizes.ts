@@ -1,33 +1,33 @@
-// The largest reply that the gateway reads and gives. What the subgraphs send for one request is added up, because it is
-// in memory together; the finished reply is looked at once more.
+// Bounds the replies that the gateway reads and sends. The replies of the subgraphs for one request are added up, because they
+// are in memory together. The final reply is checked too.
 import { AppError } from '@holdfast/platform/errors';
 import type { Reply } from '@holdfast/platform/http/server';
-import { countRefusal } from '../too-much.ts';
+import { countRefused } from '../too-much.ts';
 
 export interface ReplySizes {
-  /** The most that a reply may have, bytes. */
+  /** The largest reply, bytes. */
   readonly max: number;
-  /** Adds the reply of a subgraph to what has come, and says whether that is not too much in all. */
+  /** Adds the bytes of a reply of a subgraph; false when the sum is too large. */
   add(received: Received, bytes: number, isMutation: boolean): boolean;
-  /** Counts a reply that is too large, and gives the error. */
+  /** Counts a reply that is too large, and creates the error. */
   refuse(received: Received, isMutation?: boolean): AppError;
-  /** Gives the reply. @throws {AppError} QUERY_TOO_COMPLEX when it is too large */
+  /** Gives the reply back. @throws {AppError} QUERY_TOO_COMPLEX when it is too large */
   check(received: Received, reply: Reply): Reply;
 }
 
 /** What the subgraphs have sent for one request so far. */
 export interface Received {
   bytes: number;
-  /** Whether a reply to a mutation is among it, which has been executed then. */
+  /** Whether one of the replies is that of a mutation, which means that the mutation was executed. */
   isMutation: boolean;
 }
 
-export const nothingReceived = (): Received => ({ bytes: 0, isMutation: false });
+export const createReceived = (): Received => ({ bytes: 0, isMutation: false });
 
 export function createReplySizes(max: number): ReplySizes {
   function refuse(received: Received, isMutation = false): AppError {
-    countRefusal('reply_bytes');
-    // A query of entities may follow a mutation of the same request.
+    countRefused('reply_bytes');
+    // A query for entities may follow a mutation of the same request.
     const wasMutation = isMutation || received.isMutation;
     const expected = `A reply of at most ${max} bytes is expected, and this one is larger`;
     const message = wasMutation
@@ -45,9 +45,9 @@ export function createReplySizes(max: number): ReplySizes {
       return received.bytes <= max;
     },
     check: (received, reply) => {
-      // A character has three bytes at most, so that hardly any reply is measured.
+      // A UTF-16 unit has three bytes at most, so the bytes of most replies need not be counted.
       const { body = '' } = reply;
-      // What no subgraph had a part in is a page of the gateway's own, and is bounded by itself.
+      // A reply without data of a subgraph is a page of the gateway, which is small.
       if (received.bytes === 0) return reply;
       if (body.length * 3 <= max || Buffer.byteLength(body) <= max) return reply;
       throw refuse(received);

@@ -1,11 +1,11 @@
-// Gives the API schema the scalars' own checks. The supergraph only knows their names, so that a schema built from it
-// takes any value for any of them, and a wrong one would be found by a subgraph after others have executed their part.
+// Adds the checks of our scalars to the API schema. The supergraph knows the names of scalars only, so the built schema would
+// accept any value. A subgraph would find a wrong value after other subgraphs have executed their part.
 import { SCALARS } from '@holdfast/platform/graphql/scalars';
 import { type GraphQLSchema, isScalarType, isSpecifiedScalarType } from 'graphql';
 
 /**
- * Lets `schema` check literals and variables of its custom scalars, in place: operations are validated with this very
- * object. Returns the names of scalars that are not known here, whose values stay unchecked.
+ * Adds checks of literals and variables to the custom scalars of `schema`, in place, because operations are validated with
+ * this object. Returns the names of unknown scalars, whose values stay unchecked.
  */
 export function checkScalars(schema: GraphQLSchema): string[] {
   const unknown: string[] = [];

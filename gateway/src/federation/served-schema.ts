@@ -1,16 +1,16 @@
-// Whether a subgraph serves what a supergraph promises of it. During an upgrade it may still be the version before.
+// Compares what a subgraph serves with what a supergraph needs. During an upgrade a subgraph may still run an older version.
 import { buildSubgraph, federationMetadata, type Subgraph, Supergraph } from '@apollo/federation-internals';
 import { findBreakingChanges, type GraphQLSchema } from 'graphql';
 
-/** What a supergraph needs of one subgraph. */
+/** The schema that a supergraph needs of one subgraph. */
 export interface NeededSchema {
-  /** What a subgraph with this SDL lacks, in words; it may have more. @throws when the SDL is not one of a subgraph */
-  lackingIn(sdl: string): readonly string[];
+  /** Lists what a subgraph with this SDL lacks; it may have more than is needed. @throws when the SDL is not valid */
+  findLacking(sdl: string): readonly string[];
 }
 
-/** By the subgraph's name. @throws when the supergraph cannot be read */
+/** The needed schemas by the name of the subgraph. @throws when the supergraph cannot be read */
 export function neededSchemas(supergraphSdl: string): ReadonlyMap<string, NeededSchema> {
-  // @apollo/gateway checks it before it is in force.
+  // @apollo/gateway validates the supergraph before it is in force.
   const subgraphs = Supergraph.build(supergraphSdl, { validateSupergraph: false }).subgraphs();
   return new Map([...subgraphs.values()].map((subgraph) => [subgraph.name, neededSchema(subgraph)]));
 }
@@ -19,7 +19,7 @@ function neededSchema(needed: Subgraph): NeededSchema {
   const schema = schemaOf(needed);
   const keys = keysOf(needed);
   return {
-    lackingIn: (sdl) => {
+    findLacking: (sdl) => {
       const served = buildSubgraph(needed.name, needed.url, sdl);
       const servedKeys = keysOf(served);
       return [
@@ -32,17 +32,17 @@ function neededSchema(needed: Subgraph): NeededSchema {
 
 const schemaOf = (subgraph: Subgraph): GraphQLSchema => subgraph.schema.toGraphQLJSSchema();
 
-/** A gateway is to its subgraphs what a client is to an API: what breaks a client of the needed schema is what is lacking. */
+/** Finds the breaking changes: the gateway is a client of the subgraph, so what breaks a client is what is lacking. */
 function changesBetween(needed: GraphQLSchema, served: GraphQLSchema): string[] {
   return findBreakingChanges(needed, served)
     .filter(({ type, description }) => !type.startsWith('DIRECTIVE_') && !OF_FEDERATION.test(description))
     .map(({ description }) => description);
 }
 
-/** Each version of federation has others of these, and no operation asks for one. */
+/** Types of the federation itself, which differ between its versions and which no operation requests. */
 const OF_FEDERATION = /^(federation|link)__\w+ was removed\.$/;
 
-/** By which fields entities can be asked for, as `@key(fields: "id") of Product`. */
+/** The keys of entities, as `@key(fields: "id") of Product`. */
 function keysOf({ schema }: Subgraph): ReadonlySet<string> {
   const directive = federationMetadata(schema)?.keyDirective();
   const types = [...schema.objectTypes(), ...schema.interfaceTypes()];

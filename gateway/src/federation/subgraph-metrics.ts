@@ -1,4 +1,4 @@
-// How the calls of subgraphs go, by subgraph and outcome, and for which subgraph a supergraph waits.
+// Metrics: the calls by subgraph and outcome, and the subgraphs that a supergraph waits for.
 import {
   DURATION_BUCKETS,
   Gauge,
@@ -26,13 +26,13 @@ const OUTCOMES = [
 ] as const;
 export type SubgraphOutcome = (typeof OUTCOMES)[number];
 
-/** Counts calls of `subgraph`, each with its outcome and when it began, as `performance.now()` had it. */
+/** Creates a function that records a call of `subgraph`: its outcome, and when it began by `performance.now()`. */
 export function measureSubgraph(subgraph: string): (outcome: SubgraphOutcome, startedAt: number) => void {
   for (const outcome of OUTCOMES) durations.zero({ subgraph, outcome });
   return (outcome, startedAt) => durations.observe({ subgraph, outcome }, secondsSince(startedAt));
 }
 
-/** How many supergraphs wait until the subgraph serves what they need: that of the start, and one that came after it. */
+/** How many supergraphs wait until the subgraph serves what they need: the first one, and a later one. */
 export const supergraphWaits = new Gauge({
   name: 'supergraph_waits',
   help: 'How many supergraphs are not in force, or keep the gateway from being ready, because this subgraph does not serve what they need.',

@@ -1,18 +1,18 @@
-// The reply of a subgraph, from its text to data and errors.
+// Reads the reply of a subgraph: from its text to data and errors.
 import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql/server';
 import { isOfType } from '@holdfast/platform/http/media-type';
 import type { SubgraphError, SubgraphReply } from './execution/execution.ts';
 import type { PostReply } from './post.ts';
 
 /**
- * A reply without `data`: the subgraph has refused the request before it ran anything of it (GraphQL specification, 7.1). What
- * is wrong with a request is the gateway's doing, which has checked the caller's operation and planned this one.
+ * A reply without `data`: the subgraph refused the request before it executed any part of it (GraphQL specification, 7.1).
+ * This is an error of the gateway and not of the caller, because the gateway has checked the operation of the caller.
  */
 export class NotRun extends Error {
   override readonly name = 'NotRun';
-  /** Whether an instance with another schema may run it: 400 is said of operations, other statuses of requests. */
+  /** Whether an instance with another schema may run it: 400 is the status for operations, others are for requests. */
   readonly isOfAnotherSchema: boolean;
-  /** Whether the values of this call were refused, and not its text: with others, the same instance may run it. */
+  /** Whether the variables were refused, and not the text: with other variables, the same instance may run it. */
   readonly isOfVariables: boolean;
 
   constructor(status: number, errors: readonly SubgraphError[]) {
@@ -22,20 +22,20 @@ export class NotRun extends Error {
   }
 }
 
-/** How graphql-js begins what it says when it coerces variables. */
+/** The start of the messages of graphql-js about variables. */
 const OF_VARIABLES = /^Variable "\$\w+" (got invalid value|of required type|of non-null type) /;
 
-/** Without the values of variables, which may be secrets: graphql-js puts them before the reason. */
+/** The reason without the values of variables, which may be secrets: graphql-js writes them before the reason. */
 function reasonIn({ message }: SubgraphError): string {
   if (!message.startsWith('Variable ') || !message.includes(' got invalid value ')) return message;
   return message.slice(message.lastIndexOf('; ') + 2);
 }
 
-/** @throws {NotRun} and what is wrong with a reply that is not one of GraphQL */
+/** @throws {NotRun} and an Error for a reply that is not GraphQL */
 export function readReply({ status, contentType, text }: PostReply): SubgraphReply {
   const malformed = (cause?: unknown) =>
     new Error(`not a GraphQL reply: status ${status}, ${contentType}, ${text.length} characters`, { cause });
-  // Of the service token: what is wrong with a user's stands in a reply of 200.
+  // 401 is about the service token: an error of the user's token comes with the status 200.
   if (status === 401) throw new Error('the subgraph refused the service token of this gateway');
   if (contentType === undefined || !isOfType(contentType, GRAPHQL_MEDIA_TYPES)) throw malformed();
   const reply = parseJson(text, malformed);
@@ -47,8 +47,8 @@ export function readReply({ status, contentType, text }: PostReply): SubgraphRep
   return { data, ...(errors !== undefined && { errors }) };
 }
 
-/** The SDL in the reply to `{ _service { sdl } }`. @throws when there is none */
-export function sdlIn(reply: PostReply): string {
+/** Reads the SDL from the reply to `{ _service { sdl } }`. @throws when there is none */
+export function readSdl(reply: PostReply): string {
   const service = readReply(reply).data?.['_service'];
   if (isRecord(service) && typeof service['sdl'] === 'string') return service['sdl'];
   throw new Error('a subgraph has not said what its schema is');

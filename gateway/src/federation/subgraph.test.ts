@@ -7,7 +7,7 @@ import type { HttpRequest } from '@holdfast/platform/http/server';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GraphQLError } from 'graphql';
 import { createByteGate } from './byte-gate.ts';
-import { createReplySizes, nothingReceived } from './reply-sizes.ts';
+import { createReceived, createReplySizes } from './reply-sizes.ts';
 import { createSubgraph, Silent, type Subgraph } from './subgraph.ts';
 
 const MAX_REPLY_BYTES = 1_000_000;
@@ -65,7 +65,7 @@ describe('a call of a subgraph', () => {
         isMutation: query.startsWith('mutation'),
         path: ['a'],
       },
-      { request: request(), address: '192.0.2.1', received: nothingReceived() },
+      { request: request(), address: '192.0.2.1', received: createReceived() },
     );
 
   async function errorOf(promise: Promise<unknown>): Promise<{ cause: AppError; error: GraphQLError }> {

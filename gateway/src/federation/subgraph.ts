@@ -1,4 +1,4 @@
-// Calls one subgraph: posts the operation over a keep-alive pool and reads the reply, nothing else.
+// Calls one subgraph: posts an operation over a keep-alive pool and reads the reply.
 
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/auth/service-tokens';
 import { AppError, CallerGone } from '@holdfast/platform/errors';
@@ -17,62 +17,61 @@ import type { SubgraphCall, SubgraphReply } from './execution/execution.ts';
 import { Late, post, TooLarge } from './post.ts';
 import type { Received, ReplySizes } from './reply-sizes.ts';
 import { measureSubgraph, type SubgraphOutcome } from './subgraph-metrics.ts';
-import { NotRun, readReply, sdlIn } from './subgraph-reply.ts';
+import { NotRun, readReply, readSdl } from './subgraph-reply.ts';
 
 export interface SubgraphOptions {
-  /** The subgraph's name: shown to callers when it does not answer. */
+  /** The name of the subgraph, which callers see when it does not answer. */
   readonly name: string;
-  /** Where it answers GraphQL; no caller is shown it. */
+  /** The URL of its GraphQL endpoint, which no caller sees. */
   readonly url: string;
-  /** The longest that a query may take, ms, however often it is sent. */
+  /** The longest that a query may take, ms, with all repetitions. */
   readonly timeoutMs: number;
   readonly connections: number;
   readonly connectionMaxAgeMs: number;
   readonly replySizes: ReplySizes;
-  /** Large replies are read through it, from all subgraphs. */
+  /** The gate for large replies, which all subgraphs share. */
   readonly gate: ByteGate;
-  /** What `Service-Authorization` says to this subgraph. */
+  /** Gives the value of `Service-Authorization` for this subgraph. */
   readonly serviceToken: () => Promise<string>;
 }
 
-/** The request that calls are made for. */
+/** The request of the client that a call is made for. */
 export interface CalledFor {
-  /** The client's, as the gateway counts it. */
+  /** The address of the client, as the limits count it. */
   readonly address: string;
   readonly request: HttpRequest;
   readonly received: Received;
 }
 
-/** No instance was reached, or the one that was has not answered in time. */
+/** No instance could be reached, or the instance has not answered in time. */
 export class Silent extends Error {}
 
 export interface Subgraph {
   /**
-   * Sends the call exactly once: a mutation that was sent may have been carried out, also when its reply was lost. Only
-   * what an instance says not to have run, because its schema is another than the planned one, is sent again. Errors
-   * beside data are handed on as they are. No reply, a late one or one that is not GraphQL is SERVICE_UNAVAILABLE, with the
-   * reason as its cause for the log, and so is a call that no instance runs; a reply that is too large is QUERY_TOO_COMPLEX
-   * and is not read to its end.
+   * Sends the call exactly once, because a mutation may have been executed even if its reply was lost. The call is sent again
+   * only when an instance reports that it has not run it because its schema differs. Errors beside data are passed on. No
+   * reply, a late reply, a reply that is not GraphQL, and a call that no instance runs are SERVICE_UNAVAILABLE, with the
+   * reason as the cause, for the log. A reply that is too large is QUERY_TOO_COMPLEX, and is not read to its end.
    * @throws {GraphQLError} with the path of what is missing
    */
   call(call: SubgraphCall, calledFor: CalledFor): Promise<SubgraphReply>;
-  /** The SDL of one instance, over a connection of its own. @throws {Silent} and why what was answered is no SDL */
+  /** Fetches the SDL of one instance, over a new connection. @throws {Silent} and an Error for a reply without an SDL */
   sdl(): Promise<string>;
-  /** Ends the pool, once what is under way was answered. */
+  /** Closes the connections, after the calls in progress were answered. */
   close(): Promise<void>;
 }
 
 /**
- * How often a call is sent that is not run. Where each new connection meets an instance by chance, and half of them are the
- * version before, one call in a thousand meets only those. Where a load balancer prefers some instances, all ten may meet one.
+ * How often a call that is not run is sent. If each new connection reaches a random instance, and half of the instances run
+ * the older version, one call in a thousand reaches only those. If a load balancer prefers an instance, all ten may reach it.
  */
 const MOST_SENT = 10;
 /**
- * How long a text is sent once only that no instance has run, ms, unless one runs it meanwhile. A gap between the schemas that
- * stays, as after a rollback, would otherwise cost ten times as much as no gap.
+ * For how long a text that no instance has run is sent only once, ms, unless an instance runs it meanwhile. Otherwise a
+ * difference of the schemas that stays, as after a rollback, would cost ten times as many calls.
  */
 const SENT_ONCE_MS = 1_000;
-/** How much of such texts is kept, characters. */
+/** How many characters of such texts are kept. */
 const KEPT_CHARACTERS = 1_000_000;
 const SDL_TIMEOUT_MS = 2_000;
 const SDL_QUERY = JSON.stringify({ query: '{ _service { sdl } }' });
@@ -81,11 +80,11 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
   const { name, url, timeoutMs, connections, connectionMaxAgeMs: maxAgeMs, replySizes, gate } = options;
   const { pathname: path } = new URL(url);
   const kept = createHttpPool({ url, connections, maxAgeMs, maxReplyBytes: replySizes.max });
-  /** Its connections end with their first reply: each request meets an instance of the load balancer's choice. */
+  /** A pool whose connections end after one reply, so that the load balancer chooses an instance for each request. */
   const fresh = createHttpPool({ url, connections, maxAgeMs, maxReplyBytes: replySizes.max });
   const measure = measureSubgraph(name);
 
-  /** What no instance has run a moment ago, by `keyOf`. */
+  /** The calls that no instance has run recently, by `keyOfCall`. */
   const notRun = new LRUCache<string, true>({
     maxSize: KEPT_CHARACTERS,
     sizeCalculation: (_, key) => key.length,
@@ -97,7 +96,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
     const { request, address, received } = calledFor;
     const waitMs = endsAt - Date.now();
     if (waitMs <= 0) throw new Late('the request had no time left');
-    const headers = headersOf(request, address, waitMs, await options.serviceToken());
+    const headers = headersOfCall(request, address, waitMs, await options.serviceToken());
     const reply = await post(
       isFirst ? kept : fresh,
       { path, headers, body, reset: !isFirst },
@@ -105,7 +104,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
         waitMs,
         gate,
         fits: (bytes) => replySizes.add(received, bytes, isMutation),
-        // A mutation that was sent is waited for, so that its outcome is known to the log and to what follows it.
+        // Wait for a mutation even if the caller disconnects, so that the log and the next steps know its outcome.
         caller: isMutation ? undefined : request,
       },
     );
@@ -113,7 +112,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
   }
 
   async function sendUntilRun(call: SubgraphCall, calledFor: CalledFor): Promise<SubgraphReply> {
-    // A mutation may have to wait, as one that orders does; a query that takes long keeps the rest of a reply waiting.
+    // A mutation may take long, such as placing an order; a long query would delay the rest of the reply.
     const longestMs = call.isMutation ? Number.POSITIVE_INFINITY : timeoutMs;
     const endsAt = Math.min(Date.now() + longestMs, calledFor.request.deadlineAt);
     let refused: string | undefined;
@@ -127,11 +126,11 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
       } catch (cause) {
         measure(outcomeOf(cause), startedAt);
         const isRefused = cause instanceof NotRun && cause.isOfAnotherSchema;
-        if (isRefused) refused = keyOf(call, cause);
+        if (isRefused) refused = keyOfCall(call, cause);
         if (refused === undefined) throw cause;
         const isKnown = notRun.has(refused);
         if (isRefused && !isKnown && sent < MOST_SENT && Date.now() < endsAt) continue;
-        // What is known keeps its time, so that it is tried again when that is over.
+        // Do not extend the time of a known text, so that it is tried again afterwards.
         if (!isKnown) notRun.set(refused, true);
         throw cause;
       }
@@ -146,7 +145,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
         throw errorAt(
           outcomeOf(cause) === 'too_large'
             ? replySizes.refuse(calledFor.received, call.isMutation)
-            : unavailable(name, cause),
+            : createUnavailable(name, cause),
           call,
         );
       }
@@ -161,7 +160,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
             : cause;
         },
       );
-      return sdlIn(reply);
+      return readSdl(reply);
     },
     close: async () => {
       await Promise.all([kept.close(), fresh.close()]);
@@ -169,8 +168,8 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
   };
 }
 
-/** A text that is valid is so with all variables: that one call of it was run says nothing of the variables of another. */
-const keyOf = ({ text }: SubgraphCall, { isOfVariables }: NotRun): string =>
+/** One key for the text and one for its variables: a text that ran once is valid, but other variables may be refused. */
+const keyOfCall = ({ text }: SubgraphCall, { isOfVariables }: NotRun): string =>
   isOfVariables ? `variables of ${text}` : text;
 
 function outcomeOf(cause: unknown): SubgraphOutcome {
@@ -180,7 +179,7 @@ function outcomeOf(cause: unknown): SubgraphOutcome {
   return cause instanceof Late ? 'timeout' : 'unavailable';
 }
 
-function unavailable(name: string, cause: unknown): AppError {
+function createUnavailable(name: string, cause: unknown): AppError {
   if (!(cause instanceof NotRun))
     return new AppError('SERVICE_UNAVAILABLE', `The ${name} service is not answering.`, { cause });
   const message = `the ${name} service has not run an operation that was planned for it`;
@@ -189,7 +188,7 @@ function unavailable(name: string, cause: unknown): AppError {
   });
 }
 
-/** The error must say which part of the reply is missing. */
+/** Adds the path of the missing part of the reply to the error. */
 function errorAt(error: AppError, { path }: SubgraphCall): GraphQLError {
   return new GraphQLError(error.message, {
     originalError: error,
@@ -200,7 +199,7 @@ function errorAt(error: AppError, { path }: SubgraphCall): GraphQLError {
 
 const JSON_BOTH_WAYS = { 'content-type': 'application/json', accept: 'application/json' };
 
-function headersOf(
+function headersOfCall(
   { requestId, headers: { authorization } }: HttpRequest,
   address: string,
   waitMs: number,

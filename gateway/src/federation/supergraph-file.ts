@@ -1,4 +1,4 @@
-// The composed schema on disk: read once at start, and again whenever it changes.
+// The file of the supergraph: it is read at the start, and again when it changes.
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -12,14 +12,14 @@ export interface SupergraphFileOptions {
 }
 
 export interface SupergraphFile {
-  /** The text of now. @throws when the file cannot be read */
+  /** Reads the current text. @throws when the file cannot be read */
   read(): Promise<string>;
-  /** Calls back with every text that differs from the one before; each is offered once. */
+  /** Calls `take` once with each text that differs from the previous one. */
   follow(take: (sdl: string) => void): void;
   close(): void;
 }
 
-/** Writers take a moment: what is read too early is half a file. */
+/** How long to wait after an event, ms, because a writer may need some time to write the whole file. */
 const SETTLE_MS = 100;
 
 const NOT_WATCHED = 'the supergraph is not watched, only polled';
@@ -29,8 +29,8 @@ interface Watch {
 }
 
 /**
- * Calls `changed` after something happened in the file's directory. The directory is watched, because a Kubernetes
- * ConfigMap never writes the file: it swaps a symlink beside it.
+ * Calls `changed` after an event in the directory of the file. It watches the directory, because a Kubernetes ConfigMap
+ * does not write the file: it swaps a symlink beside it.
  */
 function watchDirectory({ path, log }: SupergraphFileOptions, changed: () => void): Watch {
   let settling: NodeJS.Timeout | undefined;
@@ -52,7 +52,7 @@ function watchDirectory({ path, log }: SupergraphFileOptions, changed: () => voi
   };
 }
 
-/** Follows a file, by its directory's events and, for file systems that do not tell, by a poll. */
+/** Follows a file by the events of its directory, and by polling, for file systems without events. */
 export function openSupergraphFile(options: SupergraphFileOptions): SupergraphFile {
   const { path, pollMs, log } = options;
   let last: string | undefined;
@@ -60,7 +60,7 @@ export function openSupergraphFile(options: SupergraphFileOptions): SupergraphFi
   let poll: Repetition | undefined;
 
   async function look(take: (sdl: string) => void): Promise<void> {
-    // Between the two steps of a swap there is no file; the next look finds it.
+    // During a swap the file may be absent for a moment; the next look finds it.
     const text = await readFile(path, 'utf8').catch((error: unknown) => {
       log.debug({ err: error, path }, 'the supergraph cannot be read');
     });

@@ -1,5 +1,5 @@
-// Keeps a supergraph out of force until every subgraph serves what it needs. In an upgrade the gateway may be the first that
-// is replaced, with every tool that applies it, while subgraphs still wait for their migrations.
+// Holds back a new supergraph until every subgraph serves what it needs. In an upgrade the gateway may be replaced first, while
+// subgraphs still wait for their migrations.
 import type { Logger } from '@holdfast/platform/observability/log';
 import { pause } from '@holdfast/platform/repeat';
 import { LRUCache } from 'lru-cache';
@@ -8,12 +8,12 @@ import { Silent, type Subgraph } from './subgraph.ts';
 import { supergraphWaits } from './subgraph-metrics.ts';
 
 export interface SupergraphGate {
-  /** Waits until each subgraph serves what is needed of it, by name. False when the signal came before. */
+  /** Waits until each subgraph serves its needed schema. False when the signal aborts the wait. */
   untilServed(needed: ReadonlyMap<string, NeededSchema>, signal: AbortSignal): Promise<boolean>;
 }
 
 export interface SupergraphGateOptions {
-  /** By name. */
+  /** The subgraphs by name. */
   readonly subgraphs: ReadonlyMap<string, Pick<Subgraph, 'sdl'>>;
   readonly log: Logger;
 }
@@ -21,29 +21,29 @@ export interface SupergraphGateOptions {
 type Verdict =
   | { readonly kind: 'serves' }
   | { readonly kind: 'lacks'; readonly lacking: readonly string[] }
-  /** What it answered says nothing of its schema, or there was no answer. */
+  /** `unknown`: the answer was not an SDL. `silent`: there was no answer. */
   | { readonly kind: 'unknown' | 'silent'; readonly err: unknown };
 
 /**
- * How many connections must all meet an instance that serves what is needed. Behind one address stand several, and while they
- * are replaced one answer says little. What passes by chance all the same is met by the calls: see subgraph.ts.
+ * How many connections must all reach an instance that serves what is needed. One address may stand for several instances,
+ * so one answer proves little while they are replaced. subgraph.ts handles calls that reach an old instance all the same.
  */
 const ASKED = 10;
 const POLL_MS = 250;
 /**
- * How long a subgraph is waited for that cannot be reached. It is not being upgraded then but down, and that is no reason to
- * take the others' fields away as well. One that answers, and be it with an error, is waited for: it is starting, or it does
- * not know this gateway's key yet.
+ * How long the gate waits for a subgraph that cannot be reached, ms. Such a subgraph is down and not in an upgrade, and must
+ * not hold back the fields of the others. The gate goes on waiting for a subgraph that answers with an error: it is starting,
+ * or it does not know the key of this gateway yet.
  */
 const SILENT_MS = 5_000;
-/** SDLs of one subgraph whose verdict is kept: more versions do not run side by side. */
+/** How many SDLs of one subgraph are remembered: more versions do not run side by side. */
 const VERDICTS = 4;
 const MOST_TOLD = 10;
 
 export function createSupergraphGate({ subgraphs, log }: SupergraphGateOptions): SupergraphGate {
   for (const subgraph of subgraphs.keys()) supergraphWaits.set({ subgraph }, 0);
 
-  /** Waits for one subgraph, or for the signal. */
+  /** Waits until one subgraph serves what is needed, or until the signal. */
   async function untilOneServes(name: string, look: () => Promise<Verdict>, signal: AbortSignal) {
     let silentSince: number | undefined;
     let told: string | undefined;
@@ -71,7 +71,7 @@ export function createSupergraphGate({ subgraphs, log }: SupergraphGateOptions):
       await Promise.all(
         [...subgraphs].map(async ([name, subgraph]) => {
           const schema = needed.get(name);
-          if (schema) await untilOneServes(name, lookAt(subgraph, schema), signal);
+          if (schema) await untilOneServes(name, createLook(subgraph, schema), signal);
         }),
       );
       return !signal.aborted;
@@ -79,14 +79,14 @@ export function createSupergraphGate({ subgraphs, log }: SupergraphGateOptions):
   };
 }
 
-/** Asks over several connections, one after the other, until one does not serve what is needed. It never rejects. */
-function lookAt(subgraph: Pick<Subgraph, 'sdl'>, needed: NeededSchema): () => Promise<Verdict> {
+/** Creates a function that fetches the SDL over several connections until one lacks something. It never rejects. */
+function createLook(subgraph: Pick<Subgraph, 'sdl'>, needed: NeededSchema): () => Promise<Verdict> {
   const known = new LRUCache<string, readonly string[]>({ max: VERDICTS });
   return async () => {
     try {
       for (let asked = 0; asked < ASKED; asked += 1) {
         const sdl = await subgraph.sdl();
-        const lacking = known.get(sdl) ?? needed.lackingIn(sdl);
+        const lacking = known.get(sdl) ?? needed.findLacking(sdl);
         known.set(sdl, lacking);
         if (lacking.length > 0) return { kind: 'lacks', lacking: lacking.slice(0, MOST_TOLD) };
       }

@@ -1,4 +1,4 @@
-// The supergraph: @apollo/gateway loads, checks and follows the file, and makes of it the schema that clients see.
+// The supergraph: @apollo/gateway loads and validates the file, and builds the schema that clients see.
 import { ApolloGateway } from '@apollo/gateway';
 import type { Logger } from '@holdfast/platform/observability/log';
 import type { GraphQLSchema } from 'graphql';
@@ -12,22 +12,22 @@ export interface SupergraphOptions {
   readonly gate: SupergraphGate;
   /** The names of the subgraphs that can be called. */
   readonly subgraphs: readonly string[];
-  /** Told of every supergraph that can be used, the first one included. */
+  /** Receives every usable supergraph, the first one included. */
   readonly onLoad: (sdl: string, apiSchema: GraphQLSchema) => void;
   readonly log: Logger;
 }
 
 export interface Supergraph {
-  /** @throws until every subgraph has served what the supergraph in force needs, once */
+  /** @throws until every subgraph has served what the supergraph in force needs */
   check(): void;
   stop(): Promise<void>;
 }
 
 /**
- * Takes a new supergraph over between two requests: those under way end on the old one. It is taken over when the subgraphs
- * serve what it needs. One that cannot be used (malformed, or naming a subgraph that is not known) is logged and the old one
+ * Loads the supergraph, and replaces it when a new one arrives and the subgraphs serve what it needs. Requests in progress
+ * end on the old one. A supergraph that cannot be used (malformed, or with an unknown subgraph) is logged, and the old one
  * stays in force.
- * @throws when the first one cannot be used
+ * @throws when the first supergraph cannot be used
  */
 export async function loadSupergraph({
   file,
@@ -37,9 +37,9 @@ export async function loadSupergraph({
   log,
 }: SupergraphOptions): Promise<Supergraph> {
   let isServed = false;
-  /** Ends the wait for what the first supergraph needs, which is in force all the while. */
+  /** Ends the wait for the first supergraph, which is in force meanwhile. */
   const first = new AbortController();
-  /** Ends the wait for what the latest one needs. */
+  /** Ends the wait for the latest supergraph. */
   let latest = new AbortController();
 
   async function waitForFirst(sdl: string): Promise<void> {
@@ -71,7 +71,7 @@ export async function loadSupergraph({
     latest.abort();
   }
 
-  // The gateway reports its host and version to Apollo unless it is told not to, and this is the only way to tell it.
+  // @apollo/gateway reports the host and its version to Apollo. Only this variable switches that off.
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
   const gateway = new ApolloGateway({
     logger: log,
@@ -103,7 +103,7 @@ export async function loadSupergraph({
   };
 }
 
-/** The gateway's own executor, which would ask its data sources, is not used: federation/execution is. */
+/** The data source of @apollo/gateway, which is never called, because federation/execution replaces its executor. */
 async function notUsed(): Promise<never> {
   throw new Error('subgraphs are not called through @apollo/gateway');
 }

@@ -1,10 +1,10 @@
-// Which web sites may read replies (CORS, the Fetch standard): settings of @fastify/cors. Only origins that are listed are ever
-// named; no cookie is in use, so credentials are never allowed.
+// Which web sites may read replies (CORS, the Fetch standard): settings of @fastify/cors. A reply names only origins of the
+// list. The gateway uses no cookies, so credentials are never allowed.
 import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 
-/** `scheme://host[:port]` as browsers send it. */
+/** Whether the text is `scheme://host[:port]`, as browsers send it. */
 function isOrigin(text: string): boolean {
   return /^https?:[^*]*$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
@@ -40,7 +40,7 @@ const REQUEST_HEADERS = [
   'ApolloGraphQL-Client-Name',
   'ApolloGraphQL-Client-Version',
 ];
-/** Beside those that any web site may read. */
+/** The header fields that a page may read in addition to those that the Fetch standard allows. */
 const REPLY_HEADERS = [
   'ETag',
   'Location',
@@ -52,7 +52,7 @@ const REPLY_HEADERS = [
   'WWW-Authenticate',
   'X-Request-Id',
 ];
-/** Two hours, which is as long as Chromium remembers it; others would longer. */
+/** Two hours: Chromium caches a preflight no longer than that. */
 const PREFLIGHT_MAX_AGE_S = 7_200;
 
 declare module 'fastify' {
@@ -61,25 +61,25 @@ declare module 'fastify' {
   }
 }
 
-/** Lets the origins read every reply of `app`, errors included. Without any, nothing is said of origins. */
+/** Lets the origins read every reply of `app`, errors included. Without origins, no reply has CORS headers. */
 export function allowOrigins(app: FastifyInstance, origins: ReadonlySet<string>): void {
   if (origins.size === 0) return;
   app.register(cors, {
-    // A function, because the plugin would show what may be read to origins that a list does not have.
+    // A function, because with a list the plugin would send the exposed headers to every origin.
     origin: (origin, allow) => allow(null, origin !== undefined && origins.has(origin)),
     exposedHeaders: REPLY_HEADERS,
     preflight: false,
   });
 }
 
-/** The plugin's settings for the route that answers OPTIONS at a path, where a browser learns the methods of `allow`. */
+/** The settings of the plugin for the route that answers OPTIONS at a path: a browser receives the methods of `allow`. */
 export const preflightOf = (allow: string) => ({
   methods: allow,
   allowedHeaders: REQUEST_HEADERS,
   exposedHeaders: null,
   maxAge: PREFLIGHT_MAX_AGE_S,
   preflight: true,
-  // The route answers, with `Allow`, and OPTIONS that is no preflight as well.
+  // The route itself answers, with `Allow`, also an OPTIONS request that is not a preflight.
   preflightContinue: true,
   strictPreflight: false,
 });

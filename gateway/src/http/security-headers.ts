@@ -1,11 +1,11 @@
-// Header fields that tell browsers what not to do with a reply, whatever answered it. @fastify/helmet says which; it is asked
-// once, when the gateway starts, because as a hook it would make the same fields anew for every request.
+// Security header fields for every reply. @fastify/helmet defines them. The gateway reads them from helmet once, at the start,
+// because as a hook helmet would compute the same fields for every request.
 import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import { fastify } from 'fastify';
 import { z } from 'zod';
 
-/** Data is no page: nothing of it loads, runs or is framed. What is for pages and plugins alone is left out. */
+/** For data, which is not a page: a browser must not load, run or frame any part of it. Fields for pages are left out. */
 const FOR_DATA: FastifyHelmetOptions = {
   contentSecurityPolicy: {
     useDefaults: false,
@@ -21,12 +21,12 @@ const FOR_DATA: FastifyHelmetOptions = {
   xXssProtection: false,
 };
 
-/** The reply with the header fields that it lacks, and with `fields`. */
+/** Adds the missing header fields, and `fields`, to a reply. */
 export type SecureReply = (request: HttpRequest, reply: Reply, fields?: Reply['headers']) => Reply;
 
 /**
- * Whether the client spoke HTTPS, as the outermost of the trusted proxies wrote it; what the client itself wrote there
- * is not believed.
+ * Whether the client used HTTPS, according to the outermost trusted proxy. What the client itself wrote into the field is
+ * ignored.
  */
 function cameByHttps({ headers }: HttpRequest, trustedProxies: number): boolean {
   const header = headers['x-forwarded-proto'];
@@ -43,9 +43,9 @@ async function helmetFields(): Promise<Record<string, string>> {
   return z.record(z.string(), z.string()).parse(reply.json());
 }
 
-/** @param trustedProxies how many proxies in front are believed */
+/** @param trustedProxies how many proxies in front of the gateway are trusted */
 export async function createSecureReply(trustedProxies: number): Promise<SecureReply> {
-  // A reply that says nothing about caches is kept by none: it may be of one person.
+  // A reply without Cache-Control is stored by no cache, because it may contain personal data.
   const overHttps = { ...(await helmetFields()), 'cache-control': 'no-store' };
   const { 'strict-transport-security': _, ...overHttp }: Record<string, string> = overHttps;
   return (request, { status, headers, body }, fields) => ({

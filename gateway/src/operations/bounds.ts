@@ -1,7 +1,7 @@
-// How much one operation may ask for. What is too much is refused before it is planned and before any subgraph is asked.
+// How much one operation may request. An operation over a limit is refused before it is planned or sent to a subgraph.
 import { count } from '@holdfast/platform/settings';
 import type { z } from 'zod';
-import { type Excess, tooMuch } from '../too-much.ts';
+import { type Excess, refuseExcess } from '../too-much.ts';
 import type { Measured } from './measure.ts';
 import type { Variables } from './root-fields.ts';
 
@@ -29,7 +29,7 @@ export const graphLimitSettings = {
 
 export type GraphLimits = Readonly<z.infer<z.ZodObject<typeof graphLimitSettings>>>;
 
-/** The first limit that the operation passes whatever its variables are. */
+/** The first limit that the operation exceeds with any variables. */
 export function excessOfShape(
   { MAX_DEPTH, MAX_ALIASES, MAX_ROOT_FIELDS }: GraphLimits,
   { depth, aliases, rootFields }: Measured,
@@ -41,18 +41,18 @@ export function excessOfShape(
   return undefined;
 }
 
-/** @throws {AppError} QUERY_TOO_COMPLEX when the operation asks for too much with these variables */
+/** @throws {AppError} QUERY_TOO_COMPLEX when the operation requests too much with these variables */
 export type CheckBounds = (variables: Variables) => void;
 
-/** What an operation's variables can change is its cost; the rest is decided once. */
+/** Compiles the check of a request: variables can change the cost only, so the other limits are checked once. */
 export function compileBounds(limits: GraphLimits, measured: Measured): CheckBounds {
   const excess = excessOfShape(limits, measured);
   const { MAX_COST } = limits;
   const { cost } = measured;
   return (variables) => {
-    if (excess) throw tooMuch(excess);
+    if (excess) throw refuseExcess(excess);
     const total = cost(variables);
-    // What is no number is too much as well.
-    if (!(total <= MAX_COST)) throw tooMuch({ limit: 'cost', allowed: MAX_COST, actual: total });
+    // NaN is refused too.
+    if (!(total <= MAX_COST)) throw refuseExcess({ limit: 'cost', allowed: MAX_COST, actual: total });
   };
 }

@@ -1,5 +1,5 @@
-// From a text to a valid document. Each step is bounded before it begins: the number of tokens before the text is
-// parsed, the size with every fragment written out before it is validated, the number of errors while it is.
+// Turns a text into a valid document. Each step is bounded: the tokens before parsing, the size with expanded fragments before
+// validation, and the number of errors during validation.
 import {
   type DocumentNode,
   GraphQLError,
@@ -12,7 +12,7 @@ import {
   specifiedRules,
   validate,
 } from 'graphql';
-import { type Excess, tooMuch } from '../too-much.ts';
+import { type Excess, refuseExcess } from '../too-much.ts';
 import { expandedSize } from './expanded.ts';
 import { InvalidOperation, withCode } from './invalid-operation.ts';
 import { nameArguments } from './name-arguments.ts';
@@ -22,29 +22,29 @@ export interface DocumentLimits {
   readonly MAX_DEPTH: number;
   readonly MAX_SELECTIONS: number;
   readonly MAX_CONDITIONS: number;
-  /** Whether clients may ask for the schema, and errors may suggest names of it. */
+  /** Whether clients may request the schema, and errors may suggest names of it. */
   readonly INTROSPECTION: boolean;
 }
 
 export interface ValidDocument {
   readonly document: DocumentNode;
-  /** With every fragment written out: how much the planner has to look at. */
+  /** The selections with expanded fragments, which the planner has to process. */
   readonly selections: number;
 }
 
-/** One error says what to mend; a hundred are work for the gateway. */
+/** A few errors tell the client what to fix; a hundred would only be work for the gateway. */
 const MAX_VALIDATION_ERRORS = 5;
 
 /**
  * @throws {InvalidOperation} when the text is not GraphQL, or not for this schema
- * @throws {AppError} QUERY_TOO_COMPLEX when it passes a limit
+ * @throws {AppError} QUERY_TOO_COMPLEX when it exceeds a limit
  */
 export function readDocument(text: string, schema: GraphQLSchema, limits: DocumentLimits): ValidDocument {
-  // Only errors say where nodes stand.
+  // Only error messages need the locations of nodes.
   const document = parseWithin(text, limits);
   const size = expandedSize(document);
   const excess = excessOf(size, limits);
-  if (excess) throw tooMuch(excess);
+  if (excess) throw refuseExcess(excess);
   if (findErrors(document, schema, limits).length > 0) {
     const located = parse(text);
     const errors = findErrors(located, schema, limits);
@@ -71,18 +71,18 @@ function parseWithin(text: string, limits: DocumentLimits): DocumentNode {
     return parse(text, { maxTokens: limits.MAX_TOKENS, noLocation: true });
   } catch (error) {
     const excess = excessOfParsing(limits, error);
-    if (excess) throw tooMuch(excess);
+    if (excess) throw refuseExcess(excess);
     if (error instanceof GraphQLError) throw new InvalidOperation([withCode(error, 'GRAPHQL_PARSE_FAILED')]);
     throw error;
   }
 }
 
-/** What the parser gave up at: graphql-js has no code for either. (The typing error is theirs.) */
+/** The limit at which the parser stopped: graphql-js has no error code for it. (The misspelt word is theirs.) */
 function excessOfParsing({ MAX_TOKENS, MAX_DEPTH }: DocumentLimits, error: unknown): Excess | undefined {
   if (!(error instanceof Error)) return undefined;
   if (/contains more tha[nt] \d+ tokens/.test(error.message))
     return { limit: 'tokens', allowed: MAX_TOKENS, actual: undefined };
-  // The parser's own recursion came to the end of the stack, far beyond any depth that could be allowed.
+  // The recursion of the parser has filled the stack, far beyond any depth that could be allowed.
   if (error.name === 'RangeError') return { limit: 'depth', allowed: MAX_DEPTH, actual: undefined };
   return undefined;
 }

@@ -1,5 +1,5 @@
-// How large a document is with every fragment written out where it is spread. Validation and the query planner work on
-// that, so it is counted before either sees the document: without a schema, and without writing anything out.
+// Counts how large a document is with every fragment expanded. Validation and the planner work on the expanded document, so it
+// is counted before both: without a schema, and without expanding it.
 import {
   type DefinitionNode,
   type DocumentNode,
@@ -11,20 +11,20 @@ import {
 } from 'graphql';
 
 export interface Expanded {
-  /** Fields (`__typename` too), inline fragments and spreads, of all operations. Infinity when it is beyond counting. */
+  /** Fields (also `__typename`), inline fragments and spreads of all operations; Infinity above the largest number. */
   readonly selections: number;
-  /** Variables that decide about a `@skip` or an `@include`: each may double what the planner looks at. */
+  /** Variables in `@skip` and `@include`: each may double the work of the planner. */
   readonly conditions: number;
 }
 
 interface Count {
   readonly definitions: ReadonlyMap<string, FragmentDefinitionNode>;
-  /** Selections of each fragment that was spread: counted once, however often that was. */
+  /** The selections of each fragment, which is counted once for all its spreads. */
   readonly fragments: Map<FragmentDefinitionNode, number>;
   readonly conditions: Set<string>;
 }
 
-/** Counts a document that was parsed and is not known to be valid. */
+/** Counts a parsed document, which need not be valid. */
 export function expandedSize(document: DocumentNode): Expanded {
   const operations = document.definitions.filter(isOperation);
   const fragments = document.definitions.filter(isFragment);
@@ -35,7 +35,7 @@ export function expandedSize(document: DocumentNode): Expanded {
   };
   let selections = 0;
   for (const { selectionSet } of operations) selections += selectionsOf(selectionSet, count);
-  // Validation looks at fragments that no operation spreads, too, before it refuses them.
+  // Validation also processes fragments that no operation spreads, before it refuses them.
   for (const fragment of fragments)
     if (!count.fragments.has(fragment)) selections += selectionsOfFragment(fragment, count);
   return { selections, conditions: count.conditions.size };
@@ -47,7 +47,7 @@ const isOperation = (definition: DefinitionNode): definition is OperationDefinit
 const isFragment = (definition: DefinitionNode): definition is FragmentDefinitionNode =>
   definition.kind === Kind.FRAGMENT_DEFINITION;
 
-/** One call for each level of the document: as deep as its tokens let it be, that is not too many. */
+/** Recurses once for each level of the document; the limit of tokens bounds the depth. */
 function selectionsOf({ selections }: SelectionSetNode, count: Count): number {
   let sum = 0;
   for (const selection of selections) {
@@ -64,7 +64,7 @@ function selectionsOf({ selections }: SelectionSetNode, count: Count): number {
 function selectionsOfFragment(fragment: FragmentDefinitionNode, count: Count): number {
   const known = count.fragments.get(fragment);
   if (known !== undefined) return known;
-  // Within itself a fragment counts nothing: validation refuses circles.
+  // Inside itself a fragment counts as 0, because validation refuses circles.
   count.fragments.set(fragment, 0);
   const selections = selectionsOf(fragment.selectionSet, count);
   count.fragments.set(fragment, selections);

@@ -1,11 +1,11 @@
-// What fields cost whose values can be large: `@cost(weight: …)` of federation 2.9, in KiB. Each subgraph says it in its
-// schema, and composition carries it into the supergraph.
+// The cost of fields with large values: `@cost(weight: …)` of federation 2.9, in KiB. A subgraph sets it in its schema, and
+// composition copies it into the supergraph.
 import { type ConstDirectiveNode, Kind, parse } from 'graphql';
 
-/** By `Type.field`. A field that is not in it has a weight of 1. */
+/** The weights by `Type.field`. Any other field has the weight 1. */
 export type FieldWeights = ReadonlyMap<string, number>;
 
-/** Reads the weights out of a supergraph. An interface's field weighs what the heaviest one that implements it does. */
+/** Reads the weights of a supergraph. A field of an interface has the largest weight of its implementations. */
 export function fieldWeights(supergraphSdl: string): FieldWeights {
   const weights = new Map<string, number>();
   for (const type of parse(supergraphSdl, { noLocation: true }).definitions) {

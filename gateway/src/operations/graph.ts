@@ -1,13 +1,13 @@
-// What the gateway knows of one supergraph.
+// What the gateway derives from one supergraph.
 import { buildSchema, type GraphQLSchema } from 'graphql';
 import { type FieldWeights, fieldWeights } from './field-weights.ts';
 
 export interface Graph {
   /** The composed SDL. */
   readonly sdl: string;
-  /** What clients see, with the checks of its scalars. */
+  /** The schema that clients see, with the checks of its scalars. */
   readonly schema: GraphQLSchema;
-  /** With what clients do not see. */
+  /** The schema with the types and fields that clients do not see. */
   readonly supergraphSchema: GraphQLSchema;
   readonly weights: FieldWeights;
 }
@@ -16,7 +16,7 @@ export interface Graph {
 export const createGraph = (sdl: string, schema: GraphQLSchema): Graph => ({
   sdl,
   schema,
-  // Apollo's gateway has checked it, and it uses federation's own directives.
+  // @apollo/gateway has validated the supergraph, which uses directives that graphql-js does not know.
   supergraphSchema: buildSchema(sdl, { assumeValid: true, assumeValidSDL: true }),
   weights: fieldWeights(sdl),
 });

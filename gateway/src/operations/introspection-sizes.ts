@@ -1,4 +1,4 @@
-// How long the lists of introspection are on average, in a schema: what asks for all of them costs what it really gives.
+// The average lengths of the lists of introspection in a schema, so that introspection costs what it returns.
 import {
   type GraphQLNamedType,
   type GraphQLSchema,
@@ -9,18 +9,18 @@ import {
   isUnionType,
 } from 'graphql';
 
-/** By the name of a field of introspection: how often what is below it is there. */
+/** By the name of an introspection field: how often its selections occur in the reply. */
 export type IntrospectionSizes = ReadonlyMap<string, number>;
 
 const known = new WeakMap<GraphQLSchema, IntrospectionSizes>();
 
 export function introspectionSizes(schema: GraphQLSchema): IntrospectionSizes {
-  const sizes = known.get(schema) ?? measure(schema);
+  const sizes = known.get(schema) ?? measureLists(schema);
   known.set(schema, sizes);
   return sizes;
 }
 
-function measure(schema: GraphQLSchema): IntrospectionSizes {
+function measureLists(schema: GraphQLSchema): IntrospectionSizes {
   const types = Object.values(schema.getTypeMap());
   const directives = schema.getDirectives();
   const fields = types.flatMap(fieldsOf);
@@ -38,7 +38,7 @@ function measure(schema: GraphQLSchema): IntrospectionSizes {
     ['enumValues', perType((type) => (isEnumType(type) ? type.getValues().length : 0))],
     ['interfaces', perType((type) => (isFielded(type) ? type.getInterfaces().length : 0))],
     ['possibleTypes', perType((type) => (isAbstract(type) ? schema.getPossibleTypes(type).length : 0))],
-    // About half of all types are lists or non-null, and so on for what those are of.
+    // About half of all types wrap another type (list or non-null), and half of those again.
     ['ofType', 0.5],
   ]);
 }

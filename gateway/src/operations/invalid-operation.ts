@@ -1,7 +1,7 @@
-// An operation that cannot be executed: its text is not valid, or its variables do not fit.
+// The error for an operation that cannot be executed: its text is not valid, or its variables do not fit.
 import { GraphQLError } from 'graphql';
 
-/** The errors are for the caller, as graphql-js says them. */
+/** Its errors are for the caller, with the messages of graphql-js. */
 export class InvalidOperation extends Error {
   override readonly name = 'InvalidOperation';
   readonly errors: readonly GraphQLError[];
@@ -11,7 +11,7 @@ export class InvalidOperation extends Error {
   }
 }
 
-/** The error with a code, of which graphql-js gives none. */
+/** Adds a code to an error, because graphql-js sets none. */
 export function withCode(error: GraphQLError, code: string): GraphQLError {
   const { message, nodes, source, positions, path } = error;
   return new GraphQLError(message, { nodes, source, positions, path, extensions: { code } });

@@ -1,4 +1,4 @@
-// The operations that are allowed in persisted mode: a manifest as @apollo/generate-persisted-query-manifest writes it.
+// The operations that persisted mode allows: a manifest in the format of @apollo/generate-persisted-query-manifest.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type GraphQLSchema, parse, validate } from 'graphql';
@@ -10,7 +10,7 @@ export interface PersistedOperation {
   readonly body: string;
 }
 
-/** By the SHA-256 of the body in lower-case hexadecimal, which is the id of each. */
+/** The operations by id, which is the SHA-256 of the body in lower-case hexadecimal. */
 export type Manifest = ReadonlyMap<string, PersistedOperation>;
 
 const manifestShape = z.strictObject({
@@ -28,13 +28,13 @@ const manifestShape = z.strictObject({
 
 export const idOf = (body: string): string => createHash('sha256').update(body).digest('hex');
 
-/** The manifest in the file, or everything that is wrong with it. */
+/** Reads the manifest from the file, or gives all its errors. */
 function readManifest(path: string): Manifest | string[] {
   let content: unknown;
   try {
     content = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    return [`${path} ${error instanceof SyntaxError ? 'is no JSON' : 'cannot be read'}`];
+    return [`${path} ${error instanceof SyntaxError ? 'is not valid JSON' : 'cannot be read'}`];
   }
   const { data, error } = manifestShape.safeParse(content);
   if (error) return error.issues.map((issue) => `${path}: ${issue.path.join('.')}: ${issue.message}`);
@@ -57,8 +57,8 @@ export const manifestFile = z
   })
   .optional();
 
-/** What is wrong with a body; undefined when the graph can run it. */
-export function errorOf(schema: GraphQLSchema, body: string, maxTokens: number): string | undefined {
+/** The error of a body; undefined when the graph can execute it. */
+export function validateBody(schema: GraphQLSchema, body: string, maxTokens: number): string | undefined {
   try {
     return validate(schema, parse(body, { maxTokens }), undefined, { maxErrors: 1 })[0]?.message;
   } catch (error) {

@@ -1,5 +1,5 @@
-// What an operation asks for, measured: its depth, aliases, root fields and cost. One pass over the document, each
-// fragment once however often it is spread; only the sizes of lists wait for a request's variables.
+// Measures an operation: its depth, aliases, root fields and cost. This takes one pass over the document, and each fragment is
+// measured once. Only the sizes of lists depend on the variables of a request.
 import {
   type ArgumentNode,
   type DocumentNode,
@@ -26,25 +26,25 @@ import type { FieldWeights } from './field-weights.ts';
 import { type IntrospectionSizes, introspectionSizes } from './introspection-sizes.ts';
 import { fragmentsOf } from './root-fields.ts';
 
-/** How many entries a list is taken to have when nothing says how many are wanted. */
+/** The assumed length of a list without an argument for its length. */
 const UNSIZED_LIST = 5;
-/** A field costs 1 for each KiB that its value and its name in the reply may have. */
+/** A field costs 1 for each KiB of its value and its response name. */
 const KIB = 1_024;
-/** Lists of a page: the page's field has said how long they are. */
+/** The lists of a page, whose length is an argument of the field of the page. */
 const PAGE_LISTS = new Set(['edges', 'nodes']);
 
-/** How often what is below a field is there: a number, or a variable's value. */
+/** How often the selections of a field occur: a number, or the value of a variable. */
 type Size = number | { readonly variable: string; readonly absent: number; readonly otherwise: number };
 
-/** A selection set, with every fragment in it counted as often as it is spread. */
+/** The measures of a selection set; a fragment counts for each of its spreads. */
 interface Selection {
   depth: number;
   aliases: number;
-  /** Fields of this very level. */
+  /** The fields of this level. */
   fields: number;
-  /** The cost of what no variable has a say in. */
+  /** The cost that does not depend on variables. */
   cost: number;
-  /** What costs `size` times its own cost. */
+  /** Selections that cost `size` times their own cost. */
   readonly parts: { readonly size: Size; readonly of: Selection }[];
 }
 
@@ -52,9 +52,9 @@ export interface Measured {
   readonly depth: number;
   readonly aliases: number;
   readonly rootFields: number;
-  /** How many fields' costs a request's variables may decide: each is kept. */
+  /** How many parts of the cost depend on variables; each part takes memory. */
   readonly parts: number;
-  /** Every selection costs 1, a large field its weight, times the sizes of the lists that it is in. */
+  /** A selection costs 1, and a large field its weight, times the sizes of the lists that contain it. */
   cost(variables: Readonly<Record<string, unknown>>): number;
 }
 
@@ -62,14 +62,14 @@ interface Scope {
   readonly schema: GraphQLSchema;
   readonly weights: FieldWeights;
   readonly introspection: IntrospectionSizes;
-  /** Of the operation's variables that have a number for a default. */
+  /** The defaults of variables, where the default is a number. */
   readonly defaults: ReadonlyMap<string, number>;
   readonly definitions: Readonly<Record<string, FragmentDefinitionNode>>;
-  /** By name; shared by all who spread it. */
+  /** The measured fragments by name. */
   readonly fragments: Map<string, Selection>;
 }
 
-/** Measures an operation of a document that is valid. Introspection has no depth: graphql-js has a rule for that. */
+/** Measures an operation of a valid document. Introspection has no depth here, because graphql-js has a rule for it. */
 export function measure(
   schema: GraphQLSchema,
   weights: FieldWeights,
@@ -96,7 +96,7 @@ function costWith(root: Selection): Measured['cost'] {
   return (variables) => Math.ceil(costOf(root, variables, new Map()));
 }
 
-/** What is there several times counts once. */
+/** Counts the parts of a selection; a shared part counts once. */
 function partsIn({ parts }: Selection, counted: Set<Selection>): number {
   let sum = parts.length;
   for (const { of } of parts) {
@@ -140,7 +140,7 @@ function addFragment(whole: Selection, fragment: Selection): void {
   whole.depth = Math.max(whole.depth, fragment.depth);
   whole.aliases += fragment.aliases;
   whole.fields += fragment.fields;
-  // A fragment adds nothing to the reply, but each entry of a list is looked at for whether it applies.
+  // A fragment adds no field to the reply, but its type is checked for each entry of a list.
   whole.cost += 1;
   addCost(whole, 1, fragment);
 }
@@ -166,7 +166,7 @@ function addField(whole: Selection, node: FieldNode, type: GraphQLNamedType | un
   addCost(whole, size, below);
 }
 
-/** An alias is written with every entry of a list, so it counts by its length like what it stands for. */
+/** The weight of a field. An alias is repeated in each entry of a list, so its length counts like the value. */
 function weightOf(
   { name, alias }: FieldNode,
   type: GraphQLNamedType | undefined,
@@ -212,7 +212,7 @@ function pageSize(
   return { variable, otherwise, absent: atLeastOne(defaults.get(variable) ?? otherwise) };
 }
 
-/** A size that the subgraph will refuse must not make anything cheaper. */
+/** At least 1, so that a size that the subgraph will refuse lowers no cost. */
 const atLeastOne = (size: number): number => Math.max(1, size);
 
 function variableDefaults({ variableDefinitions = [] }: OperationDefinitionNode): Map<string, number> {
@@ -223,7 +223,7 @@ function variableDefaults({ variableDefinitions = [] }: OperationDefinitionNode)
   );
 }
 
-/** `known`: what a selection costs that is there several times, so that it is added up once. */
+/** @param known the costs of shared selections, which are computed once */
 function costOf(
   selection: Selection,
   variables: Readonly<Record<string, unknown>>,
@@ -241,7 +241,7 @@ function costOf(
 
 function lengthOf(size: Size, variables: Readonly<Record<string, unknown>>): number {
   if (typeof size === 'number') return size;
-  // Names such as `constructor` are found in every object.
+  // Use hasOwn, because every object inherits names such as `constructor`.
   const value = Object.hasOwn(variables, size.variable) ? variables[size.variable] : undefined;
   if (value === undefined) return size.absent;
   return typeof value === 'number' ? atLeastOne(value) : size.otherwise;

@@ -1,25 +1,25 @@
-// How much memory operations take: estimates, which a test holds to the heap. The store of operations is bounded by them.
+// Estimates how much memory operations take. The estimates bound the store of operations; a test compares them with the heap.
 import { type OperationDefinitionNode, visit } from 'graphql';
 import type { Measured } from './measure.ts';
 
-/** A text, and its place in the store. Characters may take two bytes. */
+/** The bytes of a text and its entry in the store. A character may take two bytes. */
 export const bytesOfText = (text: string): number => 500 + 2 * text.length;
 
-/** What an operation holds beside its text. It grows when more is asked of it. */
+/** What an operation holds in addition to its text. It grows with later requests. */
 export interface Grown {
-  /** Nodes of the definitions of variables. */
+  /** The nodes of the variable definitions. */
   readonly nodes: number;
-  /** Parts of the cost that variables decide. */
+  /** The parts of the cost that depend on variables. */
   readonly parts: number;
-  /** Root fields, for each combination of conditions that was asked for. */
+  /** The root fields, for each combination of conditions that has occurred. */
   rootFields: number;
-  /** Members of the reply's objects, likewise, and for each type of object that was met. */
+  /** The members of objects in the reply, for each combination of conditions and each type that has occurred. */
   members: number;
-  /** Of the plan, in characters of JSON; undefined before there is one. */
+  /** The size of the plan in characters of JSON; undefined before there is a plan. */
   planSize: number | undefined;
 }
 
-export const startOf = (
+export const initialSize = (
   { variableDefinitions = [] }: OperationDefinitionNode,
   { parts }: Measured,
 ): Grown => ({ nodes: nodesIn(variableDefinitions), parts, rootFields: 0, members: 0, planSize: undefined });

@@ -1,5 +1,4 @@
-// Errors about values that stand in the document itself: graphql-js says what is wrong with them and where they stand,
-// but not which argument they are the value of.
+// Adds names of arguments to errors about literals: graphql-js gives the error and its location, but not the argument.
 import { type ASTNode, BREAK, type DocumentNode, type GraphQLError, Kind, visit } from 'graphql';
 
 const VALUES: ReadonlySet<string> = new Set([
@@ -13,7 +12,7 @@ const VALUES: ReadonlySet<string> = new Set([
   Kind.OBJECT,
 ]);
 
-/** Puts `filter.minPrice: ` before the message of an error about that argument's value, `$name: ` for a default. */
+/** Puts `filter.minPrice: ` before a message about the value of that argument, and `$name: ` before one about a default. */
 export function nameArguments(errors: readonly GraphQLError[], document: DocumentNode): void {
   for (const error of errors) {
     const [node, ...others] = error.nodes ?? [];
@@ -22,7 +21,7 @@ export function nameArguments(errors: readonly GraphQLError[], document: Documen
   }
 }
 
-/** The argument, or the variable, that has `value` somewhere in it, and the way to it through input fields. */
+/** The argument or variable that contains `value`, with the path through input fields. */
 function nameOf(value: ASTNode, document: DocumentNode): string {
   const names: string[] = [];
   visit(document, {
@@ -39,7 +38,7 @@ function nameOf(value: ASTNode, document: DocumentNode): string {
   return names.join('.');
 }
 
-/** The name of a node that has a value. */
+/** The name of a node that can contain a value. */
 function ownName(node: ASTNode): string | undefined {
   if (node.kind === Kind.VARIABLE_DEFINITION) return `$${node.variable.name.value}`;
   return node.kind === Kind.ARGUMENT || node.kind === Kind.OBJECT_FIELD ? node.name.value : undefined;

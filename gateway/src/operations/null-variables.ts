@@ -1,6 +1,6 @@
-// Null where there must be a value. GraphQL lets a variable that may be null stand in for a value that may not, when
-// one of the two has a default (https://spec.graphql.org/September2025/#sec-All-Variable-Usages-Are-Allowed). So only
-// the values of a request show that it cannot be executed, and graphql-js throws in the middle of the execution.
+// Finds null where a value is required. GraphQL accepts a nullable variable for a non-null type when one of the two has a
+// default (https://spec.graphql.org/September2025/#sec-All-Variable-Usages-Are-Allowed). So only the variables of a request
+// show that it cannot be executed, and graphql-js would throw in the middle of the execution.
 import {
   type DocumentNode,
   type FragmentDefinitionNode,
@@ -16,10 +16,10 @@ import {
 } from 'graphql';
 import { fragmentsOf, isIncluded, type Variables } from './root-fields.ts';
 
-/** A place where a variable stands that needs a value. */
+/** A place where a variable requires a value. */
 export interface Usage {
   readonly node: VariableNode;
-  /** What is expected there. */
+  /** The expected type. */
   readonly type: string;
 }
 
@@ -30,18 +30,18 @@ export interface OperationOf {
   readonly operation: OperationDefinitionNode;
 }
 
-/** The variables that null must not be given to, if all of the operation is executed. */
+/** The variables that must not be null, if the whole operation is executed. */
 export const variablesThatNeedValues = (of: OperationOf): ReadonlySet<string> =>
   new Set(usagesThatNeedValues(of, () => true).keys());
 
-/** Of each variable that is null where what will be executed needs a value, the first such place. */
+/** For each variable that is null where the executed part requires a value, the first such place. */
 export function findNulls(of: OperationOf, variables: Variables): Usage[] {
   const isNull = (name: string) => variables[name] === null;
   const isNullCondition = ({ directives = [] }: SelectionNode) =>
     directives.some(({ arguments: given = [] }) =>
       given.some(({ value }) => value.kind === Kind.VARIABLE && isNull(value.name.value)),
     );
-  // What a null decides about is walked, so that the null is found.
+  // Also visit selections whose condition is null, so that this null is found.
   const usages = usagesThatNeedValues(
     of,
     (selection) => isNullCondition(selection) || isIncluded(selection, variables),
@@ -49,7 +49,7 @@ export function findNulls(of: OperationOf, variables: Variables): Usage[] {
   return [...usages.values()].filter(({ node }) => isNull(node.name.value));
 }
 
-/** By the variable's name. Each fragment is walked once. */
+/** The places by the name of the variable. Each fragment is visited once. */
 function usagesThatNeedValues(
   { schema, document, operation }: OperationOf,
   isWalked: (selection: SelectionNode) => boolean,
@@ -74,7 +74,7 @@ function usagesThatNeedValues(
       if (isNonNullType(type) && !usages.has(name)) usages.set(name, { node, type: String(type) });
     },
   });
-  // The walk of a definition adds the fragments that it spreads.
+  // Visiting a definition adds the fragments that it spreads.
   for (const definition of definitions) visit(definition, visitor);
   return usages;
 }

@@ -1,5 +1,5 @@
-// One operation: all that follows from its text and the supergraph alone, computed once and kept for the requests that
-// come with the same text.
+// One compiled operation: everything that depends only on its text and the supergraph, computed once for all requests with
+// the same text.
 import { labelledCounter } from '@holdfast/platform/observability/metrics';
 import { GraphQLError, type ParseOptions, parse, print } from 'graphql';
 import { compileExecution, type Execute, plannable } from '../federation/execution/execution.ts';
@@ -9,26 +9,26 @@ import { type CheckBounds, compileBounds, type GraphLimits } from './bounds.ts';
 import { chooseOperation, type ValidDocument } from './document.ts';
 import type { Graph } from './graph.ts';
 import { measure } from './measure.ts';
-import { bytesOfOperation, type Grown, startOf } from './memory.ts';
+import { bytesOfOperation, type Grown, initialSize } from './memory.ts';
 import type { OperationOf } from './null-variables.ts';
 import { compileRootFields, type FindRootFields } from './root-calls.ts';
 import { type CoerceVariables, compileCoercion } from './variables.ts';
 
 export interface Operation {
   readonly type: 'query' | 'mutation';
-  /** As the document names it. */
+  /** The name in the document. */
   readonly name: string | undefined;
   readonly coerce: CoerceVariables;
   readonly checkBounds: CheckBounds;
   readonly rootFields: FindRootFields;
   /**
-   * The compiled execution; planned when it is asked for first, because planning is the dearest of all steps.
-   * @param deadlineAt when a plan is of no use to the request any more, ms since the epoch
-   * @throws {AppError} QUERY_TOO_COMPLEX when planning takes too long, SERVICE_UNAVAILABLE when too much waits for it
+   * The compiled execution. The first call makes the plan, because planning is the most expensive step.
+   * @param deadlineAt the deadline of the request, ms since the epoch
+   * @throws {AppError} QUERY_TOO_COMPLEX when planning takes too long, SERVICE_UNAVAILABLE when too many operations wait
    * @throws {SupergraphChanged}
    */
   plan(deadlineAt: number): Execute | Promise<Execute>;
-  /** How many bytes the operation takes beside its text, as an estimate. */
+  /** An estimate of the bytes that the operation takes in addition to its text. */
   bytes(): number;
 }
 
@@ -36,7 +36,7 @@ export interface OperationSettings extends GraphLimits {
   readonly INTROSPECTION: boolean;
 }
 
-/** A new supergraph came while the operation was planned: it is to be looked up again. */
+/** A new supergraph arrived while the operation was planned, so the operation must be looked up again. */
 export class SupergraphChanged extends Error {
   override readonly name = 'SupergraphChanged';
 }
@@ -45,7 +45,7 @@ export interface Compiling {
   readonly graph: Graph;
   readonly planner: Planner;
   readonly settings: OperationSettings;
-  /** Told when the operation has become larger. */
+  /** Called when the operation has become larger. */
   readonly onGrown: () => void;
 }
 
@@ -57,9 +57,9 @@ const countLookUp = labelledCounter({
 });
 
 /**
- * A document takes several times the bytes of all that is computed from it, so an operation holds its text alone: what is
- * rarely asked for is found by parsing that again, once for all that a request asks for.
- * @param name which operation of the document, when it has several
+ * Compiles an operation. A document takes several times the memory of what is computed from it, so an operation keeps its
+ * text only, and parses it again for rare needs, once for each request.
+ * @param name the operation, when the document has several
  * @throws {GraphQLError} unless the document has exactly one such operation
  */
 export function compileOperation(
@@ -84,7 +84,7 @@ export function compileOperation(
     return again;
   };
   const measured = measure(schema, graph.weights, document, node);
-  const grown = startOf(node, measured);
+  const grown = initialSize(node, measured);
   const grow = (what: 'rootFields' | 'members') => (count: number) => {
     grown[what] += count;
     onGrown();
@@ -102,7 +102,7 @@ export function compileOperation(
   };
 }
 
-/** For requests that may only read (GET). @throws {GraphQLError} 405 when the operation is a mutation */
+/** Checks a request that may only read (GET). @throws {GraphQLError} 405 when the operation is a mutation */
 export function requireQuery({ type }: Operation): void {
   if (type === 'query') return;
   throw new GraphQLError('A mutation is expected by POST, got GET.', {

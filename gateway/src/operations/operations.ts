@@ -1,4 +1,4 @@
-// The operations that the gateway has compiled, by their texts. What they take together is bounded in bytes.
+// The store of compiled operations, by text. Its size is bounded in bytes.
 import type { Logger } from '@holdfast/platform/observability/log';
 import type { GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
@@ -9,11 +9,11 @@ import { bytesOfText } from './memory.ts';
 import { compileOperation, type Operation, type OperationSettings } from './operation.ts';
 
 export interface Operations {
-  /** Operations for this supergraph from now on; those of the one before are forgotten. */
+  /** Compiles operations for this supergraph from now on, and drops those of the previous one. */
   use(sdl: string, apiSchema: GraphQLSchema): void;
   /**
-   * The operation of a text; of that name, when the text has several.
-   * @throws {InvalidOperation | AppError | GraphQLError} when it cannot be executed, whatever its variables are
+   * Finds the operation of a text, by name when the text has several.
+   * @throws {InvalidOperation | AppError | GraphQLError} when it cannot be executed with any variables
    */
   find(text: string, name?: string): Operation;
 }
@@ -21,7 +21,7 @@ export interface Operations {
 export interface OperationsOptions {
   readonly planner: Planner;
   readonly settings: OperationSettings;
-  /** Texts that are compiled as soon as there is a supergraph, and kept: those of REST. */
+  /** The texts of REST, which are compiled for each supergraph and always kept. */
   readonly known: readonly string[];
   readonly log: Logger;
   readonly maxBytes?: number;
@@ -29,10 +29,10 @@ export interface OperationsOptions {
 
 const MAX_BYTES = 100 * 2 ** 20;
 
-/** A text that takes more than this is compiled each time, so that a few large ones do not displace all others. */
+/** A larger entry is compiled each time, so that a few large texts do not displace all others. */
 const MAX_ENTRY_SHARE = 1 / 50;
 
-/** A text that is valid, and those of its operations that were asked for. Nearly always there is one. */
+/** A valid text, and its operations that were requested; nearly always there is one. */
 interface Entry {
   readonly text: string;
   readonly operations: Map<string | undefined, Operation>;
@@ -44,7 +44,7 @@ function bytesOf({ text, operations }: Entry): number {
   return sum;
 }
 
-/** The same text in memory of its own. What was cut out of a URL holds all of that. */
+/** Copies the text, because a substring of a URL keeps the whole URL in memory. */
 const ownText = <Text extends string | undefined>(text: Text): Text => structuredClone(text);
 
 interface Store {
@@ -65,7 +65,7 @@ export function createOperations({
   function add({ graph, byText }: Store, asked: string, askedName: string | undefined): Operation {
     const entry: Entry = byText.get(asked) ?? { text: ownText(asked), operations: new Map() };
     const { text } = entry;
-    // The cache asks for the size of what it does not hold yet, so it is given a new object whenever the size has changed.
+    // The cache computes the size of new objects only, so it receives a new object when the size has changed.
     const keep = (): void => void byText.set(text, { ...entry });
     const onGrown = (): void => {
       if (byText.peek(text)?.operations === entry.operations) keep();
@@ -78,7 +78,7 @@ export function createOperations({
     return operation;
   }
 
-  /** An operation that this supergraph cannot run fails when it is asked for, and the others work. */
+  /** Compiles the texts of REST. One that this supergraph cannot run fails when it is requested; the others work. */
   function compileKnown(graph: Graph): Map<string, Operation> {
     const operations = new Map<string, Operation>();
     const compiling = { graph, planner, settings, onGrown: () => undefined };

@@ -244,7 +244,7 @@ describe('the manifest', () => {
 
   it('is refused at the start with all its errors', async () => {
     expect(manifestFile.safeParse('/nowhere').error?.issues[0]?.message).toBe('/nowhere cannot be read');
-    expect(await errorsOf('{')).toEqual([expect.stringMatching(/ is no JSON$/)]);
+    expect(await errorsOf('{')).toEqual([expect.stringMatching(/ is not valid JSON$/)]);
     expect(await errorsOf({ ...manifest(), format: 'other', version: 2 })).toEqual([
       expect.stringMatching(/ format: /),
       expect.stringMatching(/ version: /),

@@ -1,9 +1,9 @@
-// Persisted mode: /graphql runs the operations of the manifest and nothing else. It is decided before anything of a
-// request is parsed as GraphQL. The REST shim's own operations do not come this way.
+// Persisted mode: /graphql executes only operations of the manifest. This is decided before the gateway parses any GraphQL of a
+// request. The operations of the REST shim do not pass this check.
 import type { Logger } from '@holdfast/platform/observability/log';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { z } from 'zod';
-import { errorOf, idOf, type Manifest, manifestFile, type PersistedOperation } from './manifest.ts';
+import { idOf, type Manifest, manifestFile, type PersistedOperation, validateBody } from './manifest.ts';
 
 export const operationSettings = {
   OPERATIONS: z
@@ -22,16 +22,16 @@ export const operationSettings = {
 export type OperationSettings = Readonly<z.infer<z.ZodObject<typeof operationSettings>>>;
 
 /**
- * The text that is run for what a request to /graphql says of its operation; undefined when any text is run.
+ * Finds the text to execute for a request to /graphql; undefined outside persisted mode, when any text is executed.
  * @throws {GraphQLError} PERSISTED_QUERY_NOT_IN_LIST
  */
 export type FindListed = ((asked: unknown) => string) | undefined;
 
 export interface PersistedOperations {
   readonly listed: FindListed;
-  /** What is listed. */
+  /** The operations of the list. */
   readonly operations: readonly PersistedOperation[];
-  /** Tells operations that this graph cannot run; they are refused as not listed until another graph can. */
+  /** Logs the operations that this graph cannot execute; they count as not listed until a later graph can execute them. */
   check(schema: GraphQLSchema): void;
 }
 
@@ -44,12 +44,12 @@ export function createPersisted(
     return { listed: undefined, operations: [], check: () => {} };
   let runnable = manifest;
   return {
-    listed: (asked) => listed(runnable, asked),
+    listed: (asked) => findListed(runnable, asked),
     operations: [...manifest.values()],
     check: (schema) => {
       const errors = new Map(
         [...manifest].flatMap(([id, { body }]) => {
-          const error = errorOf(schema, body, maxTokens);
+          const error = validateBody(schema, body, maxTokens);
           return error === undefined ? [] : [[id, error]];
         }),
       );
@@ -60,12 +60,12 @@ export function createPersisted(
   };
 }
 
-const notListed = (what: string): GraphQLError =>
+const createNotListed = (what: string): GraphQLError =>
   new GraphQLError(`An operation of the persisted list is expected; ${what}.`, {
     extensions: { code: 'PERSISTED_QUERY_NOT_IN_LIST' },
   });
 
-/** By this message and this code, clients of Apollo and urql know that they have to send texts. */
+/** The message and the code by which clients of Apollo and urql know that they must send texts. */
 export const hashesNotSupported = (): GraphQLError =>
   new GraphQLError('PersistedQueryNotSupported', { extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' } });
 
@@ -75,22 +75,24 @@ const persistedQuery = z.looseObject({ sha256Hash: z.string() });
 export const namesHash = (extensions: unknown): boolean =>
   z.looseObject({ persistedQuery }).safeParse(extensions).success;
 
-/** What a request says about its operation, wherever HTTP lets it. What else it has is read after that. */
+/** The members of a request that name its operation. The others are read after this check. */
 const askedShape = z.looseObject({
   query: z.string().min(1).nullish(),
   extensions: z.looseObject({ persistedQuery: persistedQuery.nullish() }).nullish(),
 });
 
-/** The body of the operation that is asked for, by its id or by itself. */
-function listed(manifest: Manifest, asked: unknown): string {
+/** Finds the body of the requested operation, by its id or its text. */
+function findListed(manifest: Manifest, asked: unknown): string {
   const { data } = askedShape.safeParse(asked);
   const hash = data?.extensions?.persistedQuery?.sha256Hash;
   const query = data?.query ?? undefined;
   if (hash === undefined && query === undefined)
-    throw notListed('this request names none, neither by extensions.persistedQuery.sha256Hash nor by query');
+    throw createNotListed(
+      'this request names none, neither by extensions.persistedQuery.sha256Hash nor by query',
+    );
   const id = hash ?? idOf(query ?? '');
   const body = manifest.get(id)?.body;
-  if (body === undefined) throw notListed('this one is not in it');
-  if (query !== undefined && query !== body) throw notListed('the query is not the one of that hash');
+  if (body === undefined) throw createNotListed('this one is not in it');
+  if (query !== undefined && query !== body) throw createNotListed('the query is not the one of that hash');
   return body;
 }

@@ -1,4 +1,4 @@
-// An operation of which rate limits refuse some root fields: what is left of it is executed as if it had no others.
+// Executes an operation without the root fields that rate limits refuse.
 import { AppError } from '@holdfast/platform/errors';
 import { GraphQLError, isNonNullType } from 'graphql';
 import type { Executed } from '../federation/execution/execution.ts';
@@ -7,44 +7,46 @@ import type { Operation } from './operation.ts';
 import type { RootCall, RootFields } from './root-calls.ts';
 
 /** Why a root field is not executed. */
-export interface Refusal {
+export interface RefusedField {
   readonly message: string;
   /** Whole seconds, at least 1. */
   readonly retryAfter: number;
 }
 
-/** By the response name of the root field. */
-export type Refusals = ReadonlyMap<string, Refusal>;
+/** The refused root fields by response name. */
+export type RefusedFields = ReadonlyMap<string, RefusedField>;
 
 /**
- * Runs what was not refused. Nothing is executed when the caller would not see it: a refused field that cannot be null
- * makes the whole `data` null. And a mutation is executed whole or not at all.
+ * Executes the root fields that were not refused. No field is executed when the caller would not see it: a refused field
+ * that cannot be null makes the whole `data` null. A mutation is executed as a whole or not at all.
  * @param run executes another text with the same variables
  */
 export async function runWithout(
-  refusals: Refusals,
+  refusedFields: RefusedFields,
   operation: Operation,
   { responseNames, calls, textOf }: RootFields,
   run: (text: string) => Promise<Executed>,
 ): Promise<Executed> {
-  const isRefused = ({ responseName }: RootCall) => refusals.has(responseName);
+  const isRefused = ({ responseName }: RootCall) => refusedFields.has(responseName);
   const isRequired = ({ info }: RootCall) => isNonNullType(info.returnType);
   const isWhole = operation.type === 'mutation' || calls.some((call) => isRefused(call) && isRequired(call));
   const isAnythingLeft = !isWhole && !calls.every(isRefused);
-  const errors = [...refusals].map(([name, refusal]) => errorOf(name, refusal, isAnythingLeft));
+  const errors = [...refusedFields].map(([name, refusedField]) =>
+    createRefusedError(name, refusedField, isAnythingLeft),
+  );
   if (isWhole) return { data: null, errors };
-  const rest = responseNames.filter((name) => !refusals.has(name));
+  const rest = responseNames.filter((name) => !refusedFields.has(name));
   const result: Executed = rest.length > 0 ? await run(textOf(rest)) : { data: {} };
   const { data } = result;
-  // The members stand in the order in which they were asked for.
+  // Put the members into the order of the request.
   const whole = data && Object.fromEntries(responseNames.map((name) => [name, memberOf(data, name) ?? null]));
   return { data: whole, errors: [...(result.errors ?? []), ...errors] };
 }
 
-/** With something left the reply is partial data, and so 200; with nothing it is 429. */
-function errorOf(
+/** The error of a refused field. With other fields in the reply the status is 200, for partial data; without them 429. */
+function createRefusedError(
   responseName: string,
-  { message, retryAfter }: Refusal,
+  { message, retryAfter }: RefusedField,
   isAnythingLeft: boolean,
 ): GraphQLError {
   const error = new AppError('RATE_LIMITED', message, { details: { retryAfter } });

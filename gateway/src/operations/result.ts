@@ -1,4 +1,4 @@
-// What a client asks for, and what it is told.
+// A requested operation, and the result that the caller receives.
 import { showErrors } from '@holdfast/platform/graphql/errors';
 import { type OperationOutcome, outcomeOf } from '@holdfast/platform/graphql/metrics';
 import type { Logger } from '@holdfast/platform/observability/log';
@@ -7,29 +7,29 @@ import type { Executed } from '../federation/execution/execution.ts';
 import { InvalidOperation } from './invalid-operation.ts';
 import type { Variables } from './root-fields.ts';
 
-/** What a client asks for. */
+/** The operation that a request names. */
 export interface AskedOperation {
   readonly text: string;
-  /** Which operation of the text, when it has several. */
+  /** The name of the operation, when the text has several. */
   readonly name: string | undefined;
   readonly variables: Variables;
   /** Whether the request may only read: a GET. */
   readonly isSafe: boolean;
 }
 
-/** The result of an operation, as the caller is to see it. */
+/** The result of an operation, ready for the caller. */
 export interface OperationResult {
-  /** Undefined when nothing was executed. */
+  /** Undefined when no field was executed. */
   readonly data?: Record<string, unknown> | null;
   readonly errors?: readonly GraphQLFormattedError[];
-  /** The status of HTTP; `invalid` for an operation that cannot be executed, for which it depends on the media type. */
+  /** The HTTP status; `invalid` for an operation that cannot be executed, where the status depends on the media type. */
   readonly status: number | 'invalid';
   readonly retryAfter?: number;
   /** For metrics. */
   readonly outcome: OperationOutcome;
 }
 
-/** The result of what was executed. Its errors are masked and logged. */
+/** The result of an executed operation. Its errors are logged, and unexpected ones are masked. */
 export function resultOf(executed: Executed, requestId: string, log: Logger): OperationResult {
   const { data, errors } = executed;
   if (errors === undefined || errors.length === 0) return { data, status: 200, outcome: 'ok' };
@@ -56,7 +56,7 @@ function errorsOf(error: unknown): readonly GraphQLError[] {
   return [new GraphQLError(originalError.message, { originalError })];
 }
 
-/** What errors say of the reply's head. */
+/** The status and the retry time that an error sets. */
 function httpOf(
   errors: readonly GraphQLError[],
   otherwise: OperationResult['status'],

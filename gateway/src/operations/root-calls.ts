@@ -1,5 +1,5 @@
-// What rate limits count of an operation: each root field that will be executed, introspection too, which is work for the
-// gateway itself, and `__typename` not.
+// The calls that rate limits count in an operation: each root field that will be executed, introspection included, because it
+// is work for the gateway, and without `__typename`.
 
 import { cut } from '@holdfast/platform/text';
 import type { FragmentDefinitionNode, GraphQLField, GraphQLObjectType, GraphQLResolveInfo } from 'graphql';
@@ -18,27 +18,27 @@ import {
 /** One execution of a root field. */
 export interface RootCall {
   readonly responseName: string;
-  /** As the field's resolver would see it, if the gateway had resolvers; without values of variables. */
+  /** What a resolver of the field would receive, without the values of variables. */
   readonly info: GraphQLResolveInfo;
 }
 
 /** The root fields of one execution. */
 export interface RootFields {
-  /** Of the fields in the reply, in their order. */
+  /** The response names of the fields, in order. */
   readonly responseNames: readonly string[];
   readonly calls: readonly RootCall[];
-  /** Their names by the schema, for the log: `me product×3`. */
+  /** The field names of the schema, for the log: `me product×3`. */
   readonly fields: string;
-  /** The text of the operation with the root fields of these response names only. */
+  /** Writes the operation with the root fields of these response names only. */
   textOf(responseNames: readonly string[]): string;
 }
 
-/** The root fields that are executed with these (coerced) variables. */
+/** Finds the root fields that are executed with these (coerced) variables. */
 export type FindRootFields = (variables: Variables) => RootFields;
 
 /**
- * @param read gives the operation, which is not held
- * @param onKept told how many root fields are kept: conditions can add some later
+ * @param read reads the operation, which is not kept
+ * @param onKept receives how many root fields were added to what is kept: conditions can add some later
  */
 export function compileRootFields(read: () => OperationOf, onKept: (count: number) => void): FindRootFields {
   const { operation, document } = read();
@@ -49,7 +49,7 @@ export function compileRootFields(read: () => OperationOf, onKept: (count: numbe
   });
 }
 
-/** The operation, read again, and its root fields. */
+/** The operation and its root fields, read again. */
 interface Read {
   readonly of: OperationOf;
   readonly fields: readonly RootField[];
@@ -66,16 +66,16 @@ function rootFieldsWith(variables: Variables, read: () => OperationOf): RootFiel
   return {
     responseNames: fields.map(({ responseName }) => responseName),
     fields: textOfFields(fields),
-    // A copy of a list has no room to grow.
+    // `slice` gives an array without spare capacity, which takes less memory.
     calls: calls.slice(),
     textOf: (responseNames) => textWith(again(), responseNames),
   };
 }
 
-/** Of their names in the log, characters. */
+/** The longest list of field names in the log, characters. */
 const MAX_FIELDS = 200;
 
-/** Each name once, with how often it is there. */
+/** Each name once, with its count. */
 function textOfFields(fields: readonly RootField[]): string {
   const counts = new Map<string, number>();
   for (const { name } of fields) counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -93,7 +93,7 @@ function callOf({ responseName, name }: RootField, type: GraphQLObjectType, agai
   return field === undefined ? [] : [new Call(responseName, field, type, again)];
 }
 
-/** A call, and what a resolver would see of it: what of that stands in the document is read when it is asked for. */
+/** A call with what a resolver would receive. The parts from the document are read when they are needed. */
 class Call implements RootCall, GraphQLResolveInfo {
   readonly responseName: string;
   readonly parentType: GraphQLObjectType;

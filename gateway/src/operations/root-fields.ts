@@ -1,4 +1,4 @@
-// The root fields of an operation as they will be executed: what rate limits count.
+// Finds the root fields of an operation that will be executed, which rate limits count.
 import {
   type ConstDirectiveNode,
   type DirectiveNode,
@@ -16,7 +16,7 @@ import {
   visit,
 } from 'graphql';
 
-/** What answers under one name in the reply. Nodes of the same name are merged and executed once. */
+/** A field of the reply. Nodes with the same response name are merged and executed once. */
 export interface RootField {
   /** The alias, or else the field's name. */
   readonly responseName: string;
@@ -36,7 +36,7 @@ export function fragmentsOf(document: DocumentNode): Record<string, FragmentDefi
   );
 }
 
-/** As CollectFields of the specification does it: through fragments, without what is skipped, in order. */
+/** Collects the fields as CollectFields of the specification: through fragments, without skipped fields, in order. */
 export function rootFieldsOf(
   { selectionSet }: OperationDefinitionNode,
   fragments: Fragments,
@@ -93,7 +93,7 @@ export function rootConditions(
   return [...names];
 }
 
-/** What `@skip` and `@include` say. @throws {GraphQLError} when a variable of theirs is null */
+/** Whether `@skip` and `@include` let a node be executed. @throws {GraphQLError} when one of their variables is null */
 export function isIncluded(
   node: { readonly directives?: readonly (DirectiveNode | ConstDirectiveNode)[] },
   variables: Variables,
@@ -104,8 +104,8 @@ export function isIncluded(
 }
 
 /**
- * The text of the same operation with these root fields only. Fragments around them are gone, because their conditions
- * have been decided; so are the fragments that only other fields spread.
+ * Writes the same operation with these root fields only. The fragments around them are removed, because their conditions
+ * have been decided. Fragments that only other fields spread are removed too.
  */
 export function textOf(
   document: DocumentNode,

@@ -1,5 +1,5 @@
-// The variables of an operation: checked and coerced once, before anything is planned or any subgraph is asked.
-// Everything behind this has values that fit their types.
+// Checks and coerces the variables of an operation once, before it is planned or sent to a subgraph. All later steps work with
+// values that fit their types.
 import { AppError } from '@holdfast/platform/errors';
 import {
   type ASTNode,
@@ -14,12 +14,12 @@ import { InvalidOperation, withCode } from './invalid-operation.ts';
 import { findNulls, type OperationOf, variablesThatNeedValues } from './null-variables.ts';
 import type { Variables } from './root-fields.ts';
 
-/** One error says what to mend; graphql-js writes the whole value into each, and a body has room for a thousand. */
+/** A few errors tell the client what to fix. graphql-js writes the whole value into each, and a body may cause thousands. */
 const MAX_ERRORS = 5;
 
-/** Apollo's planner gives this name to a variable of its own in what it sends to subgraphs. */
+/** The planner uses this name for its own variable in the operations for subgraphs. */
 const RESERVED = 'representations';
-/** graphql-js loses a value of this name: in a plain object it is no member. */
+/** graphql-js loses a variable of this name, because assigning `__proto__` to a plain object creates no member. */
 const LOST = '__proto__';
 
 export interface VariableOptions {
@@ -28,21 +28,21 @@ export interface VariableOptions {
 }
 
 /**
- * The values by the variables' names, with defaults, as graphql-js coerces them.
+ * Coerces the variables like graphql-js, with defaults.
  * @throws {InvalidOperation} with the first errors
  */
 export type CoerceVariables = (given: Variables) => Variables;
 
 const NONE: Variables = Object.freeze({});
 
-/** @param locate gives the same operation with the places of its nodes, which errors say */
+/** @param locate reads the same operation with the locations of its nodes, for errors */
 export function compileCoercion(
   of: OperationOf,
   locate: () => OperationOf,
   { suggestions }: VariableOptions,
 ): CoerceVariables {
   const { schema } = of;
-  // Of the document, closures hold these nodes and no others; a copy of a list has no room to grow.
+  // Closures keep only these nodes of the document. `slice` gives an array without spare capacity, which takes less memory.
   const definitions = (of.operation.variableDefinitions ?? []).slice();
   if (definitions.length === 0) return takeNone;
   if (definitions.some(isNamed(RESERVED))) return () => refuseName(RESERVED, locate());
@@ -76,12 +76,12 @@ function refuseName(name: string, { operation }: OperationOf): never {
   throw new InvalidOperation(refused.map((node) => variableError(message, node)));
 }
 
-/** A variable whose value may be of a kind that needs no coercion. */
+/** A variable whose value may need no coercion. */
 interface PlainVariable {
   readonly name: string;
-  /** Whether graphql-js takes this value as it is. Undefined when only graphql-js can tell. */
+  /** Whether graphql-js would keep this value unchanged. Undefined when only graphql-js can decide. */
   readonly isPlain: ((value: unknown) => boolean) | undefined;
-  /** Whether the variable may be absent, and is absent then. */
+  /** Whether the variable may be absent, without a default. */
   readonly isOptional: boolean;
 }
 
@@ -89,7 +89,7 @@ const MAX_INT = 2 ** 31;
 const isInt = (value: unknown) =>
   Number.isInteger(value) && typeof value === 'number' && value >= -MAX_INT && value < MAX_INT;
 const isText = (value: unknown) => typeof value === 'string';
-/** By the name of a scalar: the values that graphql-js gives back unchanged. */
+/** By the name of a scalar: whether graphql-js would keep a value unchanged. */
 const PLAIN: Readonly<Record<string, (value: unknown) => boolean>> = {
   ID: isText,
   String: isText,
@@ -108,9 +108,9 @@ function plainVariable(schema: GraphQLSchema, definition: VariableDefinitionNode
   };
 }
 
-/** The values, when each of them is plain: most requests. Undefined when graphql-js has to look. */
+/** Takes the values when none needs coercion, as in most requests; otherwise gives undefined. */
 function takePlain(plain: readonly PlainVariable[], given: Variables): Variables | undefined {
-  // Without a prototype, so that `__proto__` is a name like any other.
+  // An object without a prototype, in which `__proto__` is a name like any other.
   const taken: Record<string, unknown> = Object.create(null);
   for (const { name, isPlain, isOptional } of plain) {
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
@@ -127,7 +127,7 @@ function invalid(
   options: NonNullable<Parameters<typeof getVariableValues>[3]>,
 ): InvalidOperation {
   const { errors = [] } = getVariableValues(schema, operation.variableDefinitions ?? [], given, options);
-  // The error after the last says that there are more, in words that are not for callers.
+  // Drop the error that graphql-js adds after the last one, because its message is not meant for callers.
   return new InvalidOperation(errors.slice(0, MAX_ERRORS).map((error) => withCode(error, 'BAD_USER_INPUT')));
 }
 

@@ -1,12 +1,12 @@
-// The pages that links in mails lead to. What a link is for happens at a click and not when it is opened, because programs that
-// look for bad mail open links too. The token stands in the fragment, which browsers send to no server.
+// The pages that links in mails lead to. A page acts when the user clicks, and not when the link is opened, because mail
+// scanners open links too. The token is in the fragment of the URL, which browsers do not send to servers.
 import type { Reply } from '@holdfast/platform/http/server';
 import { escapeHtml, htmlPage } from './html.ts';
 
 interface AccountPage {
   readonly path: string;
   readonly title: string;
-  /** The REST call that takes the token. */
+  /** The REST call that receives the token. */
   readonly call: string;
   readonly button: string;
   readonly done: string;
@@ -44,7 +44,7 @@ const say = document.querySelector('output');
 const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? '';
 const post = (call, body) =>
   fetch(call, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
-// No page keeps tokens, so a session that was opened ends at once; where that fails, it expires.
+// The page stores no tokens, so it ends the new session at once; if that fails, the session expires.
 const end = ({ refresh_token }) => refresh_token && post('/logout', { refresh_token }).catch(() => undefined);
 const send = async (body) => {
   const reply = await post(form.dataset.call, body);

@@ -1,5 +1,5 @@
-// What a page may load and do (Content-Security-Policy, level 3): this server's own files and calls, nothing of other hosts,
-// and no script that stands in a page unless its hash does here.
+// What a page may load and do (Content-Security-Policy, level 3): files and calls of this server only, and no inline script
+// except one whose hash the policy contains.
 
 const OWN = {
   'default-src': "'none'",
@@ -14,7 +14,7 @@ const OWN = {
   'frame-ancestors': "'none'",
 } as const;
 
-/** @param other what is not as on every page */
+/** @param other the directives that differ from the default */
 export const contentSecurityPolicy = (other: Partial<Record<keyof typeof OWN, string>> = {}): string =>
   Object.entries({ ...OWN, ...other })
     .map(([directive, sources]) => `${directive} ${sources}`)

@@ -1,4 +1,4 @@
-// Small HTML pages that the gateway writes itself, in the look that all pages share.
+// Small HTML pages that the gateway writes itself, with the style sheet of all pages.
 import { createHash } from 'node:crypto';
 import type { Reply } from '@holdfast/platform/http/server';
 import { contentSecurityPolicy } from './content-security-policy.ts';
@@ -16,7 +16,7 @@ export const escapeHtml = (text: string): string =>
 
 export interface SmallPage {
   readonly title: string;
-  /** HTML; what came from outside is escaped by the caller. */
+  /** HTML; the code that calls this function escapes untrusted text. */
   readonly body: string;
   /** The only script that the page runs. */
   readonly script?: string;

@@ -1,4 +1,4 @@
-// `GET /` for programs: where everything is. Browsers get the page `home`.
+// `GET /` for programs: the paths of the API. Browsers receive the page `home`.
 import type { Reply } from '@holdfast/platform/http/server';
 
 const LINKS = {
@@ -16,6 +16,6 @@ const LINKS = {
 export const indexReply = (hasExplorer: boolean): Reply => ({
   status: 200,
   headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },
-  // What is undefined is left out.
+  // JSON.stringify leaves out members that are undefined.
   body: JSON.stringify({ name: 'holdfast', ...LINKS, explorer: hasExplorer ? LINKS.explorer : undefined }),
 });

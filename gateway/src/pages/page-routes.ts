@@ -1,4 +1,4 @@
-// The pages for browsers: which path shows which of web/dist, and what each may do there.
+// The pages for browsers: which path shows which page of web/dist, with which Content-Security-Policy.
 import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import type { GatewayRoute } from '../routes.ts';
 import { accountPages } from './account-pages.ts';
@@ -13,16 +13,16 @@ const STRICT = contentSecurityPolicy();
 /** Monaco and Scalar write their styles into the page. */
 const OWN_STYLES = contentSecurityPolicy({ 'style-src': "'self' 'unsafe-inline'" });
 
-/** Whether a browser asks, which is to see a page. */
-const asksForPage = ({ headers: { accept = '' } }: HttpRequest): boolean => accept.includes('text/html');
+/** Whether the request accepts HTML, as a browser does that opens a page. */
+const acceptsHtml = ({ headers: { accept = '' } }: HttpRequest): boolean => accept.includes('text/html');
 
-/** A page for browsers, where others get something else. */
-const varied = ({ headers, ...reply }: Reply): Reply => ({
+/** Marks a reply that depends on `Accept`: browsers receive a page there, and other clients receive data. */
+const varyByAccept = ({ headers, ...reply }: Reply): Reply => ({
   ...reply,
   headers: { ...headers, vary: 'accept' },
 });
 
-const reading = (path: string, handle: Handle): GatewayRoute => ({
+const routeOf = (path: string, handle: Handle): GatewayRoute => ({
   methods: ['GET', 'HEAD'],
   path,
   handle: async (request) => handle(request),
@@ -30,7 +30,7 @@ const reading = (path: string, handle: Handle): GatewayRoute => ({
 
 export interface Pages {
   readonly routes: readonly GatewayRoute[];
-  /** The explorer for a browser that opens `/graphql`; undefined for what is a request of GraphQL. */
+  /** The explorer for a browser that opens `/graphql`; undefined for a GraphQL request. */
   explorerFor(request: HttpRequest): Reply | undefined;
   /** A page that the gateway writes itself. */
   small(page: SmallPage): Reply;
@@ -51,15 +51,17 @@ export function createPages(files: WebFiles, hasExplorer: boolean): Pages {
   return {
     small: (own) => htmlPage(own, files.stylesheet),
     explorerFor: (request) =>
-      hasExplorer && request.method === 'GET' && asksForPage(request) ? varied(explorer(request)) : undefined,
+      hasExplorer && request.method === 'GET' && acceptsHtml(request)
+        ? varyByAccept(explorer(request))
+        : undefined,
     routes: [
-      reading('/', (request) => varied(asksForPage(request) ? home(request) : index)),
-      ...(hasExplorer ? [reading('/explorer', explorer)] : []),
-      reading('/docs', page('reference', OWN_STYLES)),
-      // The console shows what its path names.
-      reading('/console', console),
-      reading('/console/*', console),
-      ...[...accountPages(files.stylesheet)].map(([path, reply]) => reading(path, () => reply)),
+      routeOf('/', (request) => varyByAccept(acceptsHtml(request) ? home(request) : index)),
+      ...(hasExplorer ? [routeOf('/explorer', explorer)] : []),
+      routeOf('/docs', page('reference', OWN_STYLES)),
+      // The console reads from its path what to show.
+      routeOf('/console', console),
+      routeOf('/console/*', console),
+      ...[...accountPages(files.stylesheet)].map(([path, reply]) => routeOf(path, () => reply)),
       {
         methods: ['GET', 'HEAD'],
         path: '/assets/:name(^[A-Za-z0-9._-]{1,100}$)',

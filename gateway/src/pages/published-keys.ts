@@ -7,14 +7,14 @@ import { singleFlight } from '@holdfast/platform/single-flight';
 import { request } from 'undici';
 
 export interface PublishedKeys {
-  /** The key set. @throws {AppError} SERVICE_UNAVAILABLE when it was never to be had */
+  /** The key set. @throws {AppError} SERVICE_UNAVAILABLE when the gateway has never received one */
   answer(): Promise<Reply>;
 }
 
 const FETCH_TIMEOUT_MS = 1_500;
-/** How long a copy is as good as the original, ms, unless the original says less; clients are told the same. */
+/** How long the gateway and its clients may use a copy, ms, unless the users service allows less. */
 const FRESH_MS = 15_000;
-/** How long an old copy has to do when the original is not to be had, ms: a dead service is not waited for each time. */
+/** How long the gateway uses an old copy before it tries again, ms, so that requests do not wait for a dead service. */
 const RETRY_MS = 2_000;
 
 interface Loaded {
@@ -31,13 +31,13 @@ async function load(url: string): Promise<Loaded> {
   const reply = await request(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
   const body = await reply.body.text();
   if (reply.statusCode !== 200 || !isKeySet(body)) {
-    throw new Error(`no key set came: status ${reply.statusCode}`);
+    throw new Error(`expected a key set with status 200, got status ${reply.statusCode}`);
   }
   const cacheControl = reply.headers['cache-control'];
   return { body, freshMs: Math.min(FRESH_MS, maxAgeMs(String(cacheControl ?? ''))) };
 }
 
-/** Keeps the last good copy: a users service that is down takes no key away. */
+/** Keeps the last good copy, so that the keys stay available while the users service is down. */
 export function createPublishedKeys(url: string): PublishedKeys {
   let copy: (Loaded & { readonly goodUntil: number }) | undefined;
   const refresh = singleFlight(async () => {
@@ -51,7 +51,8 @@ export function createPublishedKeys(url: string): PublishedKeys {
     try {
       return await refresh();
     } catch (cause) {
-      if (!copy) throw new AppError('SERVICE_UNAVAILABLE', 'The keys cannot be had right now.', { cause });
+      if (!copy)
+        throw new AppError('SERVICE_UNAVAILABLE', 'The signing keys are not available right now.', { cause });
       copy = { ...copy, goodUntil: Date.now() + RETRY_MS };
       return copy;
     }

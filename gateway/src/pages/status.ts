@@ -9,12 +9,12 @@ export interface Status {
 }
 
 const PROBE_TIMEOUT_MS = 1_500;
-/** However often it is asked for, each service is asked once in this time, ms. */
+/** The gateway calls each service at most once in this time, ms. */
 const FRESH_MS = 2_000;
 
-async function answers(url: string): Promise<boolean> {
+async function isAlive(url: string): Promise<boolean> {
   try {
-    // Its own connection: one that idles could end just when it is used, and the service would seem to be down.
+    // Use a new connection: an idle one could be closed just when it is used, and the service would seem to be down.
     const { statusCode, body } = await request(new URL(ALIVE_PATH, url), {
       signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
       reset: true,
@@ -22,14 +22,14 @@ async function answers(url: string): Promise<boolean> {
     await body.dump();
     return statusCode === 204;
   } catch {
-    // Why it does not answer is nothing for the public.
+    // The public does not see why a service does not answer.
     return false;
   }
 }
 
-async function statusOf(services: ReadonlyMap<string, string>): Promise<string> {
+async function probeServices(services: ReadonlyMap<string, string>): Promise<string> {
   const states = await Promise.all(
-    [...services].map(async ([name, url]) => [name, (await answers(url)) ? 'up' : 'down']),
+    [...services].map(async ([name, url]) => [name, (await isAlive(url)) ? 'up' : 'down']),
   );
   return JSON.stringify({ services: { gateway: 'up', ...Object.fromEntries(states) } });
 }
@@ -42,7 +42,7 @@ export function createStatus(services: ReadonlyMap<string, string>): Status {
     answer: async () => {
       if (Date.now() >= freshUntil) {
         freshUntil = Date.now() + FRESH_MS;
-        latest = statusOf(services);
+        latest = probeServices(services);
       }
       return {
         status: 200,

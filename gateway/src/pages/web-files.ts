@@ -1,5 +1,5 @@
-// The files of the pages, which scripts/setup.mjs builds from web/ into web/dist: HTML, and assets that have a hash of their
-// contents in their name. Each asset lies there compressed as well (web/vite.config.js), so that no request compresses.
+// The files of the pages, which scripts/setup.mjs builds from web/ into web/dist: HTML, and assets with a hash of their
+// contents in their names. The build also writes each asset compressed (web/vite.config.js), so that no request compresses.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import type { Logger } from '@holdfast/platform/observability/log';
 import Negotiator from 'negotiator';
 import { parseTagCondition } from '../rest/entity-tag.ts';
 
-/** What not every gateway has. The scripts and styles of a page read from its root element which of them there are. */
+/** A feature that not every gateway has. The scripts and styles of a page read the list from its root element. */
 export type Offer = 'explorer' | 'demo';
 
 export interface WebFiles {
@@ -31,9 +31,9 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.ttf': 'font/ttf',
   '.woff2': 'font/woff2',
 };
-/** A name that Vite gave with a hash: other contents have another name, so browsers may keep the file. */
+/** A name with a hash from Vite: when the contents change, the name changes, so browsers may cache the file. */
 const HASHED = /-[\w-]{8}\.\w+$/;
-/** In the order of our liking. */
+/** The encodings, the preferred one first. */
 const ENCODINGS = [
   ['br', '.br'],
   ['gzip', '.gz'],
@@ -55,7 +55,7 @@ function hasPage({ headers }: HttpRequest, tag: string): boolean {
   return condition?.kind === 'tags' && condition.tags.some(({ opaque }) => opaque === tag);
 }
 
-/** Reads the pages, and which assets there are. @param folder where they were built; it need not be there */
+/** Reads the pages, and the names of the assets. @param folder the folder of the build; it may be absent */
 export async function openWebFiles(folder: string, offers: readonly Offer[], log: Logger): Promise<WebFiles> {
   const names = new Set(existsSync(folder) ? await readdir(folder) : []);
   if (names.size === 0) log.warn({ folder }, `There are no pages for browsers. ${NOT_BUILT}`);

@@ -5,7 +5,7 @@ import { MAX_INT } from './schema.ts';
 
 export interface EntityTag {
   readonly weak: boolean;
-  /** What stands between the quotes. */
+  /** The text between the quotes. */
   readonly opaque: string;
 }
 
@@ -14,13 +14,13 @@ export type TagCondition =
   | { readonly kind: 'any' }
   | { readonly kind: 'tags'; readonly tags: readonly EntityTag[] };
 
-/** One member of a list: nothing, or a tag. `"` cannot stand inside a tag. */
+/** One member of a list: empty or a tag. A tag cannot contain `"`. */
 const MEMBER = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)")?[ \t]*(,|$)/y;
 const VERSION = /^[1-9]\d{0,9}$/;
 
 export const entityTag = (version: number): string => `"${version}"`;
 
-/** The value of an `If-Match` or `If-None-Match` field, or undefined when it is malformed. */
+/** Parses the value of an `If-Match` or `If-None-Match` field; gives undefined when it is malformed. */
 export function parseTagCondition(value: string): TagCondition | undefined {
   if (value.trim() === '*') return { kind: 'any' };
   const tags: EntityTag[] = [];
@@ -35,7 +35,7 @@ export function parseTagCondition(value: string): TagCondition | undefined {
 }
 
 /** @throws {AppError} BAD_USER_INPUT when the field is malformed */
-function readCondition(field: 'If-Match' | 'If-None-Match', value: string): TagCondition {
+function requireTagCondition(field: 'If-Match' | 'If-None-Match', value: string): TagCondition {
   const condition = parseTagCondition(value);
   if (condition !== undefined) return condition;
   throw badInput(
@@ -45,32 +45,32 @@ function readCondition(field: 'If-Match' | 'If-None-Match', value: string): TagC
 }
 
 /**
- * The versions that `If-Match` accepts, by strong comparison (13.1.1): a weak tag, or one that is no version, is no
- * reason to refuse the request but never matches. `'any'` for `*`, undefined when the field is absent.
+ * Reads the versions that `If-Match` accepts, by strong comparison (13.1.1). A weak tag, or a tag that is not a version, is
+ * allowed but never matches. `'any'` for `*`, undefined when the field is absent.
  * @throws {AppError} BAD_USER_INPUT when the field is malformed
  */
 export function readIfMatch(value: string | undefined): ReadonlySet<number> | 'any' | undefined {
   if (value === undefined) return undefined;
-  const condition = readCondition('If-Match', value);
+  const condition = requireTagCondition('If-Match', value);
   if (condition.kind === 'any') return 'any';
   const strong = condition.tags.filter(({ weak, opaque }) => !weak && VERSION.test(opaque));
   return new Set(strong.map(({ opaque }) => Number(opaque)).filter((version) => version <= MAX_INT));
 }
 
 /**
- * The condition of a write that it must not find any of these versions; undefined when the field is absent.
+ * Reads the versions that a write must not find; undefined when the field is absent.
  * @throws {AppError} BAD_USER_INPUT when the field is malformed
  */
 export const readIfNoneMatch = (value: string | undefined): TagCondition | undefined =>
-  value === undefined ? undefined : readCondition('If-None-Match', value);
+  value === undefined ? undefined : requireTagCondition('If-None-Match', value);
 
-/** Whether a condition of `If-None-Match` names the version, by weak comparison (13.1.2). `*` names all there are. */
+/** Whether a condition of `If-None-Match` names the version, by weak comparison (13.1.2). `*` names every version. */
 export const namesVersion = (condition: TagCondition, version: number): boolean =>
   condition.kind === 'any' || condition.tags.some(({ opaque }) => opaque === String(version));
 
 /**
- * Whether the `If-None-Match` of a read says that the caller has this version already. A malformed field is taken for
- * absent: the worst that comes of it is a whole reply.
+ * Whether the `If-None-Match` of a read names this version, so that the caller has it already. A malformed field is ignored:
+ * then the caller receives the whole reply.
  */
 export function hasCurrent(ifNoneMatch: string | undefined, version: number): boolean {
   const condition = ifNoneMatch === undefined ? undefined : parseTagCondition(ifNoneMatch);

@@ -1,21 +1,21 @@
-// From what was thrown to the problem that the caller is told. What nobody foresaw is masked.
+// Converts thrown errors into problems for the caller. Unexpected errors are masked.
 import { AppError } from '@holdfast/platform/errors';
 import { HttpError, MalformedBody } from '@holdfast/platform/http/server';
 import { type FieldError, fieldsMessage } from '@holdfast/platform/validation';
 import type { GraphQLFormattedError } from 'graphql';
 import { isProblemCode, type Problem, type ProblemCode, problem } from './problem.ts';
 
-/** An operation that came back with errors. They are masked and logged already: this is for the reply only. */
+/** An operation whose result has errors. They are already logged and masked. */
 export class OperationError extends Error {
   override readonly name = 'OperationError';
   readonly errors: readonly GraphQLFormattedError[];
   constructor(errors: readonly GraphQLFormattedError[]) {
-    super(errors[0]?.message ?? 'an operation gave no data');
+    super(errors[0]?.message ?? 'the operation has no data');
     this.errors = errors;
   }
 }
 
-/** GraphQL's names that REST calls differently; the others differ in their case only. */
+/** GraphQL names that have another name in REST; all others differ in their case only. */
 const REST_NAMES: Readonly<Record<string, string>> = {
   first: 'limit',
   after: 'cursor',
@@ -31,12 +31,12 @@ export function restName(graphqlName: string): string {
   return REST_NAMES[name] ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-const invalid = (errors: readonly FieldError[]): Problem =>
+const toInvalidInput = (errors: readonly FieldError[]): Problem =>
   problem('INVALID_INPUT', fieldsMessage(errors), { errors: [...errors] });
 
-/** Input that breaks a rule of a subgraph, field by field, in REST's names. */
+/** The problem for input that a subgraph refuses, field by field, with the names of REST. */
 export const invalidInput = (errors: readonly FieldError[]): Problem =>
-  invalid(errors.map(({ field, message }) => ({ field: restName(field), message })));
+  toInvalidInput(errors.map(({ field, message }) => ({ field: restName(field), message })));
 
 const isFieldError = (value: unknown): value is FieldError =>
   typeof value === 'object' &&
@@ -50,7 +50,7 @@ function fieldErrorsOf(details: Readonly<Record<string, unknown>> | undefined): 
   return Array.isArray(errors) ? errors.filter(isFieldError) : [];
 }
 
-/** The problem of an error of GraphQL, which speaks GraphQL's names. */
+/** The problem for a GraphQL error, which has the names of GraphQL. */
 function operationProblem({ message, extensions = {} }: GraphQLFormattedError): Problem | undefined {
   const { code, retryAfter } = extensions;
   const errors = fieldErrorsOf(extensions);
@@ -71,16 +71,16 @@ const CODE_OF_STATUS: Readonly<Record<number, ProblemCode>> = {
 const codeOf = (error: HttpError): ProblemCode =>
   error instanceof MalformedBody ? 'MALFORMED_JSON' : (CODE_OF_STATUS[error.status] ?? 'BAD_USER_INPUT');
 
-/** The problem of a foreseen error; undefined for any other, which is to be logged and masked. */
+/** The problem for an expected error; undefined for any other, which must be logged and masked. */
 export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof HttpError) return problem(codeOf(error), error.message, {}, error.headers);
   if (error instanceof OperationError) return error.errors[0] && operationProblem(error.errors[0]);
   if (!(error instanceof AppError)) return undefined;
-  // Thrown by the shim itself, about fields by their REST names.
+  // The REST shim itself throws this error, with the names of REST.
   const errors = fieldErrorsOf(error.extensions);
-  return errors.length > 0 ? invalid(errors) : problem(error.code, error.message);
+  return errors.length > 0 ? toInvalidInput(errors) : problem(error.code, error.message);
 }
 
-/** The problem of an error that nobody foresaw. */
+/** The problem for an unexpected error. */
 export const maskedProblem = (requestId: string): Problem =>
   problem('INTERNAL_SERVER_ERROR', `Something went wrong on our side. Please quote request ${requestId}.`);

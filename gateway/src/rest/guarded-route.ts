@@ -1,6 +1,6 @@
-// A write to an existing thing: a compare-and-swap whose expected version comes from `If-Match` (RFC 9110, 13.1.1) or
-// from the body, and which `If-None-Match` (13.1.2) can forbid. The subgraph's guarded update decides; a read before it
-// only finds out which version to expect.
+// A conditional write: a compare-and-swap whose expected version comes from `If-Match` (RFC 9110, 13.1.1) or from the body, and
+// which `If-None-Match` (13.1.2) can forbid. The guarded update of the subgraph decides. A read before it only finds the
+// version to expect.
 import type { HttpRequest } from '@holdfast/platform/http/server';
 import { entityTag, namesVersion, readIfMatch, readIfNoneMatch, type TagCondition } from './entity-tag.ts';
 import type { AnyVariables, Operation } from './operation.ts';
@@ -28,11 +28,11 @@ export interface Conflict {
 export const conflict = (currentVersion: number): Conflict => ({ kind: 'conflict', currentVersion });
 
 export interface GuardedHandling<Schema extends RouteSchema, Data, Variables> {
-  /** Whether a call without any condition is refused (428) or made with whatever version is current. */
+  /** Whether a call without a condition is refused (428) or changes the current version. */
   readonly condition: 'required' | 'optional';
-  /** Where the body may carry the version that it was made from; only a PUT may do without `If-Match` then. */
+  /** Reads the version from the body, if the body may contain it. Only a PUT may use it in place of `If-Match`. */
   readonly bodyVersion?: (body: Call<Schema>['body']) => number | undefined;
-  /** Reads the version of now. */
+  /** The operation that reads the current version. */
   readonly current: Operation<
     { readonly current: { readonly version: number } | null },
     { readonly id: string }
@@ -43,14 +43,14 @@ export interface GuardedHandling<Schema extends RouteSchema, Data, Variables> {
   readonly notFound: (id: string) => Problem;
 }
 
-/** What the request says of the version that it may change. */
+/** The conditions of the request on the version. */
 interface Condition {
   readonly ifMatch: ReadonlySet<number> | 'any' | undefined;
   readonly ifNoneMatch: TagCondition | undefined;
   readonly bodyVersion: number | undefined;
 }
 
-/** With any number of others writing at once, so many tries nearly always find a gap; the caller may come again. */
+/** So many tries nearly always succeed among concurrent writers; otherwise the caller may try again. */
 const MAX_ATTEMPTS = 10;
 
 const ifMatchAccepts = ({ ifMatch }: Condition, version: number): boolean =>
@@ -65,7 +65,7 @@ const headersAccept = (condition: Condition, version: number): boolean =>
 const accepts = (condition: Condition, version: number): boolean =>
   headersAccept(condition, version) && (condition.bodyVersion ?? version) === version;
 
-/** The one version that the condition leaves, if it leaves just one. */
+/** The only version that the condition accepts; undefined if it accepts several. */
 function onlyVersion(condition: Condition): number | undefined {
   const { ifMatch, bodyVersion } = condition;
   const [first, second] = ifMatch instanceof Set ? ifMatch : [];
@@ -73,16 +73,16 @@ function onlyVersion(condition: Condition): number | undefined {
   return version !== undefined && accepts(condition, version) ? version : undefined;
 }
 
-function stale(condition: Condition, currentVersion: number): Problem {
+function createStaleProblem(condition: Condition, currentVersion: number): Problem {
   const code = headersAccept(condition, currentVersion) ? 'VERSION_CONFLICT' : 'PRECONDITION_FAILED';
   const isForbidden = ifMatchAccepts(condition, currentVersion) && code === 'PRECONDITION_FAILED';
   const detail = isForbidden
-    ? `If-None-Match names the current version, which is ${currentVersion}. Nothing was changed.`
-    : `The version was changed in the meantime: it is ${currentVersion} now. Read it, then decide again.`;
+    ? `If-None-Match names the current version, which is ${currentVersion}. The write was not executed.`
+    : `The version was changed in the meantime: it is ${currentVersion} now. Read the resource again before the next try.`;
   return problem(code, detail, { current_version: currentVersion }, { etag: entityTag(currentVersion) });
 }
 
-function readCondition(request: HttpRequest, bodyVersion: number | undefined): Condition {
+function readConditions(request: HttpRequest, bodyVersion: number | undefined): Condition {
   const condition = {
     ifMatch: readIfMatch(headerOf(request, 'if-match')),
     ifNoneMatch: readIfNoneMatch(headerOf(request, 'if-none-match')),
@@ -94,21 +94,18 @@ function readCondition(request: HttpRequest, bodyVersion: number | undefined): C
   ]);
 }
 
-/** Whether the request says enough. A version in the body stands for `If-Match` in a PUT only. */
+/** Whether a required condition is missing. A version in the body replaces `If-Match` in a PUT only. */
 function isMissing(method: Method, needed: 'required' | 'optional', condition: Condition): boolean {
   if (needed === 'optional' || condition.ifMatch !== undefined) return false;
   return method !== 'PUT' || condition.bodyVersion === undefined;
 }
 
-function missing(method: Method): Problem {
+function createMissingProblem(method: Method): Problem {
   const also = method === 'PUT' ? ', or its version as the member "version"' : '';
-  return problem(
-    'PRECONDITION_REQUIRED',
-    `The ETag of what is to be changed is expected in If-Match${also}.`,
-  );
+  return problem('PRECONDITION_REQUIRED', `The ETag of the resource is expected in If-Match${also}.`);
 }
 
-/** Tries the swap with the version that the condition leaves, and again while a conflict leaves another. */
+/** Tries the write with an accepted version, and again while the version of a conflict is accepted. */
 async function swap<Schema extends RouteSchema, Data, Variables extends AnyVariables>(
   method: Method,
   handling: GuardedHandling<Schema, Data, Variables>,
@@ -123,22 +120,22 @@ async function swap<Schema extends RouteSchema, Data, Variables extends AnyVaria
     if (found === null) return notFound(call.id);
     expected = found.version;
   }
-  // It has only an If-None-Match, which does not say what the change was made from.
+  // The request has only an If-None-Match, which does not name the version that the change is based on.
   if (isMissing(method, handling.condition, condition) && accepts(condition, expected))
-    return missing(method);
+    return createMissingProblem(method);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS && accepts(condition, expected); attempt += 1) {
     const outcome = answer(await execute(operation, variables(call, expected), caller), call);
     if (outcome.kind !== 'conflict') return outcome;
     expected = outcome.currentVersion;
   }
-  return stale(condition, expected);
+  return createStaleProblem(condition, expected);
 }
 
 /**
- * A route that changes what it names only while it is at a version that the caller accepts.
- * Answers 428 without a condition, 412 to a stale `If-Match` or an `If-None-Match` that names the current version, and
- * 409 to a stale version in the body, the latter three with the current ETag. `If-Match: *` is made good by trying again
- * with the version of now, up to ten times.
+ * Creates a route that changes a resource only at a version that the caller accepts.
+ * It answers 428 without a condition, 412 to a stale `If-Match` or an `If-None-Match` that names the current version, and 409
+ * to a stale version in the body. A 412 or 409 has the current ETag. With `If-Match: *` the write is tried with the current
+ * version, up to ten times.
  */
 export function guardedRoute<const Schema extends RouteSchema, Data, Variables extends AnyVariables>(
   description: RouteDescription<Schema>,
@@ -150,9 +147,9 @@ export function guardedRoute<const Schema extends RouteSchema, Data, Variables e
     operations: [handling.current, handling.operation],
     run: async (invocation) => {
       const call = await readCall(description, invocation);
-      const condition = readCondition(call.request, handling.bodyVersion?.(call.body));
+      const condition = readConditions(call.request, handling.bodyVersion?.(call.body));
       if (isMissing(method, handling.condition, condition) && condition.ifNoneMatch === undefined)
-        return missing(method);
+        return createMissingProblem(method);
       return swap(method, handling, call, condition, invocation);
     },
   };

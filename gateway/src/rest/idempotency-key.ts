@@ -7,7 +7,7 @@ const KEY = /^[\x20-\x7e]{1,255}$/;
 /** A string of RFC 8941, 3.3.3: only the quote and the backslash are escaped. */
 const QUOTED = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/;
 
-/** @param sentence what the key does here, and whether it is needed */
+/** @param sentence what the key does for this call, and whether it is required */
 export const idempotencyKeyHeader = (sentence: string) =>
   z
     .string()

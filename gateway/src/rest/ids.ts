@@ -1,4 +1,4 @@
-// What an id is in REST: its form in replies, bodies, queries and paths, and how it becomes GraphQL's and comes of it.
+// Ids in REST: their form in replies, bodies, queries and paths, and the conversion to and from GraphQL.
 import { MAX_ID, parseId } from '@holdfast/platform/ids';
 import { z } from 'zod';
 
@@ -11,8 +11,8 @@ export const id = z
   .meta({ description: 'What other calls know it by.', examples: [ID_EXAMPLE] });
 
 /**
- * The id of a user or a product as a body or a query gives it, an integer or its decimal spelling, read as GraphQL's. One
- * that can name nothing is an error of the field.
+ * The id of a user or a product in a body or a query: an integer or its decimal text, converted to an id of GraphQL. A value
+ * that cannot be an id is an error of the field.
  */
 export const idInput = (what: string) =>
   z
@@ -21,7 +21,7 @@ export const idInput = (what: string) =>
     .meta({ description: `${what}, an integer of 1 to ${MAX_ID}`, examples: [ID_EXAMPLE] })
     .transform(String);
 
-/** The parameters of a path with an id, which goes to GraphQL as it came: a text that is no id is found nowhere (404). */
+/** The parameters of a path with an id. GraphQL receives the id unchanged, and a text that is not an id gives 404. */
 export const PATH_ID = z.object({
   id: z.string().meta({
     type: 'integer',
@@ -32,5 +32,5 @@ export const PATH_ID = z.object({
   }),
 });
 
-/** GraphQL's id as a reply shows it. */
+/** Converts an id of GraphQL for a reply. */
 export const shownId = (graphqlId: string): z.infer<typeof id> => Number(graphqlId);

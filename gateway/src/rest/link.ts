@@ -1,9 +1,9 @@
-// The way to the next page: the `Link` field (RFC 8288).
+// The link to the next page: the `Link` field (RFC 8288).
 import type { NextPageFragment } from '../generated/operations.ts';
 
 /**
- * `{ link: '</products?limit=20&cursor=…>; rel="next"' }`: the same list, with every parameter of this page but the
- * cursor. Nothing when this page is the last.
+ * `{ link: '</products?limit=20&cursor=…>; rel="next"' }`: the same list with all parameters of this page except the cursor.
+ * An empty object on the last page.
  */
 export function nextPageLink(
   path: string,

@@ -1,5 +1,5 @@
-// The REST contract as an OpenAPI 3.1 document: @fastify/swagger's, of the routes' own schemas. Here is what it is told
-// beside them: the problems that any route can have, and the header fields of replies.
+// The REST contract as an OpenAPI 3.1 document. @fastify/swagger makes it from the schemas of the routes. This module adds the
+// problems that any route can have, and the header fields of replies.
 import swagger from '@fastify/swagger';
 import { VERSION } from '@holdfast/platform/observability/version';
 import type { FastifyInstance, FastifySchema } from 'fastify';
@@ -11,7 +11,7 @@ import { type HeaderDescriptions, problemHeaders, replyHeaders } from './reply-h
 import { isSecured, type ReplySchema, type Route, type RouteDescription } from './route.ts';
 import { TAGS } from './tags.ts';
 
-/** The problems that a route can answer with, its own and those that come of what it takes. */
+/** The problems of a route: its own, and those that follow from its parameters and its body. */
 export function problemsOf({ schema, problems }: RouteDescription): readonly ProblemCode[] {
   return [
     ...(schema.body ? (['MALFORMED_JSON', 'CONTENT_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const) : []),
@@ -27,7 +27,7 @@ export function problemsOf({ schema, problems }: RouteDescription): readonly Pro
   ];
 }
 
-/** One reply a status; the codes that share it are listed in its description. */
+/** One reply for each status; its description lists the codes that share the status. */
 const problemReplies = (codes: readonly ProblemCode[]) =>
   Object.fromEntries(
     [...Map.groupBy(codes, statusOf)].map(([status, ofStatus]) => [
@@ -41,8 +41,8 @@ const problemReplies = (codes: readonly ProblemCode[]) =>
 
 const NO_PARAMETERS = z.strictObject({});
 
-/** A route's schema as Fastify gets it: with what need not be said of each route. */
-export const wholeSchema = (description: RouteDescription): FastifySchema => ({
+/** The schema of a route for Fastify, with the parts that all routes share. */
+export const completeSchema = (description: RouteDescription): FastifySchema => ({
   querystring: NO_PARAMETERS,
   ...description.schema,
   response: {
@@ -51,7 +51,7 @@ export const wholeSchema = (description: RouteDescription): FastifySchema => ({
   },
 });
 
-/** The type provider's way to say that a reply has no content. */
+/** Describes a reply without content as the type provider expects it. */
 const withoutContent = ([status, reply]: [string, ReplySchema]): [string, unknown] => [
   status,
   reply.content ? reply : z.undefined().meta({ description: reply.description }),
@@ -80,7 +80,7 @@ const BEARER_TOKEN = {
   description: 'The `token` of a session: `POST /login` opens one.',
 } as const;
 
-/** Lets `openApiDocument` document those of the routes that are added to the app after this. */
+/** Lets `openApiDocument` include the routes that are added to the app after this call. */
 export async function documentRoutes(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -118,7 +118,7 @@ interface OpenApiDocument {
   readonly components: { schemas: Readonly<Record<string, object>> };
 }
 
-/** The document, as plain JSON, once the app is ready. */
+/** Creates the document as plain JSON, once the app is ready. */
 export function openApiDocument(app: FastifyInstance, routes: readonly Route[]): OpenApiDocument {
   const document: OpenApiDocument = JSON.parse(JSON.stringify(app.swagger()).replaceAll(INPUT, ''));
   for (const { description } of routes) {
@@ -131,18 +131,18 @@ export function openApiDocument(app: FastifyInstance, routes: readonly Route[]):
     }
   }
   const { components } = document;
-  components.schemas = eachOnce(components.schemas, routes);
+  components.schemas = keepEachOnce(components.schemas, routes);
   return document;
 }
 
-/** What the type provider puts after the name of a schema, as a request may have it. */
+/** The suffix that the type provider adds to the name of a schema of requests. */
 const INPUT = /(?<="#\/components\/schemas\/\w+)Input(?=")/g;
 
 /**
- * The type provider gives each schema twice, for requests and for replies. Here each is used in one of the two only. It
- * leaves out the examples of a request's schema that makes something else of what came.
+ * Keeps each schema once. The type provider gives each schema twice, for requests and for replies, and here each schema is
+ * used for one of them. It also leaves out the examples of request schemas that convert their input; they are added again.
  */
-function eachOnce(
+function keepEachOnce(
   schemas: Readonly<Record<string, object>>,
   routes: readonly Route[],
 ): Readonly<Record<string, object>> {
@@ -162,8 +162,8 @@ function eachOnce(
 }
 
 /**
- * A reply has no other members than those named, but the next version may add some: so what is published leaves its
- * objects open, and a client that checks replies by it does not break then.
+ * Removes `additionalProperties: false` from the schemas of replies, because the next version may add members, and a client
+ * that checks replies by the document must not break then.
  */
 const openObjects = (schema: object | undefined): object =>
   JSON.parse(

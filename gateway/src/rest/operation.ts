@@ -1,4 +1,4 @@
-// GraphQL operations of the REST shim, and the one way to run them: the gateway's own execution.
+// The GraphQL operations of the REST shim, and the function that executes them in the gateway.
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { getOperationAST, print } from 'graphql';
 import type { Caller } from '../admission/caller.ts';
@@ -7,11 +7,11 @@ import { OperationError } from './errors.ts';
 
 export type AnyVariables = Readonly<Record<string, unknown>>;
 
-/** One operation of operations/*.graphql. What it gives and takes was read from the supergraph by the code generator. */
+/** One operation of operations/*.graphql. The code generator derives its types from the supergraph. */
 export interface Operation<Data, Variables> {
   readonly name: string;
   readonly type: string;
-  /** Of the document, printed once: the gateway finds what it has compiled by the text. */
+  /** The text of the document, printed once: the gateway finds the compiled operation by it. */
   readonly text: string;
   readonly document: TypedDocumentNode<Data, Variables>;
 }
@@ -33,7 +33,7 @@ export type Execute = <Data, Variables extends AnyVariables>(
   caller: Caller,
 ) => Promise<Data>;
 
-/** The executor has held every member to the schema that the type was generated from. */
+/** The executor has checked every member by the schema that the type was generated from. */
 const isWhole = <Data>(data: unknown): data is Data => data != null;
 
 /** Runs operations through the same steps as a POST to /graphql. */
@@ -44,15 +44,15 @@ export function createExecute(answer: Answer): Execute {
     caller: Caller,
   ): Promise<Data> => {
     const { data, errors = [] } = await answer({ text, name: undefined, variables, isSafe: false }, caller);
-    // A REST reply is whole or it is none: there is no place in it for "and this part is missing".
+    // A REST reply has no place for partial data, so an operation with any error gives no reply data.
     if (errors.length > 0 || !isWhole<Data>(data)) throw new OperationError(errors);
     return data;
   };
 }
 
 /**
- * A value that the schema makes null only beside an error, such as the result of a mutation. With an error there is no
- * data here at all. @throws {OperationError} when it is null all the same
+ * Requires a value that is null only together with an error, such as the result of a mutation. An operation with an error
+ * has been thrown before. @throws {OperationError} when the value is null all the same
  */
 export function present<Value>(value: Value | null): Value {
   if (value === null) throw new OperationError([]);

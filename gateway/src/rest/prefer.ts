@@ -1,4 +1,4 @@
-// The `Prefer` field (RFC 7240) of POST /orders: how long the caller will wait for the outcome.
+// The `Prefer` field (RFC 7240) of POST /orders: how long the caller waits for the outcome.
 
 export interface WaitPreference {
   /** Milliseconds to wait for the order to be settled. */
@@ -12,8 +12,8 @@ const MAX_WAIT_S = 10;
 const PREFERENCE = /^[ \t]*([!#$%&'*+.^_`|~\w-]+)[ \t]*(?:=[ \t]*(?:"([^"]*)"|([^";, \t]*)))?[ \t]*(?:;.*)?$/;
 
 /**
- * What `respond-async` and `wait=N` (seconds, at most 10 count) ask for; undefined when neither is there. Preferences
- * that are unknown or malformed are ignored, and of one that comes twice the first counts, as the RFC says.
+ * Reads `respond-async` and `wait=N` (seconds, at most 10); undefined when both are absent. As the RFC requires, unknown or
+ * malformed preferences are ignored, and the first of a repeated preference counts.
  */
 export function readWaitPreference(value: string | undefined): WaitPreference | undefined {
   const preferences = new Map<string, string>();

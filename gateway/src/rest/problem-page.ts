@@ -1,4 +1,4 @@
-// The page that a problem's `type` leads to: what it means, and which calls can be answered with it.
+// The page at the `type` of a problem: what the problem means, and which calls can have it.
 import { escapeHtml, type SmallPage } from '../pages/html.ts';
 import { templateOf } from '../routes.ts';
 import { problemsOf } from './openapi.ts';

@@ -1,18 +1,18 @@
-// Problem details (RFC 9457): every kind of problem that a REST call can meet, and the reply that says so.
+// Problem details (RFC 9457): every problem that a REST call can have, and its reply.
 import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import { z } from 'zod';
 
-/** By code: the status and the words for people. The `type` of each is `/problems/<code in kebab case>`. */
+/** The problems by code, each with its status and its title. The `type` is `/problems/<code in kebab case>`. */
 export const PROBLEMS = {
-  BAD_USER_INPUT: [400, 'The request cannot be understood'],
+  BAD_USER_INPUT: [400, 'The request is not valid'],
   MALFORMED_JSON: [400, 'The body is not JSON in UTF-8'],
   INVALID_INPUT: [400, 'Some fields break a rule'],
-  QUERY_TOO_COMPLEX: [400, 'The request asks for too much'],
+  QUERY_TOO_COMPLEX: [400, 'The request is too complex'],
   UNAUTHENTICATED: [401, 'An access token is needed'],
   INVALID_CREDENTIALS: [401, 'Wrong credentials'],
   FORBIDDEN: [403, 'Not allowed'],
   ACCOUNT_DISABLED: [403, 'The account is disabled'],
-  NOT_FOUND: [404, 'There is nothing here'],
+  NOT_FOUND: [404, 'No such path'],
   PRODUCT_NOT_FOUND: [404, 'No such product'],
   ORDER_NOT_FOUND: [404, 'No such order'],
   USER_NOT_FOUND: [404, 'No such user'],
@@ -22,7 +22,7 @@ export const PROBLEMS = {
   EMAIL_TAKEN: [409, 'The e-mail address is taken'],
   LAST_STAFF: [409, 'The last staff account stays staff'],
   OWN_ACCOUNT: [409, 'Staff cannot disable their own account'],
-  VERSION_CONFLICT: [409, 'Somebody else was first'],
+  VERSION_CONFLICT: [409, 'The version was changed in the meantime'],
   OUT_OF_STOCK: [409, 'Not enough in stock'],
   PURCHASE_LIMIT: [409, 'More than one customer may order'],
   ORDER_NOT_CANCELLABLE: [409, 'The order cannot be cancelled'],
@@ -49,7 +49,7 @@ export const statusOf = (code: ProblemCode): number => PROBLEMS[code][0];
 /** `OUT_OF_STOCK` → `out-of-stock`, the last part of the problem's type. */
 const problemName = (code: ProblemCode): string => code.toLowerCase().replaceAll('_', '-');
 
-/** What helps the caller to go on. */
+/** Members that help the caller to continue. */
 const helpfulMembers = {
   current_version: z
     .int32()
@@ -94,7 +94,7 @@ export type ProblemMembers = Pick<ProblemBody, keyof typeof helpfulMembers>;
 export interface Problem {
   readonly kind: 'problem';
   readonly code: ProblemCode;
-  /** For people: what was expected and what came, in this very case. */
+  /** A text for people: what was expected, and what came. */
   readonly detail: string;
   readonly members?: ProblemMembers;
   readonly headers?: Readonly<Record<string, string>>;
@@ -111,13 +111,13 @@ export function problem(
 
 const RETRY_AFTER_S = '1';
 
-/** RFC 6750, 3: a challenge, which says that the token is no good when one came. */
+/** The challenge of RFC 6750, 3. It has `error="invalid_token"` when the request had a token. */
 function challenge(code: ProblemCode, request: HttpRequest): string {
   const cameToken = code === 'UNAUTHENTICATED' && /^bearer /i.test(request.headers.authorization ?? '');
   return `Bearer realm="holdfast"${cameToken ? ', error="invalid_token"' : ''}`;
 }
 
-function headersOf(code: ProblemCode, request: HttpRequest): Record<string, string> {
+function headersOfProblem(code: ProblemCode, request: HttpRequest): Record<string, string> {
   const status = statusOf(code);
   return {
     'content-type': 'application/problem+json',
@@ -142,7 +142,7 @@ export function problemReply({ code, detail, members, headers }: Problem, reques
   };
   return {
     status,
-    headers: { ...headersOf(code, request), ...headers },
+    headers: { ...headersOfProblem(code, request), ...headers },
     body: JSON.stringify(body),
   };
 }

@@ -2,7 +2,7 @@
 
 interface HeaderDescription {
   readonly description: string;
-  /** Whether every reply that lists it has it. */
+  /** Whether every reply that lists the field has it. */
   readonly required: boolean;
   readonly schema: { readonly type: 'string' };
 }
@@ -20,26 +20,28 @@ const sometimes = (description: string): HeaderDescription => ({ ...always(descr
 const REPLY_HEADERS = {
   'X-Request-Id': always('The id of the request, in the logs of every service.'),
   ETag: always('The version as an entity tag, `"<version>"`.'),
-  Location: always('Where the thing is to be found.'),
+  Location: always('The path of the new resource.'),
   Link: sometimes('`<…>; rel="next"` leads to the next page; absent on the last (RFC 8288).'),
-  'Preference-Applied': sometimes('What of `Prefer` was followed (RFC 7240).'),
+  'Preference-Applied': sometimes('The preferences of `Prefer` that were applied (RFC 7240).'),
   'WWW-Authenticate': always('How to sign in (RFC 6750).'),
-  'Retry-After': always('Seconds after which to try again.'),
+  'Retry-After': always('Seconds to wait before the next try.'),
   'RateLimit-Policy': sometimes(
-    'The tightest limit that the call met: its name, calls `q` and seconds `w`. Absent where limits are off.',
+    'The limit that the call is closest to: its name, calls `q` and seconds `w`. Absent when limits are off.',
   ),
-  RateLimit: sometimes('What of it is left: calls `r`, and seconds `t` until it is whole again.'),
+  RateLimit: sometimes(
+    'What is left of this limit: calls `r`, and seconds `t` until all calls are available again.',
+  ),
 };
 
 export type ReplyHeader = keyof typeof REPLY_HEADERS;
 
-/** What every reply carries. */
+/** The header fields of every reply. */
 const COMMON_HEADERS: readonly ReplyHeader[] = ['X-Request-Id', 'RateLimit-Policy', 'RateLimit'];
 
-const CONFLICT_TAG = sometimes('The version of now, when it is the version that was wrong.');
+const CONFLICT_TAG = sometimes('The current version, when the version of the request was stale.');
 const ACCEPTED = sometimes('The media types that are accepted.');
 
-/** What problems carry beside these, by their status. */
+/** Further header fields of problems, by status. */
 const PROBLEM_HEADERS: Readonly<Record<string, HeaderDescriptions>> = {
   401: { 'WWW-Authenticate': REPLY_HEADERS['WWW-Authenticate'] },
   409: { ETag: CONFLICT_TAG },
@@ -49,14 +51,14 @@ const PROBLEM_HEADERS: Readonly<Record<string, HeaderDescriptions>> = {
   503: { 'Retry-After': REPLY_HEADERS['Retry-After'] },
 };
 
-const described = (names: readonly ReplyHeader[]): HeaderDescriptions =>
+const describeHeaders = (names: readonly ReplyHeader[]): HeaderDescriptions =>
   Object.fromEntries(names.map((name) => [name, REPLY_HEADERS[name]]));
 
-/** Of a reply that is not a problem, with the fields of its own. */
+/** The header fields of a reply that is not a problem, with those of its own. */
 export const replyHeaders = (own: readonly ReplyHeader[]): HeaderDescriptions =>
-  described([...COMMON_HEADERS, ...own]);
+  describeHeaders([...COMMON_HEADERS, ...own]);
 
 export const problemHeaders = (status: string): HeaderDescriptions => ({
-  ...described(COMMON_HEADERS),
+  ...describeHeaders(COMMON_HEADERS),
   ...PROBLEM_HEADERS[status],
 });

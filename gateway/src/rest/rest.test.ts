@@ -20,21 +20,21 @@ import {
   type SelectionNode,
 } from 'graphql';
 import { z } from 'zod';
-import { nothingReceived } from '../federation/reply-sizes.ts';
+import { createReceived } from '../federation/reply-sizes.ts';
 import {
   AccountFragmentDoc,
   OrderFieldsFragmentDoc,
   ProductFieldsFragmentDoc,
 } from '../generated/operations.ts';
 import { templateOf } from '../routes.ts';
-import { publishedDocument } from '../test/published.ts';
+import { fetchDocument } from '../test/published.ts';
 import { OperationError, problemOf, restName } from './errors.ts';
 import { type AnyVariables, type Operation, present } from './operation.ts';
 import { isProblemCode, PROBLEMS } from './problem.ts';
 import { problemPage } from './problem-page.ts';
 import { REST_ROUTES } from './rest.ts';
 
-const document = await publishedDocument();
+const document = await fetchDocument();
 
 /** Every `$ref` in a document. */
 function references(value: unknown): string[] {
@@ -397,7 +397,7 @@ describe('a conditional write', () => {
       viewer: VIEWER,
       userId: 1,
       counts: [],
-      received: nothingReceived(),
+      received: createReceived(),
     };
     const route = REST_ROUTES.find(({ description }) => description.schema.operationId === 'deleteProduct');
     return { tried, answer: await route?.run({ request, id: '7', caller, execute }) };

@@ -1,11 +1,11 @@
-// The REST shim: the calls of the REST contract, and what documents them.
+// The REST shim: the calls of the REST contract, and their createDocumentationRoutes.
 
 import { parseJson } from '@holdfast/platform/http/json-body';
 import { HttpError, type HttpRequest, type Reply } from '@holdfast/platform/http/server';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Pages } from '../pages/page-routes.ts';
 import { addRoutes, type GatewayRoute, type ThroughList } from '../routes.ts';
-import { documentRoutes, openApiDocument, wholeSchema } from './openapi.ts';
+import { completeSchema, documentRoutes, openApiDocument } from './openapi.ts';
 import type { Execute } from './operation.ts';
 import { isProblemCode, problemReply } from './problem.ts';
 import { problemPage } from './problem-page.ts';
@@ -32,7 +32,7 @@ export const REST_OPERATIONS: readonly {
   readonly text: string;
 }[] = REST_ROUTES.flatMap(({ operations }) => operations);
 
-/** Adds the calls and the pages to Fastify's router. The app is a scope of its own, with REST's parser and validator. */
+/** Adds the calls and the pages to the router of Fastify. The app is a scope with the parser and validator of REST. */
 export async function addRest(
   app: FastifyInstance,
   execute: Execute,
@@ -43,16 +43,19 @@ export async function addRest(
   app.addContentTypeParser('*', parseBody);
   app.addHook('preValidation', fillBody);
   app.setValidatorCompiler(validatorCompiler);
-  // The tests hold replies to their schemas, so they are written as they are.
+  // Write replies without a check, because the contract tests check replies by their schemas.
   app.setSerializerCompiler(() => JSON.stringify);
   addRoutes(
     app,
-    [...REST_ROUTES.flatMap((route) => routesOf(route, execute)), ...documentation(app, showPage)],
+    [
+      ...REST_ROUTES.flatMap((route) => routesOf(route, execute)),
+      ...createDocumentationRoutes(app, showPage),
+    ],
     through,
   );
 }
 
-/** The handler has accepted its media type. Of a route without a body it is not read. */
+/** Parses a body whose media type the handler has accepted. A route without a body does not read it. */
 async function parseBody({ received, routeOptions: { schema } }: FastifyRequest): Promise<unknown> {
   if (!schema?.body || !received) return undefined;
   const bytes = await received.body();
@@ -62,35 +65,35 @@ async function parseBody({ received, routeOptions: { schema } }: FastifyRequest)
 const isBodyOptional = (schema: object | undefined): boolean =>
   schema !== undefined && 'isBodyOptional' in schema && schema.isBodyOptional === true;
 
-/** Fastify calls no parser for a request that has neither a body nor a type of one. */
+/** Sets an empty body: Fastify calls no parser for a request without a body and without a Content-Type. */
 async function fillBody(request: FastifyRequest): Promise<void> {
   if (request.body === undefined && isBodyOptional(request.routeOptions.schema)) request.body = {};
 }
 
 function routesOf({ description, run }: Route, execute: Execute): GatewayRoute[] {
-  const schema = wholeSchema(description);
+  const schema = completeSchema(description);
   const route: GatewayRoute = {
     methods: [description.method],
     path: description.url,
     schema,
     handle: async (request, { id = '' }, caller) =>
-      replyOf(await run({ request, id, execute, caller }), request),
+      toReply(await run({ request, id, execute, caller }), request),
   };
-  // HTTP says what HEAD is; the document need not.
+  // HTTP defines HEAD, so the document leaves it out.
   const head: GatewayRoute = { ...route, methods: ['HEAD'], schema: { ...schema, hide: true } };
   return description.method === 'GET' ? [route, head] : [route];
 }
 
-function replyOf(answer: Answer, request: HttpRequest): Reply {
+function toReply(answer: Answer, request: HttpRequest): Reply {
   if (answer.kind === 'problem') return problemReply(answer, request);
   const { status, headers = {}, body } = answer;
   if (body === undefined) return { status, headers };
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }
 
-function documentation(app: FastifyInstance, showPage: Pages['small']): GatewayRoute[] {
+function createDocumentationRoutes(app: FastifyInstance, showPage: Pages['small']): GatewayRoute[] {
   let document = '';
-  // Fastify has every schema by then.
+  // At this point Fastify has every schema.
   app.addHook('onReady', async () => {
     document = JSON.stringify(openApiDocument(app, REST_ROUTES));
   });

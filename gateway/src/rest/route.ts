@@ -1,6 +1,6 @@
-// A route: a description, which is Fastify's schema of it, and its handling: a GraphQL operation, a mapping of the request
-// to its variables, and a mapping of its result to an answer. The types of both mappings come from the schema and from the
-// operation.
+// A REST route consists of a description, which contains the schema for Fastify, and a handling: a GraphQL operation, a mapping
+// of the request to its variables, and a mapping of its result to an answer. The types of both mappings follow from the schema
+// and the operation.
 import type { IncomingMessage } from 'node:http';
 import { requireUser } from '@holdfast/platform/auth/viewer';
 import { requireTextOfType } from '@holdfast/platform/http/media-type';
@@ -19,51 +19,51 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** A reply that is not a problem. */
 export interface ReplySchema {
   readonly description: string;
-  /** Beside those of every reply. */
+  /** The header fields in addition to those of every reply. */
   readonly headers?: readonly ReplyHeader[];
   readonly content?: { readonly 'application/json': { readonly schema: z.ZodType } };
 }
 
-/** By status. */
+/** The replies by status. */
 export type ReplySchemas = Readonly<Record<number, ReplySchema>>;
 
-/** Fastify's schema of a route. Schemas that have an id are published by it. */
+/** The schema of a route for Fastify. The OpenAPI document names a schema by its `id`. */
 export interface RouteSchema extends FastifySchema {
   readonly operationId: string;
   /** One sentence. */
   readonly summary: string;
-  /** What a caller has to know beside it, in Markdown. */
+  /** Further information for the caller, in Markdown. */
   readonly description: string;
   readonly tags: readonly [Tag];
   /** Who may call: BEARER or ANYONE. */
   readonly security: readonly { readonly bearer: readonly string[] }[];
   readonly params?: z.ZodObject;
-  /** Without it there are no parameters. */
+  /** The parameters of the query; without it the route has none. */
   readonly querystring?: z.ZodObject;
-  /** For documentation: each field has a reader of its own, which knows its grammar. */
+  /** For documentation only: a function for each header field checks its grammar. */
   readonly headers?: z.ZodObject;
   readonly body?: z.ZodObject;
   /** Whether a request without a body counts as one with an empty object. */
   readonly isBodyOptional?: boolean;
-  /** Of the body. */
+  /** The media types of the body. */
   readonly consumes?: readonly string[];
   readonly response: ReplySchemas;
 }
 
-/** With an access token only. */
+/** The call requires an access token. */
 export const BEARER = [{ bearer: [] }] as const;
 export const ANYONE = [] as const;
 
 const JSON_BODY = ['application/json'] as const;
-/** A PATCH is a merge patch (RFC 7396) of flat objects, which plain JSON says as well. */
+/** A PATCH is a merge patch (RFC 7396). Its objects are flat, so plain JSON means the same. */
 export const MERGE_PATCH_BODY = ['application/json', 'application/merge-patch+json'] as const;
 
 export interface RouteDescription<Schema extends RouteSchema = RouteSchema> {
   readonly method: Method;
-  /** In Fastify's notation. */
+  /** The path in the notation of Fastify. */
   readonly url: string;
   readonly schema: Schema;
-  /** The route's own problems, beside those that any route can have. */
+  /** The problems of this route, in addition to those that any route can have. */
   readonly problems: readonly ProblemCode[];
 }
 
@@ -88,10 +88,10 @@ type DoneBy<Replies> = {
   [Status in keyof Replies & number]: Done<Status, BodyOf<Replies[Status]>>;
 }[keyof Replies & number];
 
-/** A success with a status that is described and the body of its schema, or a problem that was foreseen. */
+/** A success with a described status and the body of its schema, or an expected problem. */
 export type AnswerBy<Replies extends ReplySchemas> = DoneBy<Replies> | Problem;
 
-/** What Fastify makes of a request by the schema: its body and its query. */
+/** The body and the query after Fastify has checked them by the schema. */
 type Checked<Schema extends FastifySchema> = Pick<
   FastifyRequest<RouteGenericInterface, RawServerDefault, IncomingMessage, Schema, ZodTypeProvider>,
   'body' | 'query'
@@ -104,7 +104,7 @@ export interface Call<Schema extends RouteSchema> extends Checked<Schema> {
   readonly request: HttpRequest;
 }
 
-/** What a route runs in. */
+/** What a route receives for each request. */
 export interface Invocation {
   readonly request: HttpRequest;
   readonly id: string;
@@ -126,13 +126,13 @@ export const done = <const Status extends number, Body>(
   headers: Readonly<Record<string, string>> = {},
 ): Done<Status, Body> => ({ kind: 'done', status, body, headers });
 
-/** A header field as one text; Node joins those that came more than once. */
+/** A header field as one text; Node joins repeated fields. */
 export function headerOf({ headers }: HttpRequest, name: string): string | undefined {
   const value = headers[name.toLowerCase()];
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** The media types that a route takes; none of a route without a body. */
+/** The media types that a route accepts; none for a route without a body. */
 const mediaTypesOf = ({ body, consumes = JSON_BODY }: RouteSchema): readonly string[] =>
   body === undefined ? [] : consumes;
 
@@ -142,10 +142,10 @@ const hasBody = ({ headers }: HttpRequest): boolean =>
 
 export const isSecured = ({ security }: RouteSchema): boolean => security.length > 0;
 
-/** Fastify has checked the request by the schema that the type is made of. */
+/** Narrows the type: Fastify has checked the request by the schema of that type. */
 const isChecked = <Schema extends RouteSchema>(_: CheckedRequest): _ is Checked<Schema> => true;
 
-/** Checks a request against the route: who asks first, then what is asked. @throws {AppError | HttpError} */
+/** Checks a request by its route: first the caller, then the media type and the content. @throws {AppError | HttpError} */
 export async function readCall<Schema extends RouteSchema>(
   { method, schema }: RouteDescription<Schema>,
   { request, id, caller }: Invocation,
@@ -169,7 +169,7 @@ export interface Handling<Schema extends RouteSchema, Data, Variables> {
   readonly answer: (data: NoInfer<Data>, call: Call<Schema>) => AnswerBy<Schema['response']>;
 }
 
-/** A route that runs its operation once. */
+/** Creates a route that runs its operation once. */
 export function route<const Schema extends RouteSchema, Data, Variables extends AnyVariables>(
   description: RouteDescription<Schema>,
   { operation, variables, answer }: Handling<NoInfer<Schema>, Data, Variables>,
@@ -184,7 +184,7 @@ export function route<const Schema extends RouteSchema, Data, Variables extends 
   };
 }
 
-/** A reply of JSON. */
+/** Describes a JSON reply. */
 export const json = <Schema extends z.ZodType>(
   description: string,
   schema: Schema,

@@ -1,12 +1,12 @@
-// Zod schemas that the REST shim's bodies, queries and replies share. Each body, query and reply is one strict schema:
-// its check, its TypeScript type and its place in the OpenAPI document come from it, under the `id` of its metadata.
+// Zod schemas that the bodies, queries and replies of REST share. Each body, query and reply is one strict schema, which gives
+// its check, its TypeScript type and its part of the OpenAPI document, under the `id` of its metadata.
 import { lengthOf } from '@holdfast/platform/validation';
 import { z } from 'zod';
 import { idInput } from './ids.ts';
 
 export type JsonSchema = z.core.JSONSchema.BaseSchema;
 
-/** The JSON Schema of an object, with its members in it also when it has an id. */
+/** The JSON Schema of an object, with its members inline even if the object has an id. */
 export const jsonSchema = ({ shape }: z.ZodObject, io: 'input' | 'output'): JsonSchema =>
   z.toJSONSchema(z.object(shape), { io });
 
@@ -14,8 +14,7 @@ export const jsonSchema = ({ shape }: z.ZodObject, io: 'input' | 'output'): Json
 export const MAX_INT = 2_147_483_647;
 
 /**
- * A text of that many characters. They are counted as JSON Schema counts them, in code points; zod's own `min` and
- * `max` count UTF-16 units.
+ * A text with a length in code points, as JSON Schema counts. (`min` and `max` of zod count UTF-16 units.)
  */
 export const text = ({ min = 0, max }: { readonly min?: number; readonly max: number }) =>
   z
@@ -25,7 +24,7 @@ export const text = ({ min = 0, max }: { readonly min?: number; readonly max: nu
 
 export const dateTime = z.string().meta({ format: 'date-time', examples: ['2026-11-23T08:15:30.000Z'] });
 
-/** When the row of a thing was written. */
+/** The times when the resource was created and last changed. */
 export const times = {
   created_at: dateTime.meta({ description: 'When it was made.' }),
   updated_at: dateTime.meta({ description: 'When it last changed.' }),
@@ -40,17 +39,17 @@ export const amount = z
 
 const timeAsItCame = dateTime.optional().meta({ description: 'the time, as it came', readOnly: true });
 
-/** Members of a representation that a client may send back with a change and that change nothing. */
+/** Members of a representation that a client may send back with a change, and that the gateway ignores. */
 export const readOnlyMembers = {
   id: idInput('the id, as it came').optional().meta({ readOnly: true }),
   created_at: timeAsItCame,
   updated_at: timeAsItCame,
 };
 
-/** A whole number in its one spelling. (`Number` alone would read ` 5`, `0x10` and `1e1` as well.) */
+/** A whole number in its only valid spelling. (`Number` would also read ` 5`, `0x10` and `1e1`.) */
 const WHOLE_NUMBER = /^(0|-?[1-9]\d{0,14})$/;
 
-/** A number of a query, which comes as text; a text that is written otherwise is left for the check to refuse. */
+/** A number in a query, which is text. A text that is not a whole number stays text, and the check refuses it. */
 export const numberInQuery = <Schema extends z.ZodType>(schema: Schema) =>
   z.preprocess((value) => (WHOLE_NUMBER.test(String(value)) ? Number(value) : value), schema);
 
@@ -70,17 +69,17 @@ export const PAGE_PARAMETERS = {
 const header = (description: string, ...examples: readonly string[]) =>
   z.string().meta({ description, ...(examples.length > 0 && { examples }) });
 
-/** Request header fields that several routes look at. */
+/** Request header fields that several routes use. */
 export const IF_MATCH = header(
   'The ETag of the version to change, a list of them, or `*` for whatever is current.',
   '"1"',
 );
 export const IF_NONE_MATCH = header('The ETag of the version that the client has.', '"7"').optional();
 
-/** Of a write that may do without `If-Match`, or must have it. */
+/** The conditions of a write that may omit `If-Match`, and of a write that requires it. */
 export const CONDITIONS = z.object({
   'If-Match': IF_MATCH.optional(),
-  // Without an example, which the reference would send beside the one of If-Match: `*` forbids every change.
+  // No example, because the reference page would send it together with that of If-Match, and `*` forbids every change.
   'If-None-Match': header(
     'ETags of versions at which nothing is to be changed, or `*` for every version.',
   ).optional(),

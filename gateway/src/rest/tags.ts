@@ -1,6 +1,6 @@
 // The groups of calls in the REST contract, in the order of the reference.
 
-/** What is in each group, in Markdown. */
+/** The description of each group, in Markdown. */
 export const TAGS = {
   Accounts: 'Opening an account, and signing in and out.',
   'Mailed links':

@@ -2,7 +2,7 @@
 import { AppError } from '@holdfast/platform/errors';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { bodyReader, queryReader } from '../test/readers.ts';
+import { createBodyReader, createQueryReader } from '../test/readers.ts';
 import { newOrder } from './resources/orders/schemas.ts';
 import { listParameters, newProduct, replacement } from './resources/products/schemas.ts';
 
@@ -18,7 +18,7 @@ function errorsOf(read: () => unknown): unknown {
 }
 
 describe('a body', () => {
-  const read = bodyReader(newProduct);
+  const read = createBodyReader(newProduct);
   const good = { name: 'Pot', description: null, price: 19.99, stock: 5 };
 
   it('is returned as it came when it fits', () => {
@@ -75,15 +75,15 @@ describe('a body', () => {
 
   it('may send back what is read-only with a change, and nothing else', () => {
     const whole = { ...good, id: '7', version: 3, created_at: 'a', updated_at: 'b' };
-    expect(bodyReader(replacement)(whole)).toEqual(whole);
-    expect(errorsOf(() => bodyReader(replacement)({ ...whole, archived_at: null }))).toMatchObject([
+    expect(createBodyReader(replacement)(whole)).toEqual(whole);
+    expect(errorsOf(() => createBodyReader(replacement)({ ...whole, archived_at: null }))).toMatchObject([
       { field: 'archived_at' },
     ]);
   });
 
   it('is never quoted where it is a secret', () => {
     const password = z.string().min(50).meta({ writeOnly: true, description: 'at least 50 characters' });
-    const readSecret = bodyReader(z.strictObject({ password }));
+    const readSecret = createBodyReader(z.strictObject({ password }));
     expect(errorsOf(() => readSecret({ password: 'hunter2' }))).toEqual([
       { field: 'password', message: 'expected at least 50 characters, got 7 characters' },
     ]);
@@ -97,7 +97,7 @@ describe('a body', () => {
 });
 
 describe('a query', () => {
-  const read = queryReader(listParameters);
+  const read = createQueryReader(listParameters);
 
   it('gets the types and the defaults of its schema', async () => {
     expect(await read('limit=5&in_stock=true&min_price=1.5&search=red+pot')).toEqual({
@@ -158,7 +158,7 @@ describe('a query', () => {
   });
 });
 
-const read = bodyReader(newOrder);
+const read = createBodyReader(newOrder);
 
 describe('the id of a product in a body', () => {
   it.each([

@@ -1,18 +1,18 @@
-// Checks what came against the route's own schemas; each broken rule is said in the words of the published schema.
+// Checks requests by the schemas of their routes. A message states the rule in the words of the published schema.
 import { AppError } from '@holdfast/platform/errors';
 import { came, type FieldError, fieldsMessage } from '@holdfast/platform/validation';
 import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { type JsonSchema, jsonSchema } from './schema.ts';
 
-/** Says to the caller which fields to mend. */
+/** The error that names the invalid fields. */
 export function invalidFields(errors: readonly FieldError[]): AppError {
   return new AppError('BAD_USER_INPUT', fieldsMessage(errors), { details: { errors } });
 }
 
-/** How messages name what is read. */
+/** How messages name a body or a query and their parts. */
 interface Words {
-  /** All of it. */
+  /** The whole body or query. */
   readonly whole: string;
   /** One of its members. */
   readonly part: string;
@@ -22,12 +22,12 @@ const BODY: Words = { whole: 'the body', part: 'member' };
 const QUERY: Words = { whole: 'the query', part: 'parameter' };
 
 /**
- * Fastify's check by a schema: AppError BAD_USER_INPUT with one error for each field that breaks a rule. Parameters that
- * are unknown or come twice are refused: a filter that is silently ignored is a wrong answer. (The type provider's own
- * compiler says only where a rule is broken, and not what came.)
+ * Compiles the check of a schema for Fastify: an AppError BAD_USER_INPUT with one error for each invalid field. Unknown and
+ * repeated parameters are refused, because ignoring a filter would give a wrong answer. (The compiler of the type provider
+ * does not name the value that came.)
  */
 export const validatorCompiler: FastifySchemaCompiler<z.ZodObject> = ({ schema, httpPart }) => {
-  // Each header field has a reader of its own, and an id that is none is found nowhere.
+  // A function for each header field checks it, and a path with an invalid id is answered with 404.
   if (httpPart === 'headers' || httpPart === 'params') return () => true;
   const rules = rulesOf(schema);
   const words = httpPart === 'querystring' ? QUERY : BODY;
@@ -39,7 +39,7 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodObject> = ({ schema, 
 
 type Rules = Readonly<Record<string, JsonSchema>>;
 
-/** The published rule of each member; `description` is the rule in words. */
+/** The published rule of each member; `description` states the rule in words. */
 function rulesOf(schema: z.ZodObject): Rules {
   const { properties = {} } = jsonSchema(schema, 'input');
   return Object.fromEntries(
@@ -50,10 +50,10 @@ function rulesOf(schema: z.ZodObject): Rules {
   );
 }
 
-/** Enough to mend what is wrong. */
+/** The most errors in one reply. */
 const MAX_FIELDS = 20;
 
-/** One error a field: what is missing, then what is unknown, then what breaks a rule, each in the order of the fields. */
+/** One error for each field: missing fields, then unknown fields, then broken rules, each in the order of the fields. */
 function fieldErrors(rules: Rules, issues: readonly z.core.$ZodIssue[], words: Words): FieldError[] {
   const isUnknown = ({ code }: z.core.$ZodIssue) => code === 'unrecognized_keys';
   const isMissing = (issue: z.core.$ZodIssue) => issue.path.length === 1 && issue.input === undefined;
@@ -77,16 +77,16 @@ function errorsOf(rules: Rules, issue: z.core.$ZodIssue, words: Words): FieldErr
   }
   const [field] = issue.path;
   if (field === undefined) return [{ field: whole, message: `expected an object, got ${came(issue.input)}` }];
-  // Fastify makes a list of a parameter that comes twice, and no parameter is a list.
+  // Fastify turns a repeated parameter into a list, and no parameter is a list.
   if (words === QUERY && Array.isArray(issue.input))
     return [{ field: String(field), message: 'expected once, came more than once' }];
   const rule = rules[String(field)];
   const expected = rule?.description ?? (issue.input === undefined ? 'a value' : 'another value');
-  return [{ field: String(field), message: `expected ${expected}, got ${shown(rule, issue.input)}` }];
+  return [{ field: String(field), message: `expected ${expected}, got ${quoteValue(rule, issue.input)}` }];
 }
 
-/** What came, unless it may be a secret. */
-function shown(rule: JsonSchema | undefined, value: unknown): string {
+/** The value that came, unless it may be a secret. */
+function quoteValue(rule: JsonSchema | undefined, value: unknown): string {
   if (rule?.['writeOnly'] !== true || value === undefined) return came(value);
   return typeof value === 'string'
     ? `${[...value].length} characters`

@@ -1,17 +1,17 @@
-// For tests: the OpenAPI document as the gateway publishes it, without a system behind it.
+// For tests: the OpenAPI document as the gateway publishes it, without subgraphs.
 
 import { ANONYMOUS } from '@holdfast/platform/auth/viewer';
 import { createHttpServer } from '@holdfast/platform/http/server';
 import { createLogger } from '@holdfast/platform/observability/log';
 import { errorReply } from '../error-reply.ts';
-import { nothingReceived } from '../federation/reply-sizes.ts';
+import { createReceived } from '../federation/reply-sizes.ts';
 import { addRest } from '../rest/rest.ts';
-import { nothingHere, type ThroughList } from '../routes.ts';
+import { answerUnknownPath, type ThroughList } from '../routes.ts';
 
 const log = createLogger('test', 'silent');
 
 const execute = async (): Promise<never> => {
-  throw new Error('nothing is executed here');
+  throw new Error('this test executes no operation');
 };
 
 const through: ThroughList = (handle) => (request, parameters) =>
@@ -21,16 +21,16 @@ const through: ThroughList = (handle) => (request, parameters) =>
     viewer: ANONYMOUS,
     userId: undefined,
     counts: [],
-    received: nothingReceived(),
+    received: createReceived(),
   });
 
 /** The page at the path. */
-async function published(path: string): Promise<string> {
+async function fetchPage(path: string): Promise<string> {
   const server = createHttpServer({
     routes: (app) => {
       app.register((scope) => addRest(scope, execute, through, () => ({ status: 204 })));
     },
-    handler: nothingHere,
+    handler: answerUnknownPath,
     onError: (error, request) => errorReply(error, request, log),
     log,
     timeoutMs: 15_000,
@@ -44,4 +44,4 @@ async function published(path: string): Promise<string> {
   }
 }
 
-export const publishedDocument = async () => JSON.parse(await published('/openapi.json'));
+export const fetchDocument = async () => JSON.parse(await fetchPage('/openapi.json'));

@@ -1,11 +1,11 @@
-// For tests: checks by one schema, as Fastify makes them of a route's schema.
+// For tests: checks a body or a query by one schema, as Fastify does for a route.
 import { AppError } from '@holdfast/platform/errors';
 import { fastify } from 'fastify';
 import type { z } from 'zod';
 import { validatorCompiler } from '../rest/validation.ts';
 
-/** A reader of JSON bodies. @throws {AppError} with an error for each field */
-export function bodyReader(schema: z.ZodObject): (value: unknown) => unknown {
+/** Creates a function that checks JSON bodies. @throws {AppError} with an error for each field */
+export function createBodyReader(schema: z.ZodObject): (value: unknown) => unknown {
   const validate = validatorCompiler({ schema, httpPart: 'body', method: 'POST', url: '/' });
   return (given) => {
     const checked = validate(given);
@@ -15,8 +15,8 @@ export function bodyReader(schema: z.ZodObject): (value: unknown) => unknown {
   };
 }
 
-/** A reader of query strings, which Fastify parses. @throws {AppError} with an error for each parameter */
-export function queryReader(schema: z.ZodObject): (query: string) => Promise<unknown> {
+/** Creates a function that checks query strings, which Fastify parses. @throws {AppError} with an error for each parameter */
+export function createQueryReader(schema: z.ZodObject): (query: string) => Promise<unknown> {
   const app = fastify();
   app.setValidatorCompiler(validatorCompiler);
   let error: unknown;

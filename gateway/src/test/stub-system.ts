@@ -1,4 +1,4 @@
-// For tests: a gateway in this process over three small subgraphs with the real schemas and everything in memory.
+// For tests: a gateway in this process, in front of three subgraphs that run in this process too and keep their data in memory.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,24 +46,24 @@ export type Resolvers = SubgraphOptions<RequestContext>['resolvers'];
 export interface StubSystem {
   readonly url: string;
   readonly supergraphFile: string;
-  /** Of the gateway and the subgraphs. It writes nothing. */
+  /** The silent log of the gateway and the subgraphs. */
   readonly log: Logger;
-  /** By what is checked; each throws when it fails. */
+  /** The readiness checks by name; a check that fails throws. */
   readonly checks: Readonly<Record<string, () => unknown>>;
   /** An access token of the user, whose id is a decimal number. */
   token(userId: string, role?: Role): Promise<string>;
-  /** Ends one subgraph: its connections are refused from now on. */
+  /** Stops one subgraph, which then refuses connections. */
   stop(name: SubgraphName): Promise<void>;
-  /** Puts another version in the place of one subgraph: the one with this SDL. */
+  /** Replaces one subgraph by a version with this SDL. */
   upgrade(name: SubgraphName, sdl: string): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface StubOptions {
   readonly resolvers: Readonly<Partial<Record<SubgraphName, Resolvers>>>;
-  /** Other SDLs than the real ones. */
+  /** The SDLs of the subgraphs; by default the real ones. */
   readonly schemas?: Readonly<Record<SubgraphName, string>>;
-  /** The SDLs of which the supergraph is composed, when the subgraphs serve others. */
+  /** The SDLs that the supergraph is composed of, when they differ from what the subgraphs serve. */
   readonly supergraph?: Readonly<Record<SubgraphName, string>>;
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -83,7 +83,7 @@ async function createKeys() {
   return { jwks, token };
 }
 
-/** Waits as a load balancer does that asks for readiness. @throws what the check throws after 30 s */
+/** Repeats the check until it passes, as a load balancer does. @throws the error of the check after 30 s */
 export async function untilPasses(check: () => unknown): Promise<void> {
   for (const until = Date.now() + 30_000; ; ) {
     try {

@@ -1,14 +1,14 @@
-// @skip and @include: what follows from an operation follows anew from each combination of their variables.
+// @skip and @include: whatever is compiled from an operation is compiled for each combination of their variables.
 import { type DirectiveNode, type DocumentNode, Kind, visit } from 'graphql';
 import { memberOf } from './members.ts';
 
-/** Combinations for which the result is kept. For further ones it is made whenever they are asked for. */
+/** How many combinations are kept. A further combination is compiled each time. */
 const MAX_KEPT = 16;
 
-/** By the names of variables, whether they are true. */
+/** The names of the variables, and whether each is true. */
 export type Conditions = ReadonlyMap<string, boolean>;
 
-/** Gives what is made for the values of these variables, of which there are few. Without any, it is made at once. */
+/** Keeps one result of `make` for each combination of the variables. Without variables, `make` is called at once. */
 export function byConditions<Made>(
   names: readonly string[],
   make: (conditions: Conditions, isKept: boolean) => Made,
@@ -38,7 +38,7 @@ function byCombination<Made>(
   };
 }
 
-/** The variables that decide about a @skip or an @include. */
+/** The names of the variables in @skip and @include. */
 export function variablesOfConditions(document: DocumentNode): string[] {
   const names = new Set<string>();
   visit(document, {

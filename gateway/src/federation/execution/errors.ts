@@ -1,4 +1,4 @@
-// What is wrong with the merged replies of the subgraphs: errors with paths, beside the errors that the subgraphs sent.
+// The errors that the gateway finds in the merged replies, with their paths, in addition to those that the subgraphs sent.
 import { GraphQLError } from 'graphql';
 
 export type Path = readonly (string | number)[];
@@ -6,33 +6,33 @@ export type Path = readonly (string | number)[];
 export type Names = ReadonlySet<string>;
 
 export interface Errors {
-  /** Where the shaping of the reply is. */
+  /** The path of the value that is shaped now. */
   readonly path: (string | number)[];
-  /** Whether a reply had an error instead of data, so that any null may come from that. */
+  /** Whether a reply had an error and no data, so that any null may come from that. */
   readonly isDataLost: boolean;
-  /** What subgraphs and calls have reported. */
+  /** The errors of the subgraphs and of the calls. */
   readonly reported: readonly GraphQLError[];
   readonly found: GraphQLError[];
-  /** By the entity, what was asked for when a subgraph said that there is none. */
+  /** For each entity that a subgraph does not know: the names that were requested of it there. */
   readonly unknown: ReadonlyMap<object, readonly Names[]>;
-  /** Of the objects on the path: a member that was asked for then is null. */
+  /** The same names, for the objects on the path: a member with such a name is null. */
   readonly unknownAbove: Names[];
-  /** What the plan's fetches ask for. */
+  /** The names that the fetches of the plan request. */
   readonly fetched: () => Names;
 }
 
-/** A value that the schema does not allow: it is never passed on, whatever else was reported. */
+/** Reports a value that the schema does not allow. It is never passed on, even if there are other errors. */
 export function reportWrong(errors: Errors, path: Path, message: string): void {
   errors.found.push(new GraphQLError(message, { path, extensions: { code: 'INTERNAL_SERVER_ERROR' } }));
 }
 
-/** A null that the schema does not allow: it is no news where an error was reported at, above or below its place. */
+/** Reports a null that the schema does not allow, unless an error at, above or below its place explains it. */
 export function reportNull(errors: Errors, path: Path, message: string): void {
   if (errors.isDataLost) return;
   if (!errors.reported.some((error) => explains(error, path))) reportWrong(errors, path, message);
 }
 
-/** A member that no subgraph sent, though one was asked for it. (The planner leaves out what conditions exclude.) */
+/** Reports a member that was requested and that no subgraph sent. (The planner leaves out what conditions exclude.) */
 export function reportAbsent(errors: Errors, path: Path): void {
   const name = path.findLast((step) => typeof step === 'string');
   if (name === undefined || errors.unknownAbove.some((names) => names.has(name))) return;
@@ -40,7 +40,7 @@ export function reportAbsent(errors: Errors, path: Path): void {
   reportNull(errors, path, 'No subgraph has answered this field.');
 }
 
-/** The names in the operations, those of members among them; found when they are asked for first, and kept from then on. */
+/** The words of the operations, the names of members among them. They are found at the first call and kept. */
 export function namesIn(operations: readonly string[]): () => Names {
   let names: Names | undefined;
   return () => {

@@ -1,5 +1,5 @@
-// Executes a planned operation: everything that follows from the operation and its plan is computed once, and what is
-// left for a request is to call the subgraphs, to merge their replies and to check and shape the result.
+// Executes a planned operation. The operation and its plan are compiled once. A request then only calls the subgraphs, merges
+// their replies, and checks and shapes the result.
 import { isPlanNode, type QueryPlan } from '@apollo/query-planner';
 import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { byConditions, variablesOfConditions } from './conditions.ts';
@@ -23,14 +23,14 @@ export interface Executed {
 export type Execute = (run: Run) => Promise<Executed>;
 
 export interface Compilable {
-  /** What clients see. */
+  /** The schema that clients see. */
   readonly schema: GraphQLSchema;
-  /** The whole supergraph, with what clients do not see. */
+  /** The whole supergraph, with the types and fields that clients do not see. */
   readonly supergraphSchema: GraphQLSchema;
   readonly read: ReadOperation;
-  /** As the planner's thread gives it; undefined when only introspection was asked. */
+  /** The plan of the planner's thread; undefined when the operation requests introspection only. */
   readonly plan: QueryPlan | undefined;
-  /** Told how many members of the reply are known more: conditions and the types of objects can add some later. */
+  /** Receives how many members of the reply were added: conditions and types of objects can add members later. */
   readonly onMembers?: (count: number) => void;
 }
 
@@ -44,7 +44,7 @@ export function compileExecution({
   const node = isPlanNode(plan?.node) ? plan.node : undefined;
   const step = node && compilePlan(node, supergraphSchema);
   const names = variablesOfConditions(read().document);
-  // The planner leaves out what conditions exclude, so with conditions by variables a member that is absent says nothing.
+  // The planner leaves out what conditions exclude, so with conditions on variables a member may be absent without an error.
   const texts = node && names.length === 0 ? operationsOf(node) : [];
   const shaped = { schema, supergraphSchema, read };
   const shapeFor = byConditions(names, (conditions, isKept) =>

@@ -1,5 +1,4 @@
-// One fetch of a plan, compiled: the body of its request, what is shown of the entities it asks for, and what becomes of
-// the reply.
+// Compiles one fetch of a plan: the body of its request, the representations of its entities, and the merge of the reply.
 import type { FetchNode } from '@apollo/query-planner';
 import { GraphQLError, type GraphQLSchema, isInterfaceType, Kind, parse } from 'graphql';
 import { type Names, namesIn, type Path } from './errors.ts';
@@ -9,7 +8,7 @@ import { compileRewrites } from './rewrites.ts';
 import type { Run, SubgraphCall } from './subgraph-call.ts';
 import { clientErrors, upToList } from './subgraph-errors.ts';
 
-/** What one execution has so far. */
+/** The state of one execution. */
 export interface Execution {
   readonly run: Run;
   /** Undefined until the first fetch of root fields has answered. */
@@ -17,17 +16,17 @@ export interface Execution {
   readonly errors: GraphQLError[];
   /** Whether a reply for root fields had an error instead of data. */
   isDataLost: boolean;
-  /** By the entity, what was asked for when a subgraph said that there is none. */
+  /** For each entity that a subgraph does not know: the names that were requested of it there. */
   readonly unknown: Map<object, readonly Names[]>;
 }
 
-/** A step of the plan, for the objects to which its result belongs; undefined stands for the whole reply. */
+/** A step of the plan, with the objects that its result is merged into; undefined means the whole reply. */
 export type Step = (execution: Execution, objects: readonly JsonObject[] | undefined) => Promise<void>;
 
 interface Fetch {
   readonly node: FetchNode;
   readonly supergraph: GraphQLSchema;
-  /** Where its result belongs in the reply. */
+  /** The path in the reply where the result belongs. */
   readonly within: Path;
 }
 
@@ -58,7 +57,7 @@ type Send = (
 function compileSend({ node, within }: Fetch): Send {
   const bodyFor = compileBody(node);
   const subgraph = node.serviceName;
-  const renamed = renamedIn(node);
+  const renamed = readRenamed(node);
   const call = {
     subgraph,
     text: node.operation,
@@ -79,19 +78,19 @@ function compileSend({ node, within }: Fetch): Send {
   };
 }
 
-const NOTHING_RENAMED: ReadonlyMap<unknown, string> = new Map();
+const NONE_RENAMED: ReadonlyMap<unknown, string> = new Map();
 
-const renamedIn = ({ outputRewrites = [] }: FetchNode): ReadonlyMap<unknown, string> => {
+const readRenamed = ({ outputRewrites = [] }: FetchNode): ReadonlyMap<unknown, string> => {
   const renamed = outputRewrites.flatMap((rewrite): [unknown, string][] =>
     rewrite.kind === 'KeyRenamer' ? [[rewrite.path.at(-1), rewrite.renameKeyTo]] : [],
   );
-  return renamed.length === 0 ? NOTHING_RENAMED : new Map(renamed);
+  return renamed.length === 0 ? NONE_RENAMED : new Map(renamed);
 };
 
 const malformed = ({ path }: Pick<SubgraphCall, 'path'>, message: string): GraphQLError =>
   new GraphQLError(message, { ...(path && { path }), extensions: { code: 'INTERNAL_SERVER_ERROR' } });
 
-/** What a failed fetch leaves empty: the list or the object of its entities, or the root field when there is just one. */
+/** The path that a failed fetch leaves empty: the list or the object of its entities, or its only root field. */
 function missingPath(node: FetchNode, within: Path): Path | undefined {
   if (within.length > 0) return upToList(within);
   const fields = parse(node.operation, { noLocation: true }).definitions.flatMap((definition) =>
@@ -105,9 +104,9 @@ function missingPath(node: FetchNode, within: Path): Path | undefined {
 
 type BodyFor = (variables: Run['variables'], representations?: readonly JsonObject[]) => string;
 
-/** The text of a request. What is the same in all of them is written once. */
+/** Compiles the body of the requests: the parts that do not change are serialized once. */
 function compileBody(node: FetchNode): BodyFor {
-  // Joined, the text is in one piece, which it is not when it is put together by `+`.
+  // `join` gives a flat string, where `+` would give a tree of strings that each request flattens again.
   const head = ['{"query":', JSON.stringify(node.operation), ',"variables":{'].join('');
   const tail =
     node.operationName === undefined ? '}}' : `},"operationName":${JSON.stringify(node.operationName)}}`;
@@ -139,7 +138,7 @@ function compileRootFetch(fetch: Fetch): Step {
       else mergeInto(execution.data, data);
       return;
     }
-    // No part of the data may be in two places, because each place is shaped by itself.
+    // Copy the data, because each place is shaped in place, by itself.
     for (const object of objects) mergeInto(object, structuredClone(data));
   };
 }
@@ -154,14 +153,14 @@ function compileEntityFetch(fetch: Fetch): Step {
   const call = { path: upToList(within) };
   const usesRepresentations = node.variableUsages?.includes('representations') ?? false;
 
-  /** An interface is what a subgraph calls an entity of which it does not know the type (@interfaceObject). */
+  /** Whether the type name is an interface: a subgraph with an @interfaceObject does not know the type of its entities. */
   function isTypeless({ __typename: typename }: JsonObject): boolean {
     if (typename === undefined) return rewriteOutput !== undefined;
     return typeof typename !== 'string' || isInterfaceType(supergraph.getType(typename));
   }
 
-  /** An entity that one subgraph does not know may lack what the next one requires. */
-  function represented(objects: readonly JsonObject[], { unknown }: Execution, asked: () => Names) {
+  /** Leaves out entities that another subgraph does not know, because they may lack what this subgraph requires. */
+  function selectKnown(objects: readonly JsonObject[], { unknown }: Execution, asked: () => Names) {
     const entities: JsonObject[] = [];
     const representations: JsonObject[] = [];
     for (const object of objects) {
@@ -192,7 +191,7 @@ function compileEntityFetch(fetch: Fetch): Step {
 
   return async (execution, objects) => {
     const asked = namesIn(texts);
-    const { entities, representations } = represented(objects ?? [], execution, asked);
+    const { entities, representations } = selectKnown(objects ?? [], execution, asked);
     if (entities.length === 0) return;
     if (usesRepresentations && memberOf(execution.run.variables, 'representations') !== undefined)
       throw new GraphQLError('Variables cannot contain key "representations"');

@@ -1,4 +1,4 @@
-// Introspection of the schema: graphql-js answers it, from the schema that clients see.
+// Introspection: graphql-js executes it on the schema that clients see.
 import {
   type DocumentNode,
   executeSync,
@@ -15,11 +15,11 @@ export interface Introspected {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
-  /** Fields of introspection with one name. */
+  /** The introspection fields with one response name. */
   readonly nodes: readonly FieldNode[];
 }
 
-/** The value of the field, by the client's variables; undefined when it fails. */
+/** Gives the value of the field with the variables of the client; undefined when the execution fails. */
 export function introspect(
   { schema, document, operation, nodes }: Introspected,
   variableValues: Readonly<Record<string, unknown>>,

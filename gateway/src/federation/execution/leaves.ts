@@ -1,4 +1,4 @@
-// Which JSON values a leaf of the reply may have. A subgraph has serialized them; the gateway passes on what fits.
+// The JSON values that a leaf of the reply may have. A subgraph has serialized them; the gateway passes on a value that fits.
 import { SCALARS } from '@holdfast/platform/graphql/scalars';
 import { type GraphQLLeafType, isEnumType } from 'graphql';
 
@@ -18,7 +18,7 @@ const BUILT_IN: ReadonlyMap<string, IsValidLeaf> = new Map([
     (value: unknown) =>
       typeof value === 'number' && Number.isInteger(value) && value <= MAX_INT && value >= MIN_INT,
   ],
-  // JSON shows integers from 1e21 on with an exponent.
+  // JSON writes integers from 1e21 on with an exponent.
   [
     'ID',
     (value: unknown) =>
@@ -27,7 +27,7 @@ const BUILT_IN: ReadonlyMap<string, IsValidLeaf> = new Map([
   ],
 ]);
 
-/** The graph's own scalars are strings; another custom scalar can be any JSON. */
+/** The scalars of this graph are strings; any other custom scalar can be any JSON value. */
 export function leafCheck(type: GraphQLLeafType): IsValidLeaf {
   if (isEnumType(type)) return (value) => typeof value === 'string' && type.getValue(value) != null;
   if (Object.hasOwn(SCALARS, type.name)) return isText;

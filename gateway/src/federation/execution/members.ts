@@ -1,5 +1,5 @@
-// Members of JSON objects that a subgraph or a client named. Names that every object inherits (`constructor`) are no
-// members, and `__proto__` is a name like any other.
+// Access to members of JSON objects whose names come from a subgraph or a client. A name that every object inherits
+// (`constructor`) is not a member, and `__proto__` is a name like any other.
 
 export type JsonObject = Record<string, unknown>;
 
@@ -17,12 +17,12 @@ export function setMember(object: JsonObject, name: string, value: unknown): voi
   else Object.defineProperty(object, name, { value, configurable: true, enumerable: true, writable: true });
 }
 
-/** Whether reading the name from an object can find what is not its own. */
+/** Whether every object inherits a property with this name. */
 export const isInherited = (name: string): boolean => name in Object.prototype;
 
 /**
  * Adds the members of `source` to `target`, as @apollo/gateway does: objects are merged, also in lists of the same
- * length; of everything else the later value stays.
+ * length. Any other value of `source` replaces that of `target`.
  */
 export function mergeInto(target: JsonObject, source: JsonObject): void {
   for (const name in source) {

@@ -1,4 +1,4 @@
-// The walk over the members of an object: the innermost part of shaping.
+// Shapes the members of one object: the innermost loop of shaping a reply.
 import { isInherited, type JsonObject, memberOf, setMember } from './members.ts';
 import type { CompleteObject, Member, Shaping } from './values.ts';
 

@@ -1,6 +1,6 @@
-// What follows from a part of a schema alone is computed once, and is gone with the schema.
+// Caches what is computed from a part of a schema; the cache ends with the schema.
 
-/** The same function, which computes one value for each key. */
+/** Wraps a function so that it computes each key once. */
 export function perKey<Key extends object, Value>(compute: (key: Key) => Value): (key: Key) => Value {
   const known = new WeakMap<Key, { readonly value: Value }>();
   return (key) => {

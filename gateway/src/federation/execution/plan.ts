@@ -1,4 +1,4 @@
-// A query plan, compiled: which fetches run after and beside each other, and where in the reply their results belong.
+// Compiles a query plan: which fetches run in sequence or in parallel, and where in the reply their results belong.
 import type { PlanNode } from '@apollo/query-planner';
 import type { GraphQLSchema } from 'graphql';
 import type { Path } from './errors.ts';
@@ -11,9 +11,9 @@ export function compilePlan(node: PlanNode, supergraph: GraphQLSchema, within: P
     case 'Fetch':
       return compileFetch({ node, supergraph, within });
     case 'Sequence':
-      return inOrder(node.nodes.map(compile));
+      return inSequence(node.nodes.map(compile));
     case 'Parallel':
-      return together(node.nodes.map(compile));
+      return inParallel(node.nodes.map(compile));
     case 'Flatten':
       return at(node.path, compilePlan(node.node, supergraph, [...within, ...node.path]));
     case 'Condition': {
@@ -46,14 +46,14 @@ export function operationsOf(node: PlanNode): string[] {
   }
 }
 
-/** A step that fails reports that by itself, and the next one runs all the same: so do the fields of a mutation. */
-function inOrder(steps: readonly Step[]): Step {
+/** Runs steps in sequence. A step reports its own failure, and the next step runs all the same, as for fields of a mutation. */
+function inSequence(steps: readonly Step[]): Step {
   return async (execution, objects) => {
     for (const step of steps) await step(execution, objects);
   };
 }
 
-function together(steps: readonly Step[]): Step {
+function inParallel(steps: readonly Step[]): Step {
   return async (execution, objects) => {
     await Promise.all(steps.map((step) => step(execution, objects)));
   };
@@ -67,7 +67,7 @@ function at(path: Path, step: Step): Step {
   };
 }
 
-/** Adds the objects at the path. Where the data are of another kind than the path expects there are none. */
+/** Adds the objects at the path to `found`. Data of another kind than the path expects give no objects. */
 function addObjectsAt(path: Path, depth: number, value: unknown, found: JsonObject[]): void {
   const step = path[depth];
   if (step === '@') {

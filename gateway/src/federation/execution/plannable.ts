@@ -1,5 +1,5 @@
-// Introspection of the schema is the gateway's own to answer. The planner is not shown it, because it does not know every
-// field of it (`__Type.isOneOf`).
+// Removes introspection from an operation before it is planned. The gateway answers introspection itself, and the planner
+// does not know all of its fields (`__Type.isOneOf`).
 import {
   type DocumentNode,
   type FragmentDefinitionNode,
@@ -14,10 +14,10 @@ export interface OperationIn {
   readonly operation: OperationDefinitionNode;
 }
 
-/** Gives the operation that is executed, always the same one. A document is large, so nothing holds it for long. */
+/** Reads the operation again, always the same one. A document is large, so it is not kept in memory. */
 export type ReadOperation = () => OperationIn;
 
-/** Whether a field asks for the schema. GraphQL has such fields on the type Query alone. */
+/** Whether a field is an introspection field. Only the type Query has such fields. */
 export const isIntrospection = (fieldName: string): boolean =>
   fieldName === '__schema' || fieldName === '__type';
 
@@ -31,10 +31,10 @@ export const fragmentsOf = (document: DocumentNode): Fragments =>
     ),
   );
 
-/** What is to be planned: the operation alone, without introspection; undefined when nothing is left. */
+/** The document for the planner: this operation alone, without introspection; undefined when no field is left. */
 export function plannable({ document, operation }: OperationIn): DocumentNode | undefined {
   const fragments = fragmentsOf(document);
-  /** Those that are used, as far as anything is left of them. */
+  /** The fragments that are used, without introspection; undefined for a fragment that has no field left. */
   const kept = new Map<string, FragmentDefinitionNode | undefined>();
 
   function keepFragment(name: string): boolean {
@@ -58,7 +58,7 @@ export function plannable({ document, operation }: OperationIn): DocumentNode | 
     if (selection.selectionSet === undefined) return [selection];
     const selectionSet = keepSet(selection.selectionSet);
     if (selectionSet !== undefined) return [{ ...selection, selectionSet }];
-    // A field with nothing but introspection in it is an object all the same.
+    // A field that contains introspection only still gives an object, so it is kept.
     return selection.kind === Kind.FIELD ? [{ ...selection, selectionSet: TYPENAME }] : [];
   }
 

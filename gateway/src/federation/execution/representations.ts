@@ -1,4 +1,4 @@
-// What a subgraph is shown of an entity: its type and the fields that a fetch requires, copied from what is known.
+// Representations of entities: the type and the fields that a fetch requires, copied from the data so far.
 import type { QueryPlanInlineFragmentNode, QueryPlanSelectionNode } from '@apollo/query-planner';
 import type { GraphQLSchema } from 'graphql';
 import { isInherited, isJsonObject, type JsonObject, memberOf, mergeInto, setMember } from './members.ts';
@@ -7,10 +7,10 @@ import { typesUnder } from './rewrites.ts';
 /** Null when a required field is not known. */
 export type Represent = (entity: unknown) => JsonObject | null;
 
-/** Copies members of the entity; false when one of them is not known. */
+/** Copies members of the entity; false when one of them is not known yet. */
 type Copy = (entity: JsonObject, representation: JsonObject) => boolean;
 
-/** Of an entity there is mostly one fragment, for its type. */
+/** Compiles the fragments of a fetch; mostly there is one, for the type of the entity. */
 export function compileEntity(
   requires: readonly QueryPlanSelectionNode[],
   supergraph: GraphQLSchema,
@@ -56,7 +56,7 @@ function copyOfLeaf(name: string): Copy {
   };
 }
 
-/** A member in which something is missing is shown as null, as @apollo/gateway does; so is a list in a list. */
+/** Copies an object. If it lacks a required member, the copy is null, as in @apollo/gateway; so is a list in a list. */
 function copyOfObject(name: string, represent: Represent): Copy {
   return (entity, representation) => {
     const value = memberOf(entity, name);

@@ -1,5 +1,5 @@
-// The planner's corrections of what goes to a subgraph and of what comes back: a type that has another name there
-// (interface objects), and a field that had to be asked under another name.
+// Applies the rewrites of the planner to data for and from a subgraph: a type that has another name there (interface
+// objects), and a field that had to be requested under another name.
 import type { FetchDataRewrite } from '@apollo/query-planner';
 import { type GraphQLSchema, isAbstractType } from 'graphql';
 import { isJsonObject, type JsonObject, memberOf, setMember } from './members.ts';
@@ -30,7 +30,7 @@ function compileRewrite(rewrite: FetchDataRewrite, supergraph: GraphQLSchema): R
   return along.reduceRight<Rewrite>((next, step) => compileStep(step, next, supergraph), toObjects(change));
 }
 
-/** Every value counts, whereas @apollo/gateway loses 0, false and the empty string here. */
+/** Renames a member with any value. (@apollo/gateway loses 0, false and the empty string here.) */
 function rename(object: JsonObject, from: string, to: string): void {
   const value = memberOf(object, from);
   if (value === undefined) return;
@@ -43,12 +43,12 @@ function compileStep(step: string, next: Rewrite, supergraph: GraphQLSchema): Re
   const types = typesUnder(step.slice(FRAGMENT.length), supergraph);
   return toObjects((object) => {
     const type = memberOf(object, '__typename');
-    // An object that does not say its type has just one that it can have.
+    // An object without `__typename` can have only one type.
     if (!type || (typeof type === 'string' && types.has(type))) next(object);
   });
 }
 
-/** For a list: of each of its objects. */
+/** Applies a change to an object, or to each object of a list. */
 function toObjects(change: (object: JsonObject) => void): Rewrite {
   return function apply(value) {
     if (Array.isArray(value)) value.forEach(apply);
@@ -56,7 +56,7 @@ function toObjects(change: (object: JsonObject) => void): Rewrite {
   };
 }
 
-/** The names of all types, interfaces among them, for which a condition on the type holds. */
+/** The names of all types, interfaces included, for which a condition on the type holds. */
 export function typesUnder(condition: string, schema: GraphQLSchema): ReadonlySet<string> {
   const conditions = typesByCondition(schema);
   const names = conditions.get(condition) ?? findTypesUnder(condition, schema);
@@ -64,7 +64,7 @@ export function typesUnder(condition: string, schema: GraphQLSchema): ReadonlySe
   return names;
 }
 
-/** Operations share what a supergraph says. */
+/** All operations of a supergraph share these sets. */
 const typesByCondition = perKey((_: GraphQLSchema) => new Map<string, ReadonlySet<string>>());
 
 function findTypesUnder(condition: string, schema: GraphQLSchema): ReadonlySet<string> {

@@ -1,6 +1,6 @@
-// Which fields of an operation belong to an object of a type, in the order of the reply's members. That order is
-// @apollo/gateway's, which differs from graphql-js in one thing: within a selection set, fields of the same name and
-// fragments of the same condition are one, at the place of the first.
+// Collects the fields that an operation selects of a type, in the order of the members of the reply. The order is that of
+// @apollo/gateway. It differs from graphql-js in one way: within a selection set, fields of the same name and fragments of
+// the same condition are joined at the place of the first.
 import {
   type DirectiveNode,
   type FieldNode,
@@ -19,22 +19,22 @@ export type Selections = readonly SelectionNode[];
 export interface Selecting {
   readonly schema: GraphQLSchema;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  /** What @skip and @include say, by the names of their variables. */
+  /** The values of the variables in @skip and @include. */
   readonly conditions: ReadonlyMap<string, boolean>;
 }
 
 export interface SelectedField {
   readonly name: string;
   readonly nodes: FieldNode[];
-  /** The type in whose selection set or fragment the field stands first. */
+  /** The type of the selection set or fragment in which the field occurs first. */
   readonly within: string;
-  /** Its selection sets, each of which is walked on its own. */
+  /** The selection sets of the field; each is collected on its own. */
   readonly selections: Selections[];
 }
 
 type Composite = GraphQLObjectType | GraphQLInterfaceType;
 
-/** By the members' names, in their order. */
+/** The fields by response name, in the order of the reply. */
 export function fieldsOf(
   sets: readonly Selections[],
   type: Composite,
@@ -88,7 +88,7 @@ function isUnder(type: Composite, condition: string, schema: GraphQLSchema): boo
   return isAbstractType(abstract) && schema.isSubType(abstract, type);
 }
 
-/** Selections of one set that count as one. */
+/** Selections of one set that are joined. */
 interface Group {
   readonly node: SelectionNode;
   readonly nodes: SelectionNode[];
@@ -101,7 +101,7 @@ function groupsOf(selections: Selections, { fragments }: Selecting): Iterable<Gr
     const key = keyOf(node);
     const group = groups.get(key) ?? { node, nodes: [], selections: [] };
     groups.set(key, group);
-    // The same fragment again has nothing new in it.
+    // A second spread of the same fragment adds no fields.
     if (node.kind === Kind.FRAGMENT_SPREAD && group.nodes.length > 0) continue;
     group.nodes.push(node);
     const set =

@@ -1,6 +1,6 @@
-// The reply's shape: for each object its members in order, each with its check. Shaping walks the merged data once and
-// changes it in place; an object that has exactly the right members stays as it is. A shape is kept for long and holds
-// nothing of the document: what it does not know from the start is found by reading the operation again.
+// The shape of a reply: for each object the members in order, each with its check. Shaping walks the merged data once and
+// changes the data in place; an object that has exactly the right members stays as it is. A shape lives long, so it keeps no
+// part of the document: for a type that it does not know yet, it reads the operation again.
 import {
   type GraphQLCompositeType,
   type GraphQLInterfaceType,
@@ -29,23 +29,23 @@ import {
   completeOf,
   type Member,
   type Objects,
-  wrong,
+  reportInvalid,
 } from './values.ts';
 
 export interface Shaped {
   readonly schema: GraphQLSchema;
   readonly supergraphSchema: GraphQLSchema;
   readonly read: ReadOperation;
-  /** What @skip and @include say, by the names of their variables. */
+  /** The values of the variables in @skip and @include. */
   readonly conditions: Conditions;
-  /** Told how many members the shape has, and how many are added when an object of another type is met. */
+  /** Receives how many members the shape has, and how many are added when an object has a new type. */
   readonly onMembers: (count: number) => void;
 }
 
-/** An interface is the type of an object that only a subgraph without its members has told of (@interfaceObject). */
+/** The type of an object. It is an interface when only a subgraph with an @interfaceObject has sent the object. */
 type Concrete = GraphQLObjectType | GraphQLInterfaceType;
 
-/** What an operation selects of an object. */
+/** The selections of an operation for one object. */
 interface Selected {
   readonly of: OperationIn;
   readonly selecting: Selecting;
@@ -97,7 +97,7 @@ export function compileShape({
     if (isIntrospection(fieldName))
       return { name, within, isLeaf: true, complete: completeIntrospection(rereadField), objects: undefined };
     const owner = schema.getType(within);
-    // Where a fragment says that the field may be null, it may: a type under the interface can be stricter.
+    // A field may be null if the fragment on the interface allows null, even if the object type is stricter.
     const selectedType = fieldTypeOf(owner, fieldName);
     const complete = completeOf(selectedType);
     if (isLeafType(getNullableType(selectedType))) return leafOf({ owner, fieldName, name, complete });
@@ -114,7 +114,7 @@ export function compileShape({
     return { type, shapeFor };
   }
 
-  /** Shapes of the types that have been met. */
+  /** The shapes of the object types that have occurred so far. */
   function shapesUnder(
     type: Exclude<GraphQLCompositeType, GraphQLObjectType>,
     selected: Selected,
@@ -155,7 +155,7 @@ export function compileShape({
 const oneShape = (name: string, shape: CompleteObject) => (typename: unknown) =>
   typename === undefined || typename === name ? shape : undefined;
 
-/** The field of that name in the reply, and what is selected below it. */
+/** Reads the field of that response name again, with the selections below it. */
 function fieldAgain(name: string, type: Concrete, reread: Reread) {
   const above = reread();
   const field = fieldsOf(above.sets, type, above.selecting).get(name);
@@ -168,20 +168,21 @@ function completeIntrospection(again: () => ReturnType<typeof fieldAgain>): Comp
     const { nodes, selected } = again();
     const { schema } = selected.selecting;
     const answered = introspect({ schema, ...selected.of, nodes }, shaping.variables);
-    if (answered === undefined) wrong(shaping, member, `The schema cannot be shown in ${member.name}.`);
+    if (answered === undefined)
+      reportInvalid(shaping, member, `The schema cannot be shown in ${member.name}.`);
     return answered;
   };
 }
 
 interface Leaf {
-  /** The type in whose selection set or fragment the field stands. */
+  /** The type of the selection set or fragment that contains the field. */
   readonly owner: GraphQLNamedType | undefined;
   readonly fieldName: string;
   readonly name: string;
   readonly complete: Complete;
 }
 
-/** By the field's name, the members of a type's fields that have no other name: all operations share them. */
+/** The members of leaf fields without an alias, by field name. All operations share them. */
 const leavesOf = perKey((_: GraphQLNamedType) => new Map<string, Member>());
 
 function leafOf({ owner, fieldName, name, complete }: Leaf): Member {
@@ -205,7 +206,7 @@ function fieldTypeOf(type: GraphQLNamedType | undefined, name: string): GraphQLO
   return field.type;
 }
 
-/** Whether a subgraph knows of the interface and not of the types under it, so that it need not say the type of an object. */
+/** Whether a subgraph knows the interface and not its object types, so that it may leave out `__typename`. */
 function isInterfaceObject(name: string, supergraph: GraphQLSchema): boolean {
   const directives = supergraph.getType(name)?.astNode?.directives ?? [];
   return directives.some((directive) =>
@@ -216,7 +217,7 @@ function isInterfaceObject(name: string, supergraph: GraphQLSchema): boolean {
   );
 }
 
-/** The name of the type: a reply may leave it out. */
+/** The check of `__typename`, which a reply may leave out. */
 const typenameOf = perKey((type: Concrete): Complete => {
   if (isObjectType(type)) return () => type.name;
   return (_, shaping, { name }) => {

@@ -1,5 +1,5 @@
-// Errors of a subgraph's reply, as the client sees them: with the name of the service, and with the path in the whole
-// reply in the place of that in the subgraph's.
+// Converts the errors of a subgraph for the client: with the name of the service, and with the path in the whole reply in
+// place of the path in the reply of the subgraph.
 import { GraphQLError } from 'graphql';
 import type { Path } from './errors.ts';
 import { isJsonObject, type JsonObject, memberOf } from './members.ts';
@@ -7,19 +7,19 @@ import type { SubgraphError } from './subgraph-call.ts';
 
 export interface ErrorPlace {
   readonly subgraph: string;
-  /** Where the fetch's data belong, with `@` for the places of a list. */
+  /** The path of the data of the fetch, with `@` for each index of a list. */
   readonly within: Path;
-  /** What the fetch asked under a name of the planner's, by that name. */
+  /** The response names of fields that the planner has renamed, by the name of the planner. */
   readonly renamed: ReadonlyMap<unknown, string>;
-  /** The entities that were asked for, in order; undefined for root fields. */
+  /** The requested entities, in order; undefined for root fields. */
   readonly entities: readonly object[] | undefined;
-  /** The data of the whole reply, in which the entities are. */
+  /** The data of the whole reply, which contain the entities. */
   readonly data: JsonObject | undefined;
 }
 
 export function clientErrors(errors: readonly SubgraphError[], place: ErrorPlace): GraphQLError[] {
   let places: ReadonlyMap<object, Path> | undefined;
-  /** The places of the entities are looked for when the first error asks for one. */
+  /** The paths of the entities are computed when the first error needs one. */
   const placeOf = (index: number): Path => {
     places ??= placesOf(place);
     const entity = place.entities?.[index];
@@ -32,7 +32,7 @@ function clientError(error: SubgraphError, path: Path | undefined, serviceName: 
   const sent = isJsonObject(error.extensions) ? error.extensions : {};
   const message = error.message || `Error while fetching subquery from service "${serviceName}"`;
   return new GraphQLError(message, {
-    // No error that was thrown here: the subgraph has logged its own.
+    // A plain object in place of an Error: the subgraph has logged the error with its stack.
     originalError: { name: 'SubgraphError', message },
     ...(path && { path }),
     extensions: { ...sent, serviceName, code: sent['code'] || 'DOWNSTREAM_SERVICE_ERROR' },
@@ -54,13 +54,13 @@ function pathOf(
   return typeof index === 'number' ? [...placeOf(index), ...rest] : upToList(within);
 }
 
-/** The path of the list when it leads into one. */
+/** Cuts the path at the first list. */
 export function upToList(path: Path): Path {
   const list = path.indexOf('@');
   return list < 0 ? path : path.slice(0, list);
 }
 
-/** Where each of the entities stands. */
+/** The path of each entity. */
 function placesOf({ within, data }: ErrorPlace): ReadonlyMap<object, Path> {
   const places = new Map<object, Path>();
   function walk(value: unknown, depth: number, path: Path): void {

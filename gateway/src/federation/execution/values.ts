@@ -1,5 +1,5 @@
-// The checks of values by their types. A value that does not fit becomes null, with an error; a null where there must be
-// none makes its parent null.
+// Checks values by their types. A value that does not fit becomes null, with an error. A null that the type does not allow
+// makes the parent null.
 import {
   type GraphQLCompositeType,
   type GraphQLLeafType,
@@ -14,33 +14,33 @@ import { leafCheck } from './leaves.ts';
 import { isJsonObject, type JsonObject } from './members.ts';
 import { perKey } from './per-key.ts';
 
-/** What the walk over the merged data has at hand. */
+/** The state of shaping one reply. */
 export interface Shaping extends Errors {
-  /** As the client sent them. */
+  /** The variables as the client sent them. */
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
-/** Gives the value as it is shown; null for one that does not fit; undefined when the parent must be null. */
+/** Gives the value for the reply: null if it does not fit, undefined if the parent must be null. */
 export type Complete = (value: unknown, shaping: Shaping, member: Member) => unknown;
 
-/** Gives the object with exactly its members, in their order; null when one that must not be null is. */
+/** Gives the object with exactly its members, in order; null when a member is null that must not be. */
 export type CompleteObject = (data: JsonObject, shaping: Shaping) => JsonObject | null;
 
-/** A member of an object in the reply: all that differs between operations. The checks by types are shared by all. */
+/** A member of an object in the reply. It holds what differs between operations; all operations share the checks of types. */
 export interface Member {
   readonly name: string;
-  /** The type in whose selection set or fragment the field stands, for messages. */
+  /** The type of the selection set or fragment that contains the field, for messages. */
   readonly within: string;
-  /** A leaf adds its name to a path by itself. */
+  /** Whether the member is a leaf, which adds its name to the path only for an error. */
   readonly isLeaf: boolean;
   readonly complete: Complete;
-  /** What stands in the field, when that are objects. */
+  /** The shapes of the objects in the field; undefined for leaves. */
   readonly objects: Objects | undefined;
 }
 
 export interface Objects {
   readonly type: GraphQLCompositeType;
-  /** The shape of an object that says this of its type; undefined when there is none of that type. */
+  /** The shape for the `__typename` of an object; undefined for an unknown type. */
   readonly shapeFor: (typename: unknown) => CompleteObject | undefined;
 }
 
@@ -57,7 +57,7 @@ function pathOf({ path }: Shaping, { name, isLeaf }: Member): Path {
   return isLeaf ? [...path, name] : [...path];
 }
 
-/** As @apollo/gateway calls the place of a value. */
+/** Names the place of a value, in the words of @apollo/gateway. */
 function describe(path: Path, type: GraphQLOutputType, { within }: Member): string {
   const last = path.at(-1);
   return typeof last === 'number'
@@ -90,7 +90,7 @@ function completeList(type: GraphQLList<GraphQLOutputType>): Complete {
   };
   return nullable((value, shaping, member) => {
     if (Array.isArray(value)) return completeItems(value, shaping, member);
-    return wrong(
+    return reportInvalid(
       shaping,
       member,
       `Invalid non-list value (${kindOf(value)}) returned by subgraph for list type ${type}`,
@@ -103,7 +103,7 @@ function completeLeaf(type: GraphQLLeafType): Complete {
   return nullable((value, shaping, member) => {
     if (isValid(value)) return value;
     const place = describe(pathOf(shaping, member), type, member);
-    return wrong(shaping, member, `Invalid value found for ${place}.`);
+    return reportInvalid(shaping, member, `Invalid value found for ${place}.`);
   });
 }
 
@@ -113,14 +113,18 @@ const completeObject = nullable((value, shaping, member) => {
   const { path, unknown, unknownAbove } = shaping;
   const { type, shapeFor } = objects;
   if (!isJsonObject(value))
-    return wrong(
+    return reportInvalid(
       shaping,
       member,
       `Invalid non-object value (${kindOf(value)}) returned by subgraph for composite type ${type}`,
     );
   const shape = shapeFor(value['__typename']);
   if (shape === undefined)
-    return wrong(shaping, member, `Invalid __typename found for object at ${describe(path, type, member)}.`);
+    return reportInvalid(
+      shaping,
+      member,
+      `Invalid __typename found for object at ${describe(path, type, member)}.`,
+    );
   const asked = unknown.size > 0 ? unknown.get(value) : undefined;
   if (asked === undefined) return shape(value, shaping);
   unknownAbove.push(...asked);
@@ -138,13 +142,13 @@ function nullable(complete: Complete): Complete {
   };
 }
 
-/** Reports the value, and gives what is shown in its place. */
-export function wrong(shaping: Shaping, member: Member, message: string): null {
+/** Reports the value, and gives what the reply has in its place. */
+export function reportInvalid(shaping: Shaping, member: Member, message: string): null {
   reportWrong(shaping, pathOf(shaping, member), message);
   return null;
 }
 
-/** The JSON type of a value, which itself belongs into no message. */
+/** The JSON type of a value, because a message must not contain the value itself. */
 function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   return typeof value === 'object' && value !== null ? 'an object' : `a ${typeof value}`;

@@ -70,7 +70,7 @@ export function createEngines(supergraphSdl: string): Engines {
     apollo: async (operation, call) => {
       const { document } = operation;
       const services = Object.fromEntries(names.map((name) => [name, dataSource(name, call)]));
-      const context = requestContext(operation, schema);
+      const context = createRequestContext(operation, schema);
       const operationContext = buildOperationContext({ schema, operationDocument: document });
       const planned = plan(document);
       return answer(
@@ -89,7 +89,7 @@ export function createEngines(supergraphSdl: string): Engines {
       return answer(
         await execute({
           variables,
-          coerced: coerced(schema, operation, variables),
+          coerced: coerceVariables(schema, operation, variables),
           call: async ({ subgraph, body }) => call(subgraph, JSON.parse(body)),
         }),
       );
@@ -114,7 +114,7 @@ function operationIn(document: DocumentNode): OperationDefinitionNode {
   return operation;
 }
 
-function coerced(
+function coerceVariables(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
   variables: Readonly<Record<string, unknown>>,
@@ -135,12 +135,12 @@ function answer({ data, errors, extensions }: Executed): Answer {
   const completion = extensions?.['valueCompletion'];
   return {
     data: data === undefined ? undefined : JSON.stringify(data),
-    errors: (errors ?? []).map(formatted),
-    completion: Array.isArray(completion) ? completion.map(formatted) : [],
+    errors: (errors ?? []).map(formatError),
+    completion: Array.isArray(completion) ? completion.map(formatError) : [],
   };
 }
 
-const formatted = (error: unknown): GraphQLFormattedError =>
+const formatError = (error: unknown): GraphQLFormattedError =>
   error instanceof GraphQLError
     ? error.toJSON()
     : { message: error instanceof Error ? error.message : String(error) };
@@ -148,7 +148,7 @@ const formatted = (error: unknown): GraphQLFormattedError =>
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const noCache = { get: async () => undefined, set: async () => {}, delete: async () => false };
 
-function requestContext(
+function createRequestContext(
   { source, document, variables }: Operation,
   schema: GraphQLSchema,
 ): GatewayGraphQLRequestContext {

@@ -55,12 +55,12 @@ export function createInputs(schema: GraphQLSchema, random: Random): Inputs {
 
   function define(type: GraphQLInputType): string {
     const name = random.percent(5) ? 'representations' : `v${definitions.size}`;
-    if (definitions.has(name)) return written(literal(type));
+    if (definitions.has(name)) return writeValue(literal(type));
     const isRequired = isNonNullType(type);
     const defaultValue = random.percent(30) ? literalOfNullable(type) : undefined;
     definitions.set(
       name,
-      `$${name}: ${type}${defaultValue === undefined ? '' : ` = ${written(defaultValue)}`}`,
+      `$${name}: ${type}${defaultValue === undefined ? '' : ` = ${writeValue(defaultValue)}`}`,
     );
     const mayBeAbsent = !isRequired || defaultValue !== undefined;
     if (!mayBeAbsent || random.percent(70)) variables[name] = plain(literal(type));
@@ -88,7 +88,7 @@ export function createInputs(schema: GraphQLSchema, random: Random): Inputs {
     variables,
     flag,
     text,
-    value: ({ type }) => (random.percent(50) ? define(type) : written(literal(type))),
+    value: ({ type }) => (random.percent(50) ? define(type) : writeValue(literal(type))),
   };
 }
 
@@ -108,11 +108,11 @@ class EnumValue {
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 /** As GraphQL. */
-function written(value: unknown): string {
+function writeValue(value: unknown): string {
   if (value instanceof EnumValue) return value.name;
-  if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`;
+  if (Array.isArray(value)) return `[${value.map(writeValue).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   return `{ ${Object.entries(value)
-    .map(([name, member]) => `${name}: ${written(member)}`)
+    .map(([name, member]) => `${name}: ${writeValue(member)}`)
     .join(', ')} }`;
 }

@@ -42,16 +42,17 @@ const TEXTS = [
 const CODES = [undefined, 'NOT_FOUND', 'UNAUTHENTICATED', 'INVALID_GRAPHQL', 'INTERNAL_SERVER_ERROR'];
 
 /** What objects are told apart by, also where a subgraph knows another key of theirs. */
-function identityOf(object: JsonObject): string {
+function identityOfEntity(object: JsonObject): string {
   const { id, isbn, code, number, name, region } = object;
-  if (id !== undefined) return shown(id);
+  if (id !== undefined) return toText(id);
   if (typeof isbn === 'string') return isbn.replace('isbn-', '');
-  if (number !== undefined) return shown(number);
-  if (isJsonObject(region)) return `${shown(name)}-${shown(region['code'])}`;
-  return shown(code);
+  if (number !== undefined) return toText(number);
+  if (isJsonObject(region)) return `${toText(name)}-${toText(region['code'])}`;
+  return toText(code);
 }
 
-const shown = (value: unknown): string => (typeof value === 'string' ? value : String(JSON.stringify(value)));
+const toText = (value: unknown): string =>
+  typeof value === 'string' ? value : String(JSON.stringify(value));
 
 /** The members that follow from an entity's identity in every subgraph. */
 const KEYS: Readonly<Record<string, (id: string) => JsonObject>> = {
@@ -75,7 +76,7 @@ export function resolveReference(
   { trouble }: Trouble,
 ): JsonObject | null {
   const typename = String(reference['__typename']);
-  const id = identityOf(reference);
+  const id = identityOfEntity(reference);
   const hash = hashOf(`${subgraph} ${typename} ${id}`);
   if (hash % 7 === 0) return null;
   if (trouble > 0 && (hash + trouble) % 6 === 0) throw error(hash, `no ${typename} ${id}`);
@@ -85,7 +86,7 @@ export function resolveReference(
 
 /** Of an interface that is an entity the data say the type. */
 export const resolveInterfaceReference = (reference: JsonObject): JsonObject =>
-  entity(String(reference['__typename']), identityOf(reference));
+  entity(String(reference['__typename']), identityOfEntity(reference));
 
 export const resolveMadeUpField: GraphQLFieldResolver<unknown, Trouble> = (
   source,
@@ -97,7 +98,7 @@ export const resolveMadeUpField: GraphQLFieldResolver<unknown, Trouble> = (
   const { fieldName, parentType, returnType, schema } = info;
   const known = Object.hasOwn(object, fieldName) ? object[fieldName] : undefined;
   if (known !== undefined && !isRequiring(info)) return known;
-  const identity = `${parentType.name} ${identityOf(object)}`;
+  const identity = `${parentType.name} ${identityOfEntity(object)}`;
   const required = isRequiring(info) ? JSON.stringify(object) : '';
   const hash = hashOf(`${identity} ${fieldName} ${JSON.stringify(args)} ${required}`);
   if (trouble > 0 && (hash + trouble) % 11 === 0) throw error(hash, `${fieldName} of ${identity} failed`);

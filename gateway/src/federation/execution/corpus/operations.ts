@@ -116,14 +116,14 @@ function createWriter({ schema, random, inputs, style }: Writing) {
     if (random.percent(22)) {
       aliases += 1;
       const alias = random.percent(30) ? random.pick(ALIASES) : `${random.pick(ALIASES)}${aliases}`;
-      return `${alias}: ${name}${written(args)}`;
+      return `${alias}: ${name}${writeArguments(args)}`;
     }
-    const same = argumentsOf.get(coordinate) ?? written(args);
+    const same = argumentsOf.get(coordinate) ?? writeArguments(args);
     argumentsOf.set(coordinate, same);
     return name + same;
   }
 
-  function written(args: readonly GraphQLArgument[]): string {
+  function writeArguments(args: readonly GraphQLArgument[]): string {
     const values = args.flatMap((argument) => {
       const isRequired =
         argument.defaultValue === undefined && getNullableType(argument.type) !== argument.type;

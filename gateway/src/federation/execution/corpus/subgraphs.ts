@@ -41,7 +41,7 @@ export function createSubgraphs(sources: Readonly<Record<string, string>>): Subg
       const document = documents.get(query) ?? parse(query);
       documents.set(query, document);
       const kind = trouble === 0 ? -1 : hashOf(`${trouble} ${subgraph} ${query}`) % 16;
-      if (kind === 0) throw unavailable(subgraph);
+      if (kind === 0) throw createUnavailableError(subgraph);
       const result = await execute({
         schema,
         document,
@@ -51,14 +51,14 @@ export function createSubgraphs(sources: Readonly<Record<string, string>>): Subg
       });
       const reply: SubgraphReply = JSON.parse(JSON.stringify(result));
       withoutInterfaceTypes(reply.data?.['_entities']);
-      return kind === 1 ? withoutPaths(reply) : kind === 2 ? nothing(query) : reply;
+      return kind === 1 ? withoutPaths(reply) : kind === 2 ? emptyReply(query) : reply;
     },
   };
 }
 
-const nothing = (query: string): SubgraphReply => ({
+const emptyReply = (query: string): SubgraphReply => ({
   data: null,
-  errors: [{ message: 'nothing works', ...(query.includes('_entities(') && { path: ['_entities'] }) }],
+  errors: [{ message: 'every field fails', ...(query.includes('_entities(') && { path: ['_entities'] }) }],
 });
 
 /**
@@ -70,7 +70,7 @@ function withoutInterfaceTypes(entities: unknown): void {
   for (const entity of entities) if (entity?.['__typename'] === 'Media') delete entity['__typename'];
 }
 
-const unavailable = (subgraph: string): GraphQLError =>
+const createUnavailableError = (subgraph: string): GraphQLError =>
   new GraphQLError(`The ${subgraph} service is not answering.`, {
     extensions: { code: 'SERVICE_UNAVAILABLE' },
   });

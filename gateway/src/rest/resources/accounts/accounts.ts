@@ -32,7 +32,7 @@ import {
 /** RFC 6749, 5.1: no cache keeps a reply that carries tokens. */
 export const NO_STORE = { 'cache-control': 'no-store' };
 
-function registered(data: RegisterMutation): Done<201, z.infer<typeof user>> | Problem {
+function answerRegistered(data: RegisterMutation): Done<201, z.infer<typeof user>> | Problem {
   const result = present(data.register);
   switch (result.__typename) {
     case 'UsernameTaken':
@@ -48,7 +48,7 @@ function registered(data: RegisterMutation): Done<201, z.infer<typeof user>> | P
   }
 }
 
-export function opened(result: OpenedSessionFragment): Done<200, z.infer<typeof session>> | Problem {
+export function answerSession(result: OpenedSessionFragment): Done<200, z.infer<typeof session>> | Problem {
   switch (result.__typename) {
     case 'InvalidCredentials':
       return problem('INVALID_CREDENTIALS', result.message);
@@ -92,7 +92,7 @@ const register = route(
       allHandled(rest);
       return { input: { username, email, password } };
     },
-    answer: registered,
+    answer: answerRegistered,
   },
 );
 
@@ -118,7 +118,7 @@ const login = route(
       allHandled(rest);
       return { input: { username, password, deviceToken: deviceToken ?? null } };
     },
-    answer: (data) => opened(present(data.login)),
+    answer: (data) => answerSession(present(data.login)),
   },
 );
 
@@ -152,7 +152,7 @@ const refresh = route(
         idempotencyKey: readIdempotencyKey(headerOf(request, 'idempotency-key')),
       };
     },
-    answer: (data) => opened(present(data.refreshSession)),
+    answer: (data) => answerSession(present(data.refreshSession)),
   },
 );
 
@@ -228,13 +228,13 @@ const logoutEverywhere = route(
   },
 );
 
-function graphqlInput(body: z.infer<typeof passwordChange>): ChangePasswordInput {
+function toPasswordInput(body: z.infer<typeof passwordChange>): ChangePasswordInput {
   const { current_password: currentPassword, new_password: newPassword, refresh_token, ...rest } = body;
   allHandled(rest);
   return { currentPassword, newPassword, refreshToken: refresh_token ?? null };
 }
 
-function changed(data: ChangePasswordMutation): Done<204, undefined> | Problem {
+function answerPasswordChanged(data: ChangePasswordMutation): Done<204, undefined> | Problem {
   const result = present(data.changePassword);
   switch (result.__typename) {
     case 'InvalidCredentials':
@@ -265,8 +265,8 @@ const changePassword = route(
   },
   {
     operation: operation(ChangePasswordDocument),
-    variables: ({ body }) => ({ input: graphqlInput(body) }),
-    answer: changed,
+    variables: ({ body }) => ({ input: toPasswordInput(body) }),
+    answer: answerPasswordChanged,
   },
 );
 

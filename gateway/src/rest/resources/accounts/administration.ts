@@ -35,7 +35,7 @@ import {
 
 /** For staff only: no cache keeps it, not even a browser's. */
 const PRIVATE_CACHE = { 'cache-control': 'no-store' };
-const headersOf = ({ version }: AccountFragment) => ({ etag: entityTag(version), ...PRIVATE_CACHE });
+const headersOfAccount = ({ version }: AccountFragment) => ({ etag: entityTag(version), ...PRIVATE_CACHE });
 const userNotFound = (id: string): Problem => notFound('USER_NOT_FOUND', id);
 
 const list = route(
@@ -93,7 +93,7 @@ const get = route(
     variables: ({ id }) => ({ id }),
     answer: (data, { id, request }) => {
       if (data.user === null) return userNotFound(id);
-      const headers = headersOf(data.user);
+      const headers = headersOfAccount(data.user);
       if (hasCurrent(headerOf(request, 'if-none-match'), data.user.version))
         return done(304, undefined, headers);
       return done(200, representation(data.user), headers);
@@ -127,7 +127,10 @@ type Changed =
       readonly errors: InvalidFieldsFragment['errors'];
     };
 
-function changed(result: Changed, id: string): Done<200, z.infer<typeof user>> | Problem | Conflict {
+function answerAccountChanged(
+  result: Changed,
+  id: string,
+): Done<200, z.infer<typeof user>> | Problem | Conflict {
   switch (result.__typename) {
     case 'UserVersionConflict':
       return conflict(result.currentVersion);
@@ -141,7 +144,7 @@ function changed(result: Changed, id: string): Done<200, z.infer<typeof user>> |
       return invalidInput(result.errors);
     case 'User': {
       const { __typename, ...account } = result;
-      return done(200, representation(account), headersOf(account));
+      return done(200, representation(account), headersOfAccount(account));
     }
   }
 }
@@ -170,7 +173,7 @@ const changeRole = guardedRoute(
       allHandled(rest);
       return { id, expectedVersion, role };
     },
-    answer: (data, { id }) => changed(present(data.changeRole), id),
+    answer: (data, { id }) => answerAccountChanged(present(data.changeRole), id),
     notFound: userNotFound,
   },
 );
@@ -198,7 +201,7 @@ const disable = guardedRoute(
       allHandled(rest);
       return { id, expectedVersion, reason };
     },
-    answer: (data, { id }) => changed(present(data.disableAccount), id),
+    answer: (data, { id }) => answerAccountChanged(present(data.disableAccount), id),
     notFound: userNotFound,
   },
 );
@@ -224,7 +227,7 @@ const enable = guardedRoute(
       allHandled(rest);
       return { id, expectedVersion, reason };
     },
-    answer: (data, { id }) => changed(present(data.enableAccount), id),
+    answer: (data, { id }) => answerAccountChanged(present(data.enableAccount), id),
     notFound: userNotFound,
   },
 );

@@ -16,7 +16,7 @@ import { invalidInput } from '../../errors.ts';
 import { operation, present } from '../../operation.ts';
 import { type Problem, problem } from '../../problem.ts';
 import { ANYONE, BEARER, type Done, done, json, type Route, route } from '../../route.ts';
-import { NO_STORE, opened } from './accounts.ts';
+import { answerSession, NO_STORE } from './accounts.ts';
 import {
   emailChange,
   emailChangeRequested,
@@ -58,7 +58,7 @@ const forgotPassword = route(
   },
 );
 
-function passwordIsReset(data: ResetPasswordMutation): Done<204, undefined> | Problem {
+function answerPasswordReset(data: ResetPasswordMutation): Done<204, undefined> | Problem {
   const result = present(data.resetPassword);
   switch (result.__typename) {
     case 'InvalidCredentials':
@@ -92,7 +92,7 @@ const resetPassword = route(
       allHandled(rest);
       return { input: { token, newPassword } };
     },
-    answer: passwordIsReset,
+    answer: answerPasswordReset,
   },
 );
 
@@ -117,7 +117,7 @@ const requestVerification = route(
   },
 );
 
-function verified(data: VerifyEmailMutation): Done<200, z.infer<typeof user>> | Problem {
+function answerVerified(data: VerifyEmailMutation): Done<200, z.infer<typeof user>> | Problem {
   const result = present(data.verifyEmail);
   switch (result.__typename) {
     case 'InvalidCredentials':
@@ -152,7 +152,7 @@ const verifyEmail = route(
       allHandled(rest);
       return { token };
     },
-    answer: verified,
+    answer: answerVerified,
   },
 );
 
@@ -218,7 +218,7 @@ const confirmLogin = route(
       allHandled(rest);
       return { token };
     },
-    answer: (data) => opened(present(data.confirmLogin)),
+    answer: (data) => answerSession(present(data.confirmLogin)),
   },
 );
 

@@ -42,7 +42,7 @@ import {
   cancellation,
   detailedOrder,
   detailedRepresentation,
-  headersOf,
+  headersOfOrder,
   listParameters,
   newOrder,
   type Order,
@@ -123,7 +123,7 @@ const get = route(
     variables: ({ id }) => ({ id }),
     answer: (data, { id, request }) => {
       if (data.order === null) return notFound('ORDER_NOT_FOUND', id);
-      const headers = headersOf(data.order);
+      const headers = headersOfOrder(data.order);
       if (hasCurrent(headerOf(request, 'if-none-match'), data.order.version))
         return done(304, undefined, headers);
       return done(200, detailedRepresentation(data.order), headers);
@@ -131,7 +131,7 @@ const get = route(
   },
 );
 
-function graphqlInput(
+function toOrderInput(
   body: z.infer<typeof newOrder>,
   more: Pick<CreateOrderInput, 'idempotencyKey' | 'waitMs'>,
 ): CreateOrderInput {
@@ -140,7 +140,10 @@ function graphqlInput(
   return { productId, quantity, ...more };
 }
 
-function placed(data: CreateOrderMutation, applied: string | undefined): Done<201 | 202, Order> | Problem {
+function answerPlaced(
+  data: CreateOrderMutation,
+  applied: string | undefined,
+): Done<201 | 202, Order> | Problem {
   const result = present(data.createOrder);
   switch (result.__typename) {
     case 'OutOfStock':
@@ -157,7 +160,7 @@ function placed(data: CreateOrderMutation, applied: string | undefined): Done<20
       const { __typename, ...fields } = result;
       return done(fields.status === 'PENDING' ? 202 : 201, representation(fields), {
         location: `/orders/${fields.id}`,
-        ...headersOf(fields),
+        ...headersOfOrder(fields),
         ...(applied !== undefined && { 'preference-applied': applied }),
       });
     }
@@ -201,15 +204,16 @@ const create = route(
     variables: ({ body, request }) => {
       const waitMs = readWaitPreference(headerOf(request, 'prefer'))?.waitMs;
       const idempotencyKey = readIdempotencyKey(headerOf(request, 'idempotency-key'));
-      return { input: graphqlInput(body, { idempotencyKey, waitMs }) };
+      return { input: toOrderInput(body, { idempotencyKey, waitMs }) };
     },
-    answer: (data, { request }) => placed(data, readWaitPreference(headerOf(request, 'prefer'))?.applied),
+    answer: (data, { request }) =>
+      answerPlaced(data, readWaitPreference(headerOf(request, 'prefer'))?.applied),
   },
 );
 
 const orderNotFound = (id: string) => notFound('ORDER_NOT_FOUND', id);
 
-function refused(
+function answerRejected(
   code: 'ORDER_NOT_CANCELLABLE' | 'ORDER_NOT_ADVANCEABLE',
   {
     message,
@@ -219,7 +223,7 @@ function refused(
   return problem(code, message, { current_version: version }, { etag: entityTag(version) });
 }
 
-function changed(
+function answerChanged(
   data: CancelOrderMutation['cancelOrder'] | AdvanceOrderMutation['advanceOrder'],
   id: string,
 ): Done<200, Order> | Problem | Conflict {
@@ -228,16 +232,16 @@ function changed(
     case 'OrderVersionConflict':
       return conflict(result.currentVersion);
     case 'OrderNotCancellable':
-      return refused('ORDER_NOT_CANCELLABLE', result);
+      return answerRejected('ORDER_NOT_CANCELLABLE', result);
     case 'OrderNotAdvanceable':
-      return refused('ORDER_NOT_ADVANCEABLE', result);
+      return answerRejected('ORDER_NOT_ADVANCEABLE', result);
     case 'OrderNotFound':
       return orderNotFound(id);
     case 'InvalidInput':
       return invalidInput(result.errors);
     case 'Order': {
       const { __typename, ...fields } = result;
-      return done(200, representation(fields), headersOf(fields));
+      return done(200, representation(fields), headersOfOrder(fields));
     }
   }
 }
@@ -282,7 +286,7 @@ const cancel = guardedRoute(
       allHandled(rest);
       return { id, expectedVersion, reason };
     },
-    answer: ({ cancelOrder }, { id }) => changed(cancelOrder, id),
+    answer: ({ cancelOrder }, { id }) => answerChanged(cancelOrder, id),
     notFound: orderNotFound,
   },
 );
@@ -314,7 +318,7 @@ const advance = guardedRoute(
       allHandled(rest);
       return { id, expectedVersion, status };
     },
-    answer: ({ advanceOrder }, { id }) => changed(advanceOrder, id),
+    answer: ({ advanceOrder }, { id }) => answerChanged(advanceOrder, id),
     notFound: orderNotFound,
   },
 );

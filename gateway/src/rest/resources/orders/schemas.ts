@@ -112,7 +112,7 @@ export function detailedRepresentation({
 /** For its owner and staff only: no cache keeps it, not even a browser's. */
 export const PRIVATE_CACHE = { 'cache-control': 'no-store' };
 
-export const headersOf = ({ version }: OrderFieldsFragment) => ({
+export const headersOfOrder = ({ version }: OrderFieldsFragment) => ({
   etag: entityTag(version),
   ...PRIVATE_CACHE,
 });

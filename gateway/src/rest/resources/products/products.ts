@@ -121,7 +121,7 @@ const get = route(
   },
 );
 
-function graphqlInput(
+function toProductInput(
   body: z.infer<typeof newProduct>,
   idempotencyKey: string | undefined,
 ): CreateProductInput {
@@ -130,7 +130,7 @@ function graphqlInput(
   return { name, description, price, stock, idempotencyKey };
 }
 
-function created(data: CreateProductMutation): ReturnType<typeof productAnswer<201>> | Problem {
+function answerCreated(data: CreateProductMutation): ReturnType<typeof productAnswer<201>> | Problem {
   const result = present(data.createProduct);
   switch (result.__typename) {
     case 'InvalidInput':
@@ -174,9 +174,9 @@ const create = route(
   {
     operation: operation(CreateProductDocument),
     variables: ({ body, request }) => ({
-      input: graphqlInput(body, readIdempotencyKey(headerOf(request, 'idempotency-key'))),
+      input: toProductInput(body, readIdempotencyKey(headerOf(request, 'idempotency-key'))),
     }),
-    answer: created,
+    answer: answerCreated,
   },
 );
 
@@ -189,7 +189,7 @@ const productNotFound = (id: string) => notFound('PRODUCT_NOT_FOUND', id);
 
 const update = operation(UpdateProductDocument);
 
-function updated(
+function answerUpdated(
   data: UpdateProductMutation,
   { id }: { readonly id: string },
 ): ReturnType<typeof productAnswer<200>> | Problem | Conflict {
@@ -208,8 +208,8 @@ function updated(
   }
 }
 
-/** What is written of a body; members that are read-only, or a condition, are not. */
-function written(body: ProductChange): UpdateProductInput {
+/** Converts a body. Read-only members and the version, which is a condition, are left out. */
+function toUpdateInput(body: ProductChange): UpdateProductInput {
   const { id, version, created_at, updated_at, ...fields } = body;
   const { name, description, price, stock, ...rest } = fields;
   allHandled(rest);
@@ -236,8 +236,8 @@ const CHANGE = {
   variables: (
     { id, body }: { readonly id: string; readonly body: ProductChange },
     expectedVersion: number,
-  ) => ({ id, expectedVersion, input: written(body) }),
-  answer: updated,
+  ) => ({ id, expectedVersion, input: toUpdateInput(body) }),
+  answer: answerUpdated,
   notFound: productNotFound,
 } as const;
 
