@@ -33,8 +33,9 @@ export const settings = {
   ...callingSettings,
   ...redisSettings,
   REDIS_URL: redisUrl.describe(
-    'The Redis that holds the counts of the limits, for all gateways together: one that evicts nothing, or a caller could have ' +
-      'counts evicted. Without it each gateway counts for itself, which is right for one only.',
+    'The Redis that holds the counts of the limits, for all gateways together: its eviction ' +
+      'policy must be `noeviction`, because a caller could otherwise have counts evicted. Without it each gateway counts for ' +
+      'itself, which is right for a single gateway only.',
   ),
   ...subgraphCallSettings,
   ...keySetSettings,

@@ -5,12 +5,13 @@ import type { Logger } from '@holdfast/platform/observability/log';
 import { tracedCall } from '@holdfast/platform/observability/tracing';
 import type { Caller } from './admission/caller.ts';
 import { clientAddress } from './admission/client-address.ts';
-import type { Answer } from './answer.ts';
 import type { GatewaySettings } from './config.ts';
-import { errorReply, GRAPHQL_PATH } from './error-reply.ts';
 import type { CallSubgraph, Executed } from './federation/execution/execution.ts';
-import { createGraphQLRoute } from './graphql-over-http.ts';
 import { allowOrigins } from './http/cors.ts';
+import { errorReply, GRAPHQL_PATH } from './http/error-reply.ts';
+import { createGraphQLRoute } from './http/graphql-over-http.ts';
+import { addRoutes, answerUnknownPath, type GatewayRoute } from './http/routes.ts';
+import type { Answer } from './operations/answer.ts';
 import { type Operation, requireQuery, SupergraphChanged } from './operations/operation.ts';
 import { type RefusedFields, runWithout } from './operations/refused-fields.ts';
 import { type AskedOperation, type OperationResult, resultOf, resultOfError } from './operations/result.ts';
@@ -18,7 +19,6 @@ import type { Variables } from './operations/root-fields.ts';
 import { openParts } from './parts.ts';
 import { createExecute } from './rest/operation.ts';
 import { addRest } from './rest/rest.ts';
-import { addRoutes, answerUnknownPath, type GatewayRoute } from './routes.ts';
 
 /** Starts the gateway. @throws when the supergraph file cannot be used */
 export async function startGateway(settings: GatewaySettings, log: Logger): Promise<RunningService> {

@@ -40,7 +40,7 @@ export function createBlockedError({ limit: { max, windowMs }, resetMs }: Count)
   const retryAfter = secondsUntil(resetMs);
   return new AppError(
     'RATE_LIMITED',
-    `At most ${max} requests that execute nothing are expected in ${windowMs / 1_000} s; try again in ${retryAfter} s.`,
+    `At most ${max} requests that execute no operation are expected in ${windowMs / 1_000} s; try again in ${retryAfter} s.`,
     { details: { retryAfter } },
   );
 }

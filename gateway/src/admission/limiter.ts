@@ -63,7 +63,7 @@ class GrantedStore implements Store {
     return this.#left >= 0 ? [] : [Date.now()];
   }
 
-  /** Does nothing: the window has counted the call before. */
+  /** Required by the library. The window has counted the call before. */
   setForIdentity(): void {}
 }
 

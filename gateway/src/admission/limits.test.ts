@@ -155,7 +155,7 @@ describe('counting in the process', () => {
     expect((await counters.take('a', 3, QUOTA)).granted).toBe(3);
   });
 
-  it('only looks when nothing is wanted', async () => {
+  it('only reads the window when no call is wanted', async () => {
     const counters = createProcessCounters();
     expect(await counters.take('a', 0, QUOTA)).toMatchObject({ granted: 0, remaining: 3 });
     expect(counters.size).toBe(0);
@@ -171,7 +171,7 @@ describe('counting in the process', () => {
     expect((await counters.take('in use', 1, QUOTA)).granted).toBe(0);
   });
 
-  it('does not grow the process whatever number of addresses comes', async () => {
+  it('takes bounded memory for any number of addresses', async () => {
     const counters = createProcessCounters();
     const visit = async (round: number) => {
       for (let index = 0; index < 25_000; index += 1)
@@ -194,7 +194,7 @@ function heapUsed(): number {
   return process.memoryUsage().heapUsed;
 }
 
-describe('a request that executes nothing', () => {
+describe('a request that executes no operation', () => {
   const request = (method: string): HttpRequest => ({ ...createUnreadRequest(), method, path: '/graphql' });
   const caller = (method: string): Caller => ({
     request: request(method),
@@ -213,13 +213,13 @@ describe('a request that executes nothing', () => {
     // A service is away, which is not the caller's doing.
     ['POST', 503, false],
     ['OPTIONS', 204, false],
-  ])('a %s that is answered with %i and executed nothing counts: %s', async (method, status, counts) => {
+  ])('a %s that is answered with %i and executed no operation counts: %s', async (method, status, counts) => {
     const limits = createRateLimits({ table: DEFAULT_LIMITS, redis: undefined });
     const reply: Reply = { status };
     const { max = 0 } = DEFAULT_LIMITS.find(({ name }) => name === 'invalid') ?? {};
     for (let count = 0; count < max; count += 1) await limits.describe(caller(method), reply);
     const next = () => limits.admit(caller(method));
-    if (counts) expect(next).toThrow(`At most ${max} requests that execute nothing are expected`);
+    if (counts) expect(next).toThrow(`At most ${max} requests that execute no operation are expected`);
     else expect(next).not.toThrow();
   });
 });

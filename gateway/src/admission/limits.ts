@@ -106,7 +106,7 @@ export const rateLimits = z
       const override = readOverride(part);
       if (typeof override === 'string') context.addIssue({ code: 'custom', message: override });
       else if (overrides.has(override.name))
-        context.addIssue({ code: 'custom', message: `${override.name}is named twice` });
+        context.addIssue({ code: 'custom', message: `${override.name} is named twice` });
       else overrides.set(override.name, override);
     }
     return DEFAULT_LIMITS.map((limit) => withOverrides(limit, overrides));

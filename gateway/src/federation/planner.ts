@@ -5,7 +5,7 @@ import { AppError } from '@holdfast/platform/errors';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { tracedCall } from '@holdfast/platform/observability/tracing';
 import { LRUCache } from 'lru-cache';
-import { countRefused } from '../too-much.ts';
+import { countRefused } from '../operations/too-much.ts';
 import { createPlannerThread, type OperationText, type Planned } from './planner-thread.ts';
 import { cannotPlan, createPlanningQueue, type PlannedQuery, type Waiting } from './planning-queue.ts';
 

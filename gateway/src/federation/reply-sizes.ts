@@ -2,7 +2,7 @@
 // are in memory together. The final reply is checked too.
 import { AppError } from '@holdfast/platform/errors';
 import type { Reply } from '@holdfast/platform/http/server';
-import { countRefused } from '../too-much.ts';
+import { countRefused } from '../operations/too-much.ts';
 
 export interface ReplySizes {
   /** The largest reply, bytes. */

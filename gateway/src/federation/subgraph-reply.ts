@@ -51,7 +51,7 @@ export function readReply({ status, contentType, text }: PostReply): SubgraphRep
 export function readSdl(reply: PostReply): string {
   const service = readReply(reply).data?.['_service'];
   if (isRecord(service) && typeof service['sdl'] === 'string') return service['sdl'];
-  throw new Error('a subgraph has not said what its schema is');
+  throw new Error('the reply of a subgraph has no SDL');
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

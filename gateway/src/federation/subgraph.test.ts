@@ -78,7 +78,7 @@ describe('a call of a subgraph', () => {
     return { error, cause: error.originalError };
   }
 
-  it('hands on data and errors, whatever the status', async () => {
+  it('passes on data and errors with any status', async () => {
     const reply = {
       data: { a: null },
       errors: [{ message: 'no', path: ['a'], extensions: { code: 'FORBIDDEN' } }],
@@ -144,7 +144,7 @@ describe('a call of a subgraph', () => {
       expect({ calls, sockets: sockets.size }).toEqual({ calls: 4, sockets: 4 });
     });
 
-    it('is nothing that the caller is blamed for, and the log is told of no value', async () => {
+    it('is not an error of the caller, and the log contains no value of a variable', async () => {
       const message =
         'Variable "$a" got invalid value "se; cret"; Field "sku" is not defined by type "NewProduct".';
       await start((_, response) => json(response, 400, refusal(message)));
@@ -252,7 +252,7 @@ describe('a call of a subgraph', () => {
       ],
       ['fails', false, (_: IncomingMessage, response: ServerResponse) => json(response, 500, {})],
       [
-        'says nothing of it',
+        'does not mention it',
         false,
         (_: IncomingMessage, response: ServerResponse) => json(response, 200, { data: {} }),
       ],

@@ -164,7 +164,7 @@ describe('the gate', () => {
     expect(state.isOpen).toBe(true);
     expect(warn.mock.calls.map(([, message]) => message)).toEqual([
       'a supergraph waits for a subgraph',
-      'a subgraph that does not answer holds no supergraph back',
+      'the gateway does not wait longer for a subgraph that does not answer',
     ]);
   });
 });

@@ -54,7 +54,10 @@ export function createSupergraphGate({ subgraphs, log }: SupergraphGateOptions):
       const { kind, ...reason } = verdict;
       silentSince = kind === 'silent' ? (silentSince ?? askedAt) : undefined;
       if (silentSince !== undefined && performance.now() - silentSince >= SILENT_MS) {
-        log.warn({ subgraph: name, ...reason }, 'a subgraph that does not answer holds no supergraph back');
+        log.warn(
+          { subgraph: name, ...reason },
+          'the gateway does not wait longer for a subgraph that does not answer',
+        );
         break;
       }
       const said = 'err' in reason ? String(reason.err) : reason.lacking.join();

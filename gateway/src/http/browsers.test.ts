@@ -1,4 +1,4 @@
-// What browsers are told: which sites may read a reply, what a page may load, and what is not to be kept.
+// Rules for browsers: which sites may read a reply, what a page may load, and what caches must not store.
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -74,7 +74,7 @@ describe('a preflight', () => {
       expect(allowed).toContain(name);
   });
 
-  it('allows nothing to an origin that is not listed, and nobody where none is', async () => {
+  it('allows no origin that is not listed, and no origin at all without a list', async () => {
     for (const origin of [
       'https://evil.example',
       `${SHOP}.evil.example`,
@@ -94,13 +94,13 @@ describe('a preflight', () => {
     expect(reply.headers.has('vary')).toBe(false);
   });
 
-  it('of nothing is 404', async () => {
+  it('of an unknown path is 404', async () => {
     expect((await preflight('/nowhere', SHOP)).status).toBe(404);
   });
 });
 
 describe('OPTIONS without an origin', () => {
-  it('says what there is', async () => {
+  it('lists the methods of the path', async () => {
     const reply = await call('/orders', { method: 'OPTIONS' });
     expect([reply.status, reply.headers.get('allow')]).toEqual([204, 'GET, HEAD, POST, OPTIONS']);
     expect(corsOf(reply)).toEqual({});
@@ -130,7 +130,7 @@ describe('a reply', () => {
     expect((await call('/')).headers.get('vary')).toBe('accept, Origin');
   });
 
-  it('has the header fields that browsers heed', async () => {
+  it('has the security header fields for browsers', async () => {
     for (const path of [
       '/products/1',
       '/nowhere',
@@ -160,7 +160,7 @@ describe('a reply', () => {
     expect((await call('/')).headers.has('strict-transport-security')).toBe(false);
   });
 
-  it('with anything of a person in it is kept by no cache', async () => {
+  it('with personal data is stored by no cache', async () => {
     const headers = {
       authorization: `Bearer ${await system.token('1')}`,
       'content-type': 'application/json',
@@ -206,7 +206,7 @@ describe('a page', () => {
     expect((await call('/', { headers: { ...html, 'if-none-match': '"other"' } })).status).toBe(200);
   });
 
-  it('says whether there are an explorer and demo accounts, so that it links to and offers nothing else', async () => {
+  it('lists whether there are an explorer and demo accounts, so that it links to no others', async () => {
     const offers = async (from: StubSystem) =>
       /<html [^>]*data-offers="([^"]*)"/.exec(
         await (await call('/console', { headers: html }, from)).text(),
@@ -254,7 +254,7 @@ describe('an asset', () => {
     expect(await notices.text()).toContain('MIT');
   });
 
-  it.each(['nothing.js', 'home.html', '..%2f..%2fpackage.json', 'nothing.txt', 'x'.repeat(101), ''])(
+  it.each(['unknown.js', 'home.html', '..%2f..%2fpackage.json', 'unknown.txt', 'x'.repeat(101), ''])(
     '%s is none',
     async (name) => {
       const reply = await call(`/assets/${name}`);
@@ -265,7 +265,7 @@ describe('an asset', () => {
 
 describe('a page that a mailed link leads to', () => {
   it.each(['verify-email', 'reset-password', 'confirm-login'])(
-    '/account/%s runs its own script alone, and sends nothing by itself',
+    '/account/%s runs its own script only, which sends a request at a click only',
     async (name) => {
       const reply = await call(`/account/${name}`, { headers: { accept: 'text/html' } });
       const page = await reply.text();

@@ -1,9 +1,9 @@
 // How much one operation may request. An operation over a limit is refused before it is planned or sent to a subgraph.
 import { count } from '@holdfast/platform/settings';
 import type { z } from 'zod';
-import { type Excess, refuseExcess } from '../too-much.ts';
 import type { Measured } from './measure.ts';
 import type { Variables } from './root-fields.ts';
+import { type Excess, refuseExcess } from './too-much.ts';
 
 export const graphLimitSettings = {
   MAX_DEPTH: count('fields', 12, 1, 100).describe('How deep an operation may nest fields within fields.'),

@@ -12,10 +12,10 @@ import {
   specifiedRules,
   validate,
 } from 'graphql';
-import { type Excess, refuseExcess } from '../too-much.ts';
 import { expandedSize } from './expanded.ts';
 import { InvalidOperation, withCode } from './invalid-operation.ts';
 import { nameArguments } from './name-arguments.ts';
+import { type Excess, refuseExcess } from './too-much.ts';
 
 export interface DocumentLimits {
   readonly MAX_TOKENS: number;

@@ -238,7 +238,7 @@ describe('selections', () => {
     expect(
       size('{ ...a } fragment a on Query { ...b ...b } fragment b on Query { ...a id }').selections,
     ).toBe(7);
-    expect(size('{ ...nothing ...constructor }').selections).toBe(2);
+    expect(size('{ ...unknown ...constructor }').selections).toBe(2);
   });
 });
 

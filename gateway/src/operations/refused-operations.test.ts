@@ -116,7 +116,7 @@ const TOO_LARGE: [limit: string, what: string, query: string, allowed: number, a
     120_201,
   ],
   ['selections', 'A number of selections, fragments expanded,', doubling(15, '__typename'), 400, 98_304],
-  ['selections', 'A number of selections, fragments expanded,', doubling(8, 'nothing'), 400, 768],
+  ['selections', 'A number of selections, fragments expanded,', doubling(8, 'unknown'), 400, 768],
   [
     'conditions',
     'A number of variables in @skip and @include',
@@ -126,7 +126,7 @@ const TOO_LARGE: [limit: string, what: string, query: string, allowed: number, a
   ],
 ];
 
-describe('an operation that asks for too much', () => {
+describe('an operation that requests too much', () => {
   it.each(TOO_LARGE)('in %s is refused', async (limit, what, query, allowed, actual) => {
     const before = await countRefused(limit);
     for (const round of [1, 2]) {

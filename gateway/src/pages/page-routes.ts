@@ -1,6 +1,6 @@
 // The pages for browsers: which path shows which page of web/dist, with which Content-Security-Policy.
 import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
-import type { GatewayRoute } from '../routes.ts';
+import type { GatewayRoute } from '../http/routes.ts';
 import { accountPages } from './account-pages.ts';
 import { contentSecurityPolicy } from './content-security-policy.ts';
 import { htmlPage, type SmallPage } from './html.ts';

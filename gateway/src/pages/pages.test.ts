@@ -41,7 +41,7 @@ async function submit(path: string, reply: () => Response, fields: Record<string
   return { calls, shown: output.textContent };
 }
 
-it('the page of a login link ends the session that it opens, of which it keeps nothing', async () => {
+it('the page of a login link ends the session that it opens, and stores no token', async () => {
   expect(await submit('/account/confirm-login', () => Response.json(SESSION))).toEqual({
     calls: [
       ['/login/confirm', { token: 'secret' }],
@@ -77,6 +77,6 @@ it('says at the start, and in place of each page, that the pages were not built'
   const files = await openWebFiles(join(tmpdir(), 'holdfast-that-is-not-there'), [], log);
   expect(warn.mock.calls).toEqual([[expect.anything(), expect.stringContaining('`npm run setup`')]]);
   expect(files.stylesheet).toBeUndefined();
-  // Nothing of the request is looked at.
+  // The page reads no part of the request.
   expect(() => files.page('home', Object.create(null))).toThrow(HttpError);
 });

@@ -103,7 +103,7 @@ describe('Prefer', () => {
   });
 
   it.each([undefined, '', 'return=minimal', 'wait', 'wait=-1', 'wait=1.5', ';;;,,='])(
-    '%j asks for nothing',
+    '%j sets no wait',
     (value) => {
       expect(readWaitPreference(value)).toBeUndefined();
     },

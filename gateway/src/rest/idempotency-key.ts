@@ -14,7 +14,7 @@ export const idempotencyKeyHeader = (sentence: string) =>
     .min(1)
     .optional()
     .meta({
-      description: `${sentence} 1 to 255 printable ASCII characters of the client's own making, such as a random UUID.`,
+      description: `${sentence} 1 to 255 printable ASCII characters that the client chooses, such as a random UUID.`,
       examples: ['8e03978e-40d5-43dd-bc93-6894a57f9324'],
     });
 

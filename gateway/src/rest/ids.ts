@@ -8,7 +8,7 @@ export const ID_EXAMPLE = 1;
 export const id = z
   .int()
   .min(1)
-  .meta({ description: 'What other calls know it by.', examples: [ID_EXAMPLE] });
+  .meta({ description: 'The id of the resource in other calls.', examples: [ID_EXAMPLE] });
 
 /**
  * The id of a user or a product in a body or a query: an integer or its decimal text, converted to an id of GraphQL. A value
@@ -27,7 +27,7 @@ export const PATH_ID = z.object({
     type: 'integer',
     minimum: 1,
     maximum: Number.MAX_SAFE_INTEGER,
-    description: 'Its id, which lists and the `Location` of a new one show.',
+    description: 'The id, which lists and the `Location` of a new resource show.',
     examples: [ID_EXAMPLE],
   }),
 });

@@ -5,7 +5,7 @@ import { VERSION } from '@holdfast/platform/observability/version';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { templateOf } from '../routes.ts';
+import { templateOf } from '../http/routes.ts';
 import { PROBLEM, PROBLEMS, type ProblemCode, statusOf } from './problem.ts';
 import { type HeaderDescriptions, problemHeaders, replyHeaders } from './reply-headers.ts';
 import { isSecured, type ReplySchema, type Route, type RouteDescription } from './route.ts';
@@ -77,7 +77,7 @@ const BEARER_TOKEN = {
   type: 'http',
   scheme: 'bearer',
   bearerFormat: 'JWT',
-  description: 'The `token` of a session: `POST /login` opens one.',
+  description: 'The `token` of a session, which `POST /login` returns.',
 } as const;
 
 /** Lets `openApiDocument` include the routes that are added to the app after this call. */
@@ -86,7 +86,7 @@ export async function documentRoutes(app: FastifyInstance): Promise<void> {
     openapi: {
       openapi: '3.1.1',
       info: INFO,
-      servers: [{ url: '/', description: 'The server that this document comes from' }],
+      servers: [{ url: '/', description: 'The server of this document' }],
       tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
       components: { securitySchemes: { bearer: BEARER_TOKEN } },
     },

@@ -2,7 +2,7 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { getOperationAST, print } from 'graphql';
 import type { Caller } from '../admission/caller.ts';
-import type { Answer } from '../answer.ts';
+import type { Answer } from '../operations/answer.ts';
 import { OperationError } from './errors.ts';
 
 export type AnyVariables = Readonly<Record<string, unknown>>;

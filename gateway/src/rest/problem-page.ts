@@ -1,6 +1,7 @@
 // The page at the `type` of a problem: what the problem means, and which calls can have it.
+
+import { templateOf } from '../http/routes.ts';
 import { escapeHtml, type SmallPage } from '../pages/html.ts';
-import { templateOf } from '../routes.ts';
 import { problemsOf } from './openapi.ts';
 import { PROBLEMS, type ProblemCode, statusOf } from './problem.ts';
 import type { Route } from './route.ts';
@@ -10,7 +11,8 @@ const callOf = ({ description: { method, url } }: Route): string =>
 
 export function problemPage(code: ProblemCode, routes: readonly Route[]): SmallPage {
   const calls = routes.filter(({ description }) => problemsOf(description).includes(code)).map(callOf);
-  const where = calls.length === 0 ? '' : `<p>These calls can be answered so:</p><ul>${calls.join('')}</ul>`;
+  const where =
+    calls.length === 0 ? '' : `<p>These calls can have this problem:</p><ul>${calls.join('')}</ul>`;
   return {
     title: PROBLEMS[code][1],
     body: `<p>A reply of status ${statusOf(code)} with the code <code>${code}</code>. Its <code>detail</code> says what was expected and what came.</p>

@@ -8,7 +8,7 @@ export const PROBLEMS = {
   MALFORMED_JSON: [400, 'The body is not JSON in UTF-8'],
   INVALID_INPUT: [400, 'Some fields break a rule'],
   QUERY_TOO_COMPLEX: [400, 'The request is too complex'],
-  UNAUTHENTICATED: [401, 'An access token is needed'],
+  UNAUTHENTICATED: [401, 'An access token is required'],
   INVALID_CREDENTIALS: [401, 'Wrong credentials'],
   FORBIDDEN: [403, 'Not allowed'],
   ACCOUNT_DISABLED: [403, 'The account is disabled'],
@@ -56,10 +56,10 @@ const helpfulMembers = {
     .min(1)
     .optional()
     .meta({ description: 'The version to read before the next try.' }),
-  available: z.int32().min(0).optional().meta({ description: 'Units that were left at that moment.' }),
+  available: z.int32().min(0).optional().meta({ description: 'Units that were available at that moment.' }),
   limit: z.int32().min(1).optional().meta({ description: 'Units that one customer may order.' }),
   held: z.int32().min(0).optional().meta({
-    description: "Units that the limit counts beside the order's own: of the customer's other open orders.",
+    description: "Units of the customer's other open orders, which the limit counts too.",
   }),
   errors: z
     .array(
@@ -81,8 +81,10 @@ export const PROBLEM = z
     title: z.string().meta({ description: 'The kind of problem, for people.' }),
     status: z.int().min(400).max(599).meta({ description: 'The status of the reply.' }),
     detail: z.string().meta({ description: 'For people: what was expected and what came.' }),
-    code: z.enum(Object.keys(PROBLEMS).filter(isProblemCode)).meta({ description: 'Stable, for programs.' }),
-    request_id: z.string().meta({ description: 'Quote it when you ask for help.' }),
+    code: z
+      .enum(Object.keys(PROBLEMS).filter(isProblemCode))
+      .meta({ description: 'The kind of problem, for programs; it does not change.' }),
+    request_id: z.string().meta({ description: 'The id of the request, for questions to the operator.' }),
     ...helpfulMembers,
   })
   .meta({ id: 'Problem', description: 'Problem details, RFC 9457.' });

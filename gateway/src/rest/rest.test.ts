@@ -26,7 +26,7 @@ import {
   OrderFieldsFragmentDoc,
   ProductFieldsFragmentDoc,
 } from '../generated/operations.ts';
-import { templateOf } from '../routes.ts';
+import { templateOf } from '../http/routes.ts';
 import { fetchDocument } from '../test/published.ts';
 import { OperationError, problemOf, restName } from './errors.ts';
 import { type AnyVariables, type Operation, present } from './operation.ts';
@@ -86,14 +86,14 @@ describe('the OpenAPI document', () => {
     expect(calls.sort()).toEqual(routes.sort());
   });
 
-  it('tells of disabled accounts where a session is opened, and not where one is refreshed', () => {
+  it('has 403 for disabled accounts where a session is opened, and not where one is refreshed', () => {
     const telling = ['/login', '/login/confirm', '/token/refresh'].filter(
       (path) => '403' in document.paths[path].post.responses,
     );
     expect(telling).toEqual(['/login', '/login/confirm']);
   });
 
-  it('refers to nothing that is not in it', () => {
+  it('refers only to schemas that it contains', () => {
     for (const reference of references(document)) {
       const name = reference.replace('#/components/schemas/', '');
       expect(document.components.schemas).toHaveProperty([name]);
@@ -120,7 +120,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('closes what requests may have, and leaves what replies have open for the next version', () => {
+  it('closes the objects of requests, and leaves the objects of replies open for the next version', () => {
     const bodies = REST_ROUTES.flatMap(({ description }) => description.schema.body?.meta()?.id ?? []);
     expect(bodies).toContain('NewOrder');
     for (const [name, schema] of Object.entries<object>(document.components.schemas))
@@ -139,12 +139,12 @@ describe('the OpenAPI document', () => {
     expect(undescribedMembers(document.components.schemas)).toEqual([]);
   });
 
-  it('says which calls need a body', () => {
+  it('marks the calls that require a body', () => {
     const bodyOf = (path: string) => document.paths[path].post.requestBody.required;
     expect([bodyOf('/orders/{id}/advance'), bodyOf('/orders/{id}/cancel')]).toEqual([true, false]);
   });
 
-  it('says for every call what its problems look like', () => {
+  it('describes the problems of every call', () => {
     for (const item of Object.values<Record<string, { responses: Record<string, { content?: object }> }>>(
       document.paths,
     )) {
@@ -268,9 +268,9 @@ describe('a mapping', () => {
     const { name, ...left } = body;
     // @ts-expect-error: `sku` is left
     allHandled(left);
-    const { sku, ...nothing } = left;
-    allHandled(nothing);
-    expect([name, sku, nothing]).toEqual(['Pot', undefined, {}]);
+    const { sku, ...rest } = left;
+    allHandled(rest);
+    expect([name, sku, rest]).toEqual(['Pot', undefined, {}]);
   });
 });
 
@@ -336,7 +336,7 @@ describe('the problem of an error', () => {
       expect(problemOf(error)).toMatchObject({ code, detail: error.message });
   });
 
-  it('is none for what nobody foresaw', () => {
+  it('is undefined for an unexpected error', () => {
     expect(problemOf(new Error('boom'))).toBeUndefined();
     expect(problemOf(new OperationError([]))).toBeUndefined();
     expect(problemOf(thrown('SOMETHING_ELSE'))).toBeUndefined();

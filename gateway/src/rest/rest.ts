@@ -3,8 +3,8 @@
 import { parseJson } from '@holdfast/platform/http/json-body';
 import { HttpError, type HttpRequest, type Reply } from '@holdfast/platform/http/server';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { addRoutes, type GatewayRoute, type ThroughList } from '../http/routes.ts';
 import type { Pages } from '../pages/page-routes.ts';
-import { addRoutes, type GatewayRoute, type ThroughList } from '../routes.ts';
 import { completeSchema, documentRoutes, openApiDocument } from './openapi.ts';
 import type { Execute } from './operation.ts';
 import { isProblemCode, problemReply } from './problem.ts';

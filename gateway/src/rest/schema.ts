@@ -26,24 +26,27 @@ export const dateTime = z.string().meta({ format: 'date-time', examples: ['2026-
 
 /** The times when the resource was created and last changed. */
 export const times = {
-  created_at: dateTime.meta({ description: 'When it was made.' }),
-  updated_at: dateTime.meta({ description: 'When it last changed.' }),
+  created_at: dateTime.meta({ description: 'When the resource was created.' }),
+  updated_at: dateTime.meta({ description: 'When the resource last changed.' }),
 };
 
-export const version = z.int32().min(1).meta({ description: 'Grows by one with every change.' });
+export const version = z
+  .int32()
+  .min(1)
+  .meta({ description: 'The version of the resource, which every change increases by one.' });
 
 export const amount = z
   .number()
   .min(0)
   .meta({ description: 'An amount of money with two decimals.', examples: [19.99] });
 
-const timeAsItCame = dateTime.optional().meta({ description: 'the time, as it came', readOnly: true });
+const receivedTime = dateTime.optional().meta({ description: 'the time, as received', readOnly: true });
 
 /** Members of a representation that a client may send back with a change, and that the gateway ignores. */
 export const readOnlyMembers = {
   id: idInput('the id, as it came').optional().meta({ readOnly: true }),
-  created_at: timeAsItCame,
-  updated_at: timeAsItCame,
+  created_at: receivedTime,
+  updated_at: receivedTime,
 };
 
 /** A whole number in its only valid spelling. (`Number` would also read ` 5`, `0x10` and `1e1`.) */
@@ -71,7 +74,7 @@ const header = (description: string, ...examples: readonly string[]) =>
 
 /** Request header fields that several routes use. */
 export const IF_MATCH = header(
-  'The ETag of the version to change, a list of them, or `*` for whatever is current.',
+  'The ETag of the version to change, a list of them, or `*` for the current version.',
   '"1"',
 );
 export const IF_NONE_MATCH = header('The ETag of the version that the client has.', '"7"').optional();
@@ -81,7 +84,7 @@ export const CONDITIONS = z.object({
   'If-Match': IF_MATCH.optional(),
   // No example, because the reference page would send it together with that of If-Match, and `*` forbids every change.
   'If-None-Match': header(
-    'ETags of versions at which nothing is to be changed, or `*` for every version.',
+    'ETags of the versions that must not be changed, or `*` for every version.',
   ).optional(),
 });
 export const REQUIRED_CONDITIONS = CONDITIONS.extend({ 'If-Match': IF_MATCH });

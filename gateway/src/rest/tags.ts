@@ -2,12 +2,12 @@
 
 /** The description of each group, in Markdown. */
 export const TAGS = {
-  Accounts: 'Opening an account, and signing in and out.',
+  Accounts: 'Registration, login and logout.',
   'Mailed links':
-    'Verifying an address, another address, a forgotten password. A mailed link has a token in its fragment, which works once.',
-  Products: 'The catalog. Anyone reads it; a change names the version that it was made from.',
-  Orders: 'Placing orders, and what becomes of them. A customer sees their own, staff all.',
-  Administration: 'How staff look after accounts. Every action is kept in the audit trail.',
+    'Verification and change of the e-mail address, and reset of the password. A mailed link has a token in its fragment. The token works once.',
+  Products: 'The catalog. Every caller may read it. A change names the version that it is based on.',
+  Orders: 'Orders and their status. Customers see their own orders, staff see all orders.',
+  Administration: 'Administration of accounts by staff. The audit trail records every action.',
 } as const;
 
 export type Tag = keyof typeof TAGS;

@@ -46,7 +46,7 @@ describe('a body', () => {
     },
   );
 
-  it('is told everything that is wrong with it at once, each field once', () => {
+  it('is answered with all its errors at once, one for each field', () => {
     expect(errorsOf(() => read({ name: '', stock: 1.5, colour: 'red' }))).toEqual([
       {
         field: 'price',
@@ -73,7 +73,7 @@ describe('a body', () => {
     expect(errorsOf(() => read(body))).toMatchObject([{ field: '__proto__' }, { field: 'constructor' }]);
   });
 
-  it('may send back what is read-only with a change, and nothing else', () => {
+  it('may contain read-only members with a change, and no other members', () => {
     const whole = { ...good, id: '7', version: 3, created_at: 'a', updated_at: 'b' };
     expect(createBodyReader(replacement)(whole)).toEqual(whole);
     expect(errorsOf(() => createBodyReader(replacement)({ ...whole, archived_at: null }))).toMatchObject([

@@ -79,7 +79,7 @@ function errorsOf(rules: Rules, issue: z.core.$ZodIssue, words: Words): FieldErr
   if (field === undefined) return [{ field: whole, message: `expected an object, got ${came(issue.input)}` }];
   // Fastify turns a repeated parameter into a list, and no parameter is a list.
   if (words === QUERY && Array.isArray(issue.input))
-    return [{ field: String(field), message: 'expected once, came more than once' }];
+    return [{ field: String(field), message: 'expected one value, got more than one' }];
   const rule = rules[String(field)];
   const expected = rule?.description ?? (issue.input === undefined ? 'a value' : 'another value');
   return [{ field: String(field), message: `expected ${expected}, got ${quoteValue(rule, issue.input)}` }];

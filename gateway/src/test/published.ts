@@ -3,10 +3,10 @@
 import { ANONYMOUS } from '@holdfast/platform/auth/viewer';
 import { createHttpServer } from '@holdfast/platform/http/server';
 import { createLogger } from '@holdfast/platform/observability/log';
-import { errorReply } from '../error-reply.ts';
 import { createReceived } from '../federation/reply-sizes.ts';
+import { errorReply } from '../http/error-reply.ts';
+import { answerUnknownPath, type ThroughList } from '../http/routes.ts';
 import { addRest } from '../rest/rest.ts';
-import { answerUnknownPath, type ThroughList } from '../routes.ts';
 
 const log = createLogger('test', 'silent');
 

@@ -1,4 +1,4 @@
-// @skip and @include: whatever is compiled from an operation is compiled for each combination of their variables.
+// @skip and @include: results that are compiled from an operation are compiled for each combination of their variables.
 import { type DirectiveNode, type DocumentNode, Kind, visit } from 'graphql';
 import { memberOf } from './members.ts';
 

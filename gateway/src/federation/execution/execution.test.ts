@@ -130,7 +130,7 @@ describe('A value that does not fit its type is null, with an error', () => {
 });
 
 describe('A null', () => {
-  it('where there must be none takes its parent away, up to the whole of the data', async () => {
+  it('where the type does not allow null takes its parent away, up to the whole of the data', async () => {
     expect(await answerTo('{ must { need } }', { shop: { data: { must: { need: null } } } })).toEqual({
       data: 'null',
       errors: ['must.need: Cannot return null for non-nullable field Product.need.'],
@@ -150,7 +150,7 @@ describe('A null', () => {
     });
   });
 
-  it('in the place of what a subgraph would tell of an entity that it does not know is none of its errors', async () => {
+  it('is no error for a field of an entity that the subgraph does not know', async () => {
     const answer = await answerTo('{ product { name left } }', {
       shop: { data: { product: { __typename: 'Product', id: '1', name: 'a' } } },
       stock: { data: { _entities: [null] } },
@@ -278,7 +278,7 @@ describe('A field that the planner asked under another name', () => {
   });
 });
 
-describe('What is to be planned', () => {
+describe('The document for the planner', () => {
   const planned = (source: string) => {
     const document = parse(source);
     const operation: OperationDefinitionNode | null | undefined = getOperationAST(document, 'A');
@@ -286,7 +286,7 @@ describe('What is to be planned', () => {
     return kept && print(kept).replace(/\s+/g, ' ');
   };
 
-  it('is the operation without introspection, and without fragments that nothing uses any more', () => {
+  it('is the operation without introspection, and without the fragments that become unused', () => {
     const source = `
       query A { a: __type(name: "X") { ...T } ...Q ... on Query { __schema { types { ...T } } } id }
       fragment Q on Query { __schema { types { name } } name ...R }
@@ -296,7 +296,7 @@ describe('What is to be planned', () => {
     expect(planned(source)).toBe('query A { ...Q id } fragment Q on Query { name }');
   });
 
-  it('is nothing when only introspection was asked', () => {
+  it('is undefined when the operation requests introspection only', () => {
     expect(planned('query A { ... on Query { __schema { types { name } } } }')).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 // The subgraphs' data, made up from hashes: what a field of an object gives follows from the object, the field, its
-// arguments and what it requires, so that every subgraph and every run agree, and nothing is stored.
+// arguments and what it requires, so that every subgraph and every run agree without stored data.
 import {
   GraphQLError,
   type GraphQLFieldResolver,

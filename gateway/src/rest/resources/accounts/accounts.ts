@@ -128,14 +128,14 @@ const refresh = route(
     url: '/token/refresh',
     schema: {
       operationId: 'refreshSession',
-      summary: 'Exchanges a refresh token for a new session. Each token works once',
+      summary: 'Exchanges a refresh token for a new session',
       description:
-        'A refresh token works once, within 30 days. Send an `Idempotency-Key`: a call whose reply was lost can then be sent again. A token that comes back after its successor was used ends the session, since one of the two callers must have stolen it.',
+        'A refresh token works once, within 30 days. Send an `Idempotency-Key`, so that a call whose reply was lost can be repeated. A token that is used again after its successor was used ends the session, because one of the two callers must have stolen it.',
       tags: ['Accounts'],
       security: ANYONE,
       headers: z.object({
         'Idempotency-Key': idempotencyKeyHeader(
-          'The same token with the same key gives the same next refresh token, as long as that was not used; without it, a token that is presented again after 10 seconds ends its session.',
+          'The same token with the same key gives the same next refresh token, until that token is used. Without a key, a token that is used again after 10 seconds ends its session.',
         ),
       }),
       body: refreshToken,
@@ -162,13 +162,13 @@ const logout = route(
     url: '/logout',
     schema: {
       operationId: 'logout',
-      summary: 'Ends the session that the refresh token belongs to; good also when there was none',
+      summary: 'Ends the session of the refresh token; succeeds also when there is no such session',
       description:
-        'The access token of the session works until it expires, 15 minutes after it was issued at most.',
+        'The access token of the session works until it expires, at most 15 minutes after it was issued.',
       tags: ['Accounts'],
       security: ANYONE,
       body: refreshToken,
-      response: { 204: { description: 'There is no such session any more' } },
+      response: { 204: { description: 'The session does not exist any more' } },
     },
     problems: [],
   },
@@ -188,8 +188,8 @@ const profile = route(
     url: '/profile',
     schema: {
       operationId: 'getProfile',
-      summary: 'The account that the access token belongs to',
-      description: 'Says who is signed in, with which role, and whether the address is verified.',
+      summary: 'Shows the account of the access token',
+      description: 'The account has the role, and whether the address is verified.',
       tags: ['Accounts'],
       security: BEARER,
       response: { 200: json('The account', user) },
@@ -217,7 +217,7 @@ const logoutEverywhere = route(
         "All devices have to log in again. Every service refuses the account's access tokens within 5 seconds, the one of this call too.",
       tags: ['Accounts'],
       security: BEARER,
-      response: { 204: { description: 'None of the refresh tokens that were issued works any more' } },
+      response: { 204: { description: 'No refresh token of the account works any more' } },
     },
     problems: [],
   },
@@ -253,13 +253,13 @@ const changePassword = route(
     schema: {
       operationId: 'changePassword',
       summary:
-        'Changes the password and ends every session but the one whose refresh token is given, and every access token',
+        'Changes the password, and ends all access tokens and all sessions except that of the given refresh token',
       description:
-        'Give the unused `refresh_token` of this device to stay signed in on it, and refresh it afterwards: all access tokens are refused within seconds. Of several changes at once, one wins.',
+        'To stay signed in on this device, give its unused `refresh_token`, and refresh the session afterwards: all access tokens are refused within seconds. Of several concurrent changes, only one succeeds.',
       tags: ['Accounts'],
       security: BEARER,
       body: passwordChange,
-      response: { 204: { description: 'The new password counts from now on' } },
+      response: { 204: { description: 'The password was changed' } },
     },
     problems: ['INVALID_CREDENTIALS'],
   },

@@ -44,8 +44,8 @@ const list = route(
     url: '/users',
     schema: {
       operationId: 'listUsers',
-      summary: 'For staff: the accounts by their usernames, a page at a time',
-      description: '`name_prefix`, `role` and `state` narrow the list. `Link` leads to the next page.',
+      summary: 'For staff: lists the accounts by username, in pages',
+      description: '`name_prefix`, `role` and `state` filter the list. `Link` leads to the next page.',
       tags: ['Administration'],
       security: BEARER,
       querystring: userListParameters,
@@ -75,15 +75,15 @@ const get = route(
     url: '/users/:id',
     schema: {
       operationId: 'getUser',
-      summary: 'For staff: one account',
-      description: 'The `ETag` is the version that a change of the account needs in `If-Match`.',
+      summary: 'For staff: shows one account',
+      description: 'The `ETag` is the version that a change of the account requires in `If-Match`.',
       tags: ['Administration'],
       security: BEARER,
       params: PATH_ID,
       headers: z.object({ 'If-None-Match': IF_NONE_MATCH }),
       response: {
         200: json('The account', user, ['ETag']),
-        304: { description: 'The account is at the version that the client has', headers: ['ETag'] },
+        304: { description: 'The client has the current version of the account', headers: ['ETag'] },
       },
     },
     problems: ['FORBIDDEN', 'USER_NOT_FOUND'],
@@ -157,9 +157,9 @@ const changeRole = guardedRoute(
     url: '/users/:id/role',
     schema: {
       operationId: 'changeRole',
-      summary: 'For staff: gives an account a role, if it is still at the version in `If-Match`',
+      summary: 'For staff: changes the role of an account, if it is still at the version in `If-Match`',
       description:
-        'The last staff account that can log in stays staff (409 `LAST_STAFF`). The sessions of an account that is staff no more end.',
+        'The last staff account that can log in keeps its role (409 `LAST_STAFF`). When an account loses the role STAFF, its sessions end.',
       ...CHANGE,
       body: roleChange,
     },
@@ -244,7 +244,7 @@ const endSessions = route(
       security: BEARER,
       params: PATH_ID,
       body: staffAction,
-      response: { 204: { description: 'None of the tokens that were issued works any more' } },
+      response: { 204: { description: 'No token of the account works any more' } },
     },
     problems: ['FORBIDDEN', 'USER_NOT_FOUND'],
   },
@@ -274,9 +274,9 @@ const listAuditEvents = route(
     url: '/audit-events',
     schema: {
       operationId: 'listAuditEvents',
-      summary: 'For staff: what was done to accounts, newest first, a page at a time',
+      summary: 'For staff: lists the actions on accounts, newest first, in pages',
       description:
-        'Roles, disabling, enabling and ended sessions, each with who did it, why and from where. No row of it ever changes.',
+        'Changes of roles, disabled and enabled accounts, and ended sessions, each with the actor, the reason and the address. Entries never change.',
       tags: ['Administration'],
       security: BEARER,
       querystring: auditParameters,

@@ -35,13 +35,13 @@ const forgotPassword = route(
     url: '/password/forgot',
     schema: {
       operationId: 'requestPasswordReset',
-      summary: 'Mails a link that gives the account another password; says nothing of whether there is one',
+      summary: 'Mails a link that resets the password of an account',
       description:
-        'The reply is the same whether an account has the address or not. The link works once, for an hour; a newer one ends it.',
+        'The reply does not depend on whether an account has the address. The link works once, for one hour, and a newer link ends it.',
       tags: ['Mailed links'],
       security: ANYONE,
       body: forgottenPassword,
-      response: { 202: { description: 'If an account has the address, a mail is on its way to it' } },
+      response: { 202: { description: 'If an account has the address, a mail is sent to it' } },
     },
     problems: [],
   },
@@ -76,13 +76,13 @@ const resetPassword = route(
     url: '/password/reset',
     schema: {
       operationId: 'resetPassword',
-      summary: 'Gives the account of a mailed token another password, and ends its sessions',
+      summary: 'Changes the password of the account of a mailed token, and ends its sessions',
       description:
-        'The token is the one in the link of `POST /password/forgot`. The address counts as verified from then on.',
+        'The token is that of the link of `POST /password/forgot`. The call also verifies the address.',
       tags: ['Mailed links'],
       security: ANYONE,
       body: passwordReset,
-      response: { 204: { description: 'The new password counts from now on' } },
+      response: { 204: { description: 'The password was changed' } },
     },
     problems: ['INVALID_CREDENTIALS'],
   },
@@ -103,10 +103,11 @@ const requestVerification = route(
     schema: {
       operationId: 'requestEmailVerification',
       summary: 'Mails a link that verifies the address of the account',
-      description: 'Goes to the address of the account. The link works once, for a day; a newer one ends it.',
+      description:
+        'The mail goes to the address of the account. The link works once, for one day, and a newer link ends it.',
       tags: ['Mailed links'],
       security: BEARER,
-      response: { 202: json('Whether a mail is on its way', verificationRequested) },
+      response: { 202: json('Whether a mail is sent', verificationRequested) },
     },
     problems: [],
   },
@@ -138,7 +139,7 @@ const verifyEmail = route(
       summary:
         "Verifies the address that a token was mailed to; of a change of address, makes it the account's",
       description:
-        'The token is the one in the mailed link. It needs no access token, because the link may be opened on another device.',
+        'The token is that of the mailed link. The call requires no access token, because the link may be opened on another device.',
       tags: ['Mailed links'],
       security: ANYONE,
       body: linkToken,
@@ -176,9 +177,9 @@ const changeEmail = route(
     url: '/profile/email',
     schema: {
       operationId: 'changeEmail',
-      summary: "Mails a link to another address that makes it the account's",
+      summary: 'Mails a link to a new address, which changes the address of the account',
       description:
-        'The address changes when the link is opened (`POST /email/verify`). The address before is told by mail.',
+        'The address changes when the link is used (`POST /email/verify`). A mail informs the previous address.',
       tags: ['Mailed links'],
       security: BEARER,
       body: emailChange,
@@ -204,7 +205,7 @@ const confirmLogin = route(
       operationId: 'confirmLogin',
       summary: 'Opens a session with the token of a mailed login link',
       description:
-        'Such a link is mailed when the right password came while failed tries of strangers held up the account. It works once, for 15 minutes.',
+        'Such a link is mailed after a login with the right password while failed logins from elsewhere block the account. It works once, for 15 minutes.',
       tags: ['Mailed links'],
       security: ANYONE,
       body: linkToken,

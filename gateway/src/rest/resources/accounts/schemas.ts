@@ -20,15 +20,17 @@ export const user = z
       .string()
       .nullable()
       .meta({
-        description: 'The address that mails go to; null for others than the account itself and staff.',
+        description: 'The address for mails; only the account itself and staff see it, others see null.',
         format: 'email',
         examples: ['ada@example.com'],
       }),
-    email_verified: z.boolean().meta({ description: 'Whether a link that was mailed there was opened.' }),
-    role: z.enum(Role).meta({ description: 'What the account may do.' }),
-    state: z
-      .enum(AccountState)
-      .meta({ description: 'DISABLED by staff: it can neither log in nor has it sessions.' }),
+    email_verified: z
+      .boolean()
+      .meta({ description: 'Whether a link that was mailed to the address was used.' }),
+    role: z.enum(Role).meta({ description: 'The role of the account.' }),
+    state: z.enum(AccountState).meta({
+      description: 'Staff can disable an account; a DISABLED account cannot log in and has no sessions.',
+    }),
     version,
     ...times,
   })
@@ -55,10 +57,10 @@ export const session = z
     token: z.string().meta({ description: 'A JWT (RFC 9068) for `Authorization: Bearer`.' }),
     token_type: z.enum(['Bearer']).meta({ description: 'The scheme of `Authorization`.' }),
     expires_in: z.int32().min(0).meta({ description: 'Seconds until the token expires.' }),
-    refresh_token: z.string().meta({ description: 'Good for one use at /token/refresh.' }),
+    refresh_token: z.string().meta({ description: 'A token for one call of /token/refresh.' }),
     device_token: z.string().optional().meta({
       description:
-        'From /login, to keep on the device for its next login: its tries are counted apart from those of strangers.',
+        'Comes from /login. Send it with the next login from this device, so that failed logins from elsewhere do not count for it.',
     }),
   })
   .meta({ id: 'Session' });
@@ -66,7 +68,7 @@ export const session = z
 /** Of the demo account of `npm start`. */
 const DEMO_PASSWORD = 'demo-password-2026';
 /** A token cannot be known before it is given out. */
-const TOKEN_EXAMPLE = 'the token that you were given';
+const TOKEN_EXAMPLE = 'the token that you received';
 
 /** A text that is never quoted. */
 const secret = (description: string) => z.string().meta({ writeOnly: true, description });
@@ -77,7 +79,7 @@ const newPassword = password('12 to 128 characters, not the username, and hard t
 
 export const registration = z
   .strictObject({
-    username: z.string().meta({ description: '3 to 64 of letters, digits and _ . -', examples: ['ada'] }),
+    username: z.string().meta({ description: '3 to 64 letters, digits and _ . -', examples: ['ada'] }),
     email: z
       .string()
       .meta({ format: 'idn-email', description: 'an e-mail address', examples: ['ada@example.com'] }),
@@ -124,7 +126,7 @@ export const userListParameters = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9_.-]{1,64}$/)
     .optional()
-    .meta({ description: 'what the usernames begin with, 1 to 64 of letters, digits and _ . -' }),
+    .meta({ description: 'the beginning of the usernames, 1 to 64 letters, digits and _ . -' }),
   role: role.optional(),
   state: z
     .enum(AccountState)
@@ -138,33 +140,33 @@ export const roleChange = z
 
 export const staffAction = z
   .strictObject({
-    reason: text({ min: 1, max: 500 }).meta({ description: 'why, in one line of 1 to 500 characters' }),
+    reason: text({ min: 1, max: 500 }).meta({ description: 'the reason, one line of 1 to 500 characters' }),
   })
   .meta({ id: 'StaffAction', examples: [{ reason: 'Asked for by the owner.' }] });
 
 export const auditParameters = z.strictObject({
   ...PAGE_PARAMETERS,
-  subject_id: idInput('the id of the user to whom it was done').optional(),
+  subject_id: idInput('the id of the user whom the action concerned').optional(),
 });
 
 export const auditEvent = z
   .strictObject({
     id,
-    at: dateTime.meta({ description: 'When it was done.' }),
-    action: z.enum(AuditAction).meta({ description: 'What was done.' }),
-    actor_id: id.nullable().meta({ description: 'Null: the operator of the system.' }),
-    subject_id: id.meta({ description: 'The account to which it was done.' }),
+    at: dateTime.meta({ description: 'When the action was done.' }),
+    action: z.enum(AuditAction).meta({ description: 'The action.' }),
+    actor_id: id.nullable().meta({ description: 'The user who acted; null for the operator of the system.' }),
+    subject_id: id.meta({ description: 'The account that the action concerned.' }),
     reason: z.string().nullable().meta({
-      description: 'Why, in the words of the actor; null for an action that asks for none.',
+      description: 'The reason that the actor gave; null for an action without a reason.',
     }),
     old_role: z.enum(Role).nullable().meta({
-      description: 'The role that the account had; null unless its role was changed.',
+      description: 'The previous role; null unless the action changed the role.',
     }),
     new_role: z.enum(Role).nullable().meta({
-      description: 'The role that it was given; null unless its role was changed.',
+      description: 'The new role; null unless the action changed the role.',
     }),
-    address: z.string().nullable().meta({ description: "The client's." }),
-    request_id: z.string().nullable().meta({ description: 'The request, as log lines name it.' }),
+    address: z.string().nullable().meta({ description: 'The address of the client.' }),
+    request_id: z.string().nullable().meta({ description: 'The id of the request in the logs.' }),
   })
   .meta({ id: 'AuditEvent' });
 
@@ -213,11 +215,13 @@ export const emailChange = z
   });
 
 export const emailChangeRequested = z
-  .strictObject({ new_email: z.string().meta({ description: 'Where the mail goes.', format: 'email' }) })
+  .strictObject({
+    new_email: z.string().meta({ description: 'The address that the mail is sent to.', format: 'email' }),
+  })
   .meta({ id: 'EmailChangeRequested' });
 
 export const verificationRequested = z
   .strictObject({
-    is_on_its_way: z.boolean().meta({ description: 'False when the address is verified already.' }),
+    is_on_its_way: z.boolean().meta({ description: 'False when the address is already verified.' }),
   })
   .meta({ id: 'VerificationRequested' });

@@ -62,9 +62,9 @@ const listDescription = {
   schema: {
     operationId: 'listOrders',
     summary:
-      "The caller's own orders, newest first, a page at a time; for staff with `scope=all` everybody's",
+      "Lists the caller's own orders, newest first, in pages; for staff with `scope=all` the orders of all customers",
     description:
-      '`status` narrows the list, and for staff with `scope=all` also `user_id`. `Link` leads to the next page.',
+      '`status` filters the list, and with `scope=all` also `user_id`. `Link` leads to the next page.',
     tags: ['Orders'],
     security: BEARER,
     querystring: listParameters,
@@ -89,7 +89,7 @@ const list: Route = {
     allHandled(rest);
     const variables = { first: limit, after: cursor, status };
     if (scope === 'own' && userId !== undefined)
-      throw invalidFields([{ field: 'user_id', message: 'expected with scope=all only, got it without' }]);
+      throw invalidFields([{ field: 'user_id', message: 'expected only together with scope=all' }]);
     const { page } =
       scope === 'own'
         ? await invocation.execute(own, variables, invocation.caller)
@@ -104,16 +104,16 @@ const get = route(
     url: '/orders/:id',
     schema: {
       operationId: 'getOrder',
-      summary: "One of the caller's own orders, for staff any, with its history",
+      summary: "Shows one of the caller's own orders, or for staff any order, with its history",
       description:
-        'An order that belongs to another customer is 404. The `ETag` is the version that a change needs in `If-Match`.',
+        'An order of another customer is 404. The `ETag` is the version that a change requires in `If-Match`.',
       tags: ['Orders'],
       security: BEARER,
       params: PATH_ID,
       headers: z.object({ 'If-None-Match': IF_NONE_MATCH }),
       response: {
         200: json('The order', detailedOrder, ['ETag']),
-        304: { description: 'The order is at the version that the client has', headers: ['ETag'] },
+        304: { description: 'The client has the current version of the order', headers: ['ETag'] },
       },
     },
     problems: ['ORDER_NOT_FOUND'],
@@ -168,7 +168,7 @@ function answerPlaced(
 }
 
 const IDEMPOTENCY_KEY = idempotencyKeyHeader(
-  'The same key with the same body gives the same order, however often it is sent; without one, a call that is sent twice is two orders. A shop may require it (`IDEMPOTENCY_KEY=required`), and then a call without it is 400.',
+  'The same key with the same body gives the same order, also when the call is repeated. Without a key, a repeated call places a second order. A shop may require the key (`IDEMPOTENCY_KEY=required`); then a call without it is 400.',
 );
 
 const create = route(
@@ -177,20 +177,20 @@ const create = route(
     url: '/orders',
     schema: {
       operationId: 'createOrder',
-      summary: 'Orders a product at its price of this moment, and waits for the stock to be reserved',
+      summary: 'Orders a product at its current price, and waits until the stock is reserved',
       description:
-        '201 is a CONFIRMED order, 202 one that is PENDING and settles by itself: ask for its `Location` again. 409 says that the units are not there. Send an `Idempotency-Key` with every order: a call whose reply was lost can then be sent again and is one order.',
+        '201: the order is CONFIRMED. 202: the order is PENDING and will be settled; read its `Location` later. 409: the units are not available. Send an `Idempotency-Key` with every order, so that a call whose reply was lost can be repeated without a second order.',
       tags: ['Orders'],
       security: BEARER,
       headers: z.object({ 'Idempotency-Key': IDEMPOTENCY_KEY, Prefer: PREFER }),
       body: newOrder,
       response: {
-        201: json('The order; with an Idempotency-Key that was used before, that order as it is now', order, [
-          'ETag',
-          'Location',
-          'Preference-Applied',
-        ]),
-        202: json('The order is accepted and not settled yet; look at its Location again', order, [
+        201: json(
+          'The order; with an Idempotency-Key that was used before, the current state of that order',
+          order,
+          ['ETag', 'Location', 'Preference-Applied'],
+        ),
+        202: json('The order is accepted and not settled yet; read its Location later', order, [
           'ETag',
           'Location',
           'Preference-Applied',
@@ -265,9 +265,9 @@ const cancel = guardedRoute(
     schema: {
       operationId: 'cancelOrder',
       summary:
-        'Cancels a CONFIRMED order, for staff any, if it is still at the version in `If-Match`, and puts its units back',
+        'Cancels a CONFIRMED order, if it is still at the version in `If-Match`, and puts its units back into stock',
       description:
-        'Customers cancel their own orders and may say why; staff cancel any and must say it. What is shipped cannot be cancelled (409 `ORDER_NOT_CANCELLABLE`).',
+        'Customers cancel their own orders, and may give a reason. Staff cancel any order, and must give a reason. A shipped order cannot be cancelled (409 `ORDER_NOT_CANCELLABLE`).',
       tags: ['Orders'],
       security: BEARER,
       params: PATH_ID,
@@ -300,7 +300,7 @@ const advance = guardedRoute(
       summary:
         'For staff: ships a CONFIRMED order or delivers a SHIPPED one, if it is still at the version in `If-Match`',
       description:
-        'Gives the order the status if it is the next one; otherwise it is 409 `ORDER_NOT_ADVANCEABLE`. Of a cancellation and a shipment at once, one wins.',
+        'The status must be the next one, otherwise the reply is 409 `ORDER_NOT_ADVANCEABLE`. Of a concurrent cancellation and shipment, only one succeeds.',
       tags: ['Orders'],
       security: BEARER,
       params: PATH_ID,

@@ -20,25 +20,27 @@ const rejection = z
   .strictObject({
     code: z.enum(OrderRejectionCode),
     available: z.int32().min(0).meta({
-      description: 'Units that were left at that moment; 0 of a product that had left the catalog.',
+      description:
+        'Units that were available at that moment; 0 for a product that was no longer in the catalog.',
     }),
     limit: z.int32().min(1).nullable().meta({
-      description: 'Of PURCHASE_LIMIT: the limit that the order was past. Null for the other reasons.',
+      description: 'For PURCHASE_LIMIT: the limit that the order exceeded. Null for the other reasons.',
     }),
     held: z.int32().min(0).nullable().meta({
-      description: "Of PURCHASE_LIMIT: the units that the limit counted beside the order's own.",
+      description:
+        "For PURCHASE_LIMIT: the units of the customer's other open orders, which the limit counted too.",
     }),
   })
   .nullable()
-  .meta({ description: 'Why the order was rejected; null for an order that was not.' });
+  .meta({ description: 'Why the order was rejected; null for an order that was not rejected.' });
 
 export const order = z
   .strictObject({
     id,
-    user_id: id.meta({ description: 'Who ordered.' }),
-    product_id: id.meta({ description: 'What was ordered.' }),
+    user_id: id.meta({ description: 'The customer.' }),
+    product_id: id.meta({ description: 'The product.' }),
     quantity: z.int32().min(1).meta({ description: 'How many units were ordered.' }),
-    unit_price: amount.meta({ description: 'The price of one unit at the moment of ordering.' }),
+    unit_price: amount.meta({ description: 'The price of one unit when the order was placed.' }),
     total_price: amount,
     status,
     rejection,
@@ -50,13 +52,15 @@ export const order = z
 const actor = z
   .strictObject({
     user_id: id,
-    role: z.enum(OrderActorRole).meta({ description: 'As what the user acted, at that moment.' }),
+    role: z.enum(OrderActorRole).meta({ description: 'The role of the user at that moment.' }),
   })
   .nullable()
-  .meta({ description: 'Who took the step; null for the system itself, which confirms and rejects.' });
+  .meta({
+    description: 'The user who changed the status; null for the system, which confirms and rejects orders.',
+  });
 
 const reason = z.string().nullable().meta({
-  description: 'Why the order was cancelled, in the words of who did; null when nothing was said.',
+  description: 'The reason for the cancellation; null when none was given.',
 });
 
 export const detailedOrder = order
@@ -66,7 +70,7 @@ export const detailedOrder = order
         z.strictObject({
           status,
           version,
-          at: dateTime.meta({ description: 'When it happened.' }),
+          at: dateTime.meta({ description: 'When the status changed.' }),
           actor,
           reason,
         }),
@@ -129,7 +133,7 @@ export const cancellation = z
   .strictObject({
     reason: z.string().optional().meta({
       description:
-        'why, for the history, which the customer reads: 1 to 500 characters; staff must say it, a customer may',
+        'the reason, 1 to 500 characters, which the customer sees in the history; required for staff',
     }),
   })
   .meta({ id: 'Cancellation', examples: [{ reason: 'Ordered by mistake.' }] });

@@ -64,9 +64,9 @@ const list = route(
     url: '/products',
     schema: {
       operationId: 'listProducts',
-      summary: 'The catalog, a page at a time',
+      summary: 'Lists the catalog in pages',
       description:
-        'Without `sort`, the newest first. `Link` leads to the next page; with `search` or a price a page may be shorter than `limit` and still have a next one.',
+        'Without `sort`, the newest products come first. `Link` leads to the next page. With `search` or a price, a page may be shorter than `limit` although there is a next page.',
       tags: ['Products'],
       security: ANYONE,
       querystring: listParameters,
@@ -94,7 +94,7 @@ const get = route(
     url: '/products/:id',
     schema: {
       operationId: 'getProduct',
-      summary: 'One product',
+      summary: 'Shows one product',
       description:
         "The `ETag` is the version that a change needs in `If-Match`. With `If-None-Match`, 304 says that the client's copy is still right.",
       tags: ['Products'],
@@ -249,7 +249,7 @@ const put = guardedRoute(
       operationId: 'replaceProduct',
       summary: 'Replaces a product, if it is still at the version in `If-Match` or in the body',
       description:
-        'Takes back what `GET` gave. A stale `If-Match` is 412, a stale `version` in the body 409; both show the current version, and nothing was changed. Read the product again, decide, and send the change with the new version.',
+        'The body may be the representation that `GET` returned. A stale `If-Match` is 412, and a stale `version` in the body is 409; both show the current version, and the product is unchanged. Read the product again, and send the change with the new version.',
       tags: ['Products'],
       security: BEARER,
       params: PATH_ID,
@@ -270,7 +270,7 @@ const patch = guardedRoute(
       operationId: 'changeProduct',
       summary: 'Changes some fields of a product, if it is still at the version in `If-Match`',
       description:
-        'Members that are left out stay as they are. A stale `If-Match` is 412 with the current version, and nothing was changed. Read the product again, decide, and send the change with the new version.',
+        'Members that are left out keep their values. A stale `If-Match` is 412 with the current version, and the product is unchanged. Read the product again, and send the change with the new version.',
       tags: ['Products'],
       security: BEARER,
       params: PATH_ID,
@@ -290,14 +290,14 @@ const remove = guardedRoute(
     url: '/products/:id',
     schema: {
       operationId: 'deleteProduct',
-      summary: 'Takes a product out of the catalog; its orders still show it',
+      summary: 'Removes a product from the catalog; its orders still show it',
       description:
-        'With `If-Match` the product goes only if it is still at that version. A call that is sent again is 404.',
+        'With `If-Match` the product is removed only if it is still at that version. A repeated call is 404.',
       tags: ['Products'],
       security: BEARER,
       params: PATH_ID,
       headers: CONDITIONS,
-      response: { 204: { description: 'The product is gone from the catalog' } },
+      response: { 204: { description: 'The product was removed from the catalog' } },
     },
     problems: ['FORBIDDEN', 'PRODUCT_NOT_FOUND', 'VERSION_CONFLICT', 'PRECONDITION_FAILED'],
   },

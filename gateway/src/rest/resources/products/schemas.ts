@@ -20,8 +20,11 @@ import {
 export const product = z
   .strictObject({
     id,
-    name: z.string().meta({ description: 'What it is called.', examples: ['Enamel coffee pot'] }),
-    description: z.string().nullable().meta({ description: 'What it is; null when nothing was written.' }),
+    name: z.string().meta({ description: 'The name of the product.', examples: ['Enamel coffee pot'] }),
+    description: z
+      .string()
+      .nullable()
+      .meta({ description: 'The description of the product; null when it has none.' }),
     price: amount,
     stock: z.int32().min(0).meta({ description: 'Units that can be ordered now.' }),
     version,
@@ -95,10 +98,10 @@ export const replacement = z
   .strictObject({
     ...fields,
     // A client may send back what it has read, and cancelled orders take the stock above the limit.
-    stock: stock(MAX_INT, 'a whole number of 0 to 1000000000, or what the stock is already'),
+    stock: stock(MAX_INT, 'a whole number of 0 to 1000000000, or the current stock'),
     version: version
       .optional()
-      .meta({ description: 'the version that the change was made from, a whole number' }),
+      .meta({ description: 'the version that the change is based on, a whole number' }),
     ...readOnlyMembers,
   })
   .meta({
@@ -131,7 +134,7 @@ export const listParameters = z.strictObject({
   ...PAGE_PARAMETERS,
   search: text({ min: 1, max: 200 }).optional().meta({
     description:
-      '1 to 200 characters: words, "phrases" and -exclusions to look for in name and description, at most 8',
+      '1 to 200 characters: at most 8 words, "phrases" and -exclusions to search for in name and description',
   }),
   min_price: priceLimit('the lowest'),
   max_price: priceLimit('the highest'),

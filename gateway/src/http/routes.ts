@@ -9,8 +9,8 @@ import {
   type RouteHandler,
 } from '@holdfast/platform/http/server';
 import type { FastifyInstance, FastifySchema } from 'fastify';
-import type { Caller } from './admission/caller.ts';
-import { preflightOf } from './http/cors.ts';
+import type { Caller } from '../admission/caller.ts';
+import { preflightOf } from './cors.ts';
 
 type RouteMethod = (typeof METHODS)[number];
 
@@ -54,7 +54,7 @@ function addMisses(
   const withOptions = `${allow}, OPTIONS`;
   const options = async (): Promise<Reply> => ({ status: 204, headers: { allow: withOptions } });
   const refuse = async ({ method }: HttpRequest): Promise<Reply> => {
-    throw new HttpError(405, `${allow} is expected here, got ${method}.`, { allow });
+    throw new HttpError(405, `This path expects ${allow}, got ${method}.`, { allow });
   };
   addRoute(app, {
     methods: ['OPTIONS'],
@@ -67,5 +67,5 @@ function addMisses(
 
 /** Answers at paths that have no route. */
 export async function answerUnknownPath(): Promise<Reply> {
-  throw new HttpError(404, 'There is nothing at this path; / says what there is.');
+  throw new HttpError(404, 'There is no such path; / lists the paths of the API.');
 }

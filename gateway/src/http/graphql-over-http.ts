@@ -7,10 +7,10 @@ import { requireTextOfType } from '@holdfast/platform/http/media-type';
 import { HttpError, type HttpRequest, type Reply } from '@holdfast/platform/http/server';
 import { came } from '@holdfast/platform/validation';
 import Negotiator from 'negotiator';
-import type { Caller } from './admission/caller.ts';
-import type { Answer } from './answer.ts';
-import { type FindListed, hashesNotSupported, namesHash } from './operations/persisted.ts';
-import type { AskedOperation, OperationResult } from './operations/result.ts';
+import type { Caller } from '../admission/caller.ts';
+import type { Answer } from '../operations/answer.ts';
+import { type FindListed, hashesNotSupported, namesHash } from '../operations/persisted.ts';
+import type { AskedOperation, OperationResult } from '../operations/result.ts';
 
 /** Answers a request to /graphql. @param listed in persisted mode, finds the text of a listed operation */
 export function createGraphQLRoute(answer: Answer, listed: FindListed) {

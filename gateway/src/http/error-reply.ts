@@ -4,8 +4,8 @@ import { toPublicError } from '@holdfast/platform/errors';
 import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { GraphQLError } from 'graphql';
-import { maskedProblem, OperationError, problemOf } from './rest/errors.ts';
-import { isProblemCode, type Problem, problemReply, statusOf } from './rest/problem.ts';
+import { maskedProblem, OperationError, problemOf } from '../rest/errors.ts';
+import { isProblemCode, type Problem, problemReply, statusOf } from '../rest/problem.ts';
 
 export const GRAPHQL_PATH = '/graphql';
 
