@@ -1,5 +1,5 @@
-# All five images at once, for `docker buildx bake -f docker-bake.hcl`. In the registry, the list of its packages and
-# the way it was built are attached to each (attestations of SPDX and SLSA):
+# All five images at once, for `docker buildx bake -f docker-bake.hcl`. In the registry, each image has
+# the list of its packages and its build as attestations (SPDX and SLSA):
 #
 #   REGISTRY=registry.example.com/shop VERSION=0.1.0 REVISION=$(git rev-parse HEAD) docker buildx bake -f docker-bake.hcl --push
 variable "REGISTRY" { default = "holdfast" }
