@@ -1,6 +1,6 @@
-// The design that most shops have, as a baseline in the place of our orders service, behind the same gateway: Apollo Server as
-// its documentation shows it, and a request is a transaction that locks the product's row, looks at it and writes. It does
-// nothing else: it verifies no token, logs nothing, and keeps neither keys nor histories.
+// The design of most shops, as a baseline in the place of our orders service, behind the same gateway: Apollo Server as its
+// documentation shows it, and each request is a transaction that locks the product's row, reads it and writes. It verifies no token,
+// writes no log, and keeps neither idempotency keys nor histories.
 import { readFile } from 'node:fs/promises';
 import { ApolloServer } from '@apollo/server';
 import { startStandaloneServer } from '@apollo/server/standalone';
