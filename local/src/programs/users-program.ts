@@ -10,7 +10,7 @@ export async function runUsersProgram(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<number> {
-  const child = spawn(process.execPath, [join(ROOT, 'subgraphs/users/src', program), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, 'subgraphs/users/src/programs', program), ...args], {
     stdio: 'inherit',
     env: { ...process.env, ...env },
   });

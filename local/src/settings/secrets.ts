@@ -45,7 +45,7 @@ const ROLE_PASSWORDS: SecretFile<RolePasswords> = {
 const SIGNING_KEYS: SecretFile<object> = {
   name: 'keys.json',
   // The users service looks into each key.
-  expected: '{"keys": [...]} with one key at least',
+  expected: '{"keys": [...]} with at least one key',
   parse: (content) => (hasKeys(content) ? content : undefined),
   withoutIt: 'a new key is made, and everyone has to log in again',
 };

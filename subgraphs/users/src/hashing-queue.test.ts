@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { startTestUsers, type TestUsers } from './testing.ts';
 import { callsTo, NEXT_PASSWORD, PASSWORD } from './testing-calls.ts';
 
-const ACCOUNTS = 30;
+const ACCOUNTS = 15;
 const CHANGES = 10;
 
 const REGISTER = 'mutation ($input: RegisterInput!) { register(input: $input) { __typename } }';

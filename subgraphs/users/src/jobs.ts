@@ -1,12 +1,12 @@
-// The jobs of the users service: mails. Each is sent at least once: a worker that dies after a server took the mail, and before it
-// could say so, leaves it to another one, which sends it again with the same Message-ID.
+// The jobs that the users service handles: mails. Each mail is sent at least once. If a worker dies after the SMTP server took the
+// mail and before the job is done, another worker sends the mail again with the same Message-ID.
 import { EmailTokenPurpose } from '@holdfast/database';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { type JobHandler, payloadOf } from '@holdfast/platform/queue/queue';
 import { z } from 'zod';
 import type { EmailTokenStore } from './data/email-tokens.ts';
 import type { EmailTokens } from './domain/email-tokens.ts';
-import { type Mailer, Refused } from './mail/mailer.ts';
+import { AddressRefused, type Mailer } from './mail/mailer.ts';
 import { emailChangedMail, type Mail, tokenMail } from './mail/texts.ts';
 import { countMail } from './metrics.ts';
 
@@ -22,7 +22,7 @@ const wanted = z.discriminatedUnion('mail', [
 
 const reset = z.object({ email: z.string() });
 
-export interface MailJobs {
+export interface JobDependencies {
   readonly tokens: EmailTokenStore;
   readonly emailTokens: EmailTokens;
   readonly mailer: Mailer;
@@ -30,14 +30,16 @@ export interface MailJobs {
   readonly log: Logger;
 }
 
-/** Handlers by job name. Each can be run any number of times. */
-export function mailJobs(dependencies: MailJobs): Record<'send-mail' | 'start-password-reset', JobHandler> {
+/** Handlers by job name. Each may run any number of times. */
+export function createJobs(
+  dependencies: JobDependencies,
+): Record<'send-mail' | 'start-password-reset', JobHandler> {
   const { tokens, emailTokens, mailer, publicUrl, log } = dependencies;
 
-  /** Undefined when there is nothing to mail any more: the token has expired, was used, or another took its place. */
-  async function mailOf(job: z.infer<typeof wanted>): Promise<Mail | undefined> {
+  /** Undefined when the mail is outdated: its token has expired, was used, or was replaced by another. */
+  async function composeMail(job: z.infer<typeof wanted>): Promise<Mail | undefined> {
     if (job.mail === 'email-changed') {
-      // Read here, because any service can add a job: none can have the shop mail words of its own.
+      // The name comes from the database and not from the job, because any service can add a job and must not choose words of a mail.
       const username = await tokens.usernameOf(job.userId);
       return username === undefined ? undefined : emailChangedMail(job.to, username);
     }
@@ -49,7 +51,7 @@ export function mailJobs(dependencies: MailJobs): Record<'send-mail' | 'start-pa
 
   return {
     'send-mail': async (payload, { id }) => {
-      const mail = await mailOf(payloadOf(wanted, payload));
+      const mail = await composeMail(payloadOf(wanted, payload));
       if (mail === undefined) {
         countMail('outdated');
         return;
@@ -58,10 +60,13 @@ export function mailJobs(dependencies: MailJobs): Record<'send-mail' | 'start-pa
         await mailer.send(id, mail);
         countMail('sent');
       } catch (error) {
-        if (!(error instanceof Refused)) throw error;
-        // Done: a server that refuses an address for good would refuse it for ever, and any caller can give one.
+        if (!(error instanceof AddressRefused)) throw error;
+        // The job is done: a retry would fail too, and any caller can give a wrong address.
         countMail('refused');
-        log.warn({ err: error.cause, jobId: id }, 'a mail is given up: the server refuses its address');
+        log.warn(
+          { err: error.cause, jobId: id },
+          'a mail was given up, because the SMTP server refuses its address',
+        );
       }
     },
     'start-password-reset': (payload) => tokens.makeReset(payloadOf(reset, payload).email, emailTokens.sow()),

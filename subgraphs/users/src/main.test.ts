@@ -117,7 +117,7 @@ describe('the users service', () => {
     const service = start({ ...settings(), KEY_LEAD_S: '9', KEYS_POLL_MS: '3001' });
     expect(await service.ended).toBe(1);
     expect(service.log()).toContain(
-      'KEYS_POLL_MS: a third of KEY_LEAD_S at most is expected, got 3001 ms of 9 s',
+      'KEYS_POLL_MS: expected at most a third of KEY_LEAD_S (9 s), got 3001 ms',
     );
   });
 
@@ -245,7 +245,7 @@ describe('the users service', () => {
     const mail = { MAIL_OUTBOX_DIR: join(dirname(file.path), 'outbox'), PUBLIC_URL: 'http://localhost:4000' };
     const open = start({ ...settings(), ...mail, HOST: '0.0.0.0' });
     expect(await open.ended).toBe(1);
-    expect(open.log()).toContain('so HOST has to be 127.0.0.1, got 0.0.0.0');
+    expect(open.log()).toContain('so HOST must be 127.0.0.1, got 0.0.0.0');
 
     const service = start({ ...settings(), ...mail });
     const { url } = await listening(service);

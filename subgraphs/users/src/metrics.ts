@@ -1,4 +1,4 @@
-// What the users service counts of its own.
+// The metrics of the users service.
 
 import type { Origin } from '@holdfast/platform/auth/security-events';
 import { AppError } from '@holdfast/platform/errors';
@@ -13,19 +13,19 @@ import type { Semaphore } from './domain/semaphore.ts';
 import type { LoginResult } from './generated/graphql.ts';
 import type { KeyRing } from './keys/key-ring.ts';
 
-/** Counts a change of an account that came too late. */
+/** Counts a change of an account that was refused because its expected version or password was old. */
 export const countConflict = conflictCounter('user');
 
-const showRunning = liveGauge('argon2_running', 'Passwords that are being hashed.');
-const showWaiting = liveGauge('argon2_waiting', 'Passwords that wait to be hashed.');
+const showRunning = liveGauge('argon2_running', 'Passwords that are hashed now.');
+const showWaiting = liveGauge('argon2_waiting', 'Passwords that wait for hashing.');
 const refused = new Counter({
   name: 'argon2_refused_total',
-  help: 'Passwords that were not hashed because too many were waiting.',
+  help: 'Passwords that were refused because too many were waiting.',
   registers: [registry],
 });
 export const countRefusedHash = (): void => refused.inc();
 
-/** Shows how busy `semaphore` is. */
+/** Shows how much work runs and waits in `semaphore`. */
 export function observeHashing(semaphore: Semaphore): void {
   showRunning(() => semaphore.running);
   showWaiting(() => semaphore.waiting);
@@ -40,12 +40,12 @@ const OUTCOMES = {
 
 const countLogin = labelledCounter({
   name: 'logins_total',
-  help: 'Logins; limited: too many had failed; refused: too many passwords were waiting, or the time was over; error: the service could not tell.',
+  help: 'Logins by outcome; limited: too many tries had failed; refused: too many passwords were waiting, or the deadline was over; error: the service failed.',
   label: 'outcome',
   values: [...Object.values(OUTCOMES), 'refused', 'error'],
 });
 
-/** The same login, be it by a password or by a link, with every call counted. */
+/** Wraps a login, with a password or a link, and counts the outcome of each call. */
 export const countLogins =
   <Given, Result extends { readonly __typename: keyof typeof OUTCOMES }>(
     login: (given: Given, origin: Origin) => Promise<Result>,
@@ -61,19 +61,19 @@ export const countLogins =
     }
   };
 
-/** Counts what became of a mail; one that could not be sent now is tried again, and counted by its job. */
+/** Counts the outcome of a mail. A mail that could not be sent now is retried; its job is counted. */
 export const countMail = labelledCounter({
   name: 'mails_total',
-  help: 'Mails; outdated: its token was used, expired or replaced before; refused: the server takes none for the address.',
+  help: 'Mails by outcome; outdated: the token was used, expired or replaced; refused: the server refuses the address.',
   label: 'outcome',
   values: ['sent', 'outdated', 'refused'],
 });
 
 const showKeyAge = liveGauge(
   'signing_key_age_seconds',
-  'Since the key that signs was made; left out when its file does not say.',
+  'Age of the key that signs; missing when the file does not have it.',
 );
-const showKeyCount = liveGauge('signing_keys', 'Keys that are published, the one that signs among them.');
+const showKeyCount = liveGauge('signing_keys', 'Published keys, including the key that signs.');
 
 /** Shows the keys in force. */
 export function observeSigningKeys(keys: KeyRing): void {

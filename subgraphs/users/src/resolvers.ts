@@ -1,18 +1,20 @@
-// The users subgraph's resolvers: they authorise and call one function of the domain.
+// The resolvers of the users subgraph: each authorises the viewer and calls one function of the domain.
 
 import { maySee, requireStaff, requireUser, userOrNull } from '@holdfast/platform/auth/viewer';
 import type { FieldsBeside } from '@holdfast/platform/graphql/fields';
 import { DateTimeScalar } from '@holdfast/platform/graphql/scalars';
 import { parseId } from '@holdfast/platform/ids';
 import type { Context } from './context.ts';
-import { stateOf } from './data/account-pages.ts';
-import type { AuditEventRow } from './data/audit-events.ts';
-import type { Account } from './domain/accounts.ts';
-import type { Acting } from './domain/administration.ts';
+import { accountState } from './domain/accounts.ts';
+import type { ActingStaff } from './domain/administration.ts';
+import type { Account, AuditEventRow } from './domain.ts';
 import type { AuditEvent, Resolvers, User } from './generated/graphql.ts';
 
 /** @throws {AppError} UNAUTHENTICATED or FORBIDDEN */
-const acting = ({ viewer, origin }: Context): Acting => ({ caller: requireStaff(viewer), origin });
+const requireActingStaff = ({ viewer, origin }: Context): ActingStaff => ({
+  caller: requireStaff(viewer),
+  origin,
+});
 
 export const resolvers = {
   DateTime: DateTimeScalar,
@@ -44,45 +46,36 @@ export const resolvers = {
   Mutation: {
     register: (_, { input }, { register, origin }) => register(input, origin),
     login: (_, { input }, { login, origin }) => login(input, origin),
-    refreshSession: (_, { refreshToken, idempotencyKey }, { sessions, origin }) =>
-      sessions.refresh(refreshToken, idempotencyKey, origin),
-    logout: async (_, { refreshToken }, { sessions }) => {
-      await sessions.logout(refreshToken);
-      return true;
-    },
-    logoutEverywhere: async (_, __, { viewer, sessions, origin }) => {
-      await sessions.logoutEverywhere(requireUser(viewer), origin);
-      return true;
-    },
-    changePassword: (_, { input }, { viewer, origin, changePassword }) =>
-      changePassword(requireUser(viewer).id, input, { viewer, origin }),
-    requestPasswordReset: async (_, { email }, { emailSteps }) => {
-      await emailSteps.requestPasswordReset(email);
-      return true;
-    },
-    resetPassword: (_, { input }, { viewer, origin, emailSteps }) =>
-      emailSteps.resetPassword(input, { viewer, origin }),
-    requestEmailVerification: (_, __, { viewer, emailSteps }) =>
-      emailSteps.requestEmailVerification(requireUser(viewer).id),
-    verifyEmail: (_, { token }, { viewer, origin, emailSteps }) =>
-      emailSteps.verifyEmail(token, { viewer, origin }),
-    changeEmail: (_, { input }, { viewer, origin, emailSteps }) =>
-      emailSteps.changeEmail(requireUser(viewer).id, input, origin),
     confirmLogin: (_, { token }, { confirmLogin, origin }) => confirmLogin(token, origin),
-    changeRole: (_, change, context) => context.administration.changeRole(acting(context), change),
-    disableAccount: (_, change, context) => context.administration.disable(acting(context), change),
-    enableAccount: (_, change, context) => context.administration.enable(acting(context), change),
-    endSessions: (_, action, context) => context.administration.endSessions(acting(context), action),
+    refreshSession: (_, { refreshToken, idempotencyKey }, { refreshSession, origin }) =>
+      refreshSession(refreshToken, idempotencyKey, origin),
+    logout: (_, { refreshToken }, { logout }) => logout(refreshToken),
+    logoutEverywhere: (_, __, { viewer, logoutEverywhere, origin }) =>
+      logoutEverywhere(requireUser(viewer), origin),
+    changePassword: (_, { input }, { viewer, origin, changePassword }) =>
+      changePassword(input, requireUser(viewer).id, { viewer, origin }),
+    requestPasswordReset: (_, { email }, { requestPasswordReset }) => requestPasswordReset(email),
+    resetPassword: (_, { input }, { viewer, origin, resetPassword }) =>
+      resetPassword(input, { viewer, origin }),
+    requestEmailVerification: (_, __, { viewer, requestEmailVerification }) =>
+      requestEmailVerification(requireUser(viewer).id),
+    verifyEmail: (_, { token }, { viewer, origin, verifyEmail }) => verifyEmail(token, { viewer, origin }),
+    changeEmail: (_, { input }, { viewer, origin, changeEmail }) =>
+      changeEmail(input, requireUser(viewer).id, origin),
+    changeRole: (_, change, context) => context.changeRole(change, requireActingStaff(context)),
+    disableAccount: (_, change, context) => context.disableAccount(change, requireActingStaff(context)),
+    enableAccount: (_, change, context) => context.enableAccount(change, requireActingStaff(context)),
+    endSessions: (_, action, context) => context.endSessions(action, requireActingStaff(context)),
   },
 
   User: {
-    // A key is not a permission: whoever may not see an account learns not even whether there is one.
+    // A caller who may not see an account must not learn whether it exists, even with a valid key.
     __resolveReference: async (reference, { viewer, accounts }) => {
       const user = userOrNull(viewer);
       const id = parseId(reference.id);
       return user && id !== undefined && maySee(user, id) ? accounts.load(id) : null;
     },
-    state: stateOf,
+    state: accountState,
     emailVerified: ({ emailVerifiedAt }) => emailVerifiedAt !== null,
     email: ({ id, email, isCaller }, _, { viewer }) => (isCaller || maySee(viewer, id) ? email : null),
   },

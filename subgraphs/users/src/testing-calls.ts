@@ -22,7 +22,7 @@ export const NEXT_PASSWORD = 'paper clip 97 zebra';
 export const REFUSED_CHANGE = {
   __typename: 'InvalidCredentials',
   code: 'INVALID_CREDENTIALS',
-  message: 'The current password of the account is expected; this is not it, or it has just been changed.',
+  message: 'The current password is wrong, or it was changed in the meantime.',
 };
 
 export interface Session {
@@ -92,7 +92,7 @@ export function callsTo(users: () => TestUsers) {
     refresh: async (token: string) => (await users().graphql(REFRESH, { token })).data.refreshSession,
     /** The whole reply to a change from PASSWORD to NEXT_PASSWORD, unless `input` says otherwise. */
     changeAs,
-    /** The same by whoever holds `session`, without errors. */
+    /** The same with the access token of `session`; fails on errors. */
     change: async ({ accessToken }: Session, input: object = {}) => {
       const { data, errors } = await changeAs(`Bearer ${accessToken}`, input);
       if (errors.length > 0) throw new Error(`changePassword failed: ${JSON.stringify(errors)}`);

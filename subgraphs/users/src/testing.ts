@@ -133,3 +133,10 @@ export async function startTestUsers(env: Readonly<Record<string, string>> = {})
     },
   };
 }
+
+/** Deletes all accounts, audit events and counts of logins, so that several suites can share one service. */
+export async function forgetAccounts(pool: pg.Pool): Promise<void> {
+  await pool.query('DELETE FROM users.users');
+  await pool.query('DELETE FROM users.audit_events');
+  await pool.query('DELETE FROM users.login_tries');
+}

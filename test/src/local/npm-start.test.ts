@@ -162,7 +162,7 @@ describe('npm start', () => {
     async () => {
       expect(await run('users:promote', ['demo'])).toEqual({
         code: 0,
-        said: 'demo is staff now; tokens say so from the next login or refresh on',
+        said: 'demo is staff now; its access tokens have the role from the next login or refresh on',
       });
       const login = await fetch(`http://127.0.0.1:${port}/login`, {
         method: 'POST',

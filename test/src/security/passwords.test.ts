@@ -345,7 +345,7 @@ describe('guessing the password of one account', () => {
       const right = await attempt(owner.username, owner.password, address);
       expectProblem(right, 429, 'LOGIN_LIMITED');
       expect(right.body.detail).toMatch(
-        /^Too many tries .* If the password was right, a link to log in by is on its way/,
+        /^Too many tries .* If the password was right, a login link was mailed/,
       );
       expect(shapeOf(right)).toEqual(shapeOf(wrong));
 

@@ -65,7 +65,7 @@ function readSortKey(order: ProductOrder, after: string): string[] {
   const [first = ''] = key;
   const fits = order === 'NAME_ASC' ? isStorable(first) : key.length === 1 || parseMoney(first) !== undefined;
   if (!fits || parseId(key.at(-1) ?? '') === undefined)
-    throw badInput('after', `expected the cursor of a page of this list, got ${came(after)}`);
+    throw badInput('after', `expected a cursor from a page of this list, got ${came(after)}`);
   return key;
 }
 

@@ -1,79 +1,49 @@
-// Accounts in PostgreSQL.
-import { Role, type User } from '@holdfast/database';
+// The accounts in PostgreSQL.
+import { inOrderOf } from '@holdfast/platform/ids';
 import { traceparent } from '@holdfast/platform/observability/tracing';
 import { brokenUniqueConstraint } from '@holdfast/platform/postgres/database';
 import {
   arrayOf,
   bigint,
   boolean,
-  type ColumnsOf,
-  enumeration,
   integer,
   nullable,
-  type RowOf,
   selectList,
   statement,
   text,
-  timestamptz,
 } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 import type { RegisterInput } from '../generated/graphql.ts';
+import { type AccountPageQuery, selectAccountPage } from './account-pages.ts';
+import { ACCOUNT, type AccountRow, USER, type UserRow } from './account-row.ts';
 import { mailToken, makeToken, type NewToken, TOKEN_PARAMETERS } from './token-mails.ts';
-
-/** `users.role`. */
-export const ROLE = enumeration('users.role', Role);
-
-/** The columns of `users.users` that everyone but the login needs. */
-export const ACCOUNT = {
-  id: integer,
-  username: text,
-  /** Lower case. */
-  email: text,
-  emailVerifiedAt: nullable(timestamptz),
-  role: ROLE,
-  version: integer,
-  createdAt: timestamptz,
-  updatedAt: timestamptz,
-  /** Null while the account is in use. */
-  disabledAt: nullable(timestamptz),
-  /** What its access tokens carry: it grows when all that are out end. */
-  tokenGeneration: integer,
-};
-export type AccountRow = RowOf<typeof ACCOUNT>;
-
-/** All columns of `users.users`. */
-export const USER = {
-  ...ACCOUNT,
-  /** argon2id, PHC string format. */
-  passwordHash: text,
-  tokensEndedAt: nullable(timestamptz),
-} satisfies ColumnsOf<User>;
-export type UserRow = RowOf<typeof USER>;
 
 export interface AccountWithHash {
   readonly account: AccountRow;
   readonly passwordHash: string;
 }
 
-/** What a registration writes: its input, with the hash in the place of the password. */
+/** What a registration writes: the input with the hash in the place of the password. */
 export type NewAccount = {
   readonly [Field in Exclude<keyof RegisterInput, 'password'> | 'passwordHash']: UserRow[Field];
 };
 
-/** Which of the two was in use already. */
+/** Which of the two names another account has. */
 export type TakenName = 'username' | 'email';
 
 export interface AccountStore {
   /**
-   * Decided by the INSERT alone, so that of two that race one is told. With a token, the mail that verifies the address is
-   * added by the same statement.
+   * The INSERT alone decides whether a name is free, so that of two concurrent registrations one succeeds. With a token, the same
+   * statement also adds the job that mails the link to verify the address.
    */
   create(account: NewAccount, token?: NewToken): Promise<AccountRow | TakenName>;
-  /** In the order of `ids`, null where there is none; one statement. */
+  /** In the order of `ids`, null where there is no account; one statement. */
   byIds(ids: readonly number[]): Promise<(AccountRow | null)[]>;
   byId(id: number): Promise<AccountWithHash | undefined>;
   byUsername(username: string): Promise<AccountWithHash | undefined>;
   byEmail(email: string): Promise<AccountWithHash | undefined>;
+  /** By username. */
+  page(query: AccountPageQuery): Promise<AccountRow[]>;
 }
 
 const selectByIds = statement({
@@ -124,7 +94,7 @@ const TAKEN_BY_CONSTRAINT: Readonly<Record<string, TakenName>> = {
   users_email_key: 'email',
 };
 
-/** Stands in the statement for the token that is not made. */
+/** The parameters of the statement when no token is made. */
 const NO_TOKEN: NewToken = { seed: '', hash: new Uint8Array(32) };
 
 function withHash(row: UserRow | undefined): AccountWithHash | undefined {
@@ -133,15 +103,21 @@ function withHash(row: UserRow | undefined): AccountWithHash | undefined {
   return { account, passwordHash };
 }
 
-/** The accounts of the database behind `db`, read over `reads`. */
-export function createAccountStore(db: pg.Pool, reads: pg.Pool = db): AccountStore {
+/** The accounts of the database behind `writes`, read over `reads`. */
+export function createAccountStore(writes: pg.Pool, reads: pg.Pool = writes): AccountStore {
   return {
     async create(account, token = NO_TOKEN) {
       const { seed, hash: tokenHash } = token;
       const isMailed = token !== NO_TOKEN;
       try {
-        const [created] = await insert(db, { ...account, isMailed, tokenHash, seed, trace: traceparent() });
-        if (created === undefined) throw new Error('an INSERT returned no row');
+        const [created] = await insert(writes, {
+          ...account,
+          isMailed,
+          tokenHash,
+          seed,
+          trace: traceparent(),
+        });
+        if (created === undefined) throw new Error('the INSERT returned no row');
         const { jobId: _, ...row } = created;
         return row;
       } catch (error) {
@@ -150,12 +126,10 @@ export function createAccountStore(db: pg.Pool, reads: pg.Pool = db): AccountSto
         return taken;
       }
     },
-    async byIds(ids) {
-      const rows = new Map((await selectByIds(reads, { ids })).map((row) => [row.id, row]));
-      return ids.map((id) => rows.get(id) ?? null);
-    },
+    byIds: async (ids) => inOrderOf(ids, await selectByIds(reads, { ids })),
     byId: async (id) => withHash((await selectById(reads, { id }))[0]),
     byUsername: async (username) => withHash((await selectByUsername(reads, { username }))[0]),
     byEmail: async (email) => withHash((await selectByEmail(reads, { email }))[0]),
+    page: (query) => selectAccountPage(reads, query),
   };
 }

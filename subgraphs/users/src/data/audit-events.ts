@@ -1,5 +1,5 @@
-// The audit trail in PostgreSQL: a row for each thing that staff did to an account, written in the transaction that did it.
-// The service's role may insert and read rows, and neither change nor delete them.
+// The audit trail in PostgreSQL: a row for each action of staff on an account, written in the transaction of the action. The
+// database role of the service may insert and read rows, but not change or delete them.
 import { AuditAction, type AuditEvent } from '@holdfast/database';
 import type { Origin } from '@holdfast/platform/auth/security-events';
 import type { Role } from '@holdfast/platform/auth/viewer';
@@ -18,7 +18,7 @@ import {
   text,
   timestamptz,
 } from '@holdfast/platform/postgres/sql';
-import { ROLE } from './accounts.ts';
+import { ROLE } from './account-row.ts';
 
 const ACTION = enumeration('users.audit_action', AuditAction);
 
@@ -26,7 +26,7 @@ const AUDIT_EVENT = {
   id: bigint,
   createdAt: timestamptz,
   action: ACTION,
-  /** Null for the operator of the system, as the role is. */
+  /** Null for the operator of the system, as is the role. */
   actorId: nullable(integer),
   actorRole: nullable(ROLE),
   subjectId: integer,
@@ -38,7 +38,7 @@ const AUDIT_EVENT = {
 } satisfies ColumnsOf<AuditEvent>;
 export type AuditEventRow = RowOf<typeof AUDIT_EVENT>;
 
-/** A user who acts, or the operator of the system. */
+/** The user who acts, or the operator of the system. */
 export type AuditActor = { readonly id: number; readonly role: Role } | 'system';
 
 export interface NewAuditEvent {
@@ -46,7 +46,7 @@ export interface NewAuditEvent {
   readonly action: AuditAction;
   readonly subjectId: number;
   readonly reason?: string;
-  /** Of an account whose role was changed. */
+  /** Only for a change of the role. */
   readonly roles?: { readonly old: Role; readonly new: Role };
   readonly origin: Origin;
 }
@@ -71,7 +71,7 @@ const insert = statement({
   row: {},
 });
 
-/** Writes the event; `transaction` is the one that does what it tells. */
+/** Writes the event in the transaction of the action. */
 export async function recordAuditEvent(transaction: Queryable, event: NewAuditEvent): Promise<void> {
   const { actor, action, subjectId, reason, roles, origin } = event;
   await insert(transaction, {
@@ -89,12 +89,12 @@ export async function recordAuditEvent(transaction: Queryable, event: NewAuditEv
 
 const LIST = 'auditEvents';
 export const auditCursor = ({ id }: AuditEventRow): string => encodeCursor(LIST, [String(id)]);
-/** The id after which a page begins. @throws {AppError} BAD_USER_INPUT when it is no cursor of this list */
+/** The id in a cursor. @throws {AppError} BAD_USER_INPUT when the text is no cursor of this list */
 export const auditSortKey = (cursor: string): number | undefined =>
   parseOrderId(decodeCursor(LIST, 1, cursor)[0] ?? '');
 
-/** With the longest page as a constant, PostgreSQL knows that few rows are wanted. */
-const page = (name: string, where: string) =>
+/** The longest page is a constant in the SQL, so that PostgreSQL plans for few rows. */
+const declarePage = (name: string, where: string) =>
   statement({
     name,
     text: `SELECT ${selectList(AUDIT_EVENT)} FROM (
@@ -104,21 +104,31 @@ const page = (name: string, where: string) =>
     optional: { subjectId: integer },
     row: AUDIT_EVENT,
   });
-const pageOfAll = page('users_audit_page', 'id < $before');
-const pageOfSubject = page('users_audit_page_subject', 'subject_id = $subjectId AND id < $before');
+const pageOfAll = declarePage('users_audit_page', 'id < $before');
+const pageOfSubject = declarePage('users_audit_page_subject', 'subject_id = $subjectId AND id < $before');
 
 export interface AuditPageQuery {
   readonly limit: number;
-  /** The id after which the page begins. */
+  /** The page begins after this id. */
   readonly after: number | undefined;
   readonly subjectId: number | undefined;
 }
 
-/** At most `limit` events (a page has no more than 101), newest first. */
-export function selectAuditPage(
+/** At most `limit` events (never more than 101), newest first. */
+function selectAuditPage(
   db: Queryable,
   { limit, after: before = Number.MAX_SAFE_INTEGER, subjectId }: AuditPageQuery,
 ): Promise<AuditEventRow[]> {
   const select = subjectId === undefined ? pageOfAll : pageOfSubject;
   return select(db, { limit, before, subjectId });
 }
+
+export interface AuditEventStore {
+  /** Newest first. */
+  page(query: AuditPageQuery): Promise<AuditEventRow[]>;
+}
+
+/** The events of the database behind `reads`. */
+export const createAuditEventStore = (reads: Queryable): AuditEventStore => ({
+  page: (query) => selectAuditPage(reads, query),
+});

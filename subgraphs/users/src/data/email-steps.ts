@@ -1,11 +1,11 @@
-// What the token of a mailed link does in PostgreSQL: each is one transaction, which uses the token up and has the effect.
+// What mailed links do in PostgreSQL. Each step is one transaction that uses up the token and changes the account.
 
 import { traceparent } from '@holdfast/platform/observability/tracing';
 import { brokenUniqueConstraint, type Queryable } from '@holdfast/platform/postgres/database';
 import { integer, nullable, selectList, statement, text } from '@holdfast/platform/postgres/sql';
 import { ADDED_JOB, addJob } from '@holdfast/platform/queue/queue';
 import type pg from 'pg';
-import { ACCOUNT, type AccountRow } from './accounts.ts';
+import { ACCOUNT, type AccountRow } from './account-row.ts';
 import { endTokens, type TakenToken, takeToken } from './email-tokens.ts';
 import type { EmailTokenPurpose } from './token-mails.ts';
 import { endSessions, inTransaction } from './transaction.ts';
@@ -17,12 +17,12 @@ export type EmailOutcome =
 
 export interface EmailStepStore {
   /**
-   * Verifies the address of the token, and makes it the account's where it is not; undefined when the token is not live or the
+   * Marks the address of the token as verified and makes it the address of the account. Undefined when the token is not valid or the
    * account is disabled.
    */
   verify(tokenHash: Uint8Array): Promise<EmailOutcome | undefined>;
   /**
-   * Gives the account of the token another password and ends its sessions; undefined when the token is not live or the account is
+   * Gives the account of the token another password and ends its sessions. Undefined when the token is not valid or the account is
    * disabled.
    */
   reset(tokenHash: Uint8Array, nextHash: string): Promise<AccountRow | undefined>;
@@ -60,8 +60,8 @@ const resetHash = statement({
   row: ACCOUNT,
 });
 
-/** Takes the token of an account that is in use: no link changes one that is disabled. */
-async function takeOfActive(
+/** Uses up the token of an active account. No link changes a disabled account. */
+async function takeTokenOfActive(
   transaction: Queryable,
   tokenHash: Uint8Array,
   purposes: readonly EmailTokenPurpose[],
@@ -70,14 +70,14 @@ async function takeOfActive(
   return taken?.owner.disabledAt === null ? taken : undefined;
 }
 
-/** What mailed links do in the database behind `pool`. */
+/** The steps in the database behind `pool`. */
 export function createEmailStepStore(pool: pg.Pool): EmailStepStore {
   return {
     async verify(tokenHash) {
       let email = '';
       try {
         return await inTransaction(pool, async (transaction) => {
-          const taken = await takeOfActive(transaction, tokenHash, ['VERIFY_EMAIL', 'CHANGE_EMAIL']);
+          const taken = await takeTokenOfActive(transaction, tokenHash, ['VERIFY_EMAIL', 'CHANGE_EMAIL']);
           if (taken === undefined) return undefined;
           const { id: userId, email: to } = taken.owner;
           email = taken.email;
@@ -95,7 +95,7 @@ export function createEmailStepStore(pool: pg.Pool): EmailStepStore {
     },
     reset: (tokenHash, nextHash) =>
       inTransaction(pool, async (transaction) => {
-        const taken = await takeOfActive(transaction, tokenHash, ['RESET_PASSWORD']);
+        const taken = await takeTokenOfActive(transaction, tokenHash, ['RESET_PASSWORD']);
         if (taken === undefined) return undefined;
         const { id: userId } = taken.owner;
         const [account] = await resetHash(transaction, { userId, nextHash });

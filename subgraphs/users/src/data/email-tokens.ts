@@ -1,5 +1,5 @@
-// Tokens that are mailed, in PostgreSQL: one row an account and purpose, so that making a token ends the one before. The mail is
-// a job that the same statement adds.
+// Mailed tokens in PostgreSQL: one row for each account and purpose, so that a new token replaces the old one. The statement that makes
+// a token also adds the job that mails it.
 import { createPrismaClient } from '@holdfast/database';
 import { traceparent } from '@holdfast/platform/observability/tracing';
 import type { Queryable } from '@holdfast/platform/postgres/database';
@@ -15,7 +15,7 @@ import {
 } from '@holdfast/platform/postgres/sql';
 import { ADDED_JOB, addJob } from '@holdfast/platform/queue/queue';
 import type pg from 'pg';
-import { USER, type UserRow } from './accounts.ts';
+import { USER, type UserRow } from './account-row.ts';
 import {
   type EmailTokenPurpose,
   mailToken,
@@ -25,8 +25,8 @@ import {
   TOKEN_PARAMETERS,
 } from './token-mails.ts';
 
-// FOR SHARE, here and below, makes this wait for a change of the account, and that for this: either the change sees this token
-// and ends it, or this sees the account as changed, and makes none for a password or an address that it has not any more.
+// With FOR SHARE, here and below, this statement and a change of the account wait for each other. Either the change sees the token and
+// ends it, or this statement sees the changed account and makes no token for its old password or address.
 const make = statement({
   name: 'users_email_token_make',
   text: `WITH owner AS MATERIALIZED (
@@ -70,7 +70,7 @@ const askForReset = statement({
   row: ADDED_JOB,
 });
 
-/** A token that is to be mailed: what the mail needs, and the hash by which its seed is known. */
+/** What the mail of a token needs, and the hash that its seed must have. */
 const MAILED = { username: text, email: text, tokenHash: bytea };
 
 const toMail = statement({
@@ -82,7 +82,7 @@ const toMail = statement({
   row: MAILED,
 });
 
-// Before the token, as every change of an account locks its row first: so no two can wait for each other.
+// This locks the account before the token, as all changes of an account do, so that no two transactions deadlock.
 const lockOwner = statement({
   name: 'users_email_token_owner',
   text: `SELECT ${selectList(USER, 'u')} FROM users.users u
@@ -112,7 +112,7 @@ const end = statement({
   row: {},
 });
 
-// A row that is made anew meanwhile is passed over: it has not expired any more when its lock is had.
+// A row that gets a new token in the meantime is skipped, because it is no longer expired when the statement locks it.
 const sweep = statement({
   name: 'users_email_tokens_sweep',
   text: `DELETE FROM users.email_tokens
@@ -124,15 +124,15 @@ const sweep = statement({
   row: { userId: integer },
 });
 
-/** A token that was used up now, and the account as it is, locked until the end of the transaction. */
+/** A token that was just used up, and its account, which is locked until the end of the transaction. */
 export interface TakenToken {
   readonly owner: UserRow;
   readonly purpose: EmailTokenPurpose;
-  /** Where it was sent. */
+  /** The address to which the token was mailed. */
   readonly email: string;
 }
 
-/** Uses a token up, if it is live and of one of `purposes`. Of several who race for it, one has it. */
+/** Uses up a valid token with one of `purposes`. Of several concurrent transactions, one succeeds. */
 export async function takeToken(
   transaction: Queryable,
   tokenHash: Uint8Array,
@@ -144,43 +144,43 @@ export async function takeToken(
   return taken && { owner, ...taken };
 }
 
-/** Ends the tokens of an account whose password or address the transaction has changed. */
+/** Ends all tokens of an account whose password or address the transaction has changed. */
 export async function endTokens(transaction: Queryable, userId: number): Promise<void> {
   await end(transaction, { userId });
 }
 
-/** Deletes at most `max` tokens that expired more than a day ago; says how many. */
+/** Deletes at most `max` tokens that expired more than a day ago. Returns how many. */
 export const sweepEmailTokens = async (db: Queryable, max: number): Promise<number> =>
   (await sweep(db, { max })).length;
 
-/** A token for the address of an account, or for another one of who knows its password. */
+/** A token for the address of an account, or for a new address, which requires the password. */
 export type WantedToken =
   | { readonly userId: number; readonly purpose: 'VERIFY_EMAIL' | 'CONFIRM_LOGIN' }
   | {
       readonly userId: number;
       readonly purpose: 'CHANGE_EMAIL';
       readonly email: string;
-      /** The hash against which the password was verified: a token is made only while it is still there. */
+      /** The hash with which the password was verified. A token is made only if the account still has it. */
       readonly verifiedHash: string;
     };
 
-/** What became of it. `no owner`: there is no such account, or its password has changed. */
-export type Making = 'mailed' | 'too many' | 'no owner';
+/** `no owner`: there is no such account, or its password has changed. */
+export type MakeOutcome = 'mailed' | 'too many' | 'no owner';
 
 export type TokenOwner = Pick<UserRow, 'username' | 'email'>;
 
 export interface EmailTokenStore {
-  /** Makes a token and has it mailed. */
-  make(wanted: WantedToken, token: NewToken): Promise<Making>;
-  /** Has a job look for the account of an address: the statement is the same whether there is one. */
+  /** Makes a token and adds the job that mails it. */
+  make(wanted: WantedToken, token: NewToken): Promise<MakeOutcome>;
+  /** Adds a job that looks up the account of an address, so that the request runs the same statement whether there is one or not. */
   askForReset(email: string): Promise<void>;
-  /** What that job does: makes the token and its mail, if there is an account and not too many were made. */
+  /** The work of that job: makes a token and its mail, if there is an account and not too many tokens were made. */
   makeReset(email: string, token: NewToken): Promise<void>;
-  /** The account that the live token of that purpose is for. */
+  /** The account of a valid token with that purpose. */
   ownerOf(tokenHash: Uint8Array<ArrayBuffer>, purpose: EmailTokenPurpose): Promise<TokenOwner | undefined>;
-  /** For the mail that tells an old address; undefined when there is no such account. */
+  /** For the notice to an old address; undefined when there is no such account. */
   usernameOf(userId: number): Promise<string | undefined>;
-  /** What to mail; undefined when the token is not live any more. */
+  /** The content of the mail; undefined when the token is no longer valid. */
   toMail(
     userId: number,
     purpose: EmailTokenPurpose,
@@ -189,7 +189,7 @@ export interface EmailTokenStore {
   >;
 }
 
-/** The tokens of the database behind `db`. */
+/** The tokens in the database behind `db`. */
 export function createEmailTokenStore(db: pg.Pool): EmailTokenStore {
   const prisma = createPrismaClient(db);
   return {

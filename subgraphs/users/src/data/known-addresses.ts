@@ -1,17 +1,16 @@
-// The addresses from which an account has been logged in to, in PostgreSQL: as keyed hashes, a few for each account.
+// The client addresses from which users have logged in, in PostgreSQL: a few keyed hashes for each account.
 import type { KnownAddress } from '@holdfast/database';
+import type { Queryable } from '@holdfast/platform/postgres/database';
 import { arrayOf, bigint, bytea, type ColumnsOf, integer, statement } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 
 const ADDRESS = { userId: integer, addressHash: bytea } satisfies Partial<ColumnsOf<KnownAddress>>;
 
-export interface KnownAddresses {
-  /** Whether one of the hashes is known of the account. */
+export interface KnownAddressStore {
+  /** Whether the account has one of the hashes. */
   knows(userId: number, hashes: readonly Uint8Array[]): Promise<boolean>;
-  /** Keeps it, with the nine that were seen last. */
+  /** Stores the hash and keeps only the nine others that were seen last. */
   remember(userId: number, hash: Uint8Array): Promise<void>;
-  /** Deletes at most `max` that were not seen for half a year; returns how many. */
-  sweep(max: number): Promise<number>;
 }
 
 const select = statement({
@@ -22,7 +21,7 @@ const select = statement({
   row: { userId: integer },
 });
 
-// A login from an address that was seen within a day writes nothing.
+// A login from an address that was seen within a day writes no row.
 const remember = statement({
   name: 'users_known_address_remember',
   text: `WITH seen AS (
@@ -42,7 +41,7 @@ const remember = statement({
   row: {},
 });
 
-const sweep = statement({
+const deleteOld = statement({
   name: 'users_known_addresses_sweep',
   text: `DELETE FROM users.known_addresses
           WHERE ctid = ANY (ARRAY(SELECT ctid FROM users.known_addresses WHERE last_seen_at < now() - interval '180 days'
@@ -52,13 +51,16 @@ const sweep = statement({
   row: { userId: integer },
 });
 
+/** Deletes at most `max` addresses that were not seen for half a year. Returns how many. */
+export const sweepKnownAddresses = async (db: Queryable, max: number): Promise<number> =>
+  (await deleteOld(db, { max })).length;
+
 /** The addresses in the database behind `pool`. */
-export function createKnownAddresses(pool: pg.Pool): KnownAddresses {
+export function createKnownAddressStore(pool: pg.Pool): KnownAddressStore {
   return {
     knows: async (userId, hashes) => (await select(pool, { userId, hashes })).length > 0,
     remember: async (userId, addressHash) => {
       await remember(pool, { userId, addressHash });
     },
-    sweep: async (max) => (await sweep(pool, { max })).length,
   };
 }

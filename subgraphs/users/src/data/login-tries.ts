@@ -1,5 +1,6 @@
-// Failed tries to log in, in PostgreSQL: one count for all instances, which a restart does not end.
+// Failed tries to log in, in PostgreSQL, so that all instances share one count and a restart does not reset it.
 import type { LoginTry } from '@holdfast/database';
+import type { Queryable } from '@holdfast/platform/postgres/database';
 import {
   bigint,
   bytea,
@@ -11,26 +12,24 @@ import {
 } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 
-/** A count of tries, and how it slows them down. It begins anew an hour after its last try. */
+/** A count of failed tries and the waits that it causes. The count is reset an hour after the last try. */
 export interface Budget {
   /** 32 bytes. */
   readonly key: Uint8Array;
-  /** How many tries are let through without a wait. */
+  /** How many tries are allowed without a wait. */
   readonly free: number;
-  /** The wait after those. Each try doubles it. */
+  /** The wait after the free tries. Each further try doubles it. */
   readonly firstWaitS: number;
   readonly maxWaitS: number;
 }
 
-export interface LoginTries {
-  /** Counts a try as a failed one before its outcome is known, so that of those at once none is let through too many. */
+export interface LoginTryStore {
+  /** Counts a try as failed before its outcome is known, so that concurrent tries cannot exceed the budget. False: not allowed. */
   reserve(budget: Budget): Promise<boolean>;
-  /** Seconds until the next try is let through, at least 1. */
+  /** Seconds until the next try is allowed, at least 1. */
   waitS(budget: Budget): Promise<number>;
-  /** Takes a try back that did not fail. */
+  /** Removes a try that did not fail from the count. */
   giveBack(key: Uint8Array): Promise<void>;
-  /** Deletes at most `max` counts that say nothing any more; returns how many. */
-  sweep(max: number): Promise<number>;
 }
 
 const KEY = { key: bytea } satisfies Partial<ColumnsOf<LoginTry>>;
@@ -55,7 +54,7 @@ const wait = statement({
   text: `SELECT ceil(extract(epoch FROM t.last_at + ${WAIT} - now()))::int AS seconds
            FROM users.login_tries t WHERE t.key = $key`,
   parameters: BUDGET,
-  row: { seconds: notNull(integer, 'none of what it is made of is null') },
+  row: { seconds: notNull(integer, 'no operand is null') },
 });
 
 const giveBack = statement({
@@ -65,7 +64,7 @@ const giveBack = statement({
   row: {},
 });
 
-const sweep = statement({
+const deleteOld = statement({
   name: 'users_login_tries_sweep',
   text: `DELETE FROM users.login_tries
           WHERE key = ANY (ARRAY(SELECT key FROM users.login_tries WHERE last_at < now() - interval '1 hour'
@@ -75,14 +74,17 @@ const sweep = statement({
   row: { failures: integer },
 });
 
+/** Deletes at most `max` counts whose last try is more than an hour old. Returns how many. */
+export const sweepLoginTries = async (db: Queryable, max: number): Promise<number> =>
+  (await deleteOld(db, { max })).length;
+
 /** The tries in the database behind `pool`. */
-export function createLoginTries(pool: pg.Pool): LoginTries {
+export function createLoginTryStore(pool: pg.Pool): LoginTryStore {
   return {
     reserve: async (budget) => (await reserve(pool, budget)).length > 0,
     waitS: async (budget) => Math.max(1, (await wait(pool, budget))[0]?.seconds ?? 1),
     giveBack: async (key) => {
       await giveBack(pool, { key });
     },
-    sweep: async (max) => (await sweep(pool, { max })).length,
   };
 }

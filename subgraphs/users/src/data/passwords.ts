@@ -1,21 +1,20 @@
-// Passwords in PostgreSQL: one takes another's place, and the sessions that were opened before end with it, as do the links
-// that were mailed before.
+// Passwords in PostgreSQL. A change of password ends the sessions that were opened before, and the links that were mailed before.
 import { integer, selectList, statement, text } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
-import { ACCOUNT, type AccountRow } from './accounts.ts';
+import { ACCOUNT, type AccountRow } from './account-row.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
 export interface PasswordChange {
   readonly userId: number;
-  /** The hash against which the current password was verified: the change happens only while it is still there. */
+  /** The hash with which the current password was verified. The change happens only if the account still has it. */
   readonly verifiedHash: string;
   readonly nextHash: string;
-  /** The hash of an unused refresh token of the user's, whose family lives on. */
+  /** The hash of an unused refresh token of the user. Its session is kept. */
   readonly keptTokenHash: Uint8Array | undefined;
 }
 
 export interface PasswordStore {
-  /** Undefined, and no change, when the verified hash is not the account's any more. */
+  /** Undefined, and no change, when the account no longer has the verified hash. */
   replace(change: PasswordChange): Promise<AccountRow | undefined>;
 }
 
@@ -29,11 +28,11 @@ const replaceHash = statement({
   row: ACCOUNT,
 });
 
-/** The passwords of the database behind `pool`. */
+/** The passwords in the database behind `pool`. */
 export function createPasswordStore(pool: pg.Pool): PasswordStore {
   return {
     replace: ({ userId, verifiedHash, nextHash, keptTokenHash }) =>
-      // Several statements: a single one would not see the session of a login that it had to wait for.
+      // These are several statements, because a single one would not see the session of a login that it waited for.
       inTransaction(pool, async (transaction) => {
         const [account] = await replaceHash(transaction, { userId, verifiedHash, nextHash });
         if (account === undefined) return undefined;

@@ -1,16 +1,16 @@
-// The revocation list in PostgreSQL: the accounts whose access tokens ended while some of them had not expired.
+// The revocation list in PostgreSQL: the accounts whose access tokens were ended before they expired.
 
 import type { RevocationList } from '@holdfast/platform/auth/revocations';
 import type { Queryable } from '@holdfast/platform/postgres/database';
 import { bigint, doublePrecision, integer, statement } from '@holdfast/platform/postgres/sql';
 
 /**
- * The most accounts in the list, which keeps its body below 1 MB. Past it, those that are disabled and then those whose tokens
- * ended last are in it; the tokens of the others are good until they expire.
+ * The most accounts in the list, which keeps its body below 1 MB. If there are more, the list has the disabled accounts first, then
+ * those whose tokens ended last. The tokens of the other accounts stay valid until they expire.
  */
 export const MAX_REVOCATIONS = 50_000;
 
-/** How long a token may be on its way from the statement that read its generation to its signature, and clocks may differ, s. */
+/** Seconds for the time between reading the generation of a token and signing the token, and for differences of clocks. */
 const MARGIN_S = 60;
 
 const selectEnded = statement({

@@ -1,22 +1,15 @@
-// Deletes sessions that are over, several instances at a time.
+// Deletes old sessions. Several instances may do so at the same time.
+import type { Queryable } from '@holdfast/platform/postgres/database';
 import { bigint, integer, notNull, type RowOf, statement } from '@holdfast/platform/postgres/sql';
-import type pg from 'pg';
 
-const COUNT = notNull(integer, 'a count is 0 without rows');
+const COUNT = notNull(integer, 'count(*) is 0 without rows');
 const SWEPT = { families: COUNT, tokens: COUNT };
 export type Swept = RowOf<typeof SWEPT>;
 
-/**
- * Deletes up to `maxFamilies` families of which every token, used ones too, expired more than a day ago: then nothing
- * of them can be used, and nobody who presents a used one can have thought it good. Revoked families are no
- * exception.
- */
-export type SweepSessions = (maxFamilies: number) => Promise<Swept>;
-
-// A family has one unused token, its newest. Whoever refreshes holds its row: such a family is passed over, and
-// one that was refreshed since the statement began is not unused any more when its lock is had. The head is locked as
-// well, so that the DELETE waits for nobody who ends sessions.
-const sweep = statement({
+// A family has one unused token, its newest. A refresh locks the row of that token, and the statement skips locked rows. If a
+// refresh has committed since the statement began, the token is no longer unused when the statement locks its row. The statement
+// also locks the head of the family, so that the DELETE does not wait for a transaction that ends sessions.
+const deleteOld = statement({
   name: 'users_session_sweep',
   text: `WITH dead AS MATERIALIZED (
      SELECT newest.family_id
@@ -36,8 +29,9 @@ const sweep = statement({
   row: SWEPT,
 });
 
-/** The sweep of the database behind `pool`. */
-export const createSessionSweep =
-  (pool: pg.Pool): SweepSessions =>
-  async (maxFamilies) =>
-    (await sweep(pool, { maxFamilies }))[0] ?? { families: 0, tokens: 0 };
+/**
+ * Deletes up to `maxFamilies` families of which every token, also a used one, expired more than a day ago. Such a family cannot be
+ * used, and a client that presents one of its used tokens cannot have considered it valid. Revoked families are no exception.
+ */
+export const sweepSessions = async (db: Queryable, maxFamilies: number): Promise<Swept> =>
+  (await deleteOld(db, { maxFamilies }))[0] ?? { families: 0, tokens: 0 };

@@ -1,6 +1,6 @@
-// Sessions in PostgreSQL: families of refresh tokens, of which only hashes are stored.
-// A family is revoked on its head, the first row, whose id is the family's: a token that is being issued while its
-// family ends is dead on arrival, where marking the tokens themselves would miss the one not yet committed.
+// Sessions in PostgreSQL: families of refresh tokens, of which only hashes are stored. A family is revoked by its head, its first row,
+// whose id is the id of the family. So a token that is issued while its family ends is revoked, too; marking the tokens themselves
+// would miss a token that is not committed yet.
 import type { Session } from '@holdfast/database';
 import {
   bigint,
@@ -15,33 +15,34 @@ import {
   text,
 } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
-import { ACCOUNT, type AccountRow, type AccountWithHash } from './accounts.ts';
+import { ACCOUNT, type AccountRow } from './account-row.ts';
+import type { AccountWithHash } from './accounts.ts';
 import { takeToken } from './email-tokens.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
-/** A family and whose it is. */
+/** A family and its user. */
 const FAMILY = { familyId: bigint, userId: integer } satisfies Partial<ColumnsOf<Session>>;
 export type FamilyRow = RowOf<typeof FAMILY>;
 
 export interface SessionLife {
-  /** How long a token is good that is not used. */
+  /** How long an unused token is valid. */
   readonly ttlDays: number;
-  /** How long after its login a family ends, however it is used. */
+  /** How long after its login a family ends, however often it is refreshed. */
   readonly maxAgeDays: number;
 }
 
 export interface TokenUse {
   readonly tokenHash: Uint8Array;
-  /** Of the token that follows it. */
+  /** The hash of the next token. */
   readonly nextHash: Uint8Array;
-  /** Of the key that the call has; null without one. */
+  /** The hash of the idempotency key; null without a key. */
   readonly keyHash: Uint8Array | null;
 }
 
 export interface SessionStore {
   /**
-   * Starts a family with its first token and says whose it is, as the account is at that moment; undefined, and no
-   * change, when the account's password is no longer the one that was verified. An account that is disabled gets none.
+   * Starts a family with its first token and returns the account. Undefined, and no change, when the account no longer has the verified
+   * password. A disabled account gets no family.
    */
   open(
     userId: number,
@@ -49,34 +50,34 @@ export interface SessionStore {
     tokenHash: Uint8Array,
     life: SessionLife,
   ): Promise<AccountRow | undefined>;
-  /** The same for who has the token of a mailed login link, which is used up; undefined, and no change, when it is not live. */
+  /** The same with the token of a mailed login link, which it uses up. Undefined, and no change, when the token is not valid. */
   openByLink(
     emailTokenHash: Uint8Array,
     tokenHash: Uint8Array,
     life: SessionLife,
   ): Promise<AccountWithHash | undefined>;
   /**
-   * Uses up a live token of a family that is not too old, and puts the next one in its place; undefined, and no change,
-   * when there is none such.
+   * Uses up a valid token of a family that is not too old, and inserts the next token. Undefined, and no change, when there is no such
+   * token.
    */
   rotate(use: TokenUse, life: SessionLife): Promise<AccountRow | undefined>;
   /**
-   * Whose the session is, if the token was used up before, a moment ago or with the same key, and the next one is live
-   * and has that hash.
+   * The account of the session, if the token was used a moment ago or with the same key, and the next token has that hash and is still
+   * valid and unused.
    */
   unusedSuccessor(use: TokenUse): Promise<AccountRow | undefined>;
-  /** Ends the family of a token that was used up before; undefined when it was not, or when the family had ended. */
+  /** Ends the family of a used token. Undefined when the token is unused or the family has already ended. */
   revokeReused(tokenHash: Uint8Array): Promise<FamilyRow | undefined>;
-  /** Ends the family of a token, whatever state the token is in. */
+  /** Ends the family of a token, also of a used or expired one. */
   revoke(tokenHash: Uint8Array): Promise<void>;
-  /** Ends every family of the account, that of a login which is being committed too. */
+  /** Ends all families of the account, also that of a login which is not committed yet. */
   revokeAll(userId: number): Promise<void>;
 }
 
 const LIFE = { ttlDays: doublePrecision, maxAgeDays: doublePrecision };
 
-// FOR SHARE makes this wait for a change of the account, and that for this: either the change sees this family and ends
-// it, or this sees the account as changed: with another hash it starts no family, another role is the one to tell.
+// With FOR SHARE, this statement and a change of the account wait for each other. Either the change sees the family and ends it, or this
+// statement sees the changed account: with another hash it starts no family, and it returns the new role.
 const open = statement({
   name: 'users_session_open',
   text: `WITH owner AS MATERIALIZED (
@@ -116,7 +117,7 @@ const rotate = statement({
   row: ACCOUNT,
 });
 
-// Two tabs that refresh at once, or a call that is sent again, are no theft (RFC 9700, 4.14.2, lets the server decide).
+// Two tabs that refresh at the same time, or a call that is sent again, are no theft (RFC 9700, 4.14.2, lets the server decide).
 const unusedSuccessor = statement({
   name: 'users_session_unused_successor',
   text: `SELECT ${selectList(ACCOUNT, 'u')}
@@ -152,7 +153,7 @@ const revoke = statement({
   row: {},
 });
 
-// Not FOR UPDATE: a rotation, which holds what `endSessions` waits for, asks for a key share of this row.
+// This is not FOR UPDATE, because a rotation holds locks that `endSessions` waits for and needs a key share of this row.
 const lockAccount = statement({
   name: 'users_account_lock',
   text: 'SELECT FROM users.users WHERE id = $userId FOR NO KEY UPDATE',
@@ -160,7 +161,7 @@ const lockAccount = statement({
   row: {},
 });
 
-/** The sessions of the database behind `pool`. */
+/** The sessions in the database behind `pool`. */
 export function createSessionStore(pool: pg.Pool): SessionStore {
   return {
     open: async (userId, verifiedHash, tokenHash, life) =>

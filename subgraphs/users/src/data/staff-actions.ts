@@ -1,16 +1,16 @@
-// What staff do to accounts in PostgreSQL: roles, disabling, ending of sessions. Each is one transaction with its line in the
-// audit trail. There is always staff that can log in, because these transactions happen one after another.
+// The actions of staff on accounts in PostgreSQL: change a role, disable, enable, end sessions. Each is one transaction with its line in
+// the audit trail. The transactions run one after another, so that one staff account that can log in always remains.
 
 import { NO_ORIGIN, type Origin } from '@holdfast/platform/auth/security-events';
 import type { Role } from '@holdfast/platform/auth/viewer';
 import type { Queryable } from '@holdfast/platform/postgres/database';
 import { boolean, integer, nothing, notNull, selectList, statement } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
-import { ACCOUNT, type AccountRow, ROLE } from './accounts.ts';
+import { ACCOUNT, type AccountRow, ROLE } from './account-row.ts';
 import { recordAuditEvent } from './audit-events.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
-/** Who asks, and for which account. What counts is what the caller's account is now, and not what its token says. */
+/** The caller and the account to change. The caller must be staff in the database now, whatever role its token has. */
 export interface StaffAction {
   readonly callerId: number;
   readonly origin: Origin;
@@ -30,36 +30,36 @@ export interface StateChange extends StaffAction {
 type Refused = { readonly kind: 'caller is no staff' } | { readonly kind: 'not found' };
 type Stale = { readonly kind: 'stale'; readonly account: AccountRow };
 
-/** The account as changed, or why it was not. */
+/** The changed account, or why it was not changed. */
 export type RoleOutcome =
   | { readonly kind: 'changed'; readonly account: AccountRow; readonly from: Role }
   | Refused
-  /** It has the role already. */
+  /** The account already has the role. */
   | { readonly kind: 'unchanged'; readonly account: AccountRow }
   | Stale
   | { readonly kind: 'last staff' };
 
 export type StateOutcome =
   | { readonly kind: 'changed'; readonly account: AccountRow }
-  /** It was so already, or is the caller's own, which is never disabled. */
+  /** The account already had the state, or it is the caller's own account, which is never disabled. */
   | { readonly kind: 'unchanged'; readonly account: AccountRow }
   | Refused
   | Stale;
 
 export type SessionsOutcome = { readonly kind: 'ended'; readonly account: AccountRow } | Refused;
 
-export interface StaffActions {
-  /** Takes an account's role from the expected version to the next; who is staff no more has no session any more. */
+export interface StaffActionStore {
+  /** Changes the role of an account at the expected version. An account that loses the role STAFF loses its sessions. */
   changeRole(change: RoleChange): Promise<RoleOutcome>;
-  /** Makes the account staff without asking who calls; undefined, and no change, when it is already. */
+  /** Makes the account staff, for the operator of the system. Undefined, and no change, when it is already staff. */
   promote(userId: number): Promise<AccountRow | undefined>;
-  /** Neither logs in nor has sessions from now on. */
+  /** Ends the sessions of the account and prevents logins. */
   disable(change: StateChange): Promise<StateOutcome>;
   enable(change: StateChange): Promise<StateOutcome>;
   endSessions(action: StaffAction & { readonly reason: string }): Promise<SessionsOutcome>;
 }
 
-// Until the end of the transaction. The statement that follows sees what the one before it in the queue has committed.
+// The turn lasts until the end of the transaction. The next statement sees the commits of all transactions that had their turn before.
 const takeTurn = statement({
   name: 'users_role_turn',
   text: `SELECT users.take_turn('role')`,
@@ -70,7 +70,7 @@ const takeTurn = statement({
 const IS_STAFF = `role = 'STAFF' AND disabled_at IS NULL`;
 const CALLER_IS_STAFF = `EXISTS (SELECT FROM users.users WHERE id = $callerId AND ${IS_STAFF})`;
 
-// The guard compares versions, so `before` is the row that is changed, as it was.
+// The guard compares versions, so `before` is the old state of the changed row.
 const changeRole = statement({
   name: 'users_role_change',
   text: `UPDATE users.users u
@@ -94,7 +94,7 @@ const promote = statement({
   row: ACCOUNT,
 });
 
-// The caller is staff that can log in and stays it, so no count of the others is needed.
+// The caller is staff that can log in and remains so; the statement need not count other staff.
 const disable = statement({
   name: 'users_account_disable',
   text: `UPDATE users.users
@@ -124,7 +124,7 @@ const callerIsStaff = statement({
   row: { isStaff: notNull(boolean, 'EXISTS is never null') },
 });
 
-// Not FOR UPDATE, as in sessions.ts.
+// This is not FOR UPDATE, for the reason in sessions.ts.
 const lockAccount = statement({
   name: 'users_staff_lock_account',
   text: `SELECT ${selectList(ACCOUNT)} FROM users.users WHERE id = $userId FOR NO KEY UPDATE`,
@@ -132,8 +132,8 @@ const lockAccount = statement({
   row: ACCOUNT,
 });
 
-/** The account when staff asks for one that there is; otherwise what is wrong. */
-async function found(
+/** The locked account, if the caller is staff and the account exists; otherwise the reason. */
+async function findTarget(
   transaction: Queryable,
   { callerId, userId }: StaffAction,
 ): Promise<Refused | { readonly kind: 'found'; readonly account: AccountRow }> {
@@ -143,18 +143,18 @@ async function found(
   return account === undefined ? { kind: 'not found' } : { kind: 'found', account };
 }
 
-/** Why an account has not got another role. Roles stand still meanwhile, and versions only grow. */
-async function reasonAgainstRole(transaction: Queryable, change: RoleChange): Promise<RoleOutcome> {
-  const target = await found(transaction, change);
+/** Says why the role was not changed. Roles cannot change during the turn, and versions only grow. */
+async function explainRole(transaction: Queryable, change: RoleChange): Promise<RoleOutcome> {
+  const target = await findTarget(transaction, change);
   if (target.kind !== 'found') return target;
   const { account } = target;
   if (account.version !== change.expectedVersion) return { kind: 'stale', account };
   return account.role === change.role ? { kind: 'unchanged', account } : { kind: 'last staff' };
 }
 
-/** Why an account is not in another state. */
-async function reasonAgainstState(transaction: Queryable, change: StateChange): Promise<StateOutcome> {
-  const target = await found(transaction, change);
+/** Says why the state was not changed. */
+async function explainState(transaction: Queryable, change: StateChange): Promise<StateOutcome> {
+  const target = await findTarget(transaction, change);
   if (target.kind !== 'found') return target;
   const { account } = target;
   return account.version === change.expectedVersion
@@ -164,21 +164,21 @@ async function reasonAgainstState(transaction: Queryable, change: StateChange): 
 
 const actorOf = ({ callerId: id }: StaffAction) => ({ id, role: 'STAFF' }) as const;
 
-/** The accounts of the database behind `pool`. */
-export function createStaffActions(pool: pg.Pool): StaffActions {
+/** The accounts in the database behind `pool`. */
+export function createStaffActionStore(pool: pg.Pool): StaffActionStore {
   const inTurn = <Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result> =>
     inTransaction(pool, async (transaction) => {
       await takeTurn(transaction, {});
       return work(transaction);
     });
   const setState =
-    (set: typeof disable, action: 'ACCOUNT_DISABLED' | 'ACCOUNT_ENABLED'): StaffActions['disable'] =>
+    (set: typeof disable, action: 'ACCOUNT_DISABLED' | 'ACCOUNT_ENABLED'): StaffActionStore['disable'] =>
     (change) =>
       inTurn(async (transaction) => {
         const { userId, callerId, expectedVersion, reason, origin } = change;
         const [account] = await set(transaction, { userId, callerId, expectedVersion });
-        if (account === undefined) return reasonAgainstState(transaction, change);
-        // When it is enabled, too: links may have been asked for while it was not.
+        if (account === undefined) return explainState(transaction, change);
+        // This also ends links that were requested while the account was disabled.
         await endSessions(transaction, userId);
         await recordAuditEvent(transaction, {
           actor: actorOf(change),
@@ -195,7 +195,7 @@ export function createStaffActions(pool: pg.Pool): StaffActions {
       inTurn(async (transaction) => {
         const { userId, callerId, expectedVersion, role, origin } = change;
         const [changed] = await changeRole(transaction, { userId, callerId, expectedVersion, role });
-        if (changed === undefined) return reasonAgainstRole(transaction, change);
+        if (changed === undefined) return explainRole(transaction, change);
         const { from, ...account } = changed;
         if (from === 'STAFF' && role !== 'STAFF') await endSessions(transaction, userId);
         const roles = { old: from, new: role };
@@ -225,7 +225,7 @@ export function createStaffActions(pool: pg.Pool): StaffActions {
     enable: setState(enable, 'ACCOUNT_ENABLED'),
     endSessions: (action) =>
       inTurn(async (transaction) => {
-        const target = await found(transaction, action);
+        const target = await findTarget(transaction, action);
         if (target.kind !== 'found') return target;
         const { userId: subjectId, reason, origin } = action;
         await endSessions(transaction, subjectId);

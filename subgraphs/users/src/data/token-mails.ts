@@ -1,4 +1,4 @@
-// How tokens are made that are mailed: the parts of statements that write a token and add the job of its mail, all or nothing.
+// The parts of statements that make a mailed token: they write the token and add the job of its mail, both or neither.
 import { EmailTokenPurpose } from '@holdfast/database';
 import { bytea, enumeration, nullable, text } from '@holdfast/platform/postgres/sql';
 import { addJob } from '@holdfast/platform/queue/queue';
@@ -8,7 +8,7 @@ export type { EmailTokenPurpose } from '@holdfast/database';
 /** `users.email_token_purpose`. */
 export const PURPOSE = enumeration('users.email_token_purpose', EmailTokenPurpose);
 
-/** How long a token of each purpose is good, in seconds. */
+/** How long a token of each purpose is valid, in seconds. */
 const LIFE_S: Readonly<Record<EmailTokenPurpose, number>> = {
   VERIFY_EMAIL: 86_400,
   CHANGE_EMAIL: 86_400,
@@ -16,7 +16,7 @@ const LIFE_S: Readonly<Record<EmailTokenPurpose, number>> = {
   CONFIRM_LOGIN: 900,
 };
 
-/** How many tokens of one purpose are made for an account in an hour: an account is no means to fill a mailbox. */
+/** The most tokens of one purpose for an account in an hour, so that an attacker cannot fill a mailbox. */
 const MAX_PER_HOUR = 5;
 
 const lifeOf = (purpose: string): string =>
@@ -26,9 +26,9 @@ const lifeOf = (purpose: string): string =>
 
 const WINDOW_IS_OVER = "t.window_started_at <= now() - interval '1 hour'";
 
-/** A row as SQL of a token that is made: its columns by name. */
+/** The SQL of the columns of a new token. */
 export interface TokenToMake {
-  /** SQL: a FROM list with the condition on it; a row is an account. */
+  /** A FROM list with its condition; each row is an account. */
   readonly from: string;
   readonly userId: string;
   readonly purpose: string;
@@ -36,8 +36,8 @@ export interface TokenToMake {
 }
 
 /**
- * A CTE `made` that puts tokens with the hash `$tokenHash` in the place of those before, unless too many were made: the row
- * decides, so that no two statements can pass the bound together. `mailToken` adds their mail.
+ * A CTE `made` that replaces tokens by new ones with the hash `$tokenHash`, unless too many were made. The count is in the row, so that
+ * concurrent statements cannot exceed it. `mailToken` adds the mail.
  */
 export const makeToken = ({ from, userId, purpose, email }: TokenToMake): string =>
   `made AS (
@@ -51,7 +51,7 @@ export const makeToken = ({ from, userId, purpose, email }: TokenToMake): string
      RETURNING t.user_id, t.purpose
    )`;
 
-/** The job that mails a token of the CTE `made`. */
+/** Adds the job that mails a token of the CTE `made`. */
 export const mailToken = (userId = 'user_id', purpose = 'purpose'): string =>
   addJob(
     'send-mail',
@@ -64,5 +64,5 @@ export interface NewToken {
   readonly hash: Uint8Array;
 }
 
-/** What a statement takes that makes a token. */
+/** The parameters of a statement that makes a token. */
 export const TOKEN_PARAMETERS = { tokenHash: bytea, seed: text, trace: nullable(text) };

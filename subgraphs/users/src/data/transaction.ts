@@ -1,10 +1,10 @@
-// A transaction of several statements, for what one statement cannot do because it would not see what it waited for.
+// A transaction of several statements, for changes that one statement cannot make because it would not see the rows it waited for.
 import type { Queryable } from '@holdfast/platform/postgres/database';
 import { bytea, integer, nullable, statement } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 import { endTokens } from './email-tokens.ts';
 
-/** Commits what `work` did, or nothing of it when it rejects. */
+/** Commits the statements of `work`, or rolls all of them back when it rejects. */
 export async function inTransaction<Result>(
   pool: pg.Pool,
   work: (transaction: Queryable) => Promise<Result>,
@@ -17,13 +17,13 @@ export async function inTransaction<Result>(
     client.release();
     return result;
   } catch (error) {
-    // The connection goes, and its transaction with it: one that is broken could not roll back.
+    // Closing the connection rolls the transaction back, also on a broken connection, where ROLLBACK would fail.
     client.release(true);
     throw error;
   }
 }
 
-// A used token keeps nothing: whoever holds its successor may be the one who is to be locked out.
+// A used token keeps no session, because the holder of the next token may be the attacker whom the change locks out.
 const endAll = statement({
   name: 'users_session_end_all',
   text: `WITH ended AS (
@@ -41,10 +41,9 @@ const endAll = statement({
 });
 
 /**
- * Ends the sessions of an account whose row the transaction has locked or changed, so that no login is half-way, but
- * for the one whose unused refresh token has `keptTokenHash`. Every access token ends, that of the kept session too: a
- * token carries the generation that the statement which issued it has read, and the next generation begins here. Mailed
- * links end with them: one could have been asked for by the thief whom this locks out.
+ * Ends the sessions of an account, except the session whose unused refresh token has `keptTokenHash`. The transaction must have locked or
+ * changed the row of the account, so that no login is between its statements. All access tokens end, also that of the kept session,
+ * because the next generation begins. Mailed links end, too, because an attacker may have requested one.
  */
 export async function endSessions(
   transaction: Queryable,

@@ -1,4 +1,4 @@
-// Issues access tokens: JWTs by RFC 9068. Platform's `tokens` is the other side.
+// Issues access tokens: JWTs (RFC 9068). platform/src/auth/tokens.ts verifies them.
 import { randomUUID } from 'node:crypto';
 import { GENERATION_CLAIM, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/auth/tokens';
 import type { Role } from '@holdfast/platform/auth/viewer';

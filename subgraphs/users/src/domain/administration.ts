@@ -1,4 +1,5 @@
-// What staff do to accounts: roles, disabling, ending of sessions. Each is told in the security log, and in the audit trail.
+// The actions of staff on accounts: change a role, disable, enable, end sessions. Each is recorded in the security log and in the
+// audit trail.
 
 import type { Origin, SecurityEventName, SecurityLog } from '@holdfast/platform/auth/security-events';
 import type { User } from '@holdfast/platform/auth/viewer';
@@ -14,53 +15,52 @@ import {
   lengthOf,
 } from '@holdfast/platform/validation';
 import { z } from 'zod';
-import type { AccountRow } from '../data/accounts.ts';
-import type { StaffActions, StateChange, StateOutcome } from '../data/staff-actions.ts';
+import type { AccountRow } from '../data/account-row.ts';
+import type { StaffActionStore, StateChange, StateOutcome } from '../data/staff-actions.ts';
 import type {
   MutationChangeRoleArgs,
   MutationDisableAccountArgs,
   MutationEnableAccountArgs,
   MutationEndSessionsArgs,
 } from '../generated/graphql.ts';
-import { countConflict } from '../metrics.ts';
 import type { Account } from './accounts.ts';
+import {
+  LAST_STAFF,
+  type LastStaff,
+  OWN_ACCOUNT,
+  type OwnAccount,
+  type UserNotFound,
+  type UserVersionConflict,
+  userNotFound,
+  userVersionConflict,
+} from './problems.ts';
 
-type Problem<Name extends string, Code extends string> = {
-  readonly __typename: Name;
-  readonly code: Code;
-  readonly message: string;
-};
 type Changed = Account & { readonly __typename: 'User' };
-type VersionConflict = Problem<'UserVersionConflict', 'VERSION_CONFLICT'> & {
-  readonly currentVersion: number;
-  readonly current: Account;
-};
-type NotFound = Problem<'UserNotFound', 'USER_NOT_FOUND'>;
-type LastStaff = Problem<'LastStaff', 'LAST_STAFF'>;
-type OwnAccount = Problem<'OwnAccount', 'OWN_ACCOUNT'>;
 
-/** Who acts, and from where. */
-export interface Acting {
+/** The staff member who acts, and where the request came from. */
+export interface ActingStaff {
   readonly caller: User;
   readonly origin: Origin;
 }
 
-/** @throws {AppError} FORBIDDEN, each of them, when the caller has been staff and is not any more */
+/** Each function rejects with {AppError} FORBIDDEN when the caller's account is no longer staff, although its token says so. */
 export interface Administration {
-  /** Gives the account a role if it is at the expected version. */
   changeRole(
-    acting: Acting,
     change: MutationChangeRoleArgs,
-  ): Promise<Changed | VersionConflict | NotFound | LastStaff>;
-  disable(
-    acting: Acting,
+    acting: ActingStaff,
+  ): Promise<Changed | UserVersionConflict | UserNotFound | LastStaff>;
+  disableAccount(
     change: MutationDisableAccountArgs,
-  ): Promise<Changed | VersionConflict | NotFound | OwnAccount | InvalidInput>;
-  enable(
-    acting: Acting,
+    acting: ActingStaff,
+  ): Promise<Changed | UserVersionConflict | UserNotFound | OwnAccount | InvalidInput>;
+  enableAccount(
     change: MutationEnableAccountArgs,
-  ): Promise<Changed | VersionConflict | NotFound | InvalidInput>;
-  endSessions(acting: Acting, action: MutationEndSessionsArgs): Promise<Changed | NotFound | InvalidInput>;
+    acting: ActingStaff,
+  ): Promise<Changed | UserVersionConflict | UserNotFound | InvalidInput>;
+  endSessions(
+    action: MutationEndSessionsArgs,
+    acting: ActingStaff,
+  ): Promise<Changed | UserNotFound | InvalidInput>;
 }
 
 const MAX_REASON = 500;
@@ -73,89 +73,69 @@ const reasonRules = z.strictObject({
     }),
 });
 
-const done = (account: AccountRow): Changed => ({ __typename: 'User', ...account });
+const toChanged = (account: AccountRow): Changed => ({ __typename: 'User', ...account });
 
-const notFound = (userId: string): NotFound => ({
-  __typename: 'UserNotFound',
-  code: 'USER_NOT_FOUND',
-  message: `There is no user ${came(userId)}.`,
-});
+const noLongerStaff = (): AppError =>
+  new AppError('FORBIDDEN', 'This needs a staff account; your account is no longer staff.');
 
-function stale(expectedVersion: number, current: AccountRow): VersionConflict {
-  countConflict();
-  return {
-    __typename: 'UserVersionConflict',
-    code: 'VERSION_CONFLICT',
-    message: `Version ${expectedVersion} was expected; the user is at version ${current.version} by now.`,
-    currentVersion: current.version,
-    current,
-  };
-}
-
-const LAST_STAFF: LastStaff = {
-  __typename: 'LastStaff',
-  code: 'LAST_STAFF',
-  message: 'Another staff account that can log in is expected first: this is the last one.',
-};
-
-const OWN_ACCOUNT: OwnAccount = {
-  __typename: 'OwnAccount',
-  code: 'OWN_ACCOUNT',
-  message: 'Another account is expected: staff cannot disable the one that they act with.',
-};
-
-const noStaff = (): AppError =>
-  new AppError('FORBIDDEN', 'This needs a staff account; yours is none any more.');
-
-/** The answer to an action that has done nothing. @throws {AppError} FORBIDDEN when the caller is no staff any more */
-function withoutChange(
+/** The answer for an action that changed no account. @throws {AppError} FORBIDDEN when the caller is no longer staff */
+function explainRefusal(
   outcome: Exclude<StateOutcome, { readonly kind: 'changed' }>,
   userId: string,
   expectedVersion: number,
-): Changed | VersionConflict | NotFound {
+): Changed | UserVersionConflict | UserNotFound {
   switch (outcome.kind) {
     case 'unchanged':
-      return done(outcome.account);
+      return toChanged(outcome.account);
     case 'caller is no staff':
-      throw noStaff();
+      throw noLongerStaff();
     case 'not found':
-      return notFound(userId);
+      return userNotFound(userId);
     case 'stale':
-      return stale(expectedVersion, outcome.account);
+      return userVersionConflict(expectedVersion, outcome.account);
   }
 }
 
 type Details = Readonly<Record<string, string>>;
 
-export function createAdministration(actions: StaffActions, securityLog: SecurityLog): Administration {
-  const tell = (name: SecurityEventName, { caller, origin }: Acting, userId: number, details: Details) =>
-    securityLog(name, { actor: caller, subject: `user ${userId}`, origin, details });
+export interface AdministrationDependencies {
+  readonly actions: StaffActionStore;
+  readonly record: SecurityLog;
+}
 
-  /** The part that disabling and enabling have in common. */
+export function createAdministration({ actions, record }: AdministrationDependencies): Administration {
+  const recordAction = (
+    name: SecurityEventName,
+    { caller, origin }: ActingStaff,
+    userId: number,
+    details: Details,
+  ) => record(name, { actor: caller, subject: `user ${userId}`, origin, details });
+
+  /** Disables or enables an account. */
   async function setState(
     set: (change: StateChange) => Promise<StateOutcome>,
     event: 'account.disabled' | 'account.enabled',
-    acting: Acting,
     { userId: given, expectedVersion, reason: givenReason, ...rest }: MutationDisableAccountArgs,
+    acting: ActingStaff,
   ) {
     allHandled(rest);
     const checked = check(reasonRules, { reason: givenReason });
     if (!checked.ok) return checked.invalid;
     const { reason } = checked.value;
     const userId = parseId(given);
-    if (userId === undefined) return notFound(given);
+    if (userId === undefined) return userNotFound(given);
     const { caller, origin } = acting;
     const outcome = await set({ callerId: caller.id, origin, userId, expectedVersion, reason });
-    if (outcome.kind !== 'changed') return withoutChange(outcome, given, expectedVersion);
-    tell(event, acting, userId, { reason });
-    return done(outcome.account);
+    if (outcome.kind !== 'changed') return explainRefusal(outcome, given, expectedVersion);
+    recordAction(event, acting, userId, { reason });
+    return toChanged(outcome.account);
   }
 
   return {
-    async changeRole(acting, { userId: given, expectedVersion, role, ...rest }) {
+    async changeRole({ userId: given, expectedVersion, role, ...rest }, acting) {
       allHandled(rest);
       const userId = parseId(given);
-      if (userId === undefined) return notFound(given);
+      if (userId === undefined) return userNotFound(given);
       const { caller, origin } = acting;
       const outcome = await actions.changeRole({
         callerId: caller.id,
@@ -165,36 +145,36 @@ export function createAdministration(actions: StaffActions, securityLog: Securit
         role,
       });
       if (outcome.kind === 'last staff') return LAST_STAFF;
-      if (outcome.kind !== 'changed') return withoutChange(outcome, given, expectedVersion);
-      tell('role.changed', acting, userId, { from: outcome.from, to: role });
-      return done(outcome.account);
+      if (outcome.kind !== 'changed') return explainRefusal(outcome, given, expectedVersion);
+      recordAction('role.changed', acting, userId, { from: outcome.from, to: role });
+      return toChanged(outcome.account);
     },
 
-    async disable(acting, change) {
-      const result = await setState(actions.disable, 'account.disabled', acting, change);
-      // Only the caller's own account stays active.
+    async disableAccount(change, acting) {
+      const result = await setState(actions.disable, 'account.disabled', change, acting);
+      // Of all accounts at the expected version, only the caller's own account stays active.
       return result.__typename === 'User' && result.disabledAt === null ? OWN_ACCOUNT : result;
     },
 
-    enable: (acting, change) => setState(actions.enable, 'account.enabled', acting, change),
+    enableAccount: (change, acting) => setState(actions.enable, 'account.enabled', change, acting),
 
-    async endSessions(acting, { userId: given, reason: givenReason, ...rest }) {
+    async endSessions({ userId: given, reason: givenReason, ...rest }, acting) {
       allHandled(rest);
       const checked = check(reasonRules, { reason: givenReason });
       if (!checked.ok) return checked.invalid;
       const { reason } = checked.value;
       const userId = parseId(given);
-      if (userId === undefined) return notFound(given);
+      if (userId === undefined) return userNotFound(given);
       const { caller, origin } = acting;
       const outcome = await actions.endSessions({ callerId: caller.id, origin, userId, reason });
       switch (outcome.kind) {
         case 'ended':
-          tell('sessions.ended', acting, userId, { reason });
-          return done(outcome.account);
+          recordAction('sessions.ended', acting, userId, { reason });
+          return toChanged(outcome.account);
         case 'caller is no staff':
-          throw noStaff();
+          throw noLongerStaff();
         case 'not found':
-          return notFound(given);
+          return userNotFound(given);
       }
     },
   };

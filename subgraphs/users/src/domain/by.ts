@@ -1,4 +1,4 @@
-// Who asks for a change of an account, and from where: what security events tell.
+// Who changes an account, and where the request came from, for security events.
 import type { Actor, Origin, SecurityEventName, SecurityLog } from '@holdfast/platform/auth/security-events';
 import type { Viewer } from '@holdfast/platform/auth/viewer';
 
@@ -9,10 +9,10 @@ export interface By {
 
 const actorOf = (viewer: Viewer): Actor => (viewer.kind === 'user' ? viewer : 'anonymous');
 
-/** Tells of what was done to the account `id`. */
-export type NoteEvent = (name: SecurityEventName, id: number, by: By) => void;
+/** Records a change of the account `id` in the security log. */
+export type RecordEvent = (name: SecurityEventName, id: number, by: By) => void;
 
-export const createNoteEvent =
-  (log: SecurityLog): NoteEvent =>
+export const createRecordEvent =
+  (log: SecurityLog): RecordEvent =>
   (name, id, { viewer, origin }) =>
     log(name, { actor: actorOf(viewer), subject: `user ${id}`, origin });

@@ -1,22 +1,16 @@
-// Logging in by a link that was mailed to the account's address: for an owner whom a limit of tries holds up.
+// Logging in with a link that was mailed to the account's address, for an owner who has to wait because too many tries failed.
 import type { Origin, SecurityLog } from '@holdfast/platform/auth/security-events';
-import type { AccountRow } from '../data/accounts.ts';
+import type { AccountRow } from '../data/account-row.ts';
 import type { SessionLife, SessionStore } from '../data/sessions.ts';
 import type { IssueAccessToken } from './access-tokens.ts';
 import type { DeviceTokens } from './device-tokens.ts';
 import { emailTokenHash } from './email-tokens.ts';
 import type { LoginGuard } from './login-guard.ts';
+import { ACCOUNT_DISABLED, type AccountDisabled, BAD_LINK, type InvalidCredentials } from './problems.ts';
 import { createRefreshToken } from './refresh-tokens.ts';
-import {
-  ACCOUNT_DISABLED,
-  type AccountDisabled,
-  BAD_LINK,
-  type InvalidCredentials,
-  type OpenSession,
-  sessionOf,
-} from './sessions.ts';
+import { issueSession, type OpenSession } from './sessions.ts';
 
-/** Opens a session for who has the token of a mailed login link. The address and the device are known from then on. */
+/** Opens a session for the token of a mailed login link. From then on, the account knows the client's address and device. */
 export type ConfirmLogin = (
   token: string,
   origin: Origin,
@@ -28,30 +22,30 @@ export interface ConfirmLoginDependencies {
   readonly deviceTokens: DeviceTokens;
   readonly issueAccessToken: IssueAccessToken;
   readonly life: SessionLife;
-  readonly security: SecurityLog;
+  readonly record: SecurityLog;
 }
 
 export function createConfirmLogin(dependencies: ConfirmLoginDependencies): ConfirmLogin {
-  const { sessions, guard, deviceTokens, issueAccessToken, life, security } = dependencies;
+  const { sessions, guard, deviceTokens, issueAccessToken, life, record } = dependencies;
   const details = { by: 'link' };
 
-  function fail<Failure>(failure: Failure, origin: Origin, account?: AccountRow): Failure {
+  function recordFailure<Failure>(failure: Failure, origin: Origin, account?: AccountRow): Failure {
     const subject = account && `user ${account.id}`;
-    security('login.failed', { actor: 'anonymous', subject, origin, details });
+    record('login.failed', { actor: 'anonymous', subject, origin, details });
     return failure;
   }
 
   return async (token, origin) => {
     const presented = emailTokenHash(token);
-    if (presented === undefined) return fail(BAD_LINK, origin);
+    if (presented === undefined) return recordFailure(BAD_LINK, origin);
     const next = createRefreshToken();
     const owner = await sessions.openByLink(presented, next.hash, life);
-    if (owner === undefined) return fail(BAD_LINK, origin);
+    if (owner === undefined) return recordFailure(BAD_LINK, origin);
     const { account } = owner;
-    if (account.disabledAt !== null) return fail(ACCOUNT_DISABLED, origin, account);
+    if (account.disabledAt !== null) return recordFailure(ACCOUNT_DISABLED, origin, account);
     await guard.remember(owner, origin);
-    security('login.ok', { actor: account, subject: `user ${account.id}`, origin, details });
-    const session = await sessionOf(issueAccessToken, account, next.token);
+    record('login.ok', { actor: account, subject: `user ${account.id}`, origin, details });
+    const session = await issueSession(issueAccessToken, account, next.token);
     return { ...session, deviceToken: await deviceTokens.issue(owner) };
   };
 }

@@ -1,4 +1,4 @@
-// What is done by mailed links: a password is reset, an address is verified or changed, a login is confirmed.
+// What mailed links do: reset a password, verify or change an address, confirm a login.
 
 import type { Origin } from '@holdfast/platform/auth/security-events';
 import { AppError, badInput } from '@holdfast/platform/errors';
@@ -7,20 +7,26 @@ import type { AccountStore } from '../data/accounts.ts';
 import type { EmailStepStore } from '../data/email-steps.ts';
 import type { EmailTokenStore, WantedToken } from '../data/email-tokens.ts';
 import type { ChangeEmailInput, ResetPasswordInput } from '../generated/graphql.ts';
-import { type EmailTaken, emailTaken, type OwnAccount, ownAccount } from './accounts.ts';
-import type { By, NoteEvent } from './by.ts';
-import { type PasswordChanged, WRONG_PASSWORD } from './change-password.ts';
+import { type CallerAccount, callerAccount } from './accounts.ts';
+import type { By, RecordEvent } from './by.ts';
+import type { PasswordChanged } from './change-password.ts';
 import { type EmailTokens, emailTokenHash } from './email-tokens.ts';
 import type { LoginGuard } from './login-guard.ts';
 import { type PasswordHasher, sharesOf } from './password-hashing.ts';
 import { isTooLong } from './password-rules.ts';
 import type { PasswordStrength } from './password-strength.ts';
+import {
+  BAD_LINK,
+  type EmailTaken,
+  emailTaken,
+  type InvalidCredentials,
+  WRONG_PASSWORD,
+} from './problems.ts';
 import { emailRule, newEmailRules, newPasswordRules } from './registration-rules.ts';
-import { BAD_LINK, type InvalidCredentials } from './sessions.ts';
 
 export interface EmailVerified {
   readonly __typename: 'EmailVerified';
-  readonly user: OwnAccount;
+  readonly user: CallerAccount;
 }
 
 export interface EmailChangeRequested {
@@ -29,25 +35,25 @@ export interface EmailChangeRequested {
 }
 
 export interface EmailSteps {
-  /** @throws {AppError} SERVICE_UNAVAILABLE when no mail is sent; BAD_USER_INPUT when it is no address */
-  requestPasswordReset(email: string): Promise<void>;
+  /** @throws {AppError} SERVICE_UNAVAILABLE when no mail is sent; BAD_USER_INPUT when the text is no address */
+  requestPasswordReset(email: string): Promise<true>;
   resetPassword(
     input: ResetPasswordInput,
     by: By,
   ): Promise<PasswordChanged | InvalidCredentials | InvalidInput>;
   /**
-   * False when the address is verified already.
+   * False when the address is already verified.
    * @throws {AppError} SERVICE_UNAVAILABLE when no mail is sent; RATE_LIMITED
    */
   requestEmailVerification(userId: number): Promise<boolean>;
   verifyEmail(token: string, by: By): Promise<EmailVerified | InvalidCredentials | EmailTaken>;
-  /** @throws {AppError} SERVICE_UNAVAILABLE when no mail is sent; RATE_LIMITED, also when too many current passwords were wrong */
+  /** @throws {AppError} SERVICE_UNAVAILABLE when no mail is sent; RATE_LIMITED, also after too many wrong current passwords */
   changeEmail(
-    userId: number,
     input: ChangeEmailInput,
+    userId: number,
     origin: Origin,
   ): Promise<EmailChangeRequested | InvalidCredentials | InvalidInput>;
-  /** Mails the account a link that opens a session; false when no mail is sent, or too many were. */
+  /** Mails the account a link that opens a session. False when no mail is sent, or when too many mails were sent. */
   mailLoginLink(userId: number): Promise<boolean>;
 }
 
@@ -61,25 +67,26 @@ export interface EmailStepDependencies {
   readonly strength: PasswordStrength;
   /** Whether mail is sent. */
   readonly sendsMail: boolean;
-  readonly note: NoteEvent;
+  readonly recordEvent: RecordEvent;
 }
 
 const WINDOW_S = 3_600;
 
 export function createEmailSteps(dependencies: EmailStepDependencies): EmailSteps {
-  const { accounts, tokens, steps, emailTokens, hasher, guard, strength, sendsMail, note } = dependencies;
+  const { accounts, tokens, steps, emailTokens, hasher, guard, strength, sendsMail, recordEvent } =
+    dependencies;
 
   const requireMail = (): void => {
-    if (!sendsMail) throw new AppError('SERVICE_UNAVAILABLE', 'This shop sends no mail, which this needs.');
+    if (!sendsMail) throw new AppError('SERVICE_UNAVAILABLE', 'This needs mail, and this shop sends none.');
   };
 
   const make = (wanted: WantedToken) => tokens.make(wanted, emailTokens.sow());
 
-  /** False when there is no owner. */
+  /** Mails a token. False when the account does not exist or its password has changed. */
   async function mail(wanted: WantedToken): Promise<boolean> {
     const making = await make(wanted);
     if (making !== 'too many') return making === 'mailed';
-    throw new AppError('RATE_LIMITED', 'At most 5 such mails an hour are expected; try again later.', {
+    throw new AppError('RATE_LIMITED', 'At most 5 such mails are sent in an hour; try again later.', {
       details: { retryAfter: WINDOW_S },
     });
   }
@@ -90,21 +97,22 @@ export function createEmailSteps(dependencies: EmailStepDependencies): EmailStep
       const email = emailRule.safeParse(given);
       if (!email.success) throw badInput('email', email.error.issues[0]?.message ?? 'expected an address');
       await tokens.askForReset(email.data);
+      return true;
     },
 
     async resetPassword({ token, newPassword, ...rest }, by) {
       allHandled(rest);
       const presented = emailTokenHash(token);
-      // Before the hashing, which is the costly part; whether the token is live is decided when it is used up.
+      // The token is checked before the hashing, because hashing is expensive. The statement that uses up the token checks it again.
       const names = presented && (await tokens.ownerOf(presented, 'RESET_PASSWORD'));
       if (presented === undefined || names === undefined) return BAD_LINK;
-      const guessable = await strength.errorOf(newPassword, names, sharesOf(by.origin));
-      const checked = check(newPasswordRules(guessable), { newPassword });
+      const weakness = await strength.findWeakness(newPassword, names, sharesOf(by.origin));
+      const checked = check(newPasswordRules(weakness), { newPassword });
       if (!checked.ok) return checked.invalid;
       const account = await steps.reset(presented, await hasher.hash(newPassword, sharesOf(by.origin)));
       if (account === undefined) return BAD_LINK;
-      note('password.reset', account.id, by);
-      return { __typename: 'PasswordChanged', user: ownAccount(account) };
+      recordEvent('password.reset', account.id, by);
+      return { __typename: 'PasswordChanged', user: callerAccount(account) };
     },
 
     async requestEmailVerification(userId) {
@@ -119,11 +127,11 @@ export function createEmailSteps(dependencies: EmailStepDependencies): EmailStep
       const outcome = presented && (await steps.verify(presented));
       if (outcome === undefined) return BAD_LINK;
       if (outcome.kind === 'taken') return emailTaken(outcome.email);
-      note(outcome.kind === 'changed' ? 'email.changed' : 'email.verified', outcome.account.id, by);
-      return { __typename: 'EmailVerified', user: ownAccount(outcome.account) };
+      recordEvent(outcome.kind === 'changed' ? 'email.changed' : 'email.verified', outcome.account.id, by);
+      return { __typename: 'EmailVerified', user: callerAccount(outcome.account) };
     },
 
-    async changeEmail(userId, { newEmail: given, currentPassword, ...rest }, origin) {
+    async changeEmail({ newEmail: given, currentPassword, ...rest }, userId, origin) {
       allHandled(rest);
       requireMail();
       const checked = check(newEmailRules, { newEmail: given });

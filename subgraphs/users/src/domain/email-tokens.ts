@@ -1,11 +1,11 @@
-// Tokens that are mailed: opaque text for one use, of which the database keeps the hash. What waits in the queue is a seed, from
-// which only this service can make the token: who reads the queue, or a copy of the database, has nothing to use.
+// Mailed tokens: opaque texts that work once. The database stores only their hashes, and the queue stores a seed, from which only this
+// service can derive the token. So a copy of the database and its queue contains no usable token.
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 
 /** 32 bytes in base64url. */
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 
-/** What a token is made of, and what is stored of it. */
+/** The seed of a token, and the stored hash of the token. */
 export interface SownToken {
   /** Text of 22 characters. */
   readonly seed: string;
@@ -15,13 +15,13 @@ export interface SownToken {
 
 export interface EmailTokens {
   sow(): SownToken;
-  /** The token of a seed whose hash is the one that is stored; undefined when it was made with a secret that is gone. */
+  /** The token of the seed, if it has that hash; undefined when its secret is no longer among the secrets. */
   grow(seed: string, hash: Uint8Array): string | undefined;
 }
 
 const hashOf = (token: string): Buffer<ArrayBuffer> => createHash('sha256').update(token).digest();
 
-/** @param secrets the first makes tokens; the others count for seeds that were sown before it */
+/** @param secrets the first derives new tokens; the others derive tokens of older seeds */
 export function createEmailTokens(secrets: readonly [string, ...string[]]): EmailTokens {
   const tokenOf = (secret: string, seed: string): string =>
     createHmac('sha256', secret)
@@ -37,6 +37,6 @@ export function createEmailTokens(secrets: readonly [string, ...string[]]): Emai
   };
 }
 
-/** The hash by which a token that came is looked up; undefined when it cannot be one. */
+/** The hash for looking up a presented token; undefined when the text cannot be a token. */
 export const emailTokenHash = (token: string): Buffer<ArrayBuffer> | undefined =>
   TOKEN.test(token) ? hashOf(token) : undefined;

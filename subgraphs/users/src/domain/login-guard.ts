@@ -1,21 +1,21 @@
-// Who may try a password, and how often. An account has one budget for strangers, all of them together, and one for each
-// device and address from which it was logged in to before: what strangers fail costs its owner nothing.
-// At most 50 tries of a budget fail in an hour (OWASP ASVS 4.0.3, 2.2.1 asks for at most 100 of an account), see `OPEN`; tries
-// whose outcome is not told are extra: 5 an hour for each address and account, see `UNTOLD`.
+// Limits tries of passwords. An account has one budget for all strangers together, and one for each device and each address from which
+// its user has logged in before, so failed tries of strangers do not hold up the owner. At most 50 tries of a budget fail in an hour
+// (`OPEN`; OWASP ASVS 4.0.3, 2.2.1 requires at most 100 for an account). Tries with an undisclosed outcome are extra: 5 an hour for
+// each address and account (`UNTOLD`).
 import { createHmac } from 'node:crypto';
 import type { Origin } from '@holdfast/platform/auth/security-events';
 import { AppError } from '@holdfast/platform/errors';
 import type { AccountWithHash } from '../data/accounts.ts';
-import type { KnownAddresses } from '../data/known-addresses.ts';
-import type { Budget, LoginTries } from '../data/login-tries.ts';
+import type { KnownAddressStore } from '../data/known-addresses.ts';
+import type { Budget, LoginTryStore } from '../data/login-tries.ts';
 import type { DeviceTokens } from './device-tokens.ts';
 
-/** Who tries: a device or an address that has logged in to the account before, or a stranger to it. */
-export type Caller = 'device' | 'address' | 'stranger';
+/** The origin of a try: a device or an address that has logged in to the account before, or a stranger. */
+export type TriedBy = 'device' | 'address' | 'stranger';
 
 /** A try at the password of an account, or of a name that has none. */
 export interface Try {
-  /** The name in the form in which it was looked up. */
+  /** The name in the form in which it is looked up. */
   readonly name: string;
   readonly found: AccountWithHash | undefined;
   readonly origin: Origin;
@@ -23,46 +23,46 @@ export interface Try {
 }
 
 export interface Admission {
-  readonly by: Caller;
-  /** The id of the device that was shown. */
+  readonly by: TriedBy;
+  /** The id of the device in the device token. */
   readonly device: string | undefined;
-  /** Undefined when the try may be made and its outcome told; otherwise the seconds until one may. */
+  /** Undefined when the try is allowed; otherwise the seconds until the next try is allowed. */
   readonly waitS: number | undefined;
-  /** Takes the try back: nothing was tried, or it was right. */
+  /** Removes the try from the count, because no password was tried or the password was right. */
   giveBack(): Promise<void>;
 }
 
 export interface LoginGuard {
-  /** Counts a try. What is not given back has failed. */
+  /** Counts a try as failed, unless it is given back. */
   admit(tried: Try): Promise<Admission>;
   /**
-   * Whether `isRight` says so, in a try whose outcome is not told: a few an hour for each address and account, and false when
-   * those are used up. A try that could not be made is not counted.
+   * The result of `isRight`, in a try whose outcome the client does not learn. A few such tries an hour are allowed for each address
+   * and account; after that it returns false. A try that throws is not counted.
    */
   tryUntold(tried: Try, isRight: () => Promise<boolean>): Promise<boolean>;
   /**
-   * Whether `isRight` says so of the current password, given by a caller who is signed in to the account. Such tries have a
-   * budget of their own, so that a stolen access token guesses no faster than a login, and holds up none.
-   * @throws {AppError} RATE_LIMITED when too many have failed
+   * The result of `isRight` for the current password, which a signed-in caller gave. Such tries have their own budget, so that with a
+   * stolen access token an attacker cannot guess faster than by logging in, and cannot hold up logins.
+   * @throws {AppError} RATE_LIMITED when too many tries have failed
    */
   checkCurrent(userId: number, isRight: () => Promise<boolean>): Promise<boolean>;
-  /** Knows the address of `origin` from now on, until the account's password changes. */
+  /** Remembers the address of `origin` until the account's password changes. */
   remember(account: AccountWithHash, origin: Origin): Promise<void>;
 }
 
-/** 20 at once, then after 1, 2, 4 s and so on up to 150 s: 8 tries in 255 s and 22 in the rest of the hour, 50 in all. */
+/** 20 tries at once, then one after 1, 2, 4 s and so on up to 150 s: 8 tries in 255 s and 22 in the rest of the hour, 50 in total. */
 const OPEN = { free: 20, firstWaitS: 1, maxWaitS: 150 };
 const UNTOLD = { free: 5, firstWaitS: 3_600, maxWaitS: 3_600 };
 
 export interface LoginGuardDependencies {
-  readonly tries: LoginTries;
-  readonly known: KnownAddresses;
+  readonly tries: LoginTryStore;
+  readonly known: KnownAddressStore;
   readonly deviceTokens: DeviceTokens;
-  /** The first makes hashes, all of them know an address again. */
+  /** The first computes new hashes; all recognise an address. */
   readonly secrets: readonly [string, ...string[]];
 }
 
-/** No account has it, so that an unknown name costs the same statements. */
+/** An id that no account has. With it, an unknown name needs the same statements as a known one. */
 const NO_ACCOUNT: AccountWithHash['account']['id'] = 0;
 
 export function createLoginGuard({
@@ -73,7 +73,7 @@ export function createLoginGuard({
 }: LoginGuardDependencies): LoginGuard {
   const hashOf = (secret: string, ...what: readonly (string | number)[]): Buffer<ArrayBuffer> =>
     createHmac('sha256', secret).update(JSON.stringify(what)).digest();
-  /** Tries by the username and by the e-mail address of an account are counted together. */
+  /** Tries with the username and with the e-mail address of an account are counted together. */
   const subjectOf = ({ found, name }: Try): string | number => found?.account.id ?? name;
   const addressHash = (secret: string, account: AccountWithHash | undefined, address: string): Buffer =>
     hashOf(secret, 'address', account?.account.id ?? NO_ACCOUNT, account?.passwordHash ?? '', address);
@@ -89,7 +89,7 @@ export function createLoginGuard({
     ...OPEN,
   });
 
-  async function callerOf(tried: Try): Promise<{ by: Caller; device?: string; budget: Budget }> {
+  async function identifyOrigin(tried: Try): Promise<{ by: TriedBy; device?: string; budget: Budget }> {
     const { found, deviceToken, origin } = tried;
     const device = found && deviceToken && (await deviceTokens.deviceOf(deviceToken, found));
     if (device) return { by: 'device', device, budget: budgetOf(tried, 'device', device) };
@@ -100,12 +100,12 @@ export function createLoginGuard({
 
   return {
     async admit(tried) {
-      const { by, device, budget } = await callerOf(tried);
-      const isLet = await tries.reserve(budget);
+      const { by, device, budget } = await identifyOrigin(tried);
+      const isAllowed = await tries.reserve(budget);
       return {
         by,
         device,
-        waitS: isLet ? undefined : await tries.waitS(budget),
+        waitS: isAllowed ? undefined : await tries.waitS(budget),
         giveBack: () => tries.giveBack(budget.key),
       };
     },

@@ -1,9 +1,10 @@
-// Logging in with a password: a try is counted before it is made, and a session opened when it is right.
+// Logging in with a password. A try is counted before the password is checked; the right password opens a session.
 
 import type { Origin, SecurityEventName, SecurityLog } from '@holdfast/platform/auth/security-events';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { allHandled } from '@holdfast/platform/validation';
-import type { AccountRow, AccountStore, AccountWithHash } from '../data/accounts.ts';
+import type { AccountRow } from '../data/account-row.ts';
+import type { AccountStore, AccountWithHash } from '../data/accounts.ts';
 import type { SessionLife, SessionStore } from '../data/sessions.ts';
 import type { LoginInput } from '../generated/graphql.ts';
 import type { IssueAccessToken } from './access-tokens.ts';
@@ -12,26 +13,18 @@ import type { DeviceTokens } from './device-tokens.ts';
 import type { Admission, LoginGuard, Try } from './login-guard.ts';
 import { type PasswordHasher, sharesOf } from './password-hashing.ts';
 import { isTooLong } from './password-rules.ts';
-import { createRefreshToken } from './refresh-tokens.ts';
 import {
   ACCOUNT_DISABLED,
   type AccountDisabled,
+  BAD_LOGIN,
   type InvalidCredentials,
-  invalidCredentials,
-  type OpenSession,
-  sessionOf,
-} from './sessions.ts';
+  type LoginLimited,
+  loginLimited,
+} from './problems.ts';
+import { createRefreshToken } from './refresh-tokens.ts';
+import { issueSession, type OpenSession } from './sessions.ts';
 
-/** Too many tries have failed. Whether this one was right is not told. */
-export interface LoginLimited {
-  readonly __typename: 'LoginLimited';
-  readonly code: 'LOGIN_LIMITED';
-  readonly message: string;
-  /** Seconds. */
-  readonly retryAfter: number;
-}
-
-/** `username` may be the e-mail address; either in any case. */
+/** `username` may also be the e-mail address, in any case. */
 export type Login = (
   credentials: LoginInput,
   origin: Origin,
@@ -45,19 +38,11 @@ export interface LoginDependencies {
   readonly hasher: PasswordHasher;
   readonly issueAccessToken: IssueAccessToken;
   readonly life: SessionLife;
-  /** Mails the account a link that opens a session; undefined where no mail is sent. */
+  /** Mails the account a link that opens a session; undefined when no mail is sent. */
   readonly sendLoginLink: ((userId: AccountRow['id']) => Promise<unknown>) | undefined;
-  readonly security: SecurityLog;
+  readonly record: SecurityLog;
   readonly log: Logger;
 }
-
-/** Says nothing of what was wrong: that would tell which names have accounts. */
-const BAD_LOGIN = invalidCredentials(
-  'The username and password of an account are expected; these do not belong together.',
-);
-
-const LINK_SENT =
-  ' If the password was right, a link to log in by is on its way to the address of the account.';
 
 export function createLogin(dependencies: LoginDependencies): Login {
   const {
@@ -69,20 +54,20 @@ export function createLogin(dependencies: LoginDependencies): Login {
     issueAccessToken,
     life,
     sendLoginLink,
-    security,
+    record,
     log,
   } = dependencies;
 
-  function note(name: SecurityEventName, { found, origin }: Try, { by, waitS }: Admission): void {
+  function recordTry(name: SecurityEventName, { found, origin }: Try, { by, waitS }: Admission): void {
     const subject = found && `user ${found.account.id}`;
     const actor = name === 'login.ok' && found ? found.account : 'anonymous';
-    security(name, { actor, subject, origin, details: { by, ...(waitS !== undefined && { waitS }) } });
+    record(name, { actor, subject, origin, details: { by, ...(waitS !== undefined && { waitS }) } });
   }
 
   const isRight = ({ found, name, origin }: Try, password: string): Promise<boolean> =>
     hasher.matches(password, found?.passwordHash, sharesOf(origin, found?.account.id ?? name));
 
-  /** Undefined when the password was changed meanwhile. */
+  /** Undefined when the password was changed in the meantime. */
   async function open(
     owner: AccountWithHash,
     device: string | undefined,
@@ -91,11 +76,11 @@ export function createLogin(dependencies: LoginDependencies): Login {
     const account = await sessions.open(owner.account.id, owner.passwordHash, hash, life);
     if (account === undefined) return undefined;
     if (account.disabledAt !== null) return ACCOUNT_DISABLED;
-    const session = await sessionOf(issueAccessToken, account, token);
+    const session = await issueSession(issueAccessToken, account, token);
     return { ...session, deviceToken: await deviceTokens.issue(owner, device) };
   }
 
-  /** The reply does not wait for the mail, or the time would tell that the password was right. */
+  /** The reply does not wait for the mail, because the time would reveal that the password was right. */
   async function mailLink(
     tried: Try,
     password: string,
@@ -112,12 +97,7 @@ export function createLogin(dependencies: LoginDependencies): Login {
 
   async function refuse(tried: Try, password: string, retryAfter: number): Promise<LoginLimited> {
     if (sendLoginLink) await mailLink(tried, password, sendLoginLink);
-    return {
-      __typename: 'LoginLimited',
-      code: 'LOGIN_LIMITED',
-      message: `Too many tries to log in to this account have failed; try again in ${retryAfter} s.${sendLoginLink ? LINK_SENT : ''}`,
-      retryAfter,
-    };
+    return loginLimited(retryAfter, sendLoginLink !== undefined);
   }
 
   async function attempt(tried: Try, password: string, { device, giveBack }: Admission) {
@@ -140,11 +120,11 @@ export function createLogin(dependencies: LoginDependencies): Login {
     const tried = { name, found, origin, deviceToken: deviceToken ?? undefined };
     const admission = await guard.admit(tried);
     if (admission.waitS !== undefined) {
-      note('login.limited', tried, admission);
+      recordTry('login.limited', tried, admission);
       return refuse(tried, password, admission.waitS);
     }
     const outcome = await attempt(tried, password, admission);
-    note(outcome.__typename === 'Session' ? 'login.ok' : 'login.failed', tried, admission);
+    recordTry(outcome.__typename === 'Session' ? 'login.ok' : 'login.failed', tried, admission);
     return outcome;
   };
 }

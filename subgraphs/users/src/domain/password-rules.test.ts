@@ -16,7 +16,7 @@ beforeAll(() => {
 });
 afterAll(() => strength.close());
 
-const errorOf = (password: string, names: Names) => strength.errorOf(password, names, []);
+const errorOf = (password: string, names: Names) => strength.findWeakness(password, names, []);
 
 describe('a password', () => {
   it.each([
@@ -101,7 +101,7 @@ describe('a password', () => {
   it('waits for one that is estimated while there is room', async () => {
     const narrow = createPasswordStrength({ maxWaiting: 2, log });
     const asked = await Promise.allSettled(
-      Array.from({ length: 5 }, () => narrow.errorOf('staple battery 42 horse', good, [])),
+      Array.from({ length: 5 }, () => narrow.findWeakness('staple battery 42 horse', good, [])),
     );
     expect(asked.map(({ status }) => status)).toEqual([
       'fulfilled',

@@ -1,4 +1,4 @@
-// The thread that judges passwords. What it holds of the dictionaries takes some 30 MB.
+// The thread that estimates passwords. Its dictionaries take about 30 MB.
 import { parentPort } from 'node:worker_threads';
 import { ZxcvbnFactory } from '@zxcvbn-ts/core';
 import { adjacencyGraphs, dictionary as commonDictionary } from '@zxcvbn-ts/language-common';
@@ -7,15 +7,15 @@ import type { Estimated, ToEstimate } from './password-strength.ts';
 
 const LEAST_SCORE = 3;
 
-/** Words that a person thinks of who makes a password for this shop. */
+/** Words that users of this shop may choose for a password. */
 const PRODUCT = ['holdfast'];
 
 const estimator = new ZxcvbnFactory({
   dictionary: { ...commonDictionary, ...dictionary },
   graphs: adjacencyGraphs,
   translations,
-  // Both bound the time, which grows with the square of the length and with the ways to read digits as letters: a hostile
-  // password of 128 characters takes seconds otherwise. What is hard to guess in its beginning is hard to guess.
+  // Both limit the time, which grows with the square of the length and with the number of ways to read digits as letters. Without
+  // them, a hostile password of 128 characters takes seconds. A password with a strong beginning is strong.
   maxLength: 32,
   l33tMaxSubstitutions: 8,
 });

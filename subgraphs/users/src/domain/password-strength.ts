@@ -1,5 +1,5 @@
-// How hard a password is to guess, by zxcvbn: from 0 to 4, of which 3 is asked for (10^8 guesses). Estimating takes as long as a
-// hash and would hold up every request, so a thread does it, one password after the other.
+// Estimates with zxcvbn how hard a password is to guess: a score from 0 to 4, of which 3 (10^8 guesses) is required. An estimate takes
+// as long as a hash and would block all requests, so a thread computes it, one password at a time.
 import { Worker } from 'node:worker_threads';
 import { AppError } from '@holdfast/platform/errors';
 import type { Logger } from '@holdfast/platform/observability/log';
@@ -10,29 +10,29 @@ import { createSemaphore, type Shares } from './semaphore.ts';
 
 export interface ToEstimate {
   readonly password: string;
-  /** What the guesser of this very password would try: the names of its account. */
+  /** Texts that an attacker of this account would try first: its names. */
   readonly known: readonly string[];
 }
 
 export interface Estimated {
-  /** Why it is easy to guess, for people; undefined when it is not. */
+  /** Why the password is easy to guess, for people; undefined when it is not. */
   readonly error?: string;
 }
 
 export interface PasswordStrength {
   /**
-   * What was expected, and why the password is easy to guess, without the password; undefined when it is not, or when it
-   * breaks another rule anyway.
-   * @param names those of an account, so that they are as long as such may be
+   * A message that says why the password is easy to guess, without the password. Undefined when it is hard to guess, and when it
+   * breaks another rule.
+   * @param names the names of the account, which have passed their rules, so that their length is limited
    * @param shares of the queue, as for hashing
    * @throws {AppError} SERVICE_UNAVAILABLE when too many wait
    */
-  errorOf(password: string, names: Names, shares: Shares): Promise<string | undefined>;
+  findWeakness(password: string, names: Names, shares: Shares): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
 export interface PasswordStrengthOptions {
-  /** How many may wait. */
+  /** How many passwords may wait. */
   readonly maxWaiting: number;
   readonly log: Logger;
 }
@@ -42,7 +42,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Characters of a name: more than are estimated of a password. */
+/** A longer part of a name is not compared, because fewer characters of a password are estimated. */
 const LONGEST_KNOWN = 64;
 
 const fold = (text: string): string => normalizePassword(text).toLowerCase();
@@ -56,13 +56,13 @@ const unavailable = (cause?: unknown): AppError =>
   });
 
 export function createPasswordStrength({ maxWaiting, log }: PasswordStrengthOptions): PasswordStrength {
-  // Fair, as the queue for hashing is: it stands before that one in every change of a password.
+  // The queue is as fair as the queue for hashing, because each change of a password passes through both.
   const { run } = createSemaphore({ concurrency: 1, maxWaiting });
   let waiting: Waiting | undefined;
   let worker = start();
 
   function start(): Worker {
-    // Nothing of the process is handed on.
+    // The thread gets no environment and no arguments of the process.
     const started = new Worker(new URL('./password-strength-worker.ts', import.meta.url), {
       env: {},
       execArgv: [],
@@ -84,9 +84,9 @@ export function createPasswordStrength({ maxWaiting, log }: PasswordStrengthOpti
     });
 
   return {
-    async errorOf(password, { username, email }, shares) {
+    async findWeakness(password, { username, email }, shares) {
       if (passwordError(password) !== undefined) return undefined;
-      // By itself, because what is estimated is the beginning of a long one.
+      // This is a separate check, because only the beginning of a long password is estimated.
       if ([username, email].some((name) => fold(name) === fold(password))) return OWN_NAME;
       const known = [username, email, ...email.split('@', 2)].map((name) => name.slice(0, LONGEST_KNOWN));
       const error = await run(shares, () => estimate({ password: normalizePassword(password), known }));

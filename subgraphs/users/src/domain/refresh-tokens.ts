@@ -1,4 +1,4 @@
-// Refresh tokens: opaque random text. The database knows their hashes only, so a copy of it opens no session.
+// Refresh tokens: opaque random texts. The database stores only their hashes, so a copy of the database opens no session.
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 
 const TOKEN_BYTES = 32;
@@ -11,27 +11,27 @@ export interface RefreshToken {
   readonly hash: Buffer;
 }
 
-/** 256 random bits need no slow hash: there is nothing to guess. */
+/** A fast hash is enough, because 256 random bits cannot be guessed. */
 const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest();
 
-const refreshToken = (bytes: Buffer): RefreshToken => {
+const encodeToken = (bytes: Buffer): RefreshToken => {
   const token = bytes.toString('base64url');
   return { token, hash: hashOf(token) };
 };
 
-export const createRefreshToken = (): RefreshToken => refreshToken(randomBytes(TOKEN_BYTES));
+export const createRefreshToken = (): RefreshToken => encodeToken(randomBytes(TOKEN_BYTES));
 
-/** The tokens that may follow `token`: the first is issued, all are known again. */
+/** The possible next tokens after `token`. The first one is issued; all are recognised. */
 export type SuccessorsOf = (token: string) => readonly [RefreshToken, ...RefreshToken[]];
 
 /**
- * Derives the next token instead of drawing it, so that a refresh that is sent again can be given the same answer although
- * only hashes are stored. Without a secret, a stolen token would make all that come after it.
- * @param secrets the first is used; the others count for what was issued before it
+ * Derives the next token from the last one instead of generating it at random. So a refresh that is sent again gets the same answer,
+ * although only hashes are stored. The secret is needed because otherwise a thief could derive all later tokens from a stolen one.
+ * @param secrets the first derives new tokens; the others recognise tokens from before it
  */
 export function createSuccessors([first, ...others]: readonly [string, ...string[]]): SuccessorsOf {
   const derive = (secret: string, token: string): RefreshToken =>
-    refreshToken(
+    encodeToken(
       createHmac('sha256', secret)
         .update(JSON.stringify(['refresh', token]))
         .digest(),
@@ -39,10 +39,10 @@ export function createSuccessors([first, ...others]: readonly [string, ...string
   return (token) => [derive(first, token), ...others.map((secret) => derive(secret, token))];
 }
 
-/** What is kept of an idempotency key: it is compared, and never shown. */
+/** The stored form of an idempotency key, which is only compared. */
 export const refreshKeyHash = (key: string | undefined): Buffer | null =>
   key === undefined ? null : hashOf(key);
 
-/** The hash by which a token that came is looked up; undefined when it cannot be one. */
+/** The hash for looking up a presented token; undefined when the text cannot be a token. */
 export const refreshTokenHash = (token: string): Buffer | undefined =>
   TOKEN.test(token) ? hashOf(token) : undefined;

@@ -1,4 +1,4 @@
-// What an account must be like, and a password that it is given later. Every field that breaks a rule is told, in one answer.
+// The rules for the input of accounts. The answer names all fields that break a rule.
 import { domainToASCII } from 'node:url';
 import { came, isPlainText } from '@holdfast/platform/validation';
 import validator from 'validator';
@@ -9,12 +9,12 @@ import { passwordError } from './password-rules.ts';
 const USERNAME = /^[A-Za-z0-9_.-]{3,64}$/;
 const MAX_EMAIL = 254;
 
-/** Letters of any script, without those that are invisible and that the DNS leaves out; what else there is, the validator refuses. */
+/** Letters of any script, but not invisible ones, which the DNS ignores. The validator refuses all other domains. */
 const DOMAIN = /^(?!.*\p{Default_Ignorable_Code_Point})[\p{L}\p{M}\p{N}.-]+$/u;
 
 /**
- * An e-mail address in the form in which it is stored and compared: in lower case, and its domain as the DNS has it, in which
- * `bücher.example` and `xn--bcher-kva.example` are one (UTS 46).
+ * An e-mail address in the form for storing and comparing: in lower case, with the domain as the DNS has it, where
+ * `bücher.example` and `xn--bcher-kva.example` are the same (UTS 46).
  */
 export function normalizeEmail(email: string): string {
   const address = email.trim().toLowerCase();
@@ -24,23 +24,24 @@ export function normalizeEmail(email: string): string {
   return ascii === '' ? address : address.slice(0, at) + ascii;
 }
 
-/** Quoted local parts are legal, and what no mail program and no list of accounts expects. */
+/** Quoted local parts are legal, but mail programs do not expect them, so they are refused. */
 const ADDRESS = { blacklisted_chars: '"' } as const;
-/** A local part in other letters needs servers that know SMTPUTF8, and many do not. */
+/** A local part in other letters needs servers with SMTPUTF8, which many lack. */
 const isAddress = (address: string): boolean =>
   /^[!-~]+$/.test(address) && validator.isEmail(address, ADDRESS);
 
 const username = z.string().regex(USERNAME, {
-  error: ({ input }) => `expected 3 to 64 of letters, digits and _ . -, got ${came(input)}`,
+  error: ({ input }) =>
+    `expected 3 to 64 characters, each a letter, a digit or one of _ . -, got ${came(input)}`,
 });
 
 const addressExpected = ({ input }: { input?: unknown }) =>
   `expected an e-mail address such as ada@example.com, got ${came(input)}`;
 
-/** An e-mail address, which it gives in its stored form. */
+/** Takes an e-mail address and returns its stored form. */
 export const emailRule = z
   .string()
-  // Before the ends are trimmed, or a line break there would pass.
+  // This check comes before the trimming, which would remove a line break at an end.
   .refine(isPlainText, { abort: true, error: addressExpected })
   .overwrite(normalizeEmail)
   .max(MAX_EMAIL, {
@@ -50,26 +51,26 @@ export const emailRule = z
   .refine(isAddress, { error: addressExpected });
 
 type NewPassword = Pick<ChangePasswordInput, 'newPassword'>;
-/** By what an account is known. */
+/** The names of an account, which are easy to guess as a password. */
 export type Names = Pick<RegisterInput, 'username' | 'email'>;
 
-/** Why a password is easy to guess (`PasswordStrength`), if it is. */
-type Guessable = string | undefined;
+/** Why a password is easy to guess (`PasswordStrength`); undefined when it is not. */
+type Weakness = string | undefined;
 
-const passwordRule = (guessable: Guessable): z.ZodString =>
+const passwordRule = (weakness: Weakness): z.ZodString =>
   z.string().check((context) => {
-    const message = passwordError(context.value) ?? guessable;
-    // Without the input: an issue must not carry the password on.
+    const message = passwordError(context.value) ?? weakness;
+    // The issue has no input, because it must not contain the password.
     if (message !== undefined) context.issues.push({ code: 'custom', message, input: undefined });
   });
 
 /** The rules of a registration. */
-export const registrationRules = (guessable: Guessable): z.ZodType<RegisterInput, RegisterInput> =>
-  z.strictObject({ username, email: emailRule, password: passwordRule(guessable) });
+export const registrationRules = (weakness: Weakness): z.ZodType<RegisterInput, RegisterInput> =>
+  z.strictObject({ username, email: emailRule, password: passwordRule(weakness) });
 
-/** The rules of a new password for an account that is there: the same as at its registration. */
-export const newPasswordRules = (guessable: Guessable): z.ZodType<NewPassword, NewPassword> =>
-  z.strictObject({ newPassword: passwordRule(guessable) });
+/** The rules of a new password of an existing account: the same as at registration. */
+export const newPasswordRules = (weakness: Weakness): z.ZodType<NewPassword, NewPassword> =>
+  z.strictObject({ newPassword: passwordRule(weakness) });
 
 /** The rules of a new address. */
 export const newEmailRules: z.ZodType<

@@ -1,32 +1,32 @@
-// Lets a bounded number of costly pieces of work run at once and a bounded number wait for their turn: a fair one, so that
-// one caller who brings much work waits behind its own and not in front of others'.
+// Limits how many expensive pieces of work run and how many wait. The queue is fair: a caller with much work waits behind its own
+// work, and other callers do not wait for it.
 import { checkDeadline } from '@holdfast/platform/deadline';
 import { AppError } from '@holdfast/platform/errors';
 
 export interface SemaphoreOptions {
   readonly concurrency: number;
-  /** How many may wait; 0 refuses whatever cannot start at once. */
+  /** How many may wait; with 0, work that cannot start at once is refused. */
   readonly maxWaiting: number;
-  /** Told of each piece of work that is refused. */
+  /** Called for each refused piece of work. */
   readonly onRefused?: () => void;
 }
 
-/** On whose account work is done, such as `address 192.0.2.7` and `account 7`. Each of them is held to its share. */
+/** For whom work is done, such as `address 192.0.2.7` and `account 7`. Each of them may use only a share of the queue. */
 export type Shares = readonly string[];
 
 export interface Semaphore {
   readonly running: number;
   readonly waiting: number;
   /**
-   * Runs `work` when its turn comes: in each round one piece of each share, in the order in which they came.
-   * @throws {AppError} SERVICE_UNAVAILABLE at once, when too many wait already, in all or of one of the shares, and when its
-   * turn comes after the deadline
+   * Runs `work` when its turn comes. Each round has one piece of each share, in the order of arrival.
+   * @throws {AppError} SERVICE_UNAVAILABLE at once when the queue, or the part of one of the shares, is full; later when the turn
+   * comes after the deadline
    */
   run<Result>(shares: Shares, work: () => Promise<Result>): Promise<Result>;
 }
 
 const RETRY_AFTER_S = 1;
-/** How much of the queue one share may fill. */
+/** The largest part of the queue that one share may fill. */
 const LARGEST_SHARE = 0.25;
 
 interface Waiting {
@@ -35,21 +35,21 @@ interface Waiting {
   readonly start: () => void;
 }
 
-/** What is known of a share while work of it waits. */
+/** The state of a share while work of it waits. */
 interface Share {
   count: number;
-  /** The round of its latest piece of work. */
+  /** The round of its last piece of work. */
   round: number;
 }
 
 /**
- * Work in the order of its rounds. A piece of work comes a round after the last one of each of its shares, so who has none
- * waiting is in the next round, however much others have.
+ * A queue in the order of rounds. A piece of work gets the round after the last round of all its shares. So a caller without waiting
+ * work gets the next round, however much work others have.
  */
 class FairQueue {
   readonly #queue: Waiting[] = [];
   readonly #shares = new Map<string, Share>();
-  /** The round of what left last. */
+  /** The round of the piece of work that left the queue last. */
   #round = 0;
 
   get length(): number {
@@ -109,7 +109,7 @@ export function createSemaphore({ concurrency, maxWaiting, onRefused }: Semaphor
     await new Promise<void>((resolve) => queue.push(shares, resolve));
   }
 
-  /** The place goes straight to the one whose turn it is: a newcomer cannot slip in between. */
+  /** Gives the place directly to the next in the queue, so that a new arrival cannot take it. */
   function leave(): void {
     const next = queue.shift();
     if (next) next.start();

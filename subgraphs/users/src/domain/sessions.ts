@@ -1,13 +1,14 @@
-// Sessions that are open: kept alive by refresh tokens that work once (RFC 9700, 4.14.2), ended by logout.
+// Open sessions: a refresh token works once and gives the next one (RFC 9700, 4.14.2); logout ends a session.
 
 import type { Origin, SecurityLog } from '@holdfast/platform/auth/security-events';
 import type { User } from '@holdfast/platform/auth/viewer';
 import { badInput } from '@holdfast/platform/errors';
 import { countReplay, idempotencyKey, keyError } from '@holdfast/platform/postgres/idempotency';
-import type { AccountRow } from '../data/accounts.ts';
+import type { AccountRow } from '../data/account-row.ts';
 import type { SessionLife, SessionStore } from '../data/sessions.ts';
 import type { IssueAccessToken } from './access-tokens.ts';
-import { type OwnAccount, ownAccount } from './accounts.ts';
+import { type CallerAccount, callerAccount } from './accounts.ts';
+import { BAD_REFRESH_TOKEN, type InvalidCredentials } from './problems.ts';
 import { refreshKeyHash, refreshTokenHash, type SuccessorsOf } from './refresh-tokens.ts';
 
 export interface OpenSession {
@@ -17,39 +18,27 @@ export interface OpenSession {
   /** Seconds. */
   readonly expiresIn: number;
   readonly refreshToken: string;
-  /** Null unless the session was opened just now. */
+  /** Null for a session that was refreshed. */
   readonly deviceToken: string | null;
-  readonly user: OwnAccount;
-}
-
-export interface InvalidCredentials {
-  readonly __typename: 'InvalidCredentials';
-  readonly code: 'INVALID_CREDENTIALS';
-  readonly message: string;
-}
-
-export interface AccountDisabled {
-  readonly __typename: 'AccountDisabled';
-  readonly code: 'ACCOUNT_DISABLED';
-  readonly message: string;
+  readonly user: CallerAccount;
 }
 
 export interface Sessions {
   /**
-   * A token that was used before ends its family: either its owner or the one who presents it has stolen it. Unless its
-   * successor is unused, and it was used a moment ago (two tabs, a call that is sent again) or comes with the key of its
-   * first use: then it gives the same successor again.
+   * Uses the token and returns a session with the next one. A token that was used before ends its family, because one of the two
+   * clients must have stolen it. The exception: the next token is unused, and the token was used a moment ago (two tabs, or a
+   * call that was sent again) or comes with the key of its first use. Then it returns the same next token again.
    * @throws {AppError} BAD_USER_INPUT when the key is malformed
    */
-  refresh(
+  refreshSession(
     refreshToken: string,
     key: string | null | undefined,
     origin: Origin,
   ): Promise<OpenSession | InvalidCredentials>;
-  /** Ends the token's family, if there is one. */
-  logout(refreshToken: string): Promise<void>;
-  /** Ends every session and every access token of the caller's account. */
-  logoutEverywhere(caller: User, origin: Origin): Promise<void>;
+  /** Ends the family of the token, if there is one. */
+  logout(refreshToken: string): Promise<true>;
+  /** Ends all sessions and all access tokens of the caller's account. */
+  logoutEverywhere(caller: User, origin: Origin): Promise<true>;
 }
 
 export interface SessionDependencies {
@@ -57,31 +46,11 @@ export interface SessionDependencies {
   readonly issueAccessToken: IssueAccessToken;
   readonly successorsOf: SuccessorsOf;
   readonly life: SessionLife;
-  readonly security: SecurityLog;
+  readonly record: SecurityLog;
 }
 
-export const invalidCredentials = (message: string): InvalidCredentials => ({
-  __typename: 'InvalidCredentials',
-  code: 'INVALID_CREDENTIALS',
-  message,
-});
-const BAD_REFRESH_TOKEN = invalidCredentials(
-  'A refresh token that is live and unused is expected. Log in again.',
-);
-
-/** Told to those who know the password, so that others do not learn which accounts there are. */
-export const ACCOUNT_DISABLED: AccountDisabled = {
-  __typename: 'AccountDisabled',
-  code: 'ACCOUNT_DISABLED',
-  message: 'An account that is in use is expected; this one has been disabled. Ask the shop.',
-};
-
-export const BAD_LINK = invalidCredentials(
-  'A link that is not older than its mail says, not used yet and the newest of its kind is expected. Ask for another one.',
-);
-
-/** A session of the account, not from any device that would be known by it. */
-export async function sessionOf(
+/** Issues the access token of a session. The session has no device token. */
+export async function issueSession(
   issue: IssueAccessToken,
   row: AccountRow,
   refreshToken: string,
@@ -94,7 +63,7 @@ export async function sessionOf(
     expiresIn,
     refreshToken,
     deviceToken: null,
-    user: ownAccount(row),
+    user: callerAccount(row),
   };
 }
 
@@ -105,10 +74,10 @@ function readKey(given: string | null | undefined): string | undefined {
 }
 
 export function createSessions(dependencies: SessionDependencies): Sessions {
-  const { sessions, issueAccessToken, successorsOf, life, security } = dependencies;
+  const { sessions, issueAccessToken, successorsOf, life, record } = dependencies;
 
   return {
-    async refresh(refreshToken, givenKey, origin) {
+    async refreshSession(refreshToken, givenKey, origin) {
       const key = readKey(givenKey);
       const presented = refreshTokenHash(refreshToken);
       if (presented === undefined) return BAD_REFRESH_TOKEN;
@@ -116,16 +85,16 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
       const use = { tokenHash: presented, keyHash: refreshKeyHash(key) };
       const [next] = successors;
       const row = await sessions.rotate({ ...use, nextHash: next.hash }, life);
-      if (row !== undefined) return sessionOf(issueAccessToken, row, next.token);
+      if (row !== undefined) return issueSession(issueAccessToken, row, next.token);
       for (const { token, hash } of successors) {
         const again = await sessions.unusedSuccessor({ ...use, nextHash: hash });
         if (again === undefined) continue;
         countReplay();
-        return sessionOf(issueAccessToken, again, token);
+        return issueSession(issueAccessToken, again, token);
       }
       const revoked = await sessions.revokeReused(presented);
       if (revoked)
-        security('refresh.reused', {
+        record('refresh.reused', {
           actor: 'anonymous',
           subject: `user ${revoked.userId}`,
           origin,
@@ -137,11 +106,13 @@ export function createSessions(dependencies: SessionDependencies): Sessions {
     async logout(refreshToken) {
       const presented = refreshTokenHash(refreshToken);
       if (presented !== undefined) await sessions.revoke(presented);
+      return true;
     },
 
     async logoutEverywhere(caller, origin) {
       await sessions.revokeAll(caller.id);
-      security('sessions.ended', { actor: caller, subject: `user ${caller.id}`, origin });
+      record('sessions.ended', { actor: caller, subject: `user ${caller.id}`, origin });
+      return true;
     },
   };
 }

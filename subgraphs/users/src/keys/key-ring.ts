@@ -1,4 +1,4 @@
-// The signing keys at work: follows their file without a restart, and goes from key to key by the clock.
+// The signing keys in use. The key ring follows the file of the keys without a restart and changes from key to key by the clock.
 
 import type { Logger } from '@holdfast/platform/observability/log';
 import { repeat } from '@holdfast/platform/repeat';
@@ -10,29 +10,29 @@ import { type PublicKey, parseSigningKeys, readSigningKeyFile, type SigningKey }
 export interface Signer {
   readonly kid: string;
   readonly key: CryptoKey;
-  /** When it was made, seconds since the epoch; undefined where the file does not say. */
+  /** When the key was made, in seconds since the epoch; undefined when the file does not have it. */
   readonly issuedAt: number | undefined;
 }
 
-/** What signs, what is published and what verifies come of the same keys at every moment. */
+/** Signing, publishing and verifying always use the same keys. */
 export interface KeyRing {
   /** The key to sign with now. */
   signer(): Signer;
-  /** What to publish now (RFC 7517). */
+  /** The keys to publish now (RFC 7517). */
   publicJwks(): { readonly keys: readonly PublicKey[] };
-  /** Finds the key of a token, as verifiers elsewhere do in what is published. */
+  /** Finds the key of a token among the published keys, as verifiers in other services do. */
   readonly verifierKeys: JWTVerifyGetKey;
-  /** Follows the file no longer. */
+  /** Stops following the file. */
   close(): Promise<void>;
 }
 
 export interface KeyRingOptions {
   readonly path: string;
   readonly times: KeyTimes;
-  /** How often the file is read, ms. By content: where it is mounted by Kubernetes, a symbolic link is what changes. */
+  /** How often the file is read, ms. Its content is compared, because on Kubernetes only a symbolic link changes. */
   readonly pollMs: number;
   readonly log: Logger;
-  /** Told the ids of all keys in force, oldest first, when the file gives others than before. */
+  /** Receives the ids of all keys in force, oldest first, when the file has other keys than before. */
   readonly onRotation: (kids: readonly string[]) => void;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
@@ -40,15 +40,15 @@ export interface KeyRingOptions {
 
 type Schedule = readonly ScheduledKey<SigningKey>[];
 
-/** Opens the file. @throws {ConfigError} when it cannot be used; later on the keys before stay in force instead */
+/** Opens the file. @throws {ConfigError} when it cannot be used. A later error keeps the old keys in force instead */
 export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   const { path, times, pollMs, log, onRotation, now = Date.now } = options;
   let seen = await readSigningKeyFile(path);
   let schedule: Schedule = scheduleKeys(await parseSigningKeys(path, seen), times);
-  let verifiers = verifiersOf(schedule, now());
+  let verifiers = selectVerifiers(schedule, now());
 
   const current = (): typeof verifiers => {
-    if (now() >= verifiers.until) verifiers = verifiersOf(schedule, now());
+    if (now() >= verifiers.until) verifiers = selectVerifiers(schedule, now());
     return verifiers;
   };
   async function look(): Promise<void> {
@@ -56,7 +56,7 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     if (text !== seen) {
       schedule = scheduleKeys(await parseSigningKeys(path, text), times);
       seen = text;
-      verifiers = verifiersOf(schedule, now());
+      verifiers = selectVerifiers(schedule, now());
       onRotation(verifiers.published.map(({ kid }) => kid));
     }
     lastError = undefined;
@@ -69,7 +69,7 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
       const reason = error instanceof ConfigError ? error.message : 'an unknown error';
       // One line for each reason, not one for each look.
       if (reason !== lastError)
-        log.error({ reason }, 'the signing keys cannot be used; those before stay in force');
+        log.error({ reason }, 'the file of signing keys cannot be used; the old keys stay in force');
       lastError = reason;
     },
   });
@@ -86,8 +86,8 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   };
 }
 
-/** What is published from `now` on, and until when that holds unless the file changes. */
-function verifiersOf(
+/** The keys to publish from `now` on, and until when they are the right ones, unless the file changes. */
+function selectVerifiers(
   schedule: Schedule,
   now: number,
 ): { readonly published: PublicKey[]; readonly find: JWTVerifyGetKey; readonly until: number } {

@@ -1,4 +1,4 @@
-// Puts a new signing key beside the old ones in their file and takes the dead ones out, whole or not at all.
+// Adds a new signing key to the file and removes ended keys. The file is replaced as a whole or not at all.
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { exportJWK, generateKeyPair } from 'jose';
 import { z } from 'zod';
@@ -6,16 +6,16 @@ import { type KeyTimes, liveKeys, type ScheduledKey, scheduleKeys } from './key-
 import { findSigningKeyFile, parseSigningKeys, readSigningKeyFile, type SigningKey } from './signing-keys.ts';
 
 export interface Rotation {
-  /** What is in the file now. */
+  /** The new content of the file. */
   readonly schedule: readonly ScheduledKey<SigningKey>[];
   readonly added: string;
   readonly dropped: readonly string[];
 }
 
 /**
- * Rotates the keys of the file at `path` at `now`, ms. Of two at once, one is refused: the file's next version is
- * created first, exclusively, and takes the file's place when it is complete.
- * @throws {Error} with one line that says why not and has nothing of a key
+ * Rotates the keys of the file at `path` at `now`, ms. It creates the next version of the file exclusively, so that of two concurrent
+ * rotations one is refused, and moves it to the place of the file when it is complete.
+ * @throws {Error} with one line that says why, without key material
  */
 export async function rotateKeys(path: string, times: KeyTimes, now: number): Promise<Rotation> {
   const file = await findSigningKeyFile(path);
@@ -27,7 +27,7 @@ export async function rotateKeys(path: string, times: KeyTimes, now: number): Pr
     const issuedAt = Math.ceil(now / 1_000);
     const next = [...live.map(({ jwk }) => jwk), await makeKey(issuedAt)];
     const text = `${JSON.stringify({ keys: next }, null, 2)}\n`;
-    // By the rules that the service will read it by.
+    // This checks the text with the rules of the service.
     const rotated = await parseSigningKeys(file, text);
     await writeLike(file, handle, text);
     await rename(unfinished, file);
@@ -51,11 +51,13 @@ async function createExclusively(path: string): Promise<FileHandle> {
   } catch (error) {
     const code = z.object({ code: z.string() }).safeParse(error).data?.code;
     if (code !== 'EEXIST') throw new Error(`${path} cannot be written (${code ?? 'unknown reason'})`);
-    throw new Error(`${path} is there: another rotation is under way, or one was killed; then delete it`);
+    throw new Error(
+      `${path} exists: another rotation is under way, or a rotation was killed. In that case delete the file`,
+    );
   }
 }
 
-/** The text, on the disk, with the owner and rights of the file that it is to replace: root may rotate for others. */
+/** Writes and syncs the text with the owner and the rights of `file`, because root may rotate keys for another user. */
 async function writeLike(file: string, handle: FileHandle, text: string): Promise<void> {
   const { uid, gid, mode } = await stat(file);
   await handle.chown(uid, gid);

@@ -1,12 +1,12 @@
-// The keys that sign access tokens: Ed25519 (RFC 8037), from a file with a private JWK set (RFC 7517).
-// Which of them signs and which verify at a moment is for `key-schedule` to say.
+// Reads the keys that sign access tokens: Ed25519 (RFC 8037), from a file with a private JWK set (RFC 7517). key-schedule.ts decides
+// which key signs and which keys verify.
 import { readFile, realpath } from 'node:fs/promises';
 import { TOKEN_ALGORITHM } from '@holdfast/platform/auth/tokens';
 import { ConfigError } from '@holdfast/platform/settings';
 import { CompactSign, type CryptoKey, calculateJwkThumbprint, compactVerify, importJWK } from 'jose';
 import { z } from 'zod';
 
-/** What is published of a key. */
+/** The published part of a key. */
 export interface PublicKey {
   readonly kty: 'OKP';
   readonly crv: 'Ed25519';
@@ -20,16 +20,16 @@ export interface PublicKey {
 export interface SigningKey {
   readonly published: PublicKey;
   readonly key: CryptoKey;
-  /** When it was made, seconds since the epoch: the key's own member `iat`. */
+  /** When the key was made, in seconds since the epoch: the member `iat` of the key. */
   readonly issuedAt: number | undefined;
-  /** As it stands in the file. */
+  /** The key as it is in the file. */
   readonly jwk: unknown;
 }
 
 /** 32 bytes in base64url. */
 const HALF = /^[A-Za-z0-9_-]{43}$/;
 
-// Strips whatever else a key says, so that nothing unknown is ever published.
+// This drops all other members of a key, so that no unknown member is published.
 const privateKey = z.object({
   kty: z.literal('OKP'),
   crv: z.literal('Ed25519'),
@@ -42,17 +42,17 @@ const privateJwks = z.object({ keys: z.array(z.unknown()).min(1) });
 
 type PrivateKey = z.infer<typeof privateKey>;
 
-/** What went wrong with the file, without its content: neither JSON's nor zod's messages get through. */
+/** An error without content of the file: messages of JSON.parse and zod are not included. */
 const keyFileError = (path: string, message: string): ConfigError =>
   new ConfigError(`SIGNING_KEYS_FILE: ${path}: ${message}`);
 
 /**
- * The signing keys in `text`, in its order; `path` is where it came from.
+ * The signing keys in `text`, in their order. `path` is the file, for messages.
  * @throws {ConfigError} saying what is wrong with the file or which key cannot be used, never with key material
  */
 export async function parseSigningKeys(path: string, text: string): Promise<SigningKey[]> {
   const jwks = privateJwks.safeParse(parse(path, text));
-  if (!jwks.success) throw keyFileError(path, 'expected {"keys": [...]} with one key at least');
+  if (!jwks.success) throw keyFileError(path, 'expected {"keys": [...]} with at least one key');
   const keys = await Promise.all(jwks.data.keys.map((jwk, index) => readKey(path, index + 1, jwk)));
   const kids = keys.map(({ published }) => published.kid);
   const twice = kids.findIndex((kid, index) => kids.indexOf(kid) !== index);
@@ -68,8 +68,8 @@ export async function readSigningKeyFile(path: string): Promise<string> {
 }
 
 /**
- * Of a link, the file that it leads to: a writer puts the next version in its place and leaves the link.
- * @throws {ConfigError} when there is none
+ * Resolves a symbolic link to the file, so that a writer replaces the file and not the link.
+ * @throws {ConfigError} when there is no file
  */
 export async function findSigningKeyFile(path: string): Promise<string> {
   return realpath(path).catch((error: unknown) => {
@@ -107,7 +107,7 @@ async function readKey(path: string, position: number, jwk: unknown): Promise<Si
   return { published: { kty, crv, x, kid, alg: TOKEN_ALGORITHM, use: 'sig' }, key, issuedAt: iat, jwk };
 }
 
-/** The private half, once it has been seen to fit the public one: else every token would be refused everywhere. */
+/** Imports the private half and checks that it fits the public half, because otherwise verifiers would refuse every token. */
 async function importPair(
   path: string,
   position: number,

@@ -5,24 +5,24 @@ import type { Mail } from './texts.ts';
 
 export interface Mailer {
   /**
-   * Hands the mail over. What is sent twice under one `id` has one Message-ID, by which mail programs tell that it is the same.
-   * @throws when it was not taken; a later try may have more luck, unless it is `Refused`
+   * Gives the mail to the server. Two mails with one `id` have one Message-ID, so that mail programs show one of them.
+   * @throws {AddressRefused} when the server will never take the mail; other errors when a later try may succeed
    */
   send(id: string, mail: Mail): Promise<void>;
   close(): void;
 }
 
-/** The server will never take mail to this address. */
-export class Refused extends Error {
-  override readonly name = 'Refused';
+/** The SMTP server refuses the address for good (5xx). */
+export class AddressRefused extends Error {
+  override readonly name = 'AddressRefused';
 }
 
-/** Together below the lease of a job, or another worker would send the mail as well. */
+/** Their sum is below the lease of a job, because after the lease another worker would send the mail, too. */
 const TIMES = { dnsTimeout: 2_000, connectionTimeout: 3_000, greetingTimeout: 3_000, socketTimeout: 4_000 };
 
 const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host);
 
-/** @param url `smtp:` or `smtps:`. Without TLS from the start, STARTTLS is required unless the server is on this machine. */
+/** @param url `smtp:` or `smtps:`. With `smtp:`, STARTTLS is required unless the server is on this machine. */
 export function createSmtpMailer(url: string, from: string): Mailer {
   const { hostname, searchParams } = new URL(url);
   const requireTLS = searchParams.get('requireTLS') !== 'false' && !isLoopback(hostname);
@@ -39,14 +39,16 @@ export function createSmtpMailer(url: string, from: string): Mailer {
       try {
         await transport.sendMail({ ...mail, from, messageId: `<${id}@${domain}>` });
       } catch (error) {
-        throw isRefusal(error) ? new Refused('the server refuses the address', { cause: error }) : error;
+        throw refusesAddress(error)
+          ? new AddressRefused('the server refuses the address', { cause: error })
+          : error;
       }
     },
     close: () => transport.close(),
   };
 }
 
-const refusal = z.object({ command: z.literal('RCPT TO'), permanent: z.literal(true) });
+const addressError = z.object({ command: z.literal('RCPT TO'), permanent: z.literal(true) });
 
-/** Whether the server refuses this address for good (5xx). Of the sender or the login that would be an error of ours. */
-const isRefusal = (error: unknown): boolean => refusal.safeParse(error).success;
+/** Whether the server refuses the recipient for good (5xx). A refused sender or login is an error of ours. */
+const refusesAddress = (error: unknown): boolean => addressError.safeParse(error).success;

@@ -1,5 +1,5 @@
-// The outbox of `npm start`: mails go into a folder and no further, and a page shows them. The tokens in
-// them can be used by all who see the page, so a service has it only on an address of its own machine (config.ts).
+// The outbox of `npm start`: a folder takes the mails, and a page shows them. A person who sees the page can use the tokens in the
+// mails, so only a service that listens on an address of its own machine has an outbox (config.ts).
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Handler } from '@holdfast/platform/http/server';
@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { Mailer } from './mailer.ts';
 import type { Mail } from './texts.ts';
 
-/** How many are kept and shown, the newest. */
+/** How many mails are kept and shown; older ones are deleted. */
 const KEPT = 100;
 
 const kept = z.object({ at: z.string(), to: z.string(), subject: z.string(), text: z.string() });
@@ -17,8 +17,8 @@ export interface Outbox extends Mailer {
   readonly page: Handler;
 }
 
-/** Names sort by the numbers of the jobs: the newest last. */
-const nameOf = (id: string): string => `${id.padStart(20, '0')}.json`;
+/** File names sort by the number of the job, the newest last. */
+const fileName = (id: string): string => `${id.padStart(20, '0')}.json`;
 const isMail = (name: string): boolean => /^\d{20}\.json$/.test(name);
 
 export function createOutbox(folder: string): Outbox {
@@ -26,7 +26,7 @@ export function createOutbox(folder: string): Outbox {
 
   async function write(id: string, mail: Mail): Promise<void> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const path = join(folder, nameOf(id));
+    const path = join(folder, fileName(id));
     await writeFile(`${path}.new`, JSON.stringify({ at: new Date().toISOString(), ...mail }), {
       mode: 0o600,
     });
@@ -42,7 +42,7 @@ export function createOutbox(folder: string): Outbox {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const names = (await newest()).slice(0, KEPT);
       const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
-      return pageOf(texts.map((text) => kept.parse(JSON.parse(text))));
+      return writePage(texts.map((text) => kept.parse(JSON.parse(text))));
     },
     close: () => undefined,
   };
@@ -60,10 +60,10 @@ const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (sign) => 
 const withLinks = (text: string): string =>
   escapeHtml(text).replace(/https?:\/\/[^\s]+/g, (url) => `<a href="${url}">${url}</a>`);
 
-const article = ({ at, to, subject, text }: z.infer<typeof kept>): string =>
+const writeArticle = ({ at, to, subject, text }: z.infer<typeof kept>): string =>
   `<article><h2>${escapeHtml(subject)}</h2><p>${escapeHtml(at)} to ${escapeHtml(to)}</p><pre>${withLinks(text)}</pre></article>`;
 
-const pageOf = (mails: readonly z.infer<typeof kept>[]) => ({
+const writePage = (mails: readonly z.infer<typeof kept>[]) => ({
   status: 200,
   headers: {
     'content-type': 'text/html; charset=utf-8',
@@ -72,7 +72,7 @@ const pageOf = (mails: readonly z.infer<typeof kept>[]) => ({
   },
   body: `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Outbox</title></head>
-<body><h1>Outbox</h1><p>Mails of this machine, the newest first. None of them was sent.</p>
-${mails.map(article).join('\n') || '<p>There is none yet.</p>'}</body></html>
+<body><h1>Outbox</h1><p>The mails of this service, newest first. They were not sent.</p>
+${mails.map(writeArticle).join('\n') || '<p>There are no mails yet.</p>'}</body></html>
 `,
 });

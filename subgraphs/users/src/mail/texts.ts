@@ -1,4 +1,5 @@
-// The mails: plain text, in which the token stands in the fragment of a link, so that no server on the way logs it.
+// The texts of the mails. The token is in the fragment of a link, because browsers do not send the fragment to servers, which may
+// log it.
 import type { EmailTokenPurpose } from '../data/token-mails.ts';
 
 export interface Mail {
@@ -16,7 +17,7 @@ interface Step {
   readonly otherwise: string;
 }
 
-const IGNORE = 'If you did not ask for this, ignore this mail: nothing changes.';
+const IGNORE = 'If you did not request this, ignore this mail. Your account stays as it is.';
 
 const STEPS: Readonly<Record<EmailTokenPurpose, Step>> = {
   VERIFY_EMAIL: {
@@ -24,7 +25,7 @@ const STEPS: Readonly<Record<EmailTokenPurpose, Step>> = {
     path: 'account/verify-email',
     what: 'This link verifies that this address is yours',
     life: 'a day',
-    otherwise: 'If you have opened no account, ignore this mail.',
+    otherwise: 'If you have not created an account, ignore this mail.',
   },
   CHANGE_EMAIL: {
     subject: 'Please verify your new e-mail address',
@@ -43,9 +44,9 @@ const STEPS: Readonly<Record<EmailTokenPurpose, Step>> = {
   CONFIRM_LOGIN: {
     subject: 'Please confirm your login',
     path: 'account/confirm-login',
-    what: 'Your password was given, after many wrong ones were. This link confirms that it was you',
+    what: 'After many tries with wrong passwords, your password was used to log in. If it was you, open this link',
     life: '15 minutes',
-    otherwise: 'If it was not you, change your password: the one who tried knows it.',
+    otherwise: 'If it was not you, change your password, because another person knows it.',
   },
 };
 
@@ -54,7 +55,7 @@ export interface TokenMail {
   readonly to: string;
   readonly username: string;
   readonly token: string;
-  /** Where the pages are that links lead to. */
+  /** The base URL of the pages to which links lead. */
   readonly publicUrl: string;
 }
 
@@ -77,8 +78,8 @@ export const emailChangedMail = (to: string, username: string): Mail => ({
   subject: 'Your account has another e-mail address',
   text: `Hello ${username},
 
-your account has another e-mail address from now on. This one will get no more mail of it.
+your account has another e-mail address now. The shop sends no more mails of your account to this address.
 
-If you did not change it, tell the shop at once: someone knows your password.
+If you did not change it, contact the shop at once, because another person knows your password.
 `,
 });

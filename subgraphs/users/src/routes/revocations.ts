@@ -1,5 +1,5 @@
-// The revocation list of this service: it follows the database, checks the service's own callers, and is given to the other
-// services, which follow it in turn.
+// `GET /revocations`: the revocation list, which the other services follow. The users service reads it from the database and also
+// checks its own callers with it.
 import { createHash } from 'node:crypto';
 import {
   followRevocations,
@@ -11,7 +11,7 @@ import { type CallerCheck, SERVICE_TOKEN_HEADER } from '@holdfast/platform/auth/
 import type { Handler, Reply } from '@holdfast/platform/http/server';
 import type { Logger } from '@holdfast/platform/observability/log';
 
-/** A list that is older is not given to others: they would take it for the one of now. */
+/** An older list is not served, because its reader would take it for the current list. */
 const MAX_AGE_MS = 3_000;
 
 export interface ServedRevocations extends Revocations {
@@ -39,12 +39,12 @@ export function serveRevocations({ read, checkCaller, log }: ServedRevocationsOp
   });
   const headers = () => ({ 'content-type': 'application/json', 'cache-control': 'no-store', etag: tag });
 
-  async function handle({ headers: asked, trail }: Parameters<Handler>[0]): Promise<Reply> {
+  async function handle({ headers: requested, trail }: Parameters<Handler>[0]): Promise<Reply> {
     trail.isRoutine = true;
-    if ((await checkCaller(asked[SERVICE_TOKEN_HEADER], 'revocations')) !== undefined)
+    if ((await checkCaller(requested[SERVICE_TOKEN_HEADER], 'revocations')) !== undefined)
       return { status: 401, headers: { 'www-authenticate': 'Bearer' } };
     if (tag === '' || revocations.ageMs() > MAX_AGE_MS) return { status: 503 };
-    return asked['if-none-match'] === tag
+    return requested['if-none-match'] === tag
       ? { status: 304, headers: headers() }
       : { status: 200, headers: headers(), body };
   }

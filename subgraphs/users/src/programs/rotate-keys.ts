@@ -1,9 +1,9 @@
-// `node rotate-keys.js FILE`: adds a signing key to the file of SIGNING_KEYS_FILE, by the lead and the token's life that
-// the service has in its environment, and says when each key signs and ends. Nothing of a key is printed but its id.
-import { readKeyTimes } from './config.ts';
-import { rotateKeys } from './keys/key-rotation.ts';
-import type { ScheduledKey } from './keys/key-schedule.ts';
-import type { SigningKey } from './keys/signing-keys.ts';
+// `node rotate-keys.ts FILE`: adds a signing key to the file of SIGNING_KEYS_FILE and prints when each key signs and ends. The lead and
+// the life of tokens come from the environment, as for the service. Of a key, only its id is printed.
+import { readKeyTimes } from '../config.ts';
+import { rotateKeys } from '../keys/key-rotation.ts';
+import type { ScheduledKey } from '../keys/key-schedule.ts';
+import type { SigningKey } from '../keys/signing-keys.ts';
 
 const at = (ms: number): string => new Date(ms).toISOString();
 
@@ -21,7 +21,7 @@ async function rotate([file, ...more]: string[]): Promise<string[]> {
   const { schedule, added, dropped } = await rotateKeys(file, readKeyTimes(process.env), now);
   return [
     `added ${added}`,
-    ...dropped.map((kid) => `dropped ${kid}: no token of it is good any more`),
+    ...dropped.map((kid) => `dropped ${kid}: its last token has expired`),
     ...schedule.map((key) => describe(key, now)),
   ];
 }
