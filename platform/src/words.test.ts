@@ -64,7 +64,7 @@ describe('money', () => {
       },
     );
 
-    it('gives back every amount of whole cents as it was', () => {
+    it('returns every amount of whole cents unchanged', () => {
       fc.assert(
         fc.property(fc.integer({ min: 0, max: 9_999_999_999 }), (cents) => {
           const amount = `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;
@@ -85,7 +85,7 @@ describe('money', () => {
       expect(totalOf(price, quantity)).toBe(total);
     });
 
-    it('is refused of what is no amount', () => {
+    it('is refused for a value that is no amount', () => {
       expect(() => totalOf('1.999', 2)).toThrow('expected an amount of money, got 1.999');
     });
 
@@ -107,13 +107,13 @@ describe('validation', () => {
   const LINE_BREAKS = ['\n', '\r', '\u2028', '\u2029'];
 
   describe('plain text', () => {
-    it('has no control characters and no line breaks, wherever they stand', () => {
+    it('has no control characters and no line breaks at any place', () => {
       for (const character of [...C0_AND_C1, ...LINE_BREAKS])
         for (const text of [`a${character}b`, `${character}ab`, `ab${character}`])
           expect([text, isPlainText(text)]).toEqual([text, false]);
     });
 
-    it('may have anything else', () => {
+    it('may have all other characters', () => {
       for (const text of [
         '',
         'Crème brûlée',
@@ -139,7 +139,7 @@ describe('validation', () => {
     });
   });
 
-  it('halves of surrogate pairs and U+0000 can be stored nowhere', () => {
+  it('halves of surrogate pairs and U+0000 cannot be stored', () => {
     for (const text of ['\ud800', 'a\udfffb', '\udc00\ud800']) {
       expect([isPlainText(text), isMultilineText(text), isStorable(text)]).toEqual([false, false, false]);
     }
@@ -148,7 +148,7 @@ describe('validation', () => {
 
   describe('what is visible', () => {
     it.each([
-      ['nothing', ''],
+      ['an empty text', ''],
       ['spaces', ' \u00a0\u3000\u2003\u1680'],
       ['a zero-width space', '\u200b'],
       ['joiners and a variation selector', '\u200d\u200c\ufe0f'],

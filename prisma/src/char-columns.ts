@@ -1,14 +1,13 @@
-// Columns of type "char" for the schema engine. adapter-pg 7.10 refuses a result that has one, PostgreSQL's
-// catalogs are full of them (github.com/prisma/orm/issues/27403 is the same for `name`), and the engine wants
-// them as characters.
+// Makes columns of type "char" readable for the schema engine, which expects characters. adapter-pg 7.10 refuses results with such a
+// column, and PostgreSQL's catalogs have many of them (github.com/prisma/orm/issues/27403 reports the same for `name`).
 import { ColumnTypeEnum, type SqlDriverAdapter } from '@prisma/driver-adapter-utils';
 import pg from 'pg';
 
-/** The one-byte type of the catalogs; char(1) is another. */
+/** The one-byte type of the catalogs, which is not char(1). */
 const CHAR: number = pg.types.builtins.CHAR;
 
-/** Makes `adapter`, which reads through `pool`, give "char" columns as characters. Changes both. */
-export function knowingCharType<Adapter extends SqlDriverAdapter>(adapter: Adapter, pool: pg.Pool): Adapter {
+/** Makes `adapter` return "char" columns as characters. Changes the adapter and its `pool`. */
+export function addCharType<Adapter extends SqlDriverAdapter>(adapter: Adapter, pool: pg.Pool): Adapter {
   const positions = passCharAsText(pool);
   const queryRaw = adapter.queryRaw.bind(adapter);
   adapter.queryRaw = async (query) => {
@@ -21,7 +20,7 @@ export function knowingCharType<Adapter extends SqlDriverAdapter>(adapter: Adapt
   return adapter;
 }
 
-/** Declares "char" fields as text, which adapter-pg passes on, and keeps where they were, by the rows' array. */
+/** Declares "char" fields as text, which adapter-pg accepts, and remembers their positions by the array of rows. */
 function passCharAsText(pool: pg.Pool): WeakMap<object, number[]> {
   const positions = new WeakMap<object, number[]>();
   const query = pool.query;

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// `npm run db:migrate`, and the migration job of a deployment: migrates the database of DATABASE_URL. `status` only
-// says whether that database has every migration, by its exit code; `wait` gives it ten minutes to get there.
+// `npm run db:migrate`, and the migration job of a deployment: migrates the database of DATABASE_URL. With the argument `status`, the
+// exit code says whether the database has every migration; with `wait`, the program waits up to ten minutes for them.
 import { readDatabaseUrl, readMigratorSettings } from './config.ts';
 import { migrate } from './migrate.ts';
 import { databaseStatus, type Status, waitForDatabase } from './status.ts';
@@ -23,10 +23,10 @@ async function run(args: readonly string[]): Promise<void> {
   const [command] = args;
   if (command === undefined) return applyAll();
   if (args.length > 1 || (command !== 'status' && command !== 'wait'))
-    throw new Error(`unknown argument ${args.join(' ')} (there are status and wait)`);
+    throw new Error(`unknown argument ${args.join(' ')}: expected status, wait or no argument`);
   const url = readDatabaseUrl(process.env);
   if (command === 'status') return report(await databaseStatus(url));
-  // Process 1 of a container is not ended by a signal that it does not handle, and a pod that waits has nothing to finish.
+  // Linux does not end process 1 of a container by a signal without a handler. A waiting pod has no work to finish.
   process.once('SIGTERM', () => process.exit(143));
   return report(await waitForDatabase(url, WAIT_MS, (line) => console.log(`waiting: ${line}`)));
 }

@@ -1,4 +1,4 @@
-// The settings of the migrator; the only reader of the environment. docs/settings.md is made from their descriptions.
+// The settings of the migrator. docs/settings.md is made from their descriptions. Only this file reads the environment.
 import { z } from 'zod';
 import type { RolePasswords } from './roles.ts';
 
@@ -6,7 +6,7 @@ const passwordOf = (service: string) =>
   z
     .string()
     .min(1)
-    .describe(`The password that the role of the ${service} service gets (\`${service}_service\`).`);
+    .describe(`The new password of the role of the ${service} service (\`${service}_service\`).`);
 
 export const settings = {
   DATABASE_URL: z
@@ -15,7 +15,7 @@ export const settings = {
       error: 'expected a PostgreSQL URL (postgres://user:password@host:5432/database)',
     })
     .describe(
-      'The database to migrate, with a role that may create roles and owns the database. `status` and `wait` need nothing else.',
+      'The database to migrate, with a role that may create roles and owns the database. `status` and `wait` need only this setting.',
     ),
   USERS_DB_PASSWORD: passwordOf('users'),
   PRODUCTS_DB_PASSWORD: passwordOf('products'),
@@ -24,7 +24,7 @@ export const settings = {
 
 export type MigratorSettings = { adminUrl: string; rolePasswords: RolePasswords };
 
-/** Reads the settings, or throws one error that names everything wrong with them. */
+/** Reads the settings. Throws one error that names every wrong setting. */
 export function readMigratorSettings(env: NodeJS.ProcessEnv): MigratorSettings {
   const read = readSettings(settings, env);
   return {
@@ -37,7 +37,7 @@ export function readMigratorSettings(env: NodeJS.ProcessEnv): MigratorSettings {
   };
 }
 
-/** The one setting of `status` and `wait`. Throws as readMigratorSettings does. */
+/** Reads the only setting of `status` and `wait`. Throws as readMigratorSettings does. */
 export const readDatabaseUrl = (env: NodeJS.ProcessEnv): string =>
   readSettings({ DATABASE_URL: settings.DATABASE_URL }, env).DATABASE_URL;
 

@@ -1,4 +1,4 @@
-// The Prisma schema and the migration history as they are in this folder, in the shape the engine reads.
+// Reads the Prisma schema and the migration history of this folder, in the form that the engine expects.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ export const MIGRATIONS_DIR = fileURLToPath(new URL('../migrations', import.meta
 
 const LOCK_FILE = 'migration_lock.toml';
 
-/** Nothing of the three schemas is managed outside this history. */
+/** All tables and enumerations of the three schemas belong to this history. */
 export const NO_FILTERS = { externalTables: [], externalEnums: [] };
 
 /** Every `*.prisma` file of `dir`, by name. */
@@ -24,7 +24,7 @@ export async function readSchema(dir: string = SCHEMA_DIR): Promise<SchemaFile[]
   );
 }
 
-/** Every migration of `baseDir`, oldest first. A directory without its file is reported by the engine. */
+/** Every migration of `baseDir`, oldest first. The engine reports a directory without its file. */
 export async function readMigrations(baseDir: string = MIGRATIONS_DIR): Promise<MigrationList> {
   const entries = await readdir(baseDir, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);

@@ -12,7 +12,7 @@ import { databaseStatus, waitForDatabase } from './status.ts';
 import { createTestDatabase, type TestDatabase, testServer } from './testing.ts';
 import { SERVICES, serviceRole } from './urls.ts';
 
-// The migrator: what it leaves, and that several at once leave the same.
+// The migrator: its result, which several migrators at once do not change.
 describe('the migrator', () => {
   let database: TestDatabase;
 
@@ -42,7 +42,7 @@ describe('the migrator', () => {
     return (await readMigrations()).migrationDirectories.map(({ path }) => path);
   }
 
-  /** What the manifest of production has a superuser do in a new database. */
+  /** The statements that the manifest of production lets a superuser run in a new database. */
   async function statementOfProduction(): Promise<string> {
     const manifest = await readFile(
       new URL('../../k8s/overlays/production-data/cluster/cluster.yaml', import.meta.url),
@@ -138,18 +138,18 @@ describe('the migrator', () => {
     );
   });
 
-  test('a migration that a killed migrator had begun is begun again', async () => {
+  test('a migration that a killed migrator had begun is run again', async () => {
     await run();
-    // What is left of it: the record of its beginning, and nothing of its transaction.
+    // A killed migrator leaves the record of the begun migration, and PostgreSQL undoes its transaction.
     await rows('DROP SCHEMA users, products, orders CASCADE');
     await rows('UPDATE public._prisma_migrations SET finished_at = NULL, applied_steps_count = 0');
     const lines: string[] = [];
     expect(await run((line) => lines.push(line))).toEqual(await migrationNames());
-    expect(lines[0]).toMatch(/was interrupted; it begins again$/);
+    expect(lines[0]).toMatch(/was interrupted; it is run again$/);
     expect(await run()).toEqual([]);
   });
 
-  test('what it logs names migrations and no password', async () => {
+  test('its log names migrations and no password', async () => {
     const lines: string[] = [];
     await run((line) => lines.push(line));
     expect(lines).toEqual((await migrationNames()).map((name) => `applied migration ${name}`));
@@ -158,7 +158,7 @@ describe('the migrator', () => {
   });
 });
 
-// What a starting service waits for, asked with the services' own roles and through the command line.
+// The check for which a starting service waits, with the services' own roles and through the command line.
 describe('the status of a database', () => {
   let database: TestDatabase;
 
@@ -198,13 +198,13 @@ describe('the status of a database', () => {
     });
   });
 
-  test('one that has a migration more than this build is ready: the version before must run on it', async () => {
+  test('a database with one more migration than this build is ready, because the previous version must run on it', async () => {
     await sql(`INSERT INTO public._prisma_migrations (id, checksum, migration_name, finished_at)
              VALUES ('later', 'x', '99999999999999_later', now())`);
     expect(await databaseStatus(database.urls.users)).toEqual({ ready: true });
   });
 
-  test('who waits is told why, once, and goes on as soon as the migrator is done', async () => {
+  test('a waiting service logs each reason once and goes on as soon as the migrator is done', async () => {
     const empty = await createTestDatabase({ empty: true });
     try {
       const lines: string[] = [];
@@ -222,7 +222,7 @@ describe('the status of a database', () => {
     }
   });
 
-  test('`wait` ends when it is told to, by its own hand: process 1 of a container ends no other way', async () => {
+  test('`wait` handles SIGTERM and exits, because process 1 of a container is not ended by an unhandled signal', async () => {
     const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
     const child = spawn(process.execPath, [cli, 'wait'], {
       env: { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' },
@@ -242,7 +242,7 @@ describe('the status of a database', () => {
     expect(behind).toMatchObject({ code: 1, output: expect.stringContaining('lacks 1 migration(s)') });
   });
 
-  test('nothing that it prints has the password in it', async () => {
+  test('its output never has the password', async () => {
     const url = new URL(database.urls.orders);
     url.password = 'not-the-password-at-all';
     const { code, output } = await run(['status'], { DATABASE_URL: url.href });
@@ -251,7 +251,7 @@ describe('the status of a database', () => {
     expect(output).not.toContain(url.password);
   });
 
-  test('an argument that it does not know is refused', async () => {
+  test('an unknown argument is refused', async () => {
     const { code, output } = await run(['statsu'], { DATABASE_URL: database.adminUrl });
     expect(code).toBe(1);
     expect(output).toContain('unknown argument statsu');

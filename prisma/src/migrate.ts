@@ -1,5 +1,5 @@
-// Brings a database to the present version: the services' schemas, the queue, the roles. Safe to run at any
-// time and by several at once.
+// The migrator: brings a database to the present version (the schemas of the services, the queue, the roles). It is safe to run at any
+// time, and several migrators may run at once.
 import { Logger, runMigrations } from 'graphile-worker';
 import pg from 'pg';
 import { NO_FILTERS, readMigrations, readSchema } from './history.ts';
@@ -12,18 +12,18 @@ export type MigrateOptions = {
   /** URL of the database as a role that may create schemas and roles. */
   adminUrl: string;
   rolePasswords: RolePasswords;
-  /** Gets one line a step; passwords are in none. */
+  /** Receives one line for each step, without passwords. */
   log: (line: string) => void;
 };
 
 /**
- * Applies what is missing, as `prisma migrate deploy` does, with its table `_prisma_migrations` in `public`.
- * Returns the names of the migrations applied. Throws with one line on a server that is too old or cannot be
- * reached, and Prisma's own message on a migration that fails or failed before.
+ * Applies the missing migrations, as `prisma migrate deploy` does, with its table `_prisma_migrations` in `public`.
+ * Returns the names of the applied migrations. Throws an error of one line when the server is too old or cannot be reached, and
+ * Prisma's own error for a migration that fails or failed before.
  */
 export async function migrate(options: MigrateOptions): Promise<string[]> {
   const client = new pg.Client({ connectionString: options.adminUrl, connectionTimeoutMillis: 10_000 });
-  // A connection that breaks makes the statement in flight fail; that error is the one to report.
+  // A connection that breaks makes the present statement fail, and that error is reported.
   client.on('error', () => undefined);
   await client.connect();
   try {
@@ -46,16 +46,14 @@ async function checkServerVersion(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
   const version = rows[0]?.server_version ?? 'unknown';
   if (Number.parseInt(version, 10) >= NEEDED_VERSION) return;
-  throw new Error(
-    `PostgreSQL ${NEEDED_VERSION} or later is needed; the server of DATABASE_URL is ${version}`,
-  );
+  throw new Error(`expected PostgreSQL ${NEEDED_VERSION} or later, the server of DATABASE_URL is ${version}`);
 }
 
 async function takeMigrationLock(client: pg.Client, log: (line: string) => void): Promise<void> {
   const key = `hashtextextended('holdfast.migrate', 0)`;
   const { rows } = await client.query<{ taken: boolean }>(`SELECT pg_try_advisory_lock(${key}) AS taken`);
   if (rows[0]?.taken) return;
-  log('another migrator is at work on this database; waiting for it');
+  log('another migrator works on this database; waiting for it');
   await client.query(`SELECT pg_advisory_lock(${key})`);
 }
 
@@ -74,8 +72,8 @@ async function applyMigrations(
     for (const name of editedMigrationNames) {
       log(`warning: migration ${name} was edited after it had been applied to this database`);
     }
-    for (const migrationName of await unfinishedMigrations(client)) {
-      log(`migration ${migrationName} was interrupted; it begins again`);
+    for (const migrationName of await listUnfinishedMigrations(client)) {
+      log(`migration ${migrationName} was interrupted; it is run again`);
       await engine.markMigrationRolledBack({ migrationName });
     }
     return (await engine.applyMigrations(input)).appliedMigrationNames;
@@ -83,11 +81,11 @@ async function applyMigrations(
 }
 
 /**
- * Those that a migrator had begun when it was killed. A script is one transaction, or one statement that can be begun again,
- * so nothing of it is left; in the moment between its end and its record it is, and beginning again then fails and says so.
- * No other migrator is at them, because this runs under the migrators' lock.
+ * Lists the migrations that a killed migrator had begun. A script is one transaction, or one statement that can be repeated, so a
+ * killed script leaves no change. Only when the migrator was killed between the end of the script and its record, the repetition
+ * fails with a clear error. No other migrator runs them now, because this runs under the migrators' lock.
  */
-async function unfinishedMigrations(client: pg.Client): Promise<string[]> {
+async function listUnfinishedMigrations(client: pg.Client): Promise<string[]> {
   const { rows: tables } = await client.query(
     `SELECT WHERE to_regclass('public._prisma_migrations') IS NOT NULL`,
   );

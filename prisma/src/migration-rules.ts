@@ -1,5 +1,5 @@
-// What a migration must keep to so that the shop stays open while it runs. The first migration makes an empty database, so
-// the rules are for those after it.
+// The rules of a migration, which keep the shop open while it runs. They do not apply to the first migration, which runs in an empty
+// database.
 
 const COMMENT_OR_TEXT = /--.*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$/g;
 const CREATE_TABLE = /\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w".]+)/gi;
@@ -11,14 +11,14 @@ const REINDEX = /\bREINDEX\b(?![^;]*\bCONCURRENTLY\b)/i;
 const CONCURRENT = /\b(?:INDEX|REINDEX\s+\w+)\s+CONCURRENTLY\b/i;
 const TIMEOUT = /\bSET\s+(?:LOCAL\s+|SESSION\s+)?((?:lock|statement)_timeout)\b/gi;
 
-/** An index that a script creates, with its table; '' for a name that PostgreSQL makes up. */
+/** An index that a script creates, with its table. The name is '' when PostgreSQL chooses it. */
 export interface CreatedIndex {
   readonly concurrently: boolean;
   readonly index: string;
   readonly table: string;
 }
 
-/** What a script creates of indexes. */
+/** The indexes that a script creates. */
 export const indexesIn = (script: string): CreatedIndex[] =>
   [...statementsOf(script).matchAll(CREATE_INDEX)].map(([, concurrently, index = '', table = '']) => ({
     concurrently: concurrently !== undefined,
@@ -43,22 +43,22 @@ export function migrationErrors(script: string): string[] {
       .filter(([, table = '']) => !created.has(nameOf(table)))
       .map(
         ([, table = '', kind]) =>
-          `ADD ${kind} builds its index while nothing can use ${nameOf(table)}: CREATE UNIQUE INDEX CONCURRENTLY first, then USING INDEX`,
+          `ADD ${kind} builds its index while no statement can use ${nameOf(table)}: CREATE UNIQUE INDEX CONCURRENTLY first, then USING INDEX`,
       ),
     ...(REINDEX.test(sql) ? ['REINDEX stops every write to its table: write REINDEX … CONCURRENTLY'] : []),
     ...(isConcurrent(script) && statements.length > 1
       ? ['CONCURRENTLY runs outside a transaction: it must be in the only statement of its migration']
       : []),
     ...[...sql.matchAll(TIMEOUT)].map(
-      ([, name]) => `the migrator sets ${name}, and tries again: a migration leaves it as it is`,
+      ([, name]) => `the migrator sets ${name} and repeats the script: a migration must not set it`,
     ),
   ];
 }
 
-/** Whether PostgreSQL runs the script outside a transaction alone. */
+/** Whether PostgreSQL runs the script only outside a transaction. */
 export const isConcurrent = (script: string): boolean => CONCURRENT.test(statementsOf(script));
 
-/** The script without comments, and with nothing in its texts. */
+/** The script without comments and without the content of its string literals. */
 const statementsOf = (script: string): string =>
   script.replace(COMMENT_OR_TEXT, (text) => (/^(--|\/\*)/.test(text) ? ' ' : "''"));
 
@@ -66,8 +66,8 @@ const tablesIn = (sql: string): Set<string> =>
   new Set([...sql.matchAll(CREATE_TABLE)].map(([, table = '']) => nameOf(table)));
 
 /**
- * The scripts to be migrations of their own, in their order, of what Prisma writes as one: the first has everything but the
- * indexes on tables that were there before, which are built one by one without stopping the writers of the table.
+ * Splits a script of Prisma into the scripts of several migrations, in their order. The first has all changes except the indexes on
+ * tables that existed before. Each of those is built by its own migration, which does not stop the writers of the table.
  */
 export function splitScript(script: string): { name: string | undefined; sql: string }[] {
   const created = tablesIn(script);

@@ -13,7 +13,7 @@ import { createTestDatabase, type TestDatabase, testServer } from './testing.ts'
 import { schemaDrift, writeMigration } from './write-migration.ts';
 
 describe('migration rules', () => {
-  test('every migration after the first keeps to the rules', async () => {
+  test('every migration after the first keeps the rules', async () => {
     const [, ...later] = (await readMigrations()).migrationDirectories;
     for (const { path, migrationFile } of later) {
       const { content } = migrationFile;
@@ -41,7 +41,7 @@ describe('migration rules', () => {
     ],
     ['DROP INDEX CONCURRENTLY a_idx; ALTER TABLE t ADD COLUMN a int;', 'the only statement'],
     ['ALTER TABLE orders.orders ADD CONSTRAINT a_key UNIQUE (a);', 'ADD UNIQUE builds its index'],
-    ['ALTER TABLE "orders"."orders" ADD PRIMARY KEY (a);', 'nothing can use orders.orders'],
+    ['ALTER TABLE "orders"."orders" ADD PRIMARY KEY (a);', 'no statement can use orders.orders'],
     ['REINDEX TABLE orders.orders;', 'REINDEX stops every write'],
     ["SET lock_timeout = '1min';", 'the migrator sets lock_timeout'],
     ['SET LOCAL statement_timeout TO 0;', 'the migrator sets statement_timeout'],
@@ -63,7 +63,7 @@ describe('migration rules', () => {
     expect(migrationErrors(sql)).toEqual([]);
   });
 
-  test('indexes on tables that were there before become migrations of their own', () => {
+  test('each index on an existing table becomes its own migration', () => {
     const pieces = splitScript(
       [
         '-- AlterTable\nALTER TABLE "s"."old" ADD COLUMN "a" INTEGER;',
@@ -82,7 +82,7 @@ describe('migration rules', () => {
   });
 });
 
-// Migrations beside a shop that is open.
+// Migrations while the shop is open.
 describe('a migration beside open transactions', () => {
   let database: TestDatabase;
   let pool: pg.Pool;
@@ -97,7 +97,7 @@ describe('a migration beside open transactions', () => {
     await database.drop();
   });
 
-  test('a change that has to wait for a long reader lets the others through, and happens after it', async () => {
+  test('a change that waits for a long reader lets other statements through, and is made after the reader ends', async () => {
     const reader = await pool.connect();
     await reader.query('BEGIN; SELECT * FROM thing');
     const lines: string[] = [];
@@ -107,7 +107,7 @@ describe('a migration beside open transactions', () => {
       resolve();
     });
     await hasGivenUp;
-    // These wait behind the change at most until it gives up its place; the reader goes on all the while.
+    // These statements wait behind the change only until it pauses, while the reader goes on.
     for (let id = 1; id <= 3; id += 1) await pool.query('INSERT INTO thing (id) VALUES ($1)', [id]);
     await reader.query('COMMIT');
     reader.release();
@@ -116,13 +116,13 @@ describe('a migration beside open transactions', () => {
     expect((await pool.query('SELECT id, name FROM thing')).rows).toHaveLength(3);
   });
 
-  test('what else goes wrong is told at once, and nothing of the script has happened', async () => {
+  test('any other error is reported at once, and the whole script is undone', async () => {
     const script = 'ALTER TABLE thing ADD COLUMN name text; ALTER TABLE thing ADD COLUMN name text;';
     await expect(runPolitely(pool, script, () => undefined)).rejects.toThrow('already exists');
     await runPolitely(pool, 'ALTER TABLE thing ADD COLUMN name text', () => undefined);
   });
 
-  test('an index whose building was interrupted is built anew', async () => {
+  test('an index whose build was interrupted is built again', async () => {
     await pool.query('INSERT INTO thing VALUES (1), (1)');
     const script = 'CREATE UNIQUE INDEX CONCURRENTLY "thing_id_key" ON "public"."thing"("id");';
     await expect(runPolitely(pool, script, () => undefined)).rejects.toThrow('could not create unique index');
@@ -132,7 +132,7 @@ describe('a migration beside open transactions', () => {
   });
 });
 
-// Schema and migrations say the same, and the check that says so can fail.
+// Schema and migrations agree, and the check of this can fail.
 describe('drift', () => {
   const { adminUrl } = testServer();
   const now = new Date('2027-01-02T03:04:05Z');
@@ -144,7 +144,7 @@ describe('drift', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  /** The schema as it is, with `from` replaced, which must be there. */
+  /** The present schema with `from` replaced by `to`. The schema must contain `from`. */
   async function changedSchema(from: string, to: string): Promise<SchemaFile[]> {
     const schema = await readSchema();
     if (!schema.some(({ content }) => content.includes(from))) throw new Error(`no schema file has ${from}`);
@@ -159,11 +159,11 @@ describe('drift', () => {
     ['stock          Int', 'stock          BigInt', 'ALTER COLUMN "stock"'],
     ['sessions Session[]', 'sessions Session[]\n  nickname String?', 'ADD COLUMN     "nickname" TEXT'],
     ['@@index([productId], map: "orders_product_id_idx")', '', 'DROP INDEX "orders"."orders_product_id_idx"'],
-  ])('a schema that says otherwise is found: %s', async (from, to, sql) => {
+  ])('a schema that differs from the migrations is found: %s', async (from, to, sql) => {
     expect(await schemaDrift({ adminUrl, schema: await changedSchema(from, to) })).toContain(sql);
   });
 
-  test('the next migration is written from the change, and then there is none left', async () => {
+  test('the next migration is written from the change, and after it the schema has no change', async () => {
     const schema = await changedSchema('sessions Session[]', 'sessions Session[]\n  nickname String?');
     const options = { adminUrl, schema, migrationsDir: folder, now };
     expect(await writeMigration({ ...options, name: 'add_nickname' })).toEqual([
@@ -184,7 +184,7 @@ describe('drift', () => {
     'the name %j is refused',
     async (name) => {
       await expect(writeMigration({ adminUrl, migrationsDir: folder, now, name })).rejects.toThrow(
-        "a migration's name is lower-case words",
+        'the name of a migration: expected lower-case words',
       );
     },
   );

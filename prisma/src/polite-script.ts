@@ -1,6 +1,6 @@
-// Runs a migration's script beside a shop that is open. Most changes of a table need its strongest lock for a moment. While a
-// statement waits for that, behind a long report say, every other statement on the table waits behind it. So the script
-// waits briefly, gives up its place, and tries again, until it gets the lock.
+// Runs the script of a migration while the shop is open. Most changes of a table need its strongest lock for a moment. While a
+// statement waits for that lock (behind a long report, for example), every other statement on the table waits behind it. So the
+// script waits for two seconds, lets the others go on for one, and tries again, until it gets the lock.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { indexesIn, isConcurrent } from './migration-rules.ts';
@@ -11,9 +11,8 @@ const PAUSE_MS = 1_000;
 const LOCK_CODES = new Set(['55P03', '40P01']);
 
 /**
- * Runs the script as one transaction, again after a pause as often as it could not get a lock: then nothing of it has
- * happened. CREATE INDEX CONCURRENTLY runs alone, without a transaction. It has no timeout, because it takes no lock that writers
- * wait for.
+ * Runs the script as one transaction. When it cannot get a lock, PostgreSQL undoes it, and it runs again after a pause. CREATE INDEX
+ * CONCURRENTLY runs alone, without a transaction and without a timeout, because it takes no lock that writers wait for.
  */
 export async function runPolitely(pool: pg.Pool, script: string, log: (line: string) => void): Promise<void> {
   const client = await pool.connect();
@@ -21,7 +20,7 @@ export async function runPolitely(pool: pg.Pool, script: string, log: (line: str
     if (isConcurrent(script)) await buildIndex(client, script);
     else await tryUntilLocked(client, script, log);
   } finally {
-    // Its settings end with it.
+    // Closes the connection, whose lock_timeout must not stay in the pool.
     client.release(true);
   }
 }
@@ -44,7 +43,7 @@ async function tryUntilLocked(
   }
 }
 
-/** A build that was interrupted leaves an index that is not valid, under the name that this one needs. */
+/** An interrupted build leaves an invalid index with the name that the new one needs, so that index is dropped first. */
 async function buildIndex(client: pg.ClientBase, script: string): Promise<void> {
   const [index] = indexesIn(script);
   const { rows } = await client.query<{ name: string }>(

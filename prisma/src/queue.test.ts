@@ -1,4 +1,4 @@
-// The queue between the services' roles: jobs go from orders to products with no more rights than granted.
+// The queue with the services' roles: jobs pass from orders to products with the granted rights only.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Job, Logger, type Runner, run, type TaskList } from 'graphile-worker';
 import pg from 'pg';
@@ -17,7 +17,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** A worker as the products service, until `use` is through. */
+/** Runs a worker with the role of products while `use` runs. */
 async function working(taskList: TaskList, use: (runner: Runner) => Promise<void>): Promise<void> {
   const runner = await run({
     connectionString: database.urls.products,
@@ -34,12 +34,12 @@ async function working(taskList: TaskList, use: (runner: Runner) => Promise<void
   }
 }
 
-/** Resolves with the job of the next `event`. */
+/** Resolves to the job of the next `event`. */
 function next(runner: Runner, event: 'job:success' | 'job:error' | 'job:failed'): Promise<Job> {
   return new Promise((resolve) => runner.events.once(event, ({ job }) => resolve(job)));
 }
 
-/** Resolves once no job is left: a job is deleted only after its success has been announced. */
+/** Resolves once the queue is empty, because a job is deleted only after its success was announced. */
 async function emptied(): Promise<void> {
   const until = Date.now() + 10_000;
   for (;;) {
@@ -96,7 +96,7 @@ test('a job that fails is tried again and keeps its error', async () => {
   expect(attempts).toBe(2);
 });
 
-/** Cuts the wait of e seconds before the second attempt short, once the worker has written the failure. */
+/** Ends the pause of e seconds before the second attempt, once the worker has written the failure. */
 async function hurry(id: string): Promise<void> {
   for (;;) {
     const { rows } = await orders.query(

@@ -1,5 +1,5 @@
-// The SQL of docs/restore.md, "Restore": what it says of a copy of the database, and that clients of what the copy lacks cannot take
-// something new for it.
+// The SQL of docs/restore.md, "Restore": what it reports about a restored copy, and that the copy never reuses an id or a version that a
+// client may still hold from the lost time.
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
@@ -38,7 +38,7 @@ async function inside<T>({ adminUrl }: TestDatabase, work: (client: pg.Client) =
   }
 }
 
-/** A shop of one account and one product, with a confirmed order that holds no units yet. */
+/** A shop with one account, one product, and a confirmed order without reserved units. */
 const SHOP = `
   INSERT INTO users.users (username, email, password_hash, created_at) VALUES ('ann', 'ann@example.com', 'x', '2026-01-01Z');
   INSERT INTO products.products (name, price, stock) VALUES ('Kettle', 10, 5);
@@ -47,7 +47,7 @@ const SHOP = `
 const RESERVATION =
   "INSERT INTO products.reservations (order_id, user_id, product_id, quantity, status) VALUES (1, 1, 1, 2, 'HELD')";
 
-test('what is restored says how far it goes, and which orders hold no units', async () => {
+test('the restored database shows how far it goes, and which orders have no reserved units', async () => {
   await inside(restored, async (client) => {
     await client.query(SHOP);
     const seen = async () => (await client.query(verify)).rows[0];
@@ -71,10 +71,10 @@ const OTHERS = `
        SELECT 1, 1, 1, 10, 10, status, CASE status WHEN 'REJECTED' THEN 'OUT_OF_STOCK'::orders.rejection_code END
          FROM unnest(ARRAY['PENDING', 'SHIPPED', 'REJECTED', 'CANCELLED', 'DELIVERED']) AS status`;
 
-test('no id and no version is given out that the old database gave out after the backup', async () => {
+test('no id and no version is reused that the old database used after the backup', async () => {
   const lost = await inside(old, async (client) => {
     await client.query(`${SHOP};${RESERVATION}`);
-    // Later than the backup: every sequence moves.
+    // After the backup every sequence moves on.
     await client.query(`SELECT setval((schemaname || '.' || sequencename)::regclass, coalesce(last_value, 0) + 50000)
                           FROM pg_sequences WHERE schemaname IN ('users', 'products', 'orders')`);
     return (await client.query(GIVEN_OUT)).rows;
@@ -88,7 +88,7 @@ test('no id and no version is given out that the old database gave out after the
     expect(ids.length).toBeGreaterThanOrEqual(3);
     for (const [index, { name, last }] of ids.entries())
       expect([name, last > lost[index].last]).toEqual([name, true]);
-    // A write needs a version of at least `least`: none of before or of the lost time passes. An order at its end has no more writes.
+    // A write needs at least the version `least`, so versions from before the restore fail. A finished order has no more writes.
     const ENDS = ['REJECTED', 'CANCELLED', 'DELIVERED'];
     expect((await client.query(VERSIONS)).rows).toEqual(
       before.map(({ what, id, version }) => {

@@ -6,13 +6,13 @@ import { ensureLogin, grantRoles } from './roles.ts';
 import { createTestDatabase, type TestDatabase, testServer } from './testing.ts';
 import { SERVICES, type Service, serviceRole } from './urls.ts';
 
-// The wall between the services, tried from each side.
+// The separation of the services, tried with each role.
 describe('roles', () => {
   let database: TestDatabase;
 
   beforeAll(async () => {
     database = await createTestDatabase();
-    // Rights to a database are not copied with it.
+    // CREATE DATABASE … TEMPLATE does not copy the rights to a database.
     const admin = new pg.Client(database.adminUrl);
     await admin.connect();
     await grantRoles(admin, testServer().rolePasswords);
@@ -35,14 +35,14 @@ describe('roles', () => {
     products: ['products.products', 'products.reservations', 'products.idempotency_keys'],
     orders: ['orders.orders', 'orders.order_events', 'orders.idempotency_keys'],
   };
-  /** Rows that stay as they were written. */
+  /** Append-only tables: no role changes their rows. */
   const UNCHANGING = [
     'products.idempotency_keys',
     'orders.order_events',
     'orders.idempotency_keys',
     'users.audit_events',
   ];
-  /** Rows that stay. */
+  /** Tables whose rows no role deletes. */
   const LASTING = [
     'users.users',
     'products.products',
@@ -59,7 +59,7 @@ describe('roles', () => {
     'graphile_worker.migrations',
   ];
 
-  /** Runs one statement as the service, undone; gives the error's code, or 'ok'. */
+  /** Runs one statement as the service and rolls it back. Returns the code of the error, or 'ok'. */
   async function attempt(url: string, sql: string): Promise<string> {
     const client = new pg.Client(url);
     await client.connect();
@@ -77,7 +77,7 @@ describe('roles', () => {
 
   const DENIED = '42501';
 
-  test('the test knows every table there is', async () => {
+  test('the test knows every table', async () => {
     const client = new pg.Client(database.adminUrl);
     await client.connect();
     const { rows } = await client.query<{ name: string }>(
@@ -102,7 +102,7 @@ describe('roles', () => {
     });
 
     test.each(SHARED)(
-      'reads %s, which tells how new the database is, and changes nothing in it',
+      'reads %s, which has the version of the database, and cannot change it',
       async (table) => {
         expect(await as(`SELECT * FROM ${table}`)).toBe('ok');
         expect(await as(`INSERT INTO ${table} DEFAULT VALUES`)).toBe(DENIED);
@@ -112,15 +112,15 @@ describe('roles', () => {
       },
     );
 
-    test('has its statements bounded in time by the server, whatever its client asks for', async () => {
+    test('has a statement timeout on the server, even when its client sets none', async () => {
       expect(await as(`SELECT 1 / (current_setting('statement_timeout') = '10s')::int`)).toBe('ok');
     });
 
-    test('has no statement compiled, which would take longer than to run it', async () => {
+    test('has JIT off, because compiling its statements would take longer than running them', async () => {
       expect(await as(`SELECT 1 / (current_setting('jit') = 'off')::int`)).toBe('ok');
     });
 
-    test.each(foreign)('can do nothing with %s', async (table) => {
+    test.each(foreign)('has no right to %s', async (table) => {
       const columns = new Map([
         ['orders.order_events', 'order_id'],
         ['users.email_tokens', 'user_id'],
@@ -220,8 +220,8 @@ describe('roles', () => {
   });
 });
 
-// Every right that a service has in the database, from PostgreSQL's own catalogs: effective ones, granted to it or inherited,
-// and no more than is written here. A new table, column or function is a line here and in roles.ts.
+// Every effective right of a service, granted or inherited, as PostgreSQL's catalogs have it. Each must be listed here. A new table,
+// column or function needs a line here and in roles.ts.
 describe('rights', () => {
   const QUEUE = [
     'schema graphile_worker: USAGE',
@@ -243,7 +243,7 @@ describe('rights', () => {
   const ALL_ROLES = [
     'database: CONNECT',
     'schema public: USAGE',
-    // How new the database is: see status.ts.
+    // The version of the database: see status.ts.
     'table public._prisma_migrations: SELECT',
   ];
 
@@ -295,7 +295,7 @@ describe('rights', () => {
     ],
   };
 
-  /** One line a thing, with every right that `$1` has to it. What PostgreSQL itself brings is left out, but for its functions. */
+  /** One line for each object, with all rights of the role `$1`. Objects of PostgreSQL itself are left out, except functions. */
   const EFFECTIVE = `
   WITH own AS (
     SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)'
@@ -347,7 +347,7 @@ describe('rights', () => {
     database = await createTestDatabase();
     admin = new pg.Client(database.adminUrl);
     await admin.connect();
-    // Rights to a database are not copied with it.
+    // CREATE DATABASE … TEMPLATE does not copy the rights to a database.
     await grantRoles(admin, testServer().rolePasswords);
   });
   afterAll(async () => {
@@ -364,7 +364,7 @@ describe('rights', () => {
     expect(await rightsOf(serviceRole(service))).toEqual([...RIGHTS[service]].sort());
   });
 
-  test.each(SERVICES)('the role of %s is a member of no role and owns nothing', async (service) => {
+  test.each(SERVICES)('the role of %s is a member of no role and owns no object', async (service) => {
     const { rows } = await admin.query(
       `SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolcanlogin,
             (SELECT count(*)::int FROM pg_auth_members WHERE member = r.oid) AS member_of,
@@ -386,7 +386,7 @@ describe('rights', () => {
     ]);
   });
 
-  describe('a right that is given beside the list', () => {
+  describe('a right that is not in the list', () => {
     test.each([
       ['GRANT UPDATE ON orders.order_events TO orders_service', 'UPDATE'],
       ['GRANT UPDATE (status) ON orders.order_events TO PUBLIC', 'UPDATE(status)'],
@@ -396,7 +396,7 @@ describe('rights', () => {
         'CREATE VIEW public.seen AS SELECT 1; GRANT SELECT ON public.seen TO PUBLIC',
         'table public.seen: SELECT',
       ],
-    ])('is found: %s', async (grant, found) => {
+    ])('is found after %s', async (grant, found) => {
       const before = await rightsOf('orders_service');
       await admin.query('BEGIN');
       const { pathname } = new URL(database.adminUrl);
@@ -408,7 +408,7 @@ describe('rights', () => {
       expect(added[0]).toContain(found);
     });
 
-    test('is taken back by the next migration', async () => {
+    test('is revoked by the next migration', async () => {
       const before = await rightsOf('orders_service');
       await admin.query('GRANT ALL ON orders.order_events, orders.orders TO orders_service');
       await grantRoles(admin, testServer().rolePasswords);

@@ -1,5 +1,5 @@
-// One database role a service: it reads and writes its own schema and nothing else. All share the queue, which carries messages
-// between products and orders, and the mails of users.
+// One database role for each service, which reads and writes only the schema of the service. All roles share the queue, which has the
+// jobs of products and orders and the mails of users.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { SERVICES, type Service, serviceRole } from './urls.ts';
@@ -11,9 +11,9 @@ export const QUEUE_SCHEMA = 'graphile_worker';
 const QUEUE_SERVICES: Service[] = ['users', 'products', 'orders'];
 
 /**
- * What each service may do, and no more: a table that is not here is closed to all of them. Nothing is deleted but what has become
- * old, what is appended is never changed, and of a row only the columns that some statement writes can be. A right that the
- * version before still uses stays until that version runs nowhere.
+ * The rights of each service. A table that is not here is closed to all services. A service may delete only rows that become old,
+ * may not change append-only rows, and may update only the columns that its statements write. A right that the previous version
+ * still uses stays until that version does not run any more.
  */
 const OWN_RIGHTS: Record<Service, Record<string, string>> = {
   users: {
@@ -41,7 +41,7 @@ const OWN_RIGHTS: Record<Service, Record<string, string>> = {
   },
 };
 
-/** What a worker and `add_job` do to each table: they run with the rights of whoever calls them. */
+/** The rights that a worker and `add_job` need on each table: both run with the rights of the calling role. */
 const QUEUE_RIGHTS = {
   migrations: 'SELECT',
   _private_tasks: 'SELECT, INSERT',
@@ -52,9 +52,9 @@ const QUEUE_RIGHTS = {
 };
 
 /**
- * Closes to everyone what no service needs of PostgreSQL's own functions: large objects, which fill the disk beside every table, and
- * advisory locks, which any role could hold against the others (a service takes its own by `take_turn` and `try_turn` of its
- * schema). Only who owns these functions can: a superuser.
+ * Revokes from all roles the functions of PostgreSQL that no service needs: large objects, which could fill the disk, and advisory
+ * locks, by which a role could block the others (a service uses `take_turn` and `try_turn` of its schema). Only the owner of these
+ * functions, a superuser, can revoke them.
  */
 const CLOSE_FUNCTIONS = `
   DO $$
@@ -72,26 +72,26 @@ const CLOSE_FUNCTIONS = `
 const quote = pg.escapeIdentifier;
 
 /**
- * Creates the roles, sets their passwords and grants them their rights; repeating it changes nothing. Needs the
- * schemas of the services and of the queue, and an administrator's connection outside a transaction.
+ * Creates the roles, sets their passwords and grants them their rights. It can be repeated. It needs the schemas of the services and of
+ * the queue, and an administrator's connection outside a transaction.
  */
 export async function grantRoles(client: pg.ClientBase, passwords: RolePasswords): Promise<void> {
   for (const service of SERVICES) {
     await ensureLogin(client, serviceRole(service), passwords[service]);
-    await retryRace(() => boundStatements(client, serviceRole(service)));
+    await retryRace(() => limitStatements(client, serviceRole(service)));
   }
   await client.query('BEGIN');
   try {
     await client.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
-    await client.query(await revokeTemporary(client));
+    await client.query(await writeTemporaryRevocation(client));
     await client.query(CLOSE_FUNCTIONS);
-    for (const service of SERVICES) await client.query(ownSchemaGrants(service, serviceRole(service)));
-    for (const service of QUEUE_SERVICES) await client.query(queueGrants(serviceRole(service)));
-    // What a service needs to tell whether the database is as new as itself: see status.ts.
+    for (const service of SERVICES) await client.query(writeSchemaGrants(service, serviceRole(service)));
+    for (const service of QUEUE_SERVICES) await client.query(writeQueueGrants(serviceRole(service)));
+    // By this table a service checks whether the database has all its migrations (status.ts).
     await client.query(
       `GRANT SELECT ON public._prisma_migrations TO ${SERVICES.map(serviceRole).join(', ')}`,
     );
-    await letThroughRowSecurity(client, QUEUE_SERVICES.map(serviceRole));
+    await addQueuePolicies(client, QUEUE_SERVICES.map(serviceRole));
     await client.query('COMMIT');
   } catch (error) {
     await client.query('ROLLBACK');
@@ -99,7 +99,7 @@ export async function grantRoles(client: pg.ClientBase, passwords: RolePasswords
   }
 }
 
-/** Whether PostgreSQL's large objects and advisory locks are still open to every role. */
+/** Whether every role may still use PostgreSQL's large objects and advisory locks. */
 export async function hasOpenFunctions(client: pg.ClientBase): Promise<boolean> {
   const { rowCount } = await client.query(
     `SELECT WHERE has_function_privilege('public', 'pg_advisory_lock(bigint)', 'EXECUTE')
@@ -108,7 +108,7 @@ export async function hasOpenFunctions(client: pg.ClientBase): Promise<boolean> 
   return rowCount !== 0;
 }
 
-/** Makes `role` one that logs in with `password`, whether it existed or not. */
+/** Creates or changes `role` so that it can log in with `password`. */
 export async function ensureLogin(client: pg.ClientBase, role: string, password: string): Promise<void> {
   await retryRace(async () => {
     const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
@@ -118,15 +118,15 @@ export async function ensureLogin(client: pg.ClientBase, role: string, password:
 }
 
 /**
- * The services ask for the timeout on each connection, too; a pooler such as PgBouncer does not hand that on. Their statements
- * are short, and PostgreSQL compiles those that it takes for long ones (JIT), which takes far longer than to run them.
+ * The services set the timeout on each connection too, but a pooler such as PgBouncer does not forward it. JIT is off, because it
+ * takes far longer to compile the short statements of the services than to run them.
  */
-async function boundStatements(client: pg.ClientBase, role: string): Promise<void> {
+async function limitStatements(client: pg.ClientBase, role: string): Promise<void> {
   await client.query(`ALTER ROLE ${quote(role)} SET statement_timeout = '10s'`);
   await client.query(`ALTER ROLE ${quote(role)} SET jit = off`);
 }
 
-/** Roles belong to the server, not to the database: a migrator of another database may be at the same ones. */
+/** Repeats `attempt` after a conflict: roles belong to the server, so a migrator of another database may change the same roles. */
 async function retryRace(attempt: () => Promise<void>): Promise<void> {
   const attempts = 20;
   for (let left = attempts; ; left -= 1) {
@@ -145,7 +145,7 @@ function isRace(error: unknown): boolean {
   return alreadyThere || (error.code === 'XX000' && error.message.startsWith('tuple concurrently'));
 }
 
-function ownSchemaGrants(service: Service, role: string): string {
+function writeSchemaGrants(service: Service, role: string): string {
   const [schema, grantee] = [quote(service), quote(role)];
   const tables = Object.entries(OWN_RIGHTS[service]).map(
     ([table, rights]) => `GRANT ${rights} ON ${schema}.${quote(table)} TO ${grantee};`,
@@ -160,21 +160,21 @@ function ownSchemaGrants(service: Service, role: string): string {
     ${tables.join(' ')}`;
 }
 
-/** No service needs temporary tables, and they fill the disk. */
-async function revokeTemporary(client: pg.ClientBase): Promise<string> {
+/** No service needs temporary tables, which could fill the disk. */
+async function writeTemporaryRevocation(client: pg.ClientBase): Promise<string> {
   const { rows } = await client.query<{ name: string }>('SELECT current_database() AS name');
   return `REVOKE TEMPORARY ON DATABASE ${quote(rows[0]?.name ?? '')} FROM PUBLIC`;
 }
 
-function queueGrants(role: string): string {
+function writeQueueGrants(role: string): string {
   const tables = Object.entries(QUEUE_RIGHTS).map(
     ([table, rights]) => `GRANT ${rights} ON ${QUEUE_SCHEMA}.${quote(table)} TO ${quote(role)};`,
   );
   return `GRANT USAGE ON SCHEMA ${QUEUE_SCHEMA} TO ${quote(role)}; ${tables.join(' ')}`;
 }
 
-/** graphile-worker turns row level security on without a policy, which leaves its tables to their owner. */
-async function letThroughRowSecurity(client: pg.ClientBase, roles: string[]): Promise<void> {
+/** graphile-worker enables row level security without a policy, which closes its tables to all roles but their owner. */
+async function addQueuePolicies(client: pg.ClientBase, roles: string[]): Promise<void> {
   const name = 'holdfast_services';
   const { rows } = await client.query<{ relname: string }>(
     `SELECT relname FROM pg_class

@@ -1,5 +1,4 @@
-// Prisma's schema engine compiled to WebAssembly, bound to adapter-pg: what `prisma migrate` runs, without
-// the native binary that the CLI would have to download.
+// Prisma's schema engine, which `prisma migrate` runs, as WebAssembly over adapter-pg. So no native binary has to be downloaded.
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { PrismaPg } from '@prisma/adapter-pg';
@@ -11,7 +10,7 @@ import {
 } from '@prisma/driver-adapter-utils';
 import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
 import pg from 'pg';
-import { knowingCharType } from './char-columns.ts';
+import { addCharType } from './char-columns.ts';
 import { runPolitely } from './polite-script.ts';
 import { databaseUrl } from './urls.ts';
 
@@ -22,7 +21,7 @@ export type SchemaFile = { path: string; content: string };
 
 /**
  * Runs `use` with an engine on the database at `adminUrl` and closes its connections afterwards.
- * `schema` is needed for all it does, and must have a file.
+ * Every operation of the engine needs `schema`, which must have at least one file.
  */
 export async function withSchemaEngine<Result>(
   options: { adminUrl: string; schema: SchemaFile[]; log?: (line: string) => void },
@@ -48,14 +47,14 @@ export async function withSchemaEngine<Result>(
 
 let loading: Promise<void> | undefined;
 
-/** Instantiates the module once a process; its bindings are a singleton. */
+/** Instantiates the module once for each process, because its bindings are a singleton. */
 function loadWasm(): Promise<void> {
   loading ??= instantiate();
   return loading;
 }
 
 async function instantiate(): Promise<void> {
-  // The engine tells its panics to this global and then traps; without it all one sees is "unreachable".
+  // The engine reports a panic to this global and then traps. Without it, the error says only "unreachable".
   Object.assign(globalThis, {
     PRISMA_WASM_PANIC_REGISTRY: {
       set_message(message: string) {
@@ -74,7 +73,7 @@ async function instantiate(): Promise<void> {
   start();
 }
 
-/** The engine times its lock with a 10 s timer that it never clears, and that would keep the process alive. */
+/** The engine never clears the 10 s timer of its lock, and the timer would keep the process alive. */
 function withIdleTimers(imports: object): object {
   const idle = (callback: () => void, ms: number) => setTimeout(callback, ms).unref();
   return Object.fromEntries(
@@ -87,7 +86,7 @@ function withIdleTimers(imports: object): object {
 
 function enginePool(connectionString: string): pg.Pool {
   const pool = new pg.Pool({ connectionString, max: 4, connectionTimeoutMillis: 10_000 });
-  // An idle connection that breaks is replaced by the pool; the next statement reports what matters.
+  // The pool replaces an idle connection that breaks. The next statement reports a lasting error.
   pool.on('error', () => undefined);
   return pool;
 }
@@ -106,8 +105,7 @@ function adapterFactory(
 }
 
 /**
- * adapter-pg's own shadow database is dropped while its pool is still connected, which PostgreSQL refuses;
- * this one closes the pool first.
+ * adapter-pg drops its shadow database while its pool is still connected, which PostgreSQL refuses. This one closes the pool first.
  */
 async function connectToShadowDatabase(admin: pg.Pool, adminUrl: string): Promise<SqlDriverAdapter> {
   const name = `prisma_migrate_shadow_db_${crypto.randomUUID()}`;
@@ -121,18 +119,18 @@ async function connectToShadowDatabase(admin: pg.Pool, adminUrl: string): Promis
   return adapter;
 }
 
-/** adapter-pg's adapter with what the engine misses in it. */
+/** adapter-pg's adapter with the functions that the engine needs and adapter-pg lacks. */
 function engineAdapter<Adapter extends SqlDriverAdapter>(
   adapter: Adapter,
   pool: pg.Pool,
   log: (line: string) => void,
 ): Adapter {
-  return knowingCharType(withWholeScripts(adapter, pool, log), pool);
+  return addCharType(withWholeScripts(adapter, pool, log), pool);
 }
 
 /**
- * adapter-pg cuts a script at every `;`, those in comments and function bodies too, and runs the pieces one
- * by one. Sent whole, as the native engine sends it, PostgreSQL parses it and a migration is one transaction.
+ * adapter-pg splits a script at every `;`, also in comments and function bodies, and runs the parts one by one. This sends the whole
+ * script, as the native engine does: PostgreSQL parses it, and a migration is one transaction.
  */
 function withWholeScripts<Adapter extends SqlDriverAdapter>(
   adapter: Adapter,

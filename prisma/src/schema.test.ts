@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from './testing.ts';
 
-// What the database refuses, whatever the code above it does.
+// Rows that the database refuses, independently of the services.
 describe('checks', () => {
   let database: TestDatabase;
   let client: pg.Client;
@@ -33,7 +33,7 @@ describe('checks', () => {
       `INSERT INTO ${table} (${columns}) VALUES (${values.join(', ')}) RETURNING *`,
       Object.values(row),
     );
-    // pg gives a BIGINT as text.
+    // pg returns a BIGINT as text.
     return Number(rows[0]?.id);
   }
 
@@ -107,7 +107,7 @@ describe('checks', () => {
     });
   });
 
-  test('an idempotency key of a user is there once, and names a product', async () => {
+  test('an idempotency key of a user is unique and names a product', async () => {
     const product_id = await insert('products.products', product);
     const use = { user_id: 1, key: 'k', request_hash: Buffer.from('h'), product_id };
     const table = 'products.idempotency_keys';
@@ -170,7 +170,7 @@ describe('checks', () => {
       expect(await verdict('orders.orders', { ...owned, ...change })).toBe(expected);
     });
 
-    test('one order a user and key, which names an order', async () => {
+    test('a user has one order for each key, and a key names an order', async () => {
       const order_id = await insert('orders.orders', owned);
       const use = { user_id: 1, key: 'k', request_hash: Buffer.from('h'), order_id };
       const table = 'orders.idempotency_keys';
@@ -184,7 +184,7 @@ describe('checks', () => {
       );
     });
 
-    test('one event an order and version, from 1', async () => {
+    test('an order has one event for each version, from 1', async () => {
       const order_id = await insert('orders.orders', owned);
       expect(
         await verdict('orders.order_events', {
@@ -217,14 +217,14 @@ describe('checks', () => {
       expect(await verdict('orders.order_events', { order_id, version: 1, ...event })).toBe(expected);
     });
 
-    test('an order holds its user and its product', async () => {
+    test('the user and the product of an order cannot be deleted', async () => {
       await insert('orders.orders', owned);
       await expect(client.query('DELETE FROM products.products')).rejects.toThrow('orders_product_id_fkey');
     });
   });
 });
 
-// The functions behind the search, and the order of names.
+// The functions of the search, and the order of names.
 describe('search', () => {
   let database: TestDatabase;
   let admin: pg.Client;
@@ -250,7 +250,7 @@ describe('search', () => {
   }
 
   describe('in a catalog', () => {
-    test('every product is found, and its name is in the order of people', async () => {
+    test('every product is found, and its name is sorted as people expect', async () => {
       const names = ['Kettle 10', 'Kettle 9', 'kettle 9', 'Café', 'Cafe\u0301', 'x'.repeat(200)];
       for (const name of names) await admin.query(INSERT, [name, 'Boils water.']);
       await admin.query(INSERT, ['Without description', null]);
@@ -262,10 +262,10 @@ describe('search', () => {
   });
 
   describe('the words of a text', () => {
-    test('can be taken of anything that can be stored', async () => {
+    test('can be read from any text that can be stored', async () => {
       const letters = Array.from({ length: 10_000 }, (_, index) => String.fromCodePoint(0x4e00 + index));
       for (const text of [
-        // The character that NFKD makes longest, in one word and in many.
+        // The character that becomes longest by NFKD, in one word and in many.
         '\ufdfa'.repeat(10_000),
         letters.join(''),
         letters.slice(0, 5_000).join(' '),
@@ -277,7 +277,7 @@ describe('search', () => {
       expect(await found(admin, ['thing'])).toHaveLength(6);
     });
 
-    test('are a query of whatever is searched for, or none', async () => {
+    test('become a query for any search text, or no query', async () => {
       const term = fc.string({ unit: 'binary', maxLength: 64 }).filter((text) => !text.includes('\0'));
       await fc.assert(
         fc.asyncProperty(fc.array(term, { maxLength: 4 }), term, async (terms, other) => {
@@ -290,12 +290,12 @@ describe('search', () => {
       );
     });
 
-    test('find the product that a beginning of its name was taken from', async () => {
-      // Also what other parsers take for a number and a word.
+    test('find the product by any beginning of its name', async () => {
+      // Also texts that other parsers split into a number and a word.
       const code = fc.stringMatching(/^[0-9]{1,3}e[0-9]{1,3}[a-z]{3}$/);
       const letters = fc
         .string({ unit: 'grapheme', minLength: 3, maxLength: 20 })
-        // Not what Unicode takes apart by a sign, as ⅐ into 1, ⁄ and 7, and no number that is a sign to the search, as ❶.
+        // Without characters that Unicode decomposes with a sign (⅐ into 1, ⁄ and 7), and without numbers that the search treats as signs (❶).
         .filter((text) =>
           /^(?:(?![\u2000-\u2bff\u3000-\u303f])[\p{L}\p{M}\p{N}])+$/u.test(text.normalize('NFKD')),
         );
@@ -312,7 +312,7 @@ describe('search', () => {
       );
     });
 
-    test('without a word or phrase are no query, so that none has to look at every product', async () => {
+    test('without a word or phrase are no query, because such a query would read every product', async () => {
       for (const terms of [
         [[], [], ['x']],
         [['!!'], ['--'], ['x']],
@@ -323,7 +323,7 @@ describe('search', () => {
       }
     });
 
-    test('come of the same functions whatever the search_path says', async () => {
+    test('use the same functions under any search_path', async () => {
       await admin.query('CREATE SCHEMA evil');
       await admin.query(
         `CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql IMMUTABLE RETURN 'stolen'`,
@@ -333,7 +333,7 @@ describe('search', () => {
       expect(await found(admin, ['KETTLE'])).toEqual(['Kettle']);
     });
 
-    test('are there for the service where PUBLIC may execute nothing', async () => {
+    test('are available to the service when PUBLIC may execute no function', async () => {
       await admin.query('REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA products FROM PUBLIC');
       const service = new pg.Client(database.urls.products);
       await service.connect();

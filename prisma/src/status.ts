@@ -1,5 +1,5 @@
-// Whether a database has every migration of this build: what a service waits for before it starts. Reads only, and
-// with the rights of a service's own role.
+// Checks whether a database has every migration of this build, for which a service waits before it starts. It only reads, and needs
+// only the rights of a service's own role.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { readMigrations } from './history.ts';
@@ -25,7 +25,7 @@ export async function databaseStatus(url: string): Promise<Status> {
   }
 }
 
-/** Asks until the database is ready or `forMs` have passed; `log` gets a line whenever the reason changes. */
+/** Checks until the database is ready or `forMs` have passed. `log` receives a line whenever the reason changes. */
 export async function waitForDatabase(
   url: string,
   forMs: number,
@@ -62,7 +62,7 @@ async function appliedMigrations(url: string): Promise<string[]> {
   }
 }
 
-/** Messages of pg name the user and never the password; of a connection that failed, the code is enough. */
+/** Messages of pg may name the user, but never the password. A failed connection has no message but a code. */
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
   const message = error instanceof Error ? error.message : String(error);

@@ -1,5 +1,5 @@
-// Databases for tests: each a copy of one migrated template on the server that the test run started
-// (test/src/setup/global-setup.ts), as graphile-worker's tests have it.
+// Databases for tests. Each is a copy of one migrated template on the server that the test run started
+// (test/src/setup/global-setup.ts), as in graphile-worker's tests.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -15,11 +15,11 @@ export type TestServer = { adminUrl: string; template: string; rolePasswords: Ro
 export type TestDatabase = {
   adminUrl: string;
   urls: Record<Service, string>;
-  /** Drops the database; throws when connections to it are still open, after dropping it all the same. */
+  /** Drops the database. When connections to it are still open, it drops the database and then throws. */
   drop(): Promise<void>;
 };
 
-/** Tells the test processes where the server is; for the global set-up. */
+/** Publishes the server to the test processes. Only the global set-up calls this. */
 export function announceTestServer(server: TestServer): void {
   process.env[SERVER_VARIABLE] = JSON.stringify(server);
 }
@@ -31,7 +31,7 @@ export function testServer(): TestServer {
   return JSON.parse(announced);
 }
 
-/** A migrated, otherwise empty database; or one with nothing in it at all. */
+/** Creates a migrated database without rows, or an empty one. */
 export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
   const server = testServer();
   const name = `test_${process.pid}_${randomBytes(4).toString('hex')}`;

@@ -1,6 +1,6 @@
-// URLs of one PostgreSQL server: of another of its databases, or of the same one as another role.
+// URLs of one PostgreSQL server: for another database, or for another role.
 
-/** The services that own a schema and a role each. */
+/** The services. Each owns a schema and a role. */
 export const SERVICES = ['users', 'products', 'orders'] as const;
 export type Service = (typeof SERVICES)[number];
 
@@ -9,12 +9,12 @@ export function serviceRole(service: Service): string {
   return `${service}_service`;
 }
 
-/** `adminUrl` with the service's role and password in the place of the administrator's. */
+/** `adminUrl` with the service's role and password instead of the administrator's. */
 export function serviceUrl(adminUrl: string, service: Service, password: string): string {
   const url = new URL(adminUrl);
   url.username = serviceRole(service);
   url.password = encodeURIComponent(password);
-  // libpq lets these override the user-info part.
+  // In libpq these parameters override the user and password of the URL.
   url.searchParams.delete('user');
   url.searchParams.delete('password');
   return url.href;

@@ -1,18 +1,18 @@
-// Writing history: what the schema has that the migrations have not, and the next migration from it.
+// Writes the next migration: the difference between the schema and the migrations.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIGRATIONS_DIR, NO_FILTERS, readMigrations, readSchema } from './history.ts';
 import { splitScript } from './migration-rules.ts';
 import { type SchemaFile, withSchemaEngine } from './schema-engine.ts';
 
-/** Empty migrations say this and nothing else. */
+/** The whole text of an empty migration. */
 const EMPTY = /^-- This is an empty migration\.$/m;
 
 type Source = { adminUrl: string; schemaDir?: string; schema?: SchemaFile[]; migrationsDir?: string };
 
 /**
- * The SQL that leads from the migrations to the schema; '' when they agree. Runs the migrations in a shadow
- * database of the server at `adminUrl`, which that role must be allowed to create.
+ * The SQL that leads from the migrations to the schema; '' when they agree. Runs the migrations in a shadow database on the server
+ * of `adminUrl`, whose role must be allowed to create databases.
  */
 export async function schemaDrift(source: Source): Promise<string> {
   const schema = source.schema ?? (await readSchema(source.schemaDir));
@@ -32,8 +32,8 @@ export async function schemaDrift(source: Source): Promise<string> {
 
 /**
  * Writes the next migration directory, `<UTC timestamp>_<name>/migration.sql`, and one for each index on a table that was
- * there before. Returns their paths, none when the schema has not changed. Refuses a name that is not lower-case words
- * joined by `_`.
+ * there before. Returns their paths, none when the schema has not changed. Throws for a name that is not
+ * lower-case words joined by `_`.
  */
 export async function writeMigration(options: Source & { name: string; now: Date }): Promise<string[]> {
   checkMigrationName(options.name);
@@ -56,7 +56,7 @@ export async function writeMigration(options: Source & { name: string; now: Date
 export function checkMigrationName(name: string): void {
   if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name) || name.length > 100) {
     throw new Error(
-      `a migration's name is lower-case words joined by "_", such as add_product_weight; got ${JSON.stringify(name)}`,
+      `the name of a migration: expected lower-case words joined by "_", such as add_product_weight, got ${JSON.stringify(name)}`,
     );
   }
 }

@@ -1,4 +1,4 @@
-// Who is let into a subgraph, and who is not.
+// Which callers a subgraph accepts.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { createSubgraph } from '../graphql/subgraph.ts';
@@ -89,7 +89,7 @@ describe('a subgraph', () => {
     ['alg none', async () => `Bearer ${encoded({ alg: 'none', typ: 'service+jwt' })}.${encoded(GOOD)}.`],
     ['a user’s access token', async () => `Bearer ${await usersToken()}`],
   ])('refuses %s', async (_, header) => {
-    const { status, text } = await ask(await header(), { authorization: 'Bearer whatever' });
+    const { status, text } = await ask(await header(), { authorization: 'Bearer other' });
     expect(status).toBe(401);
     expect(JSON.parse(text)).toEqual({
       errors: [
@@ -131,12 +131,12 @@ describe('the check of a caller', () => {
     ],
     ['key', () => signed(GOOD, { key: STRANGERS.gateway }), 'it is signed with no key of gateway'],
     ['name', () => signed(GOOD, { key: SERVICES.orders }), 'it is signed with no key of gateway'],
-  ])('says why, for the log: a wrong or missing %s', async (_, token, reason) => {
+  ])('returns the reason for the log: a wrong or missing %s', async (_, token, reason) => {
     expect(await check(`Bearer ${await signed(GOOD)}`, 'graphql')).toBeUndefined();
     expect(await check(`Bearer ${await token()}`, 'graphql')).toBe(reason);
   });
 
-  it('lets each service call those that the table names, and for that only', async () => {
+  it('lets each service make the calls of the table, and no others', async () => {
     const open: string[] = [];
     for (const caller of CALLING_SERVICES) {
       const tokens = tokensOf(caller, SERVICES[caller]);
@@ -159,7 +159,7 @@ describe('the check of a caller', () => {
     ]);
   });
 
-  it('asks the table for a token that it remembers, too', async () => {
+  it('checks the table for a remembered token too', async () => {
     const users = checkOf('users');
     const header = await tokensOf('products', SERVICES.products)('users');
     expect(await users(header, 'revocations')).toBeUndefined();
@@ -201,7 +201,7 @@ describe('the check of a caller', () => {
 });
 
 describe('a service’s tokens', () => {
-  it('are one for each target for 30 s, live for 60, and are dated back for clocks that differ', async () => {
+  it('are reused for each target for 30 s, live for 60 s, and are dated back for clocks that differ', async () => {
     let time = NOW;
     const tokens = tokensOf('gateway', SERVICES.gateway, () => time);
     const first = await tokens('orders');
@@ -235,7 +235,7 @@ describe('SERVICE_PUBLIC_KEYS', () => {
   const all = publicKeysOf(SERVICES);
   const read = (value: string) => readSettings(calledSettings, { SERVICE_PUBLIC_KEYS: value });
 
-  it('has a key of each service that calls, or several', () => {
+  it('has one or more keys of each calling service', () => {
     const next = publicHalfOf(newServiceKey());
     const { SERVICE_PUBLIC_KEYS: keys } = read(`${all}, gateway=${next}`);
     expect(keys.gateway).toHaveLength(2);
@@ -249,7 +249,7 @@ describe('SERVICE_PUBLIC_KEYS', () => {
     [`${all},users=${publicHalfOf(SERVICES.orders)}`, 'a name of gateway, products, orders'],
     [`${all},`, 'expected NAME=KEY'],
     [`gateway=${publicHalfOf(SERVICES.gateway)}`, 'got none for products, orders'],
-  ])('is refused when it is not: %#', (value, error) => {
+  ])('is refused otherwise: %#', (value, error) => {
     expect(() => read(value)).toThrow(ConfigError);
     expect(() => read(value)).toThrow(error);
   });

@@ -68,8 +68,8 @@ describe('access tokens', () => {
     return Object.assign(state, { verify });
   }
 
-  describe('a token that is known', () => {
-    it('is not checked again, and is one entry, however its header is spelt', async () => {
+  describe('a remembered token', () => {
+    it('is not checked again, and is one entry for every spelling of its header', async () => {
       const { jwk, key } = await makeKey();
       const publicKey = await importJWK(jwk);
       let checks = 0;
@@ -91,7 +91,7 @@ describe('access tokens', () => {
   });
 
   describe('a verifier over a JWKS endpoint', () => {
-    it('asks for the keys once, and not again for a token that it knows', async () => {
+    it('fetches the keys once, and not again for a remembered token', async () => {
       const key = await makeKey();
       const jwks = await endpoint([key.jwk]);
       const header = `Bearer ${await sign(key)}`;
@@ -101,7 +101,7 @@ describe('access tokens', () => {
       expect(jwks.requests).toBe(1);
     });
 
-    it('says that it cannot tell, rather than "invalid", when it never got a key', async () => {
+    it('reports "unverifiable" and not "invalid" when it never got a key', async () => {
       const key = await makeKey();
       const jwks = await endpoint([key.jwk]);
       jwks.down = true;
@@ -119,7 +119,7 @@ describe('access tokens', () => {
   });
 });
 
-// Verifiers against a JWKS endpoint that fails in every way: what counts is how long callers wait, and what they are told.
+// Verifiers with a JWKS endpoint that fails in every way: how long callers wait, and which error they get.
 describe('remote keys', () => {
   interface Key {
     readonly jwk: JWK;
@@ -208,7 +208,7 @@ describe('remote keys', () => {
     return performance.now() - startedAt;
   }
 
-  describe('a verifier that has had the keys', () => {
+  describe('a verifier that has fetched the keys', () => {
     it.each<Mood>(['down', 'hanging', 'hanging in its body', 'nonsense'])(
       'takes good tokens at once while the endpoint is %s, however old the keys are',
       async (mood) => {
@@ -227,7 +227,7 @@ describe('remote keys', () => {
       },
     );
 
-    it('forgets a key that is withdrawn once its reply is too old, without being asked for anything', async () => {
+    it('forgets a withdrawn key once its reply is too old, without any request', async () => {
       const [old, next] = [await makeKey(), await makeKey()];
       const jwks = await endpoint([old, next]);
       jwks.cacheControl = 'public, max-age=1';
@@ -241,7 +241,7 @@ describe('remote keys', () => {
       expect(await jwks.verify(await sign(next))).toMatchObject({ kind: 'user' });
     });
 
-    it('asks twice at most for 500 forged key ids, and refuses them', async () => {
+    it('fetches at most twice for 500 forged key ids, and refuses them', async () => {
       const key = await makeKey();
       const jwks = await endpoint([key]);
       for (let wave = 0; wave < 10; wave += 1) {
@@ -252,7 +252,7 @@ describe('remote keys', () => {
       expect(jwks.requests).toBeLessThanOrEqual(2);
     });
 
-    it('does not ask more often for forged key ids while the endpoint is down, and cannot tell about them', async () => {
+    it('does not fetch more often for forged key ids while the endpoint is down, and reports them as unverifiable', async () => {
       const key = await makeKey();
       const jwks = await endpoint([key], { coolDownMs: 0 });
       await jwks.verify(await sign(key));
@@ -278,8 +278,8 @@ describe('remote keys', () => {
     });
   });
 
-  describe('a verifier that has never had the keys', () => {
-    it('says SERVICE_UNAVAILABLE and does not hammer the endpoint, and recovers with it', async () => {
+  describe('a verifier that has never fetched the keys', () => {
+    it('answers SERVICE_UNAVAILABLE, does not hammer the endpoint, and recovers with it', async () => {
       const key = await makeKey();
       const jwks = await endpoint([key], { mood: 'down' });
       const attempts = await Promise.all(
@@ -297,7 +297,7 @@ describe('remote keys', () => {
       }
     });
 
-    it('waits no longer than 3 s for an endpoint that hangs, all callers together', async () => {
+    it('waits at most 3 s for an endpoint that hangs, for all callers together', async () => {
       const key = await makeKey();
       const jwks = await endpoint([key], { mood: 'hanging' });
       const token = await sign(key);
@@ -325,7 +325,7 @@ describe('remote keys', () => {
   });
 });
 
-// Verifiers over a revocation list that changes, is not to be had, or never was.
+// Verifiers with a revocation list that changes, is not available any more, or never was.
 describe('verifiers with a revocation list', () => {
   const ISSUER = 'test';
   const KEYS = newServiceKeys();
@@ -395,7 +395,7 @@ describe('verifiers with a revocation list', () => {
     while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 2));
   };
 
-  it('refuse a token of an earlier generation once the list says so, one that they remember too', async () => {
+  it('refuse a token of an earlier generation once the list has it, a remembered token too', async () => {
     const state: Parameters<typeof follower>[0] = { mood: 'up', list: [] };
     const { verify, kind } = await follower(state);
     const [before, after, stranger] = [await token(3), await token(4), await token(0, '8')];
@@ -409,7 +409,7 @@ describe('verifiers with a revocation list', () => {
     for (const bearer of [after, stranger]) expect(await kind(bearer)).toBe('user');
   });
 
-  it('are given a list that is as it was by its tag alone', async () => {
+  it('get only the ETag of an unchanged list', async () => {
     const { kind, counts } = await follower({ mood: 'up', list: [[7, 4]] });
     await until(() => counts.unchanged >= 3);
     expect(counts).toMatchObject({ full: 1, refused: 0 });
@@ -417,7 +417,7 @@ describe('verifiers with a revocation list', () => {
   });
 
   it.each(['down', 'hanging', 'nonsense'] as const)(
-    'keep the last list in force while the endpoint is %s, wait for nothing, and tell how old it is',
+    'keep the last list in force while the endpoint is %s, without waiting, and report its age',
     async (mood) => {
       const state: Parameters<typeof follower>[0] = { mood: 'up', list: [[7, 4]] };
       const { revocations, kind, counts } = await follower(state);
@@ -435,7 +435,7 @@ describe('verifiers with a revocation list', () => {
     },
   );
 
-  it('cannot tell about any token before the first list, and can as soon as it has come', async () => {
+  it('answer "unverifiable" before the first list, and verify as soon as it has come', async () => {
     const state: Parameters<typeof follower>[0] = { mood: 'down', list: [[7, 4]] };
     const { kind } = await follower(state);
     const [before, after] = [await token(3), await token(4)];

@@ -1,4 +1,4 @@
-// Compiled operations against graphql-js itself: the same documents, variables and resolvers give the same results.
+// Compiled operations compared with graphql-js: the same documents, variables and resolvers have the same results.
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
@@ -134,7 +134,7 @@ function schemaOf(): GraphQLSchema {
 
 const schema = schemaOf();
 
-/** The text of what is wrong with a resolver is graphql-js's own, and no caller is shown it. */
+/** graphql-js's own messages for errors of a resolver, which no caller sees. */
 const message = (text: string | undefined) => text?.replace(/^Abstract type.*/, 'no such type');
 
 const comparable = ({ data, errors }: ExecutionResult) => ({
@@ -238,7 +238,7 @@ function aliased(text: string): string {
   });
 }
 
-it('gives what graphql-js gives for any document, errors included', async () => {
+it('has the result of graphql-js for any document, errors included', async () => {
   const variables = fc.record({
     n: fc.integer({ min: 0, max: 3 }),
     yes: fc.boolean(),
@@ -295,7 +295,7 @@ it.each([
   await expectSame(text);
 });
 
-it('runs the operation that is named, each in the forms that its conditions give it', async () => {
+it('runs the named operation, in the form that its conditions select', async () => {
   const text =
     'query A($if: Boolean!) { thing { name @include(if: $if) maybe @skip(if: $if) } } query B { other { name } } mutation C { first(n: 3) }';
   for (const value of [true, false, true]) await expectSame(text, { if: value }, 'A');
@@ -303,7 +303,7 @@ it('runs the operation that is named, each in the forms that its conditions give
   await expectSame(text, {}, 'C');
 });
 
-it('keeps a document with text that could be taken for code as text', async () => {
+it('treats document text that looks like code as text', async () => {
   const marks = [
     '__MAGIC_DATE__33a9e76d_02e0_4128_8e92_3530ad3da74d0)+(globalThis.hit=1',
     '"+(globalThis.hit=1)+"',

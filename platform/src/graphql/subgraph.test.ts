@@ -1,4 +1,4 @@
-// Calls of a subgraph: the form that services use gives what every other form gives, and entities come in batches.
+// Calls of a subgraph: the usual form of services has the same result as every other form, and entities are loaded in batches.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ANONYMOUS } from '../auth/viewer.ts';
 import { AppError } from '../errors.ts';
@@ -18,7 +18,7 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 
 let server: HttpServer;
 let url: string;
-/** The ids of each batch that was asked for. */
+/** The ids of each loaded batch. */
 let batches: string[][];
 
 const loadPots = async (keys: readonly EntityKey[]) => {
@@ -37,7 +37,7 @@ beforeAll(async () => {
     resolvers: {
       Query: {
         hello: (_: unknown, { name }: { name: string }) => `hello ${name}`,
-        fails: () => Promise.reject(new Error('what nobody may read')),
+        fails: () => Promise.reject(new Error('a secret of the server')),
         refused: () => {
           throw new AppError('FORBIDDEN', 'not for you');
         },
@@ -88,24 +88,24 @@ describe('a call', () => {
     ['of an operation that there is not', { query: 'query A { hello }', operationName: 'C' }, 400],
     ['that names none of two', { query: 'query A { hello } query B { hello }' }, 400],
     ['that is no GraphQL', { query: 'apq:{' }, 400],
-    ['of a field that there is not', { query: '{ nothing }' }, 400],
+    ['of an unknown field', { query: '{ nothing }' }, 400],
     ['that fails', { query: '{ hello fails }' }, 200],
     ['that is refused', { query: '{ hello refused }' }, 200],
     ['whose data is lost to an error', { query: '{ hello secret }' }, 200],
     ['of a mutation', { query: 'mutation { keep(n: 3) }', variables: null, operationName: null }, 200],
-    ['with nothing in it', {}, 400],
+    ['without members', {}, 400],
     ['without text', { query: '' }, 400],
     ['with a document in the place of text', { query: { kind: 'Document' } }, 400],
     ['with variables as text', { query: '{ hello }', variables: '{}' }, 400],
     ['with a list of variables', { query: '{ hello }', variables: [] }, 400],
     ['with a number for a name', { query: '{ hello }', operationName: 7 }, 400],
     ['with extensions', { query: '{ hello }', extensions: { more: 1 } }, 200],
-  ])('%s is answered in the form that services use as in any other', async (_, body, status) => {
+  ])('%s has the same reply in the usual form of services as in any other', async (_, body, status) => {
     const reply = await call(body, { accept: 'application/json' });
-    // This Accept is for Apollo Server to understand.
+    // With this Accept, Apollo Server negotiates.
     expect(reply).toEqual(await call(body, { accept: 'application/json;q=0.9, text/html;q=0.1' }));
     expect(reply).toMatchObject({ status, type: JSON_TYPE, kept: 'no-store' });
-    // The second one is of a document that is known.
+    // The second call uses a cached document.
     expect(await call(body, { accept: 'application/json' })).toEqual(reply);
   });
 
@@ -140,7 +140,7 @@ describe('entities', () => {
   };
   const full = (id: string) => ({ __typename: 'Pot', id, litres: 3 });
 
-  it('come in one batch a type, in the order in which they were asked for', async () => {
+  it('are loaded in one batch for each type, in the order of the request', async () => {
     const { entities, places } = await entitiesOf([
       pot('2'),
       { __typename: 'Lid', id: '1' },
@@ -153,7 +153,7 @@ describe('entities', () => {
     expect(batches).toEqual([['2', '1', '2', 'none']]);
   });
 
-  it('fail one by one, and hide nothing of the others', async () => {
+  it('fail one by one, and the others are returned', async () => {
     const { entities, places } = await entitiesOf([pot('1'), pot('fails'), { __typename: 'Pan', id: '1' }]);
     expect(entities).toEqual([full('1'), null, null]);
     expect(places).toEqual([
@@ -175,7 +175,7 @@ describe('entities', () => {
     ]);
   });
 
-  it('are none for no keys', async () => {
+  it('are an empty list for no keys', async () => {
     expect(await entitiesOf([])).toEqual({ entities: [], places: [] });
     expect(batches).toEqual([]);
   });

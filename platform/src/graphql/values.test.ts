@@ -9,7 +9,7 @@ import { type FieldsBeside, keysOf } from './fields.ts';
 import { decodeCursor, encodeCursor, pageSize, toConnection } from './pages.ts';
 import { DateTimeScalar, MoneyScalar, SCALARS } from './scalars.ts';
 
-// What the graph's own scalars take, as a variable's value and as a literal, and how they refuse anything else.
+// The values that the scalars accept, as variables and as literals, and their errors for others.
 describe('scalars', () => {
   describe('the Money scalar', () => {
     it.each([
@@ -64,7 +64,7 @@ describe('scalars', () => {
   describe('the DateTime scalar', () => {
     const noon = new Date('2026-11-23T12:00:00.000Z');
 
-    it('gives an instant as it takes it', () => {
+    it('writes an instant in the form that it reads', () => {
       expect(DateTimeScalar.serialize(noon)).toBe('2026-11-23T12:00:00.000Z');
       expect(DateTimeScalar.parseValue('2026-11-23T12:00:00.000Z')).toEqual(noon);
       expect(DateTimeScalar.parseLiteral(parseValue('"2026-11-23T12:00:00Z"'))).toEqual(noon);
@@ -99,7 +99,7 @@ describe('pages', () => {
   const ID = '4711';
 
   describe('cursors', () => {
-    it('give back the sort key that they were made of', () => {
+    it('return the sort key that they were made of', () => {
       fc.assert(
         fc.property(fc.string(), (name) => {
           expect(decodeCursor('things', 2, encodeCursor('things', [name, ID]))).toEqual([name, ID]);
@@ -124,7 +124,7 @@ describe('pages', () => {
   });
 
   describe('pageSize', () => {
-    it('is 20 unless 1 to 100 is asked for', () => {
+    it('is 20 unless the caller requests 1 to 100', () => {
       expect([pageSize(undefined), pageSize(null), pageSize(1), pageSize(100)]).toEqual([20, 20, 1, 100]);
       for (const size of [0, 101, -1, 1.5])
         expect(() => pageSize(size)).toThrow(`first: expected 1 to 100, got ${size}`);
@@ -132,7 +132,7 @@ describe('pages', () => {
   });
 
   describe('toConnection', () => {
-    it('shows a page and tells by one row more that there is another', () => {
+    it('returns a page, and detects the next page by one more row', () => {
       const page = toConnection(['a', 'b', 'c'], 2, undefined, (node) => `after ${node}`);
       expect(page.edges.map(({ node }) => node)).toEqual(['a', 'b']);
       expect(page.pageInfo).toEqual({
@@ -151,7 +151,7 @@ describe('pages', () => {
   });
 });
 
-// A field that is not handled does not compile: each `@ts-expect-error` fails the type check when it does.
+// Code that does not handle a field does not compile: each `@ts-expect-error` makes the type check fail when it does.
 describe('fields', () => {
   interface Input {
     readonly name: string;

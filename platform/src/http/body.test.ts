@@ -5,24 +5,24 @@ import { HttpError } from './error.ts';
 import { type JsonBounds, parseJson } from './json-body.ts';
 import { isOfType, requireTextOfType } from './media-type.ts';
 
-// What a body of JSON may be like.
+// Limits and errors of a JSON body.
 describe('a JSON body', () => {
   const parse = (text: string, bounds?: JsonBounds) => parseJson(Buffer.from(text), bounds);
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 
   describe('parseJson', () => {
-    it('reads JSON, whatever stands in its strings', () => {
+    it('reads JSON with any text in its strings', () => {
       const value = { a: ['[[[[', '\\', '"', '\\"[', ',,,,'.repeat(1_000), '𝒜'], '{': null };
       expect(parse(JSON.stringify(value))).toEqual(value);
       expect(parse(' "x" ')).toBe('x');
     });
 
-    it('refuses what is no JSON', () => {
+    it('refuses a text that is no JSON', () => {
       for (const text of ['', '{', '[1,]', '"', '"\\', 'NaN', ']'])
         expect(() => parse(text)).toThrow('The body: expected well-formed JSON.');
     });
 
-    it('refuses bytes that are not UTF-8, wherever they stand', () => {
+    it('refuses bytes that are not UTF-8 at any place', () => {
       for (const bytes of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]])
         for (const [before, after] of [
           ['{"name":"', '"}'],
@@ -41,7 +41,7 @@ describe('a JSON body', () => {
       expect(() => parse('\ufeff\ufeff{}')).toThrow('The body: expected well-formed JSON.');
     });
 
-    it('refuses half of a surrogate pair in an escape, and says in which member', () => {
+    it('refuses an escaped half of a surrogate pair, and names the member', () => {
       for (const text of ['{"a":{"b":"x\\ud800y"}}', '{"b":"\\uDC00"}', '{"b":"\\udc00\\ud800"}'])
         expect(() => parse(text)).toThrow('b: expected whole characters, got half of a surrogate pair');
       expect(() => parse('["a","\\udbff"]')).toThrow('1: expected whole characters');
@@ -63,7 +63,7 @@ describe('a JSON body', () => {
   });
 });
 
-// Which bodies are taken for JSON in UTF-8.
+// The media types that are accepted as JSON in UTF-8.
 describe('a media type', () => {
   const JSON_TYPES = ['application/json', 'application/merge-patch+json'];
 
@@ -87,7 +87,7 @@ describe('a media type', () => {
       'application/json; charset=utf8',
       'application/json; profile="a;b, charset=utf-16"; charset=utf-8',
       'application/json;',
-    ])('is taken: %s', (contentType) => {
+    ])('is accepted: %s', (contentType) => {
       expect(errorOf(contentType)).toBeUndefined();
     });
 
@@ -126,7 +126,7 @@ describe('a media type', () => {
       },
     );
 
-    it('of a reply is looked at without its parameters', () => {
+    it('of a reply is compared without its parameters', () => {
       expect(isOfType('application/json; charset=utf-8', JSON_TYPES)).toBe(true);
       expect(isOfType('application/json-patch+json', JSON_TYPES)).toBe(false);
     });

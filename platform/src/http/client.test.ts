@@ -93,14 +93,14 @@ describe('connections between services', () => {
     expect(instances.map(({ sockets }) => sockets.size)).toEqual([4, 4, 4]);
   });
 
-  it('pass over an address where nobody listens', async () => {
+  it('skip an address without a server', async () => {
     const [instances, port] = await startInstances(['127.0.0.1', '127.0.0.3'], 50);
     const from = open(port, { lookup: resolver(() => ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4']) });
     await Promise.all(Array.from({ length: 12 }, () => ask(from)));
     for (const { sockets } of instances) expect(sockets.size).toBeGreaterThan(0);
   });
 
-  it('go over to new addresses of a name within their age, with no request lost', async () => {
+  it('move to the new addresses of a name within their maximum age, without losing a request', async () => {
     const [[before, after], port] = await startInstances(['127.0.0.1', '127.0.0.2']);
     let addresses = ['127.0.0.1'];
     const from = open(port, { connections: 4, maxAgeMs: 300, lookup: resolver(() => addresses) });
@@ -119,7 +119,7 @@ describe('connections between services', () => {
     expect(after?.requests).toBeGreaterThan(0);
   });
 
-  it('lose no request when they come of age while others queue for them', async () => {
+  it('lose no queued request when they reach their maximum age', async () => {
     const [[instance], port] = await startInstances(['127.0.0.1'], 5);
     const from = open(port, { connections: 2, maxAgeMs: 40, lookup: resolver(() => ['127.0.0.1']) });
     const until = performance.now() + 1_000;
@@ -128,7 +128,7 @@ describe('connections between services', () => {
     expect(instance?.sockets.size).toBeGreaterThan(10);
   });
 
-  it('are left by the client when they idle, whatever the server would allow', async () => {
+  it('are closed by the client when they idle, even when the server would keep them', async () => {
     const [[instance], port] = await startInstances(['127.0.0.1']);
     await ask(open(port, { lookup: resolver(() => ['127.0.0.1']) }));
     const [socket] = instance?.sockets ?? [];

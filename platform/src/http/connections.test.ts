@@ -8,7 +8,7 @@ import { registry } from '../observability/metrics.ts';
 import { createHttpServer, type Handler, HttpError, type HttpServer } from './server.ts';
 import { raw } from './testing-raw.ts';
 
-// Requests that cannot be read: each is answered once, in the server's words, and after those before it.
+// Requests that cannot be read: each gets one reply in the form of the server, after the replies to earlier requests.
 describe('a request that cannot be read', () => {
   const TIMES = { timeoutMs: 400, headerTimeoutMs: 400 };
 
@@ -56,7 +56,7 @@ describe('a request that cannot be read', () => {
     ['another protocol', 'EHLO example.com\r\n\r\n', /^400 /],
     ['another version', 'GET / HTTP/3.0\r\nHost: x\r\n\r\n', /^400 /],
     ['an unknown method', 'BREW / HTTP/1.1\r\nHost: x\r\n\r\n', /^400 /],
-  ])('%s is answered in words, and ends the connection', async (_, text, expected) => {
+  ])('%s gets a reply in the form of the server, and closes the connection', async (_, text, expected) => {
     const port = await serve(echo);
     const reply = await raw(port, text);
     expect(repliesIn(reply)).toEqual([expect.stringMatching(expected)]);
@@ -78,7 +78,7 @@ describe('a request that cannot be read', () => {
     expect(observed).toEqual([`/p ${repliesIn(reply)[0]?.slice(0, 3)}`]);
   });
 
-  it('what comes too late is 408 in words, be it the head or the body', async () => {
+  it('a head or a body that is too late is answered with 408 in the form of the server', async () => {
     const port = await serve(echo, TIMES);
     for (const text of ['GET / HTTP/1.1\r\nHost', `${post('Content-Length: 100')}half`])
       expect(repliesIn(await raw(port, text))).toEqual([expect.stringMatching(/^408 In words: /)]);
@@ -89,7 +89,7 @@ describe('a request that cannot be read', () => {
     expect(repliesIn(await raw(port, CHUNKED, 'zz\r\n'))).toEqual(['415 unread']);
   });
 
-  it('requests that came before are answered first, and keep their answers', async () => {
+  it('earlier requests are answered first, with their own replies', async () => {
     let finish = (): void => undefined;
     const isFinished = new Promise<void>((resolve) => {
       finish = resolve;
@@ -104,7 +104,7 @@ describe('a request that cannot be read', () => {
     expect(repliesIn(reply)).toEqual(['200 /first', '200 /last', expect.stringMatching(/^400 In words: /)]);
   });
 
-  it('an expectation that is not known is ignored', async () => {
+  it('an unknown expectation is ignored', async () => {
     const port = await serve(echo);
     const reply = await raw(port, `${post('Expect: a-miracle', 'Content-Length: 2', 'Connection: close')}ab`);
     expect(repliesIn(reply)).toEqual(['200 ab']);
@@ -172,7 +172,7 @@ describe('unread replies', () => {
     }
   }
 
-  describe('replies that nobody reads', () => {
+  describe('replies that no client reads', () => {
     it('are counted until they are read, or their connection closes', async () => {
       const [first, second] = [await asked('/large'), await asked('/large', '/large')];
       expect(await unread()).toBe(3 * LARGE);
@@ -182,7 +182,7 @@ describe('unread replies', () => {
       expect(await unread()).toBe(0);
     });
 
-    it('cost those their connection who hold the most for the longest, and nobody else', async () => {
+    it('close only the connections that hold the most for the longest', async () => {
       const ended = await metricOf('http_unread_replies_ended_total');
       const slowest = await asked('/large');
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -193,7 +193,7 @@ describe('unread replies', () => {
       expect(await unread()).toBe(0);
     });
 
-    it('keep none from those who read, however many there are', async () => {
+    it('do not stop the replies of clients that read, however many there are', async () => {
       for (let client = 0; client < 12; client += 1) {
         await asked('/large');
         expect(await unread()).toBeLessThanOrEqual(3 * LARGE);
@@ -204,7 +204,7 @@ describe('unread replies', () => {
   });
 });
 
-// The share of a server's connections that one address may hold.
+// The share of the connections that one address may hold.
 describe('the share of an address', () => {
   const MAX = 3;
 
@@ -246,7 +246,7 @@ describe('the share of an address', () => {
     return answered;
   }
 
-  it('is all that it gets: the next connection is reset, while other addresses are served', async () => {
+  it('limits it: its next connection is reset, while other addresses are served', async () => {
     const port = await serve();
     for (let opened = 0; opened < MAX; opened += 1) expect(await isServed(port, '127.0.0.1')).toBe(true);
     for (let tries = 0; tries < 50; tries += 1) expect(await isServed(port, '127.0.0.1')).toBe(false);
@@ -255,7 +255,7 @@ describe('the share of an address', () => {
     expect(await isServed(port, '127.0.0.2')).toBe(false);
   });
 
-  it('is free again when its connections are gone, however they went', async () => {
+  it('is free again when its connections have closed in any way', async () => {
     const port = await serve();
     for (let round = 0; round < 3; round += 1) {
       for (let opened = 0; opened < MAX; opened += 1) expect(await isServed(port, '127.0.0.1')).toBe(true);

@@ -79,7 +79,7 @@ describe('a server', () => {
       expect([thrown.status, await thrown.text()]).toEqual([500, 'masked']);
     });
 
-    it('tells its handler when the caller has hung up', async () => {
+    it('tells its handler when the caller has closed the connection', async () => {
       let signal: AbortSignal | undefined;
       const port = await serve(async (request) => {
         ({ signal } = request);
@@ -95,7 +95,7 @@ describe('a server', () => {
       while (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5));
     });
 
-    it('tells all who wait for that, of which there may be many, and those that forget it no more', async () => {
+    it('tells all its listeners, also many, and no removed listener', async () => {
       const warnings: Error[] = [];
       process.on('warning', (warning) => warnings.push(warning));
       const told: number[] = [];
@@ -116,7 +116,7 @@ describe('a server', () => {
       expect([told, warnings]).toEqual([[0, 1, 2], []]);
     });
 
-    it('finishes what is under way when it is closed, and takes nothing new', async () => {
+    it('finishes the running requests when it closes, and accepts no new connection', async () => {
       let finish = (): void => undefined;
       const begun = new Promise<void>((isBegun) => {
         void serve(
@@ -138,7 +138,7 @@ describe('a server', () => {
       await closed;
     });
 
-    it('asks callers to leave while it drains, and still serves who comes', async () => {
+    it('asks callers to close their connections while it drains, and still serves new ones', async () => {
       let finish = (): void => undefined;
       const waiting = new Promise<void>((resolve) => {
         finish = resolve;
@@ -168,22 +168,22 @@ describe('a server', () => {
     });
   });
 
-  describe('a client that takes its time', () => {
+  describe('a slow client', () => {
     const times = { timeoutMs: 400, headerTimeoutMs: 400 };
 
-    it('in the body is told so, and its connection is closed', async () => {
+    it('in the body gets 408, and its connection is closed', async () => {
       const port = await serve(echo, undefined, times);
       const slow = raw(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf');
       expect(await slow).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n(.*\r\n)*connection: close\r\n/);
     });
 
-    it('in the header, or that says nothing at all, is cut off', async () => {
+    it('in the header, or that sends no byte, is disconnected', async () => {
       const port = await serve(echo, undefined, times);
       expect(await raw(port, 'GET / HTTP/1.1\r\nHost')).toMatch(/^HTTP\/1\.1 408 /);
       await raw(port, '');
     });
 
-    it('and never reads its reply is cut off', async () => {
+    it('that never reads its reply is disconnected', async () => {
       const port = await serve(async () => ({ status: 200, body: 'x'.repeat(50_000_000) }), undefined, times);
       const open = () =>
         new Promise<number>((resolve, reject) =>
@@ -197,7 +197,7 @@ describe('a server', () => {
       socket.destroy();
     }, 10_000);
 
-    it('does not keep others waiting, were it two hundred', async () => {
+    it('does not delay other clients, even when there are two hundred', async () => {
       const port = await serve(echo);
       const sockets = Array.from({ length: 200 }, (_, index) =>
         connect(port, '127.0.0.1').on('connect', function (this: Socket) {
@@ -219,19 +219,19 @@ describe('a server', () => {
       expect(reply).toMatch(/^HTTP\/1\.1 431 /);
     });
 
-    it('counts, were it the two thousandth', async () => {
+    it('counts even when it is the two thousandth', async () => {
       const port = await serve(async ({ headers }) => ({ status: 200, body: String(headers['x-last']) }));
       const lines = `${'a:\r\n'.repeat(2_000)}X-Last: is here\r\nConnection: close\r\n`;
       expect(await raw(port, `GET / HTTP/1.1\r\nHost: x\r\n${lines}\r\n`)).toMatch(/\r\n\r\nis here$/);
     });
 
-    it('of a reply says nothing about the server', async () => {
+    it('of a reply does not reveal the software of the server', async () => {
       const port = await serve(echo);
       const reply = await raw(port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
       expect(reply).not.toMatch(/^(server|x-powered-by):/im);
     });
 
-    it('that could be read in two ways is refused', async () => {
+    it('with two possible readings is refused', async () => {
       const port = await serve(echo);
       for (const header of [
         'Content-Length: 5\r\nTransfer-Encoding: chunked',
@@ -245,8 +245,8 @@ describe('a server', () => {
     });
   });
 
-  describe('the time that a caller says it has', () => {
-    it('is believed between services, and not where just anybody calls', async () => {
+  describe('the timeout that a caller sends', () => {
+    it('is trusted between services, and ignored on a public server', async () => {
       const remaining: Handler = async ({ deadlineAt }) => ({
         status: 200,
         body: String(deadlineAt - Date.now()),
@@ -265,7 +265,7 @@ describe('a server', () => {
   });
 
   describe('request ids', () => {
-    it('from outside are never sent back when they are not harmless', async () => {
+    it('of a caller are never sent back when they have unsafe characters', async () => {
       const port = await serve(echo);
       for (const id of ['<script>', 'a\tb', 'x'.repeat(65), '\u00e4', 'a b']) {
         const text = `GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Request-Id: ${id}\r\n\r\n`;
@@ -275,7 +275,7 @@ describe('a server', () => {
       }
     });
 
-    it('are taken over only when they are short and harmless', () => {
+    it('of a caller are used only when they are short and have safe characters', () => {
       expect(requestIdOf('my-id_1.2')).toBe('my-id_1.2');
       for (const id of [undefined, '', 'x'.repeat(65), 'a b', 'a\nb', '<script>', ['a', 'b']]) {
         expect(requestIdOf(id)).toMatch(/^[0-9a-f-]{36}$/);
@@ -284,7 +284,7 @@ describe('a server', () => {
   });
 });
 
-// Routes of a server, and what Fastify answers by itself.
+// The routes of a server, and Fastify's own replies.
 describe('routes', () => {
   let http: HttpServer | undefined;
   const observed: string[] = [];
@@ -296,7 +296,7 @@ describe('routes', () => {
   async function serve(routes: NonNullable<HttpServerOptions['routes']>): Promise<number> {
     http = createHttpServer({
       routes,
-      handler: async ({ path }) => ({ status: 404, body: `nothing at ${path}` }),
+      handler: async ({ path }) => ({ status: 404, body: `no page at ${path}` }),
       onError: (error) => ({ status: 500, body: String(error) }),
       log: createLogger('test', 'silent'),
       timeoutMs: 5_000,
@@ -329,8 +329,8 @@ describe('routes', () => {
       const port = await serve(thing);
       const lines = [`Content-Type: ${type}`, 'Content-Length: 2', '', '{}'];
       expect(bodyOf(await call(port, 'POST /things/1', ...lines))).toBe('1 ');
-      expect(bodyOf(await call(port, 'POST /nowhere', ...lines))).toBe('nothing at /nowhere');
-      expect(bodyOf(await call(port, 'QUERY /things/1', ...lines.slice(1)))).toBe('nothing at /things/1');
+      expect(bodyOf(await call(port, 'POST /nowhere', ...lines))).toBe('no page at /nowhere');
+      expect(bodyOf(await call(port, 'QUERY /things/1', ...lines.slice(1)))).toBe('no page at /things/1');
     },
   );
 
@@ -345,19 +345,19 @@ describe('routes', () => {
         thing(app);
       });
       const reply = await call(port, `GET ${path}`);
-      expect(bodyOf(reply)).toBe(`nothing at ${path}`);
+      expect(bodyOf(reply)).toBe(`no page at ${path}`);
       expect(reply).toContain('x-hook: ran');
       expect(observed).toEqual(['undefined 404']);
     },
   );
 
-  it('a parameter may be as long as the head of a request', async () => {
+  it('a parameter may be as long as the head of a request allows', async () => {
     const port = await serve(thing);
     const id = 'x'.repeat(8_000);
     expect(bodyOf(await call(port, `GET /things/${id}`))).toContain(id);
   });
 
-  it('what a plugin replies by itself has a request id, is counted, and asks to leave while the server drains', async () => {
+  it('the reply of a plugin has a request id, is counted, and closes the connection while the server drains', async () => {
     const port = await serve((app) => {
       app.get('/plugin', (_, reply) => reply.send('of a plugin'));
       app.get('/broken', async () => {
@@ -392,36 +392,36 @@ describe('routes', () => {
   const SIZED = { body: { type: 'object', properties: { size: { type: 'integer' } } } };
   const JSON_OF_12 = ['Content-Type: application/json', 'Content-Length: 12', ''];
 
-  it('a route with a schema gets what Fastify has parsed and checked by it', async () => {
+  it('a route with a schema gets the parts that Fastify has parsed and checked', async () => {
     const port = await serve(checkedThing(SIZED));
     const reply = await call(port, 'POST /things?a=b', ...JSON_OF_12, '{"size":"3"}');
     expect(JSON.parse(bodyOf(reply))).toEqual({ body: { size: 3 }, query: { a: 'b' } });
   });
 
-  it('a route with a schema is told what Fastify has against a request, and its connection stays', async () => {
+  it('a route with a schema gets the error of Fastify about a request, and the connection stays open', async () => {
     const port = await serve(checkedThing(SIZED));
     const post = (body: string) =>
       `POST /things HTTP/1.1\r\nHost: x\r\n${JSON_OF_12.join('\r\n')}\r\n${body}`;
     const last = 'GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
     const replies = await raw(port, post('{"size":"x"}') + post('no JSON at a') + last);
-    expect(replies.match(/HTTP\/1\.1 \d+|body\/size must be integer|SyntaxError|nothing at/g)).toEqual([
+    expect(replies.match(/HTTP\/1\.1 \d+|body\/size must be integer|SyntaxError|no page at/g)).toEqual([
       'HTTP/1.1 500',
       'body/size must be integer',
       'HTTP/1.1 500',
       'SyntaxError',
       'HTTP/1.1 404',
-      'nothing at',
+      'no page at',
     ]);
   });
 
-  it('a route with a schema refuses without waiting for the body', async () => {
+  it('a route with a schema can refuse a request without waiting for the body', async () => {
     const port = await serve(checkedThing(SIZED, true));
     expect(await call(port, 'POST /things', 'Content-Type: application/json', 'Content-Length: 9')).toMatch(
       /^HTTP\/1\.1 401 /,
     );
   });
 
-  it('a route with a schema, but without one of a body, does not look at the type of a body', async () => {
+  it('a route whose schema has no body ignores the type of a body', async () => {
     const port = await serve(checkedThing({ querystring: { type: 'object' } }));
     const reply = await call(
       port,
@@ -435,7 +435,7 @@ describe('routes', () => {
   });
 });
 
-// What makes a request unfit at every path.
+// Requests that are refused at every path.
 describe('an unfit request', () => {
   let http: HttpServer;
   let port: number;
@@ -467,7 +467,7 @@ describe('an unfit request', () => {
       ['Origin', 'https://a.example', 'https://b.example'],
       ['Service-Authorization', 'a', 'b'],
       ['X-Request-Timeout-Ms', '1', '2'],
-    ])('%s is refused when it comes twice, be it the same', async (name, first, second) => {
+    ])('%s is refused when it comes twice, even with the same value', async (name, first, second) => {
       const host = name === 'Host' ? [] : ['Host: x'];
       for (const lines of [
         [`${name}: ${first}`, `${name}: ${second}`],
@@ -479,7 +479,7 @@ describe('an unfit request', () => {
     });
 
     it.each(['If-Match', 'If-None-Match', 'Prefer', 'Accept', 'X-Forwarded-For', 'X-Other'])(
-      '%s may come twice, for it is a list or decides nothing',
+      '%s may come twice, because it is a list or has no effect here',
       async (name) => {
         expect(await get(`${name}: a`, `${name}: b`)).toBe('fit');
       },

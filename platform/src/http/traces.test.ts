@@ -16,7 +16,7 @@ import { createHttpServer, type HttpServer } from './server.ts';
 import { tracedHandler } from './traced-handler.ts';
 
 describe('tracing', () => {
-  it('is nothing at all while traces are off', async () => {
+  it('has no ids and no header fields while traces are off', async () => {
     const result = Promise.resolve('the call itself');
     expect(tracedCall('call', {}, () => result)).toBe(result);
     const run = Promise.resolve();
@@ -27,7 +27,7 @@ describe('tracing', () => {
   });
 });
 
-// With traces on, what of a stranger's trace goes on to other services. The collector is away, which stops nothing.
+// With traces on: the part of an unknown caller's trace that reaches other services. The collector is away, which stops no request.
 describe('the trace of an unknown caller', () => {
   const log = createLogger('test', 'silent');
   const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -57,7 +57,7 @@ describe('the trace of an unknown caller', () => {
   const forwarded = async (headers: Record<string, string>) =>
     JSON.parse(await (await fetch(url, { headers })).text());
 
-  it('goes on as a traceparent of the same trace, and without tracestate and baggage', async () => {
+  it('is forwarded as a traceparent of the same trace, without tracestate and baggage', async () => {
     for (const headers of [{ traceparent: TRACEPARENT }, { traceparent: TRACEPARENT, ...STRANGE }])
       expect(await forwarded(headers)).toEqual({
         traceparent: expect.stringMatching(new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`)),
@@ -73,13 +73,13 @@ describe('the trace of an unknown caller', () => {
     `00-${TRACE}-00f067aa0ba902b7-01-more`,
     `${TRACEPARENT}, ${TRACEPARENT}`,
     TRACEPARENT.toUpperCase(),
-  ])('does not go on when its traceparent is none: %.60s', async (traceparent) => {
+  ])('is not forwarded when its traceparent is malformed: %.60s', async (traceparent) => {
     const headers = await forwarded({ traceparent });
     expect(headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
     expect(headers.traceparent).not.toContain(TRACE);
   });
 
-  it('goes on to jobs in the same way', async () => {
+  it('is forwarded to jobs in the same way', async () => {
     let headers: unknown;
     await tracedJob('job', { traceparent: TRACEPARENT, ...STRANGE }, async () => {
       headers = traceHeaders();

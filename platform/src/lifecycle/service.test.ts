@@ -1,4 +1,4 @@
-// The life of a service as a process, where it ends before it has begun.
+// The life of a service process that ends during its start.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -18,7 +18,7 @@ const program = (lines = 1, level = 'info') => `
     }),
   });`;
 
-it('ends at once when it is told to while it starts, by its own hand', async () => {
+it('handles SIGTERM during its start and exits at once', async () => {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program()], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -28,13 +28,13 @@ it('ends at once when it is told to while it starts, by its own hand', async () 
     lines.push(JSON.parse(line).msg);
     if (lines.at(-1) === 'starting') child.kill('SIGTERM');
   }
-  // By a handler and not by the signal: process 1 of a container is not ended by a signal that it does not handle.
+  // By a handler, because process 1 of a container is not ended by a signal without a handler.
   expect(await ended).toEqual([0, null]);
   expect(lines).toEqual(['starting', 'draining', 'ended']);
 }, 20_000);
 
 it.each([
-  ['nothing reads its lines', program(5_000), 'SIGKILL'],
+  ['its output has no reader', program(5_000), 'SIGKILL'],
   ['it has no lines to write', program(1, 'silent'), null],
 ])(
   'ends when %s',

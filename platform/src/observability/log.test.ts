@@ -1,4 +1,4 @@
-// What a line of the log is: bounded, and still readable.
+// The lines of the log: limited in length, and readable.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
@@ -15,7 +15,7 @@ async function linesOf(program: string): Promise<string[]> {
   return stdout.split('\n').filter((line) => line !== '');
 }
 
-it('has an end, however long the texts in it are: members, the message, errors and what they are caused by', async () => {
+it('has a limited length for texts of any length: members, the message, errors and their causes', async () => {
   const lines = await linesOf(`
     const long = 'x'.repeat(1_000_000);
     const error = () => new Error(long, { cause: new TypeError(long) });
@@ -41,7 +41,7 @@ it('has an end, however long the texts in it are: members, the message, errors a
   });
 });
 
-it('keeps what can be read: short texts as they are, and of an error where it was thrown', async () => {
+it('keeps short texts unchanged, and the place where an error was thrown', async () => {
   const [line = ''] = await linesOf(`
     function place() { throw new RangeError('$& is ' + 'x'.repeat(5_000)); }
     try { place(); } catch (err) { log.error({ err, n: 1, list: ['a'] }, 'it failed'); }`);
@@ -73,7 +73,7 @@ it.each([
   expect(new Set(numbers).size).toBe(5_000);
 });
 
-it('writes a line soon, however few there are', async () => {
+it('writes a single line soon', async () => {
   const code = `import { createLogger } from ${LOG}; createLogger('test').info('one'); setInterval(() => undefined, 1_000);`;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -87,7 +87,7 @@ it('writes a line soon, however few there are', async () => {
   }
 });
 
-it('leaves the values of secrets out, at the top and one level below', async () => {
+it('removes the values of secrets at the top and one level below', async () => {
   const [line = ''] = await linesOf(
     "log.info({ token: 't', login: { username: 'ada', password: 'p' }, list: [{ token: 'deep' }], n: 1 }, 'a line');",
   );

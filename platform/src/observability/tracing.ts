@@ -35,7 +35,7 @@ export const tracingSettings = {
     .url({ protocol: /^https?$/ })
     .optional()
     .describe(
-      'Where traces are sent (OTLP over HTTP), such as `http://collector:4318`. Without it nothing is traced.',
+      'Where traces are sent (OTLP over HTTP), such as `http://collector:4318`. Without it there are no traces.',
     ),
   OTEL_TRACES_SAMPLER: z
     .enum(SAMPLERS)

@@ -1,4 +1,4 @@
-// Work that is done together: who shares a batch, and what becomes of each item when a batch fails.
+// Batches: which items share one, and the result of each item when a batch fails.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -16,7 +16,7 @@ const double = async (items: readonly number[]): Promise<number[]> => {
 };
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
 
-/** What PostgreSQL says of a statement that it has undone. */
+/** PostgreSQL's error for a statement that it has undone. */
 function undone(): Error {
   const error = new pg.DatabaseError('duplicate key value violates unique constraint', 1, 'error');
   error.code = '23505';
@@ -31,13 +31,13 @@ const withoutThree = (error: () => Error) => async (items: readonly number[]) =>
 };
 
 describe('a batch', () => {
-  it('is of what is asked for at the same time, each with its own result', async () => {
+  it('has the items of one moment, each with its own result', async () => {
     const add = createBatches(double);
     expect(await Promise.all(numbers(3).map(add))).toEqual([0, 2, 4]);
     expect(batches).toEqual([[0, 1, 2]]);
   });
 
-  it('takes what has arrived while the one before was under way, and no more than its bound', async () => {
+  it('takes the items that arrived during the previous one, up to its limit', async () => {
     const { promise: over, resolve: end } = Promise.withResolvers<void>();
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
     const add = createBatches(async (items: readonly number[]) => {
@@ -55,7 +55,7 @@ describe('a batch', () => {
     expect(batches.map(({ length }) => length)).toEqual([1, MOST_AT_ONCE, 5]);
   });
 
-  it('that takes long does not keep the next one waiting for ever', async () => {
+  it('that takes long does not block the next one for ever', async () => {
     const { promise: never } = Promise.withResolvers<number[]>();
     const add = createBatches((items: readonly number[]) => (items.includes(0) ? never : double(items)));
     void add(0);
@@ -63,7 +63,7 @@ describe('a batch', () => {
     expect(await add(1)).toBe(2);
   });
 
-  it('runs as the first of those who asked for it', async () => {
+  it('runs in the context of its first caller', async () => {
     const asking = new AsyncLocalStorage<string>();
     const add = createBatches(async (items: readonly number[]) => items.map(() => asking.getStore()));
     const ask = (name: string) => asking.run(name, () => add(0));
@@ -71,7 +71,7 @@ describe('a batch', () => {
     expect(await ask('third')).toBe('third');
   });
 
-  it('that gives fewer results than it has items is an error for all of them', async () => {
+  it('with fewer results than items is an error for all of them', async () => {
     const add = createBatches(async () => []);
     await expect(add(1)).rejects.toThrow('a batch of 1 items gave 0 results');
   });
@@ -93,7 +93,7 @@ describe('a batch that fails', () => {
     expect(batches).toHaveLength(1);
   });
 
-  it('has its items run alone in the way that was asked for', async () => {
+  it('runs its items alone by the given function', async () => {
     const alone: number[] = [];
     const add = createBatches(withoutThree(undone), {
       alone: (item, run) => {

@@ -1,4 +1,4 @@
-// What a declaration becomes, and which declarations are refused: at once, or by the type check.
+// Declarations of statements: their result, and those that are refused at once or by the type check.
 import { describe, expect, it } from '@jest/globals';
 import type { Queryable } from './database.ts';
 import {

@@ -6,7 +6,7 @@ import { startSweeper } from './sweeper.ts';
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-it('sweeps in batches until nothing is left, again after its pause and after a failure, and not after its end', async () => {
+it('sweeps in batches until no row is left, again after its pause and after an error, and not after its end', async () => {
   const swept: number[] = [];
   const answers = [100, 100, 3];
   const sweeper = startSweeper({
