@@ -1,6 +1,6 @@
 // What the documents name is there: links, headings, files, scripts, tests. What they tell people to paste can be pasted.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DEFAULT_LIMITS } from '@holdfast/gateway/src/admission/limits.ts';
 import { ROOT } from '@holdfast/local/settings/settings';
@@ -55,6 +55,20 @@ describe.each(DOCUMENTS)('%s', (path) => {
     );
     expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
   });
+});
+
+it('docs/operations.md quotes log messages that a service writes', () => {
+  const sources = globSync('{platform,gateway,subgraphs/*}/src/**/*.ts', {
+    cwd: ROOT,
+    exclude: (path) => /\.test\.ts$/.test(path),
+  });
+  const code = sources.map(textOf).join('\n');
+  const page = proseOf('docs/operations.md').replaceAll('\n', ' ');
+  const messages = [...page.matchAll(/`([^`]+)`/g)]
+    .map(([, text = '']) => text)
+    .filter((text) => /^[A-Za-z]+( [a-z]+){3,}$/.test(text));
+  expect(messages.length).toBeGreaterThan(3);
+  expect(messages.filter((message) => !code.includes(message))).toEqual([]);
 });
 
 it('docs/api.md has each rate limit: its row in the table, and its name in the list', () => {
