@@ -208,7 +208,7 @@ describe('a request that executes no operation', () => {
   it.each<[method: string, status: number, counts: boolean]>([
     ['POST', 400, true],
     ['POST', 404, true],
-    // An error of the gateway before anything was counted: it is work all the same.
+    // An error of the gateway before the request was counted, which is work too.
     ['POST', 500, true],
     // A service is away, which is not the caller's doing.
     ['POST', 503, false],

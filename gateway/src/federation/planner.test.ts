@@ -61,7 +61,7 @@ const OPERATIONS: [text: string, operationName?: string][] = [
 ];
 
 describe('a plan', () => {
-  it('is the one that the planner of Apollo makes in this thread', async () => {
+  it('equals the plan that the planner of Apollo makes in this thread', async () => {
     const supergraph = Supergraph.build(sdl);
     const own = new QueryPlanner(supergraph);
     start();
@@ -74,7 +74,7 @@ describe('a plan', () => {
     }
   });
 
-  it('is made once for all who ask for it at once', async () => {
+  it('is made once for all concurrent callers', async () => {
     start();
     const [first, second] = await Promise.all([plan('{ me { id } }'), plan('{ me { id } }')]);
     expect(second).toBe(first);
@@ -117,7 +117,7 @@ describe('a new supergraph', () => {
   const one = compose({ one: `${header} type Query { me: String }` });
   const other = compose({ other: `${header} type Query { me: String }` });
 
-  it('is what every plan is for from then on, those that are under way included', async () => {
+  it('is used for every later plan, and for plans in progress', async () => {
     planner = createPlanner({ timeoutMs: 30_000, log });
     planner.use(one);
     expect(await plan('{ me }')).toMatchObject({ node: { serviceName: 'one' } });
@@ -136,7 +136,7 @@ describe('a new supergraph', () => {
     planner.check();
   });
 
-  it('that the thread cannot use leaves everything that waits unavailable', async () => {
+  it('that the thread cannot load makes waiting operations fail with SERVICE_UNAVAILABLE', async () => {
     planner = createPlanner({ timeoutMs: 30_000, log });
     const waiting = plan('{ me }');
     planner.use('type Query { me: String }');
@@ -167,7 +167,7 @@ describe('the queue of the planner', () => {
     return plan;
   }
 
-  it('gives the smallest first, and of equals the one that came first', () => {
+  it('gives the smallest first, and the earlier one of two equal sizes', () => {
     const queue = createPlanningQueue();
     for (const [key, size] of [
       ['c', 30],

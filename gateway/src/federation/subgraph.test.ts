@@ -1,4 +1,4 @@
-// Calls of a subgraph that misbehaves on the wire, and the gate that bounds the bytes that are read at a time.
+// Calls of a subgraph that sends unusable replies, and the gate that bounds the bytes that are read at the same time.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { AppError } from '@holdfast/platform/errors';
@@ -133,7 +133,7 @@ describe('a call of a subgraph', () => {
   describe('an operation that the subgraph has not run', () => {
     const refusal = (message: string) => ({ errors: [{ message, extensions: { code: 'BAD_USER_INPUT' } }] });
 
-    it('is sent to other instances, over connections of their own, until one runs it', async () => {
+    it('is sent to other instances, over new connections, until one runs it', async () => {
       const sockets = new Set<unknown>();
       await start((request, response) => {
         sockets.add(request.socket);
@@ -180,7 +180,7 @@ describe('a call of a subgraph', () => {
       expect(triedAgainAt - firstAt).toBeLessThan(5_000);
     });
 
-    it('is sent to others again as soon as one has run it', async () => {
+    it('is sent to several instances again as soon as one has run it', async () => {
       let isRun = false;
       await start((_, response) =>
         isRun ? json(response, 200, { data: {} }) : json(response, 400, UNKNOWN),
@@ -194,7 +194,7 @@ describe('a call of a subgraph', () => {
       expect(calls).toBe(21);
     });
 
-    it('is sent once for a second when its values were refused, while calls with other values are run', async () => {
+    it('is sent once for a second when its variables were refused, while calls with other variables are run', async () => {
       await start(async (request, response) => {
         const { variables } = JSON.parse(await text(request));
         if (variables.a === 1) json(response, 200, { data: {} });
@@ -207,7 +207,7 @@ describe('a call of a subgraph', () => {
       expect(calls).toBe(12);
     });
 
-    it('takes no longer than one call may, however often it is sent', async () => {
+    it('takes no longer than one call may, with all repetitions', async () => {
       const remainingMs: number[] = [];
       await start((request, response) => {
         remainingMs.push(Number(request.headers['x-request-timeout-ms']));
@@ -222,14 +222,14 @@ describe('a call of a subgraph', () => {
       expect(calls).toBe(before + 1);
     });
 
-    it('is logged with the reason in full when there is no value in it', async () => {
+    it('is logged with the full reason when that contains no value', async () => {
       const message = 'Variable "$a" of type "Int" used in position expecting type "Int!".';
       await start((_, response) => json(response, 400, refusal(message)));
       const { cause } = await errorOf(send());
       expect(cause.cause).toMatchObject({ cause: { message: `status 400: ${message}` } });
     });
 
-    it('is sent once when it is the request that was refused', async () => {
+    it('is sent once when the request was refused and not its operation', async () => {
       await start((_, response) =>
         json(response, 413, refusal('The body: expected at most 4000000 bytes, got more.')),
       );
@@ -269,14 +269,14 @@ describe('a call of a subgraph', () => {
       expect(error instanceof Silent).toBe(isSilent);
     });
 
-    it('is not had of one that is not there, which is silent', async () => {
+    it('cannot be fetched from a subgraph that is not reachable, which is Silent', async () => {
       await start(ends);
       server.close();
       await expect(subgraph.sdl()).rejects.toBeInstanceOf(Silent);
     });
   });
 
-  it('keeps its connections for the next call', async () => {
+  it('keeps the connections for the next call', async () => {
     const sockets = new Set<unknown>();
     await start((request, response) => {
       sockets.add(request.socket);
@@ -300,7 +300,7 @@ describe('a call of a subgraph', () => {
       });
     };
 
-    it('is refused, whether its length is said or not; after a mutation with the word that it was executed', async () => {
+    it('is refused with and without Content-Length; after a mutation the message says that it was executed', async () => {
       await start((request, response) => {
         // Without a length the body is sent in chunks.
         if (request.headers['x-request-timeout-ms'] === undefined) response.destroy();
@@ -339,7 +339,7 @@ describe('a call of a subgraph', () => {
       expect(sent).toBeLessThan(MAX_REPLY_BYTES + 20_000_000);
     });
 
-    it('leaves smaller ones alone', async () => {
+    it('does not concern smaller replies', async () => {
       const most = { data: { a: 'x'.repeat(MAX_REPLY_BYTES - 100) } };
       await start((_, response) => json(response, 200, most));
       expect(await send('{ a: pots }')).toEqual(most);
@@ -365,7 +365,7 @@ describe('the byte gate', () => {
 
   const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-  it('lets in what fits, in the order of asking, and the next as others leave', async () => {
+  it('admits replies that fit, first come first served, and the next ones as others leave', async () => {
     const { inside, leaves } = enterAll([6, 3, 5, 1], 10);
     await settled();
     expect(inside).toEqual([6, 3]);
@@ -377,7 +377,7 @@ describe('the byte gate', () => {
     expect(inside).toEqual([6, 3, 5, 1]);
   });
 
-  it('lets in alone what is larger than itself', async () => {
+  it('admits a reply that is larger than the gate only alone', async () => {
     const { inside, leaves } = enterAll([1, 20, 1], 10);
     await settled();
     expect(inside).toEqual([1]);
@@ -389,7 +389,7 @@ describe('the byte gate', () => {
     expect(inside).toEqual([1, 20, 1]);
   });
 
-  it('forgets those who give up while they wait', async () => {
+  it('forgets callers that give up while they wait', async () => {
     const gate = createByteGate(10);
     const leave = await gate.enter(10, never);
     const abort = new AbortController();

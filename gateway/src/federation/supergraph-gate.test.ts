@@ -38,7 +38,7 @@ describe('a subgraph', () => {
     expect(lacking(from, to)).toEqual([lack]);
   });
 
-  it('lacks a type, wherever it is used', () => {
+  it('lacks a type at each place of its use', () => {
     expect(lacking('Lid', 'Cover')).toEqual(
       expect.arrayContaining(['Lid was removed.', 'Lid was removed from union type Found.']),
     );
@@ -81,7 +81,7 @@ describe('a subgraph', () => {
     expect(lacking(from, to)).toEqual([]);
   });
 
-  it('that a supergraph was composed of has what it needs, with all that federation can say', () => {
+  it('lacks no part of a supergraph that was composed of it, with every feature of federation', () => {
     const schemas = neededSchemas(compose(CORPUS_SCHEMAS));
     expect([...schemas.keys()].sort()).toEqual(Object.keys(CORPUS_SCHEMAS).sort());
     for (const [name, sdl] of Object.entries(CORPUS_SCHEMAS))
@@ -103,7 +103,7 @@ describe('the gate', () => {
   });
   afterEach(() => ended.abort());
 
-  /** A gate before one subgraph, whose SDL the stub tells when it is asked for the n-th time. */
+  /** A gate in front of one subgraph; the stub gives its SDL for the n-th request. */
   function start(stub: (asked: number) => string) {
     const state = { asked: 0, isOpen: false };
     const sdl = async () => stub(state.asked++);
@@ -117,7 +117,7 @@ describe('the gate', () => {
     return { state, opened, untilAsked };
   }
 
-  it('stays shut while one connection of ten meets an instance of before', async () => {
+  it('stays shut while one connection of ten reaches an old instance', async () => {
     let isReplaced = false;
     const { state, opened, untilAsked } = start((asked) => (asked % 10 === 9 && !isReplaced ? OLD : NEW));
     await untilAsked(21);
@@ -129,12 +129,12 @@ describe('the gate', () => {
 
   it.each([
     ['refuses this gateway', () => new Error('the subgraph refused the service token of this gateway')],
-    ['tells an SDL that cannot be read', undefined],
-  ])('is no shorter shut for a subgraph that %s than for one of before', async (_, failure) => {
+    ['sends an SDL that cannot be read', undefined],
+  ])('stays shut for a subgraph that %s', async (_, failure) => {
     const now = jest.spyOn(performance, 'now');
-    let isMended = false;
+    let isRepaired = false;
     const { state, opened, untilAsked } = start(() => {
-      if (isMended) return NEW;
+      if (isRepaired) return NEW;
       if (failure) throw failure();
       return 'type {';
     });
@@ -146,7 +146,7 @@ describe('the gate', () => {
       isOpen: false,
       told: ['a supergraph waits for a subgraph'],
     });
-    isMended = true;
+    isRepaired = true;
     await opened;
     expect(state.isOpen).toBe(true);
   });

@@ -148,7 +148,7 @@ describe('a reply', () => {
     }
   });
 
-  it('asks for HTTPS only when a trusted proxy says that it was used', async () => {
+  it('requires HTTPS only when a trusted proxy reports that HTTPS was used', async () => {
     const hsts = async (proto: string, from = system) =>
       (await call('/', { headers: { 'x-forwarded-proto': proto } }, from)).headers.get(
         'strict-transport-security',
@@ -212,11 +212,11 @@ describe('a page', () => {
         await (await call('/console', { headers: html }, from)).text(),
       )?.[1];
     expect(await offers(system)).toBe('explorer demo');
-    // Demo accounts have published passwords, so no gateway offers them unless it is told to.
+    // Demo accounts have published passwords, so the gateway offers them only when DEMO is on.
     expect(await offers(bare)).toBe('explorer');
   });
 
-  it('is for browsers: programs get JSON at / and GraphQL at /graphql', async () => {
+  it('is for browsers: programs receive JSON at / and GraphQL at /graphql', async () => {
     const index = await call('/', { headers: { accept: '*/*' } });
     expect(await index.json()).toMatchObject({ docs: '/docs', explorer: '/explorer', console: '/console' });
     const graphql = await call('/graphql?query={me{id}}', { headers: { accept: 'application/json' } });
@@ -225,7 +225,7 @@ describe('a page', () => {
 });
 
 describe('an asset', () => {
-  it('is cached by browsers for a year, and comes compressed to those that can read it', async () => {
+  it('is cached by browsers for a year, and is sent compressed to clients that accept it', async () => {
     const page = await (await call('/console', { headers: { accept: 'text/html' } })).text();
     const path = /src="(\/assets\/console-[\w-]+\.js)"/.exec(page)?.[1] ?? '';
     const bodies: string[] = [];
@@ -244,7 +244,7 @@ describe('an asset', () => {
     expect(new Set(bodies).size).toBe(1);
   });
 
-  it('has a hash in its name, so that a browser asks for another one after a change', async () => {
+  it('has a hash in its name, so that a browser requests a new file after a change', async () => {
     const names = await readdir(new URL('../../../web/dist/', import.meta.url));
     const hashed = /-[\w-]{8}\.\w+$/;
     const others = names.filter((name) => !hashed.test(name) && !/\.(html|br|gz)$/.test(name));

@@ -66,7 +66,7 @@ describe('the graph', () => {
     expect(undescribed(schema)).toEqual([]);
   });
 
-  it('says of each of its scalars where it is specified', async () => {
+  it('has the URL of the specification for each of its scalars', async () => {
     const scalars = Object.values((await apiSchema()).getTypeMap()).filter(
       (type) => isScalarType(type) && !isSpecifiedScalarType(type),
     );
@@ -77,7 +77,7 @@ describe('the graph', () => {
   });
 });
 
-it('names what is not described, of every kind', () => {
+it('the check names every kind of part without a description', () => {
   const schema = buildSchema(`
     type Query { "fine" a("fine" b: C, d: Int): Int e: F }
     input C { "fine" g: Int h: Int }
@@ -92,7 +92,7 @@ it('names what is not described, of every kind', () => {
 });
 
 describe('the scalars of the supergraph', () => {
-  it('are all known, and checked as the subgraphs check them', async () => {
+  it('are all known, and have the checks of the subgraphs', async () => {
     const schema = await apiSchema();
     expect(checkScalars(schema)).toEqual([]);
     for (const [name, scalar] of Object.entries(SCALARS)) {

@@ -50,7 +50,7 @@ function measured(text: string, variables: Record<string, unknown> = {}) {
 }
 
 describe('cost', () => {
-  it('is one for each selection, times the lists that it is in', () => {
+  it('is one for each selection, times the sizes of the lists that contain it', () => {
     expect(measured('{ me { id name: username } }').cost).toBe(3);
     expect(measured('{ products { pageInfo { endCursor } } }').cost).toBe(1 + 20 * 2);
     expect(measured('{ products(first: 3) { edges { node { id name } } } }').cost).toBe(1 + 3 * 4);
@@ -67,7 +67,7 @@ describe('cost', () => {
     expect(measured(page).cost).toBe(1 + 100 * (2 + 30 * 40));
   });
 
-  it('counts a name in the reply by its length, as it counts what stands under it', () => {
+  it('counts the length of an alias like the value of the field', () => {
     const named = (length: number) => `{ products(first: 100) { edges { ${'a'.repeat(length)}: cursor } } }`;
     expect(measured(named(1_023)).cost).toBe(201);
     expect(measured(named(10_240)).cost).toBe(1 + 100 * 12);
@@ -79,7 +79,7 @@ describe('cost', () => {
     expect(measured(text).cost).toBe(1 + 10 * (4 + 7 * 2));
   });
 
-  it('takes sizes from variables, their defaults, and the defaults of arguments', () => {
+  it('uses sizes from variables, their defaults, and the defaults of arguments', () => {
     const text = 'query ($n: Int = 4) { products(first: $n) { edges { cursor } } }';
     expect(measured(text, { n: 50 }).cost).toBe(101);
     expect(measured(text).cost).toBe(9);
@@ -94,7 +94,7 @@ describe('cost', () => {
     expect(measured(text, { n: 2 })).toMatchObject({ rootFields: 3, depth: 3, cost: 4 + 3 * 5 });
   });
 
-  it('of a fragment bomb is found at once', () => {
+  it('of a fragment bomb is computed fast', () => {
     const names = Array.from({ length: 20 }, (_, index) => `F${index}`);
     const fragments = names.map((name, index) => {
       const next = names[index + 1];
@@ -122,7 +122,7 @@ describe('introspection', () => {
     expect(measured(text)).toEqual({ depth: 1, aliases: 2, rootFields: 3, parts: 0, cost: 6 });
   });
 
-  it('costs about what it gives', () => {
+  it('costs about as much as its reply is large', () => {
     const fieldsIn = (value: unknown): number => {
       if (typeof value !== 'object' || value === null) return 0;
       const members = Object.values(value);
@@ -140,7 +140,7 @@ describe('introspection', () => {
     }
   });
 
-  it('costs less than four fifths of the limit when a tool asks for everything, and more than it when that is asked for again and again', () => {
+  it('costs less than four fifths of the limit for the queries of tools, and more than the limit when repeated', () => {
     expect(measured(tools).cost / limits.MAX_COST).toBeLessThan(0.8);
     expect(expandedSize(parse(tools)).selections / limits.MAX_SELECTIONS).toBeLessThan(0.8);
     const lists = Array.from(
@@ -222,7 +222,7 @@ describe('selections', () => {
     expect(size('{ ...f } fragment f on Query { a b c } fragment f on Query { a }').selections).toBe(2 + 3);
   });
 
-  it('of fragments that double are counted at once, beyond what numbers can say', () => {
+  it('of doubling fragments are counted fast, up to Infinity', () => {
     expect(size(doubling(15)).selections).toBe(3 * 2 ** 15 - 1);
     const document = parse(doubling(1_100));
     const before = process.cpuUsage();
@@ -230,11 +230,11 @@ describe('selections', () => {
     expect(process.cpuUsage(before).user / 1_000).toBeLessThan(500);
   });
 
-  it('are counted however deep they are', () => {
+  it('are counted at any depth', () => {
     expect(size(`{ ${'a { '.repeat(990)} b ${' }'.repeat(990)} }`).selections).toBe(991);
   });
 
-  it('of fragments in a circle come to an end', () => {
+  it('of circular fragments are counted in finite time', () => {
     expect(
       size('{ ...a } fragment a on Query { ...b ...b } fragment b on Query { ...a id }').selections,
     ).toBe(7);
@@ -243,7 +243,7 @@ describe('selections', () => {
 });
 
 describe('conditions', () => {
-  it('are the different variables of @skip and @include, wherever they stand', () => {
+  it('are the distinct variables of @skip and @include at any place', () => {
     const text = `query ($a: Boolean!, $b: Boolean!, $c: Boolean!) {
       me @include(if: $a) @skip(if: $b) { id @skip(if: $a) } ...f @include(if: true)
     } fragment f on Query { ... @include(if: $c) { me { orders(first: $d) { edges { cursor @other(if: $e) } } } } }`;

@@ -35,7 +35,7 @@ const LIMITS = [
 
 export const countRefused = labelledCounter({
   name: 'graphql_limit_refusals_total',
-  help: 'Operations that asked for too much, by the limit; all but those of reply_bytes were not executed.',
+  help: 'Operations that requested too much, by limit. Only those of reply_bytes were executed.',
   label: 'limit',
   values: LIMITS,
 });

@@ -12,7 +12,7 @@ describe('the entity tag of a version', () => {
 });
 
 describe('parsing a condition', () => {
-  it('takes a star, a tag, a weak tag, and lists with empty members and any spaces', () => {
+  it('accepts a star, a tag, a weak tag, and lists with empty members and any spaces', () => {
     expect(parseTagCondition(' * ')).toEqual({ kind: 'any' });
     expect(parseTagCondition('"7"')).toEqual({ kind: 'tags', tags: [{ weak: false, opaque: '7' }] });
     expect(parseTagCondition('W/"7"')).toEqual({ kind: 'tags', tags: [{ weak: true, opaque: '7' }] });
@@ -32,7 +32,7 @@ describe('parsing a condition', () => {
     },
   );
 
-  it('takes time in proportion to the length of what came', () => {
+  it('takes time in proportion to the length of the field', () => {
     const startedAt = performance.now();
     expect(parseTagCondition(`${'"1", '.repeat(20_000)}x`)).toBeUndefined();
     expect(parseTagCondition(' '.repeat(16_000))).toBeUndefined();
@@ -41,17 +41,17 @@ describe('parsing a condition', () => {
 });
 
 describe('If-Match', () => {
-  it('compares strongly: a weak tag never matches, nor does one that is no version', () => {
+  it('compares strongly: a weak tag or a tag that is not a version never matches', () => {
     expect(readIfMatch('"7", W/"8", "x", "09", "99999999999"')).toEqual(new Set([7]));
     expect(readIfMatch('W/"7"')).toEqual(new Set());
   });
 
-  it('tells the star from the absent field', () => {
+  it('distinguishes the star from an absent field', () => {
     expect(readIfMatch('*')).toBe('any');
     expect(readIfMatch(undefined)).toBeUndefined();
   });
 
-  it('is refused when malformed, and the message says what a tag looks like', () => {
+  it('is refused when malformed, and the message shows a valid tag', () => {
     expect(() => readIfMatch('7')).toThrow(
       'If-Match: expected * or entity tags in double quotes, as they came in ETag ("7"), got "7"',
     );
@@ -59,12 +59,12 @@ describe('If-Match', () => {
 });
 
 describe('If-None-Match', () => {
-  it('compares weakly, in lists, and takes the star for any version', () => {
+  it('compares weakly, also in lists, and the star matches every version', () => {
     for (const value of ['"7"', 'W/"7"', '"6", W/"7"', '*']) expect(hasCurrent(value, 7)).toBe(true);
     for (const value of ['"8"', undefined, '"70"']) expect(hasCurrent(value, 7)).toBe(false);
   });
 
-  it('counts as absent when malformed on a read, and is refused on a write', () => {
+  it('is ignored when malformed on a read, and refused on a write', () => {
     expect(hasCurrent('7', 7)).toBe(false);
     expect(() => readIfNoneMatch('7')).toThrow('If-None-Match: expected * or entity tags in double quotes');
     expect(readIfNoneMatch(undefined)).toBeUndefined();
@@ -72,7 +72,7 @@ describe('If-None-Match', () => {
 });
 
 describe('Idempotency-Key', () => {
-  it('means the same bare and as a quoted string', () => {
+  it('means the same with and without quotes', () => {
     expect(readIdempotencyKey('8e03978e')).toBe('8e03978e');
     expect(readIdempotencyKey(' "8e03978e" ')).toBe('8e03978e');
     expect(readIdempotencyKey('"a \\"b\\" \\\\"')).toBe('a "b" \\');
@@ -113,7 +113,7 @@ describe('Prefer', () => {
 describe('Link', () => {
   const after = (endCursor: string) => ({ hasNextPage: true, endCursor });
 
-  it('keeps the other parameters and puts the new cursor in the place of the old', () => {
+  it('keeps the other parameters and replaces the cursor', () => {
     expect(nextPageLink('/products', 'limit=5&search=a%20%3Eb&cursor=old', after('new+/='))).toEqual({
       link: '</products?limit=5&search=a+%3Eb&cursor=new%2B%2F%3D>; rel="next"',
     });

@@ -100,7 +100,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('gives each schema and each operation a name of its own', () => {
+  it('gives each schema and each operation a unique name', () => {
     const ids = REST_ROUTES.map(({ description }) => description.schema.operationId);
     expect(new Set(ids).size).toBe(ids.length);
     const byName = new Map<string, unknown>();
@@ -211,7 +211,7 @@ it('the example of placing an order has an idempotency key', () => {
   );
 });
 
-it('the page of a problem says which calls are answered with it', () => {
+it('the page of a problem lists the calls that can have it', () => {
   for (const code of document.components.schemas.Problem.properties.code.enum)
     expect(isProblemCode(code) && problemPage(code, REST_ROUTES).body).toContain(`<code>${code}</code>`);
   const { body } = problemPage('OUT_OF_STOCK', REST_ROUTES);
@@ -240,7 +240,7 @@ describe('the operations of REST', () => {
     ['User', AccountFragmentDoc],
     ['Product', ProductFieldsFragmentDoc],
     ['Order', OrderFieldsFragmentDoc],
-  ])('ask for every field of %s that has a value of its own', (name, document) => {
+  ])('request every leaf field of %s', (name, document) => {
     const leaves = Object.values(objectType(name).getFields()).filter(({ type }) =>
       isLeafType(getNamedType(type)),
     );
@@ -248,7 +248,7 @@ describe('the operations of REST', () => {
     expect(asked).toEqual(expect.arrayContaining(leaves.map((field) => field.name)));
   });
 
-  it('give every argument of the fields that they ask for', () => {
+  it('give every argument of their root fields', () => {
     const roots = { ...schema.getQueryType()?.getFields(), ...schema.getMutationType()?.getFields() };
     const texts = REST_ROUTES.flatMap(({ operations }) => operations.map(({ text }) => text));
     for (const text of texts) {
@@ -263,7 +263,7 @@ describe('the operations of REST', () => {
 });
 
 describe('a mapping', () => {
-  it('compiles only when it names every member of what it reads', () => {
+  it('compiles only when it handles every member of its input', () => {
     const body: { readonly name: string; readonly sku?: string } = { name: 'Pot' };
     const { name, ...left } = body;
     // @ts-expect-error: `sku` is left
@@ -274,7 +274,7 @@ describe('a mapping', () => {
   });
 });
 
-it('a value that is null without an error is an error, and not taken for absent', () => {
+it('a value that is null without an error is an error', () => {
   expect(present(0)).toBe(0);
   expect(() => present(null)).toThrow(OperationError);
 });
@@ -294,7 +294,7 @@ describe('the problem of an error', () => {
     expect(problemOf(thrown(code))).toMatchObject({ code, detail: 'The message.' });
   });
 
-  it('names arguments as REST does', () => {
+  it('has the REST names of arguments', () => {
     const errors = [
       { field: 'first', message: 'expected 1 to 100, got 0' },
       { field: 'filter.minPrice', message: 'expected less' },
@@ -306,7 +306,7 @@ describe('the problem of an error', () => {
     });
   });
 
-  it('leaves the names alone that the shim itself gave', () => {
+  it('keeps the names that the REST shim has set', () => {
     expect(problemOf(badInput('If-Match', 'expected tags'))).toMatchObject({
       code: 'INVALID_INPUT',
       members: { errors: [{ field: 'If-Match', message: 'expected tags' }] },
@@ -316,13 +316,13 @@ describe('the problem of an error', () => {
     });
   });
 
-  it('says after how long a limited call may come again', () => {
+  it('has Retry-After for a limited call', () => {
     expect(problemOf(thrown('RATE_LIMITED', { retryAfter: 7 }))).toMatchObject({
       headers: { 'retry-after': '7' },
     });
   });
 
-  it('keeps what plain HTTP says', () => {
+  it('keeps the status, the message and the headers of an HttpError', () => {
     expect(problemOf(new HttpError(405, 'GET is expected.', { allow: 'GET' }))).toMatchObject({
       code: 'METHOD_NOT_ALLOWED',
       headers: { allow: 'GET' },
@@ -342,14 +342,14 @@ describe('the problem of an error', () => {
     expect(problemOf(thrown('SOMETHING_ELSE'))).toBeUndefined();
   });
 
-  it('of an AppError shows its message and never its cause', () => {
+  it('shows the message of an AppError and never its cause', () => {
     const error = new AppError('SERVICE_UNAVAILABLE', 'Not now.', { cause: new Error('10.0.0.1') });
     expect(JSON.stringify(problemOf(error))).not.toContain('10.0.0.1');
   });
 });
 
 describe('names', () => {
-  it('are the columns of the tables', () => {
+  it('are snake_case, with some exceptions', () => {
     const names = {
       productId: 'product_id',
       'input.productId': 'product_id',
@@ -361,7 +361,7 @@ describe('names', () => {
   });
 });
 
-it('every problem has a status of its kind', () => {
+it('every problem has a status of 400 or more', () => {
   for (const [status] of Object.values(PROBLEMS)) expect(status).toBeGreaterThanOrEqual(400);
 });
 
@@ -403,13 +403,13 @@ describe('a conditional write', () => {
     return { tried, answer: await route?.run({ request, id: '7', caller, execute }) };
   }
 
-  it('the star is tried with the current version ten times, then the caller receives the conflict', async () => {
+  it('with If-Match: * is tried ten times with the current version, then the caller receives the conflict', async () => {
     const { tried, answer } = await deleteBusyProduct('*');
     expect(tried).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(answer).toMatchObject({ code: 'VERSION_CONFLICT', members: { current_version: 11 } });
   });
 
-  it('one tag is tried once', async () => {
+  it('with one tag in If-Match is tried once', async () => {
     const { tried, answer } = await deleteBusyProduct('"1"');
     expect(tried).toEqual([1]);
     expect(answer).toMatchObject({ code: 'PRECONDITION_FAILED', members: { current_version: 2 } });

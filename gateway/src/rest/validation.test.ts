@@ -21,13 +21,13 @@ describe('a body', () => {
   const read = createBodyReader(newProduct);
   const good = { name: 'Pot', description: null, price: 19.99, stock: 5 };
 
-  it('is returned as it came when it fits', () => {
+  it('is returned unchanged when it is valid', () => {
     expect(read(good)).toEqual(good);
     for (const price of [0, 0.07, 1.1, 99_999_999.99, '19.99', '5', '0.5'])
       expect(errorsOf(() => read({ ...good, price }))).toEqual({ ...good, price });
   });
 
-  it('counts characters, not the units that they are stored in', () => {
+  it('is measured in characters, and not in UTF-16 units', () => {
     expect(read({ ...good, name: '\u{1fad6}'.repeat(255) })).toMatchObject({ stock: 5 });
     expect(errorsOf(() => read({ ...good, name: '\u{1fad6}'.repeat(256) }))).toMatchObject([
       { field: 'name' },
@@ -68,7 +68,7 @@ describe('a body', () => {
     ]);
   });
 
-  it('takes no member for one of its prototype', () => {
+  it('may not contain names that every object inherits', () => {
     const body: unknown = JSON.parse('{"name":"a","price":1,"stock":1,"__proto__":{"x":1},"constructor":1}');
     expect(errorsOf(() => read(body))).toMatchObject([{ field: '__proto__' }, { field: 'constructor' }]);
   });
@@ -81,7 +81,7 @@ describe('a body', () => {
     ]);
   });
 
-  it('is never quoted where it is a secret', () => {
+  it('is never quoted in a message when it is a secret', () => {
     const password = z.string().min(50).meta({ writeOnly: true, description: 'at least 50 characters' });
     const readSecret = createBodyReader(z.strictObject({ password }));
     expect(errorsOf(() => readSecret({ password: 'hunter2' }))).toEqual([
@@ -99,7 +99,7 @@ describe('a body', () => {
 describe('a query', () => {
   const read = createQueryReader(listParameters);
 
-  it('gets the types and the defaults of its schema', async () => {
+  it('is converted to the types of its schema, with defaults', async () => {
     expect(await read('limit=5&in_stock=true&min_price=1.5&search=red+pot')).toEqual({
       limit: 5,
       in_stock: true,
@@ -151,7 +151,7 @@ describe('a query', () => {
     ]);
   });
 
-  it('quotes a number that is not written as one as it came', async () => {
+  it('is quoted unchanged when it is not a valid number', async () => {
     expect(await read('limit=0x10').catch(errorsIn)).toEqual([
       { field: 'limit', message: 'expected a whole number of 1 to 100, got "0x10"' },
     ]);

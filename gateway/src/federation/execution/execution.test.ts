@@ -104,7 +104,7 @@ describe('A value that does not fit its type is null, with an error', () => {
     });
   });
 
-  it('an element of a list that must not have nulls takes the list away, and is named by its index', async () => {
+  it('an element of a list without nulls makes the list null, and the error names its index', async () => {
     expect(await answerToProduct('tags', { tags: ['a', 7, 'c'] })).toEqual({
       data: '{"product":{"tags":null}}',
       errors: ['product.tags.1: Invalid value found for array element of type String at index 1.'],
@@ -130,14 +130,14 @@ describe('A value that does not fit its type is null, with an error', () => {
 });
 
 describe('A null', () => {
-  it('where the type does not allow null takes its parent away, up to the whole of the data', async () => {
+  it('that the type does not allow makes its parent null, up to the whole data', async () => {
     expect(await answerTo('{ must { need } }', { shop: { data: { must: { need: null } } } })).toEqual({
       data: 'null',
       errors: ['must.need: Cannot return null for non-nullable field Product.need.'],
     });
   });
 
-  it('is reported once when the subgraph has said why', async () => {
+  it('is reported once when the subgraph has sent an error for it', async () => {
     const errors = [{ message: 'broken', path: ['must', 'need'] }];
     const answer = await answerTo('{ must { need } }', { shop: { data: null, errors } });
     expect(answer).toEqual({ data: 'null', errors: ['must.need: broken'] });
@@ -164,7 +164,7 @@ describe('An error of a subgraph', () => {
     data: { products: ids.map((id) => id && { __typename: 'Product', id }) },
   });
 
-  it('names the place of its entity, counting the places that were not asked for', async () => {
+  it('names the path of its entity, with the index in the whole list', async () => {
     const answer = await answerTo('{ products { left } }', {
       shop: products(['1', null, '3']),
       stock: {
@@ -191,7 +191,7 @@ describe('An error of a subgraph', () => {
     },
   );
 
-  it('leaves what other subgraphs say', async () => {
+  it('leaves the data of other subgraphs', async () => {
     const answer = await answerTo('{ products { id left } }', {
       shop: products(['1']),
       stock: new Error('no reply'),
@@ -258,7 +258,7 @@ describe('Beside the executor of @apollo/gateway', () => {
     return { apollo: apollo.data, compiled: compiled.data };
   };
 
-  it('a fragment in a fragment keeps its fields where the reply does not say the type', async () => {
+  it('a fragment in a fragment keeps its fields when the reply has no __typename', async () => {
     const source = '{ product { ... on Node { ... on Product { name } } } }';
     expect(await both(source, { shop: { data: { product: { name: 'a' } } } })).toEqual({
       apollo: '{"product":{}}',
@@ -267,7 +267,7 @@ describe('Beside the executor of @apollo/gateway', () => {
   });
 });
 
-describe('A field that the planner asked under another name', () => {
+describe('A field that the planner has renamed', () => {
   it.each([0, '', false, null, 'x'])('gets its own name back, also with the value %j', (value) => {
     const rewrites = [
       { kind: 'KeyRenamer' as const, path: ['nodes', '... on Node', 'mark__alias_0'], renameKeyTo: 'mark' },

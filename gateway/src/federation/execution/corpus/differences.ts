@@ -49,7 +49,7 @@ const isSame = (path: Path | undefined, other: Path | undefined): boolean =>
 /**
  * 1. Of an error that stands at no entity, Apollo's path leads into the request for entities ("@", "_entities"). Ours ends at
  *    the list or the object of which entities were asked.
- * 2. Apollo counts the index in the list without the places that are null or were not asked for. With ours, the path leads
+ * 2. Apollo counts the index in the list without the entries that are null or were not requested. With ours, the path leads
  *    to the null.
  * 3. A field that the planner asked under another name has its own in our path.
  */
@@ -100,7 +100,7 @@ const isUnknownType = (error: GraphQLFormattedError): boolean =>
 
 /**
  * 7. The planner does not ask for what two fields together require when one of them is skipped, and so the other one cannot
- *    be asked for. Apollo's executor shows null then, without an error.
+ *    be requested. Apollo's executor gives null then, without an error.
  */
 const isForgotten = ({ message, path }: GraphQLFormattedError, calls: readonly string[]): boolean => {
   const name = path?.findLast((step) => typeof step === 'string');

@@ -41,7 +41,7 @@ const TEXTS = [
 ];
 const CODES = [undefined, 'NOT_FOUND', 'UNAUTHENTICATED', 'INVALID_GRAPHQL', 'INTERNAL_SERVER_ERROR'];
 
-/** What objects are told apart by, also where a subgraph knows another key of theirs. */
+/** The identity of an object, which is the same in a subgraph that knows another key of it. */
 function identityOfEntity(object: JsonObject): string {
   const { id, isbn, code, number, name, region } = object;
   if (id !== undefined) return toText(id);

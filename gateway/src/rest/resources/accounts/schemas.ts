@@ -142,7 +142,7 @@ export const staffAction = z
   .strictObject({
     reason: text({ min: 1, max: 500 }).meta({ description: 'the reason, one line of 1 to 500 characters' }),
   })
-  .meta({ id: 'StaffAction', examples: [{ reason: 'Asked for by the owner.' }] });
+  .meta({ id: 'StaffAction', examples: [{ reason: 'Requested by the owner.' }] });
 
 export const auditParameters = z.strictObject({
   ...PAGE_PARAMETERS,

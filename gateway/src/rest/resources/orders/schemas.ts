@@ -101,7 +101,7 @@ export function representation(fields: OrderFieldsFragment): Order {
   };
 }
 
-/** The order that was asked for by its id, with every status that it has had, oldest first. */
+/** One order with every status that it has had, oldest first. */
 export function detailedRepresentation({
   history,
   ...fields
