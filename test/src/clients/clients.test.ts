@@ -31,7 +31,7 @@ describe('generators, against the running gateway', () => {
   it('gql.tada downloads the schema, with its descriptions', async () => {
     const schema = await downloadSchema(workshop, system.url);
     expect(schema).toContain('union CreateOrderResult =');
-    expect(schema).toContain('"""What was missing, units or the product itself, or what was too much."""');
+    expect(schema).toContain('"""Why units of a product could not be reserved."""');
   });
 
   it("codegen's client preset types documents", () => generateApollo(workshop, system.url));
