@@ -198,7 +198,7 @@ describe('access', () => {
       expect(errors[0]?.extensions.code).toBe('UNAUTHENTICATED');
     });
 
-    it('is null where there is no such account, whatever the id looks like', async () => {
+    it('is null when there is no such account, for every form of an id', async () => {
       const ids = ['2147483647', '2147483648', '0', `0${ada}`, 'no id', '', "'; DROP TABLE users.users; --"];
       const { data, errors } = await entities(ids, asStaff());
       expect(errors).toEqual([]);

@@ -245,7 +245,7 @@ describe('another address', () => {
     expect((await smtp.mailTo(address, before)).raw).toContain('Your account has another e-mail address');
     expect(await kindOf(calls.login(address))).toBe('InvalidCredentials');
     expect(await kindOf(calls.login(next))).toBe('Session');
-    // What was mailed to the one before is good for nothing.
+    // The link that was mailed to the old address is no longer valid.
     expect(await kindOf(reset(forgotten))).toBe('InvalidCredentials');
     expect(await kindOf(verify(verification))).toBe('InvalidCredentials');
   });
@@ -365,7 +365,7 @@ describe('the links of an account', () => {
     expect(await kindOf(calls.login(address))).toBe('Session');
   });
 
-  it('change nothing of one that is disabled, and those asked for meanwhile end when it is enabled', async () => {
+  it('do not change a disabled account, and end when it is enabled', async () => {
     const session = await calls.login(name);
     await users.pool.query('UPDATE users.users SET disabled_at = now() WHERE id = $1', [id]);
     expect(await kindOf(verify(verification))).toBe('InvalidCredentials');
@@ -408,10 +408,12 @@ describe('a login link', () => {
 
 describe('a mail', () => {
   it('to an address that the server refuses for good is given up', async () => {
-    await users.pool.query("UPDATE users.users SET email = 'nobody-here@example.com' WHERE id = $1", [id]);
-    await forgot('nobody-here@example.com');
+    await users.pool.query("UPDATE users.users SET email = 'unknown-mailbox@example.com' WHERE id = $1", [
+      id,
+    ]);
+    await forgot('unknown-mailbox@example.com');
     await noJobs();
-    expect(smtp.received.filter(({ to }) => to.startsWith('nobody-here'))).toEqual([]);
+    expect(smtp.received.filter(({ to }) => to.startsWith('unknown-mailbox'))).toEqual([]);
     await users.pool.query('UPDATE users.users SET email = $2 WHERE id = $1', [id, address]);
   });
 
@@ -434,7 +436,7 @@ describe('a mail', () => {
     expect(mails[0]).not.toContain('evil.example');
   });
 
-  it('waits for a server that is down; nothing of it lies in the database that could be used', async () => {
+  it('waits for a server that is down; the database has no usable token meanwhile', async () => {
     const { port } = smtp;
     await smtp.close();
     const names = [1, 2, 3].map((n) => `waiting-${n}-${name}`);

@@ -206,7 +206,7 @@ describe('the users service', () => {
   });
 
   it('loses no mail when it is killed between the commit and the sending, and logs no token', async () => {
-    // It takes connections and says nothing, so the job is under way when the service dies.
+    // The server accepts connections but never answers, so the job is under way when the service dies.
     const silent = createServer();
     await once(silent.listen(0, '127.0.0.1'), 'listening');
     const address = silent.address();

@@ -246,7 +246,7 @@ describe('a change of the password', () => {
       expect(await kindOf(login(name, PASSWORD))).toBe('Session');
     });
 
-    it("changes the caller's own password and nobody else's", async () => {
+    it('changes only the password of the caller', async () => {
       const stranger = `stranger-${accounts}`;
       await open(stranger);
       const theirs = await login(stranger, PASSWORD);
@@ -294,7 +294,7 @@ describe('a change of the password', () => {
       expect(await kindOf(refresh(next.refreshToken))).toBe('Session');
     });
 
-    it('stay ended when they had ended before, whatever is to be kept', async () => {
+    it('stay ended when they had ended before, also with a token to keep', async () => {
       const ended = await login(name, PASSWORD);
       await users.graphql('mutation ($token: String!) { logout(refreshToken: $token) }', {
         token: ended.refreshToken,

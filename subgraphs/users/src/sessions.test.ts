@@ -10,11 +10,11 @@ import { createSuccessors, refreshTokenHash } from './domain/refresh-tokens.ts';
 import { forgetAccounts, startTestUsers, type TestUsers } from './testing.ts';
 import {
   callsTo,
+  isAnyWaiting,
   kindOf,
   meanwhile,
   PASSWORD,
   type Session,
-  somebodyWaits,
   waitOutRepeats,
 } from './testing-calls.ts';
 
@@ -263,7 +263,7 @@ describe('sessions', () => {
       expect(await refresh(second.refreshToken)).toEqual(REFUSED_TOKEN);
     });
 
-    it('says true whatever comes, so that nothing can be probed', async () => {
+    it('returns true for every token, so that a caller cannot probe tokens', async () => {
       expect(await logout('A'.repeat(43))).toBe(true);
       expect(await logout('no token at all\u0000')).toBe(true);
     });
@@ -334,7 +334,7 @@ describe('a refresh that is sent twice', () => {
       expect(await refresh(third.refreshToken)).toEqual(REFUSED);
     });
 
-    it('opens nothing after a logout', async () => {
+    it('opens no session after a logout', async () => {
       const first = await login();
       await refresh(first, 'mine');
       await users.graphql('mutation ($token: String!) { logout(refreshToken: $token) }', { token: first });
@@ -403,7 +403,7 @@ describe('ending all sessions', () => {
     users.graphql('mutation { logoutEverywhere }', {}, session && `Bearer ${session.accessToken}`);
 
   describe('logoutEverywhere', () => {
-    it('is refused to whoever is not signed in', async () => {
+    it('is refused to callers who are not signed in', async () => {
       const { data, errors } = await everywhere();
       expect([data, errors.map(({ extensions }) => extensions.code)]).toEqual([
         { logoutEverywhere: null },
@@ -411,7 +411,7 @@ describe('ending all sessions', () => {
       ]);
     });
 
-    it('ends every session of the caller, refreshed ones too, and nobody else’s', async () => {
+    it('ends all sessions of the caller, also refreshed ones, and of no other account', async () => {
       await open('leaver');
       await open('stayer');
       const [first, second, stayer] = [await login('leaver'), await login('leaver'), await login('stayer')];
@@ -457,7 +457,7 @@ describe('ending all sessions', () => {
           [hashOf(session.refreshToken)],
         );
         const ending = everywhere(session);
-        while (!(await somebodyWaits(users.pool))) await new Promise((resolve) => setTimeout(resolve, 5));
+        while (!(await isAnyWaiting(users.pool))) await new Promise((resolve) => setTimeout(resolve, 5));
         // Its foreign key asks for a share of the account's row.
         await client.query(
           `INSERT INTO users.sessions (family_id, user_id, token_hash, expires_at)
@@ -472,7 +472,7 @@ describe('ending all sessions', () => {
       expect(await kindOf(refresh(next))).toBe('InvalidCredentials');
     });
 
-    it('leaves no session that a refresh which races with it could keep alive, and locks nobody up', async () => {
+    it('leaves no session alive when it races with refreshes, and does not deadlock', async () => {
       for (let round = 0; round < 6; round += 1) {
         const name = `racing-${round}`;
         await open(name);
@@ -500,7 +500,7 @@ describe('ending all sessions', () => {
         (await swept.graphql('{ me { id } }', {}, authorization)).errors[0]?.extensions.code;
       await client.query('BEGIN');
       await client.query('LOCK users.login_tries IN ACCESS EXCLUSIVE MODE');
-      while (!(await somebodyWaits(swept.pool))) await new Promise((resolve) => setTimeout(resolve, 5));
+      while (!(await isAnyWaiting(swept.pool))) await new Promise((resolve) => setTimeout(resolve, 5));
       expect(await codeOfMe()).toBeUndefined();
       await swept.graphql('mutation { logoutEverywhere }', {}, authorization);
       const endedAt = performance.now();
@@ -643,7 +643,7 @@ describe('the sweep of sessions', () => {
       }
     });
 
-    it('waits for nobody who ends sessions', async () => {
+    it('does not wait for a transaction that ends sessions', async () => {
       const { id } = await family([{ expiresIn: -3 }, { expiresIn: -2 }]);
       const client = await pool.connect();
       try {

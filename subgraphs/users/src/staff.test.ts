@@ -92,7 +92,7 @@ describe('roles', () => {
       });
     });
 
-    it('to the role that the account has changes nothing', async () => {
+    it('to the current role does not change the account', async () => {
       const { id, bearer } = await staff('boss');
       expect(await changed(bearer, id, 1, 'STAFF')).toMatchObject({
         __typename: 'User',
@@ -128,7 +128,7 @@ describe('roles', () => {
       expect(decodeJwt((await login('clerk')).accessToken)['role']).toBe('CUSTOMER');
     });
 
-    it('is refused to who was staff: a token that still says so makes nobody staff again', async () => {
+    it('is refused to former staff, although their token still has the role', async () => {
       const boss = await staff('boss');
       const clerk = await staff('clerk');
       await changed(boss.bearer, clerk.id, 1, 'CUSTOMER');
@@ -153,7 +153,7 @@ describe('roles', () => {
   });
 
   describe('changes of roles that race', () => {
-    /** Stores with a connection each, so that nothing but PostgreSQL puts them in order. */
+    /** Stores with a connection each, so that only PostgreSQL orders them. */
     const stores: { pool: pg.Pool; change: StaffActionStore['changeRole'] }[] = [];
     beforeAll(() => {
       for (let count = 0; count < 4; count += 1) {
@@ -198,7 +198,7 @@ describe('roles', () => {
       }
     });
 
-    it('leave somebody of four who demote one another in a ring', async () => {
+    it('leave at least one of four staff who demote each other in a ring', async () => {
       for (let round = 0; round < 25; round += 1) {
         const ids = await hire(4);
         await Promise.all(ids.map((id, index) => demote(index, id, ids[(index + 1) % 4] ?? 0)));
@@ -346,7 +346,7 @@ describe('disabled accounts and ended sessions', () => {
       expect(await kindOf(login(name))).toBe('Session');
     });
 
-    it('is a compare-and-swap, does nothing twice, and says what it cannot do', async () => {
+    it('is a compare-and-swap, happens once, and says why it is refused', async () => {
       expect(await disable(7)).toEqual({ __typename: 'UserVersionConflict', currentVersion: 1 });
       await disable();
       expect(await disable(1)).toEqual({ __typename: 'UserVersionConflict', currentVersion: 2 });
@@ -415,7 +415,7 @@ describe('disabled accounts and ended sessions', () => {
       expect(asCustomer.errors[0]?.extensions.code).toBe('FORBIDDEN');
     });
 
-    it('writes nothing of what is not done: the row and the action are one transaction', async () => {
+    it('writes no row for an action that fails: both are one transaction', async () => {
       await users.pool.query(
         'ALTER TABLE users.audit_events ADD CONSTRAINT refuses CHECK (reason IS NULL) NOT VALID',
       );
@@ -648,7 +648,7 @@ describe('the program promote', () => {
   const row = async () =>
     (await users.pool.query('SELECT role, version FROM users.users WHERE id = $1', [id])).rows[0];
 
-  it('makes an account staff by its name or address, and the second time changes nothing', async () => {
+  it('makes an account staff by its name or address, and a second run changes no row', async () => {
     expect(await promote(['founder'])).toEqual({
       code: 0,
       out: 'Founder is staff now; its access tokens have the role from the next login or refresh on',

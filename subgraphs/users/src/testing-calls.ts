@@ -47,7 +47,7 @@ export async function meanwhile<Result>(
     const acting = act().finally(() => {
       isThrough = true;
     });
-    while (!isThrough && !(await somebodyWaits(pool))) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!isThrough && !(await isAnyWaiting(pool))) await new Promise((resolve) => setTimeout(resolve, 5));
     await client.query('COMMIT');
     return await acting;
   } finally {
@@ -66,7 +66,7 @@ export async function waitOutRepeats(pool: pg.Pool, refreshToken: string): Promi
 }
 
 /** Whether any statement waits for another's lock. */
-export async function somebodyWaits(pool: pg.Pool): Promise<boolean> {
+export async function isAnyWaiting(pool: pg.Pool): Promise<boolean> {
   const { rowCount } = await pool.query(
     `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
   );

@@ -17,14 +17,14 @@ export interface TestSmtp {
   close(): Promise<void>;
 }
 
-/** It refuses mail to `nobody-here…`, as a server does that knows no such mailbox. */
+/** The server refuses mail to `unknown-mailbox…`, as if it had no such mailbox. */
 export async function startSmtp(port = 0): Promise<TestSmtp> {
   const received: Received[] = [];
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS'],
     onRcptTo: ({ address }, _, done) =>
-      address.startsWith('nobody-here')
+      address.startsWith('unknown-mailbox')
         ? done(Object.assign(new Error('no such mailbox'), { responseCode: 550 }))
         : done(),
     onData: (stream, session, done) => {

@@ -1,4 +1,4 @@
-// Pages of orders: complete, in order, and served by an index whatever the filter.
+// Pages of orders: complete, in order, and read from an index with every filter.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
@@ -60,7 +60,7 @@ describe('pages of orders', () => {
     }
   });
 
-  it('show nothing but what the filter asks for', async () => {
+  it('show only orders that match the filter', async () => {
     for (const [, filter] of filters())
       for (const order of await fixture.orders.page({ ...filter, limit: 100 }))
         expect(order).toMatchObject(filter);

@@ -60,7 +60,7 @@ describe('an order', () => {
     expect(await orders.byIds([id])).toMatchObject([{ id }]);
   });
 
-  it('is settled once: what comes later changes nothing', async () => {
+  it('is settled once: a later settlement does not change it', async () => {
     const id = await place();
     await orders.settle(id, { outcome: 'CONFIRMED' });
     await orders.settle(id, { outcome: 'CONFIRMED' });

@@ -1,4 +1,4 @@
-// Waiting for an order to be settled: nothing that is announced is missed, whenever it comes.
+// Waiting until an order is settled: no announcement is missed.
 import { createLogger } from '@holdfast/platform/observability/log';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
@@ -57,7 +57,7 @@ async function cut(): Promise<void> {
 const isDone = (promise: Promise<void>): Promise<boolean> =>
   Promise.race([promise.then(() => true), new Promise<boolean>((resolve) => setImmediate(resolve, false))]);
 
-describe('who waits for a settlement', () => {
+describe('a request that waits for a settlement', () => {
   it('is woken by it, and by no other', async () => {
     await listen();
     const since = settlements.mark();
@@ -70,7 +70,7 @@ describe('who waits for a settlement', () => {
     expect(await fixture.orders.byIds([id])).toMatchObject([{ status: 'CONFIRMED' }]);
   });
 
-  it('is woken at once by one that was announced between the mark and the wait, however often they ask', async () => {
+  it('is woken at once by one that was announced between the mark and the wait, also the second time', async () => {
     await listen();
     const since = settlements.mark();
     const id = await fixture.confirmed();
@@ -88,7 +88,7 @@ describe('who waits for a settlement', () => {
     await woken;
   });
 
-  it('is woken to look when the connection is lost while they wait', async () => {
+  it('is woken to look when the connection is lost while it waits', async () => {
     await listen();
     const since = settlements.mark();
     const woken = settlements.wait(await fixture.place(), far(), since);
@@ -96,13 +96,13 @@ describe('who waits for a settlement', () => {
     await woken;
   }, 10_000);
 
-  it('is woken to look when the connection is lost, and the order settled, before they wait', async () => {
+  it('is woken to look when the connection is lost, and the order settled, before it waits', async () => {
     await listen();
     const since = settlements.mark();
     const id = await fixture.place();
     await cut();
     await fixture.orders.settle(id, { outcome: 'CONFIRMED' });
-    // The listener is away, so nothing has told it.
+    // The listener has no connection, so it did not receive the announcement.
     await settlements.wait(id, far(), since);
     await heard();
     // It is back since: a wait that begins only now is not left waiting either.
@@ -118,7 +118,7 @@ describe('who waits for a settlement', () => {
     expect(await isDone(settlements.wait(id, far(), since))).toBe(true);
   });
 
-  it('is let go at the end of their time', async () => {
+  it('is resolved at the end of its time', async () => {
     await listen();
     const since = settlements.mark();
     const startedAt = Date.now();

@@ -98,7 +98,7 @@ describe('the reply to an order', () => {
     expect(Date.now() - startedAt).toBeLessThan(5_000);
   });
 
-  it('is the order as it was placed when nothing is settled in time', async () => {
+  it('is the PENDING order when it is not settled in time', async () => {
     expect(await placeOrder({ waitMs: 50 })).toMatchObject({ status: 'PENDING', version: 1 });
     expect(await placeOrder({ waitMs: 0 })).toMatchObject({ status: 'PENDING', version: 1 });
     expect(statements).toEqual(['orders_insert', 'orders_by_ids', 'orders_insert']);
@@ -163,7 +163,7 @@ describe('an order past a purchase limit', () => {
 });
 
 describe('a key', () => {
-  it('stands for one order of twenty calls at once, and each is told its outcome', async () => {
+  it('stands for one order of twenty calls at once, and each gets its outcome', async () => {
     const outcomes = await Promise.all(
       Array.from({ length: 20 }, () => placeOrder({ idempotencyKey: 'k' }, confirm)),
     );

@@ -1,4 +1,4 @@
-// Settling an order: it becomes CONFIRMED or REJECTED, as the products service has decided. A second try changes nothing.
+// Settling an order: it becomes CONFIRMED or REJECTED, as the products service has decided. A second run changes no row.
 import { Unworkable } from '@holdfast/platform/queue/queue';
 import type { OrderStore, Settlement } from '../data/orders.ts';
 

@@ -168,7 +168,7 @@ const outcomeOf = async (orderId: number) =>
   ).rows.map(({ payload }) => payload);
 
 describe('reserving for many orders at once', () => {
-  it('decides in the order in which they were placed, and what does not fit keeps nothing from what is smaller', async () => {
+  it('decides orders in the order of placing, and an order that does not fit leaves the units to smaller ones', async () => {
     const [one, two, three, four] = [nextOrder(), nextOrder(), nextOrder(), nextOrder()];
     // Given in another order than they were placed.
     await reserveAll(first, [four, 1], [two, 3], [three, 2], [one, 3]);
@@ -200,7 +200,7 @@ describe('reserving for many orders at once', () => {
     expect([await stock(), await settlements()]).toEqual([0, 2]);
   });
 
-  it('does nothing when one of them names no product, and says that this one can never be done', async () => {
+  it('reserves no order when one names no product, and reports that order as unworkable', async () => {
     const good = { orderId: nextOrder(), userId: 1, productId, quantity: 1, trace: null, priority: 0 };
     const bad = { ...good, orderId: nextOrder(), productId: 1_000_000 };
     await expect(
@@ -353,7 +353,7 @@ describe('purchase limits', () => {
     expect(await stock()).toBe(3);
   });
 
-  it('also what one has reserved that counts nothing, as during a roll-out of the setting', async () => {
+  it('also of an instance without the limit, as during a roll-out of the setting', async () => {
     const after = nextOrder();
     await whileFirstHolds(
       () => reserveFor(first, NO_LIMITS, [nextOrder(), ANN, 2]),
@@ -375,7 +375,7 @@ describe('purchase limits', () => {
     );
     await reserveFor(first, NO_LIMITS, [nextOrder(), ANN, 1]);
     await admin.query('VACUUM ANALYZE products.reservations');
-    /** How often a session that does nothing else reads the index, and how many rows of it. */
+    /** How often a session reads the index while it runs only this work, and how many rows it reads. */
     const reads = async (limits: PurchaseLimits) => {
       const session = new pg.Client({ connectionString: database.urls.products });
       await session.connect();
@@ -432,7 +432,7 @@ describe('purchase limits', () => {
 });
 
 describe('releasing', () => {
-  it('puts the units back once, and nothing for an order that was refused', async () => {
+  it('returns the units once, and no units for a rejected order', async () => {
     const order = nextOrder();
     await reserveStock(first, order, productId, 2);
     await releaseStock(first, order);
@@ -472,7 +472,7 @@ describe('a stock that has no room for the units of a cancelled order', () => {
 });
 
 describe('a product that was deleted', () => {
-  it('is changed by nobody', async () => {
+  it('is changed by no statement', async () => {
     const pool = new pg.Pool({ connectionString: database.urls.products });
     try {
       const table = createProductStore(pool, NO_CACHE, () => pool);

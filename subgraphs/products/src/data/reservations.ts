@@ -120,7 +120,7 @@ export interface ReservationStore {
    * @throws {GiveWay} when the sum does not fit in the column of the stock
    */
   release(orders: readonly StockOrder[]): Promise<void>;
-  /** Marks the units of the order as shipped. A second call changes nothing more. */
+  /** Marks the units of the order as shipped. A second call changes no row. */
   ship(orderId: number): Promise<void>;
 }
 

@@ -10,7 +10,7 @@ import { ACCOUNT, type AccountRow, ROLE } from './account-row.ts';
 import { recordAuditEvent } from './audit-events.ts';
 import { endSessions, inTransaction } from './transaction.ts';
 
-/** The caller and the account to change. The caller must be staff in the database now, whatever role its token has. */
+/** The caller and the account to change. The caller must be staff in the database now; the role in its token does not count. */
 export interface StaffAction {
   readonly callerId: number;
   readonly origin: Origin;

@@ -42,7 +42,7 @@ describe('a semaphore', () => {
     expect(most()).toBe(2);
   });
 
-  it('turns away at once whoever would have to wait behind too many', async () => {
+  it('refuses work at once when too much work waits', async () => {
     const { work, end } = controllable();
     const semaphore = createSemaphore({ concurrency: 1, maxWaiting: 1 });
     const first = semaphore.run([], work);
@@ -150,7 +150,7 @@ describe('a semaphore', () => {
     expect(await other).toBe(2);
     expect([semaphore.running, semaphore.waiting]).toEqual([0, 0]);
     await Promise.all(flood.slice(0, 3));
-    // Nothing of it is remembered.
+    // The queue does not remember it.
     const again = semaphore.run(['address a'], work);
     await settle();
     end(4);

@@ -51,7 +51,7 @@ describe('the file of keys', () => {
   const account = { ...user, tokenGeneration: 0 };
 
   describe('signing keys', () => {
-    it('publish nothing but the public members, whatever else the file says of a key', async () => {
+    it('publish only the public members of a key, and no other members of the file', async () => {
       const key = { ...(await createKey()), kid: 'mine', key_ops: ['sign'], note: 'the spare one' };
       const publicJwks = (await read({ keys: [key] })).publicJwks();
       expect(Object.keys(publicJwks.keys[0] ?? {}).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x']);
@@ -219,7 +219,7 @@ describe('the schedule of keys', () => {
       );
     });
 
-    it('never signs with a key that is younger than the lead, unless nothing is older', () => {
+    it('never signs with a key that is younger than the lead, unless there is no older key', () => {
       const ageOf = ({ issuedAt }: AgedKey): number => issuedAt ?? Number.NEGATIVE_INFINITY;
       fc.assert(
         fc.property(anyKeys, anyTimes, anyMoment, (keys, times, now) => {
@@ -293,7 +293,7 @@ describe('the rotation of keys', () => {
       expect(await readdir(folder)).toEqual(['keys.json']);
     });
 
-    it('leaves the file to whoever could read it before', async () => {
+    it('keeps the owner and the rights of the file', async () => {
       await chmod(file, 0o640);
       await rotateKeys(file, TIMES, NOW);
       expect((await stat(file)).mode & 0o777).toBe(0o640);
@@ -308,7 +308,7 @@ describe('the rotation of keys', () => {
       expect([late.dropped, (await inFile()).length]).toEqual([[await kidOf(first)], 3]);
     });
 
-    it('of several at once either does all or nothing: no key is lost', async () => {
+    it('is complete or refused when several run at the same time: no key is lost', async () => {
       const outcomes = await Promise.allSettled(
         Array.from({ length: 8 }, () => rotateKeys(file, TIMES, NOW)),
       );
@@ -323,7 +323,7 @@ describe('the rotation of keys', () => {
           expect(outcome.reason.message).toContain('another rotation is under way');
     });
 
-    it('leaves a file alone that cannot be used, and says nothing of what is in it', async () => {
+    it('does not change a file that cannot be used, and does not print its content', async () => {
       const broken = JSON.stringify({ keys: [{ ...first, x: (await createKey()).x }] });
       await writeFile(file, broken);
       const error: unknown = await rotateKeys(file, TIMES, NOW).catch((thrown: unknown) => thrown);

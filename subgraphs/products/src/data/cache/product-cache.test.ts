@@ -71,7 +71,7 @@ describe('the product cache', () => {
     expect(await read()).toBe(2);
   });
 
-  it('does not let a reader join a query that found nothing before the product was created', async () => {
+  it('does not let a reader join a query that ran before the product was created', async () => {
     const { cache, queries, read } = setUp();
     const early = read();
     await turns();
@@ -83,7 +83,7 @@ describe('the product cache', () => {
     expect(queries).toHaveLength(1);
   });
 
-  it('keeps nothing of a product that does not exist', async () => {
+  it('does not store that a product does not exist', async () => {
     const { queries, read } = setUp();
     for (const query of [0, 1]) {
       const reading = read();
@@ -118,7 +118,7 @@ describe('the product cache', () => {
     expect(queries).toHaveLength(2);
   });
 
-  it('keeps the fence of a write that failed: nobody knows whether it was committed', async () => {
+  it('keeps the fence of a failed write, because it may have been committed', async () => {
     const { cache, queries, read } = setUp();
     await expect(cache.write([ID], () => Promise.reject(new Error('connection lost')))).rejects.toThrow(
       'connection lost',
@@ -129,7 +129,7 @@ describe('the product cache', () => {
     expect(queries).toHaveLength(2);
   });
 
-  it('shows pages on that have nothing to do with a write that failed, or that changed nothing', async () => {
+  it('still uses pages without the products of a failed write, and all pages after a write without a change', async () => {
     const { cache } = setUp();
     let loads = 0;
     const page = () =>

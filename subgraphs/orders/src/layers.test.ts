@@ -1,0 +1,43 @@
+// The direction of imports in the three services: main → server → resolvers → domain → data.
+import { globSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from '@jest/globals';
+
+const SUBGRAPHS = fileURLToPath(new URL('../../', import.meta.url));
+
+/** The imports of the files that match, as "FILE imports FILE", without those of tests and generated code. */
+function importsOf(pattern: string): string[] {
+  return globSync(pattern, { cwd: SUBGRAPHS })
+    .filter((file) => !/\.test\.ts$|testing|generated/.test(file))
+    .flatMap((file) =>
+      [...readFileSync(join(SUBGRAPHS, file), 'utf8').matchAll(/ from '([^']+)'/g)].map(([, name = '']) =>
+        name.startsWith('.')
+          ? `${file} imports ${normalize(join(dirname(file), name))}`
+          : `${file} imports ${name}`,
+      ),
+    );
+}
+
+describe.each(['users', 'products', 'orders'])('the service %s', (service) => {
+  it('has resolvers and a context without an import of data/', () => {
+    const imports = ['resolvers', 'context'].flatMap((name) => importsOf(`${service}/src/${name}.ts`));
+    expect(imports.length).toBeGreaterThan(0);
+    expect(imports.filter((line) => line.includes(' imports') && line.includes('/data/'))).toEqual([]);
+  });
+
+  it('has a data/ without an import of domain/, except the table of order states', () => {
+    const imports = importsOf(`${service}/src/data/**/*.ts`);
+    expect(imports.length).toBeGreaterThan(0);
+    const ofDomain = imports.filter((line) => line.split(' imports ')[1]?.includes('/domain/'));
+    expect(ofDomain.filter((line) => basename(line) !== 'order-status.ts')).toEqual([]);
+  });
+
+  it('declares statements in data/ only', () => {
+    const declaring = globSync(`${service}/src/**/*.ts`, { cwd: SUBGRAPHS }).filter(
+      (file) =>
+        !file.endsWith('.test.ts') && /\bstatement\(\{/.test(readFileSync(join(SUBGRAPHS, file), 'utf8')),
+    );
+    expect(declaring.filter((file) => !file.includes('/data/'))).toEqual([]);
+  });
+});
