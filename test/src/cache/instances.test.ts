@@ -281,8 +281,11 @@ describe('a fence that ends by itself', () => {
       60_000,
     );
     expect(await shown(item)).toEqual(allAt(1, item));
-    await admin.query('BEGIN');
-    await admin.query('SELECT FROM products.products WHERE id = $1 FOR UPDATE', [id]);
+    // A second connection, because within a transaction PostgreSQL shows pg_stat_activity as it was at the first look.
+    const holder = new pg.Client({ connectionString: system.adminUrl });
+    await holder.connect();
+    await holder.query('BEGIN');
+    await holder.query('SELECT FROM products.products WHERE id = $1 FOR UPDATE', [id]);
     const given = patch(id).catch(() => undefined);
     await eventually(
       () =>
@@ -293,7 +296,7 @@ describe('a fence that ends by itself', () => {
     );
     expect(await shown(item)).toEqual(allAt(1, item));
     proxy.stall(true);
-    await admin.query('COMMIT');
+    await holder.end();
     await eventually(
       async () => (await admin.query('SELECT version FROM products.products WHERE id = $1', [id])).rows[0],
       ({ version }) => version === 2,

@@ -94,6 +94,15 @@ const countSessionsOfSeed = (adminUrl: string) =>
     return rowCount;
   });
 
+const countWaitingSessions = (adminUrl: string) =>
+  inspect(adminUrl, async (client) => {
+    const { rowCount } = await client.query(
+      `SELECT FROM pg_stat_activity
+        WHERE application_name = 'seed' AND datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return rowCount;
+  });
+
 /** Ends the session of a seed whose vacuum waits for a lock. Resolves with how many there were. */
 const endWaitingVacuum = (adminUrl: string) =>
   inspect(adminUrl, async (client) => {
@@ -136,13 +145,10 @@ describe('a database', () => {
       );
       // The next batch waits for this lock, and the seed is killed in the middle of it.
       await admin.query('BEGIN; LOCK TABLE orders.orders IN ACCESS EXCLUSIVE MODE');
+      // Each look has its own connection, because within a transaction PostgreSQL shows pg_stat_activity as it was at the first look.
       await eventually(
-        () =>
-          admin.query(
-            `SELECT FROM pg_stat_activity WHERE application_name = 'seed' AND datname = current_database() AND wait_event_type = 'Lock'`,
-          ),
-        ({ rowCount }) => rowCount === 1,
-        60_000,
+        () => countWaitingSessions(killed),
+        (sessions) => sessions === 1,
       );
       child.kill('SIGKILL');
       await ended;
