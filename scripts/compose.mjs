@@ -1,11 +1,11 @@
-// Composes the three subgraphs' schemas to gateway/supergraph.graphql, which is checked in; `--check` only
-// says whether that file is what composition gives.
+// Composes the schemas of the three subgraphs into gateway/supergraph.graphql, which is checked in. With `--check` it only checks that
+// the file is up to date.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import composition from '@apollo/composition';
 import { parse } from 'graphql';
 
-// Only defaults: each deployment tells its gateway where its subgraphs are.
+// Defaults: each deployment sets the URLs of its subgraphs.
 const SUBGRAPHS = [
   { name: 'users', url: 'http://localhost:4001/graphql' },
   { name: 'products', url: 'http://localhost:4002/graphql' },
@@ -29,10 +29,10 @@ if (errors.length > 0) {
 }
 for (const hint of hints) console.error(`compose: hint: ${hint.message}`);
 
-const present = await readFile(root(target), 'utf8').catch(() => undefined);
-if (present === supergraphSdl) process.exit(0);
+const current = await readFile(root(target), 'utf8').catch(() => undefined);
+if (current === supergraphSdl) process.exit(0);
 if (process.argv.includes('--check')) {
-  const state = present === undefined ? 'is missing' : 'is not what the subgraphs compose to';
+  const state = current === undefined ? 'is missing' : 'does not match the schemas of the subgraphs';
   console.error(`compose: ${target} ${state}; run "node scripts/compose.mjs" and commit the file`);
   process.exit(1);
 }

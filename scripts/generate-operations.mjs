@@ -1,5 +1,5 @@
 // Writes a typed document node for each operation of the REST shim (gateway/src/generated/operations.ts) and of the console
-// (web/src/generated/operations.ts), checked against what gateway/supergraph.graphql shows to clients.
+// (web/src/generated/operations.ts), checked against the schema that gateway/supergraph.graphql shows to clients.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Supergraph } from '@apollo/federation-internals';
@@ -16,7 +16,7 @@ const schema = parse(printSchema(schemaAst));
 const COMMON = {
   useTypeImports: true,
   immutableTypes: true,
-  // Objects with the values, for schemas and lists of choices to take theirs from.
+  // Enums become objects, from which schemas and lists of choices take the values.
   enumType: 'const',
   namingConvention: { enumValues: 'keep' },
   // A scalar without a type here stops the generator.
@@ -25,15 +25,15 @@ const COMMON = {
 };
 
 await generate('gateway/src/rest/operations', 'gateway/src/generated/operations.ts', {
-  // A variable, or a field of an input, that a mapping forgets is a compile error: each has to be there, if only as undefined.
+  // Every variable and every field of an input must be given, if only as undefined, so that a forgotten one is a compile error.
   avoidOptionals: { variableValue: true, inputValue: true },
 });
-// Apollo Client needs the names of types in what it caches, and which types an interface or a union may be.
+// Apollo Client needs the type names of the objects that it caches, and the possible types of interfaces and unions.
 await generate(
   'web/src/console',
   'web/src/generated/operations.ts',
   { optimizeDocumentNode: true, nonOptionalTypename: true, skipTypeNameForRoot: true },
-  `\nexport const POSSIBLE_TYPES = ${JSON.stringify(possibleTypes(), undefined, 2)};\n`,
+  `\nexport const POSSIBLE_TYPES = ${JSON.stringify(listPossibleTypes(), undefined, 2)};\n`,
 );
 
 async function generate(folder, output, config, appendix = '') {
@@ -42,7 +42,7 @@ async function generate(folder, output, config, appendix = '') {
     filename,
     schema,
     schemaAst,
-    documents: await documents(join(ROOT, folder)),
+    documents: await readDocuments(join(ROOT, folder)),
     config: { ...COMMON, ...config },
     plugins: [{ types: {} }, { documentNodes: {} }],
     pluginMap: { types, documentNodes },
@@ -51,18 +51,18 @@ async function generate(folder, output, config, appendix = '') {
   await writeFile(filename, code + appendix);
 }
 
-async function documents(folder) {
+async function readDocuments(folder) {
   const locations = (await filesUnder(folder)).filter((path) => path.endsWith('.graphql'));
   return Promise.all(
     locations.map(async (location) => {
-      // With the file's name, which messages about it then begin with.
+      // Error messages begin with the name of the source.
       const source = new Source(await readFile(location, 'utf8'), basename(location));
       return { location, document: parse(source) };
     }),
   );
 }
 
-function possibleTypes() {
+function listPossibleTypes() {
   const abstract = Object.values(schemaAst.getTypeMap()).filter(isAbstractType);
   return Object.fromEntries(
     abstract.map((type) => [type.name, schemaAst.getPossibleTypes(type).map(({ name }) => name)]),

@@ -26,9 +26,9 @@ async function generate(subgraph) {
       enumsAsTypes: true,
       importExtension: '.ts',
       resolversNonOptionalTypename: { unionMember: true, interfaceImplementingType: true },
-      // A scalar that nobody has given a type is one that nobody may use unseen.
+      // A resolver cannot use a scalar without a type by accident.
       defaultScalarType: 'unknown',
-      ...(await settingsOf(subgraph)),
+      ...(await readSettings(subgraph)),
     },
     plugins: [{ typescript: {} }, { resolvers: {} }],
     pluginMap: { typescript, resolvers },
@@ -37,7 +37,7 @@ async function generate(subgraph) {
   await writeFile(filename, code);
 }
 
-async function settingsOf(subgraph) {
+async function readSettings(subgraph) {
   const path = join(subgraph, 'codegen.json');
   const text = await readFile(path, 'utf8').catch((error) => {
     if (error.code === 'ENOENT') return '{}';
@@ -46,6 +46,6 @@ async function settingsOf(subgraph) {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`${path} is no JSON: ${error.message}`);
+    throw new Error(`${path} is not JSON: ${error.message}`);
   }
 }

@@ -1,17 +1,17 @@
-// Lists in docs/licences.md, by their licences, the packages that the services run and the pages are built from, as
-// package-lock.json has them; `--check` only says whether the list is that.
+// Lists in docs/licences.md, by licence, the packages of package-lock.json that the services run and the pages are built from. With
+// `--check` it only checks that the list is up to date.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROOT } from '../local/src/setup/files.mjs';
-import { writePart } from './made-part.mjs';
+import { writePart } from './generated-part.mjs';
 
 const SERVICES = ['gateway', 'subgraphs/users', 'subgraphs/products', 'subgraphs/orders', 'prisma'];
-/** They build or check the pages, and nothing of them is in what a browser gets. */
+/** Packages that build or check the pages. No part of them reaches a browser. */
 const TOOLS_OF_PAGES = /^(vite$|@types\/)/;
 
 const { packages } = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8'));
 
-/** The place in the lock file of a package that is asked for at `from`, by Node's rule; undefined when it is not installed. */
+/** The path in the lock file of the package that `from` imports as `name`, by Node's rule; undefined when it is not installed. */
 function resolve(from, name) {
   const place = `${from === '' ? '' : `${from}/`}node_modules/${name}`;
   if (packages[place]) return packages[place].link ? packages[place].resolved : place;
@@ -22,7 +22,7 @@ function resolve(from, name) {
   );
 }
 
-/** Adds to `found` what is installed for the package at `place`. */
+/** Adds to `found` all packages that the package at `place` needs. */
 function collect(place, found) {
   const {
     dependencies,
@@ -52,10 +52,10 @@ const namesBy = (places, licence) => [
   ...new Set([...places].filter((place) => packages[place].license === licence).map(nameOf)),
 ];
 
-function table(places) {
+function formatTable(places) {
   const installed = [...places].filter((place) => place.includes('node_modules/'));
   const unknown = installed.filter((place) => packages[place].license === undefined);
-  if (unknown.length > 0) throw new Error(`package-lock.json names no licence of ${unknown.join(', ')}`);
+  if (unknown.length > 0) throw new Error(`package-lock.json has no licence for ${unknown.join(', ')}`);
   const licences = [...new Set(installed.map((place) => packages[place].license))];
   const rows = licences
     .map((licence) => ({ licence, names: namesBy(installed, licence).sort() }))
@@ -70,9 +70,9 @@ function table(places) {
 await writePart('docs/licences.md', [
   '## What the services run',
   '',
-  ...table(services),
+  ...formatTable(services),
   '',
   '## What the pages are built from',
   '',
-  ...table(pages),
+  ...formatTable(pages),
 ]);

@@ -1,20 +1,20 @@
-// Draws the states of an order in docs/api.md from the table that the orders service goes by; `--check` only says whether
-// the drawing is that table.
+// Draws the states of an order in docs/api.md from the table of the orders service. With `--check` it only checks that the drawing is
+// up to date.
 import { MEANINGS, ORDER_STATUSES, PLACED, STEPS } from '../subgraphs/orders/src/domain/order-status.ts';
-import { writePart } from './made-part.mjs';
+import { writePart } from './generated-part.mjs';
 
-const arrow = ({ from, to, by, job }) => `  ${from} --> ${to}: ${by}${job ? `, ${job}` : ''}`;
+const formatArrow = ({ from, to, by, job }) => `  ${from} --> ${to}: ${by}${job ? `, ${job}` : ''}`;
 const isEnd = (status) => STEPS.every(({ from }) => from !== status);
 
 await writePart('docs/api.md', [
   '```mermaid',
   'stateDiagram-v2',
-  arrow({ from: '[*]', ...PLACED }),
-  ...STEPS.map(arrow),
+  formatArrow({ from: '[*]', ...PLACED }),
+  ...STEPS.map(formatArrow),
   ...ORDER_STATUSES.filter(isEnd).map((status) => `  ${status} --> [*]`),
   '```',
   '',
-  '| status | what it says |',
+  '| status | meaning |',
   '| --- | --- |',
   ...ORDER_STATUSES.map((status) => `| \`${status}\` | ${MEANINGS[status]} |`),
 ]);

@@ -1,4 +1,5 @@
-// Writes docs/settings.md and .env.example from the tables of settings; `--check` only says whether they are what those give.
+// Writes docs/settings.md and .env.example from the tables of settings; with `--check` it only
+// checks that they are up to date.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';

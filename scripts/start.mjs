@@ -1,6 +1,5 @@
-// `npm start` and `npm run dev`, which gives `--dev`: takes the data directory, sets up what is missing, then runs the whole
-// system (src/start.ts) until Ctrl-C.
-// At whatever step it is interrupted or killed, nothing that it started goes on.
+// `npm start`, and `npm run dev`, which passes `--dev`: locks the data directory, sets up, then runs the whole system
+// (local/src/stack/start.ts) until Ctrl-C. When it is interrupted or killed at any step, all that it started ends too.
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';
@@ -12,7 +11,7 @@ import { isPinnedNode, runOnPinnedNode } from '../local/src/setup/pinned-node.mj
 import { ROOT, StepFailed } from '../local/src/setup/steps.mjs';
 import { setUp } from './setup.mjs';
 
-// package.json gives `--dev`, which is no option that is typed.
+// package.json passes `--dev`, which is not an option of the user.
 const [name, args] =
   process.argv[2] === '--dev' ? ['dev', process.argv.slice(3)] : ['start', process.argv.slice(2)];
 const command = name === 'dev' ? 'npm run dev' : 'npm start';
@@ -21,10 +20,10 @@ const { values } = readCommandLineOrExit(name, args);
 async function main() {
   const signal = await createStopSignal();
   readEnvFile();
-  // Absolute from here on, so that what is started uses the folder that is locked.
+  // An absolute path, so that all processes use the folder that is locked.
   const dataDir = resolve(ROOT, process.env.DATA_DIR || '.data');
   process.env.DATA_DIR = dataDir;
-  const release = await takeDataDir(dataDir);
+  const release = await lockDataDir(dataDir);
   try {
     await installPackages(signal);
     if (isPinnedNode()) {
@@ -35,30 +34,30 @@ async function main() {
   } finally {
     await release();
   }
-  // It takes the lock for itself.
+  // That process takes the lock itself.
   return runOnPinnedNode(signal);
 }
 
-async function takeDataDir(dataDir) {
+async function lockDataDir(dataDir) {
   try {
     await mkdir(dataDir, { recursive: true });
     return await takeLock(join(dataDir, 'lock'));
   } catch (error) {
     const why =
       error instanceof LockHeldError
-        ? `another npm start (process ${error.pid}) runs on ${dataDir}; stop it, or set DATA_DIR and PORT to something else`
+        ? `another npm start (process ${error.pid}) runs on ${dataDir}; stop it, or set DATA_DIR and PORT to other values`
         : `${dataDir} cannot be used: ${error.message}`;
     throw new Error(why, { cause: error });
   }
 }
 
-function report(error) {
+function reportError(error) {
   if (error instanceof Interrupted) return 0;
   const message = error instanceof Error ? error.message : String(error);
   console.error(error instanceof StepFailed ? message : `${command}: ${message}`);
   return 1;
 }
 
-const status = await main().then((code) => code ?? 0, report);
-// What is left holds nothing, such as keep-alive sockets of the readiness checks.
+const status = await main().then((code) => code ?? 0, reportError);
+// Open handles that are left, such as keep-alive sockets of the readiness checks, must not keep the process running.
 process.exit(status);

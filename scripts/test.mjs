@@ -1,6 +1,6 @@
-// `npm test`: sets up what is missing (programs that the tests run among it), then lint and format, types, drift of
-// checked-in files, and every test. With a path or a pattern, `npm test -- roles`, only the matching tests. `--long --minutes N`: the
-// race, model and crash tests for that long.
+// `npm test`: sets up, installs programs that the tests need, then checks lint and format, types and generated files, and runs every
+// test. With a path or a pattern, `npm test -- roles`, it runs only the matching tests. With `--long --minutes N` it runs the race,
+// model and crash tests for that time.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -20,7 +20,7 @@ const JEST = [
 ];
 const LONG_TESTS = '(test/src/(concurrency|faults|model)/|queue/workload|execution/corpus)';
 
-// package.json gives `--long` to `npm run test:long`.
+// package.json passes `--long` for `npm run test:long`.
 const long = process.argv[2] === '--long';
 const { values, rest } = readCommandLineOrExit(long ? 'test:long' : 'test', process.argv.slice(long ? 3 : 2));
 
@@ -74,7 +74,7 @@ await runMain(async () => {
   console.log(`\nPASSED in ${secondsSince(started)}: ${done.join(', ')}`);
 });
 
-/** Jest's patterns are of paths from the root; a path may be given from the current folder. */
+/** Jest matches paths from the root; a user may give a path from the current folder. */
 function pathFromRoot(argument) {
   if (argument.startsWith('-')) return argument;
   const path = resolve(ROOT, argument);

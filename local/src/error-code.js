@@ -1,8 +1,8 @@
-// The code of a system error. Not by `instanceof Error`: under Jest, Node's own errors are of another realm.
-// Plain JavaScript, as all that `npm start` runs from this folder on the Node of the machine, which may not know TypeScript.
+// The code of a system error. It does not use `instanceof Error`, because under Jest Node's own errors belong to another realm.
+// Plain JavaScript, because `npm start` runs it on the Node of the machine, which may not support TypeScript.
 
 /**
- * `ENOENT`, `EADDRINUSE` and the like; undefined when it is no such error.
+ * `ENOENT`, `EADDRINUSE` and the like; undefined for any other value.
  * @param {unknown} error
  */
 export function errorCode(error) {
@@ -11,8 +11,8 @@ export function errorCode(error) {
 }
 
 /**
- * For a file operation that is rejected: undefined when the file or folder does not exist, and the error itself for every
- * other reason. An unreadable file is not an absent one.
+ * For the `catch` of a file operation. Returns undefined when the file or folder does not exist, and throws every other error,
+ * because an unreadable file is not an absent one.
  * @param {unknown} error
  * @returns {undefined}
  */

@@ -1,25 +1,25 @@
-// Files that are there, are not there, or cannot be read: three cases, and only the second may be filled in.
+// A file exists, does not exist, or cannot be read. Only a file that does not exist may be created.
 import { lstat, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { unlessAbsent } from './error-code.js';
 import { isDiskFull } from './postgres/disk-space.ts';
 
-/** The text of a file; undefined when there is none. Throws when it cannot be read. */
+/** The text of a file; undefined when the file does not exist. Throws when it cannot be read. */
 export async function readIfPresent(path: string): Promise<string | undefined> {
   return readFile(path, 'utf8').catch(unlessAbsent);
 }
 
-/** Whether there is something at `path`, be it a link to nowhere. Throws when that cannot be told. */
+/** Whether `path` exists, also as a link whose target is absent. Throws when the system cannot tell. */
 export async function isPresent(path: string): Promise<boolean> {
   return (await lstat(path).catch(unlessAbsent)) !== undefined;
 }
 
-/** Whether there is a folder at `path`, or a link to one. Throws when that cannot be told. */
+/** Whether `path` is a folder, or a link to one. Throws when the system cannot tell. */
 export async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(unlessAbsent))?.isDirectory() ?? false;
 }
 
-/** Writes a file for its owner only. It is whole or not there, after a loss of power as well. */
+/** Writes a file that only its owner can read. The file is complete or absent, also after a loss of power. */
 export async function writeDurably(path: string, text: string): Promise<void> {
   const unfinished = `${path}.${process.pid}`;
   try {
@@ -33,7 +33,7 @@ export async function writeDurably(path: string, text: string): Promise<void> {
   await flushFolder(dirname(path));
 }
 
-/** Puts what was created or renamed in a folder on the disk. */
+/** Flushes the entries of a folder to the disk, so that created and renamed files survive a loss of power. */
 export async function flushFolder(path: string): Promise<void> {
   const folder = await open(path);
   try {

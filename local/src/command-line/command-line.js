@@ -1,5 +1,5 @@
-// The command line of each command of commands.js: `--help`, values that are checked, and unknown options refused by name.
-// Plain JavaScript without packages, because it is read before anything is installed.
+// Reads the command line of each command of commands.js: shows `--help`, checks values, and refuses unknown options.
+// Plain JavaScript without packages, because it runs before the packages are installed.
 import { parseArgs } from 'node:util';
 import { COMMANDS } from './commands.js';
 import { findNearestName } from './edit-distance.js';
@@ -7,20 +7,20 @@ import { findNearestName } from './edit-distance.js';
 /** @typedef {import('./commands.js').CommandName} CommandName */
 /** @typedef {import('./commands.js').Command} Command */
 /** @typedef {import('./commands.js').Option} Option */
-/** @typedef {{ flag: boolean, text: string, count: number }} ValueOf by the kind of an option */
+/** @typedef {{ flag: boolean, text: string, count: number }} ValueOf the type of a value, by the kind of its option */
 /**
- * What was given of the options of a command.
+ * The options of a command that were given.
  * @template {CommandName} Name
  * @typedef {{ -readonly [Key in keyof (typeof COMMANDS)[Name]['options']]?:
  *   (typeof COMMANDS)[Name]['options'][Key] extends { kind: infer Kind extends keyof ValueOf } ? ValueOf[Kind] : never }} Values
  */
 
-/** A command line that cannot be used; its message is one line. */
+/** The command line cannot be used. The message is one line. */
 export class UsageError extends Error {}
 
 /**
- * Reads the command line of this process. With `--help` it shows what there is and ends the process; what cannot be used ends it
- * with 1 and one line.
+ * Reads the command line of this process. Ends the process with the help after `--help`, and with exit code 1 and one line when
+ * the command line cannot be used.
  * @template {CommandName} Name
  * @param {Name} name
  * @param {string[]} args
@@ -39,8 +39,8 @@ export function readCommandLineOrExit(name, args = process.argv.slice(2)) {
 }
 
 /**
- * The options and the arguments that were given, and `rest`, which is for the program of `others`; undefined when help is asked
- * for. Throws UsageError.
+ * The given options and arguments, and `rest`, which is for the program of `others`; undefined when help is requested. Throws
+ * UsageError.
  * @template {CommandName} Name
  * @param {Name} name
  * @param {string[]} args
@@ -76,12 +76,12 @@ export function readCommandLine(name, args) {
       values[token.name] = readValue(`--${token.name}`, option, token.value);
     else if (token.kind === 'option' && command.others === undefined)
       throw createUnknownOptionError(token.rawName, Object.keys(command.options));
-    // Of short options in one argument each is a token.
+    // Several short options in one argument, such as -iw, are several tokens.
     else if (!rest.has(token.index)) rest.set(token.index, args[token.index] ?? '');
     if (token.kind === 'positional') positionals.push(token.value);
   }
   if (command.others === undefined) checkCount(positionals, command.takes ?? []);
-  // The table says which option has a value of which kind.
+  // The table of commands defines the kind of each option's value.
   return { values: /** @type {Values<Name>} */ (values), positionals, rest: [...rest.values()] };
 }
 
@@ -96,7 +96,8 @@ function readValue(name, option, given) {
     return true;
   }
   const expected = option.kind === 'count' ? `a whole number from ${option.least}` : option.value;
-  if (given === undefined || given === '') throw new UsageError(`${name}: expected ${expected}, got nothing`);
+  if (given === undefined || given === '')
+    throw new UsageError(`${name}: expected ${expected}, got no value`);
   if (option.kind === 'text') return given;
   const number = Number(given);
   if (!Number.isSafeInteger(number) || number < option.least)
@@ -111,7 +112,7 @@ function readValue(name, option, given) {
 function createUnknownOptionError(name, known) {
   const all = [...known, 'help'].map((option) => `--${option}`);
   const nearest = findNearestName(name, all);
-  const hint = nearest?.isMisspelt ? `did you mean ${nearest.name}?` : `there is ${all.join(', ')}`;
+  const hint = nearest?.isMisspelt ? `did you mean ${nearest.name}?` : `the options are ${all.join(', ')}`;
   return new UsageError(`unknown option ${name}; ${hint}`);
 }
 
@@ -123,17 +124,17 @@ function checkCount(given, takes) {
   const needed = takes.filter((argument) => !argument.startsWith('['));
   if (given.length >= needed.length && given.length <= takes.length) return;
   const expected = takes.length === 0 ? 'no argument' : takes.join(' ');
-  throw new UsageError(`expected ${expected}, got ${given.join(' ') || 'nothing'}`);
+  throw new UsageError(`expected ${expected}, got ${given.join(' ') || 'no argument'}`);
 }
 
 /**
- * How a command is typed.
+ * A command as a user types it.
  * @param {CommandName} name
  */
 const formatCommand = (name) => (name === 'start' || name === 'test' ? `npm ${name}` : `npm run ${name}`);
 
 /**
- * What `--help` shows.
+ * The text that `--help` shows.
  * @param {CommandName} name
  */
 function formatHelp(name) {
@@ -143,7 +144,7 @@ function formatHelp(name) {
     `--${option}${each.kind === 'flag' ? '' : each.kind === 'count' ? ' N' : ` ${each.value}`}`,
     each.does,
   ]);
-  lines.push(['--help', 'shows this']);
+  lines.push(['--help', 'shows this text']);
   const width = Math.max(...lines.map(([option = '']) => option.length));
   return [
     `${formatCommand(name)} -- ${['[options]', ...takes].join(' ')}`,

@@ -1,4 +1,4 @@
-// What a person types after a command: help, values, and mistakes, for every script of package.json.
+// The command line of every script of package.json: help, values, and mistakes.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -14,10 +14,10 @@ const { scripts } = z
 /** Scripts that are the command line of another program, which has options of its own. */
 const OF_OTHERS = ['types', 'lint', 'format'];
 const OURS = Object.keys(scripts).filter((name) => !OF_OTHERS.includes(name));
-/** The options that Jest does not know it refuses itself, once everything is set up. */
+/** Jest itself refuses the options that it does not know, after the set-up. */
 const TESTS = ['test', 'test:long'];
 
-/** Runs a script as npm does, of several programs the last one. */
+/** Runs a script as npm does; of several programs, the last one. */
 function run(name: string, option: string): Promise<{ code: number; out: string; err: string }> {
   const command = scripts[name]?.split('&&').at(-1);
   const env = { ...process.env, PATH: `${ROOT}node_modules/.bin:${process.env['PATH']}` };
@@ -28,11 +28,11 @@ function run(name: string, option: string): Promise<{ code: number; out: string;
   });
 }
 
-test('the table of commands has every script of package.json that is ours', () => {
+test('the table of commands has every script of package.json that runs a program of ours', () => {
   expect(Object.keys(COMMANDS).sort()).toEqual(OURS.sort());
 });
 
-test.each(OURS)('npm run %s -- --help says what it does and takes, and does nothing', async (name) => {
+test.each(OURS)('npm run %s -- --help shows what it does and takes, and exits', async (name) => {
   const { code, out, err } = await run(name, '--help');
   expect({ code, err }).toEqual({ code: 0, err: '' });
   expect(out).toMatch(new RegExp(`^npm (run )?${name} -- \\[options\\].*\\n  [A-Z].*\\.\\n\\n(  --.*\\n)+`));
@@ -48,7 +48,7 @@ test.each(OURS.filter((name) => !TESTS.includes(name)))(
 );
 
 test.each(OF_OTHERS)(
-  'npm run %s leaves both to the program behind it',
+  'npm run %s passes both to the program that it runs',
   async (name) => {
     const help = await run(name, '--help');
     expect({ code: help.code, isHelp: /option/i.test(help.out) }).toEqual({ code: 0, isHelp: true });
@@ -59,7 +59,7 @@ test.each(OF_OTHERS)(
   60_000,
 );
 
-test('Jest, which gets what npm test does not know, refuses it before any test runs', async () => {
+test('Jest gets the options that npm test does not know, and refuses wrong ones before a test runs', async () => {
   const args = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--listTests', '--hepl'];
   const refused = promisify(execFile)(process.execPath, args, { cwd: ROOT });
   await expect(refused).rejects.toMatchObject({
@@ -68,7 +68,7 @@ test('Jest, which gets what npm test does not know, refuses it before any test r
 });
 
 describe('values', () => {
-  test('are read as what they are', () => {
+  test('are converted by the kind of their option', () => {
     expect(readCommandLine('seed', ['--products', '20', '--seed=3'])).toMatchObject({
       values: { products: 20, seed: 3 },
     });
@@ -79,20 +79,25 @@ describe('values', () => {
   test.each([
     [['--products', 'many'], '--products: expected a whole number from 1, got many'],
     [['--products', '0'], '--products: expected a whole number from 1, got 0'],
-    [['--products'], '--products: expected a whole number from 1, got nothing'],
+    [['--products'], '--products: expected a whole number from 1, got no value'],
     [['--prodcuts', '1'], 'unknown option --prodcuts; did you mean --products?'],
-    [['--fast'], 'unknown option --fast; there is --products, --orders, --users, --seed, --yes, --help'],
+    [
+      ['--fast'],
+      'unknown option --fast; the options are --products, --orders, --users, --seed, --yes, --help',
+    ],
     [['large'], 'expected no argument, got large'],
   ])('that cannot be used are refused: %j', (args, message) => {
     expect(() => readCommandLine('seed', args)).toThrow(new UsageError(message));
   });
 
-  test('of a flag and of an argument are checked, too', () => {
+  test('of a flag and of an argument are checked too', () => {
     expect(() => readCommandLine('start', ['--reset=no'])).toThrow('--reset takes no value, got no');
-    expect(() => readCommandLine('users:promote', [])).toThrow('expected USERNAME_OR_ADDRESS, got nothing');
+    expect(() => readCommandLine('users:promote', [])).toThrow(
+      'expected USERNAME_OR_ADDRESS, got no argument',
+    );
   });
 
-  test('of another program are handed on as they came', () => {
+  test('of another program are passed on unchanged', () => {
     const args = ['roles', '-t', 'a name', '--bail=2', '-iw', '--minutes', '3'];
     expect(readCommandLine('test:long', args)).toMatchObject({
       values: { minutes: 3 },

@@ -1,8 +1,8 @@
-// How far two names are from each other, to guess what a misspelt one was meant to be.
-// Plain JavaScript, because commands read their options on the Node of the machine, which may not know TypeScript.
+// The distance between two names, to guess which name a misspelt one was meant to be.
+// Plain JavaScript, because commands read their options on the Node of the machine, which may not support TypeScript.
 
 /**
- * Letters to insert, delete, replace or swap with the next one (optimal string alignment).
+ * The number of letters to insert, delete, replace or swap with the next one (optimal string alignment).
  * @param {string} from
  * @param {string} to
  * @returns {number}
@@ -28,12 +28,12 @@ export function computeEditDistance(from, to) {
   return at(last, to.length);
 }
 
-/** One in so many letters may be wrong: PROT is PORT misspelt, but PATH is not. */
+/** At most one letter of this many may be wrong: PROT is a misspelt PORT, but PATH is not. */
 const LETTERS_PER_MISTAKE = 4;
 
 /**
- * The name of `names` that is nearest to `name`, and whether they differ by so few letters that one is the other misspelt;
- * undefined when there are none.
+ * The name of `names` that is nearest to `name`, and whether they differ by so few letters that `name` is a misspelling;
+ * undefined when `names` is empty.
  * @param {string} name
  * @param {Iterable<string>} names
  */

@@ -1,12 +1,12 @@
-// How far a long step is: on a terminal a line that changes, else a new line now and then.
-// Plain JavaScript without packages, because packages are installed with it.
+// Shows the progress of a long step: on a terminal in one line that changes, else in a new line every ten seconds.
+// Plain JavaScript without packages, because it runs while the packages are installed.
 
 const LINE_EVERY_MS = 10_000;
 const REDRAW_EVERY_MS = 100;
 const BAR_WIDTH = 24;
 
 /**
- * Whether a person watches the output, so that a line may be drawn over. Systems that build set CI.
+ * Whether the output is a terminal, where a line can be overwritten. Build systems set CI.
  * @param {{ isTTY?: boolean }} out
  * @param {NodeJS.ProcessEnv} env
  */
@@ -14,12 +14,12 @@ export const isWatched = (out = process.stdout, env = process.env) =>
   out.isTTY === true && !env['CI'] && env['TERM'] !== 'dumb';
 
 /**
- * Begins to show `name` with how many of `total` are done. `reach` tells it; the estimate takes what is left to go as fast as what
- * was done since the beginning. `end` leaves a clean line.
+ * Begins to show `name` with the number of finished items of `total`. `reach` receives that number. The estimate of the rest
+ * assumes the average speed so far. `end` clears the line.
  * @param {string} name
  * @param {number} total
  * @param {string} unit
- * @param {{ watched?: boolean, write?: (text: string) => unknown, nowMs?: () => number }} to where it is shown; for tests
+ * @param {{ watched?: boolean, write?: (text: string) => unknown, nowMs?: () => number }} to the output and the clock; for tests
  */
 export function showProgress(name, total, unit, to = {}) {
   const {
@@ -74,7 +74,7 @@ function formatTimeLeft(done, total, ms) {
 }
 
 /**
- * As a person says it: "42 s", "3 min 5 s".
+ * A duration such as "42 s" or "3 min 5 s".
  * @param {number} ms
  */
 export function formatDuration(ms) {

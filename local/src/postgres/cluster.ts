@@ -1,5 +1,5 @@
-// Whether there is a PostgreSQL cluster at a path. Three answers: there is one, there is nothing, or what is there cannot
-// be recognised. The third is an error, because a database that cannot be read must not be replaced by an empty one.
+// Finds the PostgreSQL cluster at a path: a cluster, an empty place, or files that are no recognisable cluster. The third case is
+// an error, because an empty database must not replace one that cannot be read.
 import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, unlessAbsent } from '../error-code.js';
@@ -10,8 +10,8 @@ export type Cluster = { path: string; owner: Account };
 class Unrecognised extends Error {}
 
 /**
- * The cluster at `path`, which may be a link to it; undefined when nothing is there, or an empty folder. Throws with one
- * line that says what is there instead, and what to do.
+ * The cluster at `path`, or at the target of a link there; undefined when `path` is absent or an empty folder. Throws with one line
+ * that says what `path` is instead, and what to do.
  */
 export async function findCluster(path: string): Promise<Cluster | undefined> {
   try {
@@ -20,7 +20,7 @@ export async function findCluster(path: string): Promise<Cluster | undefined> {
     const what =
       error instanceof Unrecognised ? error.message : `cannot be read (${errorCode(error) ?? error})`;
     throw new Error(
-      `${path} ${what}. Nothing was changed: mend or restore it, set DATA_DIR to another folder, or start with --reset, which deletes it and begins anew`,
+      `${path} ${what}. It was not changed: repair or restore it, set DATA_DIR to another folder, or start with --reset, which deletes it`,
       { cause: error },
     );
   }
@@ -31,7 +31,7 @@ async function recogniseCluster(path: string): Promise<Cluster | undefined> {
   if (entry === undefined) return undefined;
   const owner = await readOwner(path);
   const names = await readdir(path);
-  // A link to an empty folder is more likely a disk that is not mounted than a fresh start.
+  // A link to an empty folder is more likely an unmounted disk than a new database.
   if (names.length === 0 && !entry.isSymbolicLink()) return undefined;
   await checkVersion(path);
   return { path: await realpath(path), owner };
@@ -44,16 +44,16 @@ async function readOwner(path: string): Promise<Account> {
   const mine = process.getuid?.();
   if (mine !== undefined && mine !== 0 && target.uid !== mine)
     throw new Unrecognised(`belongs to another user (uid ${target.uid}): start as that user or as root`);
-  if (!target.isDirectory()) throw new Unrecognised('is no folder');
+  if (!target.isDirectory()) throw new Unrecognised('is not a folder');
   return { uid: target.uid, gid: target.gid };
 }
 
-/** Each cluster has its major version in PG_VERSION. */
+/** Every cluster has a file PG_VERSION with its major version. */
 async function checkVersion(path: string): Promise<void> {
   const version = await readFile(join(path, 'PG_VERSION'), 'utf8').catch(unlessAbsent);
-  if (version === undefined) throw new Unrecognised('is no PostgreSQL database: PG_VERSION is missing');
+  if (version === undefined) throw new Unrecognised('is not a PostgreSQL database: PG_VERSION is missing');
   if (/^\d+\n?$/.test(version)) return;
   throw new Unrecognised(
-    `is no PostgreSQL database: PG_VERSION ${version.trim() === '' ? 'is empty' : 'holds no version'}`,
+    `is not a PostgreSQL database: PG_VERSION ${version.trim() === '' ? 'is empty' : 'has no version'}`,
   );
 }

@@ -1,12 +1,12 @@
-// A disk that is full is said to be, before PostgreSQL meets it in the middle of something.
+// Reports a full disk before PostgreSQL fails on it.
 import { statfs } from 'node:fs/promises';
 import { errorCode } from '../error-code.js';
 
 const MB = 1024 * 1024;
-/** PostgreSQL writes its log ahead in files of 16 MB, and needs a few of them to start, to work and to recover. */
+/** PostgreSQL writes its write-ahead log in files of 16 MB, and needs a few of them to start, work and recover. */
 const NEEDED_MB = 64;
 
-/** Throws with one line when the disk that holds `folder` has no room for a database to work. */
+/** Throws with one line when the disk that holds `folder` has too little space for a database. */
 export async function refuseFullDisk(folder: string): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   const freeMb = Math.floor((bavail * bsize) / MB);
@@ -17,7 +17,7 @@ export async function refuseFullDisk(folder: string): Promise<void> {
   }
 }
 
-/** Whether an error of the system, or of PostgreSQL (SQLSTATE 53100), says that a disk or a quota is full. */
+/** Whether an error of the system, or of PostgreSQL (SQLSTATE 53100), means that a disk or a quota is full. */
 export function isDiskFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', '53100'].includes(errorCode(error) ?? '');
 }

@@ -1,5 +1,5 @@
-// Where an embedded cluster lives. The account that PostgreSQL runs as when root starts it often cannot reach a clone under
-// /root: then data and binaries go where it can, and the data directory keeps a link to the data.
+// The place of an embedded cluster. When root starts PostgreSQL, the account that PostgreSQL runs as often cannot reach a clone under
+// /root. Then data and binaries are in a folder that it can reach, and the data directory has a link to the data.
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
@@ -28,23 +28,23 @@ import { findCluster } from './cluster.ts';
 const run = promisify(execFile);
 const SHARED_FOLDERS = ['/var/lib/holdfast', join(tmpdir(), `holdfast-${process.getuid?.() ?? 0}`)];
 
-/** A cluster that can be started: where it is, with which binaries, as whom; no `account` means as this process. */
+/** A cluster with the binaries and the account to start it; an undefined `account` is that of this process. */
 export type PostgresHome = {
   account: Account | undefined;
   binaries: PostgresBinaries;
   cluster: string;
 };
 
-/** A folder, or a link to one. */
+/** The cluster of a data directory: a folder, or a link to one. */
 const clusterIn = (dataDir: string): string => join(dataDir, 'cluster');
 
 /**
- * What the names of clusters that are being made begin with; no start takes one of them for a cluster. Each start has its
- * own, because what a killed start was running may take a moment to end.
+ * The beginning of the name of a cluster that is not complete. A start never uses such a folder. Each start makes its own, because
+ * the initdb of a killed start may run a moment longer.
  */
 const UNFINISHED = 'cluster.new';
 
-/** The home of the cluster of `dataDir`; undefined when there is none. Throws when there is something else. */
+/** The home of the cluster of `dataDir`; undefined when no cluster exists. Throws when its place is taken by other files. */
 export async function findHome(
   dataDir: string,
   binaries: PostgresBinaries,
@@ -56,14 +56,14 @@ export async function findHome(
   if (account === undefined) return { account, binaries, cluster };
   if (!(await canEnter(dirname(cluster), account)))
     throw new Error(
-      `${cluster} belongs to uid ${account.uid}, who cannot reach it; give that user the right to enter the folders above it`,
+      `${cluster} belongs to uid ${account.uid}, which cannot enter the folders above it; give that user the right to enter them`,
     );
   return { account, binaries: await findUsableBinaries(binaries, account), cluster };
 }
 
 /**
- * Makes the cluster of `dataDir`, which has none: `fill` makes it in an empty folder, and only what is complete gets the
- * cluster's name.
+ * Makes the cluster of `dataDir`, which has none. `fill` makes it in an empty folder, which gets the cluster's name when it is
+ * complete.
  */
 export async function createHome(
   dataDir: string,
@@ -81,37 +81,37 @@ export async function createHome(
   await fill({ account, binaries: usable, cluster: target });
 
   const cluster = clusterIn(folder);
-  // What is there is an empty folder at most: rmdir removes no other.
+  // Only an empty folder can be in its place; rmdir refuses any other.
   await rmdir(cluster).catch(unlessAbsent);
   await rename(unfinished, cluster);
   await flushFolder(folder);
   return { account, binaries: usable, cluster: await realpath(cluster) };
 }
 
-/** The folder of the cluster of `dataDir`, in any state; undefined when there is none. */
+/** The folder of the cluster of `dataDir`, in any state; undefined when it does not exist. */
 export async function findClusterFolder(dataDir: string): Promise<string | undefined> {
   const path = clusterIn(dataDir);
   return (await isFolder(path)) ? realpath(path) : undefined;
 }
 
-/** Gives us back the rights to read and delete what is ours. */
+/** Restores the rights of this account to read and delete its own files. */
 export async function makeAccessible(dataDir: string): Promise<void> {
   const give = (path: string) =>
-    // What belongs to another user stays as it is; reading or deleting it says so.
+    // Files of another user stay unchanged; the later read or deletion fails with the reason.
     run('chmod', ['-R', 'u+rwX', path]).catch(() => undefined);
   await give(dataDir);
   const cluster = await findClusterFolder(dataDir);
   if (cluster !== undefined) await give(cluster);
 }
 
-/** Deletes everything that belongs to the cluster of `dataDir`, be it recognisable or not. It must not run. */
+/** Deletes the cluster of `dataDir` with all that belongs to it, even when it is not recognisable. Its server must not run. */
 export async function removeHome(dataDir: string): Promise<void> {
   await removeUnfinished(dataDir);
   await removeLinked(clusterIn(dataDir));
   await rm(dataDir, { recursive: true, force: true });
 }
 
-/** What interrupted starts have left. It has never been a database. */
+/** Deletes what interrupted starts have left. It was never a database. */
 async function removeUnfinished(dataDir: string): Promise<void> {
   for (const name of await readdir(dataDir)) {
     if (!name.startsWith(UNFINISHED)) continue;
@@ -120,7 +120,7 @@ async function removeUnfinished(dataDir: string): Promise<void> {
   }
 }
 
-/** Deletes the folder that `path` is a link to, and what we made around it; nothing when it is no link. */
+/** Deletes the target of the link `path`, and the folder that was made around it. A `path` that is no link stays. */
 async function removeLinked(path: string): Promise<void> {
   const entry = await lstat(path).catch(unlessAbsent);
   if (!entry?.isSymbolicLink()) return;
@@ -130,10 +130,10 @@ async function removeLinked(path: string): Promise<void> {
     await rm(dirname(target), { recursive: true, force: true });
 }
 
-/** Where a new cluster is to be made: at `path`, or where `account` can reach it, with a link at `path`. */
+/** Chooses the folder of a new cluster: `path`, or a folder that `account` can reach, with a link at `path`. */
 async function folderFor(path: string, account: Account | undefined): Promise<string> {
   if (account === undefined || (await canEnter(dirname(path), account))) return path;
-  // A new folder each time, so that a data directory that was moved away keeps its data.
+  // Each cluster gets a new folder, so that a data directory that the user has moved keeps its data.
   const moved = await mkdtemp(join(await findSharedFolder(account), 'data-'));
   await chmod(moved, 0o755);
   const target = join(moved, 'cluster');
@@ -146,19 +146,19 @@ async function findUsableBinaries(binaries: PostgresBinaries, account: Account):
   return copyBinaries(binaries, await findSharedFolder(account));
 }
 
-/** A folder of ours that `account` can reach. */
+/** A folder of this account that `account` can reach. */
 async function findSharedFolder(account: Account): Promise<string> {
   for (const folder of SHARED_FOLDERS) {
-    // One that cannot be made, on a read-only file system say, is not found then.
+    // A folder that cannot be made, for example on a read-only file system, is not found below.
     await mkdir(folder, { mode: 0o755 }).catch(() => undefined);
     const found = await lstat(folder).catch(unlessAbsent);
-    // In a world-writable place another user may have been there first, with a folder or a link of theirs.
+    // In a world-writable folder another user may have made this folder or a link before.
     if (found === undefined || !found.isDirectory() || found.uid !== process.getuid?.()) continue;
     await chmod(folder, 0o755);
     if (await canEnter(folder, account)) return folder;
   }
   throw new Error(
-    `found no place that the PostgreSQL user (uid ${account.uid}) can reach; tried ${SHARED_FOLDERS.join(', ')}`,
+    `found no folder that the PostgreSQL user (uid ${account.uid}) can reach; tried ${SHARED_FOLDERS.join(', ')}`,
   );
 }
 
@@ -176,7 +176,7 @@ async function copyBinaries(from: PostgresBinaries, shared: string): Promise<Pos
     await rename(unfinished, target);
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
-    // Another start has finished the same copy in the meantime.
+    // Another start has made the same copy in the meantime.
     if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;
   }
   return copied;

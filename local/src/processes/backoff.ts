@@ -1,10 +1,10 @@
-// How long to wait before something that died is started again: longer each time, short again after it has
-// been up a while.
+// The pause before a process that died is started again. The pause grows with each death, and is short again after the process
+// has run for a while.
 
 export type Backoff = {
-  /** It has been started. */
+  /** The caller has started the process. */
   started(): void;
-  /** It has died: the milliseconds to wait. */
+  /** The process has died: returns the milliseconds to wait. */
   next(): number;
 };
 

@@ -1,7 +1,7 @@
-// The program between `npm start` and a program that it runs (guarded-process.js). It starts that program, and ends it when
-// `npm start` says so or is gone, by whatever signal: a SIGKILL leaves `npm start` no moment to do so itself. `npm start` is
-// gone when the channel to it closes.
-// Plain JavaScript, because `npm start` runs it on the Node of the machine, which may not know TypeScript.
+// The guard stands between `npm start` and a program that `npm start` runs (guarded-process.js). It starts the program, and ends
+// it when `npm start` requests that or has ended itself. After a SIGKILL `npm start` cannot end the program, but the guard notices
+// that the channel between them has closed.
+// Plain JavaScript, because `npm start` runs it on the Node of the machine, which may not support TypeScript.
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '../error-code.js';
@@ -16,13 +16,13 @@ if (!process.connected) process.exit(1);
 let exit;
 let isEnding = false;
 
-// A process group of its own, which can be ended as a whole.
+// The program gets its own process group, so that the guard can end it with its children.
 const child = spawn(command, args, { ...account, detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
 child.once('spawn', () => process.connected && process.send?.({ pid: child.pid }));
 child.once('error', (error) => leave({ failure: error.message }));
 child.once('exit', (code, signal) => {
   exit = { code, signal };
-  // One that is being ended may leave some of its group behind.
+  // While the guard ends the program, other processes of the group may still run.
   if (!isEnding) leave({ exit });
 });
 process.once('message', end);
@@ -36,7 +36,7 @@ async function end() {
 }
 
 /**
- * Whether the program and all of its group are gone after `signal`, within `graceMs`.
+ * Sends `signal` and returns whether the program and its whole group end within `graceMs`.
  * @param {NodeJS.Signals} signal
  * @param {number} graceMs
  */
@@ -48,7 +48,7 @@ async function endBy(signal, graceMs) {
 }
 
 /**
- * Whether the group has a process to signal; 0 only asks.
+ * Signals the group. Returns whether the group still has a process. Signal 0 only checks.
  * @param {NodeJS.Signals | 0} signal
  */
 function signalGroup(signal) {

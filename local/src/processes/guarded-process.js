@@ -1,5 +1,5 @@
-// Programs that end when this process does, also by SIGKILL: each runs under a guard (guard.js), which notices the end.
-// Plain JavaScript, because `npm start` runs it on the Node of the machine, which may not know TypeScript.
+// Starts programs that end with this process, even after a SIGKILL of this process: each program runs under a guard (guard.js).
+// Plain JavaScript, because `npm start` runs it on the Node of the machine, which may not support TypeScript.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -13,12 +13,12 @@ const BY_DEFAULT = [
 ];
 
 /**
- * A signal for the program's process group, and how long it has to obey, in milliseconds.
+ * A signal for the program's process group, and the milliseconds until the next step.
  * @typedef {readonly [signal: NodeJS.Signals, graceMs: number]} EndingStep
  */
 
 /**
- * What the guard is told.
+ * The argument of the guard.
  * @typedef {object} GuardedCommand
  * @property {string} command
  * @property {readonly string[]} args
@@ -29,7 +29,7 @@ const BY_DEFAULT = [
 /** @typedef {{ code: number | null, signal: NodeJS.Signals | null }} Exit */
 
 /**
- * What the guard says: the program's pid, how it ended, why it could not be started.
+ * A message of the guard: the program's pid, how it ended, or why it could not be started.
  * @typedef {{ pid?: number | undefined, exit?: Exit, failure?: string }} GuardReport
  */
 
@@ -39,16 +39,16 @@ const BY_DEFAULT = [
  * @property {NodeJS.ProcessEnv} [env]
  * @property {{ uid: number, gid: number } | undefined} [account]
  * @property {readonly EndingStep[]} [ending]
- * @property {boolean} [show] whether it writes where this process writes; otherwise its output is in `output`
+ * @property {boolean} [show] whether the program shares the output of this process; otherwise the output is in `output`
  */
 
 /**
  * @typedef {object} GuardedProcess
- * @property {readonly import('node:stream').Readable[]} output stdout and stderr, unless they are shown; to be read, as
- *   `ended` waits for their ends
+ * @property {readonly import('node:stream').Readable[]} output stdout and stderr, unless they are shown; the caller must
+ *   read them, because `ended` waits for their ends
  * @property {Promise<number | undefined>} pid undefined when the program could not be started
- * @property {Promise<Exit & { failure: string | undefined }>} ended how it ended, or why it could not be started
- * @property {() => void} end ends the program; `ended` tells when it is gone
+ * @property {Promise<Exit & { failure: string | undefined }>} ended how the program ended, or why it could not be started
+ * @property {() => void} end ends the program; `ended` resolves when it has ended
  */
 
 /**
@@ -66,7 +66,7 @@ export function spawnGuarded(command, args, options = {}) {
   const guard = spawn(process.execPath, [GUARD, JSON.stringify(told)], {
     cwd,
     env,
-    // Its own process group: Ctrl-C in a terminal is for this process, which ends the others in order.
+    // The guard gets its own process group, so that Ctrl-C reaches only this process, which ends the others in order.
     detached: true,
     stdio: ['ignore', output, output, 'ipc'],
   });
@@ -74,7 +74,7 @@ export function spawnGuarded(command, args, options = {}) {
     output: [guard.stdout, guard.stderr].filter((stream) => stream !== null),
     ...observeGuard(guard),
     end: () => {
-      // One that is leaving needs no telling. Closing the channel would do, but then Node never says that the guard closed.
+      // Closing the channel would end the guard too, but then Node never emits the guard's 'close'.
       if (guard.connected) guard.send('end', () => undefined);
     },
   };
@@ -93,7 +93,7 @@ function observeGuard(guard) {
   const reported = once(guard, 'message').catch(() => undefined);
   return {
     pid: Promise.race([reported, closed]).then(() => known.pid),
-    // 'close' and not 'exit', so that the program's last words have been read.
+    // 'close' comes after 'exit', when all output has been read.
     ended: closed.then(([code, signal]) => ({ ...(known.exit ?? { code, signal }), failure: known.failure })),
   };
 }

@@ -1,4 +1,4 @@
-// A program under a guard: it ends with the process that started it, with all that it has started itself.
+// A program under a guard ends with the process that started it, together with its own children.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { isPresent } from '../files.ts';
 import { spawnGuarded } from './guarded-process.js';
 import { isRunning, waitUntilGone } from './processes.js';
 
-/** Ignores what can be ignored, and has a child of the same kind. Writes both pids to the file $1, in one line. */
+/** Ignores every signal but SIGKILL, and has a child that does the same. Writes both pids to the file $1, in one line. */
 const STUBBORN =
   'trap "" TERM INT HUP; (while :; do sleep 1; done) & echo $$ $! >"$1.new"; mv "$1.new" "$1"; wait';
 const ENDING = [
@@ -29,14 +29,14 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function pidsOfStubborn(): Promise<number[]> {
+async function waitForStubbornPids(): Promise<number[]> {
   while (!(await isPresent(pidFile))) await sleep(10);
   const pids = (await readFile(pidFile, 'utf8')).trim().split(' ').map(Number);
   expect(await Promise.all(pids.map(isRunning))).toEqual([true, true]);
   return pids;
 }
 
-/** A process that has a guarded program. */
+/** Starts a process that has a guarded program. */
 async function startParent(): Promise<ChildProcess> {
   const script = join(folder, 'parent.mjs');
   const module = new URL('./guarded-process.js', import.meta.url).href;
@@ -53,7 +53,7 @@ async function startParent(): Promise<ChildProcess> {
   return fork(script, [], { execArgv: [] });
 }
 
-test('how it ended is known, and what it wrote', async () => {
+test('the caller gets its exit code and its output', async () => {
   const program = spawnGuarded('sh', ['-c', 'echo out; echo err >&2; exit 7']);
   const output = ['', ''];
   for (const [index, stream] of program.output.entries())
@@ -67,17 +67,17 @@ test('how it ended is known, and what it wrote', async () => {
   expect(await killed.ended).toMatchObject({ code: null, signal: 'SIGKILL' });
 });
 
-test('one that cannot be started says why', async () => {
+test('the reason is given when it cannot be started', async () => {
   const program = spawnGuarded(join(folder, 'absent'), [], { show: true });
   expect(await program.pid).toBeUndefined();
   expect((await program.ended).failure).toMatch(/ENOENT/);
 });
 
 test.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'exit', 'end'] as const)(
-  'it ends with what it has started, however stubborn, at %s of its parent',
+  'it ends with its children, even when they ignore signals, after %s of its parent',
   async (how) => {
     const parent = await startParent();
-    const pids = await pidsOfStubborn();
+    const pids = await waitForStubbornPids();
     if (how === 'exit' || how === 'end') parent.send(how);
     else parent.kill(how);
     await once(parent, 'exit');
@@ -86,10 +86,10 @@ test.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'exit', 'end'] as const)(
   120_000,
 );
 
-test('its end is told when all of it is gone', async () => {
+test('its end is reported only when all its processes have ended', async () => {
   const program = spawnGuarded('sh', ['-c', STUBBORN, 'sh', pidFile], { ending: ENDING });
   for (const stream of program.output) stream.resume();
-  const pids = await pidsOfStubborn();
+  const pids = await waitForStubbornPids();
   expect(await program.pid).toBe(pids[0]);
   program.end();
   expect((await program.ended).code).not.toBe(0);

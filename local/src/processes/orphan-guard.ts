@@ -1,23 +1,23 @@
-// Loaded into each service before its own code: a service whose supervisor was killed ends, even when it had
-// not got as far as listening for that, and even though its log now goes nowhere.
+// Node loads this into each service before the service's own code. It ends a service whose supervisor was killed, even when the
+// service does not listen for that yet, and even though its log has no reader any more.
 const LONGEST_DRAIN_MS = 26_000;
 
-function die(): void {
+function killSelf(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
 if (process.connected) {
   process.once('disconnect', () => {
-    // Without a listener of its own nothing will end it.
-    if (process.listenerCount('disconnect') === 0) die();
-    // pino writes out its last lines when the process exits, and tries for ever when nobody reads them.
-    process.prependListener('exit', die);
-    setTimeout(die, LONGEST_DRAIN_MS).unref();
+    // A service without its own listener does not end by itself.
+    if (process.listenerCount('disconnect') === 0) killSelf();
+    // pino flushes its last lines when the process exits, and never gives up when the pipe has no reader.
+    process.prependListener('exit', killSelf);
+    setTimeout(killSelf, LONGEST_DRAIN_MS).unref();
   });
-  // The channel must not keep alive a program that has nothing left to do.
+  // The channel must not keep a program alive that has no other work.
   process.channel?.unref();
 } else {
-  die();
+  killSelf();
 }
 
 export {};

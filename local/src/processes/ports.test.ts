@@ -1,4 +1,4 @@
-// Ports that a local stack can use: neither taken nor such that browsers and fetch refuse to call them.
+// Ports for a local stack: not in use, and not blocked by browsers and fetch.
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -10,7 +10,7 @@ import { BLOCKED_PORTS, findFreePort } from './ports.ts';
 
 /** Prints which of the ports up to 7,000, and 10,080, this Node's fetch refuses to call; it connects to none. */
 const LIST_BLOCKED = `
-const dispatcher = { dispatch() { throw new Error('it may be called'); } };
+const dispatcher = { dispatch() { throw new Error('not blocked'); } };
 const isBlocked = (port) =>
   fetch('http://127.0.0.1:' + port, { dispatcher }).catch((error) => error.cause?.message === 'bad port');
 const ports = [...Array.from({ length: 7_000 }, (_, index) => index + 1), 10_080];
@@ -18,7 +18,7 @@ const blocked = await Promise.all(ports.map(isBlocked));
 console.log(JSON.stringify(ports.filter((_, index) => blocked[index])));
 `;
 
-test('every port that fetch refuses to call is known', async () => {
+test('the list has every port that fetch refuses to call', async () => {
   const args = ['--input-type=module', '--eval', LIST_BLOCKED];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   const refused: number[] = JSON.parse(stdout);
@@ -26,7 +26,7 @@ test('every port that fetch refuses to call is known', async () => {
   expect(refused.filter((port) => !BLOCKED_PORTS.has(port))).toEqual([]);
 }, 60_000);
 
-test('no port of a stack is given to another', async () => {
+test('a taken port is never found as a free one', async () => {
   const all = Array.from({ length: 22_528 }, (_, index) => 10_240 + index);
   const left = new Set(all.slice(0, 50));
   const taken = new Set(all.filter((port) => !left.has(port)));
@@ -40,17 +40,17 @@ describe('checkPorts', () => {
     [6664, 'ports 6665 (users, PORT + 1), 6666 (products, PORT + 2), 6667 (orders, PORT + 3) are blocked'],
     [10_080, 'port 10080 (gateway, PORT) is blocked'],
     [9977, "port 10080 (orders's ops port, PORT + 103) is blocked"],
-  ])('refuses PORT=%i and says why', async (port, message) => {
+  ])('refuses PORT=%i with the reason', async (port, message) => {
     await expect(checkPorts(portsFrom(port))).rejects.toThrow(message);
   });
 
-  test('names what is in use', async () => {
+  test('names a port that is in use', async () => {
     const port = await findFreePort();
     const server = createServer().listen(port, '127.0.0.1');
     await once(server, 'listening');
     try {
       await expect(checkPorts(portsFrom(port - 101))).rejects.toThrow(
-        `port ${port} (users's ops port, PORT + 101) is in use; set PORT to start elsewhere`,
+        `port ${port} (users's ops port, PORT + 101) is in use; set PORT to use other ports`,
       );
     } finally {
       server.close();

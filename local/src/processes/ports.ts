@@ -1,4 +1,4 @@
-// TCP ports of this machine.
+// Finds TCP ports of this machine that a server can use.
 
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
@@ -8,8 +8,7 @@ import { createServer } from 'node:net';
 import { errorCode } from '../error-code.js';
 import { readIfPresent } from '../files.ts';
 
-/** Below the ports that systems give to outgoing connections (32768 and up on Linux), any of which could take a
- *  port away while the server that owns it is down for a restart. */
+/** Below the ports of outgoing connections (from 32768 on Linux), which could take a port while its server restarts. */
 const LOWEST = 10_240;
 const HIGHEST = 32_767;
 
@@ -21,12 +20,12 @@ export const BLOCKED_PORTS: ReadonlySet<number> = new Set([
   3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ]);
 
-/** Why a service cannot have a port. */
+/** Why a service cannot use a port. */
 export type PortError = 'in use' | 'blocked' | 'reserved';
 
 /**
- * A port that is free on 127.0.0.1, none of `taken`. No other process is given it as long as this one runs, although a server
- * takes it a while later.
+ * A port that is free on 127.0.0.1 and not in `taken`. No other call of this function finds the same port as long as this process
+ * runs, even before a server listens on it.
  */
 export async function findFreePort(taken: ReadonlySet<number> = new Set()): Promise<number> {
   for (;;) {
@@ -37,8 +36,8 @@ export async function findFreePort(taken: ReadonlySet<number> = new Set()): Prom
 }
 
 /**
- * The port that `file` names, if it can be had, so that what connects to it finds it after a restart; else a free one, which the
- * file names from then on. `log` is told when another one takes its place.
+ * The port in `file`, if it is free, so that clients of the server find it after a restart. Otherwise a free port, which is
+ * written to the file; then `log` gets a warning.
  */
 export async function claimSamePort(
   file: string,
@@ -48,7 +47,7 @@ export async function claimSamePort(
   const kept = Number(await readIfPresent(file));
   const isPort = Number.isInteger(kept) && kept > 0 && kept <= 65_535;
   const isFree = isPort && !taken.has(kept) && (await findPortError(kept, '127.0.0.1')) === undefined;
-  // A server that this process stops and starts again has it still.
+  // This process claimed the port when it started the server before.
   if (isFree && (claimed.has(kept) || (await claim(kept)))) return kept;
   const port = await findFreePort(taken);
   if (isPort)
@@ -57,10 +56,10 @@ export async function claimSamePort(
   return port;
 }
 
-/** The numbers that this process has claimed. */
+/** The ports that this process has claimed. */
 const claimed = new Set<number>();
 
-/** Claims the number for this process, by the UDP port of that number, for which nothing else here has a use. */
+/** Claims a port for this process: it binds the UDP port of the same number, which no other program here uses. */
 async function claim(port: number): Promise<boolean> {
   const socket = createSocket('udp4').unref();
   try {
@@ -72,7 +71,7 @@ async function claim(port: number): Promise<boolean> {
   }
 }
 
-/** Why a server cannot listen on `port` of `host` and be called there; undefined when it can. */
+/** Why a server on `port` of `host` could not listen or be called; undefined when it could. */
 export async function findPortError(port: number, host: string): Promise<PortError | undefined> {
   if (BLOCKED_PORTS.has(port)) return 'blocked';
   const server = createServer();
@@ -83,7 +82,7 @@ export async function findPortError(port: number, host: string): Promise<PortErr
   } catch (error) {
     const code = errorCode(error);
     if (code === 'EADDRINUSE') return 'in use';
-    // The system keeps the lowest ports for root.
+    // The system reserves the lowest ports for root.
     if (code === 'EACCES') return 'reserved';
     throw error;
   } finally {

@@ -1,5 +1,5 @@
-// A lock file that holds the pid of its owner. The lock of a process that died is no lock.
-// Plain JavaScript, because `npm start` takes its lock on the Node of the machine, which may not know TypeScript.
+// A lock file that holds the pid of its owner. The lock of a process that has ended does not count.
+// Plain JavaScript, because `npm start` takes its lock on the Node of the machine, which may not support TypeScript.
 import { link, mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, unlessAbsent } from '../error-code.js';
@@ -7,7 +7,7 @@ import { incarnationOf } from './processes.js';
 
 let drafts = 0;
 
-/** Thrown when a running process holds the lock; `pid` is its. */
+/** A running process, `pid`, holds the lock. */
 export class LockHeldError extends Error {
   /** @override */
   name = 'LockHeldError';
@@ -24,13 +24,14 @@ export class LockHeldError extends Error {
 }
 
 /**
- * Takes the lock at `path` for this process and returns what gives it back. Throws LockHeldError, or the system's error
+ * Takes the lock at `path` for this process and returns the function that releases it. Throws LockHeldError, or the system's error
  * when the lock cannot be read or written.
  * @param {string} path
  */
 export async function takeLock(path) {
   const mine = `${process.pid} ${(await incarnationOf(process.pid)) ?? ''}\n`;
-  // Written beside the lock and linked to its place: no process ever reads half of a lock, and a full disk leaves none behind.
+  // The draft is written beside the lock and then linked to its place, so that no process reads half a lock and a full disk leaves
+  // no lock behind.
   drafts += 1;
   const draft = `${path}.${process.pid}-${drafts}`;
   try {
@@ -45,7 +46,7 @@ export async function takeLock(path) {
 }
 
 /**
- * The pid of the running process that holds the lock at `path`, if one does.
+ * The pid of the running process that holds the lock at `path`; undefined when no process holds it.
  * @param {string} path
  */
 export async function findLockOwner(path) {
@@ -53,7 +54,7 @@ export async function findLockOwner(path) {
 }
 
 /**
- * Whether `draft` is the lock now; false when there is one already.
+ * Makes `draft` the lock. Returns false when a lock exists already.
  * @param {string} draft
  * @param {string} path
  */
@@ -67,13 +68,13 @@ async function linkTo(draft, path) {
   }
 }
 
-/** Longer than a take-over takes by far: a folder that is older was left by a process that was killed in the middle of one. */
+/** Much longer than a take-over. An older folder was left by a process that was killed during its take-over. */
 const TAKE_OVER_MS = 10_000;
 const PAUSE_MS = 20;
 
 /**
- * Takes away a lock whose owner is gone. Throws LockHeldError when it runs. One process at a time looks and removes: another
- * one that had looked before would otherwise remove the lock that has been taken meanwhile.
+ * Removes a lock whose owner has ended. Throws LockHeldError when the owner runs. Only one process at a time reads and removes the
+ * lock: otherwise a process that read the old lock could remove the new lock of another process.
  * @param {string} path
  */
 async function removeStale(path) {
@@ -94,7 +95,7 @@ async function removeStale(path) {
 }
 
 /**
- * Whether this process may take over now. A folder can be made once only, so it is whose turn it is.
+ * Whether this process may take over now. The process that creates the folder may, because a folder can be created only once.
  * @param {string} turn
  */
 async function takeTurn(turn) {
@@ -110,7 +111,7 @@ async function takeTurn(turn) {
 }
 
 /**
- * The content of the lock at `path`; undefined when there is none.
+ * The content of the lock at `path`; undefined when it does not exist.
  * @param {string} path
  * @returns {Promise<string | undefined>}
  */

@@ -1,4 +1,4 @@
-// The lock of a data directory: it has one holder, also after a holder was killed.
+// The lock of a data directory has one owner at a time, also after an owner was killed.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-test('it is held until it is given back', async () => {
+test('it is held until it is released', async () => {
   const release = await takeLock(path);
   expect(await findLockOwner(path)).toBe(process.pid);
   await expect(takeLock(path)).rejects.toThrow(LockHeldError);
@@ -31,7 +31,7 @@ test('it is held until it is given back', async () => {
 
 test.each([
   ['of a process that is gone', '999999999 12345\n'],
-  ['of another process that had our pid', `${process.pid} 1\n`],
+  ['of an earlier process with the same pid', `${process.pid} 1\n`],
   ['that is empty', ''],
 ])('a lock %s is taken over', async (_, left) => {
   await writeFile(path, left);
@@ -40,7 +40,7 @@ test.each([
   await release();
 });
 
-test('a take-over that was killed in the middle is not waited for', async () => {
+test('a take-over that was killed halfway does not block the next one', async () => {
   await writeFile(path, '999999999 12345\n');
   await mkdir(`${path}.take-over`);
   await utimes(`${path}.take-over`, new Date(0), new Date(0));
@@ -56,7 +56,7 @@ test('a lock that cannot be read is an error, and stays', async () => {
   expect(await readdir(folder)).toEqual(['lock']);
 });
 
-test('of several that find a stale lock at once, one takes it', async () => {
+test('when several processes find a stale lock at once, exactly one takes it', async () => {
   const script = join(folder, 'starter.mjs');
   const module = new URL('./process-lock.js', import.meta.url).href;
   await writeFile(

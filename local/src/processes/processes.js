@@ -1,7 +1,7 @@
-// What the operating system knows of processes that are not our children: alive or not, who, whose children.
-// Linux is read from /proc, because slim images have no `ps`; elsewhere `ps` is asked. What cannot be found out is an
-// error: a lock or a database of a process that seems to be gone would be taken over.
-// Plain JavaScript, because `npm start` runs it on the Node of the machine, which may not know TypeScript.
+// What the operating system knows about a process that is not a child of this one: whether it runs, its command, parent and children.
+// Linux has this in /proc, because slim images have no `ps`; on other systems `ps` reports it. A failed look-up is an error: if a
+// running process were taken for an ended one, its lock or database would be taken over.
+// Plain JavaScript, because `npm start` runs it on the Node of the machine, which may not support TypeScript.
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,7 @@ const POLL_MS = 20;
 /** @typedef {{ ppid: number, zombie: boolean, startedAt: string }} ProcessState */
 
 /**
- * Whether `pid` runs; a zombie, which only waits to be collected by its parent, does not.
+ * Whether `pid` runs. A zombie, which waits for its parent to collect it, does not run.
  * @param {number} pid
  */
 export async function isRunning(pid) {
@@ -23,7 +23,7 @@ export async function isRunning(pid) {
 }
 
 /**
- * Something that tells this process from a later one with the same pid; undefined when it does not run.
+ * A text that distinguishes this process from a later one with the same pid; undefined when it does not run.
  * @param {number} pid
  */
 export async function incarnationOf(pid) {
@@ -67,7 +67,7 @@ export async function childrenOf(pid) {
 }
 
 /**
- * Waits until none of `pids` runs; false when some still do after `timeoutMs`.
+ * Waits until none of `pids` runs. Returns false when one still runs after `timeoutMs`.
  * @param {readonly number[]} pids
  * @param {number} timeoutMs
  */
@@ -99,7 +99,7 @@ async function stateOf(pid) {
 }
 
 /**
- * A file of `pid` in /proc; undefined when there is no such process, or none any more.
+ * The text of a file of `pid` in /proc; undefined when there is no such process.
  * @param {number} pid
  * @param {string} name
  */
@@ -114,7 +114,7 @@ async function readProc(pid, name) {
 }
 
 /**
- * /proc can be mounted so that users see their own processes only (hidepid, proc(5)); a child of ours is one of them.
+ * A system can hide the processes of other users in /proc (hidepid, proc(5)). The children of this process are always visible.
  * @param {unknown} error
  * @returns {undefined}
  */

@@ -1,37 +1,37 @@
-// When `npm start` is to end: at a signal, or when the npm that started it is gone, which hands on neither its SIGTERM nor
-// its SIGKILL.
-// Plain JavaScript, because `npm start` can be told to end on the Node of the machine, which may not know TypeScript.
+// Decides when `npm start` ends: at a signal, or when the npm that started it has ended, because npm passes on neither SIGTERM nor
+// SIGKILL.
+// Plain JavaScript, because `npm start` runs it on the Node of the machine, which may not support TypeScript.
 import { errorCode } from '../error-code.js';
 import { commandOf, parentOf } from './processes.js';
 
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 const PARENT_CHECK_MS = 250;
-/** A shell that runs one command, as npm starts it. */
+/** The shell that npm starts for one command. */
 const SHELL = /^(\S*\/)?(sh|ash|bash|dash|ksh|zsh) -c /;
 
-/** Why `npm start` ends although nothing is wrong. */
+/** `npm start` was stopped on purpose. */
 export class Interrupted extends Error {
   /** @override */
   name = 'Interrupted';
 }
 
 /**
- * A signal that is aborted when this process is to end; its reason is Interrupted, with what happened as its message.
- * From now on the signals do not end this process by themselves.
+ * A signal that is aborted when this process must end. The reason is an Interrupted, whose message says what happened. From now
+ * on the signals of the system do not end this process by themselves.
  * @returns {Promise<AbortSignal>}
  */
 export async function createStopSignal() {
   const stop = new AbortController();
   /** @param {string} what */
   const abort = (what) => stop.abort(new Interrupted(what));
-  // Not `once`: a second one must not kill us while we stop the others.
+  // `on` and not `once`, because a second signal must not kill this process while it stops the others.
   for (const name of SIGNALS) process.on(name, () => abort(name));
-  if (process.env['npm_lifecycle_event'] !== undefined) await watchStarters(() => abort('npm is gone'));
+  if (process.env['npm_lifecycle_event'] !== undefined) await watchStarters(() => abort('npm has ended'));
   return stop.signal;
 }
 
 /**
- * Calls `gone` when npm, or the shell between npm and us, has ended.
+ * Calls `gone` when npm has ended, or the shell between npm and this process.
  * @param {() => void} gone
  */
 async function watchStarters(gone) {

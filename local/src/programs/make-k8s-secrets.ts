@@ -1,4 +1,4 @@
-// `npm run k8s:secrets`: makes the secrets of the local overlay, for a cluster of one's own.
+// `npm run k8s:secrets`: makes the secrets of the local overlay, for your own cluster.
 import { join } from 'node:path';
 import { makeSecrets } from '../settings/k8s-secrets.ts';
 import { ROOT } from '../settings/settings.ts';

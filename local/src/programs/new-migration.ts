@@ -1,5 +1,5 @@
-// `npm run db:migration -- NAME`: writes the next migration from the schema's change. The shadow database is on
-// the server of DATABASE_URL, or on one that is started for it.
+// `npm run db:migration -- NAME`: writes the next migration from the changes of the schema. The shadow database is on the server of
+// DATABASE_URL, or on an embedded one.
 import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -10,8 +10,7 @@ import { removePostgres, startPostgres } from '../postgres/server.ts';
 async function main(name: string): Promise<void> {
   checkMigrationName(name);
   const paths = await withServer((adminUrl) => writeMigration({ adminUrl, name, now: new Date() }));
-  if (paths.length === 0)
-    console.log('the schema has not changed since the last migration; nothing to write');
+  if (paths.length === 0) console.log('the schema has not changed since the last migration');
   for (const path of paths)
     console.log(`wrote ${relative(process.cwd(), path)}/migration.sql; read it before you commit it`);
 }
@@ -20,7 +19,7 @@ async function withServer<Result>(use: (adminUrl: string) => Promise<Result>): P
   const external = process.env['DATABASE_URL'];
   if (external) return use(external);
   const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-migration-'));
-  // The server of a root's start runs as somebody else, who must be able to enter.
+  // When root starts the server, it runs as another account, which must be able to enter.
   await chmod(dataDir, 0o755);
   try {
     const server = await startPostgres({ dataDir, durable: false });

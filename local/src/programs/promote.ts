@@ -1,5 +1,4 @@
-// `npm run users:promote -- NAME`: makes an account staff, on the database of the running `npm start` unless
-// DATABASE_URL says another.
+// `npm run users:promote -- NAME`: makes an account staff, in the database of DATABASE_URL or else of the running `npm start`.
 import { readCommandLineOrExit } from '../command-line/command-line.js';
 import { readDataDir } from '../settings/settings.ts';
 import { findUsersDatabaseUrl } from '../stack/local-stack.ts';

@@ -1,5 +1,5 @@
-// `npm run keys:rotate [-- --file FILE]`: puts a new signing key beside the old ones, in the file of the local stack
-// unless another is given.
+// `npm run keys:rotate [-- --file FILE]`: adds a new signing key to the old ones, in FILE or else in the file of the
+// local stack.
 import { resolve } from 'node:path';
 import { readCommandLineOrExit } from '../command-line/command-line.js';
 import { signingKeysFile } from '../settings/secrets.ts';

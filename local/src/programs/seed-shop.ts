@@ -1,5 +1,5 @@
-// `npm run seed -- --products N --orders N --users N`: adds a shop of any size to the database of the running `npm start`, unless
-// DATABASE_URL says another.
+// `npm run seed -- --products N --orders N --users N`: adds a shop of any size to the database of DATABASE_URL, or else of the
+// running `npm start`.
 import { databaseStatus } from '@holdfast/database/status';
 import pg from 'pg';
 import { readCommandLineOrExit } from '../command-line/command-line.js';
@@ -23,7 +23,7 @@ await runCommand('seed', async () => {
   if (!yes) refuseOtherMachine(client.host);
   const status = await databaseStatus(url);
   if (!status.ready) throw new Error(`${status.reason}; run npm start or npm run db:migrate first`);
-  // A connection that breaks fails the statement under way, too.
+  // A broken connection also rejects the statement that is running.
   client.on('error', () => undefined);
   await client.connect();
   try {
@@ -34,25 +34,25 @@ await runCommand('seed', async () => {
   return 0;
 });
 
-/** Throws when a database stands elsewhere: it may be one that customers use, and what is added cannot be told from theirs. */
+/** Throws when the database is on another machine: customers may use it, and the added rows cannot be distinguished from theirs. */
 function refuseOtherMachine(host: string): void {
-  // A path is the folder of a socket.
+  // A host that is a path is the folder of a socket.
   if (/^(localhost|127\..*|\[?::1\]?|\/.*)$/.test(host)) return;
   throw new Error(
     `${host} is not this machine, and the seed would add accounts with a published password and orders that were never placed; ` +
-      'add --yes to do it',
+      'add --yes to allow it',
   );
 }
 
 async function addShop(client: pg.Client, plan: ShopPlan): Promise<void> {
   const missing = await findMissingBatches(client, plan);
   const there = plan.batches - missing.length;
-  if (missing.length > 0 && there > 0) console.log(`  ${there} of ${plan.batches} batches are there already`);
+  if (missing.length > 0 && there > 0) console.log(`  ${there} of ${plan.batches} batches exist already`);
   const startedAt = performance.now();
   const rows = missing.length > 0 ? await addBatches(client, plan, missing) : 0;
-  // Also when nothing was missing, because the seed that wrote the last batch may have been killed before this.
+  // This runs also when no batch was missing, because an earlier seed may have been killed after its last batch.
   await vacuumShop(client);
-  if (rows === 0) return console.log('this shop is there already, whole; another --seed adds another one');
+  if (rows === 0) return console.log('this shop exists already; another --seed adds another shop');
   const ms = performance.now() - startedAt;
   console.log(
     `added ${rows} rows in ${formatDuration(ms)} (${Math.round((1000 * rows) / ms)} a second)\n` +
@@ -60,7 +60,7 @@ async function addShop(client: pg.Client, plan: ShopPlan): Promise<void> {
   );
 }
 
-/** Returns how many rows of all tables were written. */
+/** Returns the number of rows that were written to all tables. */
 async function addBatches(client: pg.Client, plan: ShopPlan, batches: readonly number[]): Promise<number> {
   const progress = showProgress('seeding', batches.length, 'batches');
   let rows = 0;

@@ -1,10 +1,10 @@
-// Runs a program of the users service as if it were the command that was typed.
+// Runs a program of the users service as a command of this folder.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { ROOT } from '../settings/settings.ts';
 
-/** Resolves to its exit code. */
+/** Runs the program and returns its exit code. */
 export async function runUsersProgram(
   program: string,
   args: readonly string[],
@@ -18,7 +18,7 @@ export async function runUsersProgram(
   return code ?? 1;
 }
 
-/** Runs a command of ours: sets the exit code that `work` resolves to, and says in one line what stopped it. */
+/** Runs a command: sets the exit code that `work` returns, and prints an error as one line. */
 export async function runCommand(name: string, work: () => Promise<number>): Promise<void> {
   try {
     process.exitCode = await work();

@@ -1,4 +1,4 @@
-// The rows of one batch of a seeded shop, in all tables, as the services would have written them.
+// Makes the rows of one batch of a seeded shop for all tables, as the services would have written them.
 import { makeOrderTables, takeOrder } from './orders.ts';
 import { emailOf, usernameOf } from './people.ts';
 import { numbersIn, type ShopPlan, type ShopSize } from './plan.ts';
@@ -10,28 +10,28 @@ import { addDays, chooseCreationTime, chooseOrderTime, ORDER_DAYS } from './time
 export type BatchInput = {
   /** The id of the n-th (from 0) account, product or order of the batch. */
   readonly idOf: (kind: keyof ShopSize, place: number) => number;
-  /** Accounts of staff; at least one. */
+  /** The ids of staff accounts; at least one. */
   readonly staff: readonly number[];
-  /** Of every account. */
+  /** The password hash of every account. */
   readonly passwordHash: string;
 };
 
 export type Batch = {
-  /** Each after those that it refers to. */
+  /** A table comes after those that it refers to. */
   readonly tables: readonly TableRows[];
   readonly shelves: readonly Shelf[];
 };
 
 const ARCHIVED = 0.02;
 
-/** The same plan, batch and input make the same rows. */
+/** Makes the batch. The same plan, batch and input make the same rows. */
 export function makeBatch(plan: ShopPlan, batch: number, input: BatchInput): Batch {
   const random = createRandom(`${plan.seed} batch ${batch} of ${plan.tag}`);
   const people = makePeopleRows(plan, batch, input, random);
   const shelves = stockShelves(plan, batch, input, random);
   const trade = { random, staff: input.staff, until: plan.until };
   const orders = numbersIn(plan, batch, 'orders').map((number, place) => {
-    // Some people and some products are far more in demand than others.
+    // Some people order much more than others, and some products sell much better.
     const userId = input.idOf('users', Math.floor(people.rows.length * random.next() ** 2));
     const wanted = shelves[Math.floor(shelves.length * random.next() ** 3)];
     const shelf = wanted?.archivedAt === null ? wanted : shelves[0];
@@ -51,7 +51,7 @@ function makePeopleRows(plan: ShopPlan, batch: number, input: BatchInput, random
   return { table: 'users.users', columns, rows };
 }
 
-/** Some have left the catalog before the first order; the first product of a batch never has. */
+/** Some products were archived before the first order, but never the first product of a batch. */
 function stockShelves(plan: ShopPlan, batch: number, { idOf }: BatchInput, random: Random): Shelf[] {
   return numbersIn(plan, batch, 'products').map((number, place) => {
     const at = chooseCreationTime(plan, number, plan.products);

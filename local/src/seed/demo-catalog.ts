@@ -1,4 +1,4 @@
-// The demo catalog: what a small shop for kitchen, desk, workshop and outdoors could sell.
+// The demo catalog: products of a small shop for kitchen, desk, workshop and outdoors.
 
 /** `price` in the shop's currency with two decimals, `stock` in units. */
 export type DemoProduct = { name: string; description: string; price: string; stock: number };

@@ -1,4 +1,4 @@
-// The orders of a seeded shop, with their histories: what the services would have made of each.
+// Makes the orders of a seeded shop with their histories, as the services would have written them.
 import { requestHash } from '@holdfast/platform/postgres/idempotency';
 import type { Random } from './random.ts';
 import { addUnits, changePrice, restock, type Shelf, takeUnits } from './shelf.ts';
@@ -10,7 +10,7 @@ const RESTOCKED = 0.4;
 const PRICE_CHANGED = 0.01;
 const CANCELLED = 0.05;
 const CANCELLED_BY_STAFF = 0.3;
-/** Of customers who cancel. */
+/** The share of cancelling customers who give a reason. */
 const GIVE_A_REASON = 0.5;
 const KEYS_DAYS = 1;
 const SECOND = 1 / 86_400;
@@ -20,7 +20,7 @@ type Actor = { readonly id: number; readonly role: 'CUSTOMER' | 'STAFF' };
 type Step = {
   readonly status: Status;
   readonly at: Date;
-  /** Null: the system. */
+  /** Null for the system. */
   readonly actor: Actor | null;
   readonly reason?: string | null;
 };
@@ -30,22 +30,22 @@ export type SeededOrder = {
   readonly userId: number;
   readonly productId: number;
   readonly quantity: number;
-  /** In cents, for one. */
+  /** The price of one unit in cents. */
   readonly price: number;
-  /** What was in stock when it was rejected. */
+  /** The stock when the order was rejected. */
   readonly available: number | null;
   readonly steps: readonly Step[];
-  /** Its newest step. */
+  /** The newest step. */
   readonly last: Step;
-  /** When its units were reserved, or could not be. */
+  /** When the reservation of its units succeeded or failed. */
   readonly settledAt: Date;
   readonly key: string;
 };
 
-/** `staff` ships, delivers and cancels; nothing has happened after `until`. */
+/** `staff` ships, delivers and cancels orders. No step is later than `until`. */
 export type Trade = { readonly random: Random; readonly staff: readonly number[]; readonly until: Date };
 
-/** Takes an order at `at`, later than those that came before, and changes the shelf as it would have. */
+/** Makes an order at `at`, which is later than the orders before, and changes the shelf as the order would. */
 export function takeOrder(trade: Trade, id: number, userId: number, shelf: Shelf, at: Date): SeededOrder {
   const { random, until } = trade;
   if (random.happens(PRICE_CHANGED)) changePrice(shelf, random, at);
@@ -88,7 +88,7 @@ const RESERVATION_OF = {
   DELIVERED: 'SHIPPED',
 } as const satisfies Record<Status, string>;
 
-/** The rows of all tables that say something of orders. Keys are those of the last day, because older ones are swept. */
+/** The rows of orders in all tables. Only orders of the last day have idempotency keys, because a sweep deletes older keys. */
 export function makeOrderTables(orders: readonly SeededOrder[], until: Date): TableRows[] {
   const withKey = orders.filter(({ steps }) => (steps[0]?.at ?? until) >= addDays(until, -KEYS_DAYS));
   return [
@@ -159,6 +159,6 @@ const reservationRow = ({
   quantity,
   RESERVATION_OF[last.status],
   settledAt,
-  // What came third ended it: a parcel that has arrived was sent before.
+  // The third step ended the reservation: a delivered parcel was shipped before.
   steps[2]?.at ?? settledAt,
 ];

@@ -1,20 +1,20 @@
-// What a seeded shop is made of, and in which batches. A batch is one transaction: accounts, products, and the orders of these
-// accounts for these products. So a run that is killed leaves whole batches, and the same run again makes those that are missing.
+// Plans the contents and the batches of a seeded shop. A batch is one transaction with accounts, products, and orders of these accounts
+// for these products. A killed run therefore leaves whole batches, and the same run again adds the missing ones.
 import { createHash } from 'node:crypto';
 
 export type ShopSize = { readonly products: number; readonly orders: number; readonly users: number };
 
 export type ShopPlan = ShopSize & {
-  /** The name of all random numbers; another one gives another shop. */
+  /** The start of all random numbers; another seed makes another shop. */
   readonly seed: number;
-  /** Stands in each name of an account, so that shops of other sizes or seeds never meet. */
+  /** A part of each account's name, so that shops of other sizes or seeds have other names. */
   readonly tag: string;
   readonly batches: number;
-  /** No order and no step of one is later. */
+  /** No order, and no step of an order, is later. */
   readonly until: Date;
 };
 
-/** At most so many in a batch. A batch takes a few seconds, because PostgreSQL finds the words of each product. */
+/** The largest batch takes a few seconds, because PostgreSQL indexes the words of each product. */
 const LARGEST_BATCH: ShopSize = { products: 10_000, orders: 20_000, users: 5_000 };
 const TAG_LETTERS = 6;
 
@@ -35,7 +35,7 @@ export function planShop(size: ShopSize, seed: number, until: Date): ShopPlan {
   return { ...size, seed, tag, batches, until };
 }
 
-/** The numbers, from 0, of what is in a batch: each `batches`-th, so that every batch reaches over all of the time. */
+/** The numbers, from 0, of a batch's items: every `batches`-th, so that each batch covers the whole time of the shop. */
 export function numbersIn(plan: ShopPlan, batch: number, kind: keyof ShopSize): number[] {
   const count = Math.ceil((plan[kind] - batch) / plan.batches);
   return Array.from({ length: Math.max(0, count) }, (_, index) => batch + index * plan.batches);

@@ -1,4 +1,4 @@
-// Numbers that look random and are the same for the same name on every machine.
+// Pseudo-random numbers: the same for the same name on every machine.
 import { createHash } from 'node:crypto';
 
 export type Random = {
@@ -6,9 +6,9 @@ export type Random = {
   next(): number;
   /** A whole number, both ends included. */
   between(low: number, high: number): number;
-  /** Whether something of this probability, 0 to 1, happens. */
+  /** True with this probability, 0 to 1. */
   happens(probability: number): boolean;
-  /** One of them, each as likely as the others. Throws when there is none. */
+  /** One item, each with the same probability. Throws when `items` is empty. */
   pick<Item>(items: readonly Item[]): Item;
   /** Normal distribution of mean 0 and deviation 1. */
   normal(): number;
@@ -16,7 +16,7 @@ export type Random = {
   uuid(): string;
 };
 
-/** The numbers of `name` (generator: mulberry32). */
+/** Creates the random numbers of `name` (generator: mulberry32). */
 export function createRandom(name: string): Random {
   let state = createHash('sha256').update(name).digest().readUInt32LE();
   const next = (): number => {
@@ -31,10 +31,10 @@ export function createRandom(name: string): Random {
     happens: (probability) => next() < probability,
     pick: (items) => {
       const item = items[Math.floor(next() * items.length)];
-      if (item === undefined) throw new Error('there is nothing to pick from');
+      if (item === undefined) throw new Error('there are no items to pick from');
       return item;
     },
-    // Box and Muller's way; 1 - next() is never 0.
+    // The Box–Muller transform; 1 - next() is never 0.
     normal: () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()),
     uuid: () =>
       'xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx'.replace(/x/g, () => Math.floor(16 * next()).toString(16)),

@@ -1,5 +1,5 @@
-// Puts a seeded shop into a database that may be in use: new rows only, each batch in one transaction. Nothing that is there is
-// changed, so the services go on meanwhile and every invariant holds after each batch.
+// Adds a seeded shop to a database that may be in use: only new rows, each batch in one transaction. Existing rows do not change, so
+// the services can run at the same time, and every invariant holds after each batch.
 import { hash } from '@node-rs/argon2';
 import type pg from 'pg';
 import { type BatchInput, makeBatch } from './batch.ts';
@@ -8,7 +8,7 @@ import type { ShopPlan, ShopSize } from './plan.ts';
 import { ARGON2 } from './seed.ts';
 import { copyRows } from './tables.ts';
 
-/** Every account of a seeded shop can log in with it. */
+/** The password of every account of a seeded shop. */
 export const SEEDED_PASSWORD = 'seeded-password-2026';
 
 const SEQUENCES: Readonly<Record<keyof ShopSize, string>> = {
@@ -26,9 +26,9 @@ const TABLES = [
 ];
 const KINDS = ['users', 'products', 'orders'] as const;
 
-/** The batches, by their numbers, that the database does not have. */
+/** Finds the numbers of the batches that the database does not have. */
 export async function findMissingBatches(client: pg.Client, plan: ShopPlan): Promise<number[]> {
-  // Account number n is the first of batch n.
+  // Account number n is the first account of batch n.
   const names = Array.from({ length: plan.batches }, (_, batch) => usernameOf(plan, batch));
   const { rows } = await client.query<{ username: string }>(
     'SELECT username FROM users.users WHERE lower(username) = ANY($1)',
@@ -39,8 +39,8 @@ export async function findMissingBatches(client: pg.Client, plan: ShopPlan): Pro
 }
 
 /**
- * Writes the batches. `onBatch` is told after each how many rows it had. Throws with one line
- * when there is no account of staff, whom the histories of orders name.
+ * Writes the batches. `onBatch` receives the number of rows after each batch. Throws with one line when no staff account exists,
+ * because the histories of orders need one.
  * @param client an administrator's, outside a transaction
  */
 export async function writeBatches(
@@ -62,7 +62,7 @@ export async function writeBatches(
   }
 }
 
-/** So that statements are planned for what is there now, and not when the server comes to it. */
+/** Updates PostgreSQL's statistics at once, so that it plans statements for the new number of rows. */
 export async function vacuumShop(client: pg.Client): Promise<void> {
   await client.query(`VACUUM (ANALYZE) ${TABLES.join(', ')}`);
 }
@@ -73,14 +73,14 @@ async function staffOf(client: pg.Client): Promise<number[]> {
   );
   if (rows.length === 0)
     throw new Error(
-      'there is no staff account, and the histories of orders name who shipped them; make one with npm run users:promote',
+      'the seed needs a staff account, which the histories of orders name; make one with npm run users:promote',
     );
   return rows.map(({ id }) => id);
 }
 
 /**
- * Takes ids for `count` batches, the first id of each kind; no other caller gets one of them. All batches share a range, so that
- * ids follow the times of a shop of many batches.
+ * Reserves ids for `count` batches and returns the first id of each kind. No other caller gets one of these ids. All batches share
+ * one range, so that later rows have higher ids across the batches.
  */
 async function reserveIds(
   client: pg.Client,
@@ -93,7 +93,7 @@ async function reserveIds(
       const sequence = SEQUENCES[kind];
       const size = count * Math.ceil(plan[kind] / plan.batches);
       if (size === 0) continue;
-      // ALTER SEQUENCE keeps other callers waiting until the end of the transaction; this one changes nothing.
+      // ALTER SEQUENCE locks out other callers until the end of the transaction. INCREMENT 1 is the present value.
       await client.query(`ALTER SEQUENCE ${sequence} INCREMENT 1`);
       const { rows } = await client.query<{ next: string }>(
         `SELECT last_value + CASE WHEN is_called THEN 1 ELSE 0 END AS next FROM ${sequence}`,
@@ -111,7 +111,7 @@ async function inTransaction(client: pg.Client, work: () => Promise<void>): Prom
     await work();
     await client.query('COMMIT');
   } catch (error) {
-    // A connection that is gone has ended its transaction; the first error says more.
+    // A broken connection has ended the transaction already. The first error is the useful one.
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }

@@ -1,4 +1,4 @@
-// The demo data: there once, believable, and good to log in with.
+// The demo data: loaded once, realistic, with accounts that can log in.
 
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -28,13 +28,13 @@ test('an empty database gets the catalog and the accounts, once', async () => {
   expect(rows).toEqual([{ products: DEMO_CATALOG.length }]);
 });
 
-test('a catalog that somebody has emptied stays empty', async () => {
+test('a catalog whose products were all deleted stays empty', async () => {
   await seed(database.urls);
   await admin.query('UPDATE products.products SET archived_at = now()');
   expect(await seed(database.urls)).toBe(0);
 });
 
-test('the demo passwords are those of the accounts, hashed as the users service does', async () => {
+test('the accounts have the demo passwords, hashed as the users service does', async () => {
   await seed(database.urls);
   for (const { username, password, role } of DEMO_ACCOUNTS) {
     const { rows } = await admin.query<{ password_hash: string; role: string }>(
@@ -47,7 +47,7 @@ test('the demo passwords are those of the accounts, hashed as the users service 
   }
 });
 
-test('about fifty products, each of its own name, price and text', () => {
+test('fifty products, each with its own name and with a description, price and stock', () => {
   expect(DEMO_CATALOG).toHaveLength(50);
   expect(new Set(DEMO_CATALOG.map(({ name }) => name)).size).toBe(50);
   for (const { name, description, price, stock } of DEMO_CATALOG) {

@@ -1,4 +1,4 @@
-// The demo catalog and the demo accounts, put into an empty database once.
+// Loads the demo catalog and the demo accounts into an empty database, once.
 
 import type { Service } from '@holdfast/database';
 import { hash } from '@node-rs/argon2';
@@ -16,8 +16,8 @@ export const DEMO_ACCOUNTS: DemoAccount[] = [
 export const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /**
- * Fills the catalog when it has never had a product, and adds the accounts when there is none. `urls` are of
- * the services' roles. Returns how many rows it put in.
+ * Loads the catalog when it has never had a product, and the accounts when there are none. `urls` have the services' roles. Returns
+ * the number of new rows.
  */
 export async function seed(urls: Record<Service, string>): Promise<number> {
   return (await inTransaction(urls.products, seedCatalog)) + (await inTransaction(urls.users, seedAccounts));
@@ -59,7 +59,7 @@ async function inTransaction(url: string, work: (client: pg.Client) => Promise<n
     await client.query('COMMIT');
     return result;
   } finally {
-    // Ends the transaction too, if it is still open.
+    // This also ends a transaction that is still open.
     await client.end();
   }
 }

@@ -1,11 +1,11 @@
-// A product of a seeded shop while its orders come in: what the products service would have made of its row.
+// A product of a seeded shop and its changes by orders, as the products service would have made them.
 import type { Random } from './random.ts';
 import { FEATURES, GROUPS, STYLES } from './words.ts';
 
 const MAX_STOCK = 5_000;
 const MAX_CENTS = 99_999_99;
 
-/** `version` and `contentVersion` count as those of the table do. Prices are in cents. */
+/** `version` and `contentVersion` count as in the table. Prices are in cents. */
 export type Shelf = {
   readonly id: number;
   readonly name: string;
@@ -17,11 +17,11 @@ export type Shelf = {
   version: number;
   contentVersion: number;
   updatedAt: Date;
-  /** Units that were ever put in: `stock` and what orders hold or have taken. */
+  /** All units that were ever added: `stock` and the units that orders hold or have taken. */
   putIn: number;
 };
 
-/** A new product. `archivedAt`: it has left the catalog again. */
+/** Makes a new product. `archivedAt` is the time of its deletion from the catalog, or null. */
 export function createShelf(random: Random, id: number, createdAt: Date, archivedAt: Date | null): Shelf {
   const { things, materials, variants, cares } = random.pick(GROUPS);
   const [thing, about] = random.pick(things);
@@ -44,13 +44,13 @@ export function createShelf(random: Random, id: number, createdAt: Date, archive
   };
 }
 
-/** A price that looks like one: it ends in 0, 50 or 90 cents. */
+/** A realistic price near `cents`: it ends in 00, 50 or 90. */
 function choosePriceNear(random: Random, cents: number): number {
   const units = Math.max(1, Math.round(cents / 100));
   return Math.min(MAX_CENTS, units * 100 - random.pick([0, 10, 50]));
 }
 
-/** Takes the units and tells whether they were there. */
+/** Takes the units if the stock has them, and returns whether it did. */
 export function takeUnits(shelf: Shelf, units: number, at: Date): boolean {
   if (shelf.stock < units) return false;
   addUnits(shelf, -units, at);
@@ -63,7 +63,7 @@ export function addUnits(shelf: Shelf, units: number, at: Date): void {
   recordChange(shelf, at);
 }
 
-/** Units that come from outside the shop. */
+/** Adds units that come from outside the shop. */
 export function restock(shelf: Shelf, units: number, at: Date): void {
   addUnits(shelf, units, at);
   shelf.putIn += units;
@@ -77,6 +77,6 @@ export function changePrice(shelf: Shelf, random: Random, at: Date): void {
 
 function recordChange(shelf: Shelf, at: Date): void {
   shelf.version += 1;
-  // The units of a cancelled order come back later than those of the next order are taken.
+  // The units of a cancelled order may come back later than the next order takes its units.
   if (at > shelf.updatedAt) shelf.updatedAt = at;
 }

@@ -1,4 +1,4 @@
-// Rows for tables, and how they are written: by COPY, which takes many times what INSERT does.
+// Writes rows by COPY, which is many times faster than INSERT.
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
@@ -6,15 +6,15 @@ import { from as copyFrom } from 'pg-copy-streams';
 
 export type Value = string | number | Date | Buffer | null;
 
-/** `columns` as they stand in SQL. */
+/** `columns` is a list in SQL. */
 export type TableRows = { readonly table: string; readonly columns: string; readonly rows: Value[][] };
 
-/** Of cents, as a decimal. */
+/** A decimal number of cents. */
 export const formatMoney = (cents: number): string => (cents / 100).toFixed(2);
 
 const ROWS_IN_A_CHUNK = 500;
 
-/** Writes the rows in the order in which they are given. */
+/** Writes the rows in their order. */
 export async function copyRows(client: pg.Client, { table, columns, rows }: TableRows): Promise<void> {
   if (rows.length === 0) return;
   await pipeline(

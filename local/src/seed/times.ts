@@ -1,20 +1,20 @@
-// When things happened in a seeded shop. Accounts and products are older than all orders.
+// Chooses times in a seeded shop. Accounts and products are older than all orders.
 import type { ShopPlan } from './plan.ts';
 
 const DAY_MS = 86_400_000;
 const SHOP_DAYS = 730;
-/** Reservations of orders that are over are swept after 90 days; every order of a seeded shop still has its own. */
+/** Less than 90 days, after which a sweep deletes reservations: every order of a seeded shop has one. */
 export const ORDER_DAYS = 60;
-/** How far the busiest hours are from the quietest; below 1, so that a later number is a later time. */
+/** How much busier the day is than the night; below 1, so that an order with a higher number has a later time. */
 const DAYTIME = 0.8;
 
-/** When account or product `number` of `count` was made. */
+/** The time at which account or product `number` of `count` was made. */
 export function chooseCreationTime({ until }: ShopPlan, number: number, count: number): Date {
   const days = SHOP_DAYS - (SHOP_DAYS - ORDER_DAYS) * (number / count);
   return new Date(until.getTime() - days * DAY_MS);
 }
 
-/** When order `number` was placed: more by day than by night. */
+/** The time at which order `number` was placed: there are more orders by day than by night. */
 export function chooseOrderTime({ until, orders }: ShopPlan, number: number): Date {
   const days = (ORDER_DAYS * number) / orders;
   const shift = (DAYTIME * Math.sin(2 * Math.PI * days)) / (2 * Math.PI);

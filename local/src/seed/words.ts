@@ -1,4 +1,4 @@
-// What the products and the people of a seeded shop are called.
+// The words of which a seeded shop makes names and texts.
 
 const words = (text: string): string[] => text.trim().split(/\s*,\s*/);
 
@@ -8,17 +8,17 @@ export const STYLES = words(
   Timeless, Traditional, Urban, Vintage, Workshop`,
 );
 type Group = {
-  /** What each costs about, in the shop's currency. */
+  /** Each has an approximate price in the shop's currency. */
   readonly things: readonly (readonly [name: string, price: number])[];
   readonly materials: readonly string[];
-  /** Ends of names, such as a size. */
+  /** The last part of names, such as a size. */
   readonly variants: readonly string[];
   readonly cares: readonly string[];
 };
 
 const COLOURS = words('natural, black, white, grey, blue, green, ochre, red, sand');
 
-/** Things that are made of the same and kept alike. */
+/** Things of the same materials, with the same care. */
 export const GROUPS: readonly Group[] = [
   {
     things: [
@@ -159,7 +159,7 @@ export const LAST_NAMES = words(
   thomas, torres, varga, vega, vogel, walker, wang, weber, white, williams, wilson, wood, yilmaz, young, zhang`,
 );
 
-/** Where their mail goes: nowhere (RFC 2606). */
+/** Domains that receive no mail (RFC 2606). */
 export const MAIL_DOMAINS = ['example.com', 'example.net', 'example.org'] as const;
 
 export const CUSTOMER_REASONS = [

@@ -1,5 +1,5 @@
-// The secrets that the local overlay's secretGenerator reads. What is there already is kept, so that running pods and the
-// database stay of one mind.
+// Makes the secrets that the local overlay's secretGenerator reads. Existing secrets stay, because running pods and the database
+// use them.
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,8 +12,8 @@ const LINE = /^(\w+)=(.*)$/gm;
 const secret = (): string => randomBytes(32).toString('base64url');
 
 /**
- * Writes `file` unless it is there; gives the settings that are in it afterwards. Throws when it is there and lacks one: what
- * was made from the file is in use.
+ * Writes `file` unless it exists, and returns its settings. Throws when an existing file lacks a setting, because the cluster may use
+ * the file's old content.
  */
 async function openEnv(file: string, settings: Record<string, string>): Promise<Record<string, string>> {
   const text = await readIfPresent(file);
@@ -28,16 +28,16 @@ async function openEnv(file: string, settings: Record<string, string>): Promise<
   const missing = Object.keys(settings).filter((name) => !found[name]);
   if (missing.length > 0)
     throw new Error(
-      `${file} has no ${missing.join(', ')}; mend or restore it, or delete it: then a new one is made`,
+      `${file} has no ${missing.join(', ')}; correct or restore it, or delete it: then a new one is made`,
     );
   return found;
 }
 
-/** Makes what is missing in `folder`. */
+/** Makes the missing secrets of `folder`. */
 export async function makeSecrets(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const env = (name: string) => join(folder, `${name}.env`);
-  // The passwords of the roles and keys.json.
+  // This writes the passwords of the roles and keys.json.
   const { rolePasswords, serviceKeys, servicePublicKeys, sessionSecret } = await openSecrets(folder);
   const { POSTGRES_PASSWORD = '' } = await openEnv(env('postgres'), { POSTGRES_PASSWORD: secret() });
   const adminUrl = `postgres://postgres:${POSTGRES_PASSWORD}@postgres:5432/holdfast`;
@@ -45,7 +45,7 @@ export async function makeSecrets(folder: string): Promise<void> {
   for (const [service, SERVICE_KEY] of Object.entries(serviceKeys))
     await openEnv(env(`${service}-key`), { SERVICE_KEY });
   await openEnv(env('users-sessions'), { SESSION_SECRET: sessionSecret });
-  // One for the counts of the limits, one for the cache.
+  // One Redis counts for the rate limits, the other one is the cache.
   for (const [name, setting] of [
     ['redis', 'REDIS_URL'],
     ['cache', 'CACHE_REDIS_URL'],

@@ -1,5 +1,5 @@
-// Which settings there are: `npm start`'s own, those that the services know from their own tables, and the names that are
-// none but look as if they were meant for us.
+// The settings that `npm start` accepts: its own and those in the tables of the services. Also recognises names that look like a
+// misspelt setting.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
@@ -7,9 +7,9 @@ import { findNearestName } from '../command-line/edit-distance.js';
 import { folderOf, listDecidedNames, PROCESSES, type ProcessName } from '../stack/services.ts';
 
 export type KnownSettings = {
-  /** By the name of each setting that services take: what is wrong with a value, a line for each error. */
+  /** For each setting of the services, by its name: a function that returns the errors of a value. */
   checks: ReadonlyMap<string, (value: string) => string[]>;
-  /** What `npm start` decides for its services, such as their ports and secrets. */
+  /** The settings that `npm start` decides for its services, such as their ports and secrets. */
   decided: ReadonlySet<string>;
 };
 
@@ -32,12 +32,12 @@ export async function readKnownSettings(): Promise<KnownSettings> {
   return { checks, decided: listDecidedNames() };
 }
 
-/** Beginnings of names that are ours and hardly of any other program. REDIS_ is not: Kubernetes sets REDIS_PORT. */
+/** Prefixes that hardly any other program uses. REDIS_ is not one of them, because Kubernetes sets REDIS_PORT. */
 const OUR_BEGINNINGS =
   /^(HOLDFAST_(?!TEST_)|MAX_|RATE_LIMIT|CORS_|JWT_|ARGON2_|SUBGRAPH_|SUPERGRAPH_|PERSISTED_|TRUSTED_PRO)/;
 /**
- * The setting that an unknown name was probably meant to be, out of `settings`; undefined when the name does not look like
- * ours: it neither begins as ours do nor differs from a setting by so few letters that it may be misspelt.
+ * The setting of `settings` that an unknown name was probably meant to be. Undefined when the name neither has one of our prefixes
+ * nor looks like a misspelt setting.
  */
 export function guessSetting(name: string, settings: Iterable<string>): string | undefined {
   const nearest = findNearestName(name.toUpperCase(), settings);

@@ -1,4 +1,4 @@
-// The secrets of a data directory: made once, and never replaced when they cannot be used.
+// The secrets of a data directory are made once, and never replaced when they cannot be used.
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,26 +37,28 @@ describe.each(FILES)('%s', (name) => {
   test.each([
     ['is empty', ''],
     ['is empty', ' \n'],
-    ['does not hold what is expected', '{"users": "a-passw'],
-    ['does not hold what is expected', '[]'],
-    ['does not hold what is expected', '"short"'],
-    ['does not hold what is expected', '{"users": "a", "products": "b", "orders": "", "keys": []}'],
-  ])('that %s is an error that names it, and nothing is made: %j', async (what, text) => {
+    ['does not have the expected content', '{"users": "a-passw'],
+    ['does not have the expected content', '[]'],
+    ['does not have the expected content', '"short"'],
+    ['does not have the expected content', '{"users": "a", "products": "b", "orders": "", "keys": []}'],
+  ])('that %s is an error that names the file, and no secret is made: %j', async (what, text) => {
     const path = join(folder, name);
     await writeFile(path, text);
     const before = await contents();
     const error = await openSecrets(folder).catch((thrown: Error) => thrown);
     expect(String(error)).toMatch(`${path} ${what}`);
-    expect(String(error)).toMatch(/; mend or restore it, or delete it: then .*$/);
+    expect(String(error)).toMatch(/; correct or restore it, or delete it: then .*$/);
     expect(String(error)).not.toMatch(/a-passw|short/);
     expect(await contents()).toEqual(before);
   });
 
-  test('that cannot be read is an error that names it', async () => {
+  test('that cannot be read is an error that names the file', async () => {
     const path = join(folder, name);
     await rm(path);
     await mkdir(path);
-    await expect(openSecrets(folder)).rejects.toThrow(`${path} cannot be read (EISDIR); mend or restore it`);
+    await expect(openSecrets(folder)).rejects.toThrow(
+      `${path} cannot be read (EISDIR); correct or restore it`,
+    );
     expect((await stat(path)).isDirectory()).toBe(true);
   });
 
@@ -77,13 +79,15 @@ test('a command beside npm start names the file that it cannot use', async () =>
   await expect(readRolePasswords(folder)).rejects.toThrow(`${join(folder, 'role-passwords.json')} is empty`);
 });
 
-test("the local cluster's secrets are kept, and one that lacks what it is for is an error", async () => {
+test("the local cluster's secrets are kept, and a file that lacks a setting is an error", async () => {
   await makeSecrets(folder);
   const before = await contents();
   await makeSecrets(folder);
   expect(await contents()).toEqual(before);
   const path = join(folder, 'postgres.env');
   await writeFile(path, '');
-  await expect(makeSecrets(folder)).rejects.toThrow(`${path} has no POSTGRES_PASSWORD; mend or restore it`);
+  await expect(makeSecrets(folder)).rejects.toThrow(
+    `${path} has no POSTGRES_PASSWORD; correct or restore it`,
+  );
   expect(await readFile(path, 'utf8')).toBe('');
 });

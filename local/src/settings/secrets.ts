@@ -1,4 +1,4 @@
-// The secrets of a local stack, made on the first start and kept in its data directory for its owner only.
+// The secrets of a local stack. The first start makes them; only their owner can read them in the data directory.
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,18 +10,18 @@ import { z } from 'zod';
 import { writeDurably } from '../files.ts';
 import { readSecretFile, type SecretFile } from './secret-file.ts';
 
-/** The private key of each service that calls others: its 32 octets in base64url. */
+/** The private key of each service that calls others: 32 octets in base64url. */
 export type ServiceKeys = Record<CallingService, string>;
 
 export type StackSecrets = {
   rolePasswords: RolePasswords;
   /** A private JWK set (RFC 7517) with one Ed25519 key. */
   signingKeysFile: string;
-  /** By which the services know each other. */
+  /** The private keys for service tokens. */
   serviceKeys: ServiceKeys;
-  /** Their public halves, as SERVICE_PUBLIC_KEYS lists them. */
+  /** The public keys of these, in the form of SERVICE_PUBLIC_KEYS. */
   servicePublicKeys: string;
-  /** From which the users service derives refresh tokens. */
+  /** The users service derives refresh tokens from it. */
   sessionSecret: string;
 };
 
@@ -44,10 +44,10 @@ const ROLE_PASSWORDS: SecretFile<RolePasswords> = {
 
 const SIGNING_KEYS: SecretFile<object> = {
   name: 'keys.json',
-  // The users service looks into each key.
+  // The users service checks each key itself.
   expected: '{"keys": [...]} with at least one key',
   parse: (content) => (hasKeys(content) ? content : undefined),
-  withoutIt: 'a new key is made, and everyone has to log in again',
+  withoutIt: 'a new key is made, and every user has to log in again',
 };
 
 const SERVICE_KEYS: SecretFile<ServiceKeys> = {
@@ -72,17 +72,16 @@ export function signingKeysFile(dataDir: string): string {
   return join(dataDir, SIGNING_KEYS.name);
 }
 
-/** Whether `dataDir` has passwords of the database's roles; `openSecrets` makes them otherwise. Throws as it does. */
+/** Whether `dataDir` has the passwords of the database's roles. Throws as `openSecrets` does, which makes missing ones. */
 export async function hasRolePasswords(dataDir: string): Promise<boolean> {
   return (await readSecretFile(dataDir, ROLE_PASSWORDS)) !== undefined;
 }
 
 /**
- * Reads the secrets of `dataDir`, making those that are missing.
- * Throws with one line that names a file which is there and cannot be used.
+ * Reads the secrets of `dataDir` and makes the missing ones. Throws with one line that names an existing file which cannot be used.
  */
 export async function openSecrets(dataDir: string): Promise<StackSecrets> {
-  // All are read before one is made.
+  // All files are read before the first one is made, so that an unusable file changes no other.
   const [passwords, keys, serviceKeys, session] = [
     await readSecretFile(dataDir, ROLE_PASSWORDS),
     await readSecretFile(dataDir, SIGNING_KEYS),
@@ -100,7 +99,7 @@ export async function openSecrets(dataDir: string): Promise<StackSecrets> {
   };
 }
 
-/** The passwords that are kept in `dataDir`. Throws with one line when there are none, or they cannot be read. */
+/** The passwords in `dataDir`. Throws with one line when they are missing or cannot be read. */
 export async function readRolePasswords(dataDir: string): Promise<RolePasswords> {
   const passwords = await readSecretFile(dataDir, ROLE_PASSWORDS);
   if (passwords === undefined) throw new Error(`${join(dataDir, ROLE_PASSWORDS.name)} is missing`);
@@ -140,7 +139,7 @@ function hasKeys(content: unknown): content is { keys: unknown[] } {
 
 const randomSecret = (): string => randomBytes(32).toString('base64url');
 
-/** A private key of a service: any 32 octets are one (RFC 8032). */
+/** Makes a private key of a service: any 32 octets are a valid key (RFC 8032). */
 export const makeServiceKey = randomSecret;
 
 const makeServiceKeys = (): ServiceKeys => ({

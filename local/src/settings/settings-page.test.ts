@@ -1,4 +1,4 @@
-// What docs/settings.md says of a setting, and that it has to be said.
+// docs/settings.md describes every setting.
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
@@ -12,7 +12,7 @@ import { listServiceRows } from './settings-page.ts';
 
 const pause = z.coerce.number().int().min(1).max(9).default(5).meta({ unit: 'ms' }).describe('How long.');
 
-test('a setting that services share has one row, and one that differs has another', () => {
+test('a setting that services share has one row, and a setting with different defaults has several', () => {
   const fast = pause.default(1).describe('How long.');
   const colour = z.enum(['red', 'green|blue']).describe('Which one.');
   const services = new Map<ProcessName, Record<string, z.ZodType>>([
@@ -28,7 +28,7 @@ test('a setting that services share has one row, and one that differs has anothe
   ]);
 });
 
-test('a setting without a description is refused, and so is a number without a unit', () => {
+test('a setting without a description and a number without a unit are refused', () => {
   expect(() => listServiceRows(new Map([['users', { BARE: z.string() }]]))).toThrow(
     'the setting BARE has no description',
   );
@@ -38,7 +38,7 @@ test('a setting without a description is refused, and so is a number without a u
   );
 });
 
-test('every setting is read: its name stands in code twice, in its table and where it is used', async () => {
+test('every setting is used: the code has its name in its table and in a second place', async () => {
   const sources = globSync(['{gateway,platform}/src/**/*.ts', 'subgraphs/*/src/**/*.ts'], {
     cwd: ROOT,
     exclude: ['**/*.test.ts', '**/generated/**'],
@@ -52,7 +52,7 @@ test('every setting is read: its name stands in code twice, in its table and whe
   expect(unread).toEqual([]);
 });
 
-test('.env.example has every setting that npm start takes, with a default that it takes', async () => {
+test('.env.example has every setting that npm start accepts, with a valid default', async () => {
   const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
   expect(parseEnv(example)).toEqual({});
   const given = parseEnv(example.replaceAll(/^#(?! )/gm, ''));

@@ -1,4 +1,4 @@
-// What `npm start` accepts, and how it says no.
+// The settings that `npm start` accepts, and the errors for others.
 import { hostname } from 'node:os';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { computeEditDistance } from '../command-line/edit-distance.js';
@@ -21,7 +21,7 @@ const errorsOf = (env: NodeJS.ProcessEnv): string => {
   }
 };
 
-test('without anything: an embedded database in .data, the gateway at 4000', () => {
+test('without settings the database is embedded in .data and the gateway listens on port 4000', () => {
   expect(read({})).toEqual({
     dataDir: `${ROOT}.data`,
     port: 4000,
@@ -51,7 +51,7 @@ test('the other ports follow from the gateway’s', () => {
 const NO_DATABASES = { users: '', products: '', orders: '' };
 
 describe('settings of the services', () => {
-  test('are handed on, whichever a service knows, and nothing else is', () => {
+  test('are passed to the services, and no other variable is', () => {
     const given = {
       REDIS_URL: 'redis://r',
       RATE_LIMITS: 'off',
@@ -66,7 +66,7 @@ describe('settings of the services', () => {
     expect(read({ ...given, AWS_SECRET: 'x', LOG_LEVEL: 'warn', EMPTY: '' }).passedThrough).toEqual(given);
   });
 
-  test('reach every service as they were given, or are refused: none is dropped', () => {
+  test('reach every service unchanged or are refused; none is dropped', () => {
     for (const name of known.checks.keys()) {
       if (known.decided.has(name)) continue;
       const settings = {
@@ -85,7 +85,7 @@ describe('settings of the services', () => {
     );
   });
 
-  test('give products the one Redis that there is for its cache, unless it has another', () => {
+  test('make the products service cache in REDIS_URL, unless CACHE_REDIS_URL is set', () => {
     const redisOf = (passedThrough: Record<string, string>) => {
       const { ports, databaseUrls } = { ports: portsFrom(4000), databaseUrls: NO_DATABASES };
       const settings = {
@@ -103,15 +103,15 @@ describe('settings of the services', () => {
     expect(redisOf({ REDIS_URL: 'redis://r', CACHE_REDIS_URL: 'redis://c' })[1]).toBe('redis://c');
   });
 
-  test('are checked before anything is started', () => {
+  test('are checked before the first process starts', () => {
     expect(errorsOf({ EXPLORER: 'yes', RATE_LIMITS: 'logn=1/1m', REDIS_URL: 'localhost:6379' })).toMatch(
       /^EXPLORER: .*"on"\|"off".*; RATE_LIMITS: there is no limit "logn".*; REDIS_URL: expected a URL such as redis:/,
     );
   });
 });
 
-describe('a name that is no setting', () => {
-  test('is refused when a setting is so like it that it may be misspelt, or when it begins as ours do', () => {
+describe('an unknown name', () => {
+  test('is refused when it may be a misspelt setting, or has a prefix of our settings', () => {
     const cases = {
       RATE_LIMIT: 'RATE_LIMITS',
       rate_limits: 'RATE_LIMITS',
@@ -128,12 +128,12 @@ describe('a name that is no setting', () => {
     };
     for (const [name, meant] of Object.entries(cases)) {
       const [, said] =
-        /^\S+ is no setting; did you mean (\S+)\? Unset it/.exec(errorsOf({ [name]: '1' })) ?? [];
+        /^\S+ is not a setting; did you mean (\S+)\? Unset it/.exec(errorsOf({ [name]: '1' })) ?? [];
       expect([name, said]).toEqual([name, meant]);
     }
   });
 
-  test('is none of our business otherwise', () => {
+  test('is ignored otherwise', () => {
     const others = `PATH HOME HOST_OS HOSTNAME SHELL SHLVL USER LOGNAME LANG LC_ALL TERM TERM_PROGRAM PWD OLDPWD EDITOR VISUAL
       PAGER LESS MAIL TZ TMPDIR DISPLAY WAYLAND_DISPLAY XDG_RUNTIME_DIR XDG_DATA_DIRS SSH_AUTH_SOCK SESSION_MANAGER GROUP
       DESKTOP_SESSION COLORTERM COLUMNS LINES LS_COLORS MANPATH HISTSIZE PS1 VENDOR MACHTYPE OSTYPE CI DEBUG NO_COLOR
@@ -146,7 +146,7 @@ describe('a name that is no setting', () => {
     expect(read(env).passedThrough).toEqual({});
   });
 
-  test('is as far from another as letters are inserted, left out, changed or swapped', () => {
+  test('has a distance from a setting: the letters to insert, delete, replace or swap', () => {
     expect(computeEditDistance('', 'PORT')).toBe(4);
     expect(computeEditDistance('PORT', 'PORT')).toBe(0);
     expect(computeEditDistance('PROT', 'PORT')).toBe(1);
@@ -161,11 +161,11 @@ test('all errors are reported together', () => {
     new RegExp(
       [
         'PORT is a number from 1 to 65332; got "70000"',
-        'DATABASE_URL is no PostgreSQL URL \\(postgres://user:password@host:5432/database\\)',
+        'DATABASE_URL is not a PostgreSQL URL \\(postgres://user:password@host:5432/database\\)',
         '--reset deletes the embedded database only; empty the one of DATABASE_URL yourself',
         'LOG_LEVEL: Invalid option: expected one of .*',
         'HOST is decided by npm start; unset it',
-        "MAX_COTS is no setting; did you mean MAX_COST\\? Unset it if it is another program's",
+        "MAX_COTS is not a setting; did you mean MAX_COST\\? Unset it if it is another program's",
       ].join('; '),
     ),
   );

@@ -1,4 +1,4 @@
-// What `npm start` and `npm run dev` are told, by their options and the environment.
+// Reads what `npm start` and `npm run dev` need, from their options and the environment.
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -7,30 +7,30 @@ import { guessSetting, type KnownSettings } from './known-settings.ts';
 
 export { ROOT } from '../root.ts';
 
-/** What the command line says. `inspect` is for `npm run dev`. */
+/** The options of the command line. `inspect` is for `npm run dev`. */
 export type StartOptions = Partial<Pick<LocalSettings, 'reset' | 'dev' | 'inspect'>>;
 
 export type LocalSettings = {
   dataDir: string;
-  /** The gateway's; the others follow from it. */
+  /** The gateway's port; the other ports follow from it. */
   port: number;
-  /** An administrator's URL; undefined: an embedded server. */
+  /** An administrator's URL; undefined for an embedded server. */
   databaseUrl: string | undefined;
   logLevel: string;
-  /** Begin anew. */
+  /** Delete all data first. */
   reset: boolean;
-  /** Restart what changes: `npm run dev`. */
+  /** Restart services whose sources change: `npm run dev`. */
   dev: boolean;
   /** Open an inspector for each service. */
   inspect: boolean;
-  /** Handed to the services as they are, when set. */
+  /** Settings that the services get unchanged. */
   passedThrough: Record<string, string>;
 };
 
-/** The last inspector is 203 above the gateway's port. */
+/** The highest inspector's port is 203 above the gateway's. */
 const HIGHEST_PORT = 65_535 - 203;
 
-/** Read here; the services get what follows from them. docs/settings.md is made from their descriptions and units. */
+/** The settings of `npm start` itself. docs/settings.md is generated from their descriptions and units. */
 export const settings = {
   PORT: z.coerce
     .number()
@@ -47,30 +47,29 @@ export const settings = {
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
-    .describe("An administrator's URL of a PostgreSQL to use. Without it one is embedded, in DATA_DIR."),
+    .describe(
+      "An administrator's URL of a PostgreSQL. Without it `npm start` runs an embedded one in DATA_DIR.",
+    ),
   DATA_DIR: z
     .string()
     .default('.data')
     .describe(
-      'Where the embedded PostgreSQL and the secrets are. The commands beside `npm start` find it by this.',
+      'The folder of the embedded PostgreSQL and the secrets. The other commands find the running stack by it.',
     ),
-  ENV_FILE: z
-    .string()
-    .default('.env')
-    .describe('A file with settings, which are used where the environment does not set them.'),
+  ENV_FILE: z.string().default('.env').describe('A file with settings. The environment takes precedence.'),
   LOG_LEVEL: z
     .string()
     .default('info')
     .describe(
-      "As the services' setting, which gets it. `debug` and `trace` also show what `npm start` does.",
+      'The level of `npm start` and of the services. `debug` and `trace` also show what `npm start` does.',
     ),
 };
 const OWN = new Set(Object.keys(settings));
 /** OpenTelemetry's own names, which its library reads in the services. */
 const OPENTELEMETRY = /^OTEL_/;
-/** Names of npm, Node, PostgreSQL and our tests: never ours, however much they look like it. */
+/** Names of npm, Node, PostgreSQL and the tests. They are never taken for misspelt settings. */
 const OF_OTHERS = /^(npm_|NODE_|PG|HOLDFAST_TEST_)/;
-/** Reads the settings; throws one error whose message names everything wrong with them. */
+/** Reads the settings. Throws one error whose message lists all that is wrong with them. */
 export function readLocalSettings(
   { reset = false, dev = false, inspect = false }: StartOptions,
   env: NodeJS.ProcessEnv,
@@ -96,20 +95,20 @@ export function readLocalSettings(
   };
 }
 
-/** What is wrong with the settings that are read here. */
+/** The errors of the settings in the table above. */
 function ownErrors(given: ReadonlyMap<string, string>, reset: boolean): string[] {
   const errors: string[] = [];
   const [port, databaseUrl] = [given.get('PORT'), given.get('DATABASE_URL')];
   if (!settings.PORT.safeParse(port).success)
     errors.push(`PORT is a number from 1 to ${HIGHEST_PORT}; got ${JSON.stringify(port)}`);
   if (!settings.DATABASE_URL.safeParse(databaseUrl).success)
-    errors.push('DATABASE_URL is no PostgreSQL URL (postgres://user:password@host:5432/database)');
+    errors.push('DATABASE_URL is not a PostgreSQL URL (postgres://user:password@host:5432/database)');
   if (reset && databaseUrl !== undefined)
     errors.push('--reset deletes the embedded database only; empty the one of DATABASE_URL yourself');
   return errors;
 }
 
-/** What is wrong with one name of the environment and its value: a setting that would not be used, or cannot be. */
+/** The errors of one variable of the environment: a setting that `npm start` decides, an invalid value, a misspelt name. */
 function settingErrors(name: string, value: string, { checks, decided }: KnownSettings): string[] {
   if (OWN.has(name) && name !== 'LOG_LEVEL') return [];
   if (decided.has(name)) return isOfShell(name, value) ? [] : [`${name} is decided by npm start; unset it`];
@@ -120,14 +119,14 @@ function settingErrors(name: string, value: string, { checks, decided }: KnownSe
   const meant = guessSetting(name, givable);
   return meant === undefined
     ? []
-    : [`${name} is no setting; did you mean ${meant}? Unset it if it is another program's`];
+    : [`${name} is not a setting; did you mean ${meant}? Unset it if it is another program's`];
 }
 
-/** Some shells have the name of the machine in HOST. */
+/** Some shells set HOST to the name of the machine. */
 const isOfShell = (name: string, value: string): boolean =>
   name === 'HOST' && value.split('.', 1)[0] === hostname().split('.', 1)[0];
 
-/** Where the local stack keeps its data. */
+/** The folder of the local stack's data. */
 export function readDataDir(env: NodeJS.ProcessEnv): string {
   return resolve(ROOT, settings.DATA_DIR.parse(env['DATA_DIR'] || undefined));
 }

@@ -1,11 +1,10 @@
-// The settings of a file, `.env` unless ENV_FILE names another: they become environment variables, but for those that are
-// set already.
+// Reads settings from a file, `.env` or the one of ENV_FILE, into environment variables. Variables that are set keep their values.
 import { resolve } from 'node:path';
 import { loadEnvFile } from 'node:process';
 import { errorCode } from '../error-code.js';
 import { ROOT, StepFailed } from './steps.mjs';
 
-/** Reads it, when it is there. Throws StepFailed when ENV_FILE names a file that cannot be read. */
+/** Reads the file if it exists. Throws StepFailed when it cannot be read, or ENV_FILE names a file that does not exist. */
 export function readEnvFile() {
   const named = process.env.ENV_FILE;
   const path = resolve(ROOT, named || '.env');

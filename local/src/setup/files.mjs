@@ -1,4 +1,4 @@
-// The repository's folder and what is in it.
+// The folder of the repository, without a slash at its end, and the files in it.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,12 +8,12 @@ export const ROOT = fileURLToPath(new URL('../../..', import.meta.url)).replace(
 const SKIPPED_FOLDERS = new Set(['node_modules', 'generated', 'dist']);
 
 /**
- * `path` itself, or the files in the folder `path`; none when there is no such thing.
+ * `path` itself when it is a file, or all files in the folder `path`; none when `path` does not exist.
  * @param {string} path
  * @returns {Promise<string[]>}
  */
 export async function filesUnder(path, skipped = SKIPPED_FOLDERS) {
-  const entries = await entriesOf(path);
+  const entries = await readEntries(path);
   if (entries === undefined) return [path];
   const nested = entries
     .filter((entry) => !(entry.isDirectory() && skipped.has(entry.name)))
@@ -25,10 +25,10 @@ export async function filesUnder(path, skipped = SKIPPED_FOLDERS) {
 }
 
 /**
- * The entries of a folder, none when it does not exist; undefined when `path` is a file.
+ * The entries of a folder; none when it does not exist, and undefined when `path` is a file.
  * @param {string} path
  */
-async function entriesOf(path) {
+async function readEntries(path) {
   try {
     return await readdir(path, { withFileTypes: true });
   } catch (error) {

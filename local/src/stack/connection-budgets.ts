@@ -1,11 +1,11 @@
-// The most connections to PostgreSQL that a process of each service opens: the one table of them. The manifests are added up
-// by it (test/src/k8s/manifests.test.ts), and running services are held to it (test/src/faults/outages.test.ts).
+// The largest number of connections to PostgreSQL that a process of each service opens. Tests add up the manifests by this table
+// (test/src/k8s/manifests.test.ts) and compare running services with it (test/src/faults/outages.test.ts).
 import type { Service } from '@holdfast/database';
 
 export interface ConnectionBudget {
-  /** As pg_stat_activity shows it. */
+  /** The name in pg_stat_activity. */
   readonly applicationName: string;
-  /** By DATABASE_URL, where a pooler may stand between, by DATABASE_DIRECT_URL, or by DATABASE_REPLICA_URL to other servers. */
+  /** DATABASE_URL, which may lead to a pooler; DATABASE_DIRECT_URL; or DATABASE_REPLICA_URL, which leads to other servers. */
   readonly way: 'pooled' | 'direct' | 'replica';
   readonly most: number;
 }
@@ -15,11 +15,11 @@ export interface ConnectionSettings {
   readonly queueConcurrency: number;
 }
 
-/** As the services have them when nothing is set. */
+/** The defaults of the services. */
 const DEFAULTS: ConnectionSettings = { poolMax: 10, queueConcurrency: 4 };
 
-/** A pool for what writes has one more connection, by which it asks what became of a statement that is not answered. */
-const writing = (budget: ConnectionBudget): ConnectionBudget[] => [
+/** A pool for writes has one more connection, which finds out whether a statement without a reply has succeeded. */
+const withInquiry = (budget: ConnectionBudget): ConnectionBudget[] => [
   budget,
   { ...budget, applicationName: `${budget.applicationName}-inquiry`, most: 1 },
 ];
@@ -32,19 +32,19 @@ export function listConnectionBudgets(
   const writes = Math.max(1, Math.floor(poolMax / 2));
   const requests: ConnectionBudget[] = [
     { applicationName: service, way: 'pooled', most: Math.max(1, poolMax - writes) },
-    ...writing({ applicationName: `${service}-writes`, way: 'pooled', most: writes }),
-    ...writing({ applicationName: `${service} sweep`, way: 'pooled', most: 1 }),
+    ...withInquiry({ applicationName: `${service}-writes`, way: 'pooled', most: writes }),
+    ...withInquiry({ applicationName: `${service} sweep`, way: 'pooled', most: 1 }),
   ];
   const jobs: ConnectionBudget[] = [
-    // Beside one a job: LISTEN and the sweep of the queue.
-    ...writing({ applicationName: `${service}-worker`, way: 'direct', most: queueConcurrency + 2 }),
+    // One for each job, one for LISTEN, and one for the sweep of the queue.
+    ...withInquiry({ applicationName: `${service}-worker`, way: 'direct', most: queueConcurrency + 2 }),
     { applicationName: `${service}-worker-metrics`, way: 'direct', most: 1 },
   ];
   const own: Record<Service, readonly ConnectionBudget[]> = {
-    users: [...jobs, ...writing({ applicationName: 'users revocations', way: 'pooled', most: 1 })],
+    users: [...jobs, ...withInquiry({ applicationName: 'users revocations', way: 'pooled', most: 1 })],
     products: [
       ...jobs,
-      // With DATABASE_REPLICA_URL only.
+      // Only with DATABASE_REPLICA_URL.
       { applicationName: 'products-log', way: 'pooled', most: 1 },
       { applicationName: 'products-replica', way: 'replica', most: Math.ceil(poolMax / 2) },
       { applicationName: 'products-replica-look', way: 'replica', most: 1 },
@@ -54,6 +54,6 @@ export function listConnectionBudgets(
   return [...requests, ...own[service]];
 }
 
-/** How many of them go that way together. */
+/** The sum of the budgets of one way. */
 export const connectionsOf = (budgets: readonly ConnectionBudget[], way: ConnectionBudget['way']): number =>
   budgets.reduce((sum, budget) => sum + (budget.way === way ? budget.most : 0), 0);

@@ -1,5 +1,4 @@
-// The database of a local stack: an embedded server, watched and started again when it dies, or one that
-// somebody else runs.
+// The database of a local stack: an embedded server, which is started again when it dies, or the external server of DATABASE_URL.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { databaseUrl, SERVICES, serviceRole } from '@holdfast/database';
@@ -20,7 +19,7 @@ export const DATABASE = 'holdfast';
 export type DatabaseServer = {
   /** The administrator's URL of the system's database. */
   adminUrl: string;
-  /** The embedded server; undefined when it is somebody else's. */
+  /** The embedded server; undefined for an external one. */
   embedded: EmbeddedPostgres | undefined;
   stop(): Promise<void>;
 };
@@ -31,7 +30,7 @@ export type DatabaseOptions = {
   log: EventLog;
   supervised: boolean;
   durable?: boolean;
-  /** Ports that others are about to listen on. */
+  /** Ports that the caller will use for other servers. */
   takenPorts?: ReadonlySet<number>;
   signal?: AbortSignal;
 };
@@ -41,7 +40,7 @@ export function postgresFolder(dataDir: string): string {
   return join(dataDir, 'postgres');
 }
 
-/** Starts the embedded server and makes its database, or takes the one of `databaseUrl` as it is. */
+/** Starts the embedded server and makes its database, or uses the external server of `databaseUrl`. */
 export async function openDatabaseServer(options: DatabaseOptions): Promise<DatabaseServer> {
   const { log } = options;
   if (options.databaseUrl !== undefined) {
@@ -72,8 +71,8 @@ export async function openDatabaseServer(options: DatabaseOptions): Promise<Data
 }
 
 /**
- * Waits while the server of `url` says that it cannot take connections yet (57P03), as it does for all of its recovery after
- * a crash. Throws with one line when it cannot be used, or the reason of `signal`.
+ * Waits while the server of `url` does not accept connections yet (57P03), as during its recovery from a crash. Throws with one line
+ * when the server cannot be used, or the reason of `signal`.
  */
 export async function waitForServer(url: string, log: EventLog, signal?: AbortSignal): Promise<void> {
   const startedAt = Date.now();
@@ -86,16 +85,16 @@ export async function waitForServer(url: string, log: EventLog, signal?: AbortSi
       throw new Error(`the server of DATABASE_URL cannot be used: ${message}`, { cause: error });
     if (tries % REPORT_EVERY === 0) {
       const seconds = Math.round((Date.now() - startedAt) / 1000);
-      log.event('info', `the server of DATABASE_URL says: ${message}; waiting for it since ${seconds} s`);
+      log.event('info', `the server of DATABASE_URL says: ${message}; waiting for it for ${seconds} s`);
     }
     await sleep(RECOVERY_POLL_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 
-/** Why no connection can be made; undefined when one can. */
+/** Tries to connect. Returns the error, or undefined. */
 async function findConnectionError(url: string): Promise<unknown> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-  // A connection that breaks fails the call in flight, too.
+  // A broken connection also rejects the call that is running.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -126,7 +125,7 @@ export async function refuseToTakeRolesOver(databaseUrl: string, dataDir: string
     await client.end();
   }
   throw new Error(
-    `the server of DATABASE_URL has the services' roles, with passwords that ${dataDir} does not know; set DATA_DIR to the one that does, or drop the roles`,
+    `the server of DATABASE_URL has the services' roles, with passwords that are not in ${dataDir}; set DATA_DIR to the folder that has them, or drop the roles`,
   );
 }
 
@@ -141,7 +140,7 @@ async function ensureDatabase(adminUrl: string): Promise<void> {
   }
 }
 
-/** Starts the server again whenever it ends, until `end()`. */
+/** Starts the server again each time it ends, until `end()`. */
 function superviseServer(server: EmbeddedPostgres, log: EventLog): { end(): Promise<void> } {
   const ending = new AbortController();
   const backoff = createBackoff();
@@ -165,7 +164,7 @@ function superviseServer(server: EmbeddedPostgres, log: EventLog): { end(): Prom
       await sleep(pauseMs, undefined, { signal: ending.signal }).catch(() => undefined);
       if (ending.signal.aborted) return;
       backoff.started();
-      // When this fails, `exited` is still the promise of the last run: the next round waits longer.
+      // When the restart fails, `exited` is still the promise of the last run, so the next round follows after a longer pause.
       await server.restart(ending.signal).catch((error: Error) => {
         if (!ending.signal.aborted) log.event('error', error.message, { process: 'postgres' });
       });

@@ -1,4 +1,4 @@
-// `npm run dev`: starts the services, and restarts those to which a file belongs that changes.
+// `npm run dev`: starts the services, and restarts each service whose source files change.
 import { join, relative } from 'node:path';
 import { ROOT } from '../root.ts';
 import type { EventLog } from './event-log.ts';
@@ -9,14 +9,14 @@ import { watchFolders } from './source-folders.ts';
 export type DevOptions = {
   services: Record<ProcessName, ServiceProcess>;
   log: EventLog;
-  /** Generates anew what is made from the schemas. Throws when a schema cannot be used, having said why. */
+  /** Generates the code from the schemas again. When a schema is invalid, it prints the reason and throws. */
   regenerate: () => Promise<void>;
 };
 
 export type Dev = {
   /** Resolves when each service has been ready once. */
   readonly started: Promise<void>;
-  /** Nothing is restarted any more. */
+  /** Ends the watching; no service is restarted after that. */
   close(): Promise<void>;
 };
 
@@ -27,20 +27,20 @@ const PRISMA_CLIENT = join(ROOT, 'prisma/src/generated/');
 
 /** Editors save in several steps, and several files at a time. */
 const SETTLE_MS = 80;
-/** Short, because a service that a debugger holds does not end by itself, and no customer waits for it. */
+/** Short, because a service that a debugger has stopped does not end by itself, and it serves no customers. */
 const GRACE_MS = 500;
 
 /** Starts every service, and restarts those whose sources change until it is closed. */
 export function runForDevelopment(options: DevOptions): Dev {
-  const everyone = Promise.withResolvers<void>();
-  const sources = new ChangedSources(options, everyone.resolve);
+  const allStarted = Promise.withResolvers<void>();
+  const sources = new ChangedSources(options, allStarted.resolve);
   const folders = watchFolders(
     WATCHED.map((path) => join(ROOT, path)),
     (path) => sources.add(path),
   );
   sources.restart(PROCESSES);
   return {
-    started: everyone.promise,
+    started: allStarted.promise,
     close: () => {
       folders.close();
       return sources.close();
@@ -51,7 +51,7 @@ export function runForDevelopment(options: DevOptions): Dev {
 class ChangedSources {
   readonly #options: DevOptions;
   readonly #allReady: () => void;
-  /** What has changed and has not been dealt with. */
+  /** The changed files that no restart has handled yet. */
   readonly #paths = new Set<string>();
   readonly #ready = new Set<ProcessName>();
   /** The last restart of each service. */
@@ -89,11 +89,11 @@ class ChangedSources {
     const names = PROCESSES.filter((name) => paths.some((path) => belongsTo(path, name, services[name])));
     if (names.length === 0) return;
     const changed = paths.map((path) => relative(ROOT, path)).join(', ');
-    log.event('info', `${changed} changed: ${names.join(', ')} is restarted`);
+    log.event('info', `${changed} changed: restarting ${names.join(', ')}`);
     this.restart(names);
   }
 
-  /** Whether what is made from the schemas is up to date. When it is not, the changes wait for the next save. */
+  /** Generates code and returns whether that succeeded. After a failure the changes wait for the next save. */
   async #tryRegenerate(): Promise<boolean> {
     const { log, regenerate } = this.#options;
     try {
@@ -101,7 +101,8 @@ class ChangedSources {
       return true;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      if (!this.#isClosed) log.event('error', `${message}; nothing is restarted until the schema is mended`);
+      if (!this.#isClosed)
+        log.event('error', `${message}; no service is restarted until the schema is correct`);
       return false;
     }
   }
@@ -113,7 +114,7 @@ class ChangedSources {
     }
   }
 
-  /** `isLast` says whether this is still the last restart of that service: of others no more is said. */
+  /** `isLast` tells whether this is still the last restart of that service. Only the last one logs its result. */
   async #restart(name: ProcessName, isLast: () => boolean): Promise<void> {
     const { services, log } = this.#options;
     const from = performance.now();
@@ -132,7 +133,7 @@ class ChangedSources {
 
 /** Whether a change of a file is a reason to restart a service. */
 function belongsTo(path: string, name: ProcessName, service: ServiceProcess): boolean {
-  // The change may mend what the service died of.
+  // The change may correct the error that ended the service.
   if (service.pid === undefined) return true;
   if (path.endsWith('.prisma')) return service.loaded.some((loaded) => loaded.startsWith(PRISMA_CLIENT));
   return service.loaded.includes(path) || path.startsWith(folderOf(name));

@@ -1,5 +1,4 @@
-// The log of a local stack: one JSON line an event, from the services as they come and from the supervisor
-// itself; made readable when a person watches.
+// The log of a local stack: one JSON line for each event of the services and of the supervisor; formatted for people in a terminal.
 import pretty from 'pino-pretty';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
@@ -7,13 +6,13 @@ export type Level = 'debug' | 'info' | 'warn' | 'error';
 export type EventLog = {
   /** An event of the supervisor. */
   event(level: Level, message: string, fields?: Record<string, unknown>): void;
-  /** A line of the output of `source`; one that is no JSON becomes a message. */
+  /** A line of the output of `source`. A line that is not JSON becomes a message. */
   line(source: string, text: string): void;
 };
 
 /**
- * A log that hands each JSON line, without its line break, to `write`. Its own events below info are left out
- * unless `verbose`; the services know their own levels.
+ * A log that passes each JSON line, without its line break, to `write`. It omits its own events below info unless `verbose`; the
+ * services filter their own.
  */
 export function createEventLog(write: (line: string) => void, verbose = false): EventLog {
   const emit = (service: string, level: Level, message: string, fields: Record<string, unknown> = {}) => {
@@ -29,11 +28,11 @@ export function createEventLog(write: (line: string) => void, verbose = false): 
   };
 }
 
-/** Writes to stdout: raw, or through pino-pretty in a terminal. */
+/** A writer to stdout: unchanged lines, or through pino-pretty in a terminal. */
 export function createStdoutWriter(): (line: string) => void {
   if (!process.stdout.isTTY) return (line) => process.stdout.write(`${line}\n`);
   const stream = pretty({
-    // As https://no-color.org asks.
+    // The convention of https://no-color.org.
     colorize: !process.env['NO_COLOR'],
     sync: true,
     singleLine: true,
@@ -44,7 +43,7 @@ export function createStdoutWriter(): (line: string) => void {
   return (line) => stream.write(`${line}\n`);
 }
 
-/** PostgreSQL says its level first, `LOG:  …`; of what it does in good health nobody wants to read. */
+/** PostgreSQL's lines begin with their level, `LOG:  …`. Lines of normal operation are only for debugging. */
 function postgresLevel(text: string): Level {
   if (
     /interrupted|not properly shut down|recovery|redo in progress|syncing data directory|stopping the PostgreSQL server/.test(

@@ -1,4 +1,4 @@
-// How to reach the stack that `npm start` runs on a data directory, for the commands beside it.
+// Finds the database of the stack that `npm start` runs on a data directory, for the other commands.
 import { join } from 'node:path';
 import { serviceUrl } from '@holdfast/database';
 import { readIfPresent } from '../files.ts';
@@ -7,14 +7,14 @@ import { findLockOwner } from '../processes/process-lock.js';
 import { readRolePasswords } from '../settings/secrets.ts';
 import { DATABASE, postgresFolder } from './database-server.ts';
 
-/** The users service's URL of the database. Throws with one line when there is no server running. */
+/** The database's URL for the users service. Throws with one line when no server runs. */
 export async function findUsersDatabaseUrl(dataDir: string): Promise<string> {
   const server = await findRunningServer(dataDir);
   const { users } = await readRolePasswords(dataDir);
   return serviceUrl(server, 'users', users);
 }
 
-/** The administrator's. Throws with one line when there is no server running. */
+/** The database's URL for an administrator. Throws with one line when no server runs. */
 export async function findAdministratorUrl(dataDir: string): Promise<string> {
   const url = new URL(await findRunningServer(dataDir));
   url.username = SUPERUSER;
@@ -30,13 +30,13 @@ async function findRunningServer(dataDir: string): Promise<string> {
   const port = await readServerPort(dataDir);
   if (port === undefined) {
     throw new Error(
-      `the npm start on ${dataDir} has no PostgreSQL of its own running; set DATABASE_URL to the database that it uses`,
+      `the npm start on ${dataDir} does not run an embedded PostgreSQL; set DATABASE_URL to the database that it uses`,
     );
   }
   return `postgres://127.0.0.1:${port}/${DATABASE}`;
 }
 
-/** From line 4 of postmaster.pid, which a server leaves behind only when it was killed. */
+/** The port in line 4 of postmaster.pid. A server that stops removes this file; a killed server leaves it. */
 async function readServerPort(dataDir: string): Promise<number | undefined> {
   const text = await readIfPresent(join(postgresFolder(dataDir), 'cluster', 'postmaster.pid'));
   const port = Number(text?.split('\n')[3]);

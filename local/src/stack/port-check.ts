@@ -1,8 +1,8 @@
-// Whether all of a local stack's ports can be used: said at once, with the reason, and not by a service that fails later.
+// Checks all ports of a local stack before it starts, so that no service fails later on a port.
 import { findPortError, type PortError } from '../processes/ports.ts';
 import { HOST, type Ports, PROCESSES, portFormula } from './services.ts';
 
-const SAID: Record<PortError, readonly [one: string, several: string]> = {
+const REASONS: Record<PortError, readonly [one: string, several: string]> = {
   'in use': ['is in use', 'are in use'],
   blocked: [
     'is blocked: browsers and fetch refuse to call it (https://fetch.spec.whatwg.org/#port-blocking)',
@@ -11,7 +11,7 @@ const SAID: Record<PortError, readonly [one: string, several: string]> = {
   reserved: ['may be used by root only', 'may be used by root only'],
 };
 
-/** Throws one line that names each port that cannot be used, whose it is, how it follows from PORT, and why. */
+/** Throws one line that names each unusable port, its service, how it follows from PORT, and the reason. */
 export async function checkPorts(ports: Ports): Promise<void> {
   const faulty = new Map<PortError, string[]>();
   for (const name of PROCESSES) {
@@ -25,8 +25,8 @@ export async function checkPorts(ports: Ports): Promise<void> {
   }
   if (faulty.size === 0) return;
   const said = [...faulty].map(([error, whose]) => {
-    const [one, several] = SAID[error];
+    const [one, several] = REASONS[error];
     return whose.length === 1 ? `port ${whose[0]} ${one}` : `ports ${whose.join(', ')} ${several}`;
   });
-  throw new Error(`${said.join('; ')}; set PORT to start elsewhere`);
+  throw new Error(`${said.join('; ')}; set PORT to use other ports`);
 }

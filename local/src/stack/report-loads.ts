@@ -1,5 +1,5 @@
-// Loaded into each service of `npm run dev` before its own code: tells the supervisor the path of each file that Node
-// loads, also of one that then does not compile, so that a change of the file restarts the services that import it.
+// `npm run dev` loads this into each service before the service's own code. It sends the supervisor the path of each file that Node
+// loads, even when the file then does not compile, so that a change of the file restarts the services that import it.
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
 

@@ -1,4 +1,4 @@
-// The supervision of one service, on a tiny service that does as it is told.
+// The supervision of one service, tested with a tiny program.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -75,7 +75,7 @@ async function pidOtherThan(pid: number | undefined): Promise<number> {
   throw new Error('it was not started again');
 }
 
-test('start() is through when the service is ready, and it has its own environment only', async () => {
+test('start() resolves when the service is ready, and the service has only its own environment', async () => {
   const tiny = await create('good');
   await tiny.start();
   expect(await isRunning(tiny.pid ?? 0)).toBe(true);
@@ -110,7 +110,7 @@ test('a supervised service that is killed is started again, and the log says why
   });
 });
 
-test('one that nobody supervises stays dead until restart()', async () => {
+test('an unsupervised service stays dead until restart()', async () => {
   const tiny = await create('good');
   await tiny.start();
   const first = tiny.pid;
@@ -122,7 +122,7 @@ test('one that nobody supervises stays dead until restart()', async () => {
   expect(tiny.pid).not.toBe(first);
 });
 
-test('of several restarts and stops at a time the last one decides, and one process at most is left', async () => {
+test('of several concurrent restarts and stops the last one decides, and at most one process is left', async () => {
   const tiny = await create('good', { supervised: true });
   await tiny.start();
   const overtaken = tiny.restart();
@@ -153,7 +153,7 @@ test('a supervised service that does not get ready after a restart is not starte
   expect(tiny.pid).toBeUndefined();
 });
 
-test('stop() waits for a SIGTERM to be obeyed, and kills one that does not', async () => {
+test('stop() sends SIGTERM and waits, and kills a service that does not end', async () => {
   const tiny = await create('stubborn');
   await tiny.start();
   const pid = tiny.pid ?? 0;

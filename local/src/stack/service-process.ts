@@ -1,4 +1,4 @@
-// One service of the local stack: started, watched, started again when it dies, stopped.
+// One service process of the local stack: starts it, watches it, starts it again when it dies, and stops it.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -20,39 +20,39 @@ export type ServiceDefinition = {
   env: Record<string, string>;
   /** Options of Node. */
   nodeArgs?: readonly string[];
-  /** Answers 200 when the service is ready. */
+  /** This URL answers 200 when the service is ready. */
   readyUrl: string;
 };
 
 export type ServiceProcess = {
   readonly name: string;
-  /** Of the process that runs; undefined when none does. */
+  /** Undefined when no process runs. */
   readonly pid: number | undefined;
-  /** Paths of the files of which the process said that it loads them (report-loads.ts). */
+  /** The files that the process has loaded, as report-loads.ts reports them. */
   readonly loaded: readonly string[];
-  /** Starts it for the first time. Throws, with the reason it gave, when it ends before it was ready. */
+  /** Starts the process for the first time. When it ends before it is ready, throws with the reason in its output. */
   start(): Promise<void>;
-  /** Waits until the service is ready. Throws after `timeoutMs`, or when it is not to run. */
+  /** Waits until the service is ready. Throws after `timeoutMs`, or when the service is stopped. */
   ready(timeoutMs?: number): Promise<void>;
-  /** SIGKILLs it and waits until it is gone; it stays so until restart(), unless it is supervised. */
+  /** Sends SIGKILL and waits for the end. Only a supervised service is started again. */
   kill(): Promise<void>;
   /**
-   * Starts it, after a SIGTERM if it runs and a SIGKILL after `graceMs`, and waits until it is ready. Throws as start()
-   * does, after `timeoutMs` as ready() does, and when it is stopped or restarted in the meantime.
+   * Stops the process as stop() does if it runs, starts it, and waits until it is ready. Throws as start() and ready() do, and when
+   * another call stops or restarts the service in the meantime.
    */
   restart(limits?: { graceMs?: number; timeoutMs?: number }): Promise<void>;
-  /** SIGTERM, and SIGKILL after `graceMs`. It is not started again. */
+  /** Sends SIGTERM, and SIGKILL after `graceMs`. The service is not started again. */
   stop(graceMs: number): Promise<void>;
 };
 
 export type ServiceOptions = {
   log: EventLog;
-  /** Start it again, with a growing pause, when it ends without being told to. */
+  /** Start the process again, after a growing pause, when it ends unexpectedly. */
   supervised: boolean;
   backoff?: Backoff;
 };
 
-/** A service that does not run yet. */
+/** Creates a service without starting it. */
 export function createService(definition: ServiceDefinition, options: ServiceOptions): ServiceProcess {
   return new RunningService(definition, options);
 }
@@ -63,12 +63,12 @@ class RunningService implements ServiceProcess {
   readonly #backoff: Backoff;
   #child: ChildProcess | undefined;
   #lastWords = '';
-  /** Whether an end is an error. */
+  /** Whether the process should run, so that its end is an error. */
   #wanted = false;
   #supervised = false;
   #pause = new AbortController();
   #loaded: string[] = [];
-  /** Of the calls of restart() and stop(), the last one decides. */
+  /** Counts the calls of restart() and stop(), of which the last one decides. */
   #turn = 0;
 
   constructor(definition: ServiceDefinition, options: ServiceOptions) {
@@ -128,7 +128,7 @@ class RunningService implements ServiceProcess {
     await this.#cease(graceMs);
   }
 
-  /** Ends it on purpose: nothing starts it again. */
+  /** Ends the process on purpose, so that it is not started again. */
   async #cease(graceMs: number): Promise<void> {
     this.#wanted = false;
     this.#pause.abort();
@@ -151,8 +151,8 @@ class RunningService implements ServiceProcess {
     const child = fork(entry, [], {
       env,
       execArgv: ['--import', ORPHAN_GUARD, ...nodeArgs],
-      // Its own process group: Ctrl-C in a terminal is for the supervisor, which stops them in order. Should the
-      // supervisor be killed, the channel closes, and the service ends itself.
+      // The service gets its own process group, so that Ctrl-C reaches only the supervisor, which stops the services in order. When
+      // the supervisor is killed, the channel closes, and the service ends by itself.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
@@ -170,7 +170,7 @@ class RunningService implements ServiceProcess {
         log.line(name, line);
       });
     }
-    // 'close' and not 'exit', so that its last words have been read.
+    // 'close' comes after 'exit', when all output has been read.
     child.once('close', (code, signal) => {
       this.#child = undefined;
       if (this.#wanted && this.#supervised) void this.#startAgain(code, signal);
@@ -182,7 +182,7 @@ class RunningService implements ServiceProcess {
   async #startAgain(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
     const pauseMs = this.#backoff.next();
     const how = signal === null ? `code ${code}` : signal;
-    // A signal is reason enough; what was said before it is about something else.
+    // After a signal, the signal is the reason; the last output has another cause.
     const reason = signal === null ? this.#lastWords : '';
     this.#options.log.event('error', `${this.name} ended (${how}) and is started again in ${pauseMs} ms`, {
       process: this.name,
@@ -203,13 +203,13 @@ async function isReady(url: string): Promise<boolean> {
     await response.arrayBuffer();
     return response.status === 200;
   } catch {
-    return false; // Not listening yet, or too busy to answer.
+    return false; // The service does not listen yet, or is too busy to answer.
   }
 }
 
-/** What a line of output says, if it is one that could explain an end. */
+/** The message of a line of output that can explain an end; '' for other lines. */
 function messageOf(line: string): string {
-  // Of what Node writes when it dies of an exception, the line that names it.
+  // After an uncaught exception Node writes several lines; one of them names the error.
   if (!line.startsWith('{')) return /^(\w+ )*\w*Error\b/.test(line) ? line : '';
   try {
     const { level, msg, err } = JSON.parse(line);

@@ -1,4 +1,4 @@
-// The four processes of the system: their ports, and the environment that each gets and no more.
+// The four processes of the system: their ports and their complete environments.
 import { join } from 'node:path';
 import type { Service } from '@holdfast/database';
 import { ROOT } from '../root.ts';
@@ -10,10 +10,10 @@ export type ProcessName = (typeof PROCESSES)[number];
 /** The port that callers use and the one for `/livez`, `/readyz` and `/metrics`. */
 export type Ports = Record<ProcessName, { http: number; ops: number }>;
 
-/** The secrets that services are given. */
+/** The secrets that services get. */
 export type ServiceSecrets = Omit<StackSecrets, 'rolePasswords'>;
 
-/** For a look at the names of settings. */
+/** Empty secrets, where only the names of settings matter. */
 export const NO_SECRETS: ServiceSecrets = {
   signingKeysFile: '',
   serviceKeys: { gateway: '', products: '', orders: '' },
@@ -23,25 +23,25 @@ export const NO_SECRETS: ServiceSecrets = {
 
 export type ServiceSettings = {
   ports: Ports;
-  /** URL of the database with each service's own role. */
+  /** The database's URL with each service's own role. */
   databaseUrls: Record<Service, string>;
   secrets: ServiceSecrets;
-  /** Where mails go while there is no SMTP_URL. */
+  /** The folder for mails without SMTP_URL. */
   mailOutboxDir: string;
   logLevel: string;
-  /** For every process: REDIS_URL, RATE_LIMITS and the like. */
+  /** Settings for every process, such as REDIS_URL and RATE_LIMITS. */
   passedThrough: Record<string, string>;
 };
 
-/** Where the processes listen. */
+/** The address that the processes listen on. */
 export const HOST = '127.0.0.1';
 const OFFSETS: Record<ProcessName, number> = { gateway: 0, users: 1, products: 2, orders: 3 };
 const OPS_OFFSET = 100;
 const INSPECTOR_OFFSET = 200;
-/** So that Apollo's own Explorer can be pointed at a local stack. */
+/** Allowed by CORS, so that Apollo's own Explorer can call a local stack. */
 const APOLLO_STUDIO = 'https://studio.apollographql.com';
 
-/** The gateway at `port`, users, products and orders after it, each ops port 100 above. */
+/** The gateway has `port`, users, products and orders the next three; each ops port is 100 higher. */
 export function portsFrom(port: number): Ports {
   const at = (name: ProcessName) => ({ http: port + OFFSETS[name], ops: port + OFFSETS[name] + OPS_OFFSET });
   return { users: at('users'), products: at('products'), orders: at('orders'), gateway: at('gateway') };
@@ -52,7 +52,7 @@ export function allPorts(ports: Ports): Set<number> {
   return new Set(Object.values(ports).flatMap(({ http, ops }) => [http, ops]));
 }
 
-/** How a port follows from PORT, for people: `PORT + 1`. */
+/** How a port follows from PORT, for messages: `PORT + 1`. */
 export function portFormula(name: ProcessName, kind: 'http' | 'ops'): string {
   const offset = OFFSETS[name] + (kind === 'ops' ? OPS_OFFSET : 0);
   return offset === 0 ? 'PORT' : `PORT + ${offset}`;
@@ -66,12 +66,12 @@ export function opsUrl(ports: Ports, name: ProcessName): string {
   return `http://${HOST}:${ports[name].ops}`;
 }
 
-/** Where `npm run dev -- --inspect` opens the inspector of a process: 200 above its port. */
+/** The address of a process's inspector with `npm run dev -- --inspect`: 200 above its port. */
 export function inspectorAddress(ports: Ports, name: ProcessName): string {
   return `${HOST}:${ports[name].http + INSPECTOR_OFFSET}`;
 }
 
-/** Where the code of a process is. */
+/** The folder of a process's code. */
 export function folderOf(name: ProcessName): string {
   return join(ROOT, name === 'gateway' ? 'gateway' : `subgraphs/${name}`);
 }
@@ -81,10 +81,10 @@ export function entryOf(name: ProcessName): string {
   return join(folderOf(name), 'src/main.ts');
 }
 
-/** Where Node keeps what it compiled of the sources: with that, a service is ready in two thirds of the time. */
+/** Node caches compiled sources here. With the cache, a service is ready in two thirds of the time. */
 export const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/node');
 
-/** The whole environment of a process. */
+/** The complete environment of a process. */
 export function environmentOf(name: ProcessName, settings: ServiceSettings): Record<string, string> {
   return {
     PATH: process.env['PATH'] ?? '',
@@ -100,19 +100,19 @@ export function environmentOf(name: ProcessName, settings: ServiceSettings): Rec
   };
 }
 
-/** One Redis is enough for one machine. */
+/** On one machine, one Redis serves the rate limits and the cache. */
 const shareRedis = ({ REDIS_URL }: Record<string, string>): Record<string, string> =>
   REDIS_URL === undefined ? {} : { CACHE_REDIS_URL: REDIS_URL };
 
-/** Where mails go, and the links in them. */
+/** The destination of mails, and the URL in their links. */
 function decideMail({ ports, mailOutboxDir, passedThrough }: ServiceSettings): Record<string, string> {
   const isSent = passedThrough['SMTP_URL'] !== undefined;
   return { PUBLIC_URL: httpUrl(ports, 'gateway'), ...(!isSent && { MAIL_OUTBOX_DIR: mailOutboxDir }) };
 }
 
-/** The settings of the services that are not passed through, because `npm start` decides them. */
+/** The names of the settings that `npm start` decides for the services. */
 export function listDecidedNames(): ReadonlySet<string> {
-  const anything: ServiceSettings = {
+  const placeholder: ServiceSettings = {
     ports: portsFrom(0),
     databaseUrls: { users: '', products: '', orders: '' },
     secrets: NO_SECRETS,
@@ -120,7 +120,7 @@ export function listDecidedNames(): ReadonlySet<string> {
     logLevel: '',
     passedThrough: {},
   };
-  return new Set(PROCESSES.flatMap((name) => Object.keys(decideSettings(name, anything))));
+  return new Set(PROCESSES.flatMap((name) => Object.keys(decideSettings(name, placeholder))));
 }
 
 function decideSettings(name: ProcessName, settings: ServiceSettings): Record<string, string> {
@@ -133,7 +133,7 @@ function decideSettings(name: ProcessName, settings: ServiceSettings): Record<st
   };
 }
 
-/** There is no pooler on the way to PostgreSQL, and empty is not set. */
+/** The local stack has no pooler. An empty setting counts as not set. */
 const NO_POOLER = { DATABASE_DIRECT_URL: '' };
 
 function decideOwnSettings(name: ProcessName, settings: ServiceSettings): Record<string, string> {

@@ -1,5 +1,5 @@
-// Watches the files under folders. Each folder is watched for itself: with its `recursive` option, `fs.watch` of Linux
-// watches files, and no longer sees a file that an editor has replaced by a new one.
+// Watches the files under folders. It watches each folder separately, because `fs.watch` with `recursive` watches single files on
+// Linux and does not notice a file that replaces another, as editors do when they save.
 import { type FSWatcher, readdirSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../error-code.js';
@@ -8,10 +8,10 @@ const SKIPPED = new Set(['node_modules', 'generated']);
 
 export type SourceFolders = { close(): void };
 
-/** Calls `changed` with the path of each file under `roots` that is written, made, renamed or deleted; several times perhaps. */
+/** Calls `changed` with the path of each file under `roots` that is written, made, renamed or deleted, possibly several times. */
 export function watchFolders(roots: readonly string[], changed: (path: string) => void): SourceFolders {
   const watchers = new Map<string, FSWatcher>();
-  /** Watches a folder, also one that takes the place of one that was deleted. */
+  /** Watches a folder, which may replace a deleted one. */
   const add = (folder: string, names: readonly string[], found: (path: string) => void) => {
     watchers.get(folder)?.close();
     const watcher = watch(
@@ -35,7 +35,7 @@ export function watchFolders(roots: readonly string[], changed: (path: string) =
   };
 }
 
-/** What is in a folder; undefined when `path` is a file, or gone. */
+/** The names in a folder; undefined when `path` is a file or does not exist. */
 function listNames(path: string): string[] | undefined {
   try {
     return readdirSync(path);

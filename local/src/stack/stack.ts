@@ -1,5 +1,5 @@
-// The whole system on this machine: database, migrations, seed data and the four processes. `npm start` and the
-// tests of test/ are built on it.
+// Starts the whole system on this machine: database, migrations, seed data and the four processes. `npm start` and the tests of
+// test/ use it.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Service, serviceUrl } from '@holdfast/database';
@@ -31,60 +31,60 @@ import {
 } from './services.ts';
 
 export type StackOptions = {
-  /** Holds the embedded cluster and the secrets; created when missing. */
+  /** The folder of the embedded cluster and the secrets; created when missing. */
   dataDir: string;
   ports: Ports;
   log: EventLog;
-  /** An administrator's URL of a database to use; otherwise one is embedded in `dataDir`. */
+  /** An administrator's URL of a database. Without it, the database is embedded in `dataDir`. */
   databaseUrl?: string | undefined;
-  /** Start whatever dies again by itself. Tests that kill and restart things themselves say false. */
+  /** Start processes again when they die. False for tests that kill and restart processes themselves. */
   supervised: boolean;
-  /** False leaves the services for the caller to start. */
+  /** False: the caller starts the services. */
   started?: boolean;
   /** Options of Node for a process. */
   nodeArgs?: (name: ProcessName) => readonly string[];
-  /** Put the demo data into an empty database. */
+  /** Load the demo data into an empty database. */
   seeded: boolean;
   logLevel?: string;
   /** Extra environment of every process, such as REDIS_URL. */
   passedThrough?: Record<string, string>;
   /** Extra environment of one process. */
   environment?: Partial<Record<ProcessName, Record<string, string>>>;
-  /** False gives up fsync in the embedded server. */
+  /** False turns fsync off in the embedded server. */
   durable?: boolean;
-  /** Runs `work` of a step that may take long; the default just runs it. */
+  /** Runs the `work` of a step that may take long, for example to show its name. Default: runs `work` only. */
   step?: <Result>(name: string, work: () => Promise<Result>) => Promise<Result>;
-  /** Aborting it while the stack starts stops what has been started and makes the start throw. */
+  /** When it is aborted during the start, the start stops all it has started and throws. */
   signal?: AbortSignal;
 };
 
-/** One more process of a service, with the settings of the first on ports of its own. */
+/** One more process of a service, with the settings of the first process and its own ports. */
 export type Instance = { url: string; opsUrl: string; service: ServiceProcess };
 
-/** What one more process has of its own. */
+/** The differences of one more process from the first. */
 export type InstanceOptions = {
-  /** On top of the first one's. */
+  /** Overrides the environment of the first process. */
   environment?: Record<string, string>;
-  /** Otherwise two that are free. */
+  /** Default: two free ports. */
   ports?: Ports[ProcessName];
-  /** Another program than the first one's: the next version of the service. */
+  /** Another program than that of the first process, such as the next version of the service. */
   entry?: string;
 };
 
 export type Stack = {
-  /** Where each process answers, without a path. */
+  /** The URL of each process, without a path. */
   urls: Record<ProcessName, string>;
   opsUrls: Record<ProcessName, string>;
   services: Record<ProcessName, ServiceProcess>;
   database: { adminUrl: string; urls: Record<Service, string>; embedded: EmbeddedPostgres | undefined };
   secrets: ServiceSecrets;
-  /** Starts one more process of that name and waits until it is ready. Nothing finds it but whoever is told. */
+  /** Starts one more process of that name and waits until it is ready. The other processes do not know its URL. */
   another(name: ProcessName, own?: InstanceOptions): Promise<Instance>;
-  /** SIGTERM to every process, SIGKILL after `graceMs` (default 25 s), the database last. */
+  /** Sends SIGTERM to every process, and SIGKILL after `graceMs` (default 25 s). Stops the database last. */
   stop(graceMs?: number): Promise<void>;
 };
 
-/** Eight ports that were free a moment ago. */
+/** Finds eight free ports. */
 export async function findFreePorts(): Promise<Ports> {
   const taken = new Set<number>();
   const another = async () => {
@@ -96,7 +96,7 @@ export async function findFreePorts(): Promise<Ports> {
   return { users: await pair(), products: await pair(), orders: await pair(), gateway: await pair() };
 }
 
-/** Starts everything and waits until it is ready. Throws with one line, having stopped what it had started. */
+/** Starts the system and waits until it is ready. When a part fails, stops all other parts and throws with one line. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const plain: NonNullable<StackOptions['step']> = (_name, work) => work();
   const namedStep = options.step ?? plain;
@@ -112,7 +112,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const server = await namedStep('starting PostgreSQL', () =>
     openDatabaseServer({ ...options, databaseUrl: options.databaseUrl, takenPorts: allPorts(options.ports) }),
   );
-  // What is interrupted here ends with the server that it uses.
+  // A step that is interrupted here ends when its database server stops.
   const step: typeof plain = (name, work) => namedStep(name, () => unlessAborted(signal, work));
   const services: ServiceProcess[] = [];
   try {
@@ -124,11 +124,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const urls = { users: urlOf('users'), products: urlOf('products'), orders: urlOf('orders') };
     if (options.seeded) await step('loading demo data', () => seed(urls));
     const made = { server, urls, secrets, services };
-    // Before any of them starts, so that a failure of one leaves none behind.
+    // All services are added before the first one starts, so that a failure stops all of them.
     for (const name of PROCESSES) addService(definitionOf(name, options, made), options, made);
     if (options.started !== false)
       await step('starting the services', () => Promise.all(services.map((service) => service.start())));
-    // What was written since the server started may have taken the last of it.
+    // The migrations and the seed may have filled the disk.
     if (server.embedded !== undefined) await refuseFullDisk(server.embedded.folder);
     return createHandles(options, made);
   } catch (error) {
@@ -137,16 +137,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** What a stack is made of. */
+/** The parts of a stack. */
 type Made = {
   server: DatabaseServer;
   urls: Record<Service, string>;
   secrets: ServiceSecrets;
-  /** Every process, in the order of their start. */
+  /** All processes, in the order of their start. */
   services: ServiceProcess[];
 };
 
-/** What `work` gives; rejects at once when `signal` is aborted. */
+/** The result of `work`. Rejects at once when `signal` is aborted. */
 async function unlessAborted<Result>(
   signal: AbortSignal | undefined,
   work: () => Promise<Result>,
@@ -229,7 +229,7 @@ function mapProcesses<Value>(value: (name: ProcessName) => Value): Record<Proces
 }
 
 async function stopAll(services: ServiceProcess[], server: DatabaseServer, graceMs: number): Promise<void> {
-  // The gateway first: what is under way there still needs the others.
+  // The gateway stops first, because the requests that it still serves need the other services.
   const isGateway = ({ name }: ServiceProcess) => name === 'gateway';
   await Promise.all(services.filter(isGateway).map((service) => service.stop(graceMs)));
   await Promise.all(

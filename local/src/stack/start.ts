@@ -1,5 +1,5 @@
-// `npm start` and `npm run dev` once everything is set up: the whole system on this machine until it is told to stop. Called by
-// scripts/start.mjs, which holds the lock of the data directory.
+// `npm start` and `npm run dev` after the set-up: runs the whole system on this machine until it is stopped. scripts/start.mjs calls
+// this and holds the lock of the data directory.
 import { relative } from 'node:path';
 import { removePostgres } from '../postgres/server.ts';
 import { readKnownSettings } from '../settings/known-settings.ts';
@@ -16,8 +16,8 @@ import { formatWelcome } from './welcome.ts';
 const REPORT_LOADS = new URL('./report-loads.ts', import.meta.url).href;
 
 /**
- * Runs the system until `signal` is aborted. Throws with one line, or the reason of `signal` when it was not ready yet.
- * `regenerate` brings up to date what is made from the schemas.
+ * Runs the system until `signal` is aborted. Throws with one line, or with the reason of `signal` when the system was not ready yet.
+ * `regenerate` generates the code from the schemas.
  */
 export async function start(
   options: StartOptions,
@@ -66,7 +66,7 @@ function startStackOf(
   const { dataDir, databaseUrl, logLevel, passedThrough, dev, inspect } = settings;
   const nodeArgs = (name: ProcessName) => [
     ...(dev ? ['--import', REPORT_LOADS] : []),
-    // The welcome says where; Node would write it to the log, as an error.
+    // The welcome shows the addresses; Node would write them to the log as errors.
     ...(inspect ? [`--inspect=${inspectorAddress(ports, name)}`, '--inspect-publish-uid=http'] : []),
   ];
   return startStack({
@@ -92,15 +92,15 @@ function waitForAbort(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Stops in order; another Ctrl-C means that the person will not wait. */
+/** Stops the system in order. Another Ctrl-C kills the services at once. */
 async function stopNow(stack: Stack, dev: Dev | undefined): Promise<void> {
-  const impatient = () => {
+  const killAll = () => {
     for (const name of PROCESSES) void stack.services[name].kill();
   };
-  process.on('SIGINT', impatient);
+  process.on('SIGINT', killAll);
   await dev?.close();
   await stack.stop();
-  process.off('SIGINT', impatient);
+  process.off('SIGINT', killAll);
 }
 
 async function timeStep<Result>(name: string, work: () => Promise<Result>): Promise<Result> {

@@ -1,4 +1,4 @@
-// What a person sees when the system is ready: where it is, whom to log in as, something to copy.
+// The text that `npm start` prints when the system is ready: addresses, demo accounts, and calls to copy.
 import { relative } from 'node:path';
 import { passwordFile } from '../postgres/initdb.ts';
 import { DEMO_ACCOUNTS } from '../seed/seed.ts';
@@ -26,16 +26,16 @@ Holdfast is ready.
   database              ${formatDatabase(stack, settings)}
                         ${formatPsql(stack, settings)}
   cache and limits      ${formatRedis(settings)}
-  catalog             ${formatCatalog(settings)}
+  catalog               ${formatCatalog(settings)}
   mail                  ${formatMail(stack, settings)}
   demo accounts         ${accounts.join('\n                        ')}
 
-Log in, and look at the catalog:
+Log in and list products:
 
   curl -s ${gateway}/login -H 'content-type: application/json' -d '{"username":"${DEMO_ACCOUNTS[0]?.username}","password":"${DEMO_ACCOUNTS[0]?.password}"}'
   curl -s ${gateway}/graphql -H 'content-type: application/json' -d '{"query":"${query}"}'
 
-Ctrl-C stops it. npm start -- --reset begins anew.
+Ctrl-C stops the system. npm start -- --reset deletes its data first.
 `;
 }
 
@@ -54,18 +54,18 @@ function formatInspectors({ inspect, port }: LocalSettings): string {
 
 const formatMail = ({ urls }: Stack, { passedThrough }: LocalSettings): string =>
   passedThrough['SMTP_URL'] === undefined
-    ? `none is sent; ${useLocalhost(urls.users)}/outbox shows it`
-    : 'sent by SMTP_URL';
+    ? `not sent; read it at ${useLocalhost(urls.users)}/outbox`
+    : 'sent through SMTP_URL';
 
-/** Never the password. */
+/** The place of the database, without the password. */
 function formatDatabase({ database }: Stack, { dataDir }: LocalSettings): string {
   const { hostname, port, pathname } = new URL(database.adminUrl);
   const place = `${hostname}:${port || 5432}${pathname}`;
-  if (database.embedded === undefined) return `${place} (of DATABASE_URL)`;
+  if (database.embedded === undefined) return `${place} (DATABASE_URL)`;
   return `${place} (embedded, in ${relative(process.cwd(), dataDir) || '.'}/postgres)`;
 }
 
-/** A line for a shell in this folder. It names the file of the password and not the password. */
+/** A command for a shell in this folder. It names the file of the password instead of the password. */
 function formatPsql({ database }: Stack, { dataDir }: LocalSettings): string {
   if (database.embedded === undefined) return 'psql "$DATABASE_URL"';
   const { hostname, port, pathname, username } = new URL(database.adminUrl);
@@ -73,11 +73,11 @@ function formatPsql({ database }: Stack, { dataDir }: LocalSettings): string {
   return `PGPASSWORD="$(cat '${file}')" psql -h ${hostname} -p ${port} -U ${username} ${pathname.slice(1)}`;
 }
 
-/** Never the password. */
+/** The place of the cache and the rate limits, without passwords. */
 function formatRedis({ passedThrough }: LocalSettings): string {
   const { REDIS_URL: counts, CACHE_REDIS_URL: cache = counts } = passedThrough;
   const [limitsPlace, cachePlace] = [counts, cache].map((url) =>
-    url === undefined ? 'in the processes (REDIS_URL shares them)' : `Redis at ${hostOf(url)}`,
+    url === undefined ? 'in each process (REDIS_URL would share them)' : `Redis at ${hostOf(url)}`,
   );
   const place = counts === cache ? `${limitsPlace}` : `cache ${cachePlace}; limits ${limitsPlace}`;
   return passedThrough['RATE_LIMITS'] === 'off' ? `${place}; limits are off` : place;
@@ -85,8 +85,8 @@ function formatRedis({ passedThrough }: LocalSettings): string {
 
 const formatCatalog = ({ passedThrough }: LocalSettings): string =>
   passedThrough['CATALOG_WRITERS'] === 'staff'
-    ? 'staff write it (CATALOG_WRITERS=staff)'
-    : 'every signed-in account writes it (CATALOG_WRITERS=everyone; where it is deployed: staff)';
+    ? 'only staff may change it (CATALOG_WRITERS=staff)'
+    : 'every account may change it (CATALOG_WRITERS=everyone; in production: staff)';
 
 function hostOf(url: string): string {
   const { hostname, port } = new URL(url);

@@ -42,9 +42,7 @@ const readyIn = (output: string): string[] =>
 
 /** The names of the services that a save restarts. */
 const restartsIn = (output: string): string[] =>
-  [...output.matchAll(/ changed: (.*?) is restarted"/g)]
-    .flatMap(([, names = '']) => names.split(', '))
-    .sort();
+  [...output.matchAll(/ changed: restarting (.*?)"/g)].flatMap(([, names = '']) => names.split(', ')).sort();
 
 /** Writes a file, and waits until the services that it restarts are ready. Resolves with their names and the output. */
 async function save(path: string, text: string, write: typeof writeFile = writeFile) {
@@ -143,7 +141,7 @@ it(
     await writeFile(join(tree, path), `${text}type Broken {\n`);
     await eventually(
       async () => npm.output().slice(before),
-      (output) => output.includes('nothing is restarted until the schema is mended'),
+      (output) => output.includes('no service is restarted until the schema is correct'),
       STEP_MS,
     );
     expect((await save(path, text)).names).toEqual(['orders']);

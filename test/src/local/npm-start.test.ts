@@ -57,7 +57,7 @@ describe('npm start', () => {
       await start();
       const first = await readCatalog();
       expect(first.length).toBeGreaterThanOrEqual(45);
-      expect(npm.output()).toContain('every signed-in account writes it (CATALOG_WRITERS=everyone;');
+      expect(npm.output()).toContain('every account may change it (CATALOG_WRITERS=everyone;');
 
       const killed = Number(/"service":"products".*?"pid":(\d+)/.exec(npm.output())?.[1]);
       process.kill(killed, 'SIGKILL');
@@ -135,7 +135,7 @@ describe('npm start', () => {
       expect(lines).toEqual([
         expect.stringMatching(/^npm start: .*EXPLORER: [^;]*expected one of "on"\|"off"/),
       ]);
-      expect(lines[0]).toContain('RATE_LIMIT is no setting; did you mean RATE_LIMITS?');
+      expect(lines[0]).toContain('RATE_LIMIT is not a setting; did you mean RATE_LIMITS?');
       expect(lines[0]).not.toContain('INTROSPECTION');
       expect(await readRefusal({ DATA_DIR: folder, ENV_FILE: join(folder, 'absent') })).toMatch(
         /\/absent cannot be read: ENOENT/,

@@ -167,7 +167,7 @@ describe('a database', () => {
       products: share * SIZE.products,
       orders: share * SIZE.orders,
     });
-    expect(await seedShop(killed)).toContain(`${share * BATCHES} of ${BATCHES} batches are there already`);
+    expect(await seedShop(killed)).toContain(`${share * BATCHES} of ${BATCHES} batches exist already`);
     await seedShop(whole);
     expect(await countRows(killed)).toEqual(SIZE);
     expect(await readContent(killed)).toEqual(await readContent(whole));
