@@ -1,4 +1,4 @@
-// The pages that the gateway serves: one entry each, built into dist/ with a hash of the contents in each file's name.
+// Builds the pages that the gateway serves into dist/: one entry for each page, with a hash of the contents in each file's name.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,12 +12,12 @@ const PAGES = ['home', 'explorer', 'reference', 'console'];
 const GATEWAY = process.env.GATEWAY_URL ?? 'http://localhost:4000';
 const CALLS = ['/graphql', '/status', '/login', '/openapi.json', '/products', '/orders', '/profile'];
 
-/** The quality that costs half a second for the largest file; the highest costs twelve for a twentieth less. */
+/** This quality takes half a second for the largest file. The highest takes twelve seconds and saves a twentieth. */
 const BROTLI_QUALITY = 9;
 const brotli = (bytes) =>
   promisify(brotliCompress)(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } });
 
-/** Puts every asset beside itself in both compressions, from which the gateway chooses. */
+/** Writes two compressed copies beside every asset. The gateway chooses one. */
 const compressedAssets = {
   name: 'compressed-assets',
   apply: 'build',
@@ -33,7 +33,7 @@ const compressedAssets = {
   },
 };
 
-/** The script of Scalar's reference as a file of its own: `import url from 'virtual:scalar'`. The plugin serves it, and has no other way to it. */
+/** The script of Scalar's reference as a file of its own: `import url from 'virtual:scalar'`. The package does not export the script otherwise. */
 const scalarScript = {
   name: 'scalar-script',
   resolveId: (id) => (id === 'virtual:scalar' ? `\0${id}` : undefined),
@@ -65,17 +65,17 @@ export default defineConfig({
   build: {
     assetsDir: '.',
     emptyOutDir: true,
-    // The Content-Security-Policy lets in no data: URL but for images.
+    // The Content-Security-Policy allows data: URLs only for images.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // The notices of what is bundled, which its licences ask for.
+    // The licences of the bundled packages require their notices.
     license: { fileName: 'licences.md' },
     // Monaco is one chunk of 2.8 MB, which compresses to a fifth.
     chunkSizeWarningLimit: 3_000,
     rolldownOptions: {
       // Libraries for React mark what runs in browsers ("use client"); here everything does.
       checks: { moduleLevelDirective: false },
-      // The shared style sheet as well, for the small pages that the gateway writes itself.
+      // The small pages that the gateway writes itself use the shared style sheet too.
       input: [
         ...PAGES.map((page) => join(import.meta.dirname, `${page}.html`)),
         join(import.meta.dirname, 'src/shared/theme.css'),

@@ -1,4 +1,4 @@
-// The two races of docs/comparison.md, against this system and others, one after the other:
+// Runs the two races of docs/comparison.md against this system and others, one after the other:
 // `node bench/peers/main.ts holdfast vendure medusa`. A peer is installed by `npm install --no-package-lock --prefix bench/peers/NAME`.
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -7,7 +7,7 @@ import { type Running, SYSTEMS } from './systems.ts';
 
 const USAGE = `node bench/peers/main.ts [--rounds 3] SYSTEM…   (${Object.keys(SYSTEMS).join(', ')})`;
 const SALE = { buyers: 60, units: 20 };
-/** Enough to see who comes too late. */
+/** More buyers than units, so that some come too late. */
 const BUYERS_IN_TURN = 30;
 const EDITS = 30;
 
@@ -15,26 +15,26 @@ async function race({ shop }: Running, rounds: number): Promise<string[]> {
   const together: Sale[] = [];
   for (let round = 0; round < rounds; round += 1)
     together.push(await sell(shop, { ...SALE, together: true }));
-  console.error(`${shop.name}, at once: ${outcome(together)}`);
+  console.error(`${shop.name}, at once: ${formatSales(together)}`);
   for (const error of new Set(together.flatMap(({ errors }) => errors))) console.error(`  ${error}`);
   const edits = [await editOneField(shop, EDITS), await editTwoFields(shop, EDITS)];
-  console.error(`${shop.name}, edits: ${edits.map(told).join('; ')}`);
+  console.error(`${shop.name}, edits: ${edits.map(formatEdits).join('; ')}`);
   const calm = await sell(shop, { ...SALE, buyers: BUYERS_IN_TURN, together: false });
-  return [shop.name, outcome([calm]), outcome(together), ...edits.map(told)];
+  return [shop.name, formatSales([calm]), formatSales(together), ...edits.map(formatEdits)];
 }
 
-const outcome = (sales: readonly Sale[]): string =>
+const formatSales = (sales: readonly Sale[]): string =>
   sales
     .map(
       ({ told, booked, errors }) =>
         `${told} (${booked})${errors.length > 0 ? `, ${errors.length} errors` : ''}`,
     )
     .join('; ');
-const told = ({ accepted, lost, refused }: Edits): string =>
+const formatEdits = ({ accepted, lost, refused }: Edits): string =>
   `${lost} of ${accepted}, ${refused} refused first`;
-const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+const formatRow = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
-/** The rounds and the names of the systems. Throws with one line that says what cannot be used. */
+/** The rounds and the names of the systems. Throws with one line that names the invalid argument. */
 function readArguments(args: string[]): { rounds: number; names: string[] } {
   const { values, positionals: names } = parseArgs({
     args,
@@ -42,14 +42,14 @@ function readArguments(args: string[]): { rounds: number; names: string[] } {
     allowPositionals: true,
   });
   const rounds = Number(values.rounds);
-  if (!(rounds >= 1)) throw new Error(`--rounds is a number from 1; got ${values.rounds}`);
+  if (!(rounds >= 1)) throw new Error(`--rounds: expected a number from 1, got ${values.rounds}`);
   const unknown = names.filter((name) => SYSTEMS[name] === undefined);
-  if (unknown.length > 0) throw new Error(`there is no system ${unknown.join(', ')}`);
-  if (names.length === 0) throw new Error('which systems?');
+  if (unknown.length > 0) throw new Error(`unknown system ${unknown.join(', ')}`);
+  if (names.length === 0) throw new Error('expected at least one system');
   return { rounds, names };
 }
 
-function argumentsOrUsage(args: string[]): ReturnType<typeof readArguments> {
+function readArgumentsOrExit(args: string[]): ReturnType<typeof readArguments> {
   if (args.includes('--help')) {
     console.log(USAGE);
     process.exit(0);
@@ -62,19 +62,25 @@ function argumentsOrUsage(args: string[]): ReturnType<typeof readArguments> {
   }
 }
 
-const { rounds, names } = argumentsOrUsage(process.argv.slice(2));
+const { rounds, names } = readArgumentsOrExit(process.argv.slice(2));
 console.log(
   `${SALE.buyers} buyers of ${SALE.units} units; ${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}\n`,
 );
 console.log(
-  row(['system', 'one after the other', 'at once', 'edits of one field lost', 'edits of two fields lost']),
+  formatRow([
+    'system',
+    'one after the other',
+    'at once',
+    'edits of one field lost',
+    'edits of two fields lost',
+  ]),
 );
-console.log(row(['---', '---', '---', '---', '---']));
+console.log(formatRow(['---', '---', '---', '---', '---']));
 for (const name of names) {
   const running = await SYSTEMS[name]?.();
   if (running === undefined) continue;
   try {
-    console.log(row(await race(running, rounds)));
+    console.log(formatRow(await race(running, rounds)));
   } finally {
     await running.stop();
   }

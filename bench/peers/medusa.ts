@@ -103,7 +103,7 @@ export async function openMedusa(url: string, adminPassword: string): Promise<Sh
   };
 }
 
-/** What a shop has to have before it can sell: a region, a place with stock, a way to ship, a key for the storefront. */
+/** Creates what a shop needs before it can sell: a region, a stock location, a shipping option, a key for the storefront. */
 async function setUp(admin: Ask): Promise<Setting> {
   const { sales_channels: channels } = z
     .object({ sales_channels: z.array(withId).min(1) })

@@ -7,7 +7,7 @@ const orders = z.array(z.object({ quantity: z.number(), status: z.string() }));
 
 /** @param url the gateway's */
 export async function openOurs(url: string): Promise<Shop> {
-  const headers = await account(url);
+  const headers = await createAccount(url);
   const buyers = new Map<string, Record<string, string>[]>();
 
   return {
@@ -17,10 +17,10 @@ export async function openOurs(url: string): Promise<Shop> {
       return String(product.parse(await succeed('POST', `${url}/products`, body, headers)).id);
     },
     async checkOut(id) {
-      const buyer = { ...(await account(url)), 'idempotency-key': crypto.randomUUID() };
+      const buyer = { ...(await createAccount(url)), 'idempotency-key': crypto.randomUUID() };
       buyers.set(id, [...(buyers.get(id) ?? []), buyer]);
       const order = { product_id: Number(id), quantity: 1 };
-      // 202 says that it is not decided yet: what was asked once may be asked again.
+      // After 202 the order is not settled yet. The same request with the same key returns its outcome.
       return async function placeOrder(): Promise<boolean> {
         const { status, body } = await call('POST', `${url}/orders`, order, buyer);
         if (status === 202) return placeOrder();
@@ -50,8 +50,8 @@ export async function openOurs(url: string): Promise<Shop> {
   };
 }
 
-/** The header fields of a new account. */
-async function account(url: string): Promise<Record<string, string>> {
+/** Creates an account and returns its header fields. */
+async function createAccount(url: string): Promise<Record<string, string>> {
   const username = `buyer-${crypto.randomUUID().slice(0, 8)}`;
   const password = `long-enough-${crypto.randomUUID()}`;
   await succeed('POST', `${url}/register`, { username, password, email: `${username}@example.com` });

@@ -1,19 +1,19 @@
-// The two races. What is counted is what people were told beside what the shop then has.
+// The two races. They compare the replies to the buyers and editors with the final data of the shop.
 import type { Change, Draft, Shop } from './shop.ts';
 
 export interface Sale {
-  /** Buyers who were told that their order stands. */
+  /** Buyers whose order was confirmed. */
   readonly told: number;
   /** Units that the shop has set aside for orders, by its own books. */
   readonly booked: number;
-  /** What the buyers got who were told neither: an error, or no answer in time. */
+  /** The errors of buyers who got neither a confirmation nor a rejection, such as a timeout. */
   readonly errors: readonly string[];
 }
 
-/** How many buyers get ready at a time. */
+/** The number of buyers who check out at the same time. */
 const AT_A_TIME = 10;
 
-/** Buyers who stand at the last step take it, together or one after the other. */
+/** Buyers who are at the last step of the checkout take it, all at once or one after the other. */
 export async function sell(
   shop: Shop,
   { buyers, units, together }: { buyers: number; units: number; together: boolean },
@@ -22,7 +22,7 @@ export async function sell(
   const steps: (() => Promise<boolean>)[] = [];
   while (steps.length < buyers)
     steps.push(...(await Promise.all(Array.from({ length: AT_A_TIME }, () => shop.checkOut(product)))));
-  const answers = together ? await Promise.all(steps.map(answerOf)) : await inTurn(steps, answerOf);
+  const answers = together ? await Promise.all(steps.map(takeStep)) : await inTurn(steps, takeStep);
   return {
     told: answers.filter((answer) => answer === true).length,
     booked: await shop.booked(product),
@@ -30,8 +30,8 @@ export async function sell(
   };
 }
 
-/** The outcome that the buyer sees, or the error in its place. */
-const answerOf = (step: () => Promise<boolean>): Promise<boolean | string> =>
+/** The reply to the buyer, or the error. */
+const takeStep = (step: () => Promise<boolean>): Promise<boolean | string> =>
   step().catch((error: unknown) => String(error));
 
 async function inTurn<Item, Result>(
@@ -46,9 +46,9 @@ async function inTurn<Item, Result>(
 export interface Edits {
   /** Saves that the shop accepted. */
   readonly accepted: number;
-  /** The units that were gone without a reply that said so. */
+  /** Accepted saves whose change was overwritten without a message. */
   readonly lost: number;
-  /** Saves that the shop refused because the product had changed; the editor opened it anew and saved again. */
+  /** Saves that the shop refused because the product had changed; the editor opened it again and saved again. */
   readonly refused: number;
 }
 
@@ -94,7 +94,7 @@ export async function editTwoFields(shop: Shop, rounds: number): Promise<Edits> 
   return { accepted: 2 * rounds, lost, refused };
 }
 
-/** Saves as a person does who opens the product anew when told that it changed; resolves with how often that was. */
+/** Saves, and after each conflict opens the product again and retries. Returns the number of conflicts. */
 async function saveUntilAccepted(
   shop: Shop,
   draft: Draft,

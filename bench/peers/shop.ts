@@ -1,18 +1,18 @@
-// What the races ask of a shop, each by its documented API.
+// The operations that the races need from a shop, each by the shop's documented API.
 export interface Shop {
   readonly name: string;
-  /** Puts on sale a product of which there are so many units; resolves with its id. */
+  /** Offers a new product with that many units; resolves with its id. */
   offer(units: number): Promise<string>;
   /**
-   * Brings a buyer of one unit to the last step of the checkout. The result takes that step: it resolves to true when the
-   * shop says that the order stands, to false when it says that it does not, and throws when it says neither.
+   * Brings a buyer of one unit to the last step of the checkout. The result takes that step: it resolves to true when the shop
+   * confirms the order, to false when the shop rejects it, and throws otherwise.
    */
   checkOut(product: string): Promise<() => Promise<boolean>>;
   /** How many units the shop has set aside for orders, by its own books. */
   booked(product: string): Promise<number>;
-  /** What an editor is shown, and the product's version where the shop tells it. */
+  /** The product as an editor sees it, with its version where the shop has one. */
   open(product: string): Promise<Draft>;
-  /** Saves some fields of what was opened; resolves to false when the shop says that it changed in the meantime. */
+  /** Saves some fields of the opened product; resolves to false when the shop reports a conflict. */
   save(draft: Draft, change: Change): Promise<boolean>;
 }
 
@@ -48,7 +48,7 @@ export async function call(
   return { status: reply.status, headers: reply.headers, body: text === '' ? undefined : JSON.parse(text) };
 }
 
-/** The body of a call that has to succeed. Throws with what came instead. */
+/** The body of a call that must succeed. Throws with the reply of a failed call. */
 export async function succeed(...request: Parameters<typeof call>): Promise<unknown> {
   const { status, body } = await call(...request);
   if (status >= 400) throw new Error(`${request[0]} ${request[1]}: ${status} ${JSON.stringify(body)}`);

@@ -1,5 +1,5 @@
-// Starts one of the systems on a fresh database of an embedded PostgreSQL 18, as its own documentation runs it in production:
-// one process of each, and no other load.
+// Starts one of the systems on a new database of an embedded PostgreSQL 18, as its own documentation runs it in production: one
+// process, and no other load.
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -20,7 +20,7 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** By the name that the command line has for it. */
+/** The systems by their names on the command line. */
 export const SYSTEMS: Readonly<Record<string, () => Promise<Running>>> = {
   holdfast: startOurs,
   vendure: startVendure,
@@ -95,7 +95,7 @@ async function startPeer(folder: string, settings: Record<string, string> = {}) 
       const ended = program.ended.then(() => {
         throw new Error(`${command.join(' ')} ended:\n${output()}`);
       });
-      await Promise.race([answers(url + health), ended]);
+      await Promise.race([waitForAnswer(url + health), ended]);
     },
     async stop(): Promise<void> {
       server?.end();
@@ -107,7 +107,7 @@ async function startPeer(folder: string, settings: Record<string, string> = {}) 
   };
 }
 
-async function answers(url: string, until = Date.now() + READY_WITHIN_MS): Promise<void> {
+async function waitForAnswer(url: string, until = Date.now() + READY_WITHIN_MS): Promise<void> {
   const isOk = await fetch(url).then(
     ({ ok }) => ok,
     () => false,
@@ -115,5 +115,5 @@ async function answers(url: string, until = Date.now() + READY_WITHIN_MS): Promi
   if (isOk) return;
   if (Date.now() > until) throw new Error(`${url} does not answer`);
   await pause(500);
-  await answers(url, until);
+  await waitForAnswer(url, until);
 }

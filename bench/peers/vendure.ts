@@ -14,7 +14,7 @@ const stock = z.object({
   variants: z.array(z.object({ stockLevels: z.array(z.object({ stockAllocated: z.number() })) })),
 });
 
-/** A caller with a session of its own, which the first reply gives it. */
+/** Creates a caller with its own session, which comes with the first reply. */
 function createCaller(api: string) {
   let token: string | undefined;
   return async function ask(query: string, variables: object = {}): Promise<unknown> {
@@ -36,7 +36,7 @@ export async function openVendure(url: string, adminPassword: string): Promise<S
       password: adminPassword,
     },
   );
-  // What is sold is tracked for each variant below. A shop that does not track stock cannot oversell.
+  // Each variant below tracks its stock, because without that a shop cannot oversell.
   const update = (id: string, fields: object) =>
     admin('mutation ($input: UpdateProductInput!) { updateProduct(input: $input) { id } }', {
       input: { id, translations: [{ languageCode: EN, ...fields }] },
@@ -91,7 +91,7 @@ export async function openVendure(url: string, adminPassword: string): Promise<S
       await buyer('mutation ($id: [ID!]!) { setOrderShippingMethod(shippingMethodId: $id) { __typename } }', {
         id: [methods[0]?.id],
       });
-      // The stock is looked at when the payment begins, so beginning it belongs to the last step.
+      // Vendure checks the stock when the payment begins, so that belongs to the last step.
       return async () => {
         const begun = state.parse(
           await buyer(

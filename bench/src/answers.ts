@@ -1,11 +1,11 @@
-// Before anything is timed: every contender answers the same requests with the same data.
+// Checks before the measurement that every contender answers the same requests with the same data.
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { Contender } from './cases.ts';
 import type { BenchRequest } from './requests.ts';
 import type { BenchSystem } from './system.ts';
 
-/** Of each contender's requests. */
+/** The number of requests that are checked. */
 const CHECKED = 20;
 
 const graphqlReply = z.strictObject({ data: z.record(z.string(), z.unknown()) });
@@ -30,7 +30,7 @@ const restProduct = z.strictObject({
   updated_at: z.string(),
 });
 
-/** @throws when a contender answers another thing than the first one */
+/** @throws when the answers of a contender differ from those of the first one */
 export async function checkAnswers(system: BenchSystem, contenders: readonly Contender[]): Promise<void> {
   const [first, ...others] = await Promise.all(contenders.map((contender) => answersOf(system, contender)));
   const isRest = contenders.some(({ requests }) => requests[0]?.method === 'GET');
@@ -73,7 +73,7 @@ async function answerTo(url: string, { method, path, body }: BenchRequest, token
 const page = z.object({ products: z.object({ edges: z.array(z.object({ node: product })) }) });
 const single = z.object({ product });
 
-/** What REST says of the product or the page that GraphQL answered with. */
+/** The REST reply for the product or the page of a GraphQL answer. */
 function asRest(data: unknown): unknown {
   const one = single.safeParse(data);
   return one.success

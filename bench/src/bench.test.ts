@@ -12,7 +12,7 @@ import { checkSame } from './answers.ts';
 import { CASE_NAMES } from './cases.ts';
 import { spreadOf } from './figures.ts';
 import { readOptions } from './options.ts';
-import { differentTexts, lookups, pages, restPages, restProducts, threes } from './requests.ts';
+import { lookups, makeDifferentTexts, pages, restPages, restProducts, threes } from './requests.ts';
 import { GATEWAYS } from './system.ts';
 
 /** Only a run that hangs takes so long. */
@@ -146,7 +146,7 @@ describe('the requests of a case', () => {
   );
 
   it('have another text each where memory is measured', () => {
-    const texts = differentTexts(10_000).map(({ body = '' }) =>
+    const texts = makeDifferentTexts(10_000).map(({ body = '' }) =>
       z.object({ query: z.string() }).parse(JSON.parse(body)),
     );
     expect(new Set(texts.map(({ query }) => query)).size).toBe(10_000);

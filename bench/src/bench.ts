@@ -1,4 +1,4 @@
-// Runs the cases that were asked for, one after the other.
+// Runs the chosen cases, one after the other.
 import { gatewayComparisons, restComparisons } from './cases.ts';
 import { compare } from './compare.ts';
 import type { ComparisonFigures, Figures } from './figures.ts';

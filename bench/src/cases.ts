@@ -1,4 +1,4 @@
-// The cases: what is measured, and what is compared with what.
+// The cases of the benchmark, and the contenders that each case compares.
 import type { BenchRequest } from './requests.ts';
 import * as requests from './requests.ts';
 import type { GatewayName } from './system.ts';
@@ -17,7 +17,7 @@ export interface Contender {
 export interface Comparison {
   readonly name: string;
   readonly title: string;
-  /** The first is what the others are compared with. */
+  /** The others are compared with the first. */
   readonly contenders: readonly Contender[];
 }
 
@@ -56,7 +56,7 @@ const ofRest = (
   ],
 });
 
-/** The gateways side by side, in those of `cases` that compare gateways. A proxy cannot put three answers together. */
+/** The comparisons of gateways among `cases`. The proxy is left out of `three`, because it cannot combine three answers. */
 export function gatewayComparisons(
   cases: readonly CaseName[],
   gateways: readonly GatewayName[],

@@ -1,6 +1,6 @@
-// The ratios of a run as a bar chart in SVG, for docs/performance.md. It is legible on a light and on a dark page.
+// Draws the ratios of a run as a bar chart in SVG, for docs/performance.md. The chart is legible on light and dark pages.
 import type { ComparisonFigures, Figures } from './figures.ts';
-import { describe } from './report.ts';
+import { formatMachine } from './report.ts';
 
 const WIDTH = 860;
 const LABELS = 390;
@@ -10,12 +10,12 @@ const GROUP_GAP = 14;
 const HEAD = 62;
 const COLOURS = ['#4c78a8', '#f58518', '#54a24b'];
 
-const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+const escapeXml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
 const text = (x: number, y: number, content: string, extra = ''): string =>
-  `<text x="${x}" y="${y}" ${extra}>${escaped(content)}</text>`;
+  `<text x="${x}" y="${y}" ${extra}>${escapeXml(content)}</text>`;
 
-function legend(comparisons: readonly ComparisonFigures[]): string[] {
+function drawLegend(comparisons: readonly ComparisonFigures[]): string[] {
   return comparisons.flatMap(({ title }, index) => {
     const x = LABELS + index * 140;
     return [
@@ -25,8 +25,8 @@ function legend(comparisons: readonly ComparisonFigures[]): string[] {
   });
 }
 
-/** The bars of one gateway, one for each case that it was measured in. */
-function group(
+/** The bars of one gateway, one for each case in which it was measured. */
+function drawGroup(
   name: string,
   comparisons: readonly ComparisonFigures[],
   top: number,
@@ -58,9 +58,9 @@ export function drawChart({ machine, gateways: comparisons }: Figures): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12" fill="#777">`,
     `<title>${TITLE}</title>`,
     text(10, 20, TITLE, 'font-size="14"'),
-    ...legend(comparisons),
-    ...names.flatMap((name, index) => group(name, comparisons, topOf(index), longest)),
-    text(10, height - 8, describe(machine), 'font-size="10"'),
+    ...drawLegend(comparisons),
+    ...names.flatMap((name, index) => drawGroup(name, comparisons, topOf(index), longest)),
+    text(10, height - 8, formatMachine(machine), 'font-size="10"'),
     '</svg>',
     '',
   ].join('\n');

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Announcement } from './program.ts';
 
 export interface Program {
-  /** Where it answers, without a path. */
+  /** Its URL without a path. */
   readonly url: string;
   readonly pid: number;
   readonly process: ChildProcess;
@@ -14,14 +14,14 @@ export interface Program {
 
 export interface ProgramOptions {
   readonly args?: readonly string[];
-  /** The whole environment but PATH. */
+  /** The whole environment except PATH. */
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeArgs?: readonly string[];
 }
 
 /**
- * Starts a program by its path under bench/src, on the Node of this process. What it writes to its standard output goes through
- * a pipe and is dropped, as a supervisor reads it; what it writes to its standard error is shown.
+ * Starts a program by its path under bench/src, on the Node of this process. Its standard output goes through a pipe, as under a
+ * supervisor, and is dropped. Its standard error is shown.
  */
 export function forkProgram(path: string, { args = [], env = {}, nodeArgs = [] }: ProgramOptions = {}) {
   const child = fork(fileURLToPath(new URL(path, import.meta.url)), args, {
@@ -33,10 +33,10 @@ export function forkProgram(path: string, { args = [], env = {}, nodeArgs = [] }
   return child;
 }
 
-/** Starts a program and waits until it says where it listens. @throws when it ends before that */
+/** Starts a program and waits until it announces its port. @throws when it ends before that */
 export async function startProgram(path: string, options?: ProgramOptions): Promise<Program> {
   const child = forkProgram(path, options);
-  const { port } = await announcementOf(child, path);
+  const { port } = await waitForAnnouncement(child, path);
   return programOf(child, `http://127.0.0.1:${port}`);
 }
 
@@ -46,7 +46,7 @@ export function programOf(child: ChildProcess, url: string): Program {
   return { url, pid, process: child, stop: () => end(child) };
 }
 
-async function announcementOf(child: ChildProcess, path: string): Promise<Announcement> {
+async function waitForAnnouncement(child: ChildProcess, path: string): Promise<Announcement> {
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`${path} ended with ${code} before it listened`);
   });

@@ -1,17 +1,17 @@
-// Measures the contenders of a comparison in alternation.
+// Measures the contenders of a comparison in turn.
 import { readCpuMs } from '@holdfast/test/src/support/process-usage.ts';
 import { checkAnswers } from './answers.ts';
 import type { Comparison, Contender } from './cases.ts';
 import { type ComparisonFigures, type Row, spreadOf } from './figures.ts';
 import type { BenchSystem } from './system.ts';
 
-/** Until V8 has compiled what is hot. */
+/** Enough for V8 to compile the hot code. */
 const WARM_UP_REQUESTS = 40_000;
 const WARM_UP_MS = 15_000;
-/** Before each measurement, so that no connection is opened within it. */
+/** Sent before each measurement, so that no connection is opened during it. */
 const OPENING_REQUESTS = 200;
 const DEFAULT_REQUESTS = 20_000;
-/** A slow gateway answers fewer; what is measured is the CPU of one. */
+/** A slow gateway answers fewer requests in this time; the result is the CPU time of one. */
 const MEASURE_MS = 2_000;
 
 interface Measurement {
@@ -37,7 +37,7 @@ export async function compare(
   for (const contender of contenders) await measure(system, contender, warmUp, WARM_UP_MS);
   const measured = new Map<Contender, Measurement[]>(contenders.map((contender) => [contender, []]));
   for (let round = 0; round < rounds; round += 1) {
-    // Each round begins with another one, so that none always follows the same neighbour.
+    // Each round begins with another contender, so that no contender always follows the same one.
     const first = round % contenders.length;
     for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)])
       measured.get(contender)?.push(await measure(system, contender, requests, MEASURE_MS));

@@ -1,6 +1,6 @@
-// What a run of the benchmark found: the shape of its JSON.
+// The results of a run of the benchmark, in the shape of its JSON file.
 
-/** Of all rounds. */
+/** Over all rounds. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
@@ -10,9 +10,9 @@ export interface Spread {
 export interface Row {
   readonly name: string;
   readonly gateway: string;
-  /** CPU of the gateway process per request, ms. */
+  /** CPU time of the gateway process for each request, ms. */
   readonly cpuMs: Spread;
-  /** To the first row of the same round. */
+  /** The ratio to the first row in the same round. */
   readonly ratio: Spread;
   /** Requests a second, load generator and stubs on the same machine. */
   readonly perSecond: Spread;
@@ -26,18 +26,18 @@ export interface ComparisonFigures {
 
 export interface MemoryRow {
   readonly requests: number;
-  /** What the process of the gateway holds, bytes. */
+  /** Resident memory of the gateway's process, bytes. */
   readonly residentBytes: number;
-  /** Of its heap, garbage that is not collected yet included, bytes. */
+  /** Used heap with garbage that is not collected yet, bytes. */
   readonly heapBytes: number;
-  /** How many plans were made so far. */
+  /** The number of query plans so far. */
   readonly planned: number;
 }
 
 export interface MemoryFigures {
-  /** How many different ones there are. */
+  /** The number of different operations. */
   readonly texts: number;
-  /** The first one when each text has come once. */
+  /** The first row is measured when each operation has been sent once. */
   readonly rows: readonly MemoryRow[];
 }
 
@@ -47,7 +47,7 @@ export interface ReadyFigures {
   readonly withCompileCache: Spread;
 }
 
-/** Orders of some callers, each of whom places the next one when the one before is answered. */
+/** Orders of several callers. Each caller places the next order when the one before is answered. */
 export interface OrderRow {
   readonly name: string;
   readonly by: 'ours' | 'naive' | 'pgbench';
@@ -55,12 +55,12 @@ export interface OrderRow {
   readonly products: 'many' | 'one';
   /** Orders a second, load generator on the same machine. */
   readonly perSecond: Spread;
-  /** Until an order is answered, ms; undefined of pgbench. */
+  /** Time until an order is answered, ms; undefined for pgbench. */
   readonly p50: Spread | undefined;
   readonly p99: Spread | undefined;
-  /** How many were answered before they were settled (202), of all rounds. */
+  /** The number of orders that were answered before they were settled (202), in all rounds. */
   readonly late: number;
-  /** CPU of each process for an order, ms. */
+  /** CPU time of each process for an order, ms. */
   readonly cpu: Readonly<Record<string, Spread>>;
 }
 
@@ -74,7 +74,7 @@ export interface Machine {
   readonly processors: number;
   readonly commit: string;
   readonly date: string;
-  /** Over the last minute before the run: what else the machine did. */
+  /** The machine's load in the last minute before the run. */
   readonly load: number;
 }
 

@@ -1,4 +1,4 @@
-// On what a benchmark ran.
+// Describes the machine that the benchmark runs on.
 import { execFile } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { promisify } from 'node:util';
@@ -8,8 +8,8 @@ import type { Machine } from './figures.ts';
 const git = (...args: string[]): Promise<string> =>
   promisify(execFile)('git', args, { cwd: ROOT }).then(({ stdout }) => stdout.trim());
 
-/** The commit that is checked out, and whether files differ from it. */
-async function commit(): Promise<string> {
+/** The checked-out commit, and whether files differ from it. */
+async function readCommit(): Promise<string> {
   const changes = await git('status', '--porcelain', '--untracked-files=no');
   return `${await git('rev-parse', '--short', 'HEAD')}${changes === '' ? '' : ' with changes'}`;
 }
@@ -21,7 +21,7 @@ export async function describeMachine(): Promise<Machine> {
     processor: processors[0]?.model ?? 'unknown',
     processors: processors.length,
     // Without git, as in an archive of the sources.
-    commit: await commit().catch(() => 'unknown'),
+    commit: await readCommit().catch(() => 'unknown'),
     date: new Date().toISOString().slice(0, 10),
     load: loadavg()[0] ?? 0,
   };

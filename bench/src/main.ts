@@ -1,13 +1,13 @@
-// `npm run bench`: what a request costs our gateway in CPU, beside other gateways in the same run, and what an order costs
+// `npm run bench`: measures the CPU time of a request in our gateway and in others in the same run, and the cost of an order
 // (docs/performance.md).
 import { writeFile } from 'node:fs/promises';
 import { readCommandLineOrExit } from '@holdfast/local/command-line/command-line';
 import { runBench } from './bench.ts';
 import { drawChart } from './chart.ts';
 import { type BenchOptions, readOptions } from './options.ts';
-import { report } from './report.ts';
+import { formatReport } from './report.ts';
 
-function optionsOrError(): BenchOptions | undefined {
+function readOptionsOrFail(): BenchOptions | undefined {
   try {
     return readOptions(readCommandLineOrExit('bench').values);
   } catch (error) {
@@ -17,10 +17,10 @@ function optionsOrError(): BenchOptions | undefined {
   }
 }
 
-const options = optionsOrError();
+const options = readOptionsOrFail();
 if (options !== undefined) {
   const figures = await runBench(options, (line) => console.error(line));
-  console.log(`\n${report(figures)}`);
+  console.log(`\n${formatReport(figures)}`);
   if (options.jsonFile !== undefined)
     await writeFile(options.jsonFile, `${JSON.stringify(figures, undefined, 2)}\n`);
   if (options.svgFile !== undefined) await writeFile(options.svgFile, drawChart(figures));

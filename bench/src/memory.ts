@@ -1,8 +1,8 @@
-// Measures whether the memory of our gateway is bounded for any texts: each of its caches has a limit in bytes.
+// Measures whether the memory of our gateway stays bounded with many different operations: each of its caches has a limit in bytes.
 import { readResidentBytes } from '@holdfast/test/src/support/process-usage.ts';
 import type { MemoryFigures, MemoryRow } from './figures.ts';
 import type { OurGateway } from './our-gateway.ts';
-import { differentTexts } from './requests.ts';
+import { makeDifferentTexts } from './requests.ts';
 import type { BenchSystem } from './system.ts';
 
 const DEFAULT_TEXTS = 10_000;
@@ -11,7 +11,7 @@ const DEFAULT_REQUESTS = 40_000;
 const STEPS = 4;
 const NO_TIME_LIMIT_MS = 24 * 3_600_000;
 
-/** @param texts how many different texts come, again and again; the first row is measured when each has come once */
+/** @param texts the number of different operations, which are repeated; the first row is measured when each was sent once */
 export async function measureMemory(
   system: BenchSystem,
   requests = DEFAULT_REQUESTS,
@@ -26,7 +26,7 @@ export async function measureMemory(
     rows.push({ requests: sent, ...(await memoryOf(gateway)) });
   };
   try {
-    system.generator.aim(gateway.url, differentTexts(texts), system.token);
+    system.generator.aim(gateway.url, makeDifferentTexts(texts), system.token);
     await sendUpTo(texts);
     const more = Math.max(0, requests - texts);
     for (let step = 1; step <= STEPS; step += 1) {
@@ -44,13 +44,13 @@ async function memoryOf({ pid, opsUrl }: OurGateway): Promise<Omit<MemoryRow, 'r
   const metrics = await (await fetch(`${opsUrl}/metrics`)).text();
   return {
     residentBytes: resident,
-    heapBytes: metric(metrics, 'nodejs_heap_size_used_bytes'),
-    planned: metric(metrics, 'graphql_query_plan_cache_total{result="miss"'),
+    heapBytes: readMetric(metrics, 'nodejs_heap_size_used_bytes'),
+    planned: readMetric(metrics, 'graphql_query_plan_cache_total{result="miss"'),
   };
 }
 
-/** The value on the first line that begins so. */
-function metric(metrics: string, start: string): number {
+/** The value of the first metric whose line begins with `start`. */
+function readMetric(metrics: string, start: string): number {
   const line = metrics.split('\n').find((each) => each.startsWith(start));
   if (line === undefined) throw new Error(`the metrics are expected to have ${start}`);
   return Number(line.slice(line.lastIndexOf(' ')));

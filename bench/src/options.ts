@@ -1,4 +1,4 @@
-// What can be asked of the benchmark on its command line.
+// The options of the benchmark's command line.
 import type { Values } from '@holdfast/local/command-line/command-line';
 import { CASE_NAMES, type CaseName } from './cases.ts';
 import { GATEWAYS, type GatewayName } from './system.ts';
@@ -9,7 +9,7 @@ export interface BenchOptions {
   readonly rounds: number;
   /** The most requests of one measurement; undefined for the default of each case. */
   readonly requests: number | undefined;
-  /** How many different texts come where memory is measured; undefined for the default. */
+  /** The number of different operations in the case memory; undefined for the default. */
   readonly texts: number | undefined;
   readonly jsonFile: string | undefined;
   readonly svgFile: string | undefined;
@@ -19,11 +19,11 @@ export interface BenchOptions {
 
 export const DEFAULT_ROUNDS = 11;
 
-/** @throws with one line that says what cannot be used */
+/** @throws with one line that names the invalid option */
 export function readOptions(values: Values<'bench'>): BenchOptions {
   return {
-    cases: namesIn('--case', values.case, CASE_NAMES),
-    gateways: namesIn('--gateway', values.gateway, GATEWAYS),
+    cases: readNames('--case', values.case, CASE_NAMES),
+    gateways: readNames('--gateway', values.gateway, GATEWAYS),
     rounds: values.rounds ?? DEFAULT_ROUNDS,
     requests: values.requests,
     texts: values.texts,
@@ -33,14 +33,14 @@ export function readOptions(values: Values<'bench'>): BenchOptions {
   };
 }
 
-function namesIn<Name extends string>(
+function readNames<Name extends string>(
   option: string,
   text: string | undefined,
   known: readonly Name[],
 ): readonly Name[] {
   if (text === undefined) return known;
   const asked = text.split(',');
-  const stranger = asked.find((name) => !known.some((each) => each === name));
-  if (stranger !== undefined) throw new Error(`${option}: expected ${known.join(', ')}, got ${stranger}`);
+  const unknown = asked.find((name) => !known.some((each) => each === name));
+  if (unknown !== undefined) throw new Error(`${option}: expected ${known.join(', ')}, got ${unknown}`);
   return known.filter((name) => asked.includes(name));
 }

@@ -1,30 +1,30 @@
-// Our gateway as it is deployed: the real program as a process of its own, with its settings.
+// Starts our gateway as in a deployment: the real program in its own process, with its settings.
 import { findFreePort } from '@holdfast/local/processes/ports';
 import { forkProgram, type Program, programOf } from './child.ts';
 import { subgraphUrl } from './stubs/schemas.ts';
 import { ISSUER } from './tokens.ts';
 
-/** On, counted for every request, and never reached. */
+/** The limits are on and count every request, but are never reached. */
 const HIGH_LIMITS = ['user', 'address', 'invalid'].map((name) => `${name}=1000000/1m`).join(',');
 const READY_WITHIN_MS = 120_000;
 
 export interface OurGatewayOptions {
-  /** Where the stubs answer. */
+  /** The URL of the stubs. */
   readonly stubs: string;
   readonly supergraphFile: string;
-  /** What differs from the settings of a deployment. */
+  /** Settings that differ from those of a deployment. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly nodeArgs?: readonly string[];
 }
 
 export interface OurGateway extends Program {
-  /** Where it tells its metrics, without a path. */
+  /** The URL of its metrics, without a path. */
   readonly opsUrl: string;
   /** From the start of the process to the first good answer of `/readyz`. */
   readonly readyMs: number;
 }
 
-const settingsOf = (
+const makeSettings = (
   { stubs, supergraphFile, settings }: OurGatewayOptions,
   port: number,
   opsPort: number,
@@ -34,7 +34,7 @@ const settingsOf = (
   HOST: '127.0.0.1',
   JWT_ISSUER: ISSUER,
   JWT_AUDIENCE: ISSUER,
-  // The stubs do not verify what is signed with it.
+  // The stubs do not verify signatures.
   SERVICE_KEY: 'x'.repeat(43),
   SUPERGRAPH_FILE: supergraphFile,
   USERS_URL: subgraphUrl(stubs, 'users'),
@@ -51,7 +51,7 @@ export async function startOurGateway(options: OurGatewayOptions): Promise<OurGa
   const opsPort = await findFreePort(new Set([port]));
   const startedAt = performance.now();
   const child = forkProgram('../../gateway/src/main.ts', {
-    env: settingsOf(options, port, opsPort),
+    env: makeSettings(options, port, opsPort),
     ...(options.nodeArgs && { nodeArgs: options.nodeArgs }),
   });
   const program = programOf(child, `http://127.0.0.1:${port}`);

@@ -1,5 +1,5 @@
-// Where the CPU of our gateway goes: `node bench/src/profile.ts FOLDER…`, each folder written by `npm run bench -- --case NAME
-// --gateway ours --profile FOLDER`. Prints the self time of each package and of each of our files, % of the busy time.
+// `node bench/src/profile.ts FOLDER…` prints the self time of each package and of each of our files, in % of the gateway's busy CPU
+// time. `npm run bench -- --case NAME --gateway ours --profile FOLDER` writes such a folder.
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
@@ -13,11 +13,11 @@ const profile = z.object({
 });
 type Profile = z.infer<typeof profile>;
 
-/** Of a share below this, %, only the sum is shown. */
+/** Shares below this, %, are shown only as a sum. */
 const LEAST_SHOWN = 0.5;
 
-/** A package of node_modules, a file of ours, a part of Node, a function of V8 or Node without a source, or what V8 does beside. */
-function roomOf(functionName: string, url: string): string {
+/** The group of a function: a package, a file of ours, a part of Node, a native function, or an activity of V8 such as garbage collection. */
+function groupOf(functionName: string, url: string): string {
   const parts = url.split('/node_modules/');
   const [scope = '', name = ''] = (parts.length > 1 ? (parts.at(-1) ?? '') : '').split('/');
   if (scope !== '') return scope.startsWith('@') ? `${scope}/${name}` : scope;
@@ -27,10 +27,10 @@ function roomOf(functionName: string, url: string): string {
   return functionName.startsWith('(') ? functionName : `native ${functionName}`;
 }
 
-/** Microseconds by room, in the later half of the busy time: the first one loads, plans and compiles. */
-function selfTimes({ nodes, samples, timeDeltas }: Profile): Map<string, number> {
+/** Microseconds of each group in the second half of the busy time, because in the first half the gateway loads, plans and compiles. */
+function sumSelfTimes({ nodes, samples, timeDeltas }: Profile): Map<string, number> {
   const rooms = new Map(
-    nodes.map(({ id, callFrame: { functionName, url } }) => [id, roomOf(functionName, url)]),
+    nodes.map(({ id, callFrame: { functionName, url } }) => [id, groupOf(functionName, url)]),
   );
   const busy = samples
     .map((id, index) => ({ room: rooms.get(id) ?? '(unknown)', time: timeDeltas[index] ?? 0 }))
@@ -43,11 +43,11 @@ function selfTimes({ nodes, samples, timeDeltas }: Profile): Map<string, number>
 const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);
 
 /** Shares in % of the busiest thread whose profile is in the folder or one below: the main thread. */
-async function sharesIn(folder: string): Promise<Map<string, number>> {
+async function readShares(folder: string): Promise<Map<string, number>> {
   const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.cpuprofile'));
   const threads = await Promise.all(
     files.map(async (file) =>
-      selfTimes(profile.parse(JSON.parse(await readFile(join(folder, file), 'utf8')))),
+      sumSelfTimes(profile.parse(JSON.parse(await readFile(join(folder, file), 'utf8')))),
     ),
   );
   const [main] = threads.sort((a, b) => sum(b.values()) - sum(a.values()));
@@ -57,14 +57,14 @@ async function sharesIn(folder: string): Promise<Map<string, number>> {
 }
 
 const folders = process.argv.slice(2);
-const columns = await Promise.all(folders.map(sharesIn));
+const columns = await Promise.all(folders.map(readShares));
 const most = (room: string): number => Math.max(...columns.map((shares) => shares.get(room) ?? 0));
 const rooms = [...new Set(columns.flatMap((shares) => [...shares.keys()]))].sort((a, b) => most(b) - most(a));
 const shown = rooms.filter((room) => most(room) >= LEAST_SHOWN);
 const line = (name: string, values: readonly number[]) =>
   console.log(`| ${name} | ${values.map((value) => value.toFixed(1)).join(' | ')} |`);
 
-console.log(`| room, % | ${folders.map((folder) => basename(folder)).join(' | ')} |`);
+console.log(`| part, % | ${folders.map((folder) => basename(folder)).join(' | ')} |`);
 console.log(`| --- | ${folders.map(() => '---').join(' | ')} |`);
 for (const room of shown)
   line(

@@ -1,7 +1,6 @@
-// What each program of the benchmark does beside its work: it says where it listens, and ends with the process that
-// started it.
+// Common to all programs of the benchmark: they announce their port and end with the process that started them.
 
-/** Told to the parent once the program answers. */
+/** The message to the parent when the program accepts requests. */
 export interface Announcement {
   readonly port: number;
 }
@@ -11,8 +10,8 @@ export function announce(port: number): void {
   process.send?.({ port } satisfies Announcement);
 }
 
-/** An argument of the program, by its place after the program's name. @throws when it is missing */
-export function argument(index: number): string {
+/** Reads an argument of the program by its index. @throws when it is missing */
+export function readArgument(index: number): string {
   const value = process.argv[index + 2];
   if (value === undefined) throw new Error(`argument ${index + 1} of ${process.argv[1]} is missing`);
   return value;

@@ -1,4 +1,4 @@
-// How soon a fresh process of our gateway is ready, without and with Node's compile cache filled.
+// Measures how soon a new process of our gateway is ready, without and with Node's compile cache.
 import { join } from 'node:path';
 import { type ReadyFigures, spreadOf } from './figures.ts';
 import type { BenchSystem } from './system.ts';

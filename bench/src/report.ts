@@ -1,4 +1,4 @@
-// The figures as Markdown, for the terminal and for docs/performance.md.
+// Formats the figures as Markdown, for the terminal and for docs/performance.md.
 import type {
   ComparisonFigures,
   Figures,
@@ -11,24 +11,24 @@ import type {
   Spread,
 } from './figures.ts';
 
-/** Two significant digits below 1: the spread allows no more. */
-const number = (value: number): string => (value < 0.1 ? value.toFixed(3) : value.toFixed(2));
-const range = ({ min, max }: Spread): string => `${number(min)}–${number(max)}`;
-const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => '---'), ...rows].map(line).join('\n');
+/** Few digits, because the spread of the measurements allows no more. */
+const formatNumber = (value: number): string => (value < 0.1 ? value.toFixed(3) : value.toFixed(2));
+const formatRange = ({ min, max }: Spread): string => `${formatNumber(min)}–${formatNumber(max)}`;
+const formatLine = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+const formatTable = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map(formatLine).join('\n');
 
-export const describe = ({ node, processor, processors, commit, date, load }: Machine): string =>
+export const formatMachine = ({ node, processor, processors, commit, date, load }: Machine): string =>
   `${processors} × ${processor}, Node ${node}, commit ${commit}, ${date}, load before the run ${load.toFixed(1)}`;
 
 const cellsOf = (row: Row | undefined): string[] =>
   row === undefined
     ? ['–', '–']
-    : [number(row.cpuMs.median), `${number(row.ratio.median)} (${range(row.ratio)})`];
+    : [formatNumber(row.cpuMs.median), `${formatNumber(row.ratio.median)} (${formatRange(row.ratio)})`];
 
 function gatewayTable(comparisons: readonly ComparisonFigures[]): string {
   const names = [...new Set(comparisons.flatMap(({ rows }) => rows.map(({ name }) => name)))];
-  return table(
+  return formatTable(
     ['gateway', ...comparisons.flatMap(({ title }) => [`${title}, ms`, 'ratio'])],
     names.map((name) => [
       name,
@@ -38,7 +38,7 @@ function gatewayTable(comparisons: readonly ComparisonFigures[]): string {
 }
 
 const restTable = (comparisons: readonly ComparisonFigures[]): string =>
-  table(
+  formatTable(
     ['REST', 'GraphQL, ms', 'REST, ms', 'ratio'],
     comparisons.map(({ title, rows: [graphql, rest] }) => [
       title,
@@ -47,64 +47,65 @@ const restTable = (comparisons: readonly ComparisonFigures[]): string =>
     ]),
   );
 
-const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
+const formatMegabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
 
 function memoryTable({ texts, rows }: MemoryFigures): string {
   const first = rows[0]?.residentBytes ?? Number.NaN;
   const caption = `Memory of our gateway, with ${texts} different texts. The heap includes garbage.`;
-  return `${caption}\n\n${table(
+  return `${caption}\n\n${formatTable(
     ['requests', 'resident, MB', 'to the first row', 'heap, MB', 'plans made'],
     rows.map(({ requests, residentBytes, heapBytes, planned }) => [
       String(requests),
-      megabytes(residentBytes),
-      number(residentBytes / first),
-      megabytes(heapBytes),
+      formatMegabytes(residentBytes),
+      formatNumber(residentBytes / first),
+      formatMegabytes(heapBytes),
       String(planned),
     ]),
   )}`;
 }
 
-const seconds = ({ median, min, max }: Spread): string =>
+const formatMs = ({ median, min, max }: Spread): string =>
   `${median.toFixed(0)} ms (${min.toFixed(0)}–${max.toFixed(0)})`;
 
 const readyLine = ({ plain, withCompileCache }: ReadyFigures): string =>
-  `Ready: ${seconds(plain)} after the start of the process, ${seconds(withCompileCache)} with Node's compile cache.`;
+  `Ready: ${formatMs(plain)} after the start of the process, ${formatMs(withCompileCache)} with Node's compile cache.`;
 
 const PROCESSES = ['gateway', 'users', 'products', 'orders', 'PostgreSQL'];
-const whole = (spread: Spread | undefined): string => (spread === undefined ? '–' : spread.median.toFixed(0));
+const formatWhole = (spread: Spread | undefined): string =>
+  spread === undefined ? '–' : spread.median.toFixed(0);
 
 function orderTable({ rows }: OrderFigures): string {
-  return table(
+  return formatTable(
     ['orders', 'a second', 'p50, ms', 'p99, ms', '202', ...PROCESSES, 'all, ms'],
     rows.map(({ name, perSecond, p50, p99, late, cpu }) => [
       name,
-      `${whole(perSecond)} (${perSecond.min.toFixed(0)}–${perSecond.max.toFixed(0)})`,
-      whole(p50),
-      whole(p99),
+      `${formatWhole(perSecond)} (${perSecond.min.toFixed(0)}–${perSecond.max.toFixed(0)})`,
+      formatWhole(p50),
+      formatWhole(p99),
       String(late),
-      ...PROCESSES.map((process) => (cpu[process]?.median ? number(cpu[process].median) : '–')),
+      ...PROCESSES.map((process) => (cpu[process]?.median ? formatNumber(cpu[process].median) : '–')),
       Object.keys(cpu).length === 0
         ? '–'
-        : number(Object.values(cpu).reduce((sum, { median }) => sum + median, 0)),
+        : formatNumber(Object.values(cpu).reduce((sum, { median }) => sum + median, 0)),
     ]),
   );
 }
 
-/** At the most callers, where all of them wait for the one product. */
+/** Compares the rates at the largest number of callers, where all of them wait for one product. */
 function orderLine({ rows }: OrderFigures): string {
   const rate = (by: OrderRow['by'], products: OrderRow['products']): number =>
     rows.filter((row) => row.by === by && row.products === products).sort((a, b) => b.callers - a.callers)[0]
       ?.perSecond.median ?? Number.NaN;
   const one = rate('ours', 'one');
   return (
-    `One product: ${number(one / rate('ours', 'many'))} times the orders of many products, ` +
-    `${number(one / rate('naive', 'one'))} times the naive design's.`
+    `One product: ${formatNumber(one / rate('ours', 'many'))} times the orders of many products, ` +
+    `${formatNumber(one / rate('naive', 'one'))} times the naive design's.`
   );
 }
 
-export function report({ machine, rounds, gateways, rest, memory, ready, orders }: Figures): string {
+export function formatReport({ machine, rounds, gateways, rest, memory, ready, orders }: Figures): string {
   return [
-    describe(machine),
+    formatMachine(machine),
     gateways.length + rest.length > 0 &&
       `CPU milliseconds of the gateway process per request: median of ${rounds} rounds; the ratio is to the first row in the same round, with its least and its most.`,
     gateways.length > 0 && gatewayTable(gateways),

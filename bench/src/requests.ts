@@ -1,4 +1,4 @@
-// The requests of each case: the same for all gateways, over some hundreds of ids, so that no gateway can keep whole replies.
+// The requests of each case. They are the same for all gateways, with some hundreds of ids, so that no gateway can cache whole replies.
 import { ORDERS, PRODUCTS } from './stubs/shop.ts';
 
 export interface BenchRequest {
@@ -25,7 +25,7 @@ const PAGE = `query Page($after: String) {
     pageInfo { hasNextPage endCursor }
   }
 }`;
-// Three calls, one after the other: `me`, the orders of that user, the products of those 20 orders.
+// This needs three calls, one after the other: `me`, the orders of that user, the products of those 20 orders.
 const THREE = `query MyOrders($after: String) {
   me {
     username
@@ -34,7 +34,7 @@ const THREE = `query MyOrders($after: String) {
     }
   }
 }`;
-// What a REST reply shows of a product.
+// The fields of a product in a REST reply.
 const FIELDS = 'id name description price stock version createdAt updatedAt';
 const WHOLE_PRODUCT = `query Product($id: ID!) { product(id: $id) { ${FIELDS} } }`;
 const WHOLE_PAGE = `query Products($after: String) {
@@ -61,8 +61,8 @@ export const restPages = variants((number) => ({
 
 const CHOICES = ['name', 'description', 'price', 'stock', 'version', 'createdAt', 'updatedAt'];
 
-/** So many different operation texts: each has its own alias, and every other set of fields. */
-export function differentTexts(count: number): BenchRequest[] {
+/** Makes `count` different operations, each with its own alias, and with varying fields. */
+export function makeDifferentTexts(count: number): BenchRequest[] {
   return Array.from({ length: count }, (_, index) => {
     const fields = CHOICES.filter((_field, bit) => ((index >> bit) & 1) === 1);
     const selection = ['id', ...fields].join(' ');

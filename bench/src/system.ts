@@ -1,4 +1,4 @@
-// The processes of a benchmark: stubs, load generator, and each gateway from the first time that it is asked for.
+// The processes of a benchmark: stubs, load generator, and the gateways, each started at its first use.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { ROOT } from '@holdfast/local/root';
 import { type Program, startProgram } from './child.ts';
 import { type Generator, startGenerator } from './load/generator.ts';
 import { type OurGateway, type OurGatewayOptions, startOurGateway } from './our-gateway.ts';
-import { subgraphUrl, supergraphOver } from './stubs/schemas.ts';
+import { composeOver, subgraphUrl } from './stubs/schemas.ts';
 import { createTokens } from './tokens.ts';
 
 export const GATEWAYS = [
@@ -20,24 +20,24 @@ export const GATEWAYS = [
 ] as const;
 export type GatewayName = (typeof GATEWAYS)[number];
 
-/** What differs from a deployment's settings in the variants of our gateway. */
+/** The settings of our gateway's variants that differ from a deployment's. */
 const OUR_SETTINGS: Partial<Record<GatewayName, Readonly<Record<string, string>>>> = {
   ours: {},
   'ours-limits-off': { RATE_LIMITS: 'off' },
   'ours-log-off': { LOG_LEVEL: 'warn' },
 };
 
-/** Only makes the start shorter; that of our gateway is measured without this one. */
+/** It only shortens the start. The case ready measures the start without this cache. */
 const COMPILE_CACHE = { NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/node') };
 
 export interface BenchSystem {
   readonly generator: Generator;
   /** The access token of every request. */
   readonly token: string;
-  /** A folder of this run, which is gone after it. */
+  /** A temporary folder of this run. */
   readonly folder: string;
   gateway(name: GatewayName): Promise<Program>;
-  /** One more process of ours, which the caller stops. */
+  /** Starts one more process of our gateway, which the caller stops. */
   anotherOfOurs(settings?: Readonly<Record<string, string>>): Promise<OurGateway>;
   stop(): Promise<void>;
 }
@@ -47,11 +47,11 @@ export async function startBenchSystem(profileFolder?: string): Promise<BenchSys
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'));
   const supergraphFile = join(folder, 'supergraph.graphql');
   const stubs = await startProgram('stubs/main.ts', { args: [keySet] });
-  await writeFile(supergraphFile, await supergraphOver(stubs.url));
+  await writeFile(supergraphFile, await composeOver(stubs.url));
   const generator = startGenerator();
   const gateways = new Map<GatewayName, Promise<Program>>();
 
-  const { ours, start } = starters({ stubs: stubs.url, supergraphFile, profileFolder });
+  const { ours, start } = createStarters({ stubs: stubs.url, supergraphFile, profileFolder });
 
   return {
     generator,
@@ -65,7 +65,7 @@ export async function startBenchSystem(profileFolder?: string): Promise<BenchSys
     anotherOfOurs: (settings = {}) => ours({ settings }),
     stop: async () => {
       await generator.stop();
-      // One that could not be started has said so already.
+      // A gateway that could not be started has reported that already.
       await Promise.allSettled([...gateways.values()].map(async (running) => (await running).stop()));
       await stubs.stop();
       await rm(folder, { recursive: true, force: true });
@@ -79,7 +79,7 @@ interface Surroundings {
   readonly profileFolder: string | undefined;
 }
 
-function starters({ stubs, supergraphFile, profileFolder }: Surroundings) {
+function createStarters({ stubs, supergraphFile, profileFolder }: Surroundings) {
   const ours = (options: Pick<OurGatewayOptions, 'settings' | 'nodeArgs'>) =>
     startOurGateway({ stubs, supergraphFile, ...options });
   const argumentOf = (name: GatewayName): string => {

@@ -1,4 +1,4 @@
-// An access token of the stubs' user, and the key set by which the gateway verifies it.
+// Makes an access token of the stubs' user, and the key set with which the gateway verifies the token.
 
 import { GENERATION_CLAIM, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/auth/tokens';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';

@@ -1,5 +1,5 @@
-// Medusa as its own starter sets it up, on the PostgreSQL of DATABASE_URL, without the dashboard. LOCKING=postgres takes the
-// provider for locks that the documentation advises for production; otherwise locks are in the memory of the process.
+// Medusa as its own starter sets it up, on the PostgreSQL of DATABASE_URL, without the dashboard. LOCKING=postgres
+// selects the lock provider that the documentation recommends for production; otherwise locks are in the memory of the process.
 const { defineConfig } = require('@medusajs/framework/utils');
 
 const locking = {

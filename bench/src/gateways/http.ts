@@ -1,7 +1,7 @@
-// The little that the baselines need of HTTP.
+// The HTTP functions of the baselines.
 import type { IncomingMessage, Server } from 'node:http';
 
-export function textOf(message: IncomingMessage): Promise<string> {
+export function readText(message: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
     message.setEncoding('utf8');

@@ -1,4 +1,4 @@
-// Posts JSON over undici's `dispatch`, the cheapest of its ways: no stream, no abort signal, no promise but one.
+// Posts JSON with undici's `dispatch`, its cheapest function: without streams and abort signals, and with a single promise.
 import type { Pool } from 'undici';
 
 const HEADERS = { 'content-type': 'application/json', accept: 'application/json' };

@@ -1,16 +1,16 @@
-// A program: passes each request to one URL and its reply back, unread. What any gateway in Node costs at the least.
+// A program: passes each request to one URL and the reply back, without parsing. It is the least that a gateway in Node can cost.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { Pool } from 'undici';
-import { announce, argument } from '../program.ts';
-import { portOf, textOf } from './http.ts';
+import { announce, readArgument } from '../program.ts';
+import { portOf, readText } from './http.ts';
 import { post } from './post.ts';
 
-const { origin, pathname } = new URL(argument(0));
+const { origin, pathname } = new URL(readArgument(0));
 const pool = new Pool(origin, { connections: 100 });
 
 const server = createServer((message, response) => {
-  textOf(message)
+  readText(message)
     .then((body) => post(pool, pathname, body))
     .then(
       (reply) => response.writeHead(200, { 'content-type': 'application/json' }).end(reply),

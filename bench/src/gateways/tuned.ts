@@ -1,13 +1,13 @@
-// A program: @apollo/gateway with the two things that cost most replaced: a data source that only posts and parses, over
-// undici, and node:http in front of Apollo Server.
+// A program: @apollo/gateway with its two most expensive parts replaced: a data source over undici that only posts and parses, and
+// node:http in front of Apollo Server.
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway';
 import { ApolloServer, HeaderMap } from '@apollo/server';
 import { Pool } from 'undici';
-import { announce, argument } from '../program.ts';
-import { portOf, textOf } from './http.ts';
+import { announce, readArgument } from '../program.ts';
+import { portOf, readText } from './http.ts';
 import { post } from './post.ts';
 
 function createDataSource(url: string | undefined): GraphQLDataSource {
@@ -20,7 +20,7 @@ function createDataSource(url: string | undefined): GraphQLDataSource {
 }
 
 const gateway = new ApolloGateway({
-  supergraphSdl: await readFile(argument(0), 'utf8'),
+  supergraphSdl: await readFile(readArgument(0), 'utf8'),
   buildService: ({ url }) => createDataSource(url),
 });
 const server = new ApolloServer({ gateway });
@@ -29,7 +29,7 @@ await server.start();
 async function answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
   const headers = new HeaderMap();
   for (const [name, value] of Object.entries(message.headers)) headers.set(name, String(value));
-  const body: unknown = JSON.parse(await textOf(message));
+  const body: unknown = JSON.parse(await readText(message));
   const httpGraphQLRequest = { method: message.method ?? '', headers, search: '', body };
   const reply = await server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context: async () => ({}) });
   if (reply.body.kind !== 'complete') throw new Error('the reply comes in parts');

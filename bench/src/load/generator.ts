@@ -1,4 +1,4 @@
-// The benchmark's end of the load generator.
+// Controls the load generator, a process of its own.
 import { once } from 'node:events';
 import { forkProgram, programOf } from '../child.ts';
 import type { BenchRequest } from '../requests.ts';
@@ -6,7 +6,7 @@ import type { BurstResult, LoadMessage } from './messages.ts';
 
 export interface Generator {
   aim(url: string, requests: readonly BenchRequest[], token: string): void;
-  /** Sends until so many were answered or so much time has passed. @throws when a reply was not good */
+  /** Sends until `requests` were answered or `maxMs` has passed. @throws when a reply is an error */
   fire(requests: number, maxMs: number): Promise<BurstResult>;
   stop(): Promise<void>;
 }

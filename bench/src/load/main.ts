@@ -1,5 +1,5 @@
-// A program: sends the requests of a case over 50 keep-alive connections, the next one on each when the one before was
-// answered. It stops at the first reply that is not 200 or tells of an error.
+// A program: sends the requests of a case over 50 keep-alive connections. Each connection sends the next request when the one before
+// was answered. The program stops at the first reply that is not 200 or contains an error.
 import { Client, type Dispatcher } from 'undici';
 import type { BenchRequest } from '../requests.ts';
 import type { Burst, BurstResult, LoadMessage, Target } from './messages.ts';
@@ -10,14 +10,14 @@ const ERRORS = Buffer.from('{"errors"');
 interface Aim extends Target {
   readonly clients: readonly Client[];
   readonly headers: Readonly<Record<string, string>>;
-  /** Which request is the next. */
+  /** The index of the next request. */
   next: number;
 }
 
-/** What one request came to: undefined when its reply was good. */
+/** The error of one request; undefined when its reply was good. */
 type Outcome = string | undefined;
 
-function errorOf(status: number, start: Buffer | undefined): Outcome {
+function findReplyError(status: number, start: Buffer | undefined): Outcome {
   if (status !== 200) return `status ${status}: ${start?.toString().slice(0, 300)}`;
   if (start === undefined) return 'an empty reply';
   return start.subarray(0, ERRORS.length).equals(ERRORS) ? start.toString().slice(0, 300) : undefined;
@@ -39,7 +39,7 @@ function send(
     onResponseData: (_, chunk) => {
       start ??= chunk;
     },
-    onResponseEnd: () => done(errorOf(status, start)),
+    onResponseEnd: () => done(findReplyError(status, start)),
     onResponseError: (_, error) => done(error.message),
   };
   client.dispatch({ method, path, headers, body: body ?? null }, handler);
@@ -74,7 +74,7 @@ function fire(aim: Aim, { requests, maxMs }: Burst): Promise<BurstResult> {
   });
 }
 
-const headersOf = ({ token }: Target) => ({
+const makeHeaders = ({ token }: Target) => ({
   authorization: `Bearer ${token}`,
   accept: 'application/json',
   'content-type': 'application/json',
@@ -82,12 +82,12 @@ const headersOf = ({ token }: Target) => ({
 
 let aim: Aim | undefined;
 
-// Not asynchronous: the order to fire may follow at once.
+// This is synchronous, because the message to fire may follow at once.
 function takeAim(target: Target): void {
-  // All of them are idle.
+  // All old clients are idle.
   for (const client of aim?.clients ?? []) void client.destroy();
   const clients = Array.from({ length: CONNECTIONS }, () => new Client(target.url));
-  aim = { ...target, clients, headers: headersOf(target), next: 0 };
+  aim = { ...target, clients, headers: makeHeaders(target), next: 0 };
 }
 
 process.on('disconnect', () => process.exit());

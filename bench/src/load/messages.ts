@@ -1,7 +1,7 @@
-// What the benchmark and its load generator tell each other.
+// The messages between the benchmark and its load generator.
 import type { BenchRequest } from '../requests.ts';
 
-/** What is to be sent, over and over, and to whom. Connections to it are opened anew. */
+/** The requests to send repeatedly, and the URL. The generator opens new connections. */
 export interface Target {
   readonly kind: 'aim';
   readonly url: string;
@@ -9,7 +9,7 @@ export interface Target {
   readonly token: string;
 }
 
-/** Until so many requests were answered or so much time has passed. */
+/** Ends when `requests` were answered or `maxMs` has passed. */
 export interface Burst {
   readonly kind: 'fire';
   readonly requests: number;
@@ -21,6 +21,6 @@ export type LoadMessage = Target | Burst;
 export interface BurstResult {
   readonly answered: number;
   readonly ms: number;
-  /** The error of a reply. The generator stops after the first error. */
+  /** The error of a reply; the generator sends no request after the first error. */
   readonly error?: string;
 }

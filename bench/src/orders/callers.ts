@@ -1,4 +1,4 @@
-// Callers who place orders, each the next one when the one before is answered.
+// Callers who place orders. Each caller places the next order when the one before is answered.
 import { Pool } from 'undici';
 
 export interface OrderCall {
@@ -8,9 +8,9 @@ export interface OrderCall {
 }
 
 export interface Calls {
-  /** How long each order took, ms, the shortest first. */
+  /** The duration of each order, ms, the shortest first. */
   readonly times: readonly number[];
-  /** How many were accepted and not settled in time (202). */
+  /** The number of orders that were accepted but not settled in time (202). */
   readonly late: number;
   readonly ms: number;
 }
@@ -18,7 +18,7 @@ export interface Calls {
 export interface CallOptions {
   readonly url: string;
   readonly callers: number;
-  /** Until so many were placed or so much time has passed. */
+  /** The callers stop when `orders` were placed or `maxMs` has passed. */
   readonly orders: number;
   readonly maxMs: number;
   readonly call: (number: number) => OrderCall;

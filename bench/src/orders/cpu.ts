@@ -1,16 +1,16 @@
-// The CPU time of all processes that have a part in an order, as Linux counts it.
+// The CPU time of all processes that take part in an order, as Linux counts it.
 import { readFile } from 'node:fs/promises';
 import { readCpuMs } from '@holdfast/test/src/support/process-usage.ts';
 
-/** By the name of the process, ms. */
+/** Milliseconds by the name of the process. */
 export type CpuTimes = Readonly<Record<string, number>>;
 
 const MS_PER_TICK = 10;
 
-/** Of a server of PostgreSQL: of the postmaster, its children, and those that have ended. */
-async function postgresCpuMs(postmaster: number): Promise<number> {
+/** The CPU time of a PostgreSQL server: of the postmaster, its children, and its ended children. */
+async function readPostgresCpuMs(postmaster: number): Promise<number> {
   const stat = await readFile(`/proc/${postmaster}/stat`, 'utf8');
-  // Own user and system time, then those of the children that were waited for, are the 14th to the 17th field.
+  // Fields 14 to 17: user and system time of the process, then of its ended children.
   const ticks = stat
     .slice(stat.lastIndexOf(')') + 2)
     .split(' ')
@@ -23,17 +23,17 @@ async function postgresCpuMs(postmaster: number): Promise<number> {
   return running.reduce((sum, each) => sum + each, ended);
 }
 
-/** What each process has used so far. @param pids of the others, by name */
-export async function cpuTimes(
+/** Reads the CPU time of each process. @param pids of the services, by name */
+export async function readCpuTimes(
   pids: Readonly<Record<string, number | undefined>>,
   postmaster: number,
 ): Promise<CpuTimes> {
   const services = await Promise.all(
     Object.entries(pids).map(async ([name, pid]) => [name, await readCpuMs(pid)] as const),
   );
-  return { ...Object.fromEntries(services), PostgreSQL: await postgresCpuMs(postmaster) };
+  return { ...Object.fromEntries(services), PostgreSQL: await readPostgresCpuMs(postmaster) };
 }
 
-/** What was used between the two, for each of `count`. */
+/** The CPU time between two readings, divided by `count`. */
 export const cpuEach = (before: CpuTimes, after: CpuTimes, count: number): CpuTimes =>
   Object.fromEntries(Object.entries(after).map(([name, ms]) => [name, (ms - (before[name] ?? 0)) / count]));

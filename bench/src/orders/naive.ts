@@ -1,6 +1,6 @@
-// The design of most shops, as a baseline in the place of our orders service, behind the same gateway: Apollo Server as its
-// documentation shows it, and each request is a transaction that locks the product's row, reads it and writes. It verifies no token,
-// writes no log, and keeps neither idempotency keys nor histories.
+// The design of most shops, as a baseline that replaces our orders service behind the same gateway: Apollo Server as its documentation
+// shows it. Each request is a transaction that locks the product's row, reads it and writes. It verifies no token, writes no log, and
+// stores neither idempotency keys nor histories.
 import { readFile } from 'node:fs/promises';
 import { ApolloServer } from '@apollo/server';
 import { startStandaloneServer } from '@apollo/server/standalone';
@@ -8,11 +8,11 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
 import { decodeJwt } from 'jose';
 import pg from 'pg';
-import { announce, argument } from '../program.ts';
+import { announce, readArgument } from '../program.ts';
 
-/** As many as pg opens without being told. */
+/** The default of pg. */
 const CONNECTIONS = 10;
-const pool = new pg.Pool({ connectionString: argument(0), max: CONNECTIONS });
+const pool = new pg.Pool({ connectionString: readArgument(0), max: CONNECTIONS });
 
 const LOCK = 'SELECT price, stock FROM products.products WHERE id = $1 AND archived_at IS NULL FOR UPDATE';
 const TAKE = 'UPDATE products.products SET stock = stock - $2, version = version + 1 WHERE id = $1';
@@ -70,7 +70,7 @@ const server = new ApolloServer<Context>({
 });
 const { url } = await startStandaloneServer(server, {
   listen: { port: 0, host: '127.0.0.1' },
-  // A gateway that starts asks for the schema, without a user.
+  // A starting gateway requests the schema without a user.
   context: async ({ req: { headers } }) => ({
     userId: headers.authorization && decodeJwt(headers.authorization.slice('Bearer '.length)).sub,
   }),

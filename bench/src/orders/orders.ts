@@ -1,5 +1,5 @@
-// What an order costs and how many go through: of many products and of one popular product, beside the naive design
-// and PostgreSQL alone, in alternation.
+// Measures the cost and the rate of orders, for many products and for one popular product, in turn with the naive design and with
+// PostgreSQL alone.
 import type { OrderFigures, OrderRow } from '../figures.ts';
 import { spreadOf } from '../figures.ts';
 import { placeOrders } from './callers.ts';
@@ -7,7 +7,7 @@ import { type CpuTimes, cpuEach } from './cpu.ts';
 import { findPgbench, runPgbench } from './pgbench.ts';
 import { type Shop, startShop } from './shop.ts';
 
-/** Callers, and of how many products they order. */
+/** A design, its number of callers, and whether they order one product or many. */
 interface Contender {
   readonly name: string;
   readonly by: 'ours' | 'naive' | 'pgbench';
@@ -52,7 +52,7 @@ export interface OrderOptions {
   readonly onProgress: (line: string) => void;
 }
 
-/** @throws when an order is lost, doubled or oversold, or PostgreSQL broke a deadlock */
+/** @throws when an order is lost, doubled or oversold, or PostgreSQL resolved a deadlock */
 export async function measureOrders({ rounds, requests, onProgress }: OrderOptions): Promise<OrderFigures> {
   const shop = await startShop();
   try {
@@ -76,7 +76,7 @@ export async function measureOrders({ rounds, requests, onProgress }: OrderOptio
 function createMeasuring(shop: Shop, pgbench: string | undefined, mostOrders: number | undefined) {
   let placed = 0;
 
-  /** The order with that number. */
+  /** The call that places order `number`. */
   function callOf({ products }: Contender, number: number) {
     const id = shop.products[products === 'one' ? 0 : number % shop.products.length];
     const headers = {

@@ -1,4 +1,4 @@
-// What PostgreSQL alone can do: the statements that an order cannot do without, each committed, sent by `pgbench`.
+// Measures PostgreSQL alone: `pgbench` sends only the necessary statements of an order, each with its own commit.
 import { execFile } from 'node:child_process';
 import { access, constants, readdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
@@ -13,7 +13,7 @@ UPDATE orders.orders SET status = 'CONFIRMED', version = version + 1 WHERE id = 
 `;
 const DEBIAN = '/usr/lib/postgresql';
 
-/** The path of the newest `pgbench` that is installed; undefined without any. */
+/** The path of the newest installed `pgbench`; undefined when there is none. */
 export async function findPgbench(): Promise<string | undefined> {
   const versions = (await readdir(DEBIAN).catch(() => [])).sort((a, b) => Number(b) - Number(a));
   const folders = [
@@ -34,18 +34,18 @@ export async function findPgbench(): Promise<string | undefined> {
 export interface PgbenchOptions {
   readonly program: string;
   readonly databaseUrl: string;
-  /** Where the script may be written. */
+  /** A folder for the script. */
   readonly folder: string;
   readonly clients: number;
-  /** Until so many were placed or, without such a number, until so much time has passed. */
+  /** Stops after this number of orders or, when it is undefined, after `seconds`. */
   readonly orders: number | undefined;
   readonly seconds: number;
   readonly userId: number;
-  /** The first and the last id of the products, which follow each other. */
+  /** The first and the last id of a range of products. */
   readonly products: readonly [first: number, last: number];
 }
 
-/** How many orders were placed. @throws when it fails, or any order does */
+/** Returns the rate and the number of orders. @throws when pgbench or an order fails */
 export async function runPgbench(options: PgbenchOptions): Promise<{ perSecond: number; orders: number }> {
   const { program, databaseUrl, folder, clients, orders: most, seconds, userId, products } = options;
   const script = join(folder, 'order.sql');

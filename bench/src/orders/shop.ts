@@ -1,5 +1,5 @@
-// What orders are placed in: the whole system with a PostgreSQL of its own, fsync on, and beside it the naive program with a
-// gateway of its own, on the same tables.
+// The shop in which orders are placed: the whole system with its own PostgreSQL and fsync on, and the naive program with its own
+// gateway, on the same tables.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { Client } from '@holdfast/test/src/support/client.ts';
 import { startSystem } from '@holdfast/test/src/support/system.ts';
 import pg from 'pg';
 import { startProgram } from '../child.ts';
-import { type CpuTimes, cpuTimes } from './cpu.ts';
+import { type CpuTimes, readCpuTimes } from './cpu.ts';
 
 export const PRODUCTS = 200;
 const UNITS = 1_000_000_000;
@@ -19,11 +19,11 @@ export interface Shop {
   readonly folder: string;
   readonly token: string;
   readonly userId: number;
-  /** They follow each other. */
+  /** Consecutive ids. */
   readonly products: readonly number[];
-  /** Of the processes that have a part in orders of one of the two. */
+  /** The CPU times of the processes that take part in orders of one of the two. */
   cpu(by: keyof Shop['urls']): Promise<CpuTimes>;
-  /** @throws unless so many orders were placed and each unit that is gone belongs to one of them */
+  /** @throws unless the database has `placed` orders, and each sold unit belongs to one of them */
   check(placed: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -53,7 +53,7 @@ export async function startShop(): Promise<Shop> {
     cpu: (by) => {
       const ours = Object.fromEntries(SERVICES.map((name) => [name, system.pid(name)]));
       const own = by === 'ours' ? ours : { ...ours, gateway: naiveGateway.pid(), orders: naive.pid };
-      return cpuTimes(own, postmaster);
+      return readCpuTimes(own, postmaster);
     },
     check: (placed) => checkOrders(database, placed),
     stop: async () => {
@@ -65,7 +65,7 @@ export async function startShop(): Promise<Shop> {
   };
 }
 
-/** Waits for the orders whose callers have gone. */
+/** Also waits for the orders that were not settled when they were answered. */
 async function checkOrders(database: pg.Client, placed: number): Promise<void> {
   const found = async () =>
     (

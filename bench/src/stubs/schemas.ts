@@ -1,4 +1,4 @@
-// The real SDLs of the subgraphs: as they are, composed, and in the federation 1 that mercurius speaks.
+// The schemas of the subgraphs: unchanged, composed, and in federation 1 for mercurius.
 import { readFile } from 'node:fs/promises';
 import { composeServices } from '@apollo/composition';
 import { type ASTNode, type FieldDefinitionNode, Kind, parse, print, visit } from 'graphql';
@@ -9,11 +9,11 @@ export type SubgraphName = (typeof SUBGRAPHS)[number];
 export const schemaOf = (name: SubgraphName): Promise<string> =>
   readFile(new URL(`../../../subgraphs/${name}/schema.graphql`, import.meta.url), 'utf8');
 
-/** Where a stub answers as the subgraph `name`. */
+/** The URL of the stub of the subgraph `name`. */
 export const subgraphUrl = (stubs: string, name: SubgraphName): string => `${stubs}/${name}/graphql`;
 
-/** The supergraph over the stubs that answer at `stubs`. @throws when the schemas do not compose */
-export async function supergraphOver(stubs: string): Promise<string> {
+/** Composes the supergraph of the stubs at `stubs`. @throws when the schemas do not compose */
+export async function composeOver(stubs: string): Promise<string> {
   const services = SUBGRAPHS.map(async (name) => ({
     name,
     url: subgraphUrl(stubs, name),
@@ -25,14 +25,14 @@ export async function supergraphOver(stubs: string): Promise<string> {
 }
 
 const ROOT_TYPES = ['Query', 'Mutation'];
-/** The entities, by the subgraph that has most of their fields; federation 1 has one owner for each. */
+/** The owner of each entity: the subgraph with most of its fields. Federation 1 needs exactly one owner. */
 const OWNERS: Readonly<Record<string, SubgraphName>> = {
   User: 'users',
   Product: 'products',
   Order: 'orders',
 };
 
-/** The SDL of a subgraph in federation 1: `extend type` and `@external` for what others own, and only `@key` of the directives. */
+/** The SDL of a subgraph in federation 1: `extend type` and `@external` for entities of other subgraphs, and no directive but `@key`. */
 export async function federation1SchemaOf(name: SubgraphName): Promise<string> {
   const document = visit(parse(await schemaOf(name)), {
     SchemaExtension: () => null,
@@ -44,7 +44,7 @@ export async function federation1SchemaOf(name: SubgraphName): Promise<string> {
         const isForeign = owner !== undefined && owner !== name;
         if (!isForeign && !ROOT_TYPES.includes(node.name.value)) return undefined;
         const { description: _, ...extension } = node;
-        const fields = isForeign ? node.fields?.map(external) : node.fields;
+        const fields = isForeign ? node.fields?.map(markExternal) : node.fields;
         return { ...extension, fields, kind: Kind.OBJECT_TYPE_EXTENSION } as ASTNode;
       },
     },
@@ -52,7 +52,7 @@ export async function federation1SchemaOf(name: SubgraphName): Promise<string> {
   return print(document);
 }
 
-const external = (field: FieldDefinitionNode): FieldDefinitionNode =>
+const markExternal = (field: FieldDefinitionNode): FieldDefinitionNode =>
   field.name.value === 'id'
     ? { ...field, directives: [{ kind: Kind.DIRECTIVE, name: { kind: Kind.NAME, value: 'external' } }] }
     : field;

@@ -1,8 +1,8 @@
-// What the stub subgraphs tell: a small shop that never changes, so that all gateways give the same answers.
+// The data of the stub subgraphs: a small shop that never changes, so that all gateways give the same answers.
 
 export const PRODUCTS = 1_000;
 export const ORDERS = 400;
-/** The user whom the load's access token is for. */
+/** The user of the load's access token. */
 export const USER_ID = '1';
 
 const AT = '2026-11-23T08:15:30.000Z';
@@ -70,7 +70,7 @@ interface Page {
   readonly after?: string | null;
 }
 
-/** A connection over things that are numbered from 1; the cursor of each is its number. */
+/** A connection over items that are numbered from 1; an item's cursor is its number. */
 function pageOf<Node>({ first, after }: Page, count: number, nodeOf: (number: number) => Node) {
   const from = Number(after ?? 0) + 1;
   const to = Math.min(from + first - 1, count);

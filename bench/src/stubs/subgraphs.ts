@@ -1,4 +1,4 @@
-// The three subgraphs in memory, with the real schemas: executes any query on them.
+// The three subgraphs in memory, with the real schemas. They execute any query.
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { execute, type GraphQLSchema, parse } from 'graphql';
 import { z } from 'zod';
@@ -27,7 +27,7 @@ const RESOLVERS = {
   orders: { Query: { orders: anOrdersPage }, User: { orders: anOrdersPage } },
 };
 
-/** Answers the JSON body of a GraphQL request with the JSON of its result. */
+/** Takes the JSON body of a GraphQL request and returns the JSON of its result. */
 export type Subgraph = (body: string) => Promise<string>;
 
 export async function createSubgraph(name: SubgraphName): Promise<Subgraph> {

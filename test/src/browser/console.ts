@@ -92,7 +92,7 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
     await button(theirs.page, 'Save').click();
     await theirs.page.getByText('Saved as version 2.').waitFor();
 
-    await mine.page.getByText('The product is at version 2 by now.').waitFor();
+    await mine.page.getByText('The product now has version 2.').waitFor();
     await button(mine.page, 'Save').click();
     const conflict = mine.page.getByRole('form', { name: 'Conflict' });
     const save = conflict.getByRole('button', { name: 'Save over version 2' });
@@ -102,7 +102,7 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
     expect(await save.isDisabled()).toBe(true);
     expect(await side('description', 'Yours').isChecked()).toBe(true);
     expect(await side('price', 'Theirs').isChecked()).toBe(true);
-    await conflict.getByText('stock both of you changed it alike').waitFor();
+    await conflict.getByText('stock both of you made the same change').waitFor();
     expect(await findSeriousIssues(mine.page)).toEqual([]);
     await saveScreenshot(mine.page, 'console-conflict');
     await side('name', 'Yours').check();

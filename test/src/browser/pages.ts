@@ -56,7 +56,7 @@ export function describePages({ browser, system }: BrowserSuite): void {
         '/products',
         '/openapi.json',
         '/.well-known/jwks.json',
-        ...['Look at the catalog', 'Two editors, one version', 'Order, twice by the same key'].flatMap(
+        ...['Look at the catalog', 'Two editors, one version', 'Order twice with the same key'].flatMap(
           (title) => [`Run: ${title}`, `${title}: operations`, `${title}: replies`],
         ),
       ]);
@@ -97,7 +97,7 @@ export function describePages({ browser, system }: BrowserSuite): void {
       const edits = await run('Two editors, one version');
       expect(edits).toContain('"ada": { "version": 2, "price": "45.00" }');
       expect(edits).toContain('"code": "VERSION_CONFLICT"');
-      const orders = await run('Order, twice by the same key');
+      const orders = await run('Order twice with the same key');
       const ids = [
         ...(orders ?? '').matchAll(/"createOrder": {\s*"id": "(\d+)",\s*"status": "(?:CONFIRMED|PENDING)"/g),
       ];

@@ -1,4 +1,4 @@
-// How the console talks to the graph.
+// The console's client of the graph.
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/client';
 import { SetContextLink } from '@apollo/client/link/context';
 import { ErrorLink } from '@apollo/client/link/error';
@@ -19,12 +19,12 @@ declare module '@apollo/client' {
   }
 }
 
-/** A service that is down takes only its own fields away: the others are shown, beside what is wrong. */
+/** When a service is down, only its own fields are missing: the page shows the others together with the error. */
 const DEFAULT_OPTIONS = { watchQuery: { errorPolicy: 'all' } } as const;
 
 const http = new HttpLink({ uri: '/graphql' });
 
-/** What may be sent again after no reply came: what changes nothing, and what carries a key, so that it happens once. */
+/** Operations that are safe to retry without a reply: queries, and mutations with an idempotency key. */
 const retry = new RetryLink({
   attempts: {
     max: 3,
@@ -43,7 +43,7 @@ export const session = new Session(
   }),
 );
 
-/** A token can end before it expires, as when staff ends the account's sessions: then the operation is sent once more. */
+/** A token can be revoked before it expires, for example when staff ends the account's sessions. Then the operation is sent once more. */
 const refusedToken = new ErrorLink(({ error, operation, forward }) => {
   const { token, sentAgain } = operation.getContext();
   if (errorOf(error)?.code !== 'UNAUTHENTICATED' || sentAgain || typeof token !== 'string') return;

@@ -1,7 +1,7 @@
 import { Link, useRouteError } from 'react-router';
 import { Notice } from './ui/notice.tsx';
 
-/** What is shown in the place of a page that failed, as when its script could not be loaded. */
+/** Replaces a page that failed, for example because its script could not be loaded. */
 export function PageError() {
   const error = useRouteError();
   return (
@@ -18,7 +18,7 @@ export function PageError() {
 export function NotFound() {
   return (
     <section className="card stack">
-      <h1>There is nothing here</h1>
+      <h1>Page not found</h1>
       <Link to="/">The catalog</Link>
     </section>
   );

@@ -1,11 +1,11 @@
-// The explorer: GraphiQL with the story's tabs. Everything that it loads comes from this server.
+// The explorer: GraphiQL with the tabs of the story. It loads files from this server only.
 import 'graphiql/setup-workers/vite';
 import { DOC_EXPLORER_PLUGIN } from '@graphiql/plugin-doc-explorer';
 import { createGraphiQLFetcher, type Fetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import { Kind, parse } from 'graphql';
 import { createRoot } from 'react-dom/client';
-// Not graphiql/style.css, of which half is fonts that the policy of the page keeps out: they are data: URLs.
+// graphiql/style.css is not used: half of it is fonts in data: URLs, which the page's policy blocks.
 import '@graphiql/react/style.css';
 import '@graphiql/plugin-doc-explorer/style.css';
 import 'graphiql/graphiql.css';
@@ -17,12 +17,12 @@ import { TabUpdates } from './tab-updates.tsx';
 
 const send = createGraphiQLFetcher({ url: '/graphql', enableIncrementalDelivery: false });
 
-/** GraphiQL learns the name of the operation a moment after a tab was opened, and would send that of the tab before. */
+/** GraphiQL updates the name of the operation a moment after a tab is opened, and would send the name of the tab before. */
 function isOnlyOperation(text: string): boolean {
   try {
     return parse(text).definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION).length === 1;
   } catch {
-    // What is wrong with it is the server's to say.
+    // The server reports the error of the text.
     return false;
   }
 }
@@ -40,7 +40,7 @@ function startAgain(): void {
   location.reload();
 }
 
-/** From this width on the documentation has room beside the editors, px. */
+/** From this width on, in px, the documentation fits beside the editors. */
 const WIDE = 1_200;
 
 function Explorer() {
@@ -48,7 +48,7 @@ function Explorer() {
     <GraphiQL
       fetcher={fetcher}
       defaultTabs={[...STORY]}
-      // Without the history, which keeps headers, and so tokens. Variables may have a password: they go with the browser's tab.
+      // The history is off, because it would keep headers with tokens. Variables may contain a password: they end with the browser's tab.
       plugins={[]}
       storage={sessionStorage}
       shouldPersistHeaders={false}

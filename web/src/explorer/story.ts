@@ -1,4 +1,4 @@
-// The story that the explorer's tabs tell, and what its steps hand on: the session of a login, the product that was created.
+// The story in the explorer's tabs, and what its steps pass on: the session of a login and the created product.
 import { DEMO_CUSTOMER, hasDemo } from '../shared/offers.ts';
 import { takeSession } from '../shared/session.ts';
 import { type Created, isRecord, pretty } from './tab-texts.ts';
@@ -75,7 +75,7 @@ mutation Create($input: CreateProductInput!) {
     }),
   },
   {
-    query: `# 4. Edit it, and say which version the edit was made from.
+    query: `# 4. Edit the product, with the version that the edit is based on.
 mutation Edit($productId: ID!, $expectedVersion: Int!, $input: UpdateProductInput!) {
   updateProduct(id: $productId, expectedVersion: $expectedVersion, input: $input) {
     ... on Product {
@@ -98,7 +98,7 @@ mutation Edit($productId: ID!, $expectedVersion: Int!, $input: UpdateProductInpu
     variables: pretty({ productId: '', expectedVersion: 1, input: { price: 45 } }),
   },
   {
-    query: `# 5. Another editor started from the same version, and comes too late: nothing is overwritten.
+    query: `# 5. Another editor used the same version and is too late: no change is overwritten.
 mutation Conflict($productId: ID!, $expectedVersion: Int!, $input: UpdateProductInput!) {
   updateProduct(id: $productId, expectedVersion: $expectedVersion, input: $input) {
     ... on Product {
@@ -124,7 +124,7 @@ mutation Conflict($productId: ID!, $expectedVersion: Int!, $input: UpdateProduct
     variables: pretty({ productId: '', expectedVersion: 1, input: { price: 40 } }),
   },
   {
-    query: `# 6. Order two. Run it twice: the same key gives the same order, and two are taken from the stock once.
+    query: `# 6. Order two units. Run it twice: the same key returns the same order, and the stock loses two units once.
 mutation Order($input: CreateOrderInput!) {
   createOrder(input: $input) {
     ... on Order {
@@ -181,13 +181,13 @@ const listeners = new Set<() => void>();
 
 export const createdProduct = (): Created | undefined => created;
 
-/** Calls `listener` after a product was created. Gives what ends that. */
+/** Calls `listener` after a product was created. Returns the function that ends this. */
 export function onCreated(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-/** Takes from the reply to any operation what later steps need. */
+/** Keeps from the reply to an operation what later steps need. */
 export function learnFrom(reply: unknown): void {
   const data = isRecord(reply) ? reply['data'] : undefined;
   const { login, createProduct } = isRecord(data) ? data : {};

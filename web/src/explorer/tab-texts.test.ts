@@ -6,7 +6,7 @@ const CREATED = { id: '7', version: 3 };
 describe('the variables of a tab', () => {
   const given = (variables: object) => JSON.parse(variablesWith(CREATED, JSON.stringify(variables)) ?? '');
 
-  it('of an edit get the product and its version, and keep what the reader wrote', () => {
+  it('of an edit get the product and its version, and keep the reader’s other values', () => {
     expect(given({ productId: '', expectedVersion: 1, input: { price: 45 } })).toEqual({
       productId: '7',
       expectedVersion: 3,
@@ -14,7 +14,7 @@ describe('the variables of a tab', () => {
     });
   });
 
-  it('of an order get the product, and the key that makes every try of it one order', () => {
+  it('of an order get the product and an idempotency key', () => {
     const order = given({ input: { productId: '6', quantity: 2, idempotencyKey: 'order-of-6' } });
     expect(order).toEqual({ input: { productId: '7', quantity: 2, idempotencyKey: 'order-of-7' } });
   });
@@ -31,7 +31,7 @@ describe('the variables of a tab', () => {
 });
 
 describe('the headers of a tab', () => {
-  it('get the token, in place of an older one, beside the reader’s own', () => {
+  it('get the token, which replaces an older one, and keep the reader’s own', () => {
     const first = headersWith('one', '{"x-mine":"yes"}');
     expect(JSON.parse(first)).toEqual({ authorization: 'Bearer one', 'x-mine': 'yes' });
     expect(JSON.parse(headersWith('two', first))).toEqual({ authorization: 'Bearer two', 'x-mine': 'yes' });

@@ -1,4 +1,4 @@
-// The variables and headers of the explorer's tabs, which are texts that the reader may be writing in.
+// Changes the variables and headers of the explorer's tabs. They are texts, which the reader may be editing.
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -13,9 +13,9 @@ export const isRecord = (value: unknown): value is JsonObject =>
 
 export const pretty = (value: JsonObject): string => JSON.stringify(value, null, 2);
 
-/** The variables with the product in its places; undefined when they have none. */
+/** The variables with the product's id and version; undefined when the text has no place for them. */
 export function variablesWith({ id, version }: Created, text: string | null | undefined): string | undefined {
-  const value = parsed(text);
+  const value = parseObject(text);
   if (value === undefined) return undefined;
   if ('productId' in value) return pretty({ ...value, productId: id, expectedVersion: version });
   const { input } = value;
@@ -25,17 +25,17 @@ export function variablesWith({ id, version }: Created, text: string | null | un
 
 /** The headers with that token, or without one. */
 export function headersWith(token: string | undefined, text: string | null | undefined): string {
-  const { authorization: _, ...others } = parsed(text) ?? {};
+  const { authorization: _, ...others } = parseObject(text) ?? {};
   const headers = token === undefined ? others : { authorization: `Bearer ${token}`, ...others };
   return Object.keys(headers).length === 0 ? '' : pretty(headers);
 }
 
-function parsed(text: string | null | undefined): JsonObject | undefined {
+function parseObject(text: string | null | undefined): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(text ?? '');
     return isRecord(value) ? value : undefined;
   } catch {
-    // The reader is still writing it.
+    // The reader has not finished the text.
     return undefined;
   }
 }

@@ -1,17 +1,17 @@
-// What a session and a created product mean for the tabs. Stands inside GraphiQL, whose tabs it changes.
+// Writes the session's token and the created product into the tabs. It is a child of GraphiQL, whose tabs it changes.
 import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { useEffect, useLayoutEffect, useSyncExternalStore } from 'react';
 import { currentSession, onSessionChange } from '../shared/session.ts';
 import { createdProduct, onCreated } from './story.ts';
 import { headersWith, variablesWith } from './tab-texts.ts';
 
-/** What is done to each tab: new headers and variables; undefined leaves them. */
+/** The new headers and variables of each tab; undefined leaves them unchanged. */
 interface Change {
   readonly headers?: (text: string | null | undefined) => string;
   readonly variables?: (text: string | null | undefined) => string | undefined;
 }
 
-/** Changes all tabs, the one that is open too. */
+/** Changes all tabs, including the open one. */
 function useChangeTabs(): (change: Change) => void {
   const { moveTab } = useGraphiQLActions();
   const { tabs, activeTabIndex, headerEditor, variableEditor } = useGraphiQL((state) => state);
@@ -28,7 +28,7 @@ function useChangeTabs(): (change: Change) => void {
             },
       ),
     );
-    // The open tab is what its editors hold.
+    // The content of the open tab is in the editors.
     if (headers) headerEditor?.setValue(headers(headerEditor.getValue()));
     const changed = variables?.(variableEditor?.getValue());
     if (changed !== undefined) variableEditor?.setValue(changed);
@@ -36,8 +36,8 @@ function useChangeTabs(): (change: Change) => void {
 }
 
 /**
- * Makes the row of tabs a list of buttons to screen readers. GraphiQL calls it a tab list, in which no tab may have a button to
- * close it, as its tabs have.
+ * Makes the row of tabs a list of buttons for screen readers. GraphiQL marks it as a tab list, whose tabs may not contain a button,
+ * but its tabs have a button to close them.
  */
 function useListOfTabs(): void {
   const { tabs, activeTabIndex } = useGraphiQL((state) => state);
@@ -53,7 +53,7 @@ function useListOfTabs(): void {
   }, [tabs, activeTabIndex]);
 }
 
-/** Shows nothing: what it knows of goes into GraphiQL's tabs. */
+/** Renders no element; it only changes GraphiQL's tabs. */
 export function TabUpdates() {
   useListOfTabs();
   const changeTabs = useChangeTabs();

@@ -1,13 +1,13 @@
 import { expect, it } from '@jest/globals';
 import { compactJson } from './compact-json.ts';
 
-it('puts into one line what fits into it', () => {
+it('writes a value that fits into one line', () => {
   expect(compactJson({ id: '1', tags: ['a', 'b'], inner: { n: 1 } })).toBe(
     '{ "id": "1", "tags": ["a", "b"], "inner": { "n": 1 } }',
   );
 });
 
-it('breaks what is too wide, from the outside in', () => {
+it('breaks a wide value, outer levels first', () => {
   const node = { id: '1', name: 'Brass compass', price: '45.00', version: 2 };
   expect(compactJson({ edges: [node, node] })).toBe(`{
   "edges": [

@@ -1,9 +1,9 @@
-// JSON as people like to read it: what fits into a line stands in one.
+// Readable JSON: a value that fits into one line is in one line.
 
 const WIDTH = 56;
 
 export function compactJson(value: unknown, indent = ''): string {
-  const line = inOneLine(value);
+  const line = formatInOneLine(value);
   if (typeof value !== 'object' || value === null || indent.length + line.length <= WIDTH) return line;
   const inner = `${indent}  `;
   const members = Array.isArray(value)
@@ -13,9 +13,9 @@ export function compactJson(value: unknown, indent = ''): string {
   return `${open}\n${members.join(',\n')}\n${indent}${close}`;
 }
 
-function inOneLine(value: unknown): string {
+function formatInOneLine(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(inOneLine).join(', ')}]`;
-  const members = Object.entries(value).map(([name, member]) => `"${name}": ${inOneLine(member)}`);
+  if (Array.isArray(value)) return `[${value.map(formatInOneLine).join(', ')}]`;
+  const members = Object.entries(value).map(([name, member]) => `"${name}": ${formatInOneLine(member)}`);
   return members.length === 0 ? '{}' : `{ ${members.join(', ')} }`;
 }

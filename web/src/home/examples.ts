@@ -1,6 +1,6 @@
-// The three examples: what each sends, step by step. A step may use what an earlier one has got.
+// The three examples: the operations of each, step by step. A step may use the reply of an earlier step.
 import { type GraphQLReply, send } from '../shared/graphql.ts';
-import { newKey } from '../shared/new-key.ts';
+import { makeKey } from '../shared/make-key.ts';
 
 export interface Step {
   readonly title: string;
@@ -12,7 +12,7 @@ export interface Example {
   readonly what: string;
   readonly needsSession: boolean;
   readonly steps: readonly Step[];
-  /** Sends the operations of the steps, in their order. `show` is told of each reply. */
+  /** Sends the operations of the steps in their order. `show` receives each reply. */
   run(show: (reply: GraphQLReply) => void): Promise<void>;
 }
 
@@ -74,7 +74,7 @@ const MINE = `query Mine {
   }
 }`;
 
-/** `a.0.b` of JSON, as a text; empty when it is not there. */
+/** The value at a path such as `a.0.b`, as a text; empty when the path does not exist. */
 function at(value: unknown, path: string): string {
   let inner = value;
   for (const key of path.split('.')) inner = Object(inner)[key];
@@ -84,14 +84,14 @@ function at(value: unknown, path: string): string {
 export const EXAMPLES: readonly Example[] = [
   {
     title: 'Look at the catalog',
-    what: 'Anyone may. Every product has a version.',
+    what: 'This needs no account. Every product has a version.',
     needsSession: false,
     steps: [{ title: 'Three products', operation: BROWSE }],
     run: async (show) => show(await send(BROWSE)),
   },
   {
     title: 'Two editors, one version',
-    what: 'Both start from version 1. The first wins; the second is told what the product is now.',
+    what: 'Both start from version 1. The first one wins; the second reply shows the current product.',
     needsSession: true,
     steps: [
       { title: 'A new product', operation: CREATE },
@@ -105,19 +105,19 @@ export const EXAMPLES: readonly Example[] = [
     },
   },
   {
-    title: 'Order, twice by the same key',
-    what: 'The second try gives the first one’s order. Then the order, across three services.',
+    title: 'Order twice with the same key',
+    what: 'The second try returns the first order. The last step reads the order from three services.',
     needsSession: true,
     steps: [
-      { title: 'Something in stock', operation: FIRST_IN_STOCK },
+      { title: 'A product in stock', operation: FIRST_IN_STOCK },
       { title: 'The order', operation: ORDER },
-      { title: 'The same again', operation: ORDER },
+      { title: 'The same order again', operation: ORDER },
       { title: 'My last order', operation: MINE },
     ],
     run: async (show) => {
       const found = await send(FIRST_IN_STOCK);
       show(found);
-      const order = { productId: at(found, 'data.products.edges.0.node.id'), key: newKey() };
+      const order = { productId: at(found, 'data.products.edges.0.node.id'), key: makeKey() };
       if (order.productId === '') return;
       show(await send(ORDER, order));
       show(await send(ORDER, order));

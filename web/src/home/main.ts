@@ -1,4 +1,4 @@
-// The page at `/`: its text stands in home.html; here is what lives.
+// The page at `/`: home.html has its text, this its functions.
 import '../shared/theme.css';
 import './home.css';
 import { DEMO_CUSTOMER, hasDemo } from '../shared/offers.ts';

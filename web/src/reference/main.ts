@@ -1,4 +1,4 @@
-// The reference: Scalar, from `/openapi.json` of this server, with the token of who is signed in.
+// The reference: Scalar, from `/openapi.json` of this server, with the token of the signed-in user.
 import '../shared/theme.css';
 import './reference.css';
 import scalarUrl from 'virtual:scalar';
@@ -11,7 +11,7 @@ interface Reference {
 
 declare global {
   interface Window {
-    /** What Scalar's script leaves (https://scalar.com/products/api-references/configuration). */
+    /** Defined by Scalar's script (https://scalar.com/products/api-references/configuration). */
     readonly Scalar?: { createApiReference(selector: string, configuration: object): Reference };
   }
 }
@@ -22,7 +22,7 @@ const configuration = () => ({
     preferredSecurityScheme: 'bearer',
     securitySchemes: { bearer: { token: currentSession()?.token ?? '' } },
   },
-  // All that would ask other hosts.
+  // These features would call other hosts.
   telemetry: false,
   withDefaultFonts: false,
   agent: { disabled: true },

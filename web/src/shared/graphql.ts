@@ -1,4 +1,4 @@
-// One operation of GraphQL by plain fetch, as the signed-in user.
+// Sends one GraphQL operation with fetch, as the signed-in user.
 import { currentSession } from './session.ts';
 
 export interface GraphQLReply {

@@ -1,8 +1,8 @@
 /**
- * A random key for one intent: every try of it sends the same key, so it happens once. (`crypto.randomUUID` is there on
- * HTTPS and localhost only.)
+ * Makes a random idempotency key for one intent: every try sends the same key, so the server executes it once. (`crypto.randomUUID`
+ * exists only on HTTPS and localhost.)
  */
-export function newKey(): string {
+export function makeKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, '0'),
   ).join('');

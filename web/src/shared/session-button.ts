@@ -1,8 +1,8 @@
-// The button that signs in as demo with one click, where there are demo accounts, and out again, beside who is signed in.
+// The button that signs in as demo with one click, where demo accounts exist, or signs out; with the name of the signed-in user.
 import { DEMO_CUSTOMER, hasDemo } from './offers.ts';
 import { currentSession, onSessionChange, signIn, signOut } from './session.ts';
 
-/** Puts it into the element. @throws {Error} when the page has no such element */
+/** Shows the button in the element. @throws {Error} when the page has no such element */
 export function showSessionButton(selector: string): void {
   const place = document.querySelector(selector);
   if (place === null) throw new Error(`the page has no ${selector}`);

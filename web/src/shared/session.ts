@@ -1,12 +1,12 @@
-// Who is signed in on the pages of this browser tab. It goes when the tab is closed; its tokens stand nowhere else.
+// The session of the pages in this browser tab. It ends when the tab is closed, because only sessionStorage holds its tokens.
 import type { DEMO_CUSTOMER } from './offers.ts';
 
 export interface Session {
   readonly username: string;
   readonly token: string;
-  /** Ends the session. Undefined when it was opened without asking for it. */
+  /** Ends the session; undefined when the login did not request it. */
   readonly refreshToken: string | undefined;
-  /** As `Date.now()` has it. */
+  /** In the unit of `Date.now()`. */
   readonly expiresAt: number;
 }
 
@@ -41,13 +41,13 @@ function change(next: Session | undefined): void {
 /** The session, unless it has expired. */
 export const currentSession = (): Session | undefined => session;
 
-/** Calls `listener` after each change. Gives what ends that. */
+/** Calls `listener` after each change. Returns the function that ends this. */
 export function onSessionChange(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-/** A session as the server opens it. */
+/** A new session in the server's reply. */
 export interface OpenedSession {
   readonly username: string;
   readonly token: string;
@@ -56,7 +56,7 @@ export interface OpenedSession {
   readonly expiresIn: number;
 }
 
-/** Takes over a session, and ends the one before. */
+/** Uses this session from now on and ends the one before. */
 export function takeSession({ username, token, refreshToken, expiresIn }: OpenedSession): void {
   void end(session);
   change({ username, token, refreshToken, expiresAt: Date.now() + expiresIn * 1_000 });
@@ -67,7 +67,7 @@ export async function signIn({ username, password }: typeof DEMO_CUSTOMER): Prom
   const reply = await post('/login', { username, password });
   const body = await reply.json();
   if (reply.status === 401)
-    throw new Error(`There is no account ${username} with the demo's password here: npm start makes one.`);
+    throw new Error(`This system has no account ${username} with the demo password; npm start creates it.`);
   if (!reply.ok) throw new Error(body.detail);
   takeSession({
     username,
@@ -77,7 +77,7 @@ export async function signIn({ username, password }: typeof DEMO_CUSTOMER): Prom
   });
 }
 
-/** Forgets the session at once, and ends it on the server. */
+/** Drops the session at once, and ends it on the server. */
 export function signOut(): void {
   void end(session);
   change(undefined);
@@ -85,7 +85,7 @@ export function signOut(): void {
 
 async function end(ended: Session | undefined): Promise<void> {
   if (ended?.refreshToken === undefined) return;
-  // Where the server does not answer, the session ends when its time is over.
+  // When the server does not answer, the session ends when it expires.
   await post('/logout', { refresh_token: ended.refreshToken }).catch(() => undefined);
 }
 
@@ -94,6 +94,6 @@ const post = (path: string, body: object): Promise<Response> =>
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
-    // The page may be left in the meantime.
+    // The user may leave the page before the reply.
     keepalive: true,
   });

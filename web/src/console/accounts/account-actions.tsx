@@ -14,7 +14,7 @@ import { Notice } from '../ui/notice.tsx';
 import { given, problemOf } from '../ui/problem.ts';
 import { useAction } from '../ui/use-action.ts';
 
-/** What staff can do to an account. Each is a compare-and-swap on its version, but for ending sessions, which is none. */
+/** The actions of staff on an account. Each is a compare-and-swap on the account's version, except the end of its sessions. */
 export function AccountActions({ account }: { account: AccountDetailsFragment }) {
   const [reason, setReason] = useState('');
   const trail = { refetchQueries: [AccountDocument] };
@@ -27,7 +27,7 @@ export function AccountActions({ account }: { account: AccountDetailsFragment })
   const otherRole = account.role === Role.STAFF ? Role.CUSTOMER : Role.STAFF;
   const isActive = account.state === 'ACTIVE';
 
-  /** A reason that stands in the trail by now is done with; one that was refused is there to be sent again. */
+  /** Clears the reason after the action has succeeded. After a problem the reason stays, so that the user can send it again. */
   const written = (problem: string | undefined) => {
     if (problem === undefined) setReason('');
     return problem;

@@ -22,12 +22,12 @@ export function Component() {
         {account && <Badge of={account.state} />}
       </header>
       <Notice kind="problem">
-        {error ? errorMessage(error) : account === null && 'There is no account of that id.'}
+        {error ? errorMessage(error) : account === null && 'There is no account with this id.'}
       </Notice>
       {account && (
         <div className="columns">
-          <section className="card stack" aria-label="What staff did">
-            <h2>What staff did to it</h2>
+          <section className="card stack" aria-label="Actions of staff">
+            <h2>Actions of staff</h2>
             <Trail events={data.auditEvents} />
           </section>
           <aside className="stack">
@@ -58,7 +58,7 @@ export function Component() {
 
 function Trail({ events }: { events: AccountQuery['auditEvents'] }) {
   if (events === null) return null;
-  if (events.edges.length === 0) return <p className="muted">Nothing yet.</p>;
+  if (events.edges.length === 0) return <p className="muted">No actions yet.</p>;
   return (
     <ol className="history">
       {events.edges.map(({ node }) => (

@@ -15,13 +15,13 @@ const SORT_TEXTS: Record<ProductSort, string> = {
   NEWEST: 'Newest first',
   OLDEST: 'Oldest first',
   PRICE_ASC: 'Cheapest first',
-  PRICE_DESC: 'Dearest first',
+  PRICE_DESC: 'Most expensive first',
   NAME_ASC: 'By name',
 };
 const STOCKS = ['available', 'soldOut'] as const;
 const STOCK_TEXTS = { available: 'Available', soldOut: 'Sold out' };
 
-/** Search and order stand in the address, so that they can be bookmarked, and are there again on the way back. */
+/** The address holds search and order, so that users can bookmark them and return to them. */
 export function Component() {
   const [parameters, setParameters] = useSearchParams();
   const search = parameters.get('search') ?? '';
@@ -47,7 +47,7 @@ export function Component() {
       },
       { replace: true },
     );
-  // The former rows stay until the new ones are there.
+  // The old rows stay until the new rows have arrived.
   const { edges, pageInfo } = (data ?? previousData)?.products ?? { edges: [], pageInfo: undefined };
 
   return (
@@ -111,14 +111,14 @@ export function Component() {
   );
 }
 
-/** Searches once the typing pauses. */
+/** Searches when the user pauses typing. */
 function SearchField({ value, onSearch }: { value: string; onSearch: (text: string) => void }) {
   const [text, setText] = useState(value);
   const pause = useRef<ReturnType<typeof setTimeout>>(undefined);
   const here = useLocation();
   const { location: next = here } = useNavigation();
   const isLeaving = next.pathname !== here.pathname;
-  // A user who goes on to another page does not search any more, even while that page is on its way.
+  // A user who opens another page no longer searches, even while that page is loading.
   useEffect(() => {
     if (isLeaving) clearTimeout(pause.current);
   }, [isLeaving]);

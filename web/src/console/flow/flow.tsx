@@ -6,10 +6,10 @@ import { Badge } from '../ui/badge.tsx';
 import { errorMessage } from '../ui/error.ts';
 import { formatTime } from '../ui/format.ts';
 import { Notice } from '../ui/notice.tsx';
-import { type Look, type Rate, settledBetween } from './settled.ts';
+import { countSettled, type Look, type Rate } from './settled.ts';
 
 const LOOK_EVERY_MS = 1_000;
-/** Seconds that the chart shows. */
+/** The width of the chart, in seconds. */
 const CHART_SIZE = 60;
 const SHOWN = 12;
 
@@ -23,7 +23,7 @@ interface Flow {
 
 type Order = NonNullable<OrderFlowQuery['latest']>['edges'][number]['node'];
 
-/** What is pending and settled, looked at once a second for as long as the page is. */
+/** Pending and settled orders, read once a second while the page is open. */
 export function Component() {
   const { flow, error } = useFlow();
   const rate = flow?.rates.at(-1);
@@ -32,7 +32,7 @@ export function Component() {
       <title>Live orders – Holdfast</title>
       <header className="heading">
         <h1>Live orders</h1>
-        <span className="muted">Looked at once a second</span>
+        <span className="muted">Updated once a second</span>
       </header>
       <Notice kind="problem">{error}</Notice>
       <div className="figures">
@@ -95,7 +95,7 @@ function useFlow(): { flow: Flow | undefined; error: string | undefined } {
     const look = async () => {
       try {
         if (!document.hidden) {
-          // Past the cache: these lists are looked at and thrown away.
+          // The cache is not used, because each of these lists is shown only once.
           const { data } = await client.query({ query: OrderFlowDocument, fetchPolicy: 'no-cache' });
           if (data !== undefined) setFlow((before) => nextFlow(before, data, performance.now()));
           setError(undefined);
@@ -117,7 +117,7 @@ function useFlow(): { flow: Flow | undefined; error: string | undefined } {
 function nextFlow(before: Flow | undefined, { latest, pending }: OrderFlowQuery, atMs: number): Flow {
   const orders = latest?.edges.map(({ node }) => node) ?? [];
   const look = { latest: orders, atMs };
-  const rates = before === undefined ? [] : [...before.rates, settledBetween(before.look, look)];
+  const rates = before === undefined ? [] : [...before.rates, countSettled(before.look, look)];
   return {
     orders: orders.slice(0, SHOWN),
     pending: `${pending?.edges.length ?? 0}${pending?.pageInfo.hasNextPage ? '+' : ''}`,
@@ -135,7 +135,6 @@ function Chart({ rates }: { rates: readonly Rate[] }) {
       <title>{`Settled orders a second, at most ${most.toFixed(1)}`}</title>
       {rates.map(({ perSecond }, index) => {
         const height = (perSecond * 20) / most;
-        // Its place is what a bar of a chart is.
         // biome-ignore lint/suspicious/noArrayIndexKey: bars have no identity but their place
         return <rect key={index} x={index} y={20 - height} width={0.8} height={height} />;
       })}

@@ -1,4 +1,4 @@
-// Which orders have been settled between two looks at the list of the latest.
+// Counts the orders that were settled between two readings of the latest orders.
 
 export interface SeenOrder {
   readonly id: string;
@@ -8,22 +8,22 @@ export interface SeenOrder {
 export interface Look {
   /** The latest orders, newest first. */
   readonly latest: readonly SeenOrder[];
-  /** `performance.now()` of the look. */
+  /** `performance.now()` of the reading. */
   readonly atMs: number;
 }
 
 export interface Rate {
   readonly perSecond: number;
-  /** More were placed between the looks than the list shows, so there may have been more. */
+  /** More orders were placed between the readings than a list shows, so the count may be too low. */
   readonly atLeast: boolean;
 }
 
-/** How many orders a second became something else than PENDING between two looks. */
-export function settledBetween(before: Look, after: Look): Rate {
+/** How many orders a second left the status PENDING between two readings. */
+export function countSettled(before: Look, after: Look): Rate {
   const settledBefore = new Set(before.latest.filter(isSettled).map(({ id }) => id));
   const newestBefore = Number(before.latest[0]?.id ?? 0);
   const oldestBefore = Number(before.latest.at(-1)?.id ?? 0);
-  // What is older than the former list was left out of it and not unsettled.
+  // An order that is older than the first list is missing there, but it was settled before.
   const settled = after.latest.filter(
     (order) => isSettled(order) && !settledBefore.has(order.id) && Number(order.id) > oldestBefore,
   );

@@ -9,7 +9,7 @@ import { formatTime, inWords } from '../ui/format.ts';
 import { Notice } from '../ui/notice.tsx';
 import { Steps } from './steps.tsx';
 
-/** So often a page asks for the outcome of an order that is not settled yet. */
+/** The interval at which the page reads an order that is not settled yet. */
 const POLL_MS = 500;
 
 export function Component() {
@@ -36,7 +36,9 @@ export function Component() {
         {order && <Badge of={order.status} />}
       </header>
       <Notice kind="problem">
-        {error ? errorMessage(error) : order === null && 'There is no order of that number that you may see.'}
+        {error
+          ? errorMessage(error)
+          : order === null && 'There is no order with this number that you may see.'}
       </Notice>
       {order && (
         <div className="columns">

@@ -23,7 +23,7 @@ interface ListedOrder extends OrderInListFragment {
 
 interface OrderFilter {
   readonly status: OrderStatus | undefined;
-  /** Only the orders of this user; for staff. */
+  /** For staff: only the orders of this user. */
   readonly userId: string | undefined;
 }
 
@@ -47,7 +47,7 @@ export function Component() {
       <title>Orders – Holdfast</title>
       <header className="heading">
         <h1>Orders{userId !== undefined && ` of account ${userId}`}</h1>
-        {userId !== undefined && <Link to="/orders">Those of all</Link>}
+        {userId !== undefined && <Link to="/orders">Orders of all accounts</Link>}
       </header>
       <div className="toolbar">
         <Choice label="Status" values={STATUSES} value={status} none="All" onChoose={choose} />
@@ -119,7 +119,7 @@ function OrderTable({ orders, withUser = false }: { orders: readonly ListedOrder
               <td>
                 <Badge of={order.status} />
               </td>
-              {/* Of a service that does not answer, nothing is known; the order is shown all the same. */}
+              {/* When a service does not answer, its fields are unknown, but the order is shown. */}
               <td>{order.product?.name ?? '–'}</td>
               {withUser && <td className="wide">{order.user?.username ?? '–'}</td>}
               <td className="number wide">{order.quantity}</td>

@@ -12,7 +12,7 @@ import { Notice } from '../ui/notice.tsx';
 import { given, problemOf } from '../ui/problem.ts';
 import { type Action, useAction } from '../ui/use-action.ts';
 
-/** What can be done to an order in its status. A reply shows the order as it is, so a conflict updates the page too. */
+/** The possible actions on an order in its status. Every reply contains the current order, so a conflict also updates the page. */
 export function Steps({ order }: { order: OrderDetailsFragment }) {
   const isStaff = useIsStaff();
   const action = useAction();
@@ -91,7 +91,7 @@ function CancelDialog({ id, needsReason, action, onCancel, onClose }: CancelDial
           onCancel(reason.trim());
         }}
       >
-        <p>Its units go back to the stock. The customer reads the reason.</p>
+        <p>The units return to the stock. The customer can read the reason.</p>
         <label className="field">
           Reason
           <textarea

@@ -3,7 +3,7 @@ import type { ProductDetailsFragment } from '../../generated/operations.ts';
 import { formatTime } from '../ui/format.ts';
 import { Notice } from '../ui/notice.tsx';
 import { type Draft, draftOf } from './draft.ts';
-import { type Choices, type Difference, differences, merged, type Side } from './three-way.ts';
+import { type Choices, type Difference, findDifferences, mergeDraft, type Side } from './three-way.ts';
 
 interface ConflictProps {
   readonly loaded: ProductDetailsFragment;
@@ -21,12 +21,12 @@ const SIDES: readonly { side: Side; text: string }[] = [
   { side: 'yours', text: 'Yours' },
 ];
 
-/** Two people have changed one product: for each field that differs, which of the three it shall be. */
+/** Two people have changed one product. For each field that differs, the user chooses one of three values. */
 export function Conflict({ loaded, theirs, yours, busy, problem, onResolve, onDiscard }: ConflictProps) {
   const [choices, setChoices] = useState<Choices>({});
   const now = draftOf(theirs);
-  const found = differences({ loaded: draftOf(loaded), theirs: now, yours });
-  const result = merged(now, found, choices);
+  const found = findDifferences({ loaded: draftOf(loaded), theirs: now, yours });
+  const result = mergeDraft(now, found, choices);
   return (
     <form
       className="card stack conflict"
@@ -36,10 +36,10 @@ export function Conflict({ loaded, theirs, yours, busy, problem, onResolve, onDi
         if (result !== undefined) onResolve(result);
       }}
     >
-      <h2>Changed meanwhile</h2>
+      <h2>Changed in the meantime</h2>
       <p>
         You began with version {loaded.version}; the product is at version {theirs.version} since{' '}
-        {formatTime(theirs.updatedAt)}. Nothing was overwritten. Choose for each field what it shall be.
+        {formatTime(theirs.updatedAt)}. No change was overwritten. Choose a value for each field.
       </p>
       {found.map((difference) => (
         <FieldChoice
@@ -57,7 +57,9 @@ export function Conflict({ loaded, theirs, yours, busy, problem, onResolve, onDi
         <button type="button" disabled={busy} onClick={onDiscard}>
           Discard mine
         </button>
-        {result === undefined && <span className="muted">A field that both changed has no choice yet.</span>}
+        {result === undefined && (
+          <span className="muted">Choose a value for each field that both of you changed.</span>
+        )}
       </div>
       <Notice kind="problem">{problem}</Notice>
     </form>
@@ -94,7 +96,7 @@ function FieldChoice({ difference, disabled, chosen, onChoose }: FieldChoiceProp
 }
 
 function explain({ theirs, yours, settled }: Difference): string {
-  if (theirs === yours) return 'both of you changed it alike';
+  if (theirs === yours) return 'both of you made the same change';
   if (settled === undefined) return 'both of you changed it';
-  return settled === 'theirs' ? 'only they changed it' : 'your change stands alone';
+  return settled === 'theirs' ? 'only they changed it' : 'only you changed it';
 }

@@ -22,7 +22,7 @@ export function DeleteProduct({ id, name, version }: DeleteProductProps) {
     action.run(async () => {
       const { data } = await remove({
         variables: { id, expectedVersion: version },
-        // Every list that shows it forgets it.
+        // All cached lists drop the product.
         update: (cache) => {
           cache.evict({ id: cache.identify({ __typename: 'Product', id }) });
           cache.evict({ fieldName: 'products' });
@@ -40,7 +40,7 @@ export function DeleteProduct({ id, name, version }: DeleteProductProps) {
       </button>
       {asked && (
         <Dialog title={`Delete ${name}?`} onClose={() => setAsked(false)}>
-          <p>It leaves the catalog. Orders of it still show it.</p>
+          <p>The product leaves the catalog. Its orders still show it.</p>
           <Notice kind="problem">{action.problem}</Notice>
           <div className="actions">
             <button type="button" className="danger" disabled={action.busy} onClick={confirm}>

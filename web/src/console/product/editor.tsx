@@ -9,8 +9,8 @@ import { changesFrom, type Draft, draftOf, isSame } from './draft.ts';
 import { ProductFields } from './fields.tsx';
 
 /**
- * Edits a product. What is saved is based on the version that was loaded when the typing began; when another one has saved
- * since, the conflict is shown, and the choice is saved with the version that the product has by then.
+ * Edits a product. A save is based on the version that was loaded when the typing began. When another user has saved since, the
+ * editor shows the conflict and saves the user's choice with the version of the conflict.
  */
 export function Editor({ product }: { product: ProductDetailsFragment }) {
   const [loaded, setLoaded] = useState(product);
@@ -47,7 +47,7 @@ export function Editor({ product }: { product: ProductDetailsFragment }) {
       if (result.__typename !== 'Product') return problemText(result);
       setLoaded(result);
       setTheirs(undefined);
-      // What was typed during the save is based on it.
+      // Text that was typed during the save is now based on the saved version.
       setDraft((latest) => (latest === draft ? draftOf(result) : latest));
       setSavedVersion(result.version);
       return undefined;
@@ -89,7 +89,7 @@ export function Editor({ product }: { product: ProductDetailsFragment }) {
       <Notice kind="info">
         {!untouched &&
           product.version > loaded.version &&
-          `The product is at version ${product.version} by now. Saving shows what changed, unless it was only sold.`}
+          `The product now has version ${product.version}. If more than its stock has changed, saving shows the changes.`}
       </Notice>
       <Notice kind="done">{untouched && savedVersion && `Saved as version ${savedVersion}.`}</Notice>
     </form>

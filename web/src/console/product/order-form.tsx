@@ -33,7 +33,7 @@ export function OrderForm({ productId }: { productId: string }) {
       setPlaced(
         <>
           <Link to={`/orders/${result.id}`}>Order {result.id}</Link>{' '}
-          {result.status === 'PENDING' ? 'is accepted and settles by itself' : 'is confirmed'}:{' '}
+          {result.status === 'PENDING' ? 'is accepted and will be confirmed or rejected' : 'is confirmed'}:{' '}
           {result.totalPrice}
         </>,
       );

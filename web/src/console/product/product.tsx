@@ -9,7 +9,7 @@ import { Editor } from './editor.tsx';
 import { OrderForm } from './order-form.tsx';
 import { Stock } from './stock.tsx';
 
-/** So often a page that is looked at asks what the product is by now. */
+/** The interval at which a visible page reads the product again. */
 const POLL_MS = 2_000;
 
 export function Component() {
@@ -20,7 +20,7 @@ export function Component() {
     pollInterval: POLL_MS,
     skipPollAttempt: () => document.hidden,
   });
-  // A look that fails leaves the editor, and what is typed in it, where it is.
+  // A failed reading leaves the editor and its text unchanged.
   const product = (data ?? previousData)?.product;
   if (product === null) return <Gone />;
   return (

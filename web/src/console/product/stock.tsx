@@ -8,7 +8,7 @@ import { given, problemOf } from '../ui/problem.ts';
 import { useAction } from '../ui/use-action.ts';
 import { useIntentKey } from '../ui/use-intent-key.ts';
 
-/** The stock, and units that are added or taken. That is relative, so it needs no version and meets no conflict. */
+/** The stock, with a form to add or take units. This change is relative, so it needs no version and cannot conflict. */
 export function Stock({ id, stock }: { id: string; stock: number }) {
   const [units, setUnits] = useState('1');
   const key = useIntentKey();

@@ -1,17 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Draft } from './draft.ts';
-import { differences, merged } from './three-way.ts';
+import { findDifferences, mergeDraft } from './three-way.ts';
 
 const LOADED: Draft = { name: 'Kettle', description: '', price: '10.00', stock: '5' };
 
-describe('what two people made of one product', () => {
+describe('the changes of two people to one product', () => {
   it.each([
     ['only they changed', { theirs: 'T', yours: 'Kettle' }, 'theirs'],
     ['only you changed', { theirs: 'Kettle', yours: 'Y' }, 'yours'],
     ['both changed alike', { theirs: 'S', yours: 'S' }, 'yours'],
     ['both changed', { theirs: 'T', yours: 'Y' }, undefined],
   ])('a field that %s', (_, { theirs, yours }, settled) => {
-    const found = differences({
+    const found = findDifferences({
       loaded: LOADED,
       theirs: { ...LOADED, name: theirs },
       yours: { ...LOADED, name: yours },
@@ -19,12 +19,12 @@ describe('what two people made of one product', () => {
     expect(found).toEqual([{ field: 'name', loaded: 'Kettle', theirs, yours, settled }]);
   });
 
-  it('is merged once each field that both changed has a choice; what neither changed is theirs', () => {
+  it('are merged when each field that both changed has a choice', () => {
     const theirs = { ...LOADED, name: 'T', price: '12.00' };
-    const found = differences({ loaded: LOADED, theirs, yours: { ...LOADED, name: 'Y', stock: '7' } });
-    expect(merged(theirs, found, {})).toBeUndefined();
-    expect(merged(theirs, found, { name: 'yours' })).toEqual({ ...theirs, name: 'Y', stock: '7' });
-    expect(merged(theirs, found, { name: 'loaded', price: 'loaded' })).toEqual({
+    const found = findDifferences({ loaded: LOADED, theirs, yours: { ...LOADED, name: 'Y', stock: '7' } });
+    expect(mergeDraft(theirs, found, {})).toBeUndefined();
+    expect(mergeDraft(theirs, found, { name: 'yours' })).toEqual({ ...theirs, name: 'Y', stock: '7' });
+    expect(mergeDraft(theirs, found, { name: 'loaded', price: 'loaded' })).toEqual({
       ...LOADED,
       stock: '7',
     });

@@ -1,4 +1,4 @@
-// What the replies of a race and the product in the end must have in common.
+// The laws that the replies of a race and the final product must fulfil.
 import { BUYERS, type Race, UNITS } from './race.ts';
 
 export interface Law {
@@ -7,11 +7,11 @@ export interface Law {
   readonly holds: boolean;
 }
 
-/** The laws with the figures of a race that has ended. */
-export function lawsOf({ editors, orders }: Race, end: NonNullable<Race['end']>): Law[] {
+/** Checks the laws with the figures of a finished race. */
+export function checkLaws({ editors, orders }: Race, end: NonNullable<Race['end']>): Law[] {
   const { confirmed, soldOut, pending, limited } = orders;
   const saved = editors.A.accepted + editors.B.accepted;
-  // An order that was pending when the race stopped waiting may have taken its unit by now, or not.
+  // An order that was still pending at the end of the race may or may not have taken its unit.
   const taken = UNITS - end.stock - confirmed;
   const ofPending = pending === 0 ? '' : ` + ${taken} of ${pending} pending`;
   const answered = confirmed + soldOut + pending + limited;
@@ -22,7 +22,7 @@ export function lawsOf({ editors, orders }: Race, end: NonNullable<Race['end']>)
       holds: saved === end.marks,
     },
     {
-      law: 'Nothing is oversold',
+      law: 'No unit is oversold',
       sum: `${UNITS} units = ${confirmed} sold${ofPending} + ${end.stock} left`,
       holds: end.stock >= 0 && taken >= 0 && taken <= pending,
     },

@@ -3,10 +3,10 @@ import { useState } from 'react';
 import { Link } from 'react-router';
 import { Notice } from '../ui/notice.tsx';
 import { useAction } from '../ui/use-action.ts';
-import { lawsOf } from './laws.ts';
+import { checkLaws } from './laws.ts';
 import { BUYERS, type EditorCount, MARKS_EACH, type Race, runRace, UNITS } from './race.ts';
 
-/** A page to see the two promises work. */
+/** A page that demonstrates the two promises. */
 export function Component() {
   const client = useApolloClient();
   const [race, setRace] = useState<Race>();
@@ -47,7 +47,7 @@ function Editor({ name, count = { accepted: 0, refused: 0 } }: { name: string; c
     <section className="card stack" aria-label={`Editor ${name}`}>
       <h2>Editor {name}</h2>
       <Bar text="saved" value={count.accepted} max={MARKS_EACH} />
-      <p className="muted">{count.refused} refused because the other was first, and made again</p>
+      <p className="muted">{count.refused} refused because the other editor saved first, then retried</p>
     </section>
   );
 }
@@ -80,7 +80,7 @@ function Bar({ text, value, max }: { text: string; value: number; max: number })
   );
 }
 
-/** What the product was before and after, and whether that adds up with the replies. */
+/** The product before and after, and whether the replies agree with it. */
 function Result({ race }: { race: Race | undefined }) {
   if (race?.end === undefined) return null;
   const { end, productId } = race;
@@ -89,7 +89,7 @@ function Result({ race }: { race: Race | undefined }) {
       <h2>The result</h2>
       <table>
         <tbody>
-          {lawsOf(race, end).map(({ law, sum, holds }) => (
+          {checkLaws(race, end).map(({ law, sum, holds }) => (
             <tr key={law}>
               <th scope="row">{law}</th>
               <td>{sum}</td>

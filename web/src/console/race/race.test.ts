@@ -1,7 +1,7 @@
 import { ApolloClient, ApolloLink, InMemoryCache, Observable } from '@apollo/client';
 import { describe, expect, it } from '@jest/globals';
 import { POSSIBLE_TYPES } from '../../generated/operations.ts';
-import { lawsOf } from './laws.ts';
+import { checkLaws } from './laws.ts';
 import { BUYERS, MARKS_EACH, type Race, runRace, UNITS } from './race.ts';
 
 const PRODUCT = {
@@ -16,7 +16,7 @@ const PRODUCT = {
   updatedAt: '2026-01-01T00:00:00.000Z',
 };
 
-it('a race of which one order fails ends when all others have ended, and says what failed', async () => {
+it('a race with a failed order ends after all other orders, and reports the failure', async () => {
   let asked = 0;
   let answered = 0;
   let orders = 0;
@@ -25,7 +25,7 @@ it('a race of which one order fails ends when all others have ended, and says wh
       new Observable((observer) => {
         asked += 1;
         const isFirstOrder = operationName === 'PlaceOrder' && orders++ === 0;
-        // The failure is the first reply of all.
+        // The failure is the first of all replies.
         const reply = () => {
           answered += 1;
           observer.next({ data: dataOf(operationName ?? '', isFirstOrder) });
@@ -58,7 +58,7 @@ function dataOf(operation: string, fails: boolean): Record<string, unknown> {
   return { createOrder: { __typename: 'Order', ...order } };
 }
 
-describe('nothing is oversold', () => {
+describe('no unit is oversold', () => {
   const sold = (confirmed: number, pending: number, stock: number) => {
     const count = { accepted: 10, refused: 0 };
     const orders = { confirmed, soldOut: BUYERS - confirmed - pending, pending, limited: 0 };
@@ -69,7 +69,7 @@ describe('nothing is oversold', () => {
       retryAfter: undefined,
       end: undefined,
     };
-    const { sum, holds } = lawsOf(race, { stock, marks: 20, version: 21 })[1] ?? {};
+    const { sum, holds } = checkLaws(race, { stock, marks: 20, version: 21 })[1] ?? {};
     return [sum, holds];
   };
 

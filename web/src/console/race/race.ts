@@ -1,6 +1,6 @@
-// Two editors and forty buyers at one product. Each editor writes its marks into the description, one at a time, as any
-// careful client does: with the version that it has seen, and again on top of what is there when that was refused. So no mark
-// may be missing in the end, and no unit may be sold that there was not.
+// Two editors and forty buyers compete for one product. Each editor writes its marks into the description, one at a time, as a careful
+// client does: with the version that it has read, and after a conflict again on top of the current text. So in the end no mark may be
+// missing, and no more units may be sold than the stock had.
 import type { ApolloClient } from '@apollo/client';
 import {
   CreateProductDocument,
@@ -9,7 +9,7 @@ import {
   type RacedProductQuery,
   UpdateProductDocument,
 } from '../../generated/operations.ts';
-import { newKey } from '../../shared/new-key.ts';
+import { makeKey } from '../../shared/make-key.ts';
 import { errorOf } from '../ui/error.ts';
 import { given, problemText } from '../ui/problem.ts';
 
@@ -18,23 +18,23 @@ export const BUYERS = 40;
 export const MARKS_EACH = 10;
 const EDITORS = ['A', 'B'] as const;
 type EditorName = (typeof EDITORS)[number];
-/** Refusals in a row after which an editor gives up; another editor's save is behind each. */
-const MAX_REFUSALS = 50;
-/** The longest that an order waits for its outcome. */
+/** An editor gives up after this many conflicts in a row. Each conflict is caused by a save of the other editor. */
+const MAX_CONFLICTS = 50;
+/** The race waits at most this long for the outcome of an order. */
 const WAIT_MS = 10_000;
 
 export interface EditorCount {
   readonly accepted: number;
-  /** Saves that were refused because the other editor was first. Each was made again. */
+  /** Saves that were refused because the other editor saved first. Each was retried. */
   readonly refused: number;
 }
 
 export interface OrderCount {
   readonly confirmed: number;
   readonly soldOut: number;
-  /** Accepted, and not settled while the race waited. */
+  /** Accepted, but not settled while the race waited. */
   readonly pending: number;
-  /** Not let through by the limit of orders a minute. */
+  /** Refused by the limit of orders a minute. */
   readonly limited: number;
 }
 
@@ -44,15 +44,15 @@ export interface Race {
   readonly orders: OrderCount;
   /** Seconds until a limited order may be sent again. */
   readonly retryAfter: number | undefined;
-  /** What the product was in the end. */
+  /** The product at the end. */
   readonly end: { readonly stock: number; readonly marks: number; readonly version: number } | undefined;
 }
 
 type RacedProduct = NonNullable<RacedProductQuery['product']>;
 
 /**
- * Runs the race and tells of its state at each step. An outcome that is not counted is thrown, once all have ended.
- * @param show is given the race as it stands
+ * Runs the race. After all callers have ended, throws the first unexpected outcome.
+ * @param show receives the state of the race at each step
  */
 export async function runRace(client: ApolloClient, show: (race: Race) => void): Promise<void> {
   const product = await makeProduct(client);
@@ -93,7 +93,7 @@ async function makeProduct(client: ApolloClient): Promise<RacedProduct> {
         description: 'Marks:',
         price: '5.00',
         stock: UNITS,
-        idempotencyKey: newKey(),
+        idempotencyKey: makeKey(),
       },
     },
   });
@@ -110,7 +110,7 @@ async function edit(
 ): Promise<void> {
   let seen: RacedProduct = product;
   for (let mark = 1; mark <= MARKS_EACH; mark += 1) {
-    for (let refusals = 0; ; refusals += 1) {
+    for (let conflicts = 0; ; conflicts += 1) {
       const { data } = await client.mutate({
         mutation: UpdateProductDocument,
         variables: {
@@ -125,7 +125,7 @@ async function edit(
         seen = result;
         break;
       }
-      if (result.__typename !== 'VersionConflict' || refusals === MAX_REFUSALS)
+      if (result.__typename !== 'VersionConflict' || conflicts === MAX_CONFLICTS)
         throw new Error(problemText(result));
       count('refused');
       seen = result.current;
@@ -141,7 +141,7 @@ async function buy(
   try {
     const { data } = await client.mutate({
       mutation: PlaceOrderDocument,
-      variables: { input: { productId, quantity: 1, idempotencyKey: newKey(), waitMs: WAIT_MS } },
+      variables: { input: { productId, quantity: 1, idempotencyKey: makeKey(), waitMs: WAIT_MS } },
     });
     const result = given(data?.createOrder);
     if (result.__typename === 'Order') count(result.status === 'PENDING' ? 'pending' : 'confirmed');

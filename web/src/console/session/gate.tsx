@@ -6,12 +6,12 @@ import { SignIn } from './sign-in.tsx';
 import { useSessionState } from './use-session.ts';
 
 /**
- * Shows `children` to a signed-in user. Signing in leaves the address as it is, so a link to an order leads there. When a
- * session ends, its user is asked to sign in again above the page, which keeps what was typed.
+ * Shows `children` to a signed-in user. Signing in does not change the address, so a link to an order still leads there. When the
+ * session ends, a dialog above the page asks the user to sign in again, and the page keeps the typed text.
  */
 export function Gate({ children }: { children: ReactNode }) {
   const state = useSessionState();
-  // As console.html has it until the script has run.
+  // The same as in console.html before the script runs.
   if (state.status === 'starting' && state.error === undefined)
     return (
       <header className="top">
@@ -31,7 +31,7 @@ export function Gate({ children }: { children: ReactNode }) {
       {children}
       {state.status === 'expired' && (
         <Dialog title="Your session has ended">
-          <p>Sign in again to go on. What you typed is still there.</p>
+          <p>Sign in again to continue. Your text is still there.</p>
           <SignIn again={state.user.username} />
           <button type="button" className="quiet" onClick={() => session.signOut()}>
             Leave

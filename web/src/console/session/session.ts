@@ -1,6 +1,6 @@
-// The session of this tab. The access token is kept in memory; the refresh token in localStorage, because clerks work in
-// several tabs: they share one session, and a page that is loaded anew goes on with it. Scripts of other origins cannot read
-// it, and the Content-Security-Policy lets in no others.
+// The session of this tab. The access token is in memory. The refresh token is in localStorage, because clerks work in several tabs:
+// the tabs share one session, and a reloaded page continues it. Scripts of other origins cannot read it, and the
+// Content-Security-Policy allows only our own scripts.
 import type { ApolloClient } from '@apollo/client';
 import {
   LoginDocument,
@@ -9,7 +9,7 @@ import {
   type Role,
   type SignedInFragment,
 } from '../../generated/operations.ts';
-import { newKey } from '../../shared/new-key.ts';
+import { makeKey } from '../../shared/make-key.ts';
 import { errorMessage } from '../ui/error.ts';
 import { given, problemText } from '../ui/problem.ts';
 
@@ -20,17 +20,17 @@ export interface SessionUser {
 }
 
 export type SessionState =
-  /** Finding out whether there is a session; `error` says why that did not succeed. */
+  /** The page checks whether a session exists; `error` says why the check failed. */
   | { readonly status: 'starting'; readonly error?: string }
   | { readonly status: 'signedOut' }
   | { readonly status: 'signedIn'; readonly user: SessionUser }
-  /** It ended while its user was at work: operations wait until the user has signed in again. */
+  /** The session ended while the user was working. Operations wait until the user has signed in again. */
   | { readonly status: 'expired'; readonly user: SessionUser };
 
 type OpenSession = Extract<SignedInFragment, { __typename: 'Session' }>;
 
 const STORED = 'holdfast.session';
-/** It opens nothing: it keeps the tries to log in from here apart from those of strangers. */
+/** It gives no access. It distinguishes login attempts of this browser from those of strangers. */
 const DEVICE = 'holdfast.device';
 /** An access token is renewed this long before it expires, or a tenth of its life if that is shorter. */
 const MARGIN_MS = 30_000;
@@ -49,7 +49,7 @@ export class Session {
     window.addEventListener('storage', ({ key, newValue }) => {
       if (key === STORED) this.#otherTabDid(newValue === null ? 'signOut' : 'signIn');
     });
-    // A page that the browser kept for "Back" has heard nothing of what other tabs did.
+    // A page from the back/forward cache has missed the events of other tabs.
     window.addEventListener('pageshow', ({ persisted }) => {
       if (!persisted) return;
       this.#access = undefined;
@@ -64,18 +64,18 @@ export class Session {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Goes on with the stored session, if there is one. */
+  /** Continues the stored session, if it exists. */
   readonly resume = async (): Promise<void> => {
     if (this.#state.status === 'starting') this.#become({ status: 'starting' });
     try {
       await this.#refresh();
     } catch (error) {
-      // In every other state the page asks for a password, which is another way to go on.
+      // In every other state the page requests the password, so the user can continue.
       if (this.#state.status === 'starting') this.#become({ status: 'starting', error: errorMessage(error) });
     }
   };
 
-  /** A token that is good for a while yet. Waits for the user when the session has ended. */
+  /** An access token that does not expire soon. When the session has ended, waits until the user has signed in. */
   async accessToken(): Promise<string> {
     for (;;) {
       if (this.#access !== undefined && Date.now() < this.#access.goodUntil) return this.#access.token;
@@ -83,12 +83,12 @@ export class Session {
     }
   }
 
-  /** A server has refused this token, so its session may have been ended. */
+  /** Drops a token that a server has refused, because its session may have ended. */
   refused(token: string): void {
     if (this.#access?.token === token) this.#access = undefined;
   }
 
-  /** Gives what was wrong, if anything. */
+  /** Returns the problem, or undefined. */
   async signIn(username: string, password: string): Promise<string | undefined> {
     const deviceToken = localStorage.getItem(DEVICE);
     const { data } = await this.#client.mutate({
@@ -101,7 +101,7 @@ export class Session {
     return undefined;
   }
 
-  /** Ends the session, and loads the page anew, so that nothing of this user stays in memory. */
+  /** Ends the session and reloads the page, so that no data of this user stays in memory. */
   async signOut(): Promise<void> {
     const stored = readStored();
     localStorage.removeItem(STORED);
@@ -116,7 +116,7 @@ export class Session {
     }
   }
 
-  /** One call at a time, however many operations need a token. */
+  /** All operations that need a token share one call. */
   #refresh(): Promise<void> {
     this.#refreshing ??= this.#renew().finally(() => {
       this.#refreshing = undefined;
@@ -125,8 +125,8 @@ export class Session {
   }
 
   async #renew(): Promise<void> {
-    // From the storage, because another tab may have renewed it. The key is stored with the token: should two tabs send it at
-    // once, or one again because the reply was lost, all get the same next token.
+    // The token comes from the storage, because another tab may have renewed it. The key is stored with the token, so that two tabs, or
+    // a retry after a lost reply, get the same next token.
     const stored = readStored();
     if (stored === undefined) return this.#lose();
     const { data } = await this.#client.mutate({
@@ -135,7 +135,7 @@ export class Session {
     });
     const result = given(data?.refreshSession);
     const next = result.__typename === 'Session' ? result.refreshToken : undefined;
-    // Another tab has signed in or out meanwhile: what it left is what counts.
+    // Another tab has signed in or out in the meantime, and its state counts.
     const now = readStored()?.refreshToken;
     if (now !== stored.refreshToken && now !== next) return this.#renew();
     if (result.__typename === 'Session') return this.#take(result);
@@ -144,9 +144,9 @@ export class Session {
   }
 
   #take({ accessToken, expiresIn, refreshToken, deviceToken, user }: OpenSession): void {
-    localStorage.setItem(STORED, JSON.stringify({ refreshToken, refreshKey: newKey() }));
+    localStorage.setItem(STORED, JSON.stringify({ refreshToken, refreshKey: makeKey() }));
     if (deviceToken !== null) localStorage.setItem(DEVICE, deviceToken);
-    // What is on the page, and what waits to be sent, is the former user's. Without a token it is not sent.
+    // The page and its waiting operations belong to the former user. Without a token they are not sent.
     if ('user' in this.#state && this.#state.user.id !== user.id) {
       this.#access = undefined;
       this.#become({ status: 'starting' });

@@ -10,7 +10,7 @@ const DEMO_ACCOUNTS = [
   { label: 'Demo customer', ...DEMO_CUSTOMER },
 ];
 
-/** Who signs in. `again` is the username of a session that has ended. */
+/** The form to sign in. `again` is the username of a session that has ended. */
 export function SignIn({ again }: { again?: string }) {
   const [username, setUsername] = useState(again ?? '');
   const [password, setPassword] = useState('');

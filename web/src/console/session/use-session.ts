@@ -4,7 +4,7 @@ import type { SessionState, SessionUser } from './session.ts';
 
 export const useSessionState = (): SessionState => useSyncExternalStore(session.subscribe, session.state);
 
-/** The signed-in user, for what is shown inside of Gate only. */
+/** The signed-in user, for components inside Gate. */
 export function useUser(): SessionUser {
   const state = useSessionState();
   if ('user' in state) return state.user;

@@ -5,7 +5,7 @@ interface ChoiceProps<Value extends string> {
   readonly label: string;
   readonly values: readonly Value[];
   readonly value: Value | undefined;
-  /** What it is called when no value is chosen; without it one always is. */
+  /** The text for no value. Without it, a value is always chosen. */
   readonly none?: string;
   readonly textOf?: (value: Value) => string;
   readonly onChoose: (value: Value | undefined) => void;

@@ -2,12 +2,12 @@ import { type ReactNode, useEffect, useId, useRef } from 'react';
 
 interface DialogProps {
   readonly title: string;
-  /** Without it the dialog cannot be dismissed. */
+  /** Without it the user cannot close the dialog. */
   readonly onClose?: () => void;
   readonly children: ReactNode;
 }
 
-/** A modal dialog, open for as long as it is rendered: the browser keeps the focus in it. */
+/** A modal dialog, open while it is rendered. The browser keeps the focus in it. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();

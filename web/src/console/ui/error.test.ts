@@ -5,10 +5,10 @@ import { errorMessage } from './error.ts';
 const coded = (code: string, message: string, details = {}) =>
   new CombinedGraphQLErrors({ errors: [{ message, extensions: { code, ...details } }] });
 
-describe('what a person is told of an error', () => {
+describe('the message of an error', () => {
   it.each([
-    ['no reply', new TypeError('Failed to fetch'), /Look at your connection/],
-    ['a problem that was not foreseen', new Error('The name is taken.'), /^The name is taken\.$/],
+    ['no reply', new TypeError('Failed to fetch'), /Check your connection/],
+    ['an unexpected error', new Error('The name is taken.'), /^The name is taken\.$/],
     [
       'a limit',
       coded('RATE_LIMITED', 'At most 60.', { retryAfter: 7 }),

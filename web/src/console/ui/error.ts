@@ -1,4 +1,4 @@
-// What a person is told of an operation that did not answer. Foreseeable outcomes are no errors: they come as data.
+// The message for the user when an operation fails. Expected problems are not errors: they are part of the data.
 import { CombinedGraphQLErrors, ServerError } from '@apollo/client/errors';
 
 /** The first error of a reply's `errors`, as the gateway codes it. */
@@ -30,6 +30,6 @@ export function errorMessage(error: unknown): string {
   if (ServerError.is(error)) return `The server answered with status ${error.statusCode}. Try again.`;
   // What fetch() throws when no reply comes (https://fetch.spec.whatwg.org/#fetch-method).
   if (error instanceof TypeError || !(error instanceof Error))
-    return 'The server does not answer. Look at your connection, and try again.';
+    return 'The server does not answer. Check your connection and try again.';
   return error.message;
 }

@@ -2,7 +2,7 @@ import { type InputHTMLAttributes, useEffect, useId, useRef } from 'react';
 
 interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
   readonly label: string;
-  /** Whether typing begins here. */
+  /** Whether this input gets the focus first. */
   readonly isFirst?: boolean;
   readonly onText: (text: string) => void;
 }
@@ -14,7 +14,7 @@ export function Field({ label, isFirst = false, onText, ...attributes }: FieldPr
   useEffect(() => {
     if (!isFirst) return;
     input.current?.focus();
-    // A dialog that opens gives the focus to what has this attribute.
+    // An opening dialog gives the focus to the element with this attribute.
     input.current?.toggleAttribute('autofocus', true);
   }, [isFirst]);
   return (

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** A message that screen readers say when it appears. Nothing is shown without `children`. */
+/** A message that screen readers announce. It is hidden without `children`. */
 export function Notice({ kind, children }: { kind: 'problem' | 'done' | 'info'; children: ReactNode }) {
   if (children === undefined || children === null || children === false) return null;
   return (

@@ -1,4 +1,4 @@
-// The results of mutations: unions of what was asked for and of problems.
+// The results of mutations: unions of the requested object and of problems.
 
 interface Problem {
   readonly code: string;
@@ -13,11 +13,11 @@ export function given<T>(result: T | null | undefined): T {
   return result;
 }
 
-/** The sentence of a problem, with the fields that broke a rule. */
+/** The message of a problem, with the invalid fields. */
 export function problemText({ message, errors = [] }: Problem): string {
   return [message, ...errors.map((error) => `${error.field}: ${error.message}`)].join(' ');
 }
 
-/** What is wrong, when the result is a problem. */
+/** The message when the result is a problem, otherwise undefined. */
 export const problemOf = (result: Problem | object): string | undefined =>
   'code' in result && 'message' in result ? problemText(result) : undefined;

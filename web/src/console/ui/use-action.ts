@@ -3,13 +3,13 @@ import { errorMessage } from './error.ts';
 
 export interface Action {
   readonly busy: boolean;
-  /** What was wrong with the last run. */
+  /** The problem of the last run. */
   readonly problem: string | undefined;
-  /** Runs `work`, which gives what is wrong, if anything. A run while another is under way is ignored. */
+  /** Runs `work`, which returns a problem or undefined. A call during a run is ignored. */
   run(work: () => Promise<string | undefined>): Promise<void>;
 }
 
-/** Something that a click starts: one at a time, with what came of it. */
+/** An action that a click starts: one run at a time, with its problem. */
 export function useAction(): Action {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
