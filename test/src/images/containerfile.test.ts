@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, matchesGlob, relative } from 'node:path';
+import { dirname, join, matchesGlob, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { ROOT } from '@holdfast/local/settings/settings';
 import { PROCESSES, portsFrom } from '@holdfast/local/stack/services';
@@ -151,22 +151,39 @@ describe('the build stage', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('sets up from what it copies alone', async () => {
+  it('generates code from its own files alone', async () => {
     const takenOut = (await contextPatterns()).filter(
       (pattern) => !/^[!*]/.test(pattern) || /^\*\*/.test(pattern),
     );
     const filter = (path: string) => !takenOut.some((pattern) => matchesGlob(relative(ROOT, path), pattern));
     for (const source of allInstructions(file, 'build').flatMap(copies))
       await cp(join(ROOT, source), join(folder, source), { recursive: true, filter });
-    // Without .cache, which says what this folder was set up from.
+    // Without .cache, which stores the inputs of the last set-up.
     const packages = join(ROOT, 'node_modules');
     await mkdir(join(folder, 'node_modules'));
     for (const name of await readdir(packages))
       if (name !== '.cache') await symlink(join(packages, name), join(folder, 'node_modules', name));
 
-    await promisify(execFile)(process.execPath, ['scripts/setup.mjs'], { cwd: folder });
-    expect(existsSync(join(folder, 'web/dist/console.html'))).toBe(true);
+    // Without the pages: their build takes most of the CPU time, and the next test checks its inputs.
+    const steps = ['prismaClient', 'resolverTypes', 'supergraph', 'operations'];
+    const program = `import { setUp } from './scripts/setup.mjs'; await setUp({ steps: ${JSON.stringify(steps)} });`;
+    await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], { cwd: folder });
+    expect(existsSync(join(folder, 'web/src/generated/operations.ts'))).toBe(true);
   }, 180_000);
+
+  it('builds the pages from its own files alone: they import only packages and other files of web/', async () => {
+    const files = (await readdir(join(folder, 'web'), { recursive: true })).filter((name) =>
+      /^(src\/.*|vite\.config)\.(ts|tsx|js|css)$/.test(name),
+    );
+    expect(files.length).toBeGreaterThan(20);
+    for (const name of files) {
+      const path = join(folder, 'web', name);
+      for (const [, specifier = ''] of (await readFile(path, 'utf8')).matchAll(/\bfrom '(\.[^']+)'/g)) {
+        const target = join(dirname(path), specifier.replace(/\?.*$/, ''));
+        expect([name, specifier, existsSync(target)]).toEqual([name, specifier, true]);
+      }
+    }
+  });
 });
 
 describe('the build context', () => {
