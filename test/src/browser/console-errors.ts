@@ -25,7 +25,7 @@ export function describeConsoleErrors({ browser, system, client }: BrowserSuite)
     return { page, path };
   }
 
-  /** Gives the requests of one operation to `handle`; the others pass. */
+  /** Passes the requests of one operation to `handle`, and lets all others through. */
   const onOperation = (page: Page, name: string, handle: (route: Route) => Promise<void>) =>
     page.route('**/graphql', (route) =>
       route.request().postData()?.includes(`mutation ${name}`) ? handle(route) : route.fallback(),
@@ -68,7 +68,7 @@ export function describeConsoleErrors({ browser, system, client }: BrowserSuite)
     expect([lost, await stock()]).toEqual([TRIES, 12]);
     await add();
     expect(await stock()).toBe(12);
-    // That was the outcome of the first intent, so this is a second one.
+    // The first addition has its outcome, so the next click is a second one.
     await page.getByRole('alert').waitFor({ state: 'detached' });
     await add();
     expect(await stock()).toBe(14);
@@ -109,7 +109,7 @@ export function describeConsoleErrors({ browser, system, client }: BrowserSuite)
     );
   });
 
-  it('a session that is refused does not end the one that another tab has opened meanwhile', async () => {
+  it('a refused session does not end a session that another tab has opened in the meantime', async () => {
     const { page } = await openProduct();
     await nameField(page).fill('Typed before');
     const opened = await storedSession(account);
@@ -130,20 +130,20 @@ export function describeConsoleErrors({ browser, system, client }: BrowserSuite)
       () => page.evaluate<string | null>("localStorage.getItem('holdfast.session')"),
       (stored) => refused === 1 && stored !== opened,
     );
-    // What the other tab has opened was renewed, and not ended.
+    // The session of the other tab was renewed, and not ended.
     expect(await page.evaluate("localStorage.getItem('holdfast.session')")).not.toBeNull();
     expect(await page.getByRole('dialog').count()).toBe(0);
     expect(await nameField(page).inputValue()).toBe('Typed before');
   });
 
-  it('a user who goes on to another page before a search has begun is not brought back', async () => {
+  it('a user who opens another page before a search starts is not taken back', async () => {
     const { page } = await openProduct();
     const waited = Promise.withResolvers<void>();
     await page.route('**/race-*.js', async (route) => {
       await waited.promise;
       await route.fallback();
     });
-    // The second time the script of that page is there already.
+    // The second time the script of that page is loaded already.
     for (let time = 0; time < 2; time += 1) {
       await page.getByRole('link', { name: 'Catalog', exact: true }).click();
       await page.getByLabel('Search').waitFor();

@@ -1,4 +1,4 @@
-// How much script the console has in all, by what its page and its scripts import.
+// The total size of the console's scripts, found by the imports of its page and its scripts.
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
@@ -9,8 +9,8 @@ const WEB = join(import.meta.dirname, '../../../web');
 const DIST = join(WEB, 'dist');
 
 it('all scripts of the console together are small', async () => {
-  const scripts = await scriptsFrom('console.html');
-  // Each page of the console has a script of its own.
+  const scripts = await listScripts('console.html');
+  // Each page of the console has its own script.
   const routes = await readFile(join(WEB, 'src/console/routes.tsx'), 'utf8');
   const pages = [...routes.matchAll(/import\('\.\/.*\/(.+)\.tsx'\)/g)].map(([, name]) => name);
   expect(pages.length).toBeGreaterThan(0);
@@ -25,14 +25,14 @@ it('all scripts of the console together are small', async () => {
   }
 });
 
-/** The scripts that a file imports, now or later, and those that they import. */
-async function scriptsFrom(file: string, found = new Set<string>()): Promise<Set<string>> {
+/** Lists the scripts that a file imports, directly or through other scripts. */
+async function listScripts(file: string, found = new Set<string>()): Promise<Set<string>> {
   const text = await readFile(join(DIST, file), 'utf8');
   // As in `import"./a-1x.js"`, `import("./a-1x.js")`, `from"./a-1x.js"` and `src="/assets/a-1x.js"`.
   for (const [, name = ''] of text.matchAll(/["'`](?:\.|\/assets)\/([\w.-]+\.js)["'`]/g)) {
     if (found.has(name)) continue;
     found.add(name);
-    await scriptsFrom(name, found);
+    await listScripts(name, found);
   }
   return found;
 }

@@ -12,7 +12,7 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
 
   type Who = 'Demo clerk' | 'Demo customer';
 
-  /** Opens a page of the console, signed in. The address stays the one that was asked for. */
+  /** Opens a page of the console and signs in. The address stays the same. */
   async function openAs(who: Who, path: string, options?: BrowserContextOptions): Promise<Tab> {
     const tab = await browser.open(`${system.url}/console${path}`, options);
     await tab.page.getByRole('button', { name: who }).click();
@@ -33,6 +33,8 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
     ['/flow', 'Live orders', 'Pending now'],
     ['/race', 'Two editors', 'Start the race'],
   ];
+  /** Pages that have all elements whose colours the dark scheme changes. */
+  const IN_DARK = new Set(['sign-in', 'catalog', 'products-1', 'race']);
   describe.each([
     ['desktop', DESKTOP, PAGES],
     // The desktop page in a small window shows the same elements, so three pages suffice.
@@ -42,12 +44,13 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
       const { page, errors, foreign } = await browser.open(`${system.url}/console`, options);
       await button(page, 'Sign in').waitFor();
       const look = async (name: string) => {
-        if (device === 'desktop') expect(await findSeriousIssues(page)).toEqual([]);
         await saveScreenshot(page, `console-${name}-${device}`);
-        // The same elements in the other colours.
+        if (device !== 'desktop') return;
+        expect(await findSeriousIssues(page)).toEqual([]);
+        if (!IN_DARK.has(name)) return;
         await page.emulateMedia({ colorScheme: 'dark' });
-        if (device === 'desktop') expect(await findSeriousIssues(page, ['color-contrast'])).toEqual([]);
-        await saveScreenshot(page, `console-${name}-${device}-dark`);
+        expect(await findSeriousIssues(page, ['color-contrast'])).toEqual([]);
+        await saveScreenshot(page, `console-${name}-dark`);
         await page.emulateMedia({ colorScheme: 'light' });
       };
       await look('sign-in');
@@ -96,7 +99,7 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
     await button(mine.page, 'Save').click();
     const conflict = mine.page.getByRole('form', { name: 'Conflict' });
     const save = conflict.getByRole('button', { name: 'Save over version 2' });
-    // Only the name was changed by both.
+    // Both users changed only the name.
     const side = (field: string, name: string) =>
       conflict.getByRole('group', { name: field }).getByRole('radio', { name });
     expect(await save.isDisabled()).toBe(true);
@@ -193,7 +196,7 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
     await dialog.waitFor();
     await saveScreenshot(page, 'console-session-ended');
     expect(await findSeriousIssues(page)).toEqual([]);
-    // The focus is where the user has to type.
+    // The focus is in the field for the password.
     await page.keyboard.type(account.password);
     await page.keyboard.press('Enter');
     await dialog.waitFor({ state: 'detached' });
@@ -201,7 +204,7 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
     await button(page, 'Save').click();
     await page.getByText('Saved as version 2.').waitFor();
     expect((await client.rest('GET', path)).body.name).toBe('Typed before');
-    // A refused token is what the gateway answers with 401, which the browser logs.
+    // The gateway refuses the ended token with 401, and the browser logs that.
     expect(errors.filter((error) => !error.includes('401'))).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-// Each page of the gateway in a browser: in both colour schemes, by keyboard, and by people who read and try.
+// The pages of the gateway in a browser: accessibility in both colour schemes, keyboard use, and the examples that a reader can run.
 import { describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { findSeriousIssues, measureCost, PHONE, saveScreenshot } from '../support/browser.ts';
@@ -8,7 +8,7 @@ import type { BrowserSuite } from './suite.ts';
 export function describePages({ browser, system }: BrowserSuite): void {
   const EDITOR = '.graphiql-query-editor .view-line';
 
-  // Each with what is there once the page has loaded.
+  // Each path with a selector of an element that exists when the page has loaded.
   it.each([
     ['/', 'home', '[data-service=orders][data-state=up]'],
     ['/explorer', 'explorer', EDITOR],
@@ -62,7 +62,7 @@ export function describePages({ browser, system }: BrowserSuite): void {
       ]);
     });
 
-    it('signs in with one click, stays so on the other pages, and ends the session at signing out', async () => {
+    it('signs in with one click, keeps the session on the other pages, and ends it at sign-out', async () => {
       const { page } = await browser.open(system.url);
       await page.getByRole('button', { name: 'Sign in as demo' }).click();
       await page.getByText('signed in as demo').waitFor();
@@ -83,7 +83,7 @@ export function describePages({ browser, system }: BrowserSuite): void {
       expect(again.status).toBe(401);
     });
 
-    it('runs its examples, and shows that of two edits one is refused and that a key orders once', async () => {
+    it('runs its examples: one of two edits is refused, and one key places one order', async () => {
       const { page, errors } = await browser.open(system.url);
       const run = async (title: string) => {
         await page.getByRole('button', { name: `Run: ${title}` }).click();
@@ -106,7 +106,7 @@ export function describePages({ browser, system }: BrowserSuite): void {
       expect(errors).toEqual([]);
     });
 
-    it('offers neither demo accounts, as the console does not, nor an explorer where the gateway has none', async () => {
+    it('has no demo accounts and no explorer where the gateway has none, like the console', async () => {
       const bare = await system.another('gateway', { DEMO: 'off', EXPLORER: 'off' });
       try {
         const { page, errors } = await browser.open(bare.url);
@@ -141,7 +141,7 @@ export function describePages({ browser, system }: BrowserSuite): void {
   });
 
   describe('the explorer', () => {
-    /** Opens a tab, runs its operation, waits until the reply is shown, and gives its data. */
+    /** Opens a tab, runs its operation, waits until the reply is shown, and returns its data. */
     async function runTab(page: Page, name: string) {
       await page.getByRole('button', { name, exact: true }).click();
       return run(page);
@@ -156,7 +156,7 @@ export function describePages({ browser, system }: BrowserSuite): void {
       return (await reply.json()).data;
     }
 
-    it('tells its story by clicks alone: what a step gives, the next one has', async () => {
+    it('runs all its tabs by clicks, and each tab uses the results of the earlier ones', async () => {
       const { page, errors } = await browser.open(`${system.url}/graphql`);
       await page.locator(EDITOR).first().waitFor();
       expect(await runTab(page, 'Browse')).toHaveProperty('products.pageInfo.hasNextPage', true);
@@ -171,7 +171,7 @@ export function describePages({ browser, system }: BrowserSuite): void {
       const { createOrder } = await runTab(page, 'Order');
       expect(createOrder).toMatchObject({ unitPrice: '45.00', totalPrice: '90.00' });
       expect(await runTab(page, 'Order')).toHaveProperty('createOrder.id', createOrder.id);
-      // Three were there, and two are sold, once: at the latest when the order is no longer pending.
+      // Two of three units are sold once, as soon as the order is no longer pending.
       const [order] = await eventually(
         async () => (await runTab(page, 'MyOrders')).me.orders.edges,
         ([latest]) => latest.node.status === 'CONFIRMED',
@@ -181,10 +181,10 @@ export function describePages({ browser, system }: BrowserSuite): void {
       expect(errors).toEqual([]);
     });
 
-    /** What the tab of the browser keeps. */
-    const kept = async (page: Page) => String(await page.evaluate('JSON.stringify(sessionStorage)'));
+    /** Reads the session storage of the tab. */
+    const readStorage = async (page: Page) => String(await page.evaluate('JSON.stringify(sessionStorage)'));
 
-    it('puts the token of its button into the headers of every tab, and takes it out again', async () => {
+    it('adds the token of its button to the headers of every tab, and removes it at sign-out', async () => {
       const { page } = await browser.open(`${system.url}/explorer`);
       await page.locator(EDITOR).first().waitFor();
       await page.getByRole('button', { name: 'Sign in as demo' }).click();
@@ -196,7 +196,7 @@ export function describePages({ browser, system }: BrowserSuite): void {
       await page.getByRole('button', { name: 'Sign out' }).click();
       await token.waitFor({ state: 'hidden' });
       expect(await run(page)).toEqual({ me: null });
-      expect(await kept(page)).not.toMatch(/Bearer|eyJ/);
+      expect(await readStorage(page)).not.toMatch(/Bearer|eyJ/);
     });
 
     it('shows the descriptions of the schema', async () => {
@@ -208,7 +208,7 @@ export function describePages({ browser, system }: BrowserSuite): void {
   });
 
   describe('the reference', () => {
-    /** Sends the example of a call, with the values of `changed` rows; gives what went out and what came. */
+    /** Sends the example of a call with the values in `changed`. Returns the sent headers and the reply. */
     async function tryIt(page: Page, call: string, path: string, changed: Record<string, string> = {}) {
       await page.goto(`${system.url}/docs#${path}`);
       await page.getByRole('button', { name: `Test Request (${call})` }).click();
@@ -245,7 +245,7 @@ export function describePages({ browser, system }: BrowserSuite): void {
       expect(changed).toMatchObject({ status: 200, etag: '"2"', body: { id: created.body.id, version: 2 } });
       const ordered = await tryIt(page, 'post /orders', 'tag/orders/POST/orders');
       expect(ordered.sent).toHaveProperty('idempotency-key');
-      // Accepted, when the stock could not be asked in time.
+      // 202 when the reservation takes longer than the request waits.
       expect([201, 202]).toContain(ordered.status);
       expect(errors).toEqual([]);
     }, 120_000);

@@ -31,7 +31,7 @@ describe('generators, against the running gateway', () => {
   it('gql.tada downloads the schema, with its descriptions', async () => {
     const schema = await downloadSchema(workshop, system.url);
     expect(schema).toContain('union CreateOrderResult =');
-    expect(schema).toContain('"""Why units of a product could not be reserved."""');
+    expect(schema.match(/"""[^"]+"""/g)?.length).toBeGreaterThan(100);
   });
 
   it("codegen's client preset types documents", () => generateApollo(workshop, system.url));

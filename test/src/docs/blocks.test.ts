@@ -1,5 +1,5 @@
-// The documents do what they say: each block of code in them is run, in its order, and what it shows is what comes. Blocks that no
-// test can run say why, in a mark behind their language; CONTRIBUTING.md has the marks.
+// Runs each block of code of the documents in its order, and compares the replies that a document shows with the received ones. A mark
+// behind the language of a block says why no test can run it; CONTRIBUTING.md lists the marks.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { type Block, blocksOf, DOCUMENTS } from './documents.ts';
 import { Shell } from './shell.ts';
 import { expectHttp, expectJson, expectText, type Names } from './shown.ts';
 
-// With the limits that a person meets.
+// With the default rate limits, which a reader meets too.
 const system = useSystem({ seeded: true, env: { RATE_LIMITS: '' } });
 /** The folder in which the shells begin, with the files of the documents. */
 let folder: string;
@@ -37,10 +37,10 @@ const AGAIN = ['README.md', 'docs/graphql.md', 'docs/rest.md'];
 const total = (of: Iterable<{ readonly length: number }>): number =>
   [...of].reduce((sum, { length }) => sum + length, 0);
 
-/** A person who follows a document: a shell, the names that the document gave to values, and what came last. */
+/** A reader who follows a document: a shell, the values that the document has named, and the last reply. */
 class Reader {
   readonly #shell = new Shell(folder);
-  /** What the last block that was run gave; what follows it is held to it. */
+  /** The reply of the last block that ran. The next block that shows a reply is compared with it. */
   #came: string | undefined;
   #operation: string | undefined;
 
@@ -74,9 +74,9 @@ class Reader {
     this.#shell.end();
   }
 
-  /** By the account whose token the document has in TOKEN. Without errors, unless the document shows the reply. */
+  /** Sends the operation with the token in TOKEN. The reply must have no errors, unless the document shows it. */
   async #send(variables: object, next: Block | undefined): Promise<void> {
-    const token = await this.#shell.value('TOKEN');
+    const token = await this.#shell.read('TOKEN');
     const reply = await fetch(`${system.url}/graphql`, {
       method: 'POST',
       headers: {
@@ -98,11 +98,11 @@ class Reader {
     for (const [name, value] of names) if (!before.has(name)) await this.#shell.set(name, value);
   }
 
-  /** The values of the shell's variables that a text names. */
+  /** Reads the shell variables that a text names. */
   async #names(text: string): Promise<Names> {
     const names: Names = new Map();
     for (const [, name = ''] of text.matchAll(/"\$([A-Z]+)"/g)) {
-      const value = await this.#shell.value(name);
+      const value = await this.#shell.read(name);
       if (value !== undefined) names.set(name, value);
     }
     return names;
@@ -119,7 +119,7 @@ class Reader {
     const administrator = new pg.Client(system.adminUrl);
     await administrator.connect();
     try {
-      // One by one, as psql does: some cannot be run in a transaction.
+      // One by one, as psql does, because some statements cannot run in a transaction.
       for (const statement of statements.split(/;$/m)) await administrator.query(statement);
     } finally {
       await administrator.end();
@@ -154,7 +154,7 @@ describe('the client of docs/rest.md', () => {
     ({ token } = await client.account());
   });
 
-  /** What it writes while it orders a product, line by line. */
+  /** Starts the client with an order of a product. `says` waits for a text in its output, and `outcome` for its last line. */
   async function order(productId: string, quantity: number) {
     const program = blocks.get('docs/rest.md')?.find(({ mark }) => mark === 'order.mjs')?.text ?? '';
     await writeFile(
@@ -198,7 +198,7 @@ describe('the client of docs/rest.md', () => {
     expect(await (await order(id, 1)).outcome()).toBe('409 OUT_OF_STOCK');
   });
 
-  it('orders once, although products and then the gateway are away meanwhile', async () => {
+  it('orders once, although products and then the gateway are down in the meantime', async () => {
     const { id } = await client.product(token, { stock: 2 });
     await system.kill('products');
     const early = await order(id, 1);

@@ -1,17 +1,17 @@
-// The Markdown of the repository, and the blocks of code in it.
+// Reads the Markdown of the repository and its blocks of code.
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '@holdfast/local/settings/settings';
 
 export interface Block {
-  /** Of the document, from the root of the repository. */
+  /** The path of the document, from the root of the repository. */
   readonly path: string;
-  /** Of the fence that opens it. */
+  /** The line of the opening fence. */
   readonly line: number;
   readonly language: string;
-  /** What stands behind the language: why the block is not run, the name of a file, or `variables`. */
+  /** The text behind the language: the reason why the block is not run, the name of a file, or `variables`. */
   readonly mark: string;
-  /** Why the documents' tests do not run it: what it needs, or the test that runs it. */
+  /** Why the tests of the documents do not run the block: its needs, or the test that runs it. */
   readonly reason: string | undefined;
   readonly text: string;
 }
@@ -23,7 +23,7 @@ export const DOCUMENTS = globSync('{*,docs/**/*,k8s/*,bench/*/*}.md', {
 
 export const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
-/** What a block needs that a test run does not have. */
+/** Needs that a test run cannot fulfil. */
 const NOT_HERE = ['cluster', 'images', 'internet', 'minutes'];
 
 /** The path of the test that runs a block, from the root of the repository. */
@@ -31,7 +31,7 @@ export const testOf = (mark: string): string | undefined => /^tested=(.+)$/.exec
 
 const FENCED = /^( *)```(\S*)(?: (.*))?\n([\s\S]*?)^ *```$/gm;
 
-/** In their order. The indentation of a block in a list is not part of its text. */
+/** Lists the blocks of a document in their order, without the indentation of blocks in lists. */
 export function blocksOf(path: string): Block[] {
   const document = textOf(path);
   return [...document.matchAll(FENCED)].map(
@@ -46,5 +46,5 @@ export function blocksOf(path: string): Block[] {
   );
 }
 
-/** A document without its blocks: what is prose. */
+/** The prose of a document: its text without the blocks. */
 export const proseOf = (path: string): string => textOf(path).replaceAll(FENCED, '');

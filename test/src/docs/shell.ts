@@ -1,4 +1,4 @@
-// A shell in which the commands of a document are run one block after the other, as a person pastes them.
+// A shell that runs the commands of a document block by block, as a reader pastes them.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 
@@ -19,11 +19,11 @@ export class Shell {
     });
     this.#bash.stdout.setEncoding('utf8').on('data', (text) => (this.#output += text));
     this.#bash.stderr.setEncoding('utf8').on('data', (text) => (this.#errors += text));
-    // Told by `run`, when the shell has ended.
+    // `run` reports the error when the shell has ended.
     this.#bash.stdin.on('error', () => {});
   }
 
-  /** What the commands wrote to their output. @throws when one of them fails */
+  /** Runs commands and returns their output. @throws when one of them fails */
   async run(commands: string): Promise<string> {
     this.#output = '';
     this.#errors = '';
@@ -43,8 +43,8 @@ export class Shell {
     return this.#output.slice(0, -END.length);
   }
 
-  /** The value of a variable, if it has one. */
-  async value(name: string): Promise<string | undefined> {
+  /** Reads a variable; undefined when it is not set. */
+  async read(name: string): Promise<string | undefined> {
     const value = await this.run(`printf %s "\${${name}-}"`);
     return value === '' ? undefined : value;
   }

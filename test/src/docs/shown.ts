@@ -1,8 +1,8 @@
-// What a document shows of a reply, compared with the reply that came. `…` stands for anything; `$NAME` for a value that is the
-// same wherever the document has that name.
+// Compares the reply in a document with the received one. `…` stands for any text; `$NAME` stands for a value that is the same wherever
+// the document has that name.
 import { expect } from '@jest/globals';
 
-/** The values that a document has named so far. A name that has none yet takes what came. */
+/** The values that a document has named so far. A new name gets the received value. */
 export type Names = Map<string, string>;
 
 type Json = string | number | boolean | null | Json[] | { [member: string]: Json };
@@ -14,14 +14,14 @@ function fits(shown: string, came: string): boolean {
   return new RegExp(`^${literal.join('[\\s\\S]*')}$`).test(came);
 }
 
-/** `shown` with what came wherever it leaves that open, so that the two are equal when `shown` is true. */
-function filled(shown: Json, came: Json | undefined, names: Names): Json {
-  if (typeof shown === 'string') return filledText(shown, came, names);
+/** Fills the open parts of `shown` with the received values, so that the result equals the received reply when `shown` is right. */
+function fill(shown: Json, came: Json | undefined, names: Names): Json {
+  if (typeof shown === 'string') return fillText(shown, came, names);
   if (Array.isArray(shown)) {
     const arrived = Array.isArray(came) ? came : [];
     const first = shown.filter((item) => item !== '…');
     const rest = first.length < shown.length ? arrived.slice(first.length) : [];
-    return [...first.map((item, index) => filled(item, arrived[index], names)), ...rest];
+    return [...first.map((item, index) => fill(item, arrived[index], names)), ...rest];
   }
   if (shown === null || typeof shown !== 'object') return shown;
   const { '…': open, ...members } = shown;
@@ -29,12 +29,12 @@ function filled(shown: Json, came: Json | undefined, names: Names): Json {
   return {
     ...(open === undefined ? {} : arrived),
     ...Object.fromEntries(
-      Object.entries(members).map(([name, value]) => [name, filled(value, arrived[name], names)]),
+      Object.entries(members).map(([name, value]) => [name, fill(value, arrived[name], names)]),
     ),
   };
 }
 
-function filledText(shown: string, came: Json | undefined, names: Names): Json {
+function fillText(shown: string, came: Json | undefined, names: Names): Json {
   if (came === undefined) return shown;
   if (shown === '…') return came;
   const [, name] = /^\$([A-Z]+)$/.exec(shown) ?? [];
@@ -46,13 +46,13 @@ function filledText(shown: string, came: Json | undefined, names: Names): Json {
   return typeof came === 'string' && isGlob(shown) && fits(shown, came) ? came : shown;
 }
 
-/** JSON in which `…` may stand for a value, for the rest of a list and for the other members of an object. */
+/** Parses JSON in which `…` may stand for a value, for the rest of a list and for the other members of an object. */
 const parseShown = (text: string): Json =>
   JSON.parse(text.replaceAll(/([{,]\s*)…(\s*\})/g, '$1"…": "…"$2').replaceAll(/(?<=[[:,]\s*)…/g, '"…"'));
 
 export function expectJson(shown: string, came: string, names: Names): void {
   const arrived: Json = JSON.parse(came);
-  expect(arrived).toEqual(filled(parseShown(shown), arrived, names));
+  expect(arrived).toEqual(fill(parseShown(shown), arrived, names));
 }
 
 export function expectText(shown: string, came: string): void {
@@ -60,10 +60,10 @@ export function expectText(shown: string, came: string): void {
   expect(arrived).toEqual(fits(shown.trim(), arrived) ? arrived : shown.trim());
 }
 
-/** What `curl` writes of a body has no line break at its end. */
+/** `curl` writes a body without a line break at its end. */
 const REPLY = /\n*(?=HTTP\/1\.1 \d{3} )/;
 
-/** What `curl -i` wrote of one or more replies. A reply has at least the fields that are shown, and the body if one is shown. */
+/** Compares the output of `curl -i` for one or more replies. A reply must have the shown fields, and the body if one is shown. */
 export function expectHttp(shown: string, came: string, names: Names): void {
   const replies = came.replaceAll('\r', '').trim().split(REPLY);
   const shownReplies = shown.trim().split(REPLY);

@@ -1,4 +1,4 @@
-// What can be said of the images without building them. `docker compose up --wait` and `npm run smoke` try them.
+// Checks the images without building them. `docker compose up --wait` and `npm run smoke` try the built images.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
@@ -28,7 +28,7 @@ const instructions = (target: string, name: string): string[] =>
     .filter((instruction) => instruction.name === name)
     .map(({ text }) => text);
 
-/** What the last of them says, in a stage or in those that it is built on: that is what holds in the image. */
+/** The last instruction of that name, in the stage or in the stages below it. It is the one that holds in the image. */
 const last = (target: string, name: string): string => instructions(target, name).at(-1) ?? '';
 
 /** The stages that a target is built on, the nearest first. */
@@ -56,14 +56,14 @@ describe('the Containerfile', () => {
       if (!file.stages.has(from)) expect(['${BASE}', '${RUNTIME_BASE}']).toContain(from);
     }
     for (const target of TARGETS) expect(targetsBelow(target).at(-1)).toBe('runtime');
-    // The build of Node that package-lock.json pins, and .nvmrc names.
+    // The build of Node that package-lock.json pins and .nvmrc names.
     expect(instructions('build', 'RUN')[0]).toMatch(
       / && cp -L node_modules\/\.bin\/node \/usr\/local\/bin\/node$/,
     );
     expect(instructions('runtime', 'COPY')[0]).toBe('--from=build /usr/local/bin/node /usr/local/bin/node');
   });
 
-  it('copies only what is there, from this folder and from stages that it has', () => {
+  it('copies only existing files of this folder and of existing stages', () => {
     for (const stage of file.stages.values()) {
       for (const source of stage.instructions.flatMap(copies))
         expect([source, existsSync(join(ROOT, source))]).toEqual([source, true]);
@@ -74,7 +74,7 @@ describe('the Containerfile', () => {
     }
   });
 
-  it('installs what package-lock.json says and runs no script of a package', async () => {
+  it('installs the packages of package-lock.json and runs no script of a package', async () => {
     const runs = [...file.stages.values()].flatMap((stage) => stage.instructions);
     const installs = runs.filter(({ name, text }) => name === 'RUN' && /\bnpm (ci|install|i)\b/.test(text));
     expect(installs).toHaveLength(2);
@@ -87,7 +87,7 @@ describe('the Containerfile', () => {
     );
   });
 
-  it('gives every target the packages of its own workspace, without those for development, and the list of them', () => {
+  it('gives every target the packages of its workspace, without those for development, and an SBOM', () => {
     for (const target of TARGETS) {
       const workspace = target === 'migrations' ? 'database' : target;
       expect(last(`${target}-packages`, 'RUN')).toMatch(
@@ -138,8 +138,8 @@ describe('the Containerfile', () => {
   });
 });
 
-/** What .dockerignore says, in its order. */
-async function contextPatterns(): Promise<string[]> {
+/** Reads the patterns of .dockerignore in their order. */
+async function readContextPatterns(): Promise<string[]> {
   const text = await readFile(join(ROOT, '.dockerignore'), 'utf8');
   return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 }
@@ -152,7 +152,7 @@ describe('the build stage', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it('generates code from its own files alone', async () => {
-    const takenOut = (await contextPatterns()).filter(
+    const takenOut = (await readContextPatterns()).filter(
       (pattern) => !/^[!*]/.test(pattern) || /^\*\*/.test(pattern),
     );
     const filter = (path: string) => !takenOut.some((pattern) => matchesGlob(relative(ROOT, path), pattern));
@@ -188,7 +188,7 @@ describe('the build stage', () => {
 
 describe('the build context', () => {
   it('contains only the named files, and never a secret, a test or an earlier build', async () => {
-    const patterns = await contextPatterns();
+    const patterns = await readContextPatterns();
     expect(patterns[0]).toBe('*');
     const lastNamed = patterns.findLastIndex((pattern) => pattern.startsWith('!'));
     // A later pattern wins: what is taken out must come after what is named.

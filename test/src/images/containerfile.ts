@@ -1,4 +1,4 @@
-// Reads a Containerfile as far as our tests ask: its stages and their instructions.
+// Reads the stages of a Containerfile and their instructions.
 export interface Instruction {
   readonly name: string;
   readonly text: string;
@@ -6,7 +6,7 @@ export interface Instruction {
 
 export interface Stage {
   readonly name: string;
-  /** The stage or the image that it is built on, as it is written. */
+  /** The base stage or image, as written in the file. */
   readonly from: string;
   readonly instructions: readonly Instruction[];
 }
@@ -39,7 +39,7 @@ export function parseContainerfile(text: string): Containerfile {
   return { args, stages };
 }
 
-/** The instructions of a stage after those of the stages that it is built on. */
+/** The instructions of the stages below a stage, then its own. */
 export function allInstructions({ stages }: Containerfile, name: string): Instruction[] {
   const stage = stages.get(name);
   if (stage === undefined) return [];

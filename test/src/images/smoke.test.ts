@@ -1,5 +1,4 @@
-// What tries a deployment, `npm run smoke`, and what asks each container of a service, the health check: both tell a system that
-// works from one that does not.
+// `npm run smoke` and the health check of a container: both must tell a working system from a broken one.
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -47,7 +46,7 @@ describe('npm run smoke', () => {
   const client = useClient(system);
   const staff = useStaff(system, client);
 
-  it('places an order, sees it confirmed, and leaves neither an open order nor a product for sale', async () => {
+  it('places an order, waits until it is confirmed, then cancels it and deletes the product', async () => {
     const { token } = staff;
     const { code, out, err } = await smoke('--base', `${system.url}/`, '--token', token);
     expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -70,7 +69,7 @@ describe('npm run smoke fails, in one line', () => {
     expect(err).toMatch(/^FAILED: fetch failed \(.*ECONNREFUSED.*\)\n$/);
   });
 
-  it('where a step is answered otherwise', () =>
+  it('where a step gets another status', () =>
     besideUnavailable(async (port) => {
       const { code, err } = await smoke('--base', `http://127.0.0.1:${port}`);
       expect({ code, err }).toEqual({

@@ -1,4 +1,4 @@
-// compose.yaml and the stack of a Swarm, without Docker: what Docker would start, and what would then not work.
+// Checks compose.yaml and the stack of a Swarm without Docker: the settings, images and secrets that Docker would use.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe.each(Object.entries({ compose, swarm }))('%s', (_, file) => {
-  it.each(SERVICE_NAMES)('gives %s settings that it knows, and all that it needs', (name) => {
+  it.each(SERVICE_NAMES)('gives %s only known settings, and all required ones', (name) => {
     const supergraph = name === 'gateway' ? { SUPERGRAPH_FILE: 'in the image' } : {};
     const image = { PORT: '4000', OPS_PORT: '4100', ...supergraph };
     expect(settingErrors(name, { ...image, ...settingsOf(file, name, folder) })).toEqual([]);
@@ -37,25 +37,25 @@ describe.each(Object.entries({ compose, swarm }))('%s', (_, file) => {
     for (const image of images) if (image.includes('@')) expect(inCluster).toContain(`"${image}"`);
   });
 
-  it('lets staff only write the catalog, takes no order without a key, and asks the PostgreSQL that stays', () => {
+  it('allows only staff to write the catalog, requires an idempotency key, and checks the final PostgreSQL server', () => {
     expect(file.services).toMatchObject({
       products: { environment: { CATALOG_WRITERS: 'staff' } },
       orders: { environment: { IDEMPOTENCY_KEY: 'required' } },
-      // The one that is being set up listens on its socket only.
+      // During the set-up PostgreSQL listens only on its socket, so the health check must use TCP.
       postgres: { healthcheck: { test: expect.arrayContaining(['--host=127.0.0.1']) } },
     });
   });
 });
 
-it('compose asks no registry for what it builds: an image of that name there could have anything in it', () => {
+it('compose pulls none of our images, because anyone could publish an image of that name', () => {
   const ours = Object.values(compose.services).filter(({ image }) => image.startsWith('holdfast/'));
   for (const { build, pull_policy } of ours) expect(pull_policy).toBe(build ? 'build' : 'never');
 });
 
-it('Grafana does not take admin:admin', () =>
+it('Grafana does not accept admin:admin', () =>
   expect(compose.services['grafana']?.environment['GF_AUTH_BASIC_ENABLED']).toBe('false'));
 
-it('the stack is of the format that docker stack takes', async () => {
+it('the stack has the format of docker stack', async () => {
   // docker/cli's own schema (cli/compose/schema/data, of 2024-07-19, Apache-2.0) without its ids; it refuses unknown keys.
   const schema = await readFile(join(ROOT, 'test/swarm-schema/config_schema_v3.13.json'), 'utf8');
   const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
@@ -63,7 +63,7 @@ it('the stack is of the format that docker stack takes', async () => {
   expect(ajv.errors ?? []).toEqual([]);
 });
 
-it('the stack gives each service the secrets that it reads, of files that are made; SECRETS renames all', () => {
+it('the stack gives each service the secrets that it reads, from generated files; SECRETS renames them all', () => {
   for (const [name, { entrypoint, environment, secrets }] of Object.entries(swarm.services)) {
     const read = secretsRead([...entrypoint, environment['SIGNING_KEYS_FILE'] ?? '']);
     expect([name, secrets.toSorted()]).toEqual([name, read.toSorted()]);
@@ -82,8 +82,8 @@ async function boundsOf(url: string) {
     .finally(() => client.destroy());
 }
 
-/** How much a Redis may keep, and what it then does; it is started by a shell with these words, and takes `password` only. */
-async function configuration(words: readonly string[], password: string, env: Record<string, string>) {
+/** Starts a Redis by a shell with these arguments, checks that it needs `password`, and reads its memory limit and policy. */
+async function readRedisLimits(words: readonly string[], password: string, env: Record<string, string>) {
   const port = await findFreePort();
   const own = words.map((word) => word.replace('redis-server ', `redis-server --port ${port} `));
   const options = { env: { PATH: process.env['PATH'], ...env } };
@@ -91,7 +91,7 @@ async function configuration(words: readonly string[], password: string, env: Re
   const closed = once(child, 'close');
   try {
     for await (const lines of child.stdout) if (String(lines).includes('Ready to accept connections')) break;
-    // Every user of the machine can read arguments.
+    // Every user of the machine can read the arguments of a process.
     expect(await readFile(`/proc/${child.pid}/cmdline`, 'utf8')).not.toContain(password);
     await expect(boundsOf(`redis://127.0.0.1:${port}`)).rejects.toThrow('NOAUTH');
     return await boundsOf(`redis://:${password}@127.0.0.1:${port}`);
@@ -103,19 +103,19 @@ async function configuration(words: readonly string[], password: string, env: Re
 
 const POLICIES = { redis: 'noeviction', cache: 'allkeys-lru' };
 it.each(Object.entries(POLICIES))(
-  '%s asks for a password and is bounded, in a Swarm and in the local cluster',
+  '%s needs a password and has a memory limit, in a Swarm and in the local cluster',
   async (name, policy) => {
     const bounds = { maxmemory: `${128 * 1024 * 1024}`, 'maxmemory-policy': policy };
-    // The command of compose is an argument of the Swarm's own.
+    // The command of compose is an argument of the entrypoint of the Swarm.
     const { entrypoint: [, , script = ''] = [], command = [] } = swarm.services[name] ?? {};
     const file = secretPath(swarm.secrets[`${name}-password`]?.file ?? '', folder);
     const words = [script.replace(`/run/secrets/${name}-password`, file), ...command];
     const plain = words.map((word) => word.replaceAll('$$', '$'));
     const password = String(settingsOf(swarm, name, folder)['REDIS_PASSWORD']);
-    expect(await configuration(plain, password, {})).toMatchObject(bounds);
+    expect(await readRedisLimits(plain, password, {})).toMatchObject(bounds);
 
     const inCluster = workloadsOf(await render('local')).find((workload) => workload.name === name);
     const { args = [] } = inCluster?.containers[0] ?? {};
-    expect(await configuration(args, password, { REDISCLI_AUTH: password })).toMatchObject(bounds);
+    expect(await readRedisLimits(args, password, { REDISCLI_AUTH: password })).toMatchObject(bounds);
   },
 );

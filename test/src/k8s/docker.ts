@@ -1,5 +1,4 @@
-// compose.yaml, and the stack of a Swarm, after services.yaml as Docker puts them together: maps member by member, and what the
-// second file says otherwise wins.
+// Merges services.yaml with compose.yaml and with the stack of a Swarm, as Docker does: maps member by member, and the second file wins.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
@@ -36,18 +35,18 @@ export type DockerFile = z.infer<typeof file>;
 
 export const stack = merge(read('services.yaml'), read('swarm/stack.yaml'));
 export const swarm = file.parse(stack);
-/** Its services extend those of the same names. */
+/** Its services extend the services of the same names. */
 export const compose = file.parse(merge(read('services.yaml'), read('compose.yaml')));
 
-/** Where a file of secrets is; `folder` has them, which each machine makes for itself. */
+/** The path of a file of secrets. Each machine makes its own in `folder`. */
 export const secretPath = (path: string, folder: string) =>
   path.replace('k8s/overlays/local/secrets', folder);
 
-/** The secrets that a process reads as it starts: by Node's option, or by the shell before it. */
+/** The secrets that a process reads when it starts, by Node's option or by the shell before it. */
 export const secretsRead = (entrypoint: readonly string[]): string[] =>
   [...entrypoint.join(' ').matchAll(/\/run\/secrets\/([\w-]+)/g)].flatMap(([, name]) => name ?? []);
 
-/** What a service is told by files and by its environment. */
+/** The settings of a service from files and from its environment. */
 export function settingsOf({ services, secrets }: DockerFile, name: string, folder: string) {
   const { env_file = [], entrypoint = [], environment } = services[name] ?? {};
   const files = [...env_file, ...secretsRead(entrypoint).map((secret) => secrets[secret]?.file ?? secret)];

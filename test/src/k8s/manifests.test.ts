@@ -1,4 +1,4 @@
-// The manifests as a cluster would get them, checked without one: what neither a schema nor a linter knows, and what once was wrong.
+// Checks the manifests without a cluster: references, settings and budgets that neither a schema nor a linter checks.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SERVICES } from '@holdfast/database';
@@ -14,17 +14,20 @@ import { settingErrors, settingsIn } from './settings.ts';
 
 const read = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
 const overlay = (name: string): Promise<Manifest[]> => kustomize(join(ROOT, 'k8s/overlays', name));
-/** What is applied, and the Job that a person creates. */
+/** The applied objects, and the Job that an operator creates. */
 const allOf = async (variant: Variant): Promise<Manifest[]> => [
   ...(await render(variant)),
   ...parseObjects(await read('k8s/jobs/promote-staff.yaml')),
 ];
 
-test.each(['lowest', 'newest'] as const)('the %s versions that the README states take all', async (which) => {
-  const all = (await Promise.all(VARIANTS.map(allOf))).flat();
-  const different = new Map(all.map((object) => [JSON.stringify(object), object]));
-  expect([...different.values()].flatMap(await createValidator(which))).toEqual([]);
-});
+test.each(['lowest', 'newest'] as const)(
+  'the %s versions in the README accept all objects',
+  async (which) => {
+    const all = (await Promise.all(VARIANTS.map(allOf))).flat();
+    const different = new Map(all.map((object) => [JSON.stringify(object), object]));
+    expect([...different.values()].flatMap(await createValidator(which))).toEqual([]);
+  },
+);
 
 const text = z.string().optional();
 const items = z.array(z.looseObject({ key: z.string() })).default([]);
@@ -42,7 +45,7 @@ const secretsNamedBy = (objects: readonly Manifest[]): string[] =>
     return secretName ? lines(secretName, keys) : [];
   });
 
-/** The Secrets that there are: those that the local overlay makes, or those that k8s/README.md says to make. */
+/** The existing Secrets: those that the local overlay makes, or those that k8s/README.md tells an operator to make. */
 async function secretsOf(variant: Variant): Promise<string[]> {
   const made = ofKind(await render(variant), 'Secret');
   if (variant === 'local')
@@ -56,13 +59,13 @@ async function secretsOf(variant: Variant): Promise<string[]> {
 }
 
 describe.each(VARIANTS)('%s', (variant) => {
-  test('names the Secrets and keys that there are, and each of these Secrets', async () => {
+  test('uses only existing Secrets and keys, and every Secret', async () => {
     const [named, present] = [secretsNamedBy(await render(variant)), await secretsOf(variant)];
     expect(present).toEqual(expect.arrayContaining(named));
     expect(named).toEqual(expect.arrayContaining(present.filter((one) => !one.includes(' '))));
   });
 
-  test('gives every service the settings that it needs, and none that it does not know', async () => {
+  test('gives every service all required settings, and only known ones', async () => {
     const objects = await render(variant);
     for (const name of SERVICE_NAMES) {
       const { plain, secret } = settingsIn(objects, name);
@@ -82,7 +85,7 @@ describe.each(VARIANTS)('%s', (variant) => {
     expect(await imageErrors(containers.map(({ image }) => image))).toEqual([]);
   });
 
-  test('leads every URL, also of the Secrets, to a Service and a port that are there', async () => {
+  test('has an existing Service and port for every URL, even in Secrets', async () => {
     const objects = await render(variant);
     const open = ofKind(objects, 'Service').flatMap((service) => {
       const ports = [...within(service)].filter(([key]) => key === 'ports');
@@ -100,13 +103,13 @@ describe.each(VARIANTS)('%s', (variant) => {
   });
 });
 
-test('every rule that may leave a pod pending does not count nodes that taints keep it from', async () => {
+test('every rule that may leave a pod pending ignores nodes whose taints exclude the pod', async () => {
   const rules = [...within(await render('production'))].map(([, rule]) => rule);
   const strict = rules.filter((rule) => rule['whenUnsatisfiable'] === 'DoNotSchedule');
   expect(new Set(strict.map((rule) => rule['nodeTaintsPolicy']))).toEqual(new Set(['Honor']));
 });
 
-test('a restored database is the only one that is named; it reads the old archive, and writes into a folder of its own', async () => {
+test('a restored database is the only one in use; it reads the old archive, and writes into its own folder', async () => {
   const objects = await render('restored-database');
   const serverAltDNSNames = expect.arrayContaining(['holdfast-db-pooler', 'holdfast-db-replicas']);
   const archive = (serverName: string) => ({ parameters: { serverName } });
@@ -116,7 +119,7 @@ test('a restored database is the only one that is named; it reads the old archiv
     certificates: { serverAltDNSNames },
     postgresql: { synchronous: { number: 1, dataDurability: 'required', failoverQuorum: true } },
   });
-  // By the spread, the pooler, the nightly backup, Services, and the authority that services trust.
+  // The spread, the pooler, the nightly backup, the Services and the trusted authority name the cluster.
   const names =
     /"cnpg\.io\/cluster":"([^"]*)"|"cluster":{"name":"([^"]*)"}|"secretName":"(holdfast-db[\w-]*)-ca"/g;
   const named = [...JSON.stringify(objects).matchAll(names)].map(([, ...found]) => found.join(''));
@@ -130,19 +133,19 @@ test('deleting an overlay leaves the namespace, and deleting the services leaves
   const data = ofKind(await overlay('production-data'), ...KEPT);
   const kinds = data.map(({ kind }) => kind).sort();
   expect(kinds.join()).toBe('Cluster,ObjectStore,RedisReplication,RedisReplication');
-  // The first is Argo CD's, the second is Flux's.
+  // Argo CD reads the first annotation, Flux the second one.
   for (const { metadata } of data)
     expect(Object.values(metadata.annotations)).toEqual(['Delete=false,Prune=false', 'disabled']);
 });
 
-test('KEDA scales at the same CPU as the autoscalers in whose place it stands', async () => {
+test('KEDA scales at the same CPU as the autoscalers that it replaces', async () => {
   const values = async (variant: Variant, pattern: RegExp) =>
     new Set([...JSON.stringify(await render(variant)).matchAll(pattern)].map(([, value]) => value));
   const plain = await values('production', /"averageUtilization":(\d+)/g);
   expect(await values('queue-autoscaling', /"containerName":"service","value":"(\d+)"/g)).toEqual(plain);
 });
 
-test('ten instances of each, while one more is rolled in, find room for their connections', async () => {
+test('ten instances of each service, and one more during a roll-out, have enough connections', async () => {
   const objects = await render('production');
   const number = (kind: string, key: string) =>
     Number(new RegExp(`"${key}":"?(\\d+)`).exec(JSON.stringify(ofKind(objects, kind)))?.[1]);
@@ -155,11 +158,11 @@ test('ten instances of each, while one more is rolled in, find room for their co
   const pooled = SERVICES.length * number('Pooler', 'default_pool_size') * number('Pooler', 'instances');
   // 20 are for migrations, backups, replicas and people who look into it.
   expect(pooled + sum('direct') + 20).toBeLessThanOrEqual(number('Cluster', 'max_connections'));
-  // PgBouncer counts the clients of each of its instances, and one may get all of them.
+  // PgBouncer limits the clients of each of its instances, and one instance may get all of them.
   expect(sum('pooled')).toBeLessThan(number('Pooler', 'max_client_conn'));
 });
 
-test('the rules ask for jobs that Prometheus scrapes', async () => {
+test('the rules select only jobs that Prometheus scrapes', async () => {
   const scraped = JSON.stringify(ofKind(await render('production'), 'PodMonitor'));
   const rules = [...rulesOf('services'), ...rulesOf('stores')];
   const jobs = rules.flatMap(({ expr }) => selectorsOf(expr)).flatMap(({ labels }) => labels['job'] ?? []);

@@ -1,4 +1,4 @@
-// Who may call whom in production: the table below is the design, and the policies must allow exactly that.
+// Which pods may call which in production. The table below is the design, and the policies must allow exactly its connections.
 import { expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { type Manifest, ofKind, workloadsOf } from './objects.ts';
@@ -9,11 +9,11 @@ type Labels = Readonly<Record<string, string>>;
 interface Endpoint {
   readonly name: string;
   readonly labels: Labels;
-  /** Ports it listens on: TCP, but for DNS. */
+  /** The ports on which it listens: TCP, and UDP for DNS. */
   readonly ports: readonly number[];
-  /** Labels of the namespace, unless it is the policies' own. */
+  /** The labels of its namespace; undefined in the namespace of the policies. */
   readonly namespace?: Labels;
-  /** Not a pod: only an ipBlock of these addresses reaches it. */
+  /** Set when it is not a pod: only an ipBlock of these addresses selects it. */
   readonly outside?: '0.0.0.0/0' | '::/0';
 }
 
@@ -27,7 +27,7 @@ const selector = z.strictObject({
   matchExpressions: z.array(expression).default([]),
 });
 
-/** Whether a label selector takes these labels; the empty one takes all. */
+/** Whether a label selector matches these labels. An empty one matches all. */
 function selects(by: z.infer<typeof selector>, of: Labels): boolean {
   const holds = ({ operator, key, values }: z.infer<typeof expression>) =>
     operator === 'In' ? values.includes(of[key] ?? '') : (operator === 'Exists') === key in of;
@@ -50,7 +50,7 @@ const policy = z.looseObject({
   }),
 });
 
-/** Tells whether `from` may open `port` of `to`. */
+/** Makes the function that tells whether `from` may connect to `port` of `to`. */
 function createNetwork(objects: readonly Manifest[]) {
   const policies = ofKind(objects, 'NetworkPolicy').map((object) => policy.parse(object).spec);
   const isPeer = (end: Endpoint) => (one: z.infer<typeof peer>) => {
@@ -80,7 +80,7 @@ const ours = (name: string) => ({ 'app.kubernetes.io/name': name, 'app.kubernete
 
 const DATABASE = [5432, 8000, 9187];
 const OUTSIDE = [25, 80, 443, 465, 587, 6443];
-/** Pods that operators make, and those of others: labels as CloudNativePG 1.30 and redis-operator give them. */
+/** Pods of operators and of others, with the labels of CloudNativePG 1.30 and redis-operator. */
 const OTHERS: Endpoint[] = [
   pod('database', { 'cnpg.io/cluster': 'holdfast-db', 'cnpg.io/podRole': 'instance' }, ...DATABASE),
   // The Job that restores a second database has the labels of its Cluster, too.
@@ -107,9 +107,9 @@ const INSTANCES = [...DATABASES, 'database:8000', 'restored:8000'];
 /** API server and object store. */
 const API_AND_ARCHIVE = ['IPv4:443', 'IPv4:6443', 'IPv6:443', 'IPv6:6443'];
 const MAIL = ['IPv4:465', 'IPv4:587', 'IPv6:465', 'IPv6:587'];
-/** Every connection of the design; all of ours ask DNS, too. */
+/** Every connection of the design. All of our pods may call DNS too. */
 const CALLS: Record<string, string[]> = {
-  // cert-manager's solver, while a certificate is asked for.
+  // The solver of cert-manager, while a certificate is requested.
   ingress: ['gateway:4000', 'acme-solver:8089'],
   gateway: ['users:4001', 'products:4002', 'orders:4003', 'redis:6379'],
   // To the pooler with requests, to the database with LISTEN and jobs; to users for the public keys.

@@ -1,4 +1,4 @@
-// The parts of Kubernetes' objects that the tests look at. That the rest is right is for schemas.ts to say.
+// The parts of Kubernetes objects that the tests read. schemas.ts checks the other parts.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROOT } from '@holdfast/local/settings/settings';
@@ -31,7 +31,7 @@ export const nameOf = ({ metadata }: Manifest): string => metadata.name;
 export const ofKind = (objects: readonly Manifest[], ...kinds: string[]): Manifest[] =>
   objects.filter(({ kind }) => kinds.includes(kind));
 
-/** Everything that makes pods, but for what operators make; the containers that stay are the first. */
+/** The objects that make pods, without those of operators. The init containers come after the other containers. */
 export const workloadsOf = (objects: readonly Manifest[]) =>
   ofKind(objects, 'Deployment', 'StatefulSet', 'Job').map((object) => {
     const { metadata, spec } = workload.parse(object).spec.template;
@@ -39,7 +39,7 @@ export const workloadsOf = (objects: readonly Manifest[]) =>
     return { name: nameOf(object), labels: metadata.labels, containers: all };
   });
 
-/** Every object within a value, with the key that it stands under; those of a list under the key of the list. */
+/** Every object inside a value, with its key. Objects in a list have the key of the list. */
 export function* within(value: unknown, key = ''): Generator<[key: string, part: Record<string, unknown>]> {
   if (Array.isArray(value)) for (const part of value) yield* within(part, key);
   else if (typeof value === 'object' && value !== null) {

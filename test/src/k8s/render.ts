@@ -1,4 +1,4 @@
-// Renders k8s/ as a cluster would get it, with secrets made for the purpose and thrown away.
+// Renders k8s/ as a cluster receives it, with temporary secrets.
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,9 +9,9 @@ import { ROOT } from '@holdfast/local/settings/settings';
 import { parseAllDocuments } from 'yaml';
 import { type Manifest, objectShape } from './objects.ts';
 
-/** Those that are offered beside or instead of another. */
+/** The optional and alternative components. */
 const COMPONENTS = ['gateway-api', 'queue-autoscaling', 'restored-database'] as const;
-/** What is rendered: local, production, and production with each of these components. */
+/** The rendered variants: local, production, and production with each of these components. */
 export const VARIANTS = ['local', 'production', ...COMPONENTS] as const;
 export type Variant = (typeof VARIANTS)[number];
 
@@ -26,7 +26,7 @@ export function render(variant: Variant): Promise<Manifest[]> {
 async function renderVariant(variant: Variant): Promise<Manifest[]> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-k8s-'));
   try {
-    // Neither the secrets that a developer has made, nor their cluster's.
+    // The copy leaves out the secrets of the developer and of the cluster.
     const filter = (source: string) => !source.endsWith('/overlays/local/secrets');
     await cp(join(ROOT, 'k8s'), folder, { recursive: true, filter });
     await makeSecrets(join(folder, 'overlays/local/secrets'));

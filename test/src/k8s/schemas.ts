@@ -1,5 +1,5 @@
-// Holds objects to the APIs they are for: Kubernetes' own schemas and the operators' definitions, unknown keys refused, as the
-// API server does. They are in test/k8s-schemas, of the versions that k8s/README.md states (test/k8s-schemas.mjs).
+// Checks objects against the schemas of Kubernetes and of the operators, and refuses unknown keys, as the API server does. The schemas
+// are in test/k8s-schemas, for the versions in k8s/README.md (test/k8s-schemas.mjs).
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROOT } from '@holdfast/local/settings/settings';
@@ -16,7 +16,7 @@ export const folderOf = (name: string, version: string): string =>
 /** A row of the README's table: `| [NAME](…) words | LOWEST | NEWEST |`. */
 const ROW = /^\| \[?([\w -]+?)(?:\]\(\S+\))?(?:,[^|]*)? \| (\d+\.\d+\.\d+) \| (\d+\.\d+\.\d+) \|/gm;
 
-/** The versions that k8s/README.md says the manifests are for. */
+/** The versions that k8s/README.md names for the manifests. */
 export async function statedVersions(): Promise<{ name: string; lowest: string; newest: string }[]> {
   const text = await readFile(join(ROOT, 'k8s/README.md'), 'utf8');
   return [...text.matchAll(ROW)].map(([, name = '', lowest = '', newest = '']) => ({ name, lowest, newest }));
@@ -24,7 +24,7 @@ export async function statedVersions(): Promise<{ name: string; lowest: string; 
 
 const content = z.looseObject({ kinds: z.record(z.string(), z.string()).default({}) });
 
-/** Gives a function that gives one line for each thing that is wrong with an object. */
+/** Makes the function that lists the errors of an object, one line each. */
 export async function createValidator(which: 'lowest' | 'newest') {
   const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
   const schemas = new Map<string, object>();

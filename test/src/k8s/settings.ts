@@ -1,4 +1,4 @@
-// Whether each service is given settings that it knows, all that it needs, and values that it takes.
+// Checks the settings of each service: no unknown one, every required one, and only valid values.
 import { settings as gateway } from '@holdfast/gateway/src/config.ts';
 import { settings as orders } from '@holdfast/orders/config';
 import { settings as products } from '@holdfast/products/config';
@@ -10,7 +10,7 @@ const SERVICES: Record<ServiceName, z.ZodRawShape> = { gateway, users, products,
 
 const configMap = z.looseObject({ data: z.record(z.string(), z.string()) });
 
-/** What a service is given in a cluster: the values, and the names of those that come from Secrets. */
+/** The settings of a service in a cluster: the values, and the names of those from Secrets. */
 export function settingsIn(objects: readonly Manifest[], service: ServiceName) {
   const [container] = workloadsOf(objects).find(({ name }) => name === service)?.containers ?? [];
   const { envFrom = [], env = [] } = container ?? {};
@@ -21,13 +21,13 @@ export function settingsIn(objects: readonly Manifest[], service: ServiceName) {
   return { plain, secret: env.filter(({ value }) => value === undefined).map(({ name }) => name) };
 }
 
-/** One line for each setting of a service that is unknown, missing or of no use; of `secret` the values are not known. */
+/** One line for each unknown, missing or invalid setting of a service. The values of `secret` are not known. */
 export function settingErrors(
   service: ServiceName,
   plain: Readonly<Record<string, unknown>>,
   secret: readonly string[] = [],
 ): string[] {
-  // As readSettings does: what is empty is not set.
+  // As in readSettings, an empty value means that the setting is not set.
   const set = Object.entries(plain).filter(([, value]) => value !== '');
   const given = Object.fromEntries([...set, ...secret.map((name) => [name, 'from a Secret'])]);
   const issues = z.strictObject(SERVICES[service]).safeParse(given).error?.issues ?? [];
