@@ -6,5 +6,5 @@ const packageFile = z.object({ version: z.string() });
 
 /** As in `0.1.0` (https://semver.org). */
 export const { version: VERSION } = packageFile.parse(
-  JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')),
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')),
 );

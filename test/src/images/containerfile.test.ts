@@ -1,9 +1,9 @@
 // Checks the images without building them. `docker compose up --wait` and `npm run smoke` try the built images.
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, matchesGlob, relative } from 'node:path';
+import { basename, dirname, join, matchesGlob, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { ROOT } from '@holdfast/local/settings/settings';
 import { PROCESSES, portsFrom } from '@holdfast/local/stack/services';
@@ -40,6 +40,15 @@ const targetsBelow = (name: string): string[] => {
 const copies = ({ name, text }: Instruction): string[] =>
   name === 'COPY' && !text.startsWith('--from=') ? text.split(' ').slice(0, -1) : [];
 
+/** Whether a path of this folder is in the image. A stage of packages has only node_modules and package.json of a workspace. */
+const isInImage = (target: string, path: string): boolean =>
+  instructions(target, 'COPY').some((text) => {
+    const [source = '', place = ''] = text.replace(/^--from=\S+ /, '').split(' ');
+    const copied = place.endsWith('/') ? join(place, basename(source)) : place;
+    if (/^--from=\S+-packages /.test(text)) return path === join(copied, 'package.json');
+    return path === copied || path.startsWith(`${copied}/`);
+  });
+
 describe('the Containerfile', () => {
   it('has a target for each process and one for the migrations', () => {
     expect([...file.stages.keys()]).toEqual(expect.arrayContaining(TARGETS));
@@ -72,6 +81,25 @@ describe('the Containerfile', () => {
         if (name === 'COPY' && from !== undefined) expect([...file.stages.keys()]).toContain(from);
       }
     }
+  });
+
+  it('copies what the sources read by a path relative to their own', async () => {
+    const targetsOf = { platform: PROCESSES, prisma: ['migrations'], gateway: ['gateway'] };
+    const subgraphs = ['users', 'products', 'orders'].map((name) => [`subgraphs/${name}`, [name]] as const);
+    let found = 0;
+    for (const [room, targets] of [...Object.entries(targetsOf), ...subgraphs]) {
+      for (const source of globSync(`${room}/src/**/*.{ts,js}`, { cwd: ROOT })) {
+        if (/\.test\.ts$|\/testing|\/test\/|\/generated\//.test(source)) continue;
+        const text = await readFile(join(ROOT, source), 'utf8');
+        for (const [, path = ''] of text.matchAll(/new URL\('(\.\.\/[^']*)', import\.meta\.url\)/g)) {
+          const read = join(dirname(source), path);
+          found += 1;
+          for (const target of targets)
+            expect([target, source, read, isInImage(target, read)]).toEqual([target, source, read, true]);
+        }
+      }
+    }
+    expect(found).toBeGreaterThan(5);
   });
 
   it('installs the packages of package-lock.json and runs no script of a package', async () => {
