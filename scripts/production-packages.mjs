@@ -12,17 +12,37 @@ const UNREAD = [/\.d\.[cm]?ts$/, /\.(js|[cm]js|d\.[cm]?ts)\.map$/];
 /** Prisma's client brings query compilers for databases other than PostgreSQL: more than half of an installation. */
 const OTHER_DATABASES = /^query_compiler_\w+_bg\.(cockroachdb|mysql|sqlite|sqlserver)\./;
 
-const workspace = process.argv[2];
-const npm = (...args) =>
-  execFileSync('npm', args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-
-npm('ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '-w', workspace);
-const sbom = ['--package-lock-only', '--sbom-format', 'cyclonedx', '--sbom-type', 'application'];
-await writeFile(join(ROOT, 'sbom.json'), npm('sbom', ...sbom, '-w', workspace));
-
-// The root and the workspaces have folders of packages: npm puts a second version of a package into the workspace that needs it.
-for (const path of await readdir(ROOT, { recursive: true })) {
-  const isCompiler = path.includes('node_modules/@prisma/client/') && OTHER_DATABASES.test(basename(path));
-  const isUnread = path.includes('node_modules/') && UNREAD.some((pattern) => pattern.test(path));
-  if (isCompiler || isUnread) await rm(join(ROOT, path));
+/**
+ * Deletes the unread files of packages below a folder. The root and the workspaces have folders of packages: npm puts a second
+ * version of a package into the workspace that needs it. Links are not followed, because node_modules links to the workspaces,
+ * whose files would otherwise be deleted twice (`readdir` with `recursive` follows them).
+ * @param {string} folder
+ */
+export async function deleteUnread(folder) {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await deleteUnread(path);
+    else if (entry.isFile() && isUnread(path)) await rm(path);
+  }
 }
+
+/** @param {string} path */
+function isUnread(path) {
+  if (path.includes('node_modules/@prisma/client/') && OTHER_DATABASES.test(basename(path))) return true;
+  return path.includes('node_modules/') && UNREAD.some((pattern) => pattern.test(path));
+}
+
+/** @param {string} workspace */
+async function installFor(workspace) {
+  npm('ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '-w', workspace);
+  const sbom = ['--package-lock-only', '--sbom-format', 'cyclonedx', '--sbom-type', 'application'];
+  await writeFile(join(ROOT, 'sbom.json'), npm('sbom', ...sbom, '-w', workspace));
+  await deleteUnread(ROOT);
+}
+
+/** @param {string[]} args */
+function npm(...args) {
+  return execFileSync('npm', args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+if (import.meta.main) await installFor(process.argv[2] ?? '');

@@ -1,13 +1,14 @@
 // Checks the images without building them. `docker compose up --wait` and `npm run smoke` try the built images.
 import { execFile } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, matchesGlob, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { ROOT } from '@holdfast/local/settings/settings';
 import { PROCESSES, portsFrom } from '@holdfast/local/stack/services';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { deleteUnread } from '../../../scripts/production-packages.mjs';
 import {
   allInstructions,
   type Containerfile,
@@ -113,6 +114,34 @@ describe('the Containerfile', () => {
     expect(await readFile(join(ROOT, 'scripts/production-packages.mjs'), 'utf8')).toContain(
       "npm('ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '-w', workspace);",
     );
+  });
+
+  it('keeps the files of packages that a process reads, and deletes the others once, also in a linked workspace', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-packages-'));
+    const unread = [
+      'node_modules/zod/index.d.ts',
+      'node_modules/zod/index.js.map',
+      'node_modules/@prisma/client/runtime/query_compiler_fast_bg.mysql.js',
+      'users/node_modules/zod/index.d.ts',
+    ];
+    const read = [
+      'node_modules/zod/index.js',
+      'node_modules/@prisma/client/runtime/query_compiler_fast_bg.postgresql.js',
+      'users/node_modules/zod/index.js',
+      'users/src/env.d.ts',
+    ];
+    try {
+      for (const path of [...unread, ...read]) {
+        await mkdir(dirname(join(folder, path)), { recursive: true });
+        await writeFile(join(folder, path), '');
+      }
+      await symlink('../../users', join(folder, 'node_modules/@prisma/users'));
+      await deleteUnread(folder);
+      expect(read.filter((path) => !existsSync(join(folder, path)))).toEqual([]);
+      expect(unread.filter((path) => existsSync(join(folder, path)))).toEqual([]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('gives every target the packages of its workspace, without those for development, and an SBOM', () => {
