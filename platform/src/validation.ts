@@ -62,10 +62,12 @@ const MAX_EXCERPT = 60;
 export const excerpt = (text: string): string =>
   text.length <= MAX_EXCERPT ? text : `${text.slice(0, MAX_EXCERPT - 3)}…`;
 
-/** How a message shows the value that came: short and quoted. Never use it for secrets. */
+/** How a message shows the value that came: short, and a text in quotes. Never use it for secrets. */
 export function came(value: unknown): string {
   // A number such as 1e400 is read as Infinity, which JSON cannot write.
   if (typeof value === 'number') return String(value);
+  // The text is shortened before it is quoted, so that the closing quote and whole escapes remain.
+  if (typeof value === 'string') return JSON.stringify(excerpt(value));
   return excerpt(JSON.stringify(value) ?? 'no value');
 }
 

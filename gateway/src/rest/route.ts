@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { requireUser } from '@holdfast/platform/auth/viewer';
 import { requireTextOfType } from '@holdfast/platform/http/media-type';
 import type { CheckedRequest, HttpRequest } from '@holdfast/platform/http/server';
+import { came } from '@holdfast/platform/validation';
 import type { FastifyRequest, FastifySchema, RawServerDefault, RouteGenericInterface } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
@@ -194,4 +195,4 @@ export const json = <Schema extends z.ZodType>(
 const NOUNS = { PRODUCT_NOT_FOUND: 'product', ORDER_NOT_FOUND: 'order', USER_NOT_FOUND: 'user' };
 
 export const notFound = (what: keyof typeof NOUNS, id: string): Problem =>
-  problem(what, `There is no ${NOUNS[what]} ${JSON.stringify(id.slice(0, 64))}.`);
+  problem(what, `There is no ${NOUNS[what]} ${came(id)}.`);

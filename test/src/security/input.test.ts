@@ -1,5 +1,6 @@
 // Hostile values: texts that are not ids, SQL and other code in every place that takes a text, very large shapes, and members that a
 // client may not set.
+import { came } from '@holdfast/platform/validation';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { uniqueName } from '../support/client.ts';
 import { NO_IDS, NO_SMALL_IDS, UNKNOWN_ID } from '../support/ids.ts';
@@ -47,7 +48,7 @@ describe('ids', () => {
           );
           expect(data[field]).toEqual({
             __typename: 'ProductNotFound',
-            message: `There is no product ${JSON.stringify(id.slice(0, 64))}.`,
+            message: `There is no product ${came(id)}.`,
           });
         }
       }

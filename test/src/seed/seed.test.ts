@@ -193,7 +193,7 @@ describe('a database', () => {
     expect(await countRows(url)).toEqual(size);
     expect(await countTablesVacuumed(url)).toBe(0);
     const content = await readContent(url);
-    expect(await seedShop(url, size)).toContain('this shop is there already');
+    expect(await seedShop(url, size)).toContain('this shop exists already');
     expect(await readContent(url)).toEqual(content);
     expect(await countTablesVacuumed(url)).toBe(6);
     await seedShop(url, size, SEED + 1);
@@ -206,7 +206,7 @@ describe('a database', () => {
     expect({ code, output }).toEqual({
       code: 1,
       output: expect.stringMatching(
-        /^ {2}the database shop at db\.invalid:5433\nseed: db\.invalid is not this machine, .* add --yes to do it\n$/,
+        /^ {2}the database shop at db\.invalid:5433\nseed: db\.invalid is not this machine, .* add --yes to allow it\n$/,
       ),
     });
     expect((await start(url).ended).output).toMatch(/ENOTFOUND|EAI_AGAIN/);
@@ -218,7 +218,7 @@ describe('a database', () => {
     const { code, output } = await start(database.adminUrl).ended;
     expect({ code, output }).toEqual({
       code: 1,
-      output: expect.stringMatching(/^ {2}the database .*\nseed: there is no staff account.*\n$/),
+      output: expect.stringMatching(/^ {2}the database .*\nseed: the seed needs a staff account, .*\n$/),
     });
     expect(await countRows(database.adminUrl)).toEqual({ users: 0, products: 0, orders: 0 });
   }, 300_000);
