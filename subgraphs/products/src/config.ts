@@ -43,6 +43,10 @@ export const settings = {
   CACHE_TTL_S: count('s', 30, 1, 300).describe(
     'The longest life of an entry of the cache. A reader may see a product that is so old after a write that could not reach Redis.',
   ),
+  CACHE_FENCE_S: count('s', 30, 10, 300).describe(
+    'How long readers read a product from PostgreSQL after a write of it that has no outcome, such as one whose process was killed. ' +
+      'It must be longer than any write takes.',
+  ),
   CACHE_MAX_BYTES: z.coerce.number().int().min(1_000_000).default(64_000_000).meta({
     unit: 'bytes',
     description:

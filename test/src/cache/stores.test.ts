@@ -4,7 +4,13 @@ import { createLogger } from '@holdfast/platform/observability/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { createMemoryStore } from '@holdfast/products/data/cache/memory-store';
 import { createRedisStore } from '@holdfast/products/data/cache/redis-store';
-import { type CacheStore, FENCE_MS, leaseOf, nameOf, PAGE } from '@holdfast/products/data/cache/store';
+import {
+  type CacheStore,
+  DEFAULT_FENCE_MS,
+  leaseOf,
+  nameOf,
+  PAGE,
+} from '@holdfast/products/data/cache/store';
 import type { Product } from '@holdfast/products/data/product-row';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createClient } from 'redis';
@@ -257,7 +263,8 @@ describe('the store in Redis', () => {
     await client.connect();
     // The fence of the first writer is made older, so that it is over.
     const state = JSON.parse((await client.get(`${name}:state`)) ?? '');
-    for (const token of Object.keys(state.fences[NAME].tokens)) state.fences[NAME].tokens[token] -= FENCE_MS;
+    for (const token of Object.keys(state.fences[NAME].tokens))
+      state.fences[NAME].tokens[token] -= DEFAULT_FENCE_MS;
     await client.set(`${name}:state`, JSON.stringify(state));
     client.destroy();
     expect(await look(store, NEWEST)).toBe('empty');

@@ -21,14 +21,16 @@ const selectDatabase = statement({
 /** Redis is used only after the database has returned its identity, which is part of every key. */
 export function openProductCache(settings: ProductsSettings, db: Queryable, log: Logger) {
   const { CACHE, CACHE_MAX_BYTES, CACHE_REDIS_URL: url, REDIS_TIMEOUT_MS: timeoutMs } = settings;
-  const ttlMs = settings.CACHE_TTL_S * 1_000;
+  const [ttlMs, fenceMs] = [settings.CACHE_TTL_S * 1_000, settings.CACHE_FENCE_S * 1_000];
   const redis = CACHE === 'on' && url !== undefined ? createRedis({ url, timeoutMs, log }) : undefined;
   let database: string | undefined;
   const namespace = async (): Promise<string> => {
     database ??= (await selectDatabase(db, {}))[0]?.name;
     return `catalog:${database}`;
   };
-  const store = redis ? createRedisStore(redis, namespace, ttlMs) : createMemoryStore(ttlMs, CACHE_MAX_BYTES);
-  const cache = CACHE === 'on' ? createProductCache(store) : NO_CACHE;
+  const store = redis
+    ? createRedisStore(redis, namespace, ttlMs, fenceMs)
+    : createMemoryStore(ttlMs, CACHE_MAX_BYTES);
+  const cache = CACHE === 'on' ? createProductCache(store, fenceMs) : NO_CACHE;
   return { cache, close: async () => redis?.close() };
 }

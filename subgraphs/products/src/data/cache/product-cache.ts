@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { answerTo, isUndone } from '@holdfast/platform/postgres/unanswered';
 import { countLookUps } from '../../metrics.ts';
 import type { Product } from '../product-row.ts';
-import { type ByName, type CacheStore, FENCE_MS, idOf, nameOf, PAGE } from './store.ts';
+import { type ByName, type CacheStore, DEFAULT_FENCE_MS, idOf, nameOf, PAGE } from './store.ts';
 
 export interface ProductCache {
   /** Products by id, archived products included. `load` reads all products that are not cached in one statement. */
@@ -38,7 +38,7 @@ async function joinAll(joined: ReadonlyMap<string, Promise<ByName>>, load: Load)
   return failed.length > 0 ? [...products, ...productsOf(await load(failed))] : products;
 }
 
-export function createProductCache(store: CacheStore): ProductCache {
+export function createProductCache(store: CacheStore, fenceMs = DEFAULT_FENCE_MS): ProductCache {
   /** The loads under way, by the token of their leases. */
   const loading = new Map<string, Promise<ByName>>();
 
@@ -81,7 +81,7 @@ export function createProductCache(store: CacheStore): ProductCache {
         // Readers read PostgreSQL until the outcome of the write is known or the fence has expired.
         if (isUndone(error)) void settle(NO_PRODUCTS);
         else
-          void (answerTo(error) ?? sleep(FENCE_MS, undefined, { ref: false })).then(() => settle(undefined));
+          void (answerTo(error) ?? sleep(fenceMs, undefined, { ref: false })).then(() => settle(undefined));
         throw error;
       });
       await settle(written && byName(written));

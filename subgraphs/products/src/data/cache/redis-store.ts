@@ -5,7 +5,7 @@ import type { Redis } from '@holdfast/platform/redis';
 import { z } from 'zod';
 import { PRODUCT, type Product } from '../product-row.ts';
 import type { ByName, CacheStore, Entry } from './store.ts';
-import { FENCE_MS, jittered, leaseOf, nameOf, PAGE } from './store.ts';
+import { DEFAULT_FENCE_MS, jittered, leaseOf, nameOf, PAGE } from './store.ts';
 
 /** A fence has the time at which the fence of each writer expires, by token, and whether it had two writers at the same time. */
 type State = { readonly generation: string; readonly fences: Readonly<Record<string, unknown>> };
@@ -41,14 +41,15 @@ return #ARGV == #KEYS + 1 and redis.call('MGET', unpack(KEYS))`;
  * ARGV: token, TTL, '' if no product has changed, names; to end fences also a value (or '') for each name. The life of a value
  * begins with its fence, because a writer that cannot reach Redis may have written a newer row since.
  */
-const FENCE = withState(`
+const createFenceScript = (fenceMs: number): string =>
+  withState(`
 if ARGV[3] ~= '' then state.generation = fresh end
 for i = 2, #KEYS do
   local name, value = ARGV[i + 2], ARGV[i + 1 + #KEYS]
   local fence = state.fences[name] or { tokens = {} }
-  local left = (fence.tokens[token] or 0) - ${FENCE_MS} + ttl - now
+  local left = (fence.tokens[token] or 0) - ${fenceMs} + ttl - now
   if not value then fence.isShared = next(fence.tokens) ~= nil end
-  fence.tokens[token] = not value and now + ${FENCE_MS} or nil
+  fence.tokens[token] = not value and now + ${fenceMs} or nil
   state.fences[name] = next(fence.tokens) and fence
   redis.call('DEL', KEYS[i])
   if value and value ~= '' and left > 0 and not fence.isShared then redis.call('SET', KEYS[i], '|' .. value, 'PX', left) end
@@ -90,7 +91,13 @@ function parseEntries(
 const WRITE_TIMEOUT_MS = 1_000;
 
 /** @param namespace identifies the database, because products of another database have the same ids */
-export function createRedisStore(redis: Redis, namespace: () => Promise<string>, ttlMs: number): CacheStore {
+export function createRedisStore(
+  redis: Redis,
+  namespace: () => Promise<string>,
+  ttlMs: number,
+  fenceMs = DEFAULT_FENCE_MS,
+): CacheStore {
+  const fenceScript = createFenceScript(fenceMs);
   const keysOf = async (names: readonly string[]): Promise<string[]> => {
     const prefix = await namespace();
     return ['state', ...names].map((name) => `${prefix}:${name}`);
@@ -113,12 +120,12 @@ export function createRedisStore(redis: Redis, namespace: () => Promise<string>,
       await run(LEASE, names, [token, jittered(ttlMs - leaseOf(ttlMs)), ...names, ...textsOf(names, values)]);
     },
     fence: async (names, token) => {
-      await run(FENCE, names, [token, ttlMs, '', ...names], WRITE_TIMEOUT_MS);
+      await run(fenceScript, names, [token, ttlMs, '', ...names], WRITE_TIMEOUT_MS);
     },
     settle: async (names, token, written) => {
       const changed = written?.size === 0 ? '' : 'changed';
       const args = [token, jittered(ttlMs), changed, ...names, ...textsOf(names, written)];
-      await run(FENCE, names, args, WRITE_TIMEOUT_MS);
+      await run(fenceScript, names, args, WRITE_TIMEOUT_MS);
     },
   };
 }

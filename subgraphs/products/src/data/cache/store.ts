@@ -32,7 +32,7 @@ export const nameOf = (id: number): string => `product:${id}`;
 export const idOf = (name: string): number => Number(name.slice(nameOf(0).length - 1));
 export const PAGE = 'page:';
 /** Longer than any write takes, except for a commit that hangs. A fence that expires counts as a change. */
-export const FENCE_MS = 30_000;
+export const DEFAULT_FENCE_MS = 30_000;
 /** The first part of an entry's life: how long a reader may take to fill its lease. */
 export const leaseOf = (ttlMs: number): number => Math.ceil(ttlMs / 6);
 /** Shortens a life by up to a fifth at random, so that entries which were filled together do not expire together. */
