@@ -29,6 +29,10 @@ function isThere(from: string, link: string): boolean {
 
 /** Where a path of the prose begins: `src/config.ts` is that of the service in question. */
 const FOLDERS = ['', 'gateway', 'gateway/src', 'subgraphs/users'];
+const TESTS = globSync('{bench,gateway,local,platform,prisma,subgraphs,test,web}/**/*.test.{ts,tsx}', {
+  cwd: ROOT,
+  exclude: (path) => path.includes('node_modules'),
+});
 const PATH = /`((?:[\w.-]+\/)+[\w.-]+\.(?:graphql|json|md|mjs|prisma|sql|tsx?|yaml))/g;
 
 describe.each(DOCUMENTS)('%s', (path) => {
@@ -54,6 +58,14 @@ describe.each(DOCUMENTS)('%s', (path) => {
       ([, file = '']) => file,
     );
     expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+  });
+
+  it('names tests that there are', () => {
+    // A code span may be wrapped. Each word is a pattern of paths.
+    const patterns = [...textOf(path).matchAll(/`npm\s+test\s+--\s+([^`]+)`/g)]
+      .flatMap(([, words = '']) => words.split(/\s+/))
+      .filter((word) => word !== '' && word !== 'PATH');
+    expect(patterns.filter((pattern) => !TESTS.some((test) => new RegExp(pattern).test(test)))).toEqual([]);
   });
 });
 
