@@ -17,8 +17,8 @@ const OLDEST_NODE = /** @type {const} */ ([20, 19]);
  */
 export async function installPackages(signal) {
   checkNode();
-  const wanted = (await readLocked('package-lock.json')) ?? [];
-  const installed = await readLocked('node_modules/.package-lock.json');
+  const wanted = await readWanted();
+  const installed = await readInstalled();
   if (installed !== undefined && isInstalled(wanted, installed)) return;
   const folders = wanted.filter(isForThisMachine).map(([path]) => join(ROOT, path, 'package.json'));
   const describeProgress = () => `${folders.filter(existsSync).length} of ${folders.length} packages`;
@@ -34,23 +34,36 @@ function checkNode() {
   );
 }
 
-/**
- * The packages that a lock file places in node_modules; undefined when the file is absent or npm was interrupted while it wrote
- * the file.
- * @param {string} path
- * @returns {Promise<[path: string, locked: Locked][] | undefined>}
- */
-async function readLocked(path) {
-  const text = await readFile(join(ROOT, path), 'utf8').catch(unlessAbsent);
+async function readWanted() {
+  const text = await readFile(join(ROOT, 'package-lock.json'), 'utf8');
+  try {
+    return parseLocked(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new StepFailed('package-lock.json is not JSON; it may have the marks of a merge');
+  }
+}
+
+/** The packages in node_modules; undefined when npm has installed none, or was interrupted while it wrote their list. */
+async function readInstalled() {
+  const text = await readFile(join(ROOT, 'node_modules/.package-lock.json'), 'utf8').catch(unlessAbsent);
   if (text === undefined) return undefined;
   try {
-    /** @type {[string, Locked][]} */
-    const entries = Object.entries(JSON.parse(text).packages);
-    return entries.filter(([place, { link }]) => place.includes('node_modules/') && !link);
+    return parseLocked(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     return undefined;
   }
+}
+
+/**
+ * The packages that a lock file places in node_modules.
+ * @param {string} text
+ */
+function parseLocked(text) {
+  /** @type {[path: string, locked: Locked][]} */
+  const entries = Object.entries(JSON.parse(text).packages);
+  return entries.filter(([path, { link }]) => path.includes('node_modules/') && !link);
 }
 
 /**

@@ -105,6 +105,19 @@ describe('while it sets up', () => {
     STEP_MS,
   );
 
+  it(
+    'ends with one line when package-lock.json has the marks of a merge',
+    async () => {
+      await makeRepository(STEPS.generateClient);
+      await write('package-lock.json', '<<<<<<< HEAD\n{}\n');
+      const started = await start(repository, { ARRIVED: join(repository, 'arrived') });
+      expect(await started.ended).toMatchObject({ code: 1 });
+      expect(started.output()).toMatch(/^package-lock\.json is not JSON; it may have the marks of a merge$/m);
+      expect(started.output()).not.toMatch(/^ +at /m);
+    },
+    STEP_MS,
+  );
+
   it.each([
     [STEPS.generateClient, 'Ctrl-C'],
     [STEPS.generateTypes, 'kill -9 of npm start'],
