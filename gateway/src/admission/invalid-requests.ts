@@ -1,4 +1,4 @@
-// Counts requests that execute no operation, because the gateway reads, parses, checks and answers them all the same. Such a
+// Counts requests that execute no field, because the gateway reads, parses, checks and answers them all the same. Such a
 // request is counted after its reply. Once a caller has sent too many, the gateway refuses every request of the caller
 // unread, at every path.
 import { AppError } from '@holdfast/platform/errors';
@@ -20,18 +20,21 @@ export function createInvalidRequests(table: LimitTable, limiter: Limiter): Inva
   const until = new LRUCache<string, { readonly count: Count; readonly endsAt: number }>({
     max: MAX_CALLERS,
   });
-  const keyOf = ({ userId, address }: Requester) =>
+  const callerKeyOf = ({ userId, address }: Requester) =>
     userId === undefined ? `address ${address}` : `user ${userId}`;
   return {
     blocked: (caller) => {
-      const block = until.get(keyOf(caller));
+      const block = until.get(callerKeyOf(caller));
       const resetMs = block ? block.endsAt - Date.now() : 0;
       return block && resetMs > 0 ? { ...block.count, resetMs } : undefined;
     },
     count: async (caller) => {
       const count = limit && (await limiter.hit(limit, caller));
       if (count && (count.refused || count.remaining === 0))
-        until.set(keyOf(caller), { count: { ...count, refused: true }, endsAt: Date.now() + count.resetMs });
+        until.set(callerKeyOf(caller), {
+          count: { ...count, refused: true },
+          endsAt: Date.now() + count.resetMs,
+        });
     },
   };
 }
@@ -40,7 +43,7 @@ export function createBlockedError({ limit: { max, windowMs }, resetMs }: Count)
   const retryAfter = secondsUntil(resetMs);
   return new AppError(
     'RATE_LIMITED',
-    `At most ${max} requests that execute no operation are expected in ${windowMs / 1_000} s; try again in ${retryAfter} s.`,
+    `At most ${max} requests that execute no field are expected in ${windowMs / 1_000} s; try again in ${retryAfter} s.`,
     { details: { retryAfter } },
   );
 }

@@ -222,7 +222,7 @@ describe('the RateLimit header fields', () => {
   });
 });
 
-describe('a request that executes no operation', () => {
+describe('a request that executes no field', () => {
   it('counts, and after too many of them the gateway refuses every request of the caller', async () => {
     await leaveInvalid(3);
     for (const query of ['{', '{ nonsense }', `{ ${'a '.repeat(3_000)} }`])
@@ -233,7 +233,7 @@ describe('a request that executes no operation', () => {
       expect(refused.errors).toEqual([
         {
           message: expect.stringMatching(
-            /^At most 5 requests that execute no operation are expected in 60 s; try again in \d+ s\.$/,
+            /^At most 5 requests that execute no field are expected in 60 s; try again in \d+ s\.$/,
           ),
           extensions: { code: 'RATE_LIMITED', retryAfter: expect.any(Number) },
         },

@@ -45,7 +45,7 @@ const refusedCalls = new Counter({
 /** Whole seconds to wait, from milliseconds; at least 1. */
 export const secondsUntil = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000));
 
-const keyOf = ({ name }: Limit, identity: string): string => `${name}:${identity}`;
+const counterKeyOf = ({ name }: Limit, identity: string): string => `${name}:${identity}`;
 
 /**
  * A store for the library, which limits the calls of one operation to what its window has granted: each call meets a
@@ -127,7 +127,7 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
     { limit, identity, calls }: Window,
     refusedFields: Map<string, RefusedField>,
   ): Promise<Count> {
-    const taken = await counters.take(keyOf(limit, identity), calls.length, limit);
+    const taken = await counters.take(counterKeyOf(limit, identity), calls.length, limit);
     if (taken.granted === calls.length) return { ...taken, limit, refused: false };
     for (const [responseName, refusedField] of await findRefused(calls, limit, taken))
       refusedFields.set(responseName, refusedField);
@@ -149,11 +149,11 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
       }
     },
     hit: async (limit, caller) => {
-      const taken = await counters.take(keyOf(limit, identityOf(limit, caller)), 1, limit);
+      const taken = await counters.take(counterKeyOf(limit, identityOf(limit, caller)), 1, limit);
       return { ...taken, limit, refused: taken.granted < 1 };
     },
     look: async (limit, caller) => {
-      const taken = await counters.take(keyOf(limit, identityOf(limit, caller)), 0, limit);
+      const taken = await counters.take(counterKeyOf(limit, identityOf(limit, caller)), 0, limit);
       return { ...taken, limit, refused: false };
     },
   };

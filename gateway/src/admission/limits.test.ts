@@ -194,7 +194,7 @@ function heapUsed(): number {
   return process.memoryUsage().heapUsed;
 }
 
-describe('a request that executes no operation', () => {
+describe('a request that executes no field', () => {
   const request = (method: string): HttpRequest => ({ ...createUnreadRequest(), method, path: '/graphql' });
   const caller = (method: string): Caller => ({
     request: request(method),
@@ -219,7 +219,7 @@ describe('a request that executes no operation', () => {
     const { max = 0 } = DEFAULT_LIMITS.find(({ name }) => name === 'invalid') ?? {};
     for (let count = 0; count < max; count += 1) await limits.describe(caller(method), reply);
     const next = () => limits.admit(caller(method));
-    if (counts) expect(next).toThrow(`At most ${max} requests that execute no operation are expected`);
+    if (counts) expect(next).toThrow(`At most ${max} requests that execute no field are expected`);
     else expect(next).not.toThrow();
   });
 });

@@ -59,14 +59,14 @@ function limitsIn(table: LimitTable, redis: Redis | undefined): RateLimits {
       defaultLimits(table, caller.userId !== undefined).map((limit) => limiter.look(limit, caller)),
     );
 
-  const fieldsOf = (counts: readonly Count[], { status }: Reply): LimitFields => {
+  const limitFieldsOf = (counts: readonly Count[], { status }: Reply): LimitFields => {
     const count = findTightest(counts);
     return count ? limitFields(count, status) : NO_FIELDS;
   };
 
   async function describeUncounted(caller: Caller, reply: Reply): Promise<LimitFields> {
     if (isInvalid(caller, reply)) await invalid.count(caller);
-    return fieldsOf(await nextCounts(caller), reply);
+    return limitFieldsOf(await nextCounts(caller), reply);
   }
 
   return {
@@ -82,6 +82,6 @@ function limitsIn(table: LimitTable, redis: Redis | undefined): RateLimits {
       return refusedFields;
     },
     describe: (caller, reply) =>
-      caller.counts.length > 0 ? fieldsOf(caller.counts, reply) : describeUncounted(caller, reply),
+      caller.counts.length > 0 ? limitFieldsOf(caller.counts, reply) : describeUncounted(caller, reply),
   };
 }

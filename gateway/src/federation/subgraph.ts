@@ -124,7 +124,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
         notRun.delete(call.text);
         return reply;
       } catch (cause) {
-        measure(outcomeOf(cause), startedAt);
+        measure(callOutcomeOf(cause), startedAt);
         const isRefused = cause instanceof NotRun && cause.isOfAnotherSchema;
         if (isRefused) refused = keyOfCall(call, cause);
         if (refused === undefined) throw cause;
@@ -143,7 +143,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
         return await sendUntilRun(call, calledFor);
       } catch (cause) {
         throw errorAt(
-          outcomeOf(cause) === 'too_large'
+          callOutcomeOf(cause) === 'too_large'
             ? replySizes.refuse(calledFor.received, call.isMutation)
             : createUnavailable(name, cause),
           call,
@@ -172,7 +172,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
 const keyOfCall = ({ text }: SubgraphCall, { isOfVariables }: NotRun): string =>
   isOfVariables ? `variables of ${text}` : text;
 
-function outcomeOf(cause: unknown): SubgraphOutcome {
+function callOutcomeOf(cause: unknown): SubgraphOutcome {
   if (cause instanceof CallerGone) return 'abandoned';
   if (cause instanceof NotRun) return 'refused';
   if (cause instanceof TooLarge || isReplyTooLarge(cause)) return 'too_large';

@@ -113,7 +113,7 @@ export function chooseOperation(document: DocumentNode, name: string | undefined
     name === undefined
       ? 'exactly one query or mutation'
       : `a query or mutation named ${JSON.stringify(name)}`;
-  throw new GraphQLError(`A document with ${which} is expected.`, {
+  throw new GraphQLError(`Expected a document with ${which}.`, {
     extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
   });
 }

@@ -12,7 +12,7 @@ export function fieldWeights(supergraphSdl: string): FieldWeights {
     if (type.kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
     const owners = [type, ...(type.interfaces ?? [])].map(({ name }) => name.value);
     for (const { name, directives = [] } of type.fields ?? []) {
-      const weight = weightOf(directives.find((directive) => directive.name.value === 'cost'));
+      const weight = readWeight(directives.find((directive) => directive.name.value === 'cost'));
       for (const owner of owners) {
         const field = `${owner}.${name.value}`;
         if (weight > (weights.get(field) ?? 1)) weights.set(field, weight);
@@ -22,7 +22,7 @@ export function fieldWeights(supergraphSdl: string): FieldWeights {
   return weights;
 }
 
-function weightOf(cost: ConstDirectiveNode | undefined): number {
+function readWeight(cost: ConstDirectiveNode | undefined): number {
   const weight = cost?.arguments?.find(({ name }) => name.value === 'weight')?.value;
   return weight?.kind === Kind.INT ? Number(weight.value) : 1;
 }

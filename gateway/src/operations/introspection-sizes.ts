@@ -23,7 +23,7 @@ export function introspectionSizes(schema: GraphQLSchema): IntrospectionSizes {
 function measureLists(schema: GraphQLSchema): IntrospectionSizes {
   const types = Object.values(schema.getTypeMap());
   const directives = schema.getDirectives();
-  const fields = types.flatMap(fieldsOf);
+  const fields = types.flatMap(listFields);
   const takers = [...fields, ...directives];
   const average = (lengths: readonly number[]): number =>
     lengths.reduce((sum, length) => sum + length, 0) / Math.max(1, lengths.length);
@@ -32,7 +32,7 @@ function measureLists(schema: GraphQLSchema): IntrospectionSizes {
     ['types', types.length],
     ['directives', directives.length],
     ['locations', average(directives.map(({ locations }) => locations.length))],
-    ['fields', perType((type) => fieldsOf(type).length)],
+    ['fields', perType((type) => listFields(type).length)],
     ['args', average(takers.map(({ args }) => args.length))],
     ['inputFields', perType((type) => (isInputObjectType(type) ? Object.keys(type.getFields()).length : 0))],
     ['enumValues', perType((type) => (isEnumType(type) ? type.getValues().length : 0))],
@@ -45,4 +45,4 @@ function measureLists(schema: GraphQLSchema): IntrospectionSizes {
 
 const isFielded = (type: GraphQLNamedType) => isObjectType(type) || isInterfaceType(type);
 const isAbstract = (type: GraphQLNamedType) => isInterfaceType(type) || isUnionType(type);
-const fieldsOf = (type: GraphQLNamedType) => (isFielded(type) ? Object.values(type.getFields()) : []);
+const listFields = (type: GraphQLNamedType) => (isFielded(type) ? Object.values(type.getFields()) : []);

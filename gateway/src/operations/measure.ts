@@ -4,7 +4,6 @@ import {
   type ArgumentNode,
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLArgument,
   type GraphQLField,
   type GraphQLNamedType,
@@ -22,9 +21,9 @@ import {
   type SelectionSetNode,
   TypeMetaFieldDef,
 } from 'graphql';
+import { type Fragments, fragmentsOf } from '../federation/execution/plannable.ts';
 import type { FieldWeights } from './field-weights.ts';
 import { type IntrospectionSizes, introspectionSizes } from './introspection-sizes.ts';
-import { fragmentsOf } from './root-fields.ts';
 
 /** The assumed length of a list without an argument for its length. */
 const UNSIZED_LIST = 5;
@@ -64,7 +63,7 @@ interface Scope {
   readonly introspection: IntrospectionSizes;
   /** The defaults of variables, where the default is a number. */
   readonly defaults: ReadonlyMap<string, number>;
-  readonly definitions: Readonly<Record<string, FragmentDefinitionNode>>;
+  readonly definitions: Fragments;
   /** The measured fragments by name. */
   readonly fragments: Map<string, Selection>;
 }
@@ -129,7 +128,7 @@ function fragmentOf(
   const name = node.name.value;
   const known = scope.fragments.get(name);
   if (known) return known;
-  const definition = scope.definitions[name];
+  const definition = scope.definitions.get(name);
   if (!definition) return empty();
   const selection = selectionOf(definition.selectionSet, on(definition.typeCondition.name.value), scope);
   scope.fragments.set(name, selection);

@@ -14,7 +14,8 @@ import {
   visit,
   visitWithTypeInfo,
 } from 'graphql';
-import { fragmentsOf, isIncluded, type Variables } from './root-fields.ts';
+import { fragmentsOf } from '../federation/execution/plannable.ts';
+import { isIncluded, type Variables } from './root-fields.ts';
 
 /** A place where a variable requires a value. */
 export interface Usage {
@@ -64,7 +65,7 @@ function usagesThatNeedValues(
     Field: enterSelection,
     InlineFragment: enterSelection,
     FragmentSpread: (spread) => {
-      const definition = fragments[spread.name.value];
+      const definition = fragments.get(spread.name.value);
       if (definition && isWalked(spread)) definitions.add(definition);
       return enterSelection(spread);
     },

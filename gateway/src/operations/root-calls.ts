@@ -4,16 +4,10 @@
 import { cut } from '@holdfast/platform/text';
 import type { FragmentDefinitionNode, GraphQLField, GraphQLObjectType, GraphQLResolveInfo } from 'graphql';
 import { byConditions } from '../federation/execution/execution.ts';
+import { fragmentsOf } from '../federation/execution/plannable.ts';
 import { metaField } from './measure.ts';
 import type { OperationOf } from './null-variables.ts';
-import {
-  fragmentsOf,
-  type RootField,
-  rootConditions,
-  rootFieldsOf,
-  textOf,
-  type Variables,
-} from './root-fields.ts';
+import { type RootField, rootConditions, rootFieldsOf, textOf, type Variables } from './root-fields.ts';
 
 /** One execution of a root field. */
 export interface RootCall {
@@ -135,7 +129,7 @@ class Call implements RootCall, GraphQLResolveInfo {
     return this.#again().of.operation;
   }
   get fragments(): Record<string, FragmentDefinitionNode> {
-    return fragmentsOf(this.#again().of.document);
+    return Object.fromEntries(fragmentsOf(this.#again().of.document));
   }
   get rootValue(): undefined {
     return undefined;

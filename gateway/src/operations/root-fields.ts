@@ -4,7 +4,6 @@ import {
   type DirectiveNode,
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   GraphQLIncludeDirective,
   GraphQLSkipDirective,
   getDirectiveValues,
@@ -15,6 +14,7 @@ import {
   separateOperations,
   visit,
 } from 'graphql';
+import type { Fragments } from '../federation/execution/plannable.ts';
 
 /** A field of the reply. Nodes with the same response name are merged and executed once. */
 export interface RootField {
@@ -25,16 +25,6 @@ export interface RootField {
 }
 
 export type Variables = Readonly<Record<string, unknown>>;
-type Fragments = Readonly<Record<string, FragmentDefinitionNode>>;
-
-export function fragmentsOf(document: DocumentNode): Record<string, FragmentDefinitionNode> {
-  const fragments = document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
-  return Object.fromEntries(
-    fragments.flatMap((definition) =>
-      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
-    ),
-  );
-}
 
 /** Collects the fields as CollectFields of the specification: through fragments, without skipped fields, in order. */
 export function rootFieldsOf(
@@ -57,7 +47,7 @@ export function rootFieldsOf(
         collect(selection.selectionSet);
       } else if (!visited.has(selection.name.value)) {
         visited.add(selection.name.value);
-        const fragment = fragments[selection.name.value];
+        const fragment = fragments.get(selection.name.value);
         if (fragment) collect(fragment.selectionSet);
       }
     }
@@ -84,7 +74,7 @@ export function rootConditions(
       if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet);
       if (selection.kind !== Kind.FRAGMENT_SPREAD || visited.has(selection.name.value)) continue;
       visited.add(selection.name.value);
-      const fragment = fragments[selection.name.value];
+      const fragment = fragments.get(selection.name.value);
       if (fragment) collect(fragment.selectionSet);
     }
   }

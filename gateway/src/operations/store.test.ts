@@ -139,7 +139,9 @@ describe('the store', () => {
     const text = 'query Profile { me { id } }';
     const operations = start(MIB, [text]);
     expect(operations.find(text, 'Profile')).toBe(operations.find(text));
-    expect(() => operations.find(text, 'Nope')).toThrow('a query or mutation named "Nope" is expected');
+    expect(() => operations.find(text, 'Nope')).toThrow(
+      'Expected a document with a query or mutation named "Nope"',
+    );
   });
 });
 

@@ -64,12 +64,12 @@ const INFO = {
 same rights, rules and outcomes.
 
 1. **Sign in** with \`POST /login\`, and send the token as \`Authorization: Bearer …\`.
-2. **Change** what is still as you saw it: a reply's \`ETag\` goes into \`If-Match\`. A change by another client in between makes
-   yours 412, with the \`current_version\`.
-3. **Order** with an \`Idempotency-Key\` of your own making: a call whose reply was lost can be sent again, and is one order.
+2. **Change**: send the \`ETag\` of the reply that you read as \`If-Match\`. If another client has changed the resource in the
+   meantime, the reply is 412 with the \`current_version\`.
+3. **Order** with an \`Idempotency-Key\` that your client makes. If the reply is lost, send the same call again: it is one order.
 
 Lists are arrays with a \`Link\` to the next page. Errors are \`application/problem+json\` (RFC 9457) with a \`code\` for
-programs and a \`request_id\` to quote. What is too much is 429 with \`Retry-After\`.`,
+programs and a \`request_id\` to quote. A call above a limit receives 429 with \`Retry-After\`.`,
   license: { name: 'MIT', identifier: 'MIT' },
 };
 

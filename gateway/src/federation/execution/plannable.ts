@@ -21,7 +21,7 @@ export type ReadOperation = () => OperationIn;
 export const isIntrospection = (fieldName: string): boolean =>
   fieldName === '__schema' || fieldName === '__type';
 
-type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
+export type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
 /** The fragments of a document by their names. */
 export const fragmentsOf = (document: DocumentNode): Fragments =>

@@ -54,7 +54,7 @@ interface Adding {
 
 function addFields(selections: Selections, adding: Adding): void {
   for (const group of groupsOf(selections, adding.selecting)) {
-    if (!isIncluded(group.node.directives, adding.selecting)) continue;
+    if (!isSelected(group.node.directives, adding.selecting)) continue;
     if (group.node.kind === Kind.FIELD) addField(group, adding);
     else addFragment(group, adding);
   }
@@ -98,7 +98,7 @@ interface Group {
 function groupsOf(selections: Selections, { fragments }: Selecting): Iterable<Group> {
   const groups = new Map<string, Group>();
   for (const node of selections) {
-    const key = keyOf(node);
+    const key = groupKeyOf(node);
     const group = groups.get(key) ?? { node, nodes: [], selections: [] };
     groups.set(key, group);
     // A second spread of the same fragment adds no fields.
@@ -111,14 +111,14 @@ function groupsOf(selections: Selections, { fragments }: Selecting): Iterable<Gr
   return groups.values();
 }
 
-function keyOf(node: SelectionNode): string {
+function groupKeyOf(node: SelectionNode): string {
   const directives = (node.directives ?? []).map((directive) => print(directive)).join(' ');
   if (node.kind === Kind.FIELD) return (node.alias ?? node.name).value + directives;
   if (node.kind === Kind.FRAGMENT_SPREAD) return `...${node.name.value}${directives}`;
   return `... on ${node.typeCondition?.name.value ?? ''}${directives}`;
 }
 
-function isIncluded(directives: readonly DirectiveNode[] | undefined, { conditions }: Selecting): boolean {
+function isSelected(directives: readonly DirectiveNode[] | undefined, { conditions }: Selecting): boolean {
   return (directives ?? []).every((directive) => {
     const condition = directive.arguments?.[0]?.value;
     const value =

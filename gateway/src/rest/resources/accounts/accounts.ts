@@ -24,8 +24,8 @@ import {
   passwordChange,
   refreshToken,
   registration,
-  representation,
   session,
+  toUserBody,
   user,
 } from './schemas.ts';
 
@@ -43,7 +43,7 @@ function answerRegistered(data: RegisterMutation): Done<201, z.infer<typeof user
       return invalidInput(result.errors);
     case 'User': {
       const { __typename, ...account } = result;
-      return done(201, representation(account), { location: '/profile', ...NO_STORE });
+      return done(201, toUserBody(account), { location: '/profile', ...NO_STORE });
     }
   }
 }
@@ -189,7 +189,7 @@ const profile = route(
     schema: {
       operationId: 'getProfile',
       summary: 'Shows the account of the access token',
-      description: 'The account has the role, and whether the address is verified.',
+      description: 'The reply shows the role of the account, and whether its address is verified.',
       tags: ['Accounts'],
       security: BEARER,
       response: { 200: json('The account', user) },
@@ -202,7 +202,7 @@ const profile = route(
     answer: ({ me }) =>
       me === null
         ? problem('UNAUTHENTICATED', 'The access token belongs to no account.')
-        : done(200, representation(me), NO_STORE),
+        : done(200, toUserBody(me), NO_STORE),
   },
 );
 

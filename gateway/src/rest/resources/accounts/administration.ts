@@ -26,9 +26,9 @@ import {
   auditEvent,
   auditParameters,
   auditRepresentation,
-  representation,
   roleChange,
   staffAction,
+  toUserBody,
   user,
   userListParameters,
 } from './schemas.ts';
@@ -63,7 +63,7 @@ const list = route(
     },
     answer: ({ users }, { request }) => {
       const { edges, pageInfo } = present(users);
-      const accounts = edges.map(({ node }) => representation(node));
+      const accounts = edges.map(({ node }) => toUserBody(node));
       return done(200, accounts, { ...PRIVATE_CACHE, ...nextPageLink('/users', request.query, pageInfo) });
     },
   },
@@ -96,7 +96,7 @@ const get = route(
       const headers = headersOfAccount(data.user);
       if (hasCurrent(headerOf(request, 'if-none-match'), data.user.version))
         return done(304, undefined, headers);
-      return done(200, representation(data.user), headers);
+      return done(200, toUserBody(data.user), headers);
     },
   },
 );
@@ -144,7 +144,7 @@ function answerAccountChanged(
       return invalidInput(result.errors);
     case 'User': {
       const { __typename, ...account } = result;
-      return done(200, representation(account), headersOfAccount(account));
+      return done(200, toUserBody(account), headersOfAccount(account));
     }
   }
 }

@@ -23,8 +23,8 @@ import {
   forgottenPassword,
   linkToken,
   passwordReset,
-  representation,
   session,
+  toUserBody,
   user,
   verificationRequested,
 } from './schemas.ts';
@@ -126,7 +126,7 @@ function answerVerified(data: VerifyEmailMutation): Done<200, z.infer<typeof use
     case 'EmailTaken':
       return problem('EMAIL_TAKEN', result.message);
     case 'EmailVerified':
-      return done(200, representation(result.user), NO_STORE);
+      return done(200, toUserBody(result.user), NO_STORE);
   }
 }
 

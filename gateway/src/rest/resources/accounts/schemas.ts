@@ -36,7 +36,7 @@ export const user = z
   })
   .meta({ id: 'User' });
 
-export function representation(account: AccountFragment): z.infer<typeof user> {
+export function toUserBody(account: AccountFragment): z.infer<typeof user> {
   const { id, username, email, emailVerified, role, state, version, createdAt, updatedAt, ...rest } = account;
   allHandled(rest);
   return {
@@ -79,7 +79,9 @@ const newPassword = password('12 to 128 characters, not the username, and hard t
 
 export const registration = z
   .strictObject({
-    username: z.string().meta({ description: '3 to 64 letters, digits and _ . -', examples: ['ada'] }),
+    username: z
+      .string()
+      .meta({ description: '3 to 64 characters: letters, digits and _ . -', examples: ['ada'] }),
     email: z
       .string()
       .meta({ format: 'idn-email', description: 'an e-mail address', examples: ['ada@example.com'] }),
@@ -126,7 +128,7 @@ export const userListParameters = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9_.-]{1,64}$/)
     .optional()
-    .meta({ description: 'the beginning of the usernames, 1 to 64 letters, digits and _ . -' }),
+    .meta({ description: 'the beginning of the usernames, 1 to 64 characters: letters, digits and _ . -' }),
   role: role.optional(),
   state: z
     .enum(AccountState)

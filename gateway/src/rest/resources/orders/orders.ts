@@ -50,7 +50,7 @@ import {
   orderStep,
   PREFER,
   PRIVATE_CACHE,
-  representation,
+  toOrderBody,
 } from './schemas.ts';
 
 const own = operation(ListOrdersDocument);
@@ -76,7 +76,7 @@ const listDescription = {
 const pageAnswer = ({ edges, pageInfo }: OrderPageFragment, query: string): Done<200, Order[]> =>
   done(
     200,
-    edges.map(({ node }) => representation(node)),
+    edges.map(({ node }) => toOrderBody(node)),
     { ...PRIVATE_CACHE, ...nextPageLink('/orders', query, pageInfo) },
   );
 
@@ -158,7 +158,7 @@ function answerPlaced(
       return invalidInput(result.errors);
     case 'Order': {
       const { __typename, ...fields } = result;
-      return done(fields.status === 'PENDING' ? 202 : 201, representation(fields), {
+      return done(fields.status === 'PENDING' ? 202 : 201, toOrderBody(fields), {
         location: `/orders/${fields.id}`,
         ...headersOfOrder(fields),
         ...(applied !== undefined && { 'preference-applied': applied }),
@@ -241,7 +241,7 @@ function answerChanged(
       return invalidInput(result.errors);
     case 'Order': {
       const { __typename, ...fields } = result;
-      return done(200, representation(fields), headersOfOrder(fields));
+      return done(200, toOrderBody(fields), headersOfOrder(fields));
     }
   }
 }

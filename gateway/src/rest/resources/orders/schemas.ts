@@ -82,7 +82,7 @@ export const detailedOrder = order
 export type Order = z.infer<typeof order>;
 
 /** An order as REST gives it: the table's columns, amounts as numbers. */
-export function representation(fields: OrderFieldsFragment): Order {
+export function toOrderBody(fields: OrderFieldsFragment): Order {
   const { id, user, product, quantity, unitPrice, totalPrice, ...more } = fields;
   const { status, rejection, version, createdAt, updatedAt, ...rest } = more;
   allHandled(rest);
@@ -110,7 +110,7 @@ export function detailedRepresentation({
     ...step,
     actor: actor && { user_id: shownId(actor.id), role: actor.role },
   }));
-  return { ...representation(fields), history: steps };
+  return { ...toOrderBody(fields), history: steps };
 }
 
 /** For its owner and staff only: no cache keeps it, not even a browser's. */

@@ -41,8 +41,8 @@ import {
   product,
   productAnswer,
   replacement,
-  representation,
   SORTS,
+  toProductBody,
 } from './schemas.ts';
 
 const NO_CACHE = { 'cache-control': 'no-cache' };
@@ -81,7 +81,7 @@ const list = route(
       const { edges, pageInfo } = present(products);
       return done(
         200,
-        edges.map(({ node }) => representation(node)),
+        edges.map(({ node }) => toProductBody(node)),
         { ...NO_CACHE, ...nextPageLink('/products', request.query, pageInfo) },
       );
     },
@@ -116,7 +116,7 @@ const get = route(
       const headers = { etag: entityTag(data.product.version), ...NO_CACHE };
       if (hasCurrent(headerOf(request, 'if-none-match'), data.product.version))
         return done(304, undefined, headers);
-      return done(200, representation(data.product), headers);
+      return done(200, toProductBody(data.product), headers);
     },
   },
 );

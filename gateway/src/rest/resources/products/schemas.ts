@@ -35,7 +35,7 @@ export const product = z
 type Product = z.infer<typeof product>;
 
 /** A product as REST gives it: the table's columns, the price as a number. */
-export function representation(fields: ProductFieldsFragment): Product {
+export function toProductBody(fields: ProductFieldsFragment): Product {
   const { id, name, description, price, stock, version, createdAt, updatedAt, ...rest } = fields;
   allHandled(rest);
   return {
@@ -56,7 +56,7 @@ export const productAnswer = <const Status extends number>(
   fields: ProductFieldsFragment,
   headers: Readonly<Record<string, string>> = {},
 ): Done<Status, Product> =>
-  done(status, representation(fields), { etag: entityTag(fields.version), ...headers });
+  done(status, toProductBody(fields), { etag: entityTag(fields.version), ...headers });
 
 const AMOUNT = /^\d{1,8}(\.\d{1,2})?$/;
 
@@ -83,7 +83,7 @@ const fields = {
     examples: ['Enamel coffee pot'],
   }),
   description: text({ max: 10_000 }).nullable().meta({
-    description: 'at most 10000 characters, no control characters but tabs and line breaks, or null',
+    description: 'at most 10000 characters, no control characters except tabs and line breaks, or null',
   }),
   price,
   stock: stock(1_000_000_000, 'a whole number of 0 to 1000000000'),
