@@ -7,7 +7,8 @@ import { codegen } from '@graphql-codegen/core';
 import * as documentNodes from '@graphql-codegen/typed-document-node';
 import * as types from '@graphql-codegen/typescript-operations';
 import { isAbstractType, parse, printSchema, Source } from 'graphql';
-import { filesUnder, ROOT } from '../local/src/setup/files.mjs';
+import { ROOT } from '../local/src/root.js';
+import { filesUnder } from '../local/src/setup/files.mjs';
 
 const supergraph = await readFile(join(ROOT, 'gateway/supergraph.graphql'), 'utf8');
 const schemaAst = Supergraph.build(supergraph).apiSchema().toGraphQLJSSchema();

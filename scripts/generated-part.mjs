@@ -1,7 +1,7 @@
 // Writes the generated part of a page, between two marks.
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { ROOT } from '../local/src/setup/files.mjs';
+import { ROOT } from '../local/src/root.js';
 
 /**
  * Writes the lines into the part of the page that belongs to the running script. With `--check` it only compares them, and sets the

@@ -2,7 +2,7 @@
 // `--check` it only checks that the list is up to date.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '../local/src/setup/files.mjs';
+import { ROOT } from '../local/src/root.js';
 import { writePart } from './generated-part.mjs';
 
 const SERVICES = ['gateway', 'subgraphs/users', 'subgraphs/products', 'subgraphs/orders', 'prisma'];

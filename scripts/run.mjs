@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';
 import { COMMANDS } from '../local/src/command-line/commands.js';
+import { ROOT } from '../local/src/root.js';
 import { readEnvFile } from '../local/src/setup/env-file.mjs';
-import { ROOT } from '../local/src/setup/steps.mjs';
 import { runMain, setUp } from './setup.mjs';
 
 const name = process.argv[2];

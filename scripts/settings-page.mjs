@@ -3,8 +3,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';
+import { ROOT } from '../local/src/root.js';
 import { renderEnvExample, renderSettingsPage } from '../local/src/settings/settings-page.ts';
-import { ROOT } from '../local/src/setup/steps.mjs';
 
 const { values } = readCommandLineOrExit('settings');
 const files = { 'docs/settings.md': await renderSettingsPage(), '.env.example': await renderEnvExample() };

@@ -5,10 +5,11 @@ import { join, resolve } from 'node:path';
 import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';
 import { LockHeldError, takeLock } from '../local/src/processes/process-lock.js';
 import { createStopSignal, Interrupted } from '../local/src/processes/stop-signal.js';
+import { ROOT } from '../local/src/root.js';
 import { readEnvFile } from '../local/src/setup/env-file.mjs';
 import { installPackages } from '../local/src/setup/packages.mjs';
 import { isPinnedNode, runOnPinnedNode } from '../local/src/setup/pinned-node.mjs';
-import { ROOT, StepFailed } from '../local/src/setup/steps.mjs';
+import { StepFailed } from '../local/src/setup/steps.mjs';
 import { setUp } from './setup.mjs';
 
 // package.json passes `--dev`, which is not an option of the user.

@@ -1,8 +1,7 @@
 // A file exists, does not exist, or cannot be read. Only a file that does not exist may be created.
 import { lstat, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { unlessAbsent } from './error-code.js';
-import { isDiskFull } from './postgres/disk-space.ts';
+import { errorCode, unlessAbsent } from './error-code.js';
 
 /** The text of a file; undefined when the file does not exist. Throws when it cannot be read. */
 export async function readIfPresent(path: string): Promise<string | undefined> {
@@ -18,6 +17,9 @@ export async function isPresent(path: string): Promise<boolean> {
 export async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(unlessAbsent))?.isDirectory() ?? false;
 }
+
+/** Whether an error means that a disk or a quota is full. */
+const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '');
 
 /** Writes a file that only its owner can read. The file is complete or absent, also after a loss of power. */
 export async function writeDurably(path: string, text: string): Promise<void> {

@@ -5,7 +5,8 @@ import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { isWatched } from '../../local/src/command-line/progress.js';
-import { ROOT, run, StepFailed, showStep } from '../../local/src/setup/steps.mjs';
+import { ROOT } from '../../local/src/root.js';
+import { run, StepFailed, showStep } from '../../local/src/setup/steps.mjs';
 
 /** Where Debian has haproxy. The PATH of an ordinary user lacks these folders. */
 const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin'];

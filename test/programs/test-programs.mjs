@@ -2,7 +2,7 @@
 // when it imports that module, directly or through other modules.
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { ROOT } from '../../local/src/setup/steps.mjs';
+import { ROOT } from '../../local/src/root.js';
 import { findKustomize, NEEDED_MAJOR } from './kustomize.mjs';
 
 /** `runBy` is the module that runs the program. test/src/setup/programs.test.ts checks this table against the tests. */

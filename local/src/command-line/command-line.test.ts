@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { ROOT } from '../root.ts';
+import { ROOT } from '../root.js';
 import { readCommandLine, UsageError } from './command-line.js';
 import { COMMANDS } from './commands.js';
 

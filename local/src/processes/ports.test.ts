@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
+import { allPorts, portsFrom } from '../settings/services.ts';
 import { checkPorts } from '../stack/port-check.ts';
-import { allPorts, portsFrom } from '../stack/services.ts';
 import { BLOCKED_PORTS, findFreePort } from './ports.ts';
 
 /** Prints which of the ports up to 7,000, and 10,080, this Node's fetch refuses to call; it connects to none. */

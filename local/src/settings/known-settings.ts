@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { findNearestName } from '../command-line/edit-distance.js';
-import { folderOf, listDecidedNames, PROCESSES, type ProcessName } from '../stack/services.ts';
+import { folderOf, listDecidedNames, PROCESSES, type ProcessName } from './services.ts';
 
 export type KnownSettings = {
   /** For each setting of the services, by its name: a function that returns the errors of a value. */

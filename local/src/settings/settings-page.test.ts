@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { ROOT } from '../root.ts';
-import { PROCESSES, type ProcessName } from '../stack/services.ts';
+import { ROOT } from '../root.js';
 import { type KnownSettings, loadSettings, readKnownSettings } from './known-settings.ts';
+import { PROCESSES, type ProcessName } from './services.ts';
 import { settings as local, readLocalSettings } from './settings.ts';
 import { listServiceRows } from './settings-page.ts';
 

@@ -2,8 +2,8 @@
 // checks the files.
 import { settings as migrator } from '@holdfast/database/config';
 import { z } from 'zod';
-import { listDecidedNames, PROCESSES, type ProcessName } from '../stack/services.ts';
 import { loadSettings } from './known-settings.ts';
+import { listDecidedNames, PROCESSES, type ProcessName } from './services.ts';
 import { settings as local } from './settings.ts';
 
 type Shape = Readonly<Record<string, z.ZodType>>;

@@ -2,8 +2,8 @@
 import { hostname } from 'node:os';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { computeEditDistance } from '../command-line/edit-distance.js';
-import { environmentOf, NO_SECRETS, PROCESSES, portFormula, portsFrom } from '../stack/services.ts';
 import { type KnownSettings, readKnownSettings } from './known-settings.ts';
+import { environmentOf, NO_SECRETS, PROCESSES, portFormula, portsFrom } from './services.ts';
 import { ROOT, readLocalSettings, type StartOptions } from './settings.ts';
 
 let known: KnownSettings;

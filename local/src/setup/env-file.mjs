@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import { loadEnvFile } from 'node:process';
 import { errorCode } from '../error-code.js';
-import { ROOT, StepFailed } from './steps.mjs';
+import { ROOT } from '../root.js';
+import { StepFailed } from './steps.mjs';
 
 /** Reads the file if it exists. Throws StepFailed when it cannot be read, or ENV_FILE names a file that does not exist. */
 export function readEnvFile() {

@@ -1,10 +1,8 @@
-// The folder of the repository, without a slash at its end, and the files in it.
+// The files in a folder, without packages and generated code.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { errorCode } from '../error-code.js';
 
-export const ROOT = fileURLToPath(new URL('../../..', import.meta.url)).replace(/[/\\]$/, '');
 const SKIPPED_FOLDERS = new Set(['node_modules', 'generated', 'dist']);
 
 /**

@@ -4,8 +4,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { unlessAbsent } from '../error-code.js';
+import { ROOT } from '../root.js';
 import { filesUnder } from './files.mjs';
-import { node, ROOT, showStep } from './steps.mjs';
+import { node, showStep } from './steps.mjs';
 
 const DIGESTS = join(ROOT, 'node_modules/.cache/holdfast');
 

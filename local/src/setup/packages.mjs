@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unlessAbsent } from '../error-code.js';
-import { node, ROOT, run, StepFailed, showStep } from './steps.mjs';
+import { ROOT } from '../root.js';
+import { node, run, StepFailed, showStep } from './steps.mjs';
 
 /** The oldest Node that can run this: major and minor version. */
 const OLDEST_NODE = /** @type {const} */ ([20, 19]);

@@ -5,7 +5,8 @@ import { existsSync, realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { spawnGuarded } from '../processes/guarded-process.js';
-import { ROOT, StepFailed } from './steps.mjs';
+import { ROOT } from '../root.js';
+import { StepFailed } from './steps.mjs';
 
 const VERSION = (await readFile(join(ROOT, '.nvmrc'), 'utf8')).trim();
 const BINARY = join(ROOT, 'node_modules/.bin', process.platform === 'win32' ? 'node.exe' : 'node');

@@ -1,9 +1,7 @@
 // Long steps of a command: their names and seconds on the screen, and the programs that they run.
 import { isWatched } from '../command-line/progress.js';
 import { spawnGuarded } from '../processes/guarded-process.js';
-import { ROOT } from './files.mjs';
-
-export { ROOT };
+import { ROOT } from '../root.js';
 
 /** Clears the rest of a terminal's line. */
 const CLEAR = '\x1b[K';

@@ -1,9 +1,9 @@
 // `npm run dev`: starts the services, and restarts each service whose source files change.
 import { join, relative } from 'node:path';
-import { ROOT } from '../root.ts';
+import { ROOT } from '../root.js';
+import { folderOf, PROCESSES, type ProcessName } from '../settings/services.ts';
 import type { EventLog } from './event-log.ts';
 import type { ServiceProcess } from './service-process.ts';
-import { folderOf, PROCESSES, type ProcessName } from './services.ts';
 import { watchFolders } from './source-folders.ts';
 
 export type DevOptions = {

@@ -1,6 +1,6 @@
 // Checks all ports of a local stack before it starts, so that no service fails later on a port.
 import { findPortError, type PortError } from '../processes/ports.ts';
-import { HOST, type Ports, PROCESSES, portFormula } from './services.ts';
+import { HOST, type Ports, PROCESSES, portFormula } from '../settings/services.ts';
 
 const REASONS: Record<PortError, readonly [one: string, several: string]> = {
   'in use': ['is in use', 'are in use'],

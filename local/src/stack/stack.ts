@@ -10,14 +10,6 @@ import { findFreePort } from '../processes/ports.ts';
 import { seed } from '../seed/seed.ts';
 import { hasRolePasswords, openSecrets } from '../settings/secrets.ts';
 import {
-  type DatabaseServer,
-  openDatabaseServer,
-  refuseToTakeRolesOver,
-  waitForServer,
-} from './database-server.ts';
-import type { EventLog } from './event-log.ts';
-import { createService, GRACE_MS, type ServiceDefinition, type ServiceProcess } from './service-process.ts';
-import {
   allPorts,
   entryOf,
   environmentOf,
@@ -28,7 +20,15 @@ import {
   type ProcessName,
   type ServiceSecrets,
   type ServiceSettings,
-} from './services.ts';
+} from '../settings/services.ts';
+import {
+  type DatabaseServer,
+  openDatabaseServer,
+  refuseToTakeRolesOver,
+  waitForServer,
+} from './database-server.ts';
+import type { EventLog } from './event-log.ts';
+import { createService, GRACE_MS, type ServiceDefinition, type ServiceProcess } from './service-process.ts';
 
 export type StackOptions = {
   /** The folder of the embedded cluster and the secrets; created when missing. */

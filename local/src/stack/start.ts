@@ -4,12 +4,18 @@ import { relative } from 'node:path';
 import { removePostgres } from '../postgres/server.ts';
 import { readKnownSettings } from '../settings/known-settings.ts';
 import { removeSecrets } from '../settings/secrets.ts';
+import {
+  inspectorAddress,
+  type Ports,
+  PROCESSES,
+  type ProcessName,
+  portsFrom,
+} from '../settings/services.ts';
 import { type LocalSettings, readLocalSettings, type StartOptions } from '../settings/settings.ts';
 import { postgresFolder } from './database-server.ts';
 import { type Dev, runForDevelopment } from './dev.ts';
 import { createEventLog, createStdoutWriter, type EventLog } from './event-log.ts';
 import { checkPorts } from './port-check.ts';
-import { inspectorAddress, type Ports, PROCESSES, type ProcessName, portsFrom } from './services.ts';
 import { type Stack, startStack } from './stack.ts';
 import { formatWelcome } from './welcome.ts';
 

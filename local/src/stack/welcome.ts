@@ -2,9 +2,9 @@
 import { relative } from 'node:path';
 import { passwordFile } from '../postgres/initdb.ts';
 import { DEMO_ACCOUNTS } from '../seed/seed.ts';
+import { inspectorAddress, PROCESSES, portsFrom } from '../settings/services.ts';
 import type { LocalSettings } from '../settings/settings.ts';
 import { postgresFolder } from './database-server.ts';
-import { inspectorAddress, PROCESSES, portsFrom } from './services.ts';
 import type { Stack } from './stack.ts';
 
 /** The lines to print; ends without a line break. */

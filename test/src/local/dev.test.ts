@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removePostgres } from '@holdfast/local/postgres/server';
-import { PROCESSES, portsFrom } from '@holdfast/local/stack/services';
+import { PROCESSES, portsFrom } from '@holdfast/local/settings/services';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { eventually } from '../support/client.ts';

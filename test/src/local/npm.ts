@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { spawnGuarded } from '@holdfast/local/processes/guarded-process';
 import { findFreePort } from '@holdfast/local/processes/ports';
 import { childrenOf, isRunning, waitUntilGone } from '@holdfast/local/processes/processes';
+import { portsFrom } from '@holdfast/local/settings/services';
 import { checkPorts } from '@holdfast/local/stack/port-check';
-import { portsFrom } from '@holdfast/local/stack/services';
 import { expect } from '@jest/globals';
 import { eventually } from '../support/client.ts';
 

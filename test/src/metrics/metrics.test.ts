@@ -1,7 +1,7 @@
 // The metrics of requests, logins, orders, the queue and connections, and the SQL statements that a request costs. The suite has its
 // own system, because it expects exact numbers.
 
-import type { ProcessName } from '@holdfast/local/stack/services';
+import type { ProcessName } from '@holdfast/local/settings/services';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Account, eventually, uniqueName } from '../support/client.ts';

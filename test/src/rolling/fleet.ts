@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Ports, PROCESSES, type ProcessName } from '@holdfast/local/stack/services';
+import { type Ports, PROCESSES, type ProcessName } from '@holdfast/local/settings/services';
 import { findFreePorts } from '@holdfast/local/stack/stack';
 import { type LoadBalancer, startLoadBalancer } from '../support/load-balancer.ts';
 import { startRedis } from '../support/redis.ts';

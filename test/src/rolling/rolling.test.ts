@@ -1,5 +1,5 @@
 // A deployment as callers meet it: instances are replaced, upgraded and killed under load, behind a load balancer.
-import { PROCESSES, type ProcessName } from '@holdfast/local/stack/services';
+import { PROCESSES, type ProcessName } from '@holdfast/local/settings/services';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Account, Client, eventually } from '../support/client.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';

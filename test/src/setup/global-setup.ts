@@ -7,7 +7,7 @@ import { databaseUrl } from '@holdfast/database';
 import { migrate } from '@holdfast/database/migrate';
 import { announceTestServer } from '@holdfast/database/testing';
 import { startPostgres } from '@holdfast/local/postgres/server';
-import { COMPILE_CACHE } from '@holdfast/local/stack/services';
+import { COMPILE_CACHE } from '@holdfast/local/settings/services';
 import { administer, keepServer, sweepAbandonedServers } from './server.ts';
 import { offerSharedSystem } from './shared-system.ts';
 

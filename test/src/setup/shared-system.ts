@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { ProcessName } from '@holdfast/local/stack/services';
+import type { ProcessName } from '@holdfast/local/settings/services';
 import type { SystemFacts } from '../support/running-system.ts';
 import type { System, SystemOptions } from '../support/system.ts';
 

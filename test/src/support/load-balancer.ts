@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { findFreePort } from '@holdfast/local/processes/ports';
 import { commandOf } from '@holdfast/local/processes/processes';
-import { type Ports, PROCESSES, type ProcessName } from '@holdfast/local/stack/services';
+import { type Ports, PROCESSES, type ProcessName } from '@holdfast/local/settings/services';
 import { listAbandonedFolders } from './abandoned.ts';
 import { eventually } from './client.ts';
 

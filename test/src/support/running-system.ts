@@ -1,5 +1,5 @@
 // A running system as tests see it, whether one suite has it alone or several share it.
-import type { ProcessName, ServiceSecrets } from '@holdfast/local/stack/services';
+import type { ProcessName, ServiceSecrets } from '@holdfast/local/settings/services';
 import { gatewayHeaders } from '@holdfast/platform/auth/testing-services';
 import type { JWK } from 'jose';
 import { secretsUsed } from './client.ts';

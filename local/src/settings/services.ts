@@ -1,8 +1,8 @@
 // The four processes of the system: their ports and their complete environments.
 import { join } from 'node:path';
 import type { Service } from '@holdfast/database';
-import { ROOT } from '../root.ts';
-import type { StackSecrets } from '../settings/secrets.ts';
+import { ROOT } from '../root.js';
+import type { StackSecrets } from './secrets.ts';
 
 export const PROCESSES = ['users', 'products', 'orders', 'gateway'] as const;
 export type ProcessName = (typeof PROCESSES)[number];
