@@ -1,6 +1,6 @@
 // `npm test`: sets up, installs programs that the tests need, then checks lint and format, types and generated files, and runs every
-// test. With a path or a pattern, `npm test -- roles`, it runs only the matching tests. With `--long --minutes N` it runs the race,
-// model and crash tests for that time.
+// test. With a path or a pattern, `npm test -- roles`, it runs only the matching tests. With `--long --minutes N` it repeats each race,
+// model and crash test for that time.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -9,8 +9,9 @@ import { promisify } from 'node:util';
 import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';
 import { ROOT } from '../local/src/root.js';
 import { node, StepFailed } from '../local/src/setup/steps.mjs';
+import { LONG_TESTS, ON_POSTGRES_15 } from '../test/programs/chosen-tests.mjs';
 import { ensurePrograms } from '../test/programs/install-programs.mjs';
-import { ON_POSTGRES_15, POSTGRES_15, withPostgres15 } from '../test/programs/postgres-15.mjs';
+import { POSTGRES_15, withPostgres15 } from '../test/programs/postgres-15.mjs';
 import { programsNeededBy } from '../test/programs/test-programs.mjs';
 import { runMain, setUp } from './setup.mjs';
 
@@ -19,7 +20,6 @@ const JEST = [
   '--disable-warning=ExperimentalWarning',
   'node_modules/jest/bin/jest.js',
 ];
-const LONG_TESTS = '(test/src/(concurrency|faults|model)/|queue/workload|execution/corpus)';
 
 // package.json passes `--long` for `npm run test:long`.
 const long = process.argv[2] === '--long';
@@ -44,7 +44,7 @@ await runMain(async () => {
   };
 
   const isWhole = !long && rest.length === 0;
-  const chosen = [...(long ? [LONG_TESTS] : []), ...rest.map(pathFromRoot)];
+  const chosen = [...(long ? LONG_TESTS : []), ...rest.map(pathFromRoot)];
   await step('set-up', async () => {
     // The supergraph stays as it is, because the check of drift compares it with the schemas.
     await setUp({ steps: ['prismaClient', 'resolverTypes', 'operations', 'pages'] });

@@ -1,17 +1,9 @@
-// Debian's PostgreSQL 15, the oldest supported version. `npm test` runs every test on the embedded 18, and runs again on 15
-// those that an older version can break: migrations, statements, races, and what clients of each service see.
+// Debian's PostgreSQL 15, the oldest supported version. `npm test` runs every test on the embedded 18, and ON_POSTGRES_15 of
+// chosen-tests.mjs again on 15.
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isInOneOf } from './install-programs.mjs';
-
-/** Jest's patterns of those tests. */
-export const ON_POSTGRES_15 = [
-  'prisma/src/(checks|migrate|polite-script|queue|rights|roles|search)',
-  '(sql/platform-|data/)statements',
-  'test/src/concurrency/',
-  'test/src/contract/(orders|search)',
-];
 
 /** Where Debian installs it. HOLDFAST_TEST_POSTGRES_15 names the folder of another installation. */
 const FOLDER = process.env.HOLDFAST_TEST_POSTGRES_15 || '/usr/lib/postgresql/15';

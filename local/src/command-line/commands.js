@@ -45,10 +45,10 @@ export const COMMANDS = {
     options: {},
   },
   'test:long': {
-    does: 'Runs the race, model and crash tests again and again.',
+    does: 'Repeats each race, model and crash test for some minutes.',
     takes: ['[PATTERN...]'],
     others: 'jest',
-    options: { minutes: count(1, 'for how long; default 10') },
+    options: { minutes: count(1, 'for how long each of them is repeated; default 10') },
   },
   setup: {
     does: 'Installs the packages and generates code, each only when its inputs have changed.',

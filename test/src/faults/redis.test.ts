@@ -264,11 +264,20 @@ describe('a connection', () => {
     await server?.stop();
   });
 
-  it('to a primary that becomes a replica is given up within seconds, though it answers reads', async () => {
-    await eventually(isUp, (up) => up);
-    await server.command('REPLICAOF', '127.0.0.1', '1');
-    await eventually(isUp, (up) => !up, 10_000);
-    await server.command('REPLICAOF', 'NO', 'ONE');
+  it('to a primary that becomes a replica is given up within a second, though it answers reads', async () => {
+    const measureDemotion = async (): Promise<number> => {
+      await eventually(isUp, (up) => up);
+      await server.command('REPLICAOF', '127.0.0.1', '1');
+      const demotedAt = performance.now();
+      await eventually(isUp, (up) => !up, 10_000);
+      await server.command('REPLICAOF', 'NO', 'ONE');
+      return performance.now() - demotedAt;
+    };
+    // The best of five tries counts, because a busy machine can delay each of them.
+    let bestMs = Number.POSITIVE_INFINITY;
+    for (let tries = 0; tries < 5 && bestMs >= 1_000; tries += 1)
+      bestMs = Math.min(bestMs, await measureDemotion());
+    expect(bestMs).toBeLessThan(1_000);
   });
 
   it('to a server that hangs delays one call by the timeout, and later calls not at all', async () => {

@@ -353,13 +353,13 @@ describe('a real Prometheus', () => {
     expect(await prometheus.query('ALERTS{alertstate="firing"}')).toEqual([]);
   });
 
-  it('fires only InstanceDown while products is down, and no alert after it is back', async () => {
+  it('fires InstanceDown for products while it is down, and no longer after it is back', async () => {
     const firing = () => prometheus.query('ALERTS{alertname="InstanceDown",alertstate="firing"}');
     await system.kill('products');
     const fired = await eventually(firing, (alerts) => alerts.length > 0, 30_000);
     expect(fired.map(({ metric }) => [metric['job'], metric['severity']])).toEqual([['products', 'page']]);
     await system.restart('products');
-    expect(await eventually(firing, (alerts) => alerts.length === 0, 30_000)).toEqual([]);
+    await eventually(firing, (alerts) => alerts.length === 0, 30_000);
   });
 });
 

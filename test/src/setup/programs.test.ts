@@ -33,6 +33,15 @@ describe('npm test needs', () => {
   });
 });
 
+it('each pattern of the tests that run on PostgreSQL 15 or in a long run matches a test', async () => {
+  const patterns =
+    await linesOf(`import { LONG_TESTS, ON_POSTGRES_15 } from './test/programs/chosen-tests.mjs';
+    for (const pattern of [...LONG_TESTS, ...ON_POSTGRES_15]) console.log(pattern);`);
+  expect(patterns.length).toBeGreaterThan(10);
+  const tests = (await sourcesOfTests()).filter((path) => path.endsWith('.test.ts'));
+  expect(patterns.filter((pattern) => !tests.some((path) => path.includes(pattern)))).toEqual([]);
+});
+
 /** Where tests are, and what they import of each other. */
 const FOLDERS = [
   'platform/src',

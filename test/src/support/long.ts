@@ -1,12 +1,9 @@
-// How long the race, model and crash tests run: `npm run test:long -- --minutes N` sets it.
+// How long each race, model and crash test runs: `npm run test:long -- --minutes N` sets it.
 
-/** Four files hold long tests, and two of them run at a time. */
-const TURNS = 2;
-
-/** Minutes for each of the long tests; undefined in an ordinary run, which does a fixed number of rounds. */
+/** Minutes for each of these tests; undefined in an ordinary run, which does a fixed number of rounds. */
 export function minutes(): number | undefined {
   const value = process.env['LONG_MINUTES'];
-  return value === undefined ? undefined : Number(value) / TURNS;
+  return value === undefined ? undefined : Number(value);
 }
 
 /** Yields the numbers of the rounds: `count` of them, or in a long run as many as the time allows. */
