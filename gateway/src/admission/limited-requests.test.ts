@@ -220,6 +220,12 @@ describe('the RateLimit header fields', () => {
     for (const path of ['/', '/nowhere', '/profile'])
       expect((await send(path)).headers.get('ratelimit')).toMatch(/^"address";r=4;t=\d+$/);
   });
+
+  it.each(['/.well-known/jwks.json', '/products/nonsense'])('stand in the reply of %s, too', async (path) => {
+    const { headers } = await send(path);
+    expect(headers.get('ratelimit-policy')).toBe(`"address";q=${PER_ADDRESS};w=60`);
+    expect(headers.get('ratelimit')).toMatch(/^"address";r=[45];t=\d+$/);
+  });
 });
 
 describe('a request that executes no field', () => {

@@ -27,12 +27,13 @@ import {
   ProductFieldsFragmentDoc,
 } from '../generated/operations.ts';
 import { templateOf } from '../http/routes.ts';
-import { fetchDocument } from '../test/published.ts';
+import { fetchDocument, fetchReply } from '../test/published.ts';
 import { OperationError, problemOf, restName } from './errors.ts';
 import { type AnyVariables, type Operation, present } from './operation.ts';
 import { isProblemCode, PROBLEMS } from './problem.ts';
 import { problemPage } from './problem-page.ts';
 import { REST_ROUTES } from './rest.ts';
+import { isSecured } from './route.ts';
 
 const document = await fetchDocument();
 
@@ -180,6 +181,22 @@ it('docs/rest.md has every call, with the parameters of its query and the member
     return [`${method} ${templateOf(url)}`, new Set(members)];
   });
   expect(calls).toEqual(new Map(taken));
+});
+
+it('these calls alone need no token', () => {
+  const open = REST_ROUTES.filter(({ description }) => !isSecured(description.schema));
+  expect(open.map(({ description: { method, url } }) => `${method} ${url}`).sort()).toEqual([
+    'GET /products',
+    'GET /products/:id',
+    'POST /email/verify',
+    'POST /login',
+    'POST /login/confirm',
+    'POST /logout',
+    'POST /password/forgot',
+    'POST /password/reset',
+    'POST /register',
+    'POST /token/refresh',
+  ]);
 });
 
 describe('limits in the OpenAPI document', () => {
@@ -342,6 +359,17 @@ describe('the problem of an error', () => {
     expect(problemOf(thrown('SOMETHING_ELSE'))).toBeUndefined();
   });
 
+  it('that is unexpected is a masked 500 in the reply to a call, and names the request', async () => {
+    const { status, text } = await fetchReply('/products', { 'x-request-id': 'abc' });
+    expect(status).toBe(500);
+    expect(JSON.parse(text)).toMatchObject({
+      code: 'INTERNAL_SERVER_ERROR',
+      detail: 'Something went wrong on our side. Please quote request abc.',
+      request_id: 'abc',
+    });
+    expect(text).not.toContain('executes no operation');
+  });
+
   it('shows the message of an AppError and never its cause', () => {
     const error = new AppError('SERVICE_UNAVAILABLE', 'Not now.', { cause: new Error('10.0.0.1') });
     expect(JSON.stringify(problemOf(error))).not.toContain('10.0.0.1');
@@ -370,7 +398,7 @@ describe('a conditional write', () => {
   const VIEWER: User = { kind: 'user', id: 1, role: 'CUSTOMER' };
 
   /** Deletes a product that another writer changes before each try. */
-  async function deleteBusyProduct(ifMatch: string) {
+  async function deleteBusyProduct(ifMatch?: string) {
     let currentVersion = 1;
     const tried: unknown[] = [];
     const execute = async <Data, Variables extends AnyVariables>(
@@ -388,7 +416,7 @@ describe('a conditional write', () => {
     };
     const request = {
       ...createUnreadRequest(),
-      headers: { 'if-match': ifMatch },
+      headers: ifMatch === undefined ? {} : { 'if-match': ifMatch },
       check: async () => ({ body: undefined, query: {} }),
     };
     const caller = {
@@ -403,11 +431,17 @@ describe('a conditional write', () => {
     return { tried, answer: await route?.run({ request, id: '7', caller, execute }) };
   }
 
-  it('with If-Match: * is tried ten times with the current version, then the caller receives the conflict', async () => {
-    const { tried, answer } = await deleteBusyProduct('*');
-    expect(tried).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-    expect(answer).toMatchObject({ code: 'VERSION_CONFLICT', members: { current_version: 11 } });
-  });
+  it.each([
+    ['with If-Match: *', '*'],
+    ['that is a DELETE without If-Match', undefined],
+  ])(
+    '%s is tried ten times with the current version, then the caller receives the conflict',
+    async (_, ifMatch) => {
+      const { tried, answer } = await deleteBusyProduct(ifMatch);
+      expect(tried).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+      expect(answer).toMatchObject({ code: 'VERSION_CONFLICT', members: { current_version: 11 } });
+    },
+  );
 
   it('with one tag in If-Match is tried once', async () => {
     const { tried, answer } = await deleteBusyProduct('"1"');

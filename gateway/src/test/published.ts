@@ -1,4 +1,4 @@
-// For tests: the OpenAPI document as the gateway publishes it, without subgraphs.
+// For tests: the replies of REST without subgraphs: the OpenAPI document as the gateway publishes it, and unexpected errors.
 
 import { ANONYMOUS } from '@holdfast/platform/auth/viewer';
 import { createHttpServer } from '@holdfast/platform/http/server';
@@ -24,8 +24,11 @@ const through: ThroughList = (handle) => (request, parameters) =>
     received: createReceived(),
   });
 
-/** The page at the path. */
-async function fetchPage(path: string): Promise<string> {
+/** The reply to a GET. A call that executes an operation meets an unexpected error. */
+export async function fetchReply(
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; text: string }> {
   const server = createHttpServer({
     routes: (app) => {
       app.register((scope) => addRest(scope, execute, through, () => ({ status: 204 })));
@@ -37,11 +40,11 @@ async function fetchPage(path: string): Promise<string> {
   });
   const port = await server.listen(0, '127.0.0.1');
   try {
-    const reply = await fetch(`http://127.0.0.1:${port}${path}`);
-    return await reply.text();
+    const reply = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+    return { status: reply.status, text: await reply.text() };
   } finally {
     await server.close();
   }
 }
 
-export const fetchDocument = async () => JSON.parse(await fetchPage('/openapi.json'));
+export const fetchDocument = async () => JSON.parse((await fetchReply('/openapi.json')).text);
