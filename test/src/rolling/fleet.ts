@@ -36,7 +36,7 @@ export interface Fleet {
   roll(service: ProcessName, instance: number): Promise<void>;
   /** Does the same with another program, or with the service's own program when `program` is undefined. */
   rollTo(service: ProcessName, instance: number, program: Program | undefined): Promise<void>;
-  /** Sends SIGKILL, then starts a new process in its place. */
+  /** Sends SIGKILL, and waits until the load balancer does not use the instance any more. */
   crash(service: ProcessName, instance: number): Promise<void>;
   /** A folder for the files of a test. */
   readonly folder: string;
@@ -117,16 +117,13 @@ function replacements({ system, balancer, ports, lives }: Parts) {
     drains[name].push((performance.now() - from) / 1_000);
     await balancer.until(name, index, 'DOWN');
   }
-  async function start(name: ProcessName, index: number): Promise<void> {
-    await one(name, index).restart();
-    await balancer.until(name, index, 'UP');
-  }
 
   return {
     drains,
     roll: async (name: ProcessName, index: number) => {
       await drain(name, index);
-      await start(name, index);
+      await one(name, index).restart();
+      await balancer.until(name, index, 'UP');
     },
     rollTo: async (name: ProcessName, index: number, program: Program | undefined) => {
       await drain(name, index);
@@ -137,7 +134,6 @@ function replacements({ system, balancer, ports, lives }: Parts) {
     crash: async (name: ProcessName, index: number) => {
       await one(name, index).kill();
       await balancer.until(name, index, 'DOWN');
-      await start(name, index);
     },
   };
 }

@@ -72,7 +72,7 @@ export class Load {
       this.#repeat((turn) => this.#read(inTurn(goods, turn))),
       this.#repeat((turn) => this.#readAcross(inTurn(goods, turn), inTurn(accounts, turn))),
       this.#repeat((turn) => this.#readAcross(inTurn(edited, turn), inTurn(accounts, turn))),
-      this.#repeat((turn) => this.#login(inTurn(accounts, turn)), 3_000),
+      this.#repeat((turn) => this.#login(inTurn(accounts, turn))),
       ...accounts.map((account) => this.#repeat((turn) => this.#buy(account, inTurn(goods, turn), turn))),
       ...edited.map((id, index) => this.#repeat(() => this.#edit(id, inTurn(accounts, index)))),
     ];
@@ -89,10 +89,10 @@ export class Load {
     return this.failures.filter(({ repaired }) => !repaired);
   }
 
-  async #repeat(work: (turn: number) => Promise<unknown>, restMs = REST_MS): Promise<void> {
+  async #repeat(work: (turn: number) => Promise<unknown>): Promise<void> {
     for (let turn = 0; this.#running; turn += 1) {
       await work(turn);
-      await pause(restMs);
+      await pause(REST_MS);
     }
   }
 

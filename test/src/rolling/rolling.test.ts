@@ -40,6 +40,7 @@ afterEach(() => load.stop());
 async function expectAllKept(): Promise<void> {
   await load.stop();
   report();
+  expect(load.requests).toBeGreaterThan(50);
   const { adminUrl } = fleet.system;
   const orders = await expectInvariants(adminUrl, new Map(goods.map((id) => [id, UNITS])));
   const statuses = new Map(orders.map(({ id, status }) => [id, status]));
@@ -139,6 +140,12 @@ describe('a fleet under load', () => {
     'survives that an instance of every service is killed at once: a retry succeeds for each failed request',
     async () => {
       await Promise.all(PROCESSES.map((service) => fleet.crash(service, 0)));
+      const before = load.requests;
+      await eventually(
+        async () => load.requests - before,
+        (more) => more > 60,
+        LIMIT_MS,
+      );
       await expectAllKept();
       expect(load.unrepaired).toEqual([]);
     },
