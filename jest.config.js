@@ -4,11 +4,11 @@ import { availableParallelism } from 'node:os';
 export default {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '\\.ts$': '<rootDir>/scripts/strip-types.mjs' },
+  transform: { '\\.ts$': '<rootDir>/test/jest/strip-types.mjs' },
   testMatch: ['**/src/**/*.test.ts'],
   globalSetup: '<rootDir>/test/src/setup/global-setup.ts',
   globalTeardown: '<rootDir>/test/src/setup/global-teardown.ts',
-  testSequencer: '<rootDir>/scripts/long-tests-first.mjs',
+  testSequencer: '<rootDir>/test/jest/long-tests-first.mjs',
   // Many tests wait for timeouts and locks, so one worker more than processors leaves less of them idle.
   maxWorkers: availableParallelism() + 1,
   testTimeout: 120_000,

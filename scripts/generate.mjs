@@ -1,14 +1,13 @@
-// Writes each subgraph's resolver types, src/generated/graphql.ts, from its schema.graphql and codegen.json
-// ({ mappers, scalars }, both optional).
+// Writes each subgraph's resolver types, src/generated/graphql.ts, from its schema.graphql and codegen.json ({ mappers, scalars }).
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { codegen } from '@graphql-codegen/core';
 import * as typescript from '@graphql-codegen/typescript';
 import * as resolvers from '@graphql-codegen/typescript-resolvers';
 import { parse } from 'graphql';
+import { ROOT } from '../local/src/root.js';
 
-const SUBGRAPHS = fileURLToPath(new URL('../subgraphs', import.meta.url));
+const SUBGRAPHS = join(ROOT, 'subgraphs');
 
 for (const name of (await readdir(SUBGRAPHS)).sort()) await generate(join(SUBGRAPHS, name));
 
@@ -28,24 +27,11 @@ async function generate(subgraph) {
       resolversNonOptionalTypename: { unionMember: true, interfaceImplementingType: true },
       // A resolver cannot use a scalar without a type by accident.
       defaultScalarType: 'unknown',
-      ...(await readSettings(subgraph)),
+      ...JSON.parse(await readFile(join(subgraph, 'codegen.json'), 'utf8')),
     },
     plugins: [{ typescript: {} }, { resolvers: {} }],
     pluginMap: { typescript, resolvers },
   });
   await mkdir(dirname(filename), { recursive: true });
   await writeFile(filename, code);
-}
-
-async function readSettings(subgraph) {
-  const path = join(subgraph, 'codegen.json');
-  const text = await readFile(path, 'utf8').catch((error) => {
-    if (error.code === 'ENOENT') return '{}';
-    throw error;
-  });
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Error(`${path} is not JSON: ${error.message}`);
-  }
 }

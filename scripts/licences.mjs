@@ -22,30 +22,21 @@ function resolve(from, name) {
   );
 }
 
-/** Adds to `found` all packages that the package at `place` needs. */
+/** Adds to `found` the package at `place` and all that it needs. */
 function collect(place, found) {
-  const {
-    dependencies,
-    optionalDependencies,
-    peerDependencies = {},
-    peerDependenciesMeta = {},
-  } = packages[place];
-  const peers = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional);
-  for (const name of [...Object.keys({ ...dependencies, ...optionalDependencies }), ...peers])
-    add(resolve(place, name), found);
-  return found;
-}
-
-function add(place, found) {
   if (place === undefined || found.has(place)) return;
   found.add(place);
-  collect(place, found);
+  const { peerDependencies = {}, peerDependenciesMeta = {}, ...own } = packages[place];
+  const peers = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional);
+  const needed = Object.keys({ ...own.dependencies, ...own.optionalDependencies });
+  for (const name of [...needed, ...peers]) collect(resolve(place, name), found);
 }
 
-const services = new Set(SERVICES.flatMap((place) => [...collect(place, new Set())]));
+const services = new Set();
+for (const place of SERVICES) collect(place, services);
 const pages = new Set();
 for (const name of Object.keys(packages.web.devDependencies))
-  if (!TOOLS_OF_PAGES.test(name)) add(resolve('web', name), pages);
+  if (!TOOLS_OF_PAGES.test(name)) collect(resolve('web', name), pages);
 
 const nameOf = (place) => place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length);
 const namesBy = (places, licence) => [

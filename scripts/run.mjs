@@ -6,7 +6,7 @@ import { readCommandLineOrExit } from '../local/src/command-line/command-line.js
 import { COMMANDS } from '../local/src/command-line/commands.js';
 import { ROOT } from '../local/src/root.js';
 import { readEnvFile } from '../local/src/setup/env-file.mjs';
-import { runMain, setUp } from './setup.mjs';
+import { runMain, setUp } from '../local/src/setup/set-up.mjs';
 
 const name = process.argv[2];
 readCommandLineOrExit(name, process.argv.slice(3));

@@ -34,12 +34,7 @@ const makeKey = () => ({ 'idempotency-key': randomUUID() });
 
 /** The product to order: with a token of staff a new one, otherwise one in stock. */
 async function chooseProduct() {
-  const thing = {
-    name: 'Smoke test',
-    description: 'Created by a test; not for sale.',
-    price: 0.01,
-    stock: 1,
-  };
+  const thing = { name: 'Smoke test', description: 'Not for sale.', price: 0.01, stock: 1 };
   if (values.token)
     return call('create a product', [201], ['POST', '/products', thing], values.token, makeKey());
   const products = Object.values(await call('read products', [200], ['GET', '/products?limit=100']));

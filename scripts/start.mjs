@@ -9,8 +9,8 @@ import { ROOT } from '../local/src/root.js';
 import { readEnvFile } from '../local/src/setup/env-file.mjs';
 import { installPackages } from '../local/src/setup/packages.mjs';
 import { isPinnedNode, runOnPinnedNode } from '../local/src/setup/pinned-node.mjs';
+import { setUp } from '../local/src/setup/set-up.mjs';
 import { StepFailed } from '../local/src/setup/steps.mjs';
-import { setUp } from './setup.mjs';
 
 // package.json passes `--dev`, which is not an option of the user.
 const [name, args] =

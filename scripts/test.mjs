@@ -8,12 +8,12 @@ import { join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';
 import { ROOT } from '../local/src/root.js';
+import { runMain, setUp } from '../local/src/setup/set-up.mjs';
 import { node, StepFailed } from '../local/src/setup/steps.mjs';
 import { LONG_TESTS, ON_POSTGRES_15 } from '../test/programs/chosen-tests.mjs';
 import { ensurePrograms } from '../test/programs/install-programs.mjs';
 import { POSTGRES_15, withPostgres15 } from '../test/programs/postgres-15.mjs';
 import { programsNeededBy } from '../test/programs/test-programs.mjs';
-import { runMain, setUp } from './setup.mjs';
 
 const JEST = [
   '--experimental-vm-modules',

@@ -1,4 +1,4 @@
-// The files of the pages, which scripts/setup.mjs builds from web/ into web/dist: HTML, and assets with a hash of their
+// The files of the pages, which the set-up builds from web/ into web/dist: HTML, and assets with a hash of their
 // contents in their names. The build also writes each asset compressed (web/vite.config.js), so that no request compresses.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';

@@ -25,7 +25,7 @@ const rounds = (/** @type {number} */ usual) =>
   count(1, `the number of measurements of each case, in turn; default ${usual}`);
 
 /**
- * `program` is what scripts/run.mjs runs, after the steps of the set-up in `steps` (scripts/setup.mjs; default: all). `takes` are
+ * `program` is what scripts/run.mjs runs, after the steps of the set-up in `steps` (setup/set-up.mjs; default: all). `takes` are
  * the arguments: one in brackets is optional, one with dots can come more than once. `others` is the program whose options the
  * command also takes; that program refuses those that it does not know.
  */

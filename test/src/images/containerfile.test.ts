@@ -223,7 +223,7 @@ describe('the build stage', () => {
 
     // Without the pages: their build takes most of the CPU time, and the next test checks its inputs.
     const steps = ['prismaClient', 'resolverTypes', 'supergraph', 'operations'];
-    const program = `import { setUp } from './scripts/setup.mjs'; await setUp({ steps: ${JSON.stringify(steps)} });`;
+    const program = `import { setUp } from './local/src/setup/set-up.mjs'; await setUp({ steps: ${JSON.stringify(steps)} });`;
     await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], { cwd: folder });
     expect(existsSync(join(folder, 'web/src/generated/operations.ts'))).toBe(true);
   }, 180_000);
