@@ -75,7 +75,7 @@ export const settings = {
     'Whether the pages offer to sign in with the demo accounts, whose passwords are published. `npm start`, which makes these ' +
       'accounts, sets it to `on`.',
   ),
-  INTROSPECTION: toggle('on').describe('Whether clients may ask for the schema.'),
+  INTROSPECTION: toggle('on').describe('Whether clients may request the schema.'),
   CORS_ORIGINS: corsOrigins,
   ...graphLimitSettings,
   PLAN_TIMEOUT_MS: milliseconds(2_000, MAX_REQUEST_TIMEOUT_MS, 100).describe(
