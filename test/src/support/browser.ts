@@ -1,13 +1,12 @@
 // Opens pages of the gateway in Debian's Chromium with Playwright (https://playwright.dev/docs/library).
 import { access, constants, mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
-/** The folder for the screenshots of a run; SCREENSHOTS names another one. */
-const SCREENSHOTS = process.env['SCREENSHOTS'] ?? join(tmpdir(), 'holdfast-screenshots');
+/** The folder for the screenshots of a run. Without it, a run takes no screenshots. */
+const SCREENSHOTS = process.env['SCREENSHOTS'];
 
 export const DESKTOP = { viewport: { width: 1280, height: 800 } } satisfies BrowserContextOptions;
 export const PHONE = {
@@ -97,7 +96,8 @@ function watch(page: Page, origin: string): Tab {
  * @param rules the rules to check; by default all
  */
 export async function findSeriousIssues(page: Page, rules?: string[]): Promise<string[]> {
-  const axe = new AxeBuilder({ page });
+  // Without the legacy mode, axe opens a second page to combine the results of frames, and the pages have no frames.
+  const axe = new AxeBuilder({ page }).options({ resultTypes: ['violations'] }).setLegacyMode();
   const { violations } = await (rules ? axe.withRules(rules) : axe).analyze();
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
@@ -114,8 +114,9 @@ export function measureCost(page: Page): Promise<string> {
   })()`);
 }
 
-/** Saves a picture of the visible part of the page, outside the repository, for a person to look at. */
+/** Saves a picture of the visible part of the page for a person to look at, if SCREENSHOTS names a folder. */
 export async function saveScreenshot(page: Page, name: string): Promise<void> {
+  if (SCREENSHOTS === undefined) return;
   await mkdir(SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
 }
