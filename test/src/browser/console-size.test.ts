@@ -1,4 +1,4 @@
-// The total size of the console's scripts, found by the imports of its page and its scripts.
+// What makes the console appear fast: its scripts are small, and its page shows a first text without them.
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
@@ -23,6 +23,16 @@ it('all scripts of the console together are small', async () => {
     );
     expect(sizes.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(MAX_SCRIPT_BYTES);
   }
+});
+
+it('the page shows its header before a script runs', async () => {
+  const page = await readFile(join(DIST, 'console.html'), 'utf8');
+  expect(page).toMatch(/<header [^>]*>.*Holdfast.*<\/header>/);
+  const scripts = page.match(/<script.*?<\/script>/gs) ?? [];
+  expect(scripts).not.toEqual([]);
+  // The browser defers a module, so that it does not delay the first paint. The element has no inline script.
+  for (const script of scripts)
+    expect(script).toMatch(/^<script type="module" (crossorigin )?src="[^"]+"><\/script>$/);
 });
 
 /** Lists the scripts that a file imports, directly or through other scripts. */
