@@ -11,14 +11,14 @@ import type { AnotherInstance } from '../support/system.ts';
 const { system, client, account } = useShop({ environment: { gateway: { TRUSTED_PROXIES: '1' } } });
 
 describe('what replies reveal', () => {
-  /** The most pairs. Most comparisons are clear after a fifth of them. */
+  /** The most pairs. Most comparisons are clear after one round. */
   const PAIRS = 96;
-  /** The tries at an account or a name before the limit of tries changes the reply. */
-  const FREE_TRIES = 16;
+  /** Fewer than the tries at an account or a name after which the limit of tries changes the reply. */
+  const PAIRS_A_ROUND = 8;
   /** Standard errors on both sides of a median. The true median lies between them in 95 of 100 cases. */
   const CERTAINTY = 2;
   /** A skipped hash would change the time by a factor of four at least. */
-  const NOISE = { least: 1 / 1.25, most: 1.25 };
+  const NOISE = { least: 1 / 1.6, most: 1.6 };
 
   const median = (values: readonly number[]): number =>
     [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
@@ -43,7 +43,8 @@ describe('what replies reveal', () => {
     const ratios: number[] = [];
     do {
       await forgetTries();
-      for (let pair = 0; pair < FREE_TRIES; pair += 1) ratios.push(await ratioOf(one, other, pair % 2 === 0));
+      for (let pair = 0; pair < PAIRS_A_ROUND; pair += 1)
+        ratios.push(await ratioOf(one, other, pair % 2 === 0));
     } while (ratios.length < PAIRS && !isClear(likelyMedian(ratios), noise));
     expect(median(ratios)).toBeGreaterThan(noise.least);
     expect(median(ratios)).toBeLessThan(noise.most);
@@ -158,7 +159,7 @@ describe('what replies reveal', () => {
         return register(username, `${username}@example.com`);
       };
       // A new account needs a commit too, so it may take a little longer.
-      await expectAsLong(taken.username(), { status: 201, call: name }, { least: 0.6, most: 1.4 });
+      await expectAsLong(taken.username(), { status: 201, call: name }, { least: 0.5, most: 1.6 });
     }, 180_000);
   });
 });
@@ -261,16 +262,17 @@ describe('guessing the password of one account', () => {
 
   describe('an attacker with many addresses', () => {
     it(`has at most ${MAX_GUESSES} guesses at an account answered in an hour, of all its names, gateways and services`, async () => {
-      const first = await guessFor(HOUR_S);
-      const second = await guessFor(HOUR_S);
-      console.info(`guesses answered in the first hour: ${first}, in the second: ${second}`);
-      expect(first).toBeLessThanOrEqual(MAX_GUESSES);
-      expect(second).toBeLessThanOrEqual(first);
+      const strangers = await guessFor(HOUR_S);
+      const neighbours = await guessFor(HOUR_S, () => guess(OWNERS_ADDRESS));
+      console.info(`from strange addresses: ${strangers}, from the owner's: ${neighbours}`);
+      // The attacker may have the address of the owner too.
+      expect(strangers + neighbours).toBeLessThanOrEqual(MAX_GUESSES);
+      expect(await guessFor(HOUR_S)).toBeLessThanOrEqual(strangers);
     }, 120_000);
 
     it('gets one answer when it sends 40 guesses at once at the end of a wait', async () => {
       await useUp();
-      for (let round = 0; round < 3; round += 1) {
+      for (let round = 0; round < 2; round += 1) {
         await pass(LONGEST_WAIT_S);
         const replies = await Promise.all(Array.from({ length: 40 }, () => guess()));
         expect(replies.filter(({ status }) => status === 401)).toHaveLength(1);
@@ -278,13 +280,6 @@ describe('guessing the password of one account', () => {
         for (const { status } of replies) expect([401, 429, 503]).toContain(status);
       }
     });
-
-    it(`has at most ${MAX_GUESSES} answered with the address of the owner among its own`, async () => {
-      const strangers = await guessFor(HOUR_S);
-      const neighbours = await guessFor(HOUR_S, () => guess(OWNERS_ADDRESS));
-      console.info(`from strange addresses: ${strangers}, from the owner's: ${neighbours}`);
-      expect(strangers + neighbours).toBeLessThanOrEqual(MAX_GUESSES);
-    }, 120_000);
 
     it('cannot tell a name without an account: it gets the same replies and limits', async () => {
       const statusesOf = async (username: string) => {
@@ -439,8 +434,10 @@ describe('what counts as a try', () => {
   let direct: AnotherInstance;
 
   beforeAll(async () => {
-    proxied = await system.another('gateway', { RATE_LIMITS });
-    direct = await system.another('gateway', { RATE_LIMITS, TRUSTED_PROXIES: '0' });
+    [proxied, direct] = await Promise.all([
+      system.another('gateway', { RATE_LIMITS }),
+      system.another('gateway', { RATE_LIMITS, TRUSTED_PROXIES: '0' }),
+    ]);
   });
 
   const post = async (body: unknown, address: string, url = proxied.url) => {
