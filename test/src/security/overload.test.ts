@@ -424,16 +424,16 @@ describe('an account that orders the whole catalog', () => {
   );
 
   it(
-    'holds at most MAX_OPEN_UNITS of a product, and may order the cancelled units again',
+    'orders at most MAX_UNITS_PER_ORDER at once, holds at most MAX_OPEN_UNITS of a product, and may order the cancelled units again',
     async () => {
-      const shop = await openShop({ MAX_OPEN_UNITS: '250' });
+      const shop = await openShop({ MAX_UNITS_PER_ORDER: '120', MAX_OPEN_UNITS: '250' });
       const { buyer } = shop;
       const outcomes = [...(await hoard(shop)), ...(await hoard(shop))];
       expect(await shop.held()).toEqual({ units: PRODUCTS * 200, most: 200 });
       const refused = outcomes.filter(({ __typename }) => __typename === 'PurchaseLimitReached');
       expect(refused).toHaveLength(outcomes.length - 2 * PRODUCTS);
       expect(new Set(refused.map(({ limit, held }) => `${limit} ${held}`))).toEqual(
-        new Set(['100 0', '250 200']),
+        new Set(['120 0', '250 200']),
       );
 
       const [productId] = shop.products;
