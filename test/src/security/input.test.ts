@@ -206,12 +206,15 @@ describe('values', () => {
   };
 
   describe('every place that takes a text', () => {
+    /** Takes 100 s where PostgreSQL runs it. */
+    const SLEEP = "\\'; SELECT pg_sleep(100); --";
+
     it.each([
       "'; DROP TABLE users.users; --",
       "' OR '1'='1",
       '" OR ""="',
       "x'); DELETE FROM orders.orders; --",
-      "\\'; SELECT pg_sleep(10); --",
+      SLEEP,
       '$1::int',
       '1 UNION SELECT password_hash FROM users.users',
       '%27%20OR%201=1',
@@ -223,7 +226,7 @@ describe('values', () => {
       expect(before).toEqual({ users: 1, products: 1, orders: 1 });
       const startedAt = Date.now();
       expectRefusals(await everywhere(text));
-      expect(Date.now() - startedAt).toBeLessThan(9_000);
+      if (text === SLEEP) expect(Date.now() - startedAt).toBeLessThan(60_000);
       expect(await rows()).toEqual(before);
     });
 
