@@ -1,19 +1,15 @@
 // Races through the whole system. No update is lost, no order is lost, doubled or oversold, and an idempotency key has one effect,
 // for any number of calls at the same time.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually } from '../support/client.ts';
+import { type Account, eventually } from '../support/client.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';
 import { rounds, timeLimitMs } from '../support/long.ts';
 import { expectProblem } from '../support/problems.ts';
-import { createStaff } from '../support/staff.ts';
+import { useAccount, useClient, useStaff } from '../support/shop.ts';
 import { useSharedSystem } from '../support/use-system.ts';
 
 const system = useSharedSystem();
-let client: Client;
-
-beforeAll(async () => {
-  client = await Client.of(system.url);
-});
+const client = useClient(system);
 
 describe('compare-and-swap', () => {
   const WRITERS = 16;
@@ -34,11 +30,7 @@ describe('compare-and-swap', () => {
     readonly name?: string;
   }
 
-  let writer: Account;
-
-  beforeAll(async () => {
-    writer = await client.account();
-  });
+  const writer = useAccount(client);
 
   async function writeByGraphQL(id: string, version: number, name: string): Promise<Outcome> {
     const input = { name, stock: 10 };
@@ -169,12 +161,8 @@ describe('compare-and-swap', () => {
 describe('an idempotency key', () => {
   const CALLERS = 20;
 
-  let owner: Account;
-  let other: Account;
-
-  beforeAll(async () => {
-    [owner, other] = await Promise.all([client.account(), client.account()]);
-  });
+  const owner = useAccount(client);
+  const other = useAccount(client);
 
   const CUP = { name: 'Cup', description: 'For tea.', price: 2.5, stock: 5 };
   const create = (key: string, body: object = CUP, { token }: Account = owner) =>
@@ -332,11 +320,10 @@ describe('an idempotency key', () => {
 
 describe('orders', () => {
   let buyers: Account[];
-  let staff: Account;
+  const staff = useStaff(system, client);
 
   beforeAll(async () => {
     buyers = await Promise.all(Array.from({ length: 4 }, () => client.account()));
-    staff = await createStaff(system, client);
   });
 
   const buyer = (index: number): Account => {

@@ -2,10 +2,10 @@
 import { ADVANCES } from '@holdfast/orders/domain/order-status';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type Account, Client } from '../support/client.ts';
+import type { Account } from '../support/client.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { minutes, timeLimitMs } from '../support/long.ts';
-import { createStaff } from '../support/staff.ts';
+import { useClient, useStaff } from '../support/shop.ts';
 import { useSharedSystem } from '../support/use-system.ts';
 import { Shop } from './shop.ts';
 
@@ -71,14 +71,12 @@ const MINUTES = minutes();
 const RUNS = MINUTES === undefined ? 10 : 1_000_000;
 
 const system = useSharedSystem();
-let client: Client;
+const client = useClient(system);
+const staff = useStaff(system, client);
 let accounts: Account[];
-let staff: Account;
 
 beforeAll(async () => {
-  client = await Client.of(system.url);
   accounts = await Promise.all(Array.from({ length: 3 }, () => client.account()));
-  staff = await createStaff(system, client);
 });
 
 async function perform(shop: Shop, step: Operation): Promise<void> {

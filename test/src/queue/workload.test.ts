@@ -5,15 +5,13 @@ import { insertOrders } from '@holdfast/orders/data/order-statements';
 import { MOST_AT_ONCE } from '@holdfast/platform/postgres/batches';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { type Account, Client, eventually } from '../support/client.ts';
+import { eventually } from '../support/client.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { minutes } from '../support/long.ts';
-import { useSystem } from '../support/use-system.ts';
+import { useShop } from '../support/shop.ts';
 
 const UNITS = 1_000_000;
 
-let client: Client;
-let account: Account;
 let admin: pg.Client;
 let holder: pg.Client;
 let productId: string;
@@ -21,11 +19,9 @@ let other: string;
 
 // Jest runs these hooks in this order, and the system must stop after its clients.
 afterAll(() => Promise.all([admin?.end(), holder?.end()]));
-const system = useSystem({ env: { QUEUE_LEASE_MS: '1500' } });
+const { system, client, account } = useShop({ env: { QUEUE_LEASE_MS: '1500' } });
 
 beforeAll(async () => {
-  client = await Client.of(system.url);
-  account = await client.account();
   admin = new pg.Client({ connectionString: system.adminUrl });
   holder = new pg.Client({ connectionString: system.adminUrl });
   await Promise.all([admin.connect(), holder.connect()]);

@@ -8,9 +8,10 @@ import { makeBatch } from '@holdfast/local/seed/batch';
 import { planShop, type ShopSize } from '@holdfast/local/seed/plan';
 import { seed as seedDemo } from '@holdfast/local/seed/seed';
 import { SEEDED_PASSWORD } from '@holdfast/local/seed/seed-shop';
-import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Client, eventually } from '../support/client.ts';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '../support/client.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';
+import { useClient } from '../support/shop.ts';
 import { useSystem } from '../support/use-system.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../local/src/programs/seed-shop.ts', import.meta.url));
@@ -226,10 +227,7 @@ describe('a database', () => {
 
 describe('a system that runs', () => {
   const system = useSystem({ seeded: true });
-  let client: Client;
-  beforeAll(async () => {
-    client = await Client.of(system.url);
-  });
+  const client = useClient(system);
 
   const order = (product_id: string | number, token: string) =>
     client.rest('POST', '/orders', { token, body: { product_id: Number(product_id), quantity: 1 } });
