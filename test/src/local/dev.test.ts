@@ -21,7 +21,12 @@ beforeAll(async () => {
   tree = await copyTree();
   dataDir = await mkdtemp(join(tmpdir(), 'holdfast-dev-'));
   port = await freeBasePort();
-  npm = await startNpm({ DATA_DIR: dataDir, PORT: String(port) }, tree, ['run', 'dev', '--', '--inspect']);
+  npm = await startNpm({ DATA_DIR: dataDir, PORT: String(port), SUPERGRAPH_POLL_MS: '200' }, tree, [
+    'run',
+    'dev',
+    '--',
+    '--inspect',
+  ]);
   await npm.waitFor('"msg":"ready"');
 }, STEP_MS);
 afterAll(async () => {

@@ -40,6 +40,7 @@ async function start(): Promise<void> {
     PORT: String(port),
     DATA_DIR: dataDir,
     EXPLORER: 'off',
+    KEYS_POLL_MS: '200',
     // The tests request the published keys until they have changed.
     RATE_LIMITS: 'invalid=100000/1m',
   });

@@ -1,10 +1,11 @@
-// A copy of the sources for tests that change some of them. It has the packages of this tree, and no generated files.
+// A copy of the sources for tests that change some of them. It has the packages and the generated
+// files of this tree, and the digests of their inputs, so that a command generates only what a test has changed.
 import { cp, mkdir, mkdtemp, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ROOT } from '@holdfast/local/settings/settings';
 
-const NOT_COPIED = new Set(['node_modules', 'generated', '.git', '.data']);
+const NOT_COPIED = new Set(['node_modules', '.git', '.data']);
 
 /** Makes a copy and resolves with its folder. */
 export async function copyTree(): Promise<string> {
@@ -15,6 +16,8 @@ export async function copyTree(): Promise<string> {
   for (const name of await readdir(join(ROOT, 'node_modules')))
     if (name !== '@holdfast' && name !== '.cache')
       await symlink(join(ROOT, 'node_modules', name), join(packages, name));
+  const digests = 'node_modules/.cache/holdfast';
+  await cp(join(ROOT, digests), join(tree, digests), { recursive: true });
   await linkWorkspaces(tree);
   return tree;
 }
