@@ -1,7 +1,7 @@
--- The whole database of version 0: for each service a schema, with its tables, what they allow, and their indexes. The roles
--- of the services are granted their rights on each run of the migrator (prisma/src/roles.ts).
--- The Prisma schema (prisma/schema) says the same as far as Prisma can: CHECK constraints, functions, a collation, and the
--- indexes that are partial, of an expression or GIN, stand here alone.
+-- The whole database of version 0: a schema for each service, with its tables, constraints and indexes. Each run of the migrator
+-- grants the roles of the services their rights (prisma/src/roles.ts).
+-- The Prisma schema (prisma/schema) describes the same database as far as Prisma can. CHECK constraints, functions, a collation,
+-- and indexes that are partial, of an expression or GIN are only in this file.
 
 CREATE SCHEMA "users";
 CREATE SCHEMA "products";
@@ -35,14 +35,14 @@ CREATE TABLE "users"."users" (
 -- Usernames are kept as written and compared without case.
 CREATE UNIQUE INDEX "users_username_key" ON "users"."users" (lower("username"));
 CREATE UNIQUE INDEX "users_email_key" ON "users"."users" ("email");
--- Whether there is another staff account.
+-- For the check whether there is another staff account.
 CREATE INDEX "users_staff_idx" ON "users"."users" ("id") WHERE "role" = 'STAFF';
--- Lists of accounts by name, in the order of bytes, so that the names with a prefix are a range. Each index is for the lists
--- whose rows it has, so that a page reads few rows that it does not show. Staff are few, and found by users_staff_idx.
+-- Lists of accounts by name, in the order of bytes, so that the names with a prefix are a range. Each list has an index of its own
+-- rows, so that a page reads few rows that it does not show. The list of staff uses users_staff_idx, because staff are few.
 CREATE INDEX "users_list_idx" ON "users"."users" ((lower("username") COLLATE "C"));
 CREATE INDEX "users_list_active_idx" ON "users"."users" ((lower("username") COLLATE "C")) WHERE "disabled_at" IS NULL;
 CREATE INDEX "users_list_disabled_idx" ON "users"."users" ((lower("username") COLLATE "C")) WHERE "disabled_at" IS NOT NULL;
--- The accounts whose access tokens ended of late: the revocation list.
+-- For the revocation list: the accounts whose access tokens ended recently.
 CREATE INDEX "users_tokens_ended_idx" ON "users"."users" ("tokens_ended_at") WHERE "tokens_ended_at" IS NOT NULL;
 
 CREATE TABLE "users"."sessions" (
@@ -63,12 +63,12 @@ CREATE TABLE "users"."sessions" (
 CREATE UNIQUE INDEX "sessions_token_hash_key" ON "users"."sessions" ("token_hash");
 CREATE INDEX "sessions_family_id_idx" ON "users"."sessions" ("family_id");
 CREATE INDEX "sessions_user_id_idx" ON "users"."sessions" ("user_id");
--- The newest token of every session, which is the unused one, in the order in which they expire: the sweep.
+-- For the sweep: the newest (unused) token of each session, in the order in which they expire.
 CREATE INDEX "sessions_unused_expires_at_idx" ON "users"."sessions" ("expires_at") WHERE "used_at" IS NULL;
 
 CREATE TYPE "users"."email_token_purpose" AS ENUM ('VERIFY_EMAIL', 'CHANGE_EMAIL', 'RESET_PASSWORD', 'CONFIRM_LOGIN');
 
--- One row an account and purpose: a new token takes the place of the one before.
+-- One row for each account and purpose: a new token replaces the previous one.
 CREATE TABLE "users"."email_tokens" (
     "user_id" INTEGER NOT NULL,
     "purpose" "users"."email_token_purpose" NOT NULL,
@@ -85,7 +85,7 @@ CREATE TABLE "users"."email_tokens" (
     CONSTRAINT "email_tokens_email_check" CHECK ("email" = lower("email") AND length("email") <= 254)
 );
 CREATE UNIQUE INDEX "email_tokens_token_hash_key" ON "users"."email_tokens" ("token_hash");
--- The sweep.
+-- For the sweep.
 CREATE INDEX "email_tokens_expires_at_idx" ON "users"."email_tokens" ("expires_at");
 
 CREATE TABLE "users"."login_tries" (
@@ -109,15 +109,16 @@ CREATE TABLE "users"."known_addresses" (
 );
 CREATE INDEX "known_addresses_last_seen_at_idx" ON "users"."known_addresses" ("last_seen_at");
 
--- Turns, until the end of the transaction: advisory locks by names of this schema, because PostgreSQL's own functions would
--- let each service hold the locks of the others, and are closed to them.
+-- Takes an advisory lock, which is held until the end of the transaction. The name of the schema is part of the lock's name. The
+-- services may not call PostgreSQL's own lock functions, because with these each service could hold the locks of the others.
 CREATE FUNCTION "users"."take_turn"("name" text) RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
     AS $$ SELECT pg_advisory_xact_lock(hashtextextended('users.' || "name", 0)) $$;
 
 CREATE TYPE "users"."audit_action" AS ENUM ('ROLE_CHANGED', 'ACCOUNT_DISABLED', 'ACCOUNT_ENABLED', 'SESSIONS_ENDED');
 
--- What staff did to accounts: written with the action, never changed or deleted. No foreign keys: it outlives the accounts.
+-- The actions of staff on accounts. A row is written in the transaction of its action, and never changed or deleted. There are no
+-- foreign keys, because the rows stay when an account is deleted.
 CREATE TABLE "users"."audit_events" (
     "id" BIGSERIAL NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -144,11 +145,11 @@ CREATE TYPE "products"."reservation_status" AS ENUM ('HELD', 'REFUSED', 'RELEASE
 -- on the server's version of ICU: see "Names in order" in docs/operations.md.
 CREATE COLLATION "products"."natural_order" (provider = icu, locale = 'und-u-kn-true');
 
--- The words of a text as they are searched, on both sides: in lower case, in one Unicode form (NFKD), without combining
--- and invisible characters (accents, soft hyphens, joiners), separated by anything that is punctuation, a symbol or
--- space. PostgreSQL's own parser is not used: it takes "4e31abc" for a number and letters, and tells letters by the
--- locale of the database. A lexeme has at most 2,046 bytes, so a word counts with its first 255 characters. The
--- functions have SQL bodies, which PostgreSQL resolves now, so no search_path can change what they call.
+-- Splits a text into words, for products and for search terms alike: in lower case, in one Unicode form (NFKD), without combining
+-- and invisible characters (accents, soft hyphens, joiners). Punctuation, symbols and spaces separate words. PostgreSQL's own parser
+-- is not used, because it splits "4e31abc" into a number and letters, and its notion of a letter depends on the locale of the
+-- database. A lexeme has at most 2,046 bytes, so only the first 255 characters of a word count. PostgreSQL resolves the SQL bodies
+-- of these functions when it creates them, so no search_path can change which functions they call.
 CREATE FUNCTION "products"."search_words"("value" text) RETURNS TABLE ("word" text, "position" bigint)
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
@@ -164,22 +165,22 @@ BEGIN ATOMIC
       ), ' ')) WITH ORDINALITY AS "words"("word", "position");
 END;
 
--- No word has a quote or a backslash, so each stands in quotes as it is. Positions end at 16,383.
+-- No word contains a quote or a backslash, so words are quoted without escapes. The highest position of a tsvector is 16,383.
 CREATE FUNCTION "products"."search_vector"("value" text) RETURNS tsvector
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (SELECT coalesce(string_agg('''' || "word" || ''':' || least("position", 16383), ' '), '')
           FROM "products"."search_words"("value"))::tsvector;
 
--- One term as a query: its words in a row; null when it has none.
+-- Writes one term as a query for its words in sequence; null when the term has no word.
 CREATE FUNCTION "products"."search_term"("term" text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (SELECT string_agg('''' || "word" || '''', ' <-> ' ORDER BY "position")
           FROM "products"."search_words"("term"));
 
--- What a search looks for: every word and every phrase, and none of what is excluded; null without any word or phrase,
--- because the index cannot answer that. A word is also found as the beginning of a longer one. Short beginnings would
--- match much of any catalog, so they need three characters, except in the scripts from U+0E00 on, whose words are
--- short or are written without spaces.
+-- Writes the query of a search: it requires every word and every phrase, and none of the excluded words. It is null without any word
+-- or phrase, because the index cannot answer such a query. A word also matches as the beginning of a longer word. Short beginnings
+-- would match a large part of any catalog, so a beginning needs three characters, except in the scripts from U+0E00 on, whose words
+-- are short or are written without spaces.
 CREATE FUNCTION "products"."search_query"("words" text[], "phrases" text[], "excluded" text[]) RETURNS tsquery
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
@@ -205,7 +206,7 @@ CREATE TABLE "products"."products" (
     "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "search" tsvector GENERATED ALWAYS AS (
         "products"."search_vector"("name" || ' ' || coalesce("description", ''))) STORED,
-    -- Indexes are by this and not by the stock, so that a sale changes no index unless it takes the last unit.
+    -- Indexes have this column in place of the stock, so that a sale changes no index unless it takes the last unit.
     "in_stock" BOOLEAN NOT NULL GENERATED ALWAYS AS ("stock" > 0) STORED,
 
     CONSTRAINT "products_pkey" PRIMARY KEY ("id"),
@@ -214,19 +215,19 @@ CREATE TABLE "products"."products" (
     CONSTRAINT "products_stock_check" CHECK ("stock" >= 0),
     CONSTRAINT "products_version_check" CHECK ("version" >= 1),
     CONSTRAINT "products_content_version_check" CHECK ("content_version" BETWEEN 1 AND "version")
--- Pages keep room for the next versions of their rows, so that a sale needs no other page and no new entry of an index.
+-- Each page keeps room for new versions of its rows, so that a sale writes no other page and no new index entry.
 ) WITH (fillfactor = 85);
--- No plan is chosen by what ANALYZE would learn of it (subgraphs/products/src/data/product-search.ts).
+-- ANALYZE gathers no statistics of this column, because no plan depends on them (subgraphs/products/src/data/product-search.ts).
 ALTER TABLE "products"."products" ALTER COLUMN "search" SET STATISTICS 0;
--- The catalog: by age, by name, by price, the same of what is in stock or is not, and by its words. A walk along them
--- meets no product that has left it.
+-- The catalog by age, by name and by price, each also for products in stock and out of stock. Deleted products are not in these
+-- indexes, so a list never reads past them.
 CREATE INDEX "products_live_idx" ON "products"."products" ("id" DESC) WHERE "archived_at" IS NULL;
 CREATE INDEX "products_name_id_idx" ON "products"."products" ("name", "id") WHERE "archived_at" IS NULL;
 CREATE INDEX "products_price_id_idx" ON "products"."products" ("price", "id") WHERE "archived_at" IS NULL;
 CREATE INDEX "products_stock_id_idx" ON "products"."products" ("in_stock", "id") WHERE "archived_at" IS NULL;
 CREATE INDEX "products_stock_name_id_idx" ON "products"."products" ("in_stock", "name", "id") WHERE "archived_at" IS NULL;
 CREATE INDEX "products_stock_price_id_idx" ON "products"."products" ("in_stock", "price", "id") WHERE "archived_at" IS NULL;
--- Without a list of pending entries, which every search would have to go through.
+-- For the search. Without fastupdate there is no list of pending entries, which every search would have to read.
 CREATE INDEX "products_search_idx" ON "products"."products" USING GIN ("search") WITH (fastupdate = off)
     WHERE "archived_at" IS NULL;
 
@@ -244,25 +245,26 @@ CREATE TABLE "products"."reservations" (
         ON DELETE RESTRICT ON UPDATE CASCADE,
     CONSTRAINT "reservations_quantity_check" CHECK ("quantity" > 0)
 );
--- What a customer holds of a product: few rows, however much was ordered before. No product is deleted, so the foreign key needs
--- no index of its own.
+-- For the units of a product that a customer holds: few rows, even after many orders. No row of products is deleted, so the foreign
+-- key needs no index of its own.
 CREATE INDEX "reservations_held_idx" ON "products"."reservations" ("product_id", "user_id") WHERE "status" = 'HELD';
--- Those of orders that are over, in the order in which they are swept.
+-- For the sweep: the reservations of finished orders, in the order in which the sweep deletes them.
 CREATE INDEX "reservations_over_idx" ON "products"."reservations" ("updated_at") WHERE "status" <> 'HELD';
 
--- Reserves the units of many orders, which are given by four arrays of one length: for each product one guarded decrement, in the
--- order in which the orders were placed. An order that does not fit is refused and takes nothing from the smaller ones after it.
--- Orders that have a reservation are left out. Returns each order that was decided, whether it is held, whether its product is
--- in the catalog, and what was left when its turn came.
+-- Reserves the units of many orders. The four arrays have the same length, with one element for each order. For each product there is
+-- one guarded decrement, and orders are decided in the order in which they were placed. An order that does not fit is refused, and a
+-- smaller order after it may still fit. Orders that have a reservation already are skipped. Returns a row for each decided order:
+-- whether it is held, whether its product is in the catalog, and the stock when its turn came.
 --
--- An order of more than "max_units" is refused, and so is one with which its user would hold more than "max_open" units of the
--- product (null: no such limit); then the limit and what counted against it are returned as well. What a user holds is counted
--- after the product's version was read, and the decrement is guarded by that version, which grows with each unit that is added to
--- what is held: so no orders pass a limit together, also when two callers decide them. Without "max_open" nothing is counted.
+-- An order of more than "max_units" is refused. So is an order with which its user would hold more than "max_open" units of the
+-- product (null: no such limit). For such orders the function also returns the limit and the units that counted against it. The
+-- function counts the held units after it has read the product's version, and guards the decrement by that version, which grows
+-- whenever units are added to the held ones. So no two orders exceed a limit together, also when two callers decide them at the same
+-- time. Without "max_open" no units are counted.
 --
--- Rows are locked in one order, by every caller: products by their ids, and after each product its reservations. So no two
--- callers can wait for each other. Two that decide one order at the same time wait for each other at the product; the second
--- then breaks the primary key of the reservations, which undoes all that it has done.
+-- Every caller locks rows in the same order: products by id, and after each product its reservations. So no two callers can deadlock.
+-- When two callers decide the same order at the same time, the second one waits at the product. Then it violates the primary key of
+-- the reservations, and PostgreSQL undoes all its work.
 CREATE FUNCTION "products"."reserve"("order_ids" bigint[], "user_ids" integer[], "product_ids" integer[], "quantities" integer[],
                                      "max_units" integer, "max_open" integer)
     RETURNS TABLE ("order_id" bigint, "product_id" integer, "held" boolean, "live" boolean, "available" integer,
@@ -295,7 +297,7 @@ BEGIN
             "lefts" := '{}';
             "excesses" := '{}';
             IF "max_open" IS NULL THEN
-                -- Nearly always all of them fit, and one statement is all.
+                -- Nearly always all orders fit, and this statement is enough.
                 UPDATE "products"."products" AS "p"
                    SET "stock" = "p"."stock" - "wanted"."units", "version" = "p"."version" + 1, "updated_at" = now()
                  WHERE "p"."id" = "wanted"."product_id" AND "p"."archived_at" IS NULL AND "p"."stock" >= "wanted"."units"
@@ -309,7 +311,7 @@ BEGIN
                 RAISE foreign_key_violation USING MESSAGE = format('there is no product %s', "wanted"."product_id");
             END IF;
             IF "max_open" IS NOT NULL THEN
-                -- For each order what its user holds. What is seen here is of the product's version above, or newer.
+                -- Reads the held units of each order's user. This snapshot is as old as the version read above, or newer.
                 SELECT array_agg(coalesce("h"."units", 0) ORDER BY "o"."place") INTO "opens"
                   FROM unnest("wanted"."user_ids") WITH ORDINALITY AS "o" ("user_id", "place")
                   LEFT JOIN (SELECT "r"."user_id", sum("r"."quantity") AS "units" FROM "products"."reservations" AS "r"
@@ -323,7 +325,7 @@ BEGIN
                 "quantity" := "wanted"."quantities"["i"];
                 "excess" := NULL;
                 IF "max_open" IS NOT NULL AND "quantity" <= "max_units" THEN
-                    -- What a user holds by now stands at the first of the user's orders.
+                    -- The sum of a user is kept at the place of the user's first order.
                     "user" := array_position("wanted"."user_ids", "wanted"."user_ids"["i"]);
                     IF "opens"["user"] + "quantity" > "max_open" THEN
                         "excess" := "opens"["user"];
@@ -337,8 +339,8 @@ BEGIN
                 END IF;
             END LOOP;
             EXIT WHEN "left" = "lefts"[1];
-            -- What was decided holds for this stock only, and for what was held at this version: each caller that adds to
-            -- that changes the version. This statement locks the row even when it finds another one, so the next try is the last.
+            -- The decisions are valid only for this stock and this version: each caller that adds held units changes the
+            -- version. This statement locks the row even when its stock or version differs, so the next try is the last.
             UPDATE "products"."products" AS "p" SET "stock" = "left", "version" = "p"."version" + 1, "updated_at" = now()
              WHERE "p"."id" = "wanted"."product_id" AND "p"."archived_at" IS NULL
                AND "p"."stock" = "seen"."stock" AND "p"."version" = "seen"."version";
@@ -366,8 +368,8 @@ BEGIN
 END;
 $$;
 
--- Gives the units of many orders back to the stock, and locks in the order of "reserve". Does nothing for an order that holds
--- none. Returns each that was released. When another caller has released one of them in between, all of it is undone.
+-- Returns the units of many orders to the stock, and locks rows in the same order as "reserve". Orders that hold no units are skipped.
+-- Returns a row for each released order. When another caller has released one of them in the meantime, PostgreSQL undoes all of it.
 CREATE FUNCTION "products"."release"("order_ids" bigint[])
     RETURNS TABLE ("order_id" bigint, "product_id" integer)
     LANGUAGE plpgsql
@@ -411,7 +413,7 @@ CREATE TABLE "products"."idempotency_keys" (
 );
 CREATE INDEX "idempotency_keys_created_at_idx" ON "products"."idempotency_keys" ("created_at");
 
--- A turn as in the schema of users, or false when another has it.
+-- Takes an advisory lock as in the schema of users, or returns false when another transaction holds it.
 CREATE FUNCTION "products"."try_turn"("name" text) RETURNS boolean
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
     AS $$ SELECT pg_try_advisory_xact_lock(hashtextextended('products.' || "name", 0)) $$;
@@ -421,7 +423,7 @@ CREATE FUNCTION "products"."try_turn"("name" text) RETURNS boolean
 CREATE TYPE "orders"."rejection_code" AS ENUM ('OUT_OF_STOCK', 'PRODUCT_NOT_FOUND', 'PURCHASE_LIMIT');
 CREATE TYPE "orders"."actor_role" AS ENUM ('CUSTOMER', 'STAFF');
 
--- SERIAL would end after 2.1 billion orders.
+-- BIGSERIAL, because SERIAL would end after 2.1 billion orders.
 CREATE TABLE "orders"."orders" (
     "id" BIGSERIAL NOT NULL,
     "user_id" INTEGER NOT NULL,
@@ -458,7 +460,7 @@ CREATE INDEX "orders_user_id_id_idx" ON "orders"."orders" ("user_id", "id");
 CREATE INDEX "orders_user_id_status_id_idx" ON "orders"."orders" ("user_id", "status", "id");
 CREATE INDEX "orders_status_id_idx" ON "orders"."orders" ("status", "id");
 CREATE INDEX "orders_product_id_idx" ON "orders"."orders" ("product_id");
--- The orders that wait to be settled, which are few: for the gauges of them, and for how many of one product there are.
+-- The PENDING orders, which are few: for their gauges, and for their number for one product.
 CREATE INDEX "orders_pending_idx" ON "orders"."orders" ("product_id", "created_at") WHERE "status" = 'PENDING';
 
 CREATE TABLE "orders"."order_events" (
@@ -477,10 +479,10 @@ CREATE TABLE "orders"."order_events" (
         CHECK ("status" IN ('PENDING', 'CONFIRMED', 'REJECTED', 'CANCELLED', 'SHIPPED', 'DELIVERED')),
     CONSTRAINT "order_events_version_check" CHECK ("version" >= 1),
     CONSTRAINT "order_events_actor_check" CHECK (("actor_id" IS NULL) = ("actor_role" IS NULL)),
-    -- The system settles; all else is done by a user.
+    -- The system settles an order; a user takes every other step.
     CONSTRAINT "order_events_system_check" CHECK (("actor_id" IS NULL) = ("status" IN ('CONFIRMED', 'REJECTED'))),
     CONSTRAINT "order_events_staff_check" CHECK ("status" NOT IN ('SHIPPED', 'DELIVERED') OR "actor_role" = 'STAFF'),
-    -- Who cancels may say why; staff have to.
+    -- A customer may give a reason for cancelling; staff must.
     CONSTRAINT "order_events_reason_check" CHECK ("reason" IS NULL OR ("status" = 'CANCELLED' AND "reason" <> '')),
     CONSTRAINT "order_events_staff_reason_check"
         CHECK ("status" <> 'CANCELLED' OR "actor_role" <> 'STAFF' OR "reason" IS NOT NULL)
@@ -499,7 +501,7 @@ CREATE TABLE "orders"."idempotency_keys" (
 );
 CREATE INDEX "idempotency_keys_created_at_idx" ON "orders"."idempotency_keys" ("created_at");
 
--- A turn as in the schema of users, or false when another has it.
+-- Takes an advisory lock as in the schema of users, or returns false when another transaction holds it.
 CREATE FUNCTION "orders"."try_turn"("name" text) RETURNS boolean
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
     AS $$ SELECT pg_try_advisory_xact_lock(hashtextextended('orders.' || "name", 0)) $$;
