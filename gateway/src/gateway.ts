@@ -2,7 +2,7 @@
 import type { Reply, RouteHandler } from '@holdfast/platform/http/server';
 import type { RunningService } from '@holdfast/platform/lifecycle/service';
 import type { Logger } from '@holdfast/platform/observability/log';
-import { tracedCall } from '@holdfast/platform/observability/tracing';
+import { traceCall } from '@holdfast/platform/observability/tracing';
 import type { Caller } from './admission/caller.ts';
 import { clientAddress } from './admission/client-address.ts';
 import type { GatewaySettings } from './config.ts';
@@ -82,7 +82,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
   ): Promise<Executed> {
     const run = await operation.plan(caller.request.deadlineAt);
     const call: CallSubgraph = (asked) => subgraphs.call(asked, caller);
-    return await tracedCall('gateway.execute', {}, () => run({ variables, coerced, call }));
+    return await traceCall('gateway.execute', {}, () => run({ variables, coerced, call }));
   }
 
   const graphql = createGraphQLRoute(answer, parts.listed);

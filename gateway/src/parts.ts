@@ -4,7 +4,7 @@ import { type CalledService, createServiceTokens } from '@holdfast/platform/auth
 import { createRemoteVerifier } from '@holdfast/platform/auth/tokens';
 import { createOperationMeter } from '@holdfast/platform/graphql/metrics';
 import type { Logger } from '@holdfast/platform/observability/log';
-import { tracedCall } from '@holdfast/platform/observability/tracing';
+import { traceCall } from '@holdfast/platform/observability/tracing';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { createIdentify } from './admission/caller.ts';
 import { createRateLimits } from './admission/rate-limits.ts';
@@ -115,7 +115,7 @@ function openSubgraphs(settings: GatewaySettings, replySizes: ReplySizes) {
     call: (call: SubgraphCall, calledFor: CalledFor) => {
       const subgraph = byName.get(call.subgraph);
       if (subgraph === undefined) throw new Error(`a plan names the subgraph ${call.subgraph}`);
-      return tracedCall('gateway.fetch', { service: call.subgraph }, () => subgraph.call(call, calledFor));
+      return traceCall('gateway.fetch', { service: call.subgraph }, () => subgraph.call(call, calledFor));
     },
     close: async () => {
       await Promise.all([...byName.values()].map((subgraph) => subgraph.close()));

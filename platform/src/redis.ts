@@ -8,7 +8,7 @@ import { createClient } from 'redis';
 import { z } from 'zod';
 import type { Logger } from './observability/log.ts';
 import { Counter, Gauge, registry } from './observability/metrics.ts';
-import { tracedCall } from './observability/tracing.ts';
+import { traceCall } from './observability/tracing.ts';
 import { repeat } from './repeat.ts';
 import { milliseconds } from './settings.ts';
 
@@ -147,8 +147,13 @@ function createUsage(log: Logger, leaving: AbortSignal) {
   };
 }
 
-/** Connects in the background: a Redis that is away does not keep a service from starting. */
+/**
+ * Connects in the background: a Redis that is away does not keep a service from starting.
+ * @throws when the library refuses the URL
+ */
 export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
+  // The first client is made here, because a URL that the library refuses must end the start and not be retried for ever.
+  let unused: RedisClient | undefined = connect(url);
   const closing = new AbortController();
   const usage = createUsage(log, closing.signal);
   const probeTimeoutMs = Math.max(PROBE_TIMEOUT_MS, timeoutMs);
@@ -158,7 +163,8 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
   /** Uses a connection while Redis accepts writes on it: a full or read-only Redis is of no use. */
   async function probe(): Promise<void> {
     if (client === undefined) {
-      const next = connect(url);
+      const next = unused ?? connect(url);
+      unused = undefined;
       next.on('error', (error) => usage.end(next, error));
       client = next;
       await withTimeout(next.connect(), LOGIN_TIMEOUT_MS);
@@ -192,7 +198,7 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
       const used = usage.client;
       if (!used) throw new RedisUnavailable('Redis is away');
       try {
-        return await tracedCall('redis', SPAN, () => withTimeout(commands(used), callTimeoutMs));
+        return await traceCall('redis', SPAN, () => withTimeout(commands(used), callTimeoutMs));
       } catch (error) {
         failures.inc();
         usage.end(used, error);

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '@holdfast/platform/errors';
 import type { Logger } from '@holdfast/platform/observability/log';
-import { tracedCall } from '@holdfast/platform/observability/tracing';
+import { traceCall } from '@holdfast/platform/observability/tracing';
 import { LRUCache } from 'lru-cache';
 import { countRefused } from '../operations/too-much.ts';
 import { createPlannerThread, type OperationText, type Planned } from './planner-thread.ts';
@@ -118,7 +118,7 @@ export function createPlanner({ timeoutMs, log }: PlannerOptions): Planner {
     plan: async (operation) => {
       const key = hashOfOperation(operation);
       if (refused.has(key)) throw createTooLong(timeoutMs);
-      return tracedCall('gateway.plan', {}, () => make(key, operation));
+      return traceCall('gateway.plan', {}, () => make(key, operation));
     },
     close: async () => {
       isClosed = true;

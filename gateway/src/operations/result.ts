@@ -1,6 +1,6 @@
 // A requested operation, and the result that the caller receives.
 import { showErrors } from '@holdfast/platform/graphql/errors';
-import { type OperationOutcome, outcomeOf } from '@holdfast/platform/graphql/metrics';
+import { type OperationOutcome, operationOutcomeOf } from '@holdfast/platform/graphql/metrics';
 import type { Logger } from '@holdfast/platform/observability/log';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Executed } from '../federation/execution/execution.ts';
@@ -34,7 +34,7 @@ export function resultOf(executed: Executed, requestId: string, log: Logger): Op
   const { data, errors } = executed;
   if (errors === undefined || errors.length === 0) return { data, status: 200, outcome: 'ok' };
   const shown = showErrors(log, requestId, errors);
-  return { data, errors: shown, ...httpOf(errors, 200), outcome: outcomeOf(shown, errors) };
+  return { data, errors: shown, ...httpOf(errors, 200), outcome: operationOutcomeOf(shown, errors) };
 }
 
 /** The result of an operation that was not executed. */
@@ -45,7 +45,7 @@ export function resultOfError(error: unknown, requestId: string, log: Logger): O
   return {
     errors: shown,
     ...httpOf(errors, isInternal ? 500 : 'invalid'),
-    outcome: outcomeOf(shown, errors),
+    outcome: operationOutcomeOf(shown, errors),
   };
 }
 

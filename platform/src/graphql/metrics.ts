@@ -41,7 +41,7 @@ export interface KnownOperation {
 const OTHERS: readonly KnownOperation[] = ['query', 'mutation', OTHER].map((type) => ({ name: OTHER, type }));
 
 /** @param errors as the caller sees them @param thrown the same errors, as they were thrown */
-export function outcomeOf(
+export function operationOutcomeOf(
   errors: readonly GraphQLFormattedError[] = [],
   thrown: readonly unknown[] = [],
 ): OperationOutcome {
@@ -82,7 +82,7 @@ export function measureOperations(): ApolloServerPlugin {
       return {
         willSendResponse: async ({ operation, response, errors }) => {
           if (response.body.kind !== 'single') return;
-          const outcome = outcomeOf(response.body.singleResult.errors, errors);
+          const outcome = operationOutcomeOf(response.body.singleResult.errors, errors);
           count(undefined, operation?.operation, outcome, startedAt);
         },
       };
@@ -93,10 +93,10 @@ export function measureOperations(): ApolloServerPlugin {
 type RootOutcome = 'ok' | 'problem' | 'refused' | 'error' | 'abandoned';
 
 /** In these schemas, only the problem members of a result union have a `code`. */
-const outcomeOfValue = (value: unknown): RootOutcome =>
+const rootOutcomeOfValue = (value: unknown): RootOutcome =>
   typeof value === 'object' && value !== null && 'code' in value ? 'problem' : 'ok';
 
-const outcomeOfError = (error: unknown): RootOutcome => {
+const rootOutcomeOfError = (error: unknown): RootOutcome => {
   if (isAbandoned(error)) return 'abandoned';
   return error instanceof AppError && !isServerError(error.code) && !isDatabaseUnavailable(error)
     ? 'refused'
@@ -106,10 +106,10 @@ const outcomeOfError = (error: unknown): RootOutcome => {
 const WORST_FIRST = ['error', 'abandoned', 'refused'] as const satisfies RootOutcome[];
 
 /** The worst outcome of the entities of one call. */
-function outcomeOfList(entities: readonly unknown[]): RootOutcome {
+function rootOutcomeOfEntities(entities: readonly unknown[]): RootOutcome {
   const failed = entities.filter((entity) => entity instanceof Error);
   if (failed.length === 0) return 'ok';
-  const outcomes = failed.map(outcomeOfError);
+  const outcomes = failed.map(rootOutcomeOfError);
   return WORST_FIRST.find((outcome) => outcomes.includes(outcome)) ?? 'ok';
 }
 
@@ -137,15 +137,15 @@ function measure(field: string, resolve: Resolver): Resolver {
       const result = resolve(source, args, context, info);
       if (result instanceof Promise) {
         result.then(
-          (value) => done(Array.isArray(value) ? outcomeOfList(value) : outcomeOfValue(value)),
-          (error: unknown) => done(outcomeOfError(error)),
+          (value) => done(Array.isArray(value) ? rootOutcomeOfEntities(value) : rootOutcomeOfValue(value)),
+          (error: unknown) => done(rootOutcomeOfError(error)),
         );
       } else if (Array.isArray(result)) {
-        void settleList(result).then((entities) => done(outcomeOfList(entities)));
-      } else done(outcomeOfValue(result));
+        void settleList(result).then((entities) => done(rootOutcomeOfEntities(entities)));
+      } else done(rootOutcomeOfValue(result));
       return result;
     } catch (error) {
-      done(outcomeOfError(error));
+      done(rootOutcomeOfError(error));
       throw error;
     }
   };

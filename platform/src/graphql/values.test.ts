@@ -196,7 +196,7 @@ describe('fields', () => {
     expect(resolvers).toHaveLength(3);
   });
 
-  it('is told from others by its name', () => {
+  it('takes the keys of a change from its field names', () => {
     expect(keysOf({ name: 1, sku: undefined })).toEqual(['name', 'sku']);
   });
 });

@@ -5,22 +5,22 @@ import { z } from 'zod';
 import { createLogger } from '../observability/log.ts';
 import {
   startTracing,
-  tracedCall,
-  tracedJob,
+  traceCall,
   traceHeaders,
   traceIds,
+  traceJob,
   traceparent,
   tracingSettings,
 } from '../observability/tracing.ts';
 import { createHttpServer, type HttpServer } from './server.ts';
-import { tracedHandler } from './traced-handler.ts';
+import { traceHandler } from './trace-handler.ts';
 
 describe('tracing', () => {
   it('has no ids and no header fields while traces are off', async () => {
     const result = Promise.resolve('the call itself');
-    expect(tracedCall('call', {}, () => result)).toBe(result);
+    expect(traceCall('call', {}, () => result)).toBe(result);
     const run = Promise.resolve();
-    expect(tracedJob('job', { traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01` }, () => run)).toBe(
+    expect(traceJob('job', { traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01` }, () => run)).toBe(
       run,
     );
     expect([traceIds(), traceHeaders(), traceparent()]).toEqual([{}, {}, null]);
@@ -41,7 +41,7 @@ describe('the trace of an unknown caller', () => {
   beforeAll(async () => {
     stop = await startTracing('test', 'http://127.0.0.1:1', z.object(tracingSettings).parse({}), log);
     const onError = () => ({ status: 500 });
-    const handler = tracedHandler(
+    const handler = traceHandler(
       async () => ({ status: 200, body: JSON.stringify(traceHeaders()) }),
       onError,
     );
@@ -81,7 +81,7 @@ describe('the trace of an unknown caller', () => {
 
   it('is forwarded to jobs in the same way', async () => {
     let headers: unknown;
-    await tracedJob('job', { traceparent: TRACEPARENT, ...STRANGE }, async () => {
+    await traceJob('job', { traceparent: TRACEPARENT, ...STRANGE }, async () => {
       headers = traceHeaders();
     });
     expect(headers).toEqual({ traceparent: expect.stringMatching(new RegExp(`^00-${TRACE}-`)) });

@@ -2,7 +2,7 @@
 import { format } from 'node:util';
 import { countRefusedConnection, observeRequest } from '../http/metrics.ts';
 import { createHttpServer, type HttpServerOptions } from '../http/server.ts';
-import { tracedHandler } from '../http/traced-handler.ts';
+import { traceHandler } from '../http/trace-handler.ts';
 import { createLogger, endProcess, type Logger } from '../observability/log.ts';
 import { announceBuild } from '../observability/metrics.ts';
 import { startTracing, type TracingSettings } from '../observability/tracing.ts';
@@ -67,7 +67,7 @@ async function serve<Settings extends LifecycleSettings>(
     handler,
     onError,
     ...(addressOf && { addressOf }),
-    around: tracedHandler,
+    around: traceHandler,
     log,
     timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : timeoutMs(settings),
     isPublic,

@@ -171,7 +171,7 @@ function markFailed(span: Span, error: unknown): void {
 }
 
 /** Runs a call of another service or store in a span of the present trace; outside of a trace, without a span. */
-export function tracedCall<Result>(
+export function traceCall<Result>(
   name: string,
   attributes: Attributes,
   call: () => Promise<Result>,
@@ -181,7 +181,7 @@ export function tracedCall<Result>(
 }
 
 /** Runs a job as part of the trace that added it. */
-export function tracedJob(name: string, payload: unknown, run: () => Promise<void>): Promise<void> {
+export function traceJob(name: string, payload: unknown, run: () => Promise<void>): Promise<void> {
   if (tracer === undefined) return run();
   const sent = z.object({ traceparent: z.string() }).safeParse(payload);
   const parent = parentOf(sent.data?.traceparent);
@@ -198,15 +198,15 @@ export interface RequestSpan {
   run<Result>(work: (span: Span) => Promise<Result>): Promise<Result>;
 }
 
-/** Starts the span of a request in the trace that its `traceparent` names; undefined while traces are off. */
+/** Starts the span of a request in the trace that its `traceparent` names. Undefined, without a call of `attributesOf`, while traces are off. */
 export function startRequestSpan(
   name: string,
   traceparent: unknown,
-  attributes: Attributes,
+  attributesOf: () => Attributes,
 ): RequestSpan | undefined {
   if (tracer === undefined) return undefined;
   const parent = parentOf(traceparent);
-  const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
+  const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes: attributesOf() }, parent);
   const { traceId, spanId } = span.spanContext();
   return { traceId, spanId, run: (work) => context.with(parent, () => inSpan(span, () => work(span))) };
 }

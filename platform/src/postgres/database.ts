@@ -4,7 +4,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import type { Logger } from '../observability/log.ts';
 import { sqlStatements } from '../observability/metrics.ts';
-import { tracedCall } from '../observability/tracing.ts';
+import { traceCall } from '../observability/tracing.ts';
 import { type Connected, MeasuredPool } from './measured-pool.ts';
 import { PatientClient } from './patient-client.ts';
 import { RequestPool } from './request-pool.ts';
@@ -38,7 +38,7 @@ class TracedPool extends RequestPool {
     const [config] = args as readonly unknown[];
     const isPrismas = typeof config === 'object' && config !== null && !('name' in config);
     const send = (): unknown => super.query(...args);
-    return isPrismas ? tracedCall('sql prisma', SQL, async () => send()) : send();
+    return isPrismas ? traceCall('sql prisma', SQL, async () => send()) : send();
   }) as pg.Pool['query'];
 }
 

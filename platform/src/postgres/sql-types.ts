@@ -54,7 +54,7 @@ export const bytea = createType<Buffer, Uint8Array>('bytea');
 export const boolean = createType<boolean>('boolean');
 export const doublePrecision = createType<number>('double precision');
 /** The type `void` of functions such as pg_notify. */
-export const nothing: TypeOf<unknown, never> = { names: ['void'], isNullable: true };
+export const voidType: TypeOf<unknown, never> = { names: ['void'], isNullable: true };
 
 /**
  * @param name with its schema: "users.role"

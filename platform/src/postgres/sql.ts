@@ -32,7 +32,7 @@
  * 3. A column of a table is never null if the table says so, also through a CTE, a subquery or RETURNING. All else may be
  *    null: an expression, a column of a view, every column of a statement with an outer join, GROUPING SETS, MERGE,
  *    `old.` or `new.`. It is `nullable(…)`, or `notNull(…, 'the reason why it never is')`.
- * 4. A statement that returns no columns has `row: {}`. A function that returns void has a column of type `nothing`.
+ * 4. A statement that returns no columns has `row: {}`. A function that returns void has a column of type `voidType`.
  * 5. A statement of several shapes is declared once for each shape when its module is loaded, so that the test sees them
  *    all. Declare the parameters of only some shapes under `optional`: an argument may be undefined unless the text uses it.
  *    `queryOf` returns the text and values, for EXPLAIN.
@@ -44,7 +44,7 @@
  *     expect(await errorsOf(pool, declaredStatements())).toEqual([]);
  */
 import type pg from 'pg';
-import { tracedCall } from '../observability/tracing.ts';
+import { traceCall } from '../observability/tracing.ts';
 import { type Queryable, SQL } from './database.ts';
 import { type ArgumentsOf, ROW_TYPES, type RowOf, type SqlTypes } from './sql-types.ts';
 
@@ -122,7 +122,7 @@ export function statement<
     types: ROW_TYPES,
   });
   const run = async (db: Queryable, args: Arguments): Promise<RowOf<Row>[]> =>
-    (await tracedCall(spanName, SQL, () => db.query<RowOf<Row>>(queryOf(args)))).rows;
+    (await traceCall(spanName, SQL, () => db.query<RowOf<Row>>(queryOf(args)))).rows;
   return Object.assign(run, { queryOf });
 }
 

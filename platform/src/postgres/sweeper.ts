@@ -8,11 +8,11 @@ import { createWorkerPool } from './database.ts';
 export interface SweeperOptions {
   /** The name of the deleted rows, for the log: "old sessions". */
   readonly what: string;
-  /** Deletes at most `max` rows and returns how many it deleted. Several replicas may run it at the same time. */
+  /** Deletes at most `max` rows and returns how many it deleted. Several instances may run it at the same time. */
   readonly sweep: (max: number) => Promise<number>;
   readonly everyMs: number;
   readonly log: Logger;
-  /** From 0 to 1: the part of `everyMs` before the first sweep, so that replicas do not begin together. */
+  /** From 0 to 1: the part of `everyMs` before the first sweep, so that instances do not begin together. */
   readonly random?: () => number;
 }
 
@@ -30,7 +30,7 @@ const failures = new Counter({
 });
 
 /**
- * Writes SQL that deletes the oldest rows of a table, at most `$max`. Only one replica sweeps a table at a time, because two could
+ * Writes SQL that deletes the oldest rows of a table, at most `$max`. Only one instance sweeps a table at a time, because two could
  * lock the same rows in different orders. (FOR UPDATE SKIP LOCKED needs the right to update, which not every service has.)
  * @param table as SCHEMA.NAME; the schema has `try_turn`
  * @param age the column with the age of a row

@@ -129,7 +129,7 @@ export class Unanswered {
     await this.#inquiry.end();
   }
 
-  /** Asks periodically while connections are kept. */
+  /** Asks periodically while connections are kept. Not by `repeat`, which cannot end its own loop when no connection is left. */
   #askLater(): void {
     if (this.#timer !== undefined || this.#isEnded) return;
     this.#timer = setTimeout(async () => {

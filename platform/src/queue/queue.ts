@@ -4,7 +4,7 @@ import type { Job, TaskList } from 'graphile-worker';
 import type pg from 'pg';
 import { z } from 'zod';
 import type { Logger } from '../observability/log.ts';
-import { tracedJob } from '../observability/tracing.ts';
+import { traceJob } from '../observability/tracing.ts';
 import { MOST_AT_ONCE } from '../postgres/batches.ts';
 import { createScrapePool, createWorkerPool, type Queryable } from '../postgres/database.ts';
 import { bigint, integer, notNull, statement } from '../postgres/sql.ts';
@@ -137,7 +137,7 @@ function taskList(handlers: Readonly<Record<string, JobHandler>>, pool: pg.Pool,
         async (payload, { job }) => {
           const { id, attempts: attempt, priority } = job;
           const startedAt = performance.now();
-          await tracedJob(name, payload, async () => {
+          await traceJob(name, payload, async () => {
             await measure(attempt, () => handle(payload, { id, attempt, priority })).catch((error: unknown) =>
               failOrGiveWay(error, pool, job, log),
             );

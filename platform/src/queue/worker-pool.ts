@@ -41,62 +41,79 @@ const NOT_FETCHED = 'Error occurred fetching jobs';
 
 const levelOf = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace' } as const;
 
-/** Works on `tasks` until it is stopped. */
+/**
+ * Works on `tasks` until it is stopped.
+ * @throws when graphile-worker refuses the options or the tasks
+ */
 export function keepWorking({ pool, tasks, jobsAtOnce, log }: WorkerPoolOptions): KeptWorkerPool {
   // One worker fetches jobs for all of them, as many as can run at a time. Results are written in batches, also because
   // graphile-worker does not handle the rejection of a single result that cannot be written.
   const preset = {
     worker: { localQueue: { size: jobsAtOnce }, completeJobBatchDelay: 0, failJobBatchDelay: 0 },
   };
-  let current: WorkerPool | undefined;
+  let endCurrent: (() => Promise<void>) | undefined;
   let restartMs = RESTART_MS;
   let lastSignAt = performance.now();
 
-  /** Rejects when graphile-worker has ended or fetches no jobs any more. */
-  const run = (): Promise<never> =>
-    new Promise((_, giveUp) => {
-      const events: WorkerEvents = new EventEmitter();
-      let failures = 0;
-      const noteFetch = (): void => {
-        failures = 0;
-        restartMs = RESTART_MS;
-        lastSignAt = performance.now();
-      };
-      const noteFailedFetch = (error: unknown): void => {
-        // When the database does not answer, the worker is not at fault: it goes on fetching when the database is back.
-        if (!(error instanceof pg.DatabaseError)) lastSignAt = performance.now();
-        failures += 1;
-        if (failures !== FAILURES) return;
-        giveUp(error);
-        void endQuietly(workers);
-      };
-      events.on('localQueue:getJobs:complete', noteFetch);
-      events.on('job:start', noteFetch);
-      events.on('pool:gracefulShutdown', () => giveUp(new Error('graphile-worker shut itself down')));
-      const logger = new WorkerLogger(() => (level, message, meta) => {
-        const error = meta?.['error'];
-        // graphile-worker logs a job that gives way as a failed one.
-        log[error instanceof GiveWay ? 'debug' : levelOf[level]]({ queue: true }, message);
-        if (message.startsWith(NOT_FETCHED)) noteFailedFetch(error);
-      });
-      const workers = runTaskList(
-        {
-          logger,
-          preset,
-          events,
-          concurrency: jobsAtOnce,
-          noHandleSignals: true,
-          pollInterval: POLL_INTERVAL_MS,
-        },
-        tasks,
-        pool,
-      );
-      current = workers;
-      workers.promise.then(() => giveUp(new Error('graphile-worker ended')), giveUp);
+  /** Rejects when graphile-worker has ended or fetches no jobs any more. @throws as graphile-worker does when it is started */
+  function run(): Promise<never> {
+    const { promise, reject: giveUp } = Promise.withResolvers<never>();
+    const events: WorkerEvents = new EventEmitter();
+    let failures = 0;
+    const noteFetch = (): void => {
+      failures = 0;
+      restartMs = RESTART_MS;
+      lastSignAt = performance.now();
+    };
+    const noteFailedFetch = (error: unknown): void => {
+      // When the database does not answer, the worker is not at fault: it goes on fetching when the database is back.
+      if (!(error instanceof pg.DatabaseError)) lastSignAt = performance.now();
+      failures += 1;
+      if (failures !== FAILURES) return;
+      giveUp(error);
+      void end();
+    };
+    events.on('localQueue:getJobs:complete', noteFetch);
+    events.on('job:start', noteFetch);
+    events.on('pool:gracefulShutdown', () => giveUp(new Error('graphile-worker shut itself down')));
+    const logger = new WorkerLogger(() => (level, message, meta) => {
+      const error = meta?.['error'];
+      // graphile-worker logs a job that gives way as a failed one.
+      log[error instanceof GiveWay ? 'debug' : levelOf[level]]({ queue: true }, message);
+      if (message.startsWith(NOT_FETCHED)) noteFailedFetch(error);
     });
+    const workers = runTaskList(
+      {
+        logger,
+        preset,
+        events,
+        concurrency: jobsAtOnce,
+        noHandleSignals: true,
+        pollInterval: POLL_INTERVAL_MS,
+      },
+      tasks,
+      pool,
+    );
+    workers.promise.then(() => giveUp(new Error('graphile-worker ended')), giveUp);
+    let ending: Promise<void> | undefined;
+    // Once for each run, because graphile-worker takes a second shutdown for an error.
+    const end = (): Promise<void> => {
+      ending ??= endQuietly(workers);
+      return ending;
+    };
+    endCurrent = end;
+    return promise;
+  }
 
   let isStopping = false;
-  const working = repeat(run, {
+  // The first run is started here, so that its error ends the start of the service. Later runs are started again after an error.
+  let first: Promise<never> | undefined = run();
+  const runNext = (): Promise<never> => {
+    const running = first ?? run();
+    first = undefined;
+    return running;
+  };
+  const working = repeat(runNext, {
     everyMs: () => {
       const ms = restartMs;
       restartMs = Math.min(MAX_RESTART_MS, restartMs * 2);
@@ -119,7 +136,7 @@ export function keepWorking({ pool, tasks, jobsAtOnce, log }: WorkerPoolOptions)
         timer = setTimeout(resolve, STOP_MS);
       });
       // Jobs that graphile-worker cannot finish now are given out again after their lease.
-      await Promise.race([current && endQuietly(current), timeout]);
+      await Promise.race([endCurrent?.(), timeout]);
       clearTimeout(timer);
     },
   };

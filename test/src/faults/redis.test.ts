@@ -264,6 +264,12 @@ describe('a connection', () => {
     await server?.stop();
   });
 
+  it('by a URL that the library refuses is an error at the start', () => {
+    const log = createLogger('test', 'silent');
+    const create = () => createRedis({ url: 'redis://127.0.0.1:1/no-number', timeoutMs: 50, log });
+    expect(create).toThrow('Invalid pathname');
+  });
+
   it('to a primary that becomes a replica is given up within a second, though it answers reads', async () => {
     const measureDemotion = async (): Promise<number> => {
       await eventually(isUp, (up) => up);

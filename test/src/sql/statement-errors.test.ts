@@ -9,7 +9,6 @@ import {
   doublePrecision,
   enumeration,
   integer,
-  nothing,
   notNull,
   nullable,
   numeric,
@@ -17,6 +16,7 @@ import {
   type SqlTypes,
   text,
   timestamptz,
+  voidType,
 } from '@holdfast/platform/postgres/sql';
 import { errorsOf } from '@holdfast/platform/postgres/testing-sql';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -122,7 +122,7 @@ describe('a right declaration', () => {
     ],
     ['no columns', { text: 'SELECT FROM things FOR UPDATE' }],
     ['no rows', { text: 'DELETE FROM things WHERE id = $1', parameters: { id: bigint } }],
-    ['a function that returns nothing', { text: `SELECT pg_notify('x', 'y')`, row: { pg_notify: nothing } }],
+    ['a function that returns void', { text: `SELECT pg_notify('x', 'y')`, row: { pg_notify: voidType } }],
   ])('is let through: %s', async (_, declaration) => {
     expect(await errors(declaration)).toEqual([]);
   });

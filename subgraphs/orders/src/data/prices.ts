@@ -7,7 +7,7 @@ import { AppError } from '@holdfast/platform/errors';
 import { createHttpPool } from '@holdfast/platform/http/client';
 import { NO_CACHE_HEADERS } from '@holdfast/platform/http/no-cache';
 import { REQUEST_ID_HEADER, TIMEOUT_HEADER } from '@holdfast/platform/http/server';
-import { tracedCall, traceHeaders } from '@holdfast/platform/observability/tracing';
+import { traceCall, traceHeaders } from '@holdfast/platform/observability/tracing';
 import { createBatches, MOST_AT_ONCE } from '@holdfast/platform/postgres/batches';
 import { z } from 'zod';
 
@@ -94,7 +94,7 @@ export function createPrices({ url, timeoutMs, connectionMaxAgeMs, serviceToken 
     const remainingMs = Math.max(1, Math.min(timeoutMs, deadlineAt - Date.now()));
     const requestId = calls[0]?.requestId ?? '';
     const { data } = answer.parse(
-      await tracedCall('price of product', SPAN, () =>
+      await traceCall('price of product', SPAN, () =>
         post({ query: QUERIES[power], variables }, requestId, remainingMs),
       ),
     );

@@ -4,7 +4,7 @@
 import { NO_ORIGIN, type Origin } from '@holdfast/platform/auth/security-events';
 import type { Role } from '@holdfast/platform/auth/viewer';
 import type { Queryable } from '@holdfast/platform/postgres/database';
-import { boolean, integer, nothing, notNull, selectList, statement } from '@holdfast/platform/postgres/sql';
+import { boolean, integer, notNull, selectList, statement, voidType } from '@holdfast/platform/postgres/sql';
 import type pg from 'pg';
 import { ACCOUNT, type AccountRow, ROLE } from './account-row.ts';
 import { recordAuditEvent } from './audit-events.ts';
@@ -64,7 +64,7 @@ const takeTurn = statement({
   name: 'users_role_turn',
   text: `SELECT users.take_turn('role')`,
   parameters: {},
-  row: { take_turn: nothing },
+  row: { take_turn: voidType },
 });
 
 const IS_STAFF = `role = 'STAFF' AND disabled_at IS NULL`;

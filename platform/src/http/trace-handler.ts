@@ -6,11 +6,16 @@ import type { OnError, RouteHandler } from './exchanges.ts';
 import type { Reply } from './reply.ts';
 import type { HttpRequest } from './request.ts';
 
-/** `handler` in a span a request. While traces are off it is `handler` itself, after one comparison. */
-export function tracedHandler(handler: RouteHandler, onError: OnError): RouteHandler {
+/**
+ * Returns a handler that answers each request in a span of its own. The errors of `handler` become replies through `onError`, so
+ * that the span has their status. While traces are off, `handler` answers and rejects as without this function.
+ */
+export function traceHandler(handler: RouteHandler, onError: OnError): RouteHandler {
   return (request, parameters) => {
-    const attributes = { 'http.request.method': request.method, 'url.path': request.path };
-    const span = startRequestSpan(request.method, request.headers['traceparent'], attributes);
+    const span = startRequestSpan(request.method, request.headers['traceparent'], () => ({
+      'http.request.method': request.method,
+      'url.path': request.path,
+    }));
     if (span === undefined) return handler(request, parameters);
     request.trail.trace = { trace_id: span.traceId, span_id: span.spanId };
     return span.run(async (span) => {
@@ -30,7 +35,7 @@ export function tracedHandler(handler: RouteHandler, onError: OnError): RouteHan
 }
 
 function describe(span: Span, { method, trail, signal }: HttpRequest, reply: Reply): void {
-  // By the route's template: a name for each path would be one for each product.
+  // The name is the template of the route, because with paths there would be one name for each product.
   if (trail.route !== undefined) span.updateName(`${method} ${trail.route}`);
   span.setAttribute('http.response.status_code', reply.status);
   if (trail.operation !== undefined) span.setAttribute('graphql.operation.name', trail.operation);
