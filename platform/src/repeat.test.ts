@@ -1,4 +1,6 @@
 // Loops and shared calls: what they do while work is slow, fails or is stopped.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
 import { repeat } from './repeat.ts';
 import { singleFlight } from './single-flight.ts';
@@ -72,3 +74,12 @@ it('a stop ends the pause at once, also the one before the first run', async () 
   await repeat(count, { everyMs: 60_000, onError }).stop();
   expect(runs).toBe(1);
 });
+
+it('a pause does not keep the process alive', async () => {
+  const program = `import { repeat } from ${JSON.stringify(new URL('./repeat.ts', import.meta.url).href)};
+    repeat(async () => console.log('run'), { everyMs: 600_000, onError: console.error });`;
+  const child = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
+    timeout: 60_000,
+  });
+  expect((await child).stdout).toBe('run\n');
+}, 90_000);

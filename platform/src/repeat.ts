@@ -7,7 +7,7 @@ export interface RepeatOptions {
   readonly everyMs: number | (() => number);
   /** The pause before the first run, ms. */
   readonly firstAfterMs?: number;
-  /** Receives what a run throws. The next run follows all the same. */
+  /** Receives what a run throws; the next run follows all the same. It must not throw, because that would end the repetition. */
   readonly onError: (error: unknown) => void;
 }
 

@@ -15,7 +15,7 @@ const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
 const roomOf = (path: string): string => {
   const [room = '', file] = path.split('/');
   if (file !== undefined) return room;
-  return room === 'redis.ts' ? 'redis' : 'words';
+  return room === 'redis.ts' ? 'redis' : 'base';
 };
 
 it('every file is in a room that the README describes', () => {

@@ -1,4 +1,4 @@
-// Metrics of the queue: waiting jobs and the outcomes of runs. A service reports the tasks that it works on. All its replicas read
+// Metrics of the queue: waiting jobs and the outcomes of runs. A service reports the tasks that it works on. All its instances read
 // the same table and so report the same numbers: take the max over them, not the sum.
 import type pg from 'pg';
 import type { Logger } from '../observability/log.ts';
@@ -7,13 +7,13 @@ import { createScrapedGauges } from '../observability/scraped-gauges.ts';
 import { arrayOf, doublePrecision, integer, notNull, statement, text } from '../postgres/sql.ts';
 import { givesWay } from './give-way.ts';
 
-const SAME = 'Every replica reports the same number: take max by (task).';
+const SAME = 'Every instance reports the same number: take max by (task).';
 
 const gauges = createScrapedGauges(
   {
     queue_jobs: `Jobs that wait or run. ${SAME}`,
     queue_oldest_job_age_seconds: `Age of the oldest of these jobs; 0 without jobs. ${SAME}`,
-    queue_dead_jobs: `Jobs that were given up. ${SAME}`,
+    queue_dead_jobs: `Jobs that were given up after their last attempt. ${SAME}`,
   },
   ['task'],
 );

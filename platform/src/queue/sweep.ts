@@ -59,16 +59,20 @@ const sweepJobs = statement({
 /** The pause before a failed job is tried again grows up to this. */
 const LONGEST_BACK_OFF_MS = 30_000;
 
-/** Sweeps now, and then twice a lease. */
+/** Sweeps now, and then twice a lease. A sweep that is slow does not delay the next one: its time is taken off the pause. */
 export function startSweeping(pool: pg.Pool, leaseMs: number, log: Logger): Repetition {
+  const everyMs = leaseMs / 2;
+  let startedAt = 0;
+
   async function sweep(): Promise<void> {
+    startedAt = performance.now();
     const parameters = { leaseMs, backOffMs: LONGEST_BACK_OFF_MS, pauseMs: LONGEST_PAUSE_MS };
     const [{ lost = 0, dead = 0 } = {}] = await sweepJobs(pool, parameters);
     if (lost > 0) log.warn({ jobs: lost }, 'jobs of a lost worker are returned to the queue');
     if (dead > 0) log.error({ jobs: dead }, 'jobs have been given up; see graphile_worker.jobs');
   }
   return repeat(sweep, {
-    everyMs: leaseMs / 2,
+    everyMs: () => Math.max(0, startedAt + everyMs - performance.now()),
     onError: (error) => log.warn({ err: error }, 'the queue could not be searched for lost jobs'),
   });
 }
