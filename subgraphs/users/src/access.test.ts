@@ -282,7 +282,7 @@ describe('the limits of tries to log in', () => {
     });
   });
 
-  it('of the tries that are not told, 5 are made; those that cannot be made do not count', async () => {
+  it('makes 5 tries whose outcome the client does not learn; a try that throws is not counted', async () => {
     const secrets = ['known to this test alone, and to no service'] as const;
     const guard = createLoginGuard({
       tries: createLoginTryStore(users.pool),

@@ -4,7 +4,7 @@ import DataLoader from 'dataloader';
 import type { Account, Domain } from './domain.ts';
 
 export interface Context extends RequestContext, Domain {
-  /** As `readAccounts`. */
+  /** One account by id; null when there is none. One statement for all ids. */
   readonly accounts: DataLoader<number, Account | null>;
 }
 

@@ -205,7 +205,7 @@ describe('a password that was forgotten', () => {
     expect(ratio).toBeLessThan(1.4);
   });
 
-  it('is not asked for with what is no address', async () => {
+  it('is refused for a text that is not an address', async () => {
     const { errors } = await users.graphql('mutation { requestPasswordReset(email: "nobody") }');
     expect(errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
   });
@@ -233,7 +233,7 @@ async function noJobs(): Promise<void> {
 }
 
 describe('another address', () => {
-  it("is the account's once its link is opened, and the one before is told", async () => {
+  it("becomes the account's when its link is opened, and the old address gets a mail about it", async () => {
     const session = await calls.login(name);
     const next = `next-${address}`;
     const forgotten = await resetToken();
@@ -278,7 +278,7 @@ describe('another address', () => {
     expect(rows).toEqual([{ n: 1 }]);
   });
 
-  it("is no more the account's when the password was changed after it was asked for", async () => {
+  it("does not become the account's when the password was changed after the request", async () => {
     const session = await calls.login(name);
     await changeEmail(session, `next-${address}`);
     const token = tokenIn(await smtp.mailTo(`next-${address}`));

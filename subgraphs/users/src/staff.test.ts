@@ -111,7 +111,8 @@ describe('roles', () => {
       expect(await changed(bearer, id, 1, 'CUSTOMER')).toEqual({
         __typename: 'LastStaff',
         code: 'LAST_STAFF',
-        message: 'This is the last staff account that can log in, so it must keep its role.',
+        message:
+          'This is the last staff account that can log in, so it must keep its role. Give another account the role STAFF first.',
       });
       expect(await staffLeft()).toBe(1);
     });

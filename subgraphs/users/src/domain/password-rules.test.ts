@@ -189,7 +189,7 @@ describe('a registration', () => {
     ]);
   });
 
-  it('refuses the username or the address as the password, in any case, and be it long', async () => {
+  it('refuses the username or the address as the password, in any letter case, also a long one', async () => {
     const own = 'expected a password that is hard to guess, got the username or the e-mail address';
     const email = 'a-rather-long-name.of-somebody@shops.example.com';
     expect(await errorOf('aDA-OF-lovelace', { ...good, username: 'Ada-of-Lovelace' })).toBe(own);

@@ -24,7 +24,7 @@ export const usernameTaken = (username: string): UsernameTaken => ({
 export const emailTaken = (email: string): EmailTaken => ({
   __typename: 'EmailTaken',
   code: 'EMAIL_TAKEN',
-  message: `Another account has the e-mail address ${came(email)}.`,
+  message: `Another account has the e-mail address ${came(email)}. Choose another one, or log in to that account.`,
 });
 
 const invalidCredentials = (message: string): InvalidCredentials => ({
@@ -85,11 +85,12 @@ export function userVersionConflict(expectedVersion: number, current: AccountRow
 export const LAST_STAFF: LastStaff = {
   __typename: 'LastStaff',
   code: 'LAST_STAFF',
-  message: 'This is the last staff account that can log in, so it must keep its role.',
+  message:
+    'This is the last staff account that can log in, so it must keep its role. Give another account the role STAFF first.',
 };
 
 export const OWN_ACCOUNT: OwnAccount = {
   __typename: 'OwnAccount',
   code: 'OWN_ACCOUNT',
-  message: 'Staff cannot disable their own account.',
+  message: 'Staff cannot disable their own account. Ask another member of staff to disable it.',
 };

@@ -114,10 +114,10 @@ describe('the file of keys', () => {
       },
     );
 
-    it('says which key is at error, and in which member', async () => {
+    it('names the key that cannot be used, and its wrong members', async () => {
       const good = await createKey();
       const { d: _, ...publicOnly } = good;
-      const kind = 'expected a private Ed25519 key (kty OKP, crv Ed25519, x, d), at error:';
+      const kind = 'expected a private Ed25519 key (kty OKP, crv Ed25519, x, d); wrong or missing:';
       expect(await errorOf({ keys: [good, publicOnly] })).toBe(`SIGNING_KEYS_FILE: FILE: key 2: ${kind} d`);
       expect(await errorOf({ keys: [{ ...good, d: `${secret}!` }] })).toBe(
         `SIGNING_KEYS_FILE: FILE: key 1: ${kind} d`,

@@ -98,7 +98,7 @@ async function readKey(path: string, position: number, jwk: unknown): Promise<Si
     ];
     throw keyFileError(
       path,
-      `key ${position}: expected a private Ed25519 key (kty OKP, crv Ed25519, x, d), at error: ${members.join(', ')}`,
+      `key ${position}: expected a private Ed25519 key (kty OKP, crv Ed25519, x, d); wrong or missing: ${members.join(', ')}`,
     );
   }
   const { kty, crv, x, iat } = parsed.data;

@@ -44,7 +44,7 @@ const STEPS: Readonly<Record<EmailTokenPurpose, Step>> = {
   CONFIRM_LOGIN: {
     subject: 'Please confirm your login',
     path: 'account/confirm-login',
-    what: 'After many tries with wrong passwords, your password was used to log in. If it was you, open this link',
+    what: 'Your password was entered after many wrong ones, so the login was stopped. If it was you, this link logs you in',
     life: '15 minutes',
     otherwise: 'If it was not you, change your password, because another person knows it.',
   },
