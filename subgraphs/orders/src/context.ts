@@ -10,9 +10,9 @@ export interface EntityKey {
 }
 
 export interface Context extends RequestContext, Domain {
-  /** As `readOrders`. */
+  /** One order by id, of any customer; null when there is none. Check `maySee` before you show it. One statement for all ids. */
   readonly orders: DataLoader<number, Order | null>;
-  /** As `readHistories`. */
+  /** The history of an order by its id, oldest event first. One statement for all ids. */
   readonly histories: DataLoader<number, OrderEvent[]>;
   /** The viewer, if it may place orders. @throws {AppError} as `requireUser`; FORBIDDEN */
   readonly requireBuyer: (viewer: Viewer) => User;

@@ -33,11 +33,26 @@ describe.each(['users', 'products', 'orders'])('the service %s', (service) => {
     expect(ofDomain.filter((line) => basename(line) !== 'order-status.ts')).toEqual([]);
   });
 
-  it('declares statements in data/ only', () => {
-    const declaring = globSync(`${service}/src/**/*.ts`, { cwd: SUBGRAPHS }).filter(
-      (file) =>
-        !file.endsWith('.test.ts') && /\bstatement\(\{/.test(readFileSync(join(SUBGRAPHS, file), 'utf8')),
+  it('declares and sends SQL in data/ only', () => {
+    const outside = globSync(`${service}/src/**/*.ts`, { cwd: SUBGRAPHS }).filter(
+      (file) => !/\.test\.ts$|testing|generated|\/data\//.test(file),
     );
-    expect(declaring.filter((file) => !file.includes('/data/'))).toEqual([]);
+    expect(outside.length).toBeGreaterThan(5);
+    const sends = (file: string) =>
+      /\bstatement\(\{|\.query\(/.test(readFileSync(join(SUBGRAPHS, file), 'utf8'));
+    expect(outside.filter(sends)).toEqual([]);
+    const imports = importsOf(`${service}/src/**/*.ts`).filter((line) => !/^\S+\/data\//.test(line));
+    expect(imports.filter((line) => line.endsWith('-statements.ts'))).toEqual([]);
+  });
+
+  it('has a domain/ that imports only data/, its own files, metrics and generated types', () => {
+    const upward = importsOf(`${service}/src/domain/**/*.ts`).filter((line) => {
+      const target = line.split(' imports ')[1] ?? '';
+      return (
+        target.startsWith(`${service}/`) &&
+        !/\/src\/(data|domain|generated|keys|mail)\/|\/src\/metrics\.ts$/.test(target)
+      );
+    });
+    expect(upward).toEqual([]);
   });
 });

@@ -7,8 +7,6 @@ import {
   registry,
 } from '@holdfast/platform/observability/metrics';
 import { createScrapedGauges } from '@holdfast/platform/observability/scraped-gauges';
-import type pg from 'pg';
-import { selectPending } from './data/order-statements.ts';
 import { ORDER_STATUSES } from './domain/order-status.ts';
 
 /** Counts a change of an order that was refused because its expected version was old. */
@@ -37,13 +35,15 @@ const pending = createScrapedGauges({
   orders_oldest_pending_seconds: `Age of the oldest PENDING order; 0 when there is none. ${SAME}`,
 });
 
-/** Reads the gauges of PENDING orders at each scrape, over a connection of `pool`. */
-export function observePending(pool: pg.Pool, log: Logger): void {
+export interface PendingOrders {
+  readonly count: number;
+  readonly oldestSeconds: number;
+}
+
+/** Reads the gauges of PENDING orders by `readPending` at each scrape. */
+export function observePending(readPending: () => Promise<PendingOrders>, log: Logger): void {
   pending.readBy(async () => {
-    const rows = await selectPending(pool, {});
-    return rows.map((row) => ({
-      labels: {},
-      values: { orders_pending: row.pending, orders_oldest_pending_seconds: row.oldest },
-    }));
+    const { count, oldestSeconds } = await readPending();
+    return [{ labels: {}, values: { orders_pending: count, orders_oldest_pending_seconds: oldestSeconds } }];
   }, log);
 }

@@ -13,7 +13,7 @@ import { startWorker } from '@holdfast/platform/queue/queue';
 import type { OrdersSettings } from './config.ts';
 import { type Context, createContext } from './context.ts';
 import { sweepKeys } from './data/idempotency-keys.ts';
-import { createOrderStore } from './data/orders.ts';
+import { createOrderStore, readPending } from './data/orders.ts';
 import { createPrices } from './data/prices.ts';
 import { listenForSettlements } from './data/settlements.ts';
 import { createSettleOrder } from './domain/settle-order.ts';
@@ -25,8 +25,8 @@ import { resolvers } from './resolvers.ts';
 const SCHEMA = new URL('../schema.graphql', import.meta.url);
 
 export async function startOrders(settings: OrdersSettings, log: Logger): Promise<RunningService> {
-  const { DATABASE_URL: url, DATABASE_POOL_MAX: max } = settings;
-  const pools = createRequestPools({ url, max, applicationName: 'orders', log });
+  const { DATABASE_URL: url, DATABASE_POOL_MAX: maxConnections } = settings;
+  const pools = createRequestPools({ url, max: maxConnections, applicationName: 'orders', log });
   const serviceTokens = createServiceTokens({ name: 'orders', key: settings.SERVICE_KEY });
   const prices = createPrices({
     url: settings.PRODUCTS_URL,
@@ -57,7 +57,7 @@ export async function startOrders(settings: OrdersSettings, log: Logger): Promis
     settings,
     applicationName: 'orders-worker',
     handlers: (db) => createJobs(createSettleOrder(createOrderStore(db))),
-    gauges: (db) => observePending(db, log),
+    gauges: (db) => observePending(() => readPending(db), log),
     log,
   });
   const sweepers = startSweepers({

@@ -8,7 +8,7 @@ import type { Domain, Product } from './domain.ts';
 export interface Context extends RequestContext, Omit<Domain, 'readProducts'> {
   /** Products by id, deleted products included, in the order of `ids`, null where there is none. One statement. */
   readonly readProducts: (ids: readonly number[]) => Promise<readonly (Product | null)[]>;
-  /** As `readProducts`, for resolvers that need one product. */
+  /** One product by id, deleted ones included; null when there is none. One statement for all ids. */
   readonly products: DataLoader<number, Product | null>;
   /** The viewer, if it may write the catalog. @throws {AppError} UNAUTHENTICATED; FORBIDDEN */
   readonly requireWriter: (viewer: Viewer) => User;

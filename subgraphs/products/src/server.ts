@@ -27,8 +27,8 @@ import { entities, resolvers } from './resolvers.ts';
 const SCHEMA = new URL('../schema.graphql', import.meta.url);
 
 export async function startProducts(settings: ProductsSettings, log: Logger): Promise<RunningService> {
-  const { DATABASE_URL: url, DATABASE_POOL_MAX: max } = settings;
-  const pools = createRequestPools({ url, max, applicationName: 'products', log });
+  const { DATABASE_URL: url, DATABASE_POOL_MAX: maxConnections } = settings;
+  const pools = createRequestPools({ url, max: maxConnections, applicationName: 'products', log });
   const reads = createReads(pools.reads, settings.READ_TIMEOUT_MS);
   const decisions = createReads(pools.writes, settings.READ_TIMEOUT_MS);
   const { cache, close: closeCache } = openProductCache(settings, pools.reads, log);

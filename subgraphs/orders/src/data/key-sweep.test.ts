@@ -27,7 +27,7 @@ async function keys(): Promise<string[]> {
   return rows.map(({ key }) => key);
 }
 
-it('deletes the old ones, oldest first, at most as many as it is told, and no order', async () => {
+it('deletes the old ones, oldest first, no more than the given number, and no order', async () => {
   await use('a', 91);
   await use('b', 200);
   await use('c', 89);
@@ -41,7 +41,7 @@ it('deletes the old ones, oldest first, at most as many as it is told, and no or
   expect(await fixture.orders.insert(withKey('c'))).toBe('key used');
 });
 
-it('shares the work with another one at the same time', async () => {
+it('shares the keys with another sweep at the same time', async () => {
   for (let count = 0; count < 20; count += 1) await use(String(count), 100);
   let swept = 0;
   while ((await keys()).length > 0)

@@ -18,6 +18,7 @@ import {
   type OrderOfKey,
   selectByIds,
   selectByKeys,
+  selectPending,
   settleOrders,
 } from './order-statements.ts';
 
@@ -129,6 +130,12 @@ async function settleAll(db: Queryable, settlements: readonly IdentifiedSettleme
     observeSettlement(seconds);
   }
   return settlements.map(({ id }) => existing.has(id));
+}
+
+/** How many orders are PENDING, and the age of the oldest in seconds, 0 without one. */
+export async function readPending(db: Queryable): Promise<{ count: number; oldestSeconds: number }> {
+  const [{ pending = 0, oldest = 0 } = {}] = await selectPending(db, {});
+  return { count: pending, oldestSeconds: oldest };
 }
 
 /** The orders of the database behind `writes`, read over `reads`. */

@@ -38,7 +38,7 @@ describe('the price of a product', () => {
     expect(await ask(await pricesFrom({ data: { p0: { price: '19.99' } } }))).toBe('19.99');
   });
 
-  it('is asked for past every cache', async () => {
+  it('is requested with `no-cache`', async () => {
     await ask(await pricesFrom({ data: { p0: { price: '19.99' } } }));
     expect(headers).toMatchObject({ 'cache-control': 'no-cache' });
   });
@@ -52,8 +52,8 @@ describe('the price of a product', () => {
     ['an error alone', { errors: [{ message: 'no' }] }, 200],
     ['a status that is no 200', { data: { p0: { price: '1.00' } } }, 503],
     ['something else', ['hello'], 200],
-    ['nothing in time', undefined, 200],
-  ])('cannot be told from %s, which is no "not found"', async (_, reply, status) => {
+    ['no reply in time', undefined, 200],
+  ])('is SERVICE_UNAVAILABLE, not "not found", after %s', async (_, reply, status) => {
     await expect(ask(await pricesFrom(reply, status))).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
   });
 });

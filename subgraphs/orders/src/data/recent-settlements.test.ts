@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { createRecentSettlements } from './recent-settlements.ts';
 
-describe('what was lately announced', () => {
-  it('is told from what was not, as long as no more came since than is remembered', () => {
+describe('the recent settlements', () => {
+  it('tell whether an order may have settled since a mark; after a gap or too many settlements, any order may have', () => {
     const recent = createRecentSettlements(3);
     recent.note(1);
     const since = recent.mark();

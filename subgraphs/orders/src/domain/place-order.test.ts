@@ -35,7 +35,7 @@ async function heard(): Promise<void> {
   await settlements.wait(await fixture.confirmed(), Date.now() + 60_000, since);
 }
 
-/** The table, noting each statement. */
+/** The store of orders, which notes each statement. */
 const noting = (): OrderStore =>
   createOrderStore({
     query: <Row extends pg.QueryResultRow>(config: pg.QueryConfig) => {
@@ -49,12 +49,12 @@ function placeOrder(
   input: Partial<CreateOrderInput> = {},
   between: (order: Order) => Promise<void> = async () => undefined,
 ): Promise<Placed> {
-  const table = noting();
+  const store = noting();
   const place = createPlaceOrder({
     orders: {
-      ...table,
+      ...store,
       insert: async (order) => {
-        const placed = await table.insert(order);
+        const placed = await store.insert(order);
         if (typeof placed !== 'string') await between(placed);
         return placed;
       },

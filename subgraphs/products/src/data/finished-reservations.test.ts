@@ -44,7 +44,7 @@ it('is SHIPPED once its order is, and only if it holds units', async () => {
   expect(await statuses()).toEqual({ 1: 'SHIPPED', 2: 'HELD', 3: 'RELEASED' });
 });
 
-it('is swept 90 days after that, oldest first, at most as many as are asked for', async () => {
+it('is swept 90 days after its end, oldest first, no more than the given number', async () => {
   await reserve(1, 'SHIPPED', 91);
   await reserve(2, 'REFUSED', 200);
   await reserve(3, 'RELEASED', 100);

@@ -8,10 +8,10 @@ import { NO_CACHE, type ProductCache } from './cache/product-cache.ts';
 import { type Idempotency, sweepKeys } from './idempotency-keys.ts';
 import { createProductStore, type ProductStore } from './products.ts';
 
-/** One connection, and the table over it. */
+/** One connection, and the store over it. */
 interface Connection {
   readonly pool: pg.Pool;
-  readonly table: ProductStore;
+  readonly store: ProductStore;
 }
 
 let database: TestDatabase;
@@ -21,7 +21,7 @@ let second: Connection;
 
 function connection(): Connection {
   const pool = new pg.Pool({ connectionString: database.urls.products, max: 1 });
-  return { pool, table: createProductStore(pool, NO_CACHE, createReads(pool, 2_000)) };
+  return { pool, store: createProductStore(pool, NO_CACHE, createReads(pool, 2_000)) };
 }
 
 beforeEach(async () => {
@@ -50,7 +50,7 @@ const products = () => rowsOf('SELECT stock, version FROM products.products ORDE
 const keys = () => rowsOf('SELECT key FROM products.idempotency_keys ORDER BY key');
 
 async function create(stock = 5): Promise<number> {
-  const product = await first.table.insert({ ...KETTLE, stock }, undefined);
+  const product = await first.store.insert({ ...KETTLE, stock }, undefined);
   return product?.id ?? 0;
 }
 
@@ -75,30 +75,30 @@ async function whileFirstHolds<Result>(
 
 describe('a new product', () => {
   it('comes with its key, and not again with the same one', async () => {
-    const created = await first.table.insert(KETTLE, withKey('k'));
+    const created = await first.store.insert(KETTLE, withKey('k'));
     expect(created).toMatchObject({ ...KETTLE, version: 1, contentVersion: 1, archivedAt: null });
-    expect(await second.table.insert(KETTLE, withKey('k'))).toBeUndefined();
+    expect(await second.store.insert(KETTLE, withKey('k'))).toBeUndefined();
     expect(await products()).toHaveLength(1);
-    expect(await second.table.byKey(userId, 'k')).toEqual({
+    expect(await second.store.byKey(userId, 'k')).toEqual({
       requestHash: Buffer.from('hash'),
       product: created,
     });
   });
 
   it('is another one for another key, for another user and without a key', async () => {
-    await first.table.insert(KETTLE, withKey('k'));
-    await first.table.insert(KETTLE, withKey('l'));
-    await first.table.insert(KETTLE, withKey('k', 8));
-    await first.table.insert(KETTLE, undefined);
-    await first.table.insert(KETTLE, undefined);
+    await first.store.insert(KETTLE, withKey('k'));
+    await first.store.insert(KETTLE, withKey('l'));
+    await first.store.insert(KETTLE, withKey('k', 8));
+    await first.store.insert(KETTLE, undefined);
+    await first.store.insert(KETTLE, undefined);
     expect(await products()).toHaveLength(5);
     expect(await keys()).toHaveLength(3);
   });
 
   it('is one of two that come with a key at once: the second waits for the first', async () => {
     const late = await whileFirstHolds(
-      () => first.table.insert(KETTLE, withKey('k')),
-      () => second.table.insert(KETTLE, withKey('k')),
+      () => first.store.insert(KETTLE, withKey('k')),
+      () => second.store.insert(KETTLE, withKey('k')),
     );
     expect(late).toBeUndefined();
     expect(await products()).toHaveLength(1);
@@ -106,11 +106,11 @@ describe('a new product', () => {
 
   it('is made by the second when the first one is undone', async () => {
     const late = await whileFirstHolds(
-      () => first.table.insert(KETTLE, withKey('k')),
-      () => second.table.insert(KETTLE, withKey('k')),
+      () => first.store.insert(KETTLE, withKey('k')),
+      () => second.store.insert(KETTLE, withKey('k')),
       'ROLLBACK',
     );
-    expect((await second.table.byKey(userId, 'k'))?.product).toEqual(late);
+    expect((await second.store.byKey(userId, 'k'))?.product).toEqual(late);
     expect(await products()).toHaveLength(1);
   });
 
@@ -129,7 +129,7 @@ describe('a new product', () => {
   });
 
   it('leaves no key behind when it is refused', async () => {
-    await expect(first.table.insert({ ...KETTLE, stock: -1 }, withKey('k'))).rejects.toMatchObject({
+    await expect(first.store.insert({ ...KETTLE, stock: -1 }, withKey('k'))).rejects.toMatchObject({
       constraint: 'products_stock_check',
     });
     expect([await products(), await keys()]).toEqual([[], []]);
@@ -139,19 +139,19 @@ describe('a new product', () => {
 describe('a change of stock', () => {
   it('is made once for a key', async () => {
     const id = await create();
-    expect(await first.table.adjustStock(id, -2, MAX_STOCK, withKey('k'))).toMatchObject({ stock: 3 });
-    expect(await first.table.adjustStock(id, -2, MAX_STOCK, withKey('k'))).toBeUndefined();
+    expect(await first.store.adjustStock(id, -2, MAX_STOCK, withKey('k'))).toMatchObject({ stock: 3 });
+    expect(await first.store.adjustStock(id, -2, MAX_STOCK, withKey('k'))).toBeUndefined();
     expect(await products()).toEqual([{ stock: 3, version: 2 }]);
-    expect((await first.table.byKey(userId, 'k'))?.product).toMatchObject({ id, stock: 3 });
-    await first.table.adjustStock(id, 10, MAX_STOCK, undefined);
-    expect((await first.table.byKey(userId, 'k'))?.product).toMatchObject({ id, stock: 13, version: 3 });
+    expect((await first.store.byKey(userId, 'k'))?.product).toMatchObject({ id, stock: 3 });
+    await first.store.adjustStock(id, 10, MAX_STOCK, undefined);
+    expect((await first.store.byKey(userId, 'k'))?.product).toMatchObject({ id, stock: 13, version: 3 });
   });
 
   it('is made once when two come with a key at once, and the second is undone', async () => {
     const id = await create();
     const late = await whileFirstHolds(
-      () => first.table.adjustStock(id, -2, MAX_STOCK, withKey('k')),
-      () => second.table.adjustStock(id, -2, MAX_STOCK, withKey('k')),
+      () => first.store.adjustStock(id, -2, MAX_STOCK, withKey('k')),
+      () => second.store.adjustStock(id, -2, MAX_STOCK, withKey('k')),
     );
     expect(late).toBeUndefined();
     expect(await products()).toEqual([{ stock: 3, version: 2 }]);
@@ -160,8 +160,8 @@ describe('a change of stock', () => {
   it('of two products with one key is made to one of them', async () => {
     const [one, other] = [await create(), await create()];
     const late = await whileFirstHolds(
-      () => first.table.adjustStock(one, 1, MAX_STOCK, withKey('k')),
-      () => second.table.adjustStock(other, 1, MAX_STOCK, withKey('k')),
+      () => first.store.adjustStock(one, 1, MAX_STOCK, withKey('k')),
+      () => second.store.adjustStock(other, 1, MAX_STOCK, withKey('k')),
     );
     expect(late).toBeUndefined();
     expect(await products()).toEqual([
@@ -172,25 +172,25 @@ describe('a change of stock', () => {
 
   it('that is refused leaves its key unused, so that it can be made later', async () => {
     const id = await create(1);
-    expect(await first.table.adjustStock(id, -2, MAX_STOCK, withKey('k'))).toBeUndefined();
-    expect(await first.table.adjustStock(id, 1_000, MAX_STOCK, withKey('k'))).toBeUndefined();
-    expect(await first.table.adjustStock(2_147_483_647, 1, MAX_STOCK, withKey('k'))).toBeUndefined();
+    expect(await first.store.adjustStock(id, -2, MAX_STOCK, withKey('k'))).toBeUndefined();
+    expect(await first.store.adjustStock(id, 1_000, MAX_STOCK, withKey('k'))).toBeUndefined();
+    expect(await first.store.adjustStock(2_147_483_647, 1, MAX_STOCK, withKey('k'))).toBeUndefined();
     expect(await keys()).toEqual([]);
-    await first.table.adjustStock(id, 1, MAX_STOCK, undefined);
-    expect(await first.table.adjustStock(id, -2, MAX_STOCK, withKey('k'))).toMatchObject({ stock: 0 });
+    await first.store.adjustStock(id, 1, MAX_STOCK, undefined);
+    expect(await first.store.adjustStock(id, -2, MAX_STOCK, withKey('k'))).toMatchObject({ stock: 0 });
   });
 });
 
 describe('the sweep of keys', () => {
   const use = async (key: string, daysAgo: number): Promise<void> => {
-    await first.table.insert(KETTLE, withKey(key));
+    await first.store.insert(KETTLE, withKey(key));
     await admin.query(
       `UPDATE products.idempotency_keys SET created_at = now() - $2 * interval '1 day' WHERE key = $1`,
       [key, daysAgo],
     );
   };
 
-  it('deletes the old ones, oldest first, at most as many as it is told, and no product', async () => {
+  it('deletes the old ones, oldest first, no more than the given number, and no product', async () => {
     await use('a', 91);
     await use('b', 200);
     await use('c', 89);
@@ -203,7 +203,7 @@ describe('the sweep of keys', () => {
     expect(await products()).toHaveLength(4);
   });
 
-  it('shares the work with another one at the same time', async () => {
+  it('shares the keys with a sweep of another instance at the same time', async () => {
     for (let count = 0; count < 20; count += 1) await use(String(count), 100);
     let swept = 0;
     while ((await keys()).length > 0)
@@ -219,8 +219,8 @@ describe('the price that an update replaces', () => {
   it('comes with the update, also when a sale is committed while it waits', async () => {
     const id = await create();
     const updated = await whileFirstHolds(
-      () => first.table.adjustStock(id, -1, MAX_STOCK, undefined),
-      () => second.table.update(id, 1, false, price('12.00')),
+      () => first.store.adjustStock(id, -1, MAX_STOCK, undefined),
+      () => second.store.update(id, 1, false, price('12.00')),
     );
     expect(updated).toMatchObject({
       priceBefore: '10.00',
@@ -232,22 +232,22 @@ describe('the price that an update replaces', () => {
   it('is never one that another update has replaced meanwhile: that one is a conflict', async () => {
     const id = await create();
     const updated = await whileFirstHolds(
-      () => first.table.update(id, 1, false, price('11.00')),
-      () => second.table.update(id, 1, false, price('12.00')),
+      () => first.store.update(id, 1, false, price('11.00')),
+      () => second.store.update(id, 1, false, price('12.00')),
     );
     expect(updated).toBeUndefined();
-    expect(await first.table.stored([id])).toMatchObject([{ price: '11.00', version: 2 }]);
+    expect(await first.store.stored([id])).toMatchObject([{ price: '11.00', version: 2 }]);
   });
 
   it('is the price that the update before it has set, in a race of editors with sales between', async () => {
     const id = await create(1_000_000);
     const connections = Array.from({ length: 6 }, connection);
     const changes: { version: number; from: string; to: string }[] = [];
-    const edit = async ({ table }: Connection, editor: number) => {
+    const edit = async ({ store }: Connection, editor: number) => {
       for (let round = 0; round < 40; round += 1) {
-        const [current] = await table.stored([id]);
-        if (editor < 2) await table.adjustStock(id, -1, MAX_STOCK, undefined);
-        const updated = await table.update(
+        const [current] = await store.stored([id]);
+        if (editor < 2) await store.adjustStock(id, -1, MAX_STOCK, undefined);
+        const updated = await store.update(
           id,
           current?.version ?? 0,
           false,

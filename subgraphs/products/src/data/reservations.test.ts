@@ -475,12 +475,12 @@ describe('a product that was deleted', () => {
   it('is changed by no statement', async () => {
     const pool = new pg.Pool({ connectionString: database.urls.products });
     try {
-      const table = createProductStore(pool, NO_CACHE, () => pool);
-      await table.archive(productId, 1);
-      expect(await table.update(productId, 2, true, { name: 'Back again' })).toBeUndefined();
-      expect(await table.adjustStock(productId, 1, 100, undefined)).toBeUndefined();
-      expect(await table.archive(productId, 2)).toBeFalsy();
-      expect((await table.byIds([productId]))[0]).toMatchObject({ name: 'Kettle', stock: 5, version: 2 });
+      const store = createProductStore(pool, NO_CACHE, () => pool);
+      await store.archive(productId, 1);
+      expect(await store.update(productId, 2, true, { name: 'Back again' })).toBeUndefined();
+      expect(await store.adjustStock(productId, 1, 100, undefined)).toBeUndefined();
+      expect(await store.archive(productId, 2)).toBeFalsy();
+      expect((await store.byIds([productId]))[0]).toMatchObject({ name: 'Kettle', stock: 5, version: 2 });
     } finally {
       await pool.end();
     }
