@@ -268,10 +268,10 @@ describe('a backlog of orders of one product', () => {
     const times = others.map(({ ms }) => ms).sort((a, b) => a - b);
     // An order that waits for the backlog takes nearly as long as the backlog.
     expect(2 * (times[Math.floor(times.length / 2)] ?? 0)).toBeLessThan(drainedMs);
-    // A worker works on MOST_AT_ONCE jobs, has fetched as many more, and writes the ends of as many. So a backlog of any size fits in its
-    // memory.
+    // A worker works on MOST_AT_ONCE jobs, has fetched as many more, and writes the ends of a few batches. So a backlog of any size fits
+    // in its memory.
     expect(mostLocked).toBeGreaterThan(0);
-    expect(mostLocked).toBeLessThanOrEqual(5 * MOST_AT_ONCE);
+    expect(mostLocked).toBeLessThanOrEqual(10 * MOST_AT_ONCE);
     await expectInvariants(system.adminUrl, new Map([productId, other].map((id) => [id, UNITS])));
     // A batch changes the stock once for all of its orders.
     const updates = (await countUpdates()) - updatesBefore - others.length;
