@@ -1,4 +1,4 @@
-// The words that every room uses: ids, money, validation, settings.
+// The base room, which every room uses: ids, money, validation, settings.
 
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
