@@ -18,7 +18,9 @@ let isEnding = false;
 
 // The program gets its own process group, so that the guard can end it with its children.
 const child = spawn(command, args, { ...account, detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
-child.once('spawn', () => process.connected && process.send?.({ pid: child.pid }));
+// A parent that has just been killed no longer reads: without a callback Node would throw that error, and the guard would end
+// without its program.
+child.once('spawn', () => process.connected && process.send?.({ pid: child.pid }, () => undefined));
 child.once('error', (error) => leave({ failure: error.message }));
 child.once('exit', (code, signal) => {
   exit = { code, signal };

@@ -86,6 +86,23 @@ test.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'exit', 'end'] as const)(
   120_000,
 );
 
+test('it ends with its children although its parent ended before the guard could report the pid', async () => {
+  const closed = join(folder, 'closed');
+  const slowSend = `import { existsSync } from 'node:fs';
+    const send = process.send.bind(process);
+    process.send = (...message) => {
+      while (!existsSync(${JSON.stringify(closed)}));
+      return send(...message);
+    };`;
+  const command = { command: 'sh', args: ['-c', STUBBORN, 'sh', pidFile], account: {}, ending: ENDING };
+  const execArgv = ['--import', `data:text/javascript,${encodeURIComponent(slowSend)}`];
+  const guard = fork(new URL('./guard.js', import.meta.url), [JSON.stringify(command)], { execArgv });
+  const pids = await waitForStubbornPids();
+  guard.disconnect();
+  await writeFile(closed, '');
+  expect(await waitUntilGone(pids, 60_000)).toBe(true);
+}, 120_000);
+
 test('its end is reported only when all its processes have ended', async () => {
   const program = spawnGuarded('sh', ['-c', STUBBORN, 'sh', pidFile], { ending: ENDING });
   for (const stream of program.output) stream.resume();

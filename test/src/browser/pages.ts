@@ -188,6 +188,7 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
       const { page } = await browser.open(`${system.url}/explorer`);
       await page.locator(EDITOR).first().waitFor();
       await page.getByRole('button', { name: 'Sign in as demo' }).click();
+      await page.getByRole('button', { name: 'Sign out' }).waitFor();
       expect(await runTab(page, 'MyOrders')).toHaveProperty('me.username', 'demo');
       await page.getByRole('button', { name: 'Headers' }).click();
       const token = page.locator('.graphiql-editor', { hasText: '"authorization": "Bearer ' });
