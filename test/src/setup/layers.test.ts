@@ -1,20 +1,21 @@
 // The direction of imports in the three services: main → server → resolvers → domain → data.
 import { globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ROOT } from '@holdfast/local/settings/settings';
 import { describe, expect, it } from '@jest/globals';
 
-const SUBGRAPHS = fileURLToPath(new URL('../../', import.meta.url));
+const SUBGRAPHS = join(ROOT, 'subgraphs');
 
 /** The imports of the files that match, as "FILE imports FILE", without those of tests and generated code. */
 function importsOf(pattern: string): string[] {
   return globSync(pattern, { cwd: SUBGRAPHS })
     .filter((file) => !/\.test\.ts$|testing|generated/.test(file))
     .flatMap((file) =>
-      [...readFileSync(join(SUBGRAPHS, file), 'utf8').matchAll(/ from '([^']+)'/g)].map(([, name = '']) =>
-        name.startsWith('.')
-          ? `${file} imports ${normalize(join(dirname(file), name))}`
-          : `${file} imports ${name}`,
+      [...readFileSync(join(SUBGRAPHS, file), 'utf8').matchAll(/(?:from|import\(?) ?'([^']+)'/g)].map(
+        ([, name = '']) =>
+          name.startsWith('.')
+            ? `${file} imports ${normalize(join(dirname(file), name))}`
+            : `${file} imports ${name}`,
       ),
     );
 }
