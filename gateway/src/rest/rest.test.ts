@@ -283,7 +283,7 @@ describe('a mapping', () => {
   it('compiles only when it handles every member of its input', () => {
     const body: { readonly name: string; readonly sku?: string } = { name: 'Pot' };
     const { name, ...left } = body;
-    // @ts-expect-error: `sku` is left
+    // @ts-expect-error: the code does not handle `sku`
     allHandled(left);
     const { sku, ...rest } = left;
     allHandled(rest);

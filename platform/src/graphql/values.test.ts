@@ -170,7 +170,7 @@ describe('fields', () => {
       check(z.looseObject({ name }), input),
       // @ts-expect-error the value lacks `sku` when the input does
       check(z.strictObject({ name, sku: z.string().nullish() }), input),
-      // @ts-expect-error `sku` is no number
+      // @ts-expect-error `sku` is not a number
       check(z.strictObject({ name, sku: optional(z.number()) }), input),
     ];
     expect(checks.map(({ ok }) => ok)).toEqual([true, true, true, true, true]);
@@ -178,7 +178,7 @@ describe('fields', () => {
 
   it('is a field that is left of an object', () => {
     const { name: taken, ...rest } = input;
-    // @ts-expect-error `sku` is left
+    // @ts-expect-error the code does not handle `sku`
     allHandled(rest);
     const { sku, ...none } = rest;
     allHandled(none);
@@ -190,7 +190,7 @@ describe('fields', () => {
     const resolvers = [
       { sku: () => 'A-1' } satisfies FieldsBeside<Input & { __typename?: 'Product' }, Row>,
       {} satisfies FieldsBeside<Input, Input>,
-      // @ts-expect-error `sku` would be null for ever
+      // @ts-expect-error `sku` would always be null
       {} satisfies FieldsBeside<Input, Row>,
     ];
     expect(resolvers).toHaveLength(3);

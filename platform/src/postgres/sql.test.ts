@@ -83,7 +83,7 @@ describe('a statement', () => {
     expect(() => byId.queryOf({ max: 2, id: undefined, title: 'x' })).toThrow(
       'things_by_id: expected a value for $id, got undefined',
     );
-    // @ts-expect-error an optional parameter that is not thought of
+    // @ts-expect-error the call does not name the optional parameter `title`
     expect(byId.queryOf({ max: 2, id: 1 })).toMatchObject({ values: [2, 1] });
   });
 

@@ -1,10 +1,10 @@
 // Registration and changes of passwords over HTTP, against PostgreSQL.
 
-import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { forgetAccounts, startTestUsers, type TestUsers } from './testing.ts';
 import {
   callsTo,
+  insertSession,
   kindOf,
   meanwhile,
   NEXT_PASSWORD as NEXT,
@@ -382,14 +382,7 @@ describe('concurrent changes of a password', () => {
       const token = 'L'.repeat(43);
       const changed = await meanwhile(
         users.pool,
-        (client) =>
-          client.query(
-            `WITH owner AS (SELECT id FROM users.users WHERE id = $1 FOR SHARE),
-                  family AS (SELECT nextval('users.sessions_id_seq') AS id)
-             INSERT INTO users.sessions (id, family_id, user_id, token_hash, expires_at)
-             SELECT family.id, family.id, owner.id, $2, now() + interval '1 day' FROM owner, family`,
-            [id, createHash('sha256').update(token).digest()],
-          ),
+        (client) => insertSession(client, id, token),
         () => kindOf(change(session)),
       );
       expect(changed).toBe('PasswordChanged');

@@ -10,6 +10,7 @@ import { createSuccessors, refreshTokenHash } from './domain/refresh-tokens.ts';
 import { forgetAccounts, startTestUsers, type TestUsers } from './testing.ts';
 import {
   callsTo,
+  insertSession,
   isAnyWaiting,
   kindOf,
   meanwhile,
@@ -430,14 +431,7 @@ describe('ending all sessions', () => {
       const token = 'E'.repeat(43);
       const reply = await meanwhile(
         users.pool,
-        (client) =>
-          client.query(
-            `WITH owner AS (SELECT id FROM users.users WHERE id = $1 FOR SHARE),
-                  family AS (SELECT nextval('users.sessions_id_seq') AS id)
-             INSERT INTO users.sessions (id, family_id, user_id, token_hash, expires_at)
-             SELECT family.id, family.id, owner.id, $2, now() + interval '1 day' FROM owner, family`,
-            [id, createHash('sha256').update(token).digest()],
-          ),
+        (client) => insertSession(client, id, token),
         () => everywhere(session),
       );
       expect(reply.data).toEqual({ logoutEverywhere: true });

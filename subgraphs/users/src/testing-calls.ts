@@ -55,6 +55,16 @@ export async function meanwhile<Result>(
   }
 }
 
+/** Inserts the session of a login, as the statement of the service does. The caller commits. */
+export const insertSession = (client: pg.ClientBase, userId: string, refreshToken: string) =>
+  client.query(
+    `WITH owner AS (SELECT id FROM users.users WHERE id = $1 FOR SHARE),
+          family AS (SELECT nextval('users.sessions_id_seq') AS id)
+     INSERT INTO users.sessions (id, family_id, user_id, token_hash, expires_at)
+     SELECT family.id, family.id, owner.id, sha256(convert_to($2, 'UTF8')), now() + interval '1 day' FROM owner, family`,
+    [userId, refreshToken],
+  );
+
 /** Makes it a minute since the refresh token was used. */
 export async function waitOutRepeats(pool: pg.Pool, refreshToken: string): Promise<void> {
   const { rowCount } = await pool.query(
