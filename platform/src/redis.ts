@@ -4,6 +4,7 @@
 // The URL is an address that leads to the primary, such as a Service of Kubernetes, and leads to another server after a failover.
 // An open connection stays with the old primary, which may hang, or answer as a replica that refuses writes. So the process
 // writes a probe periodically, and replaces the connection when a probe fails.
+import { setImmediate } from 'node:timers/promises';
 import { createClient } from 'redis';
 import { z } from 'zod';
 import type { Logger } from './observability/log.ts';
@@ -11,6 +12,7 @@ import { Counter, Gauge, registry } from './observability/metrics.ts';
 import { traceCall } from './observability/tracing.ts';
 import { repeat } from './repeat.ts';
 import { milliseconds } from './settings.ts';
+import { limitTime } from './time-limit.ts';
 
 const gauge = new Gauge({
   name: 'redis_up',
@@ -85,13 +87,12 @@ function connect(url: string) {
 }
 
 function withTimeout<Result>(work: Promise<Result>, timeoutMs: number): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    const give = () => reject(new RedisUnavailable(`no answer within ${timeoutMs} ms`));
+  return limitTime(timeoutMs, work, async () => {
     // When this process was busy, the answer may have arrived already: two turns of the event loop read it first.
-    timer = setTimeout(() => setImmediate(() => setImmediate(give)), timeoutMs);
+    await setImmediate();
+    await setImmediate();
+    throw new RedisUnavailable(`no answer within ${timeoutMs} ms`);
   });
-  return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
 }
 
 /** Which connection is used, if any. The gauge and one log line report each change, until `leaving` is aborted. */

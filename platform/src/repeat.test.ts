@@ -1,9 +1,10 @@
-// Loops and shared calls: what they do while work is slow, fails or is stopped.
+// Loops, shared calls and time limits: what they do while work is slow, fails or is stopped.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { repeat } from './repeat.ts';
 import { singleFlight } from './single-flight.ts';
+import { limitTime } from './time-limit.ts';
 
 it('a single flight is shared by the callers of one moment, and begins anew after its result or its error', async () => {
   const calls: PromiseWithResolvers<number>[] = [];
@@ -83,3 +84,20 @@ it('a pause does not keep the process alive', async () => {
   });
   expect((await child).stdout).toBe('run\n');
 }, 90_000);
+
+describe('a time limit', () => {
+  const never = new Promise<never>(() => undefined);
+  const tooLate = async () => {
+    throw new Error('too late');
+  };
+
+  it('has the result or the error of work that ends in time', async () => {
+    expect(await limitTime(60_000, Promise.resolve('done'), tooLate)).toBe('done');
+    await expect(limitTime(60_000, Promise.reject(new Error('failed')), tooLate)).rejects.toThrow('failed');
+  });
+
+  it('has the result or the error of the other function when the work takes longer', async () => {
+    expect(await limitTime(1, never, () => 'instead')).toBe('instead');
+    await expect(limitTime(1, never, tooLate)).rejects.toThrow('too late');
+  });
+});

@@ -1,4 +1,5 @@
 // The ops port: liveness, readiness and metrics, for operators only.
+
 import {
   ANY_METHOD,
   addRoute,
@@ -9,6 +10,7 @@ import {
 } from '../http/server.ts';
 import type { Logger } from '../observability/log.ts';
 import { registry } from '../observability/metrics.ts';
+import { limitTime } from '../time-limit.ts';
 
 /** Throws, or rejects with, the reason why the service cannot work now. */
 export type ReadinessCheck = () => Promise<unknown> | unknown;
@@ -25,20 +27,11 @@ const CHECK_TIMEOUT_MS = 2_000;
 async function findFailures(checks: OpsServerOptions['checks']): Promise<string[]> {
   const outcomes = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => {
-      let timer: NodeJS.Timeout | undefined;
-      const timeout = new Promise((_, reject) => {
-        timer = setTimeout(
-          () => reject(new Error(`the check took longer than ${CHECK_TIMEOUT_MS} ms`)),
-          CHECK_TIMEOUT_MS,
-        );
-      });
       try {
-        await Promise.race([check(), timeout]);
+        await limitTime(CHECK_TIMEOUT_MS, check(), () => Promise.reject(new Error('too slow')));
         return [];
       } catch {
         return [name];
-      } finally {
-        clearTimeout(timer);
       }
     }),
   );

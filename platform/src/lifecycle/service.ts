@@ -1,4 +1,5 @@
 // The life of a service process: settings, start, readiness, drain, end. Each `main.ts` is one call of this.
+
 import { format } from 'node:util';
 import { countRefusedConnection, observeRequest } from '../http/metrics.ts';
 import { createHttpServer, type HttpServerOptions } from '../http/server.ts';
@@ -7,6 +8,7 @@ import { createLogger, endProcess, type Logger } from '../observability/log.ts';
 import { announceBuild } from '../observability/metrics.ts';
 import { startTracing, type TracingSettings } from '../observability/tracing.ts';
 import { ConfigError } from '../settings.ts';
+import { limitTime } from '../time-limit.ts';
 import { createOpsServer, type ReadinessCheck } from './ops-server.ts';
 
 /** The settings that the life cycle itself uses. */
@@ -89,7 +91,7 @@ async function serve<Settings extends LifecycleSettings>(
     await pause(settings.DRAIN_DELAY_MS);
     // Requests end before the worker, because a request that waits for its order needs the worker. A time limit leaves the jobs
     // their time when a client sends its body slowly.
-    await Promise.race([http.close(), pause(FINISH_REQUESTS_MS)]);
+    await limitTime(FINISH_REQUESTS_MS, http.close(), () => undefined);
     await service.close();
     await stopTracing?.();
     await ops.close();

@@ -1,5 +1,6 @@
 // Traces by OpenTelemetry. They are off unless OTEL_EXPORTER_OTLP_ENDPOINT is set, and then every function here costs one comparison.
 // The spans are made where all work passes: HTTP, SQL, Redis, jobs, and the execution of an operation in the gateway.
+
 import {
   type Attributes,
   type Context,
@@ -18,6 +19,7 @@ import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import type { Sampler } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { limitTime } from '../time-limit.ts';
 
 /** The samplers, by their names in the OpenTelemetry specification (SDK environment variables). */
 const SAMPLERS = [
@@ -92,10 +94,11 @@ export async function startTracing(
   propagation.setGlobalPropagator(new core.W3CTraceContextPropagator());
   tracer = provider.getTracer('holdfast');
   return () =>
-    Promise.race([
+    limitTime(
+      LAST_SPANS_MS,
       provider.shutdown().catch(() => undefined),
-      new Promise<void>((resolve) => setTimeout(resolve, LAST_SPANS_MS)),
-    ]);
+      () => undefined,
+    );
 }
 
 function samplerOf(

@@ -1,8 +1,10 @@
 // Batches: items that arrive while a batch runs go into the next one, as in `dataloader`, but for writes too. Without a running
 // batch an item does not wait: its batch begins when the event loop has read all pending input.
+
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { currentDeadline, type Deadline, isOver, tooLate, withDeadline } from '../deadline.ts';
+import { limitTime } from '../time-limit.ts';
 import { isUndone } from './unanswered.ts';
 
 /** Does the work of all items, or of none. Returns one result for each item, in their order. */
@@ -42,7 +44,8 @@ export function createBatches<Item, Result>(
 
   async function pump(): Promise<void> {
     await turn();
-    while (waiting.length > 0) await atMost(PATIENCE_MS, settle(waiting.splice(0, MOST_AT_ONCE)));
+    while (waiting.length > 0)
+      await limitTime(PATIENCE_MS, settle(waiting.splice(0, MOST_AT_ONCE)), () => undefined);
     isPumping = false;
   }
 
@@ -110,13 +113,4 @@ function deliver<Result>(
     const { done, value } = each.next();
     if (!done) resolve(value);
   }
-}
-
-async function atMost(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, timeout]);
-  clearTimeout(timer);
 }

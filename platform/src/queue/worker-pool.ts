@@ -1,6 +1,7 @@
 // Keeps graphile-worker running after errors of the database. A run of graphile-worker that cannot write the result of a job shuts
 // itself down, and the shutdown may never end (its batcher miscounts failures that happen at the same time). A run whose first
 // query fails never recovers. So a run that ends, or that cannot fetch jobs any more, is abandoned and another one is started.
+
 import { EventEmitter } from 'node:events';
 import {
   runTaskList,
@@ -12,6 +13,7 @@ import {
 import pg from 'pg';
 import type { Logger } from '../observability/log.ts';
 import { repeat } from '../repeat.ts';
+import { limitTime } from '../time-limit.ts';
 import { GiveWay } from './give-way.ts';
 
 export interface WorkerPoolOptions {
@@ -131,13 +133,8 @@ export function keepWorking({ pool, tasks, jobsAtOnce, log }: WorkerPoolOptions)
     stop: async () => {
       isStopping = true;
       void working.stop();
-      let timer: NodeJS.Timeout | undefined;
-      const timeout = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, STOP_MS);
-      });
       // Jobs that graphile-worker cannot finish now are given out again after their lease.
-      await Promise.race([endCurrent?.(), timeout]);
-      clearTimeout(timer);
+      if (endCurrent !== undefined) await limitTime(STOP_MS, endCurrent(), () => undefined);
     },
   };
 }

@@ -8,6 +8,7 @@ import { listenForSettlements, type Settlements } from '../data/settlements.ts';
 import type { CreateOrderInput } from '../generated/graphql.ts';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
 import { createPlaceOrder, type Placed } from './place-order.ts';
+import { orderRules } from './rules.ts';
 
 let fixture: OrdersFixture;
 let settlements: Settlements;
@@ -96,6 +97,11 @@ describe('the reply to an order', () => {
     });
     expect(placed).toMatchObject({ status: 'CONFIRMED' });
     expect(Date.now() - startedAt).toBeLessThan(5_000);
+  });
+
+  it('is waited for by default for two seconds', () => {
+    const { waitMs } = orderRules.parse({ productId: '1', quantity: 1, idempotencyKey: null });
+    expect(waitMs).toBe(2_000);
   });
 
   it('is the PENDING order when it is not settled in time', async () => {
