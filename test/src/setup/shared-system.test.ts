@@ -29,9 +29,10 @@ it('shows a suite the log lines that it caused, and fails a suite when one of it
   secretsUsed.delete(id);
 });
 
-it('fails the run when a secret comes to the log after its suite has left, and leaves no files', async () => {
+it('ends the processes of a suite that leaves, fails the run when a secret of the suite is logged later, and leaves no files', async () => {
   let log = (_: string): void => undefined;
   const lines: string[] = [];
+  const calls: unknown[] = [];
   const services = createServer((request, response) => {
     log(JSON.stringify(request.headers));
     response.end();
@@ -52,6 +53,11 @@ it('fails the run when a secret comes to the log after its suite has left, and l
     return {
       ...{ urls, opsUrls: urls, adminUrl: '', signingKey, issuer: '', audience: '', serviceKeys },
       pid: () => undefined,
+      another: async (service, env) => {
+        calls.push({ service, env });
+        const stop = async () => void calls.push('stop');
+        return { url, opsUrl: (path) => url + path, pid: () => 1, stop, kill: stop, restart: stop };
+      },
       logs: () => lines,
       stop: async () => void services.close(),
     };
@@ -61,7 +67,10 @@ it('fails the run when a secret comes to the log after its suite has left, and l
   const suite = await joinSharedSystem();
   const secret = uniqueName('secret');
   secretsUsed.add(secret);
+  const instance = await suite.another('gateway', { EXPLORER: 'off' });
+  expect([instance.url, instance.opsUrl('/readyz'), instance.pid()]).toEqual([url, `${url}/readyz`, 1]);
   await suite.leave();
+  expect(calls).toEqual([{ service: 'gateway', env: { EXPLORER: 'off' } }, 'stop']);
   secretsUsed.delete(secret);
   await (await fetch(`${suite.url}/products`, { headers: { 'x-request-id': secret } })).arrayBuffer();
   await expect(withdrawSharedSystem()).rejects.toThrow('the log contains a secret that a test used');

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { ProcessName } from '@holdfast/local/settings/services';
 import type { SystemFacts } from '../support/running-system.ts';
-import type { System, SystemOptions } from '../support/system.ts';
+import type { AnotherInstance, System, SystemOptions } from '../support/system.ts';
 
 const VARIABLE = 'HOLDFAST_TEST_SYSTEM';
 
@@ -19,7 +19,14 @@ export interface SharedSystemFacts extends SystemFacts {
   readonly logFile: string;
 }
 
-type SharedSystem = SystemFacts & Pick<System, 'pid' | 'logs' | 'stop'>;
+/** A process beside the shared system. */
+export interface ProcessFacts {
+  readonly url: string;
+  readonly opsUrl: string;
+  readonly pid: number | undefined;
+}
+
+type SharedSystem = SystemFacts & Pick<System, 'pid' | 'logs' | 'another' | 'stop'>;
 type StartSystem = (options: SystemOptions) => Promise<SharedSystem>;
 
 interface Started {
@@ -33,20 +40,32 @@ let startSystem: StartSystem = async (options) => {
   return module.startSystem(options);
 };
 let started: Promise<Started> | undefined;
+/** The processes that suites have started beside the system, by their URL. */
+const beside = new Map<string, Pick<AnotherInstance, 'stop'>>();
 /** The secrets of the suites that have left. */
 const secrets = new Set<string>();
 const server = createServer(async (request, response) => {
   try {
-    if (request.method === 'POST') {
-      for (const secret of JSON.parse(await text(request))) secrets.add(secret);
-      return response.end();
-    }
-    started ??= start();
-    response.end(JSON.stringify((await started).facts));
+    const body = await text(request);
+    response.end(JSON.stringify(await answer(request.url ?? '', body)));
   } catch (error) {
     response.writeHead(500).end(String(error));
   }
 });
+
+async function answer(path: string, body: string): Promise<unknown> {
+  started ??= start();
+  const { system, facts } = await started;
+  if (path === '/facts') return facts;
+  const call = JSON.parse(body);
+  if (path === '/secrets') for (const secret of call) secrets.add(secret);
+  if (path === '/stop') await beside.get(call.url)?.stop();
+  if (path !== '/another') return {};
+  const instance = await system.another(call.service, call.env);
+  beside.set(instance.url, instance);
+  return { url: instance.url, opsUrl: instance.opsUrl(''), pid: instance.pid() } satisfies ProcessFacts;
+}
+
 /** The next run removes the folder when this run is killed. */
 const LOG_FOLDER = join(tmpdir(), `holdfast-test-${process.pid}-log-${crypto.randomUUID()}`);
 
@@ -74,22 +93,24 @@ export async function withdrawSharedSystem(): Promise<void> {
 }
 
 /** For a suite: the system that it shares with other suites, ready. */
-export async function readSharedSystemFacts(): Promise<SharedSystemFacts> {
-  return JSON.parse(await send());
-}
+export const readSharedSystemFacts = (): Promise<SharedSystemFacts> => send('/facts');
 
 /** For a suite that leaves: its secrets must not stand in the log when the run ends either. */
-export async function handInSecrets(used: Iterable<string>): Promise<void> {
-  await send({ method: 'POST', body: JSON.stringify([...used]) });
-}
+export const handInSecrets = (used: Iterable<string>): Promise<void> => send('/secrets', [...used]);
 
-async function send(call: RequestInit = {}): Promise<string> {
+/** For a suite: starts a process beside the system. It ends when the suite calls `stopBeside`, or at the end of the run. */
+export const startBeside = (service: ProcessName, env: Record<string, string>): Promise<ProcessFacts> =>
+  send('/another', { service, env });
+
+export const stopBeside = (url: string): Promise<void> => send('/stop', { url });
+
+async function send<Answer>(path: string, body: unknown = {}): Promise<Answer> {
   const url = process.env[VARIABLE];
   if (url === undefined) throw new Error('no shared system: run the tests with `npm test`');
-  const reply = await fetch(url, call);
+  const reply = await fetch(url + path, { method: 'POST', body: JSON.stringify(body) });
   const answer = await reply.text();
-  if (reply.status !== 200) throw new Error(`the shared system did not start: ${answer}`);
-  return answer;
+  if (reply.status !== 200) throw new Error(`the shared system failed: ${answer}`);
+  return JSON.parse(answer);
 }
 
 async function start(): Promise<Started> {

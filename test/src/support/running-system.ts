@@ -18,6 +18,16 @@ export interface SystemFacts {
   readonly serviceKeys: ServiceSecrets['serviceKeys'];
 }
 
+/** One more process of a service. */
+export interface Instance {
+  /** The URL of the process, without a path. */
+  readonly url: string;
+  opsUrl(path: string): string;
+  pid(): number | undefined;
+  /** Sends SIGTERM, and waits for the end. */
+  stop(): Promise<void>;
+}
+
 /** What a test can do with a system, even when other suites share it. */
 export interface RunningSystem extends SystemFacts {
   /** The URL of the gateway. */
@@ -27,6 +37,11 @@ export interface RunningSystem extends SystemFacts {
   serviceHeaders(service: Subgraph): Promise<Record<string, string>>;
   opsUrl(service: ProcessName, path: string): string;
   pid(service: ProcessName): number | undefined;
+  /**
+   * Starts one more process of a service, with the same database and the same settings, apart from `env`. It ends with the suite at the
+   * latest. A process of a subgraph beside the shared system works on the jobs of all suites.
+   */
+  another(service: ProcessName, env?: Record<string, string>): Promise<Instance>;
   /** Every line that the services and the supervisor have logged; of a shared system, since this suite began. */
   logs(): string[];
 }
@@ -35,7 +50,7 @@ export interface RunningSystem extends SystemFacts {
 const MAX_LOG_LINE = 30_000;
 
 /** Derives URLs and headers from the facts. */
-export function describeSystem(facts: SystemFacts): Omit<RunningSystem, 'pid' | 'logs'> {
+export function describeSystem(facts: SystemFacts): Omit<RunningSystem, 'pid' | 'another' | 'logs'> {
   return {
     ...facts,
     url: facts.urls.gateway,

@@ -8,7 +8,7 @@ import { createEventLog } from '@holdfast/local/stack/event-log';
 import { findFreePorts, type InstanceOptions, type Stack, startStack } from '@holdfast/local/stack/stack';
 import { createTestDatabase, testServer } from '../setup/database.ts';
 import { secretsUsed } from './client.ts';
-import { describeSystem, type RunningSystem, refuseBadLog } from './running-system.ts';
+import { describeSystem, type Instance, type RunningSystem, refuseBadLog } from './running-system.ts';
 
 export interface SystemOptions {
   /** Gives the system its own PostgreSQL server with fsync, which the test may kill. Otherwise it gets a database on the server of the run. */
@@ -25,17 +25,11 @@ export interface SystemOptions {
   readonly onLogLine?: (line: string) => void;
 }
 
-/** One more process of a service. */
-export interface AnotherInstance {
-  /** The URL of the process, without a path. */
-  readonly url: string;
-  opsUrl(path: string): string;
-  pid(): number | undefined;
+/** One more process of a service, which the suite may damage. */
+export interface AnotherInstance extends Instance {
   /** Sends SIGKILL. The process stays dead until `restart`. */
   kill(): Promise<void>;
   restart(): Promise<void>;
-  /** Sends SIGTERM. `stop` of the system ends the process too. */
-  stop(): Promise<void>;
 }
 
 /** A system that one suite has alone, and that the suite may damage. */
@@ -52,7 +46,6 @@ export interface System extends RunningSystem {
   restart(service: ProcessName): Promise<void>;
   /** Sends SIGTERM. Resolves when the service has ended. */
   terminate(service: ProcessName): Promise<void>;
-  /** Starts one more process of a service, with the same database and the same settings, apart from `env`. */
   another(
     service: ProcessName,
     env?: Record<string, string>,

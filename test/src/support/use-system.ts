@@ -1,10 +1,10 @@
 // Gives the tests of a suite a running system in one line. It is ready before the first test.
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { afterAll, beforeAll } from '@jest/globals';
-import { handInSecrets, readSharedSystemFacts } from '../setup/shared-system.ts';
+import { handInSecrets, readSharedSystemFacts, startBeside, stopBeside } from '../setup/shared-system.ts';
 import { secretsUsed } from './client.ts';
 import { readLogsSoFar } from './logs-so-far.ts';
-import { describeSystem, type RunningSystem, refuseBadLog } from './running-system.ts';
+import { describeSystem, type Instance, type RunningSystem, refuseBadLog } from './running-system.ts';
 import type { System, SystemOptions } from './system.ts';
 
 /** A system that the suite has alone. It starts before the tests and the later `beforeAll` hooks of the suite, and ends after the tests. */
@@ -19,7 +19,8 @@ export function useSystem(options: SystemOptions = {}): System {
 
 /**
  * The system that suites share at the same time, so it has accounts, products and orders of other suites too. A suite that counts all
- * rows or requests, loads the machine or kills a process needs `useSystem`.
+ * rows or requests, loads the machine or kills a process needs `useSystem`. A suite that needs one process with a special setting starts
+ * it with `another`.
  */
 export function useSharedSystem(): RunningSystem {
   return whileTestsRun(joinSharedSystem, (system) => system.leave());
@@ -59,8 +60,21 @@ interface JoinedSystem extends RunningSystem {
 export async function joinSharedSystem(): Promise<JoinedSystem> {
   const { pids, logFile, ...facts } = await readSharedSystemFacts();
   const logs = followLog(logFile);
-  const system: RunningSystem = { ...describeSystem(facts), pid: (name) => pids[name], logs };
+  const others: Instance[] = [];
+  const another: RunningSystem['another'] = async (service, env = {}) => {
+    const { url, opsUrl, pid } = await startBeside(service, env);
+    const instance = {
+      url,
+      opsUrl: (path: string) => opsUrl + path,
+      pid: () => pid,
+      stop: () => stopBeside(url),
+    };
+    others.push(instance);
+    return instance;
+  };
+  const system: RunningSystem = { ...describeSystem(facts), pid: (name) => pids[name], another, logs };
   const leave = async () => {
+    await Promise.all(others.map((instance) => instance.stop()));
     refuseBadLog(await readLogsSoFar(system));
     await handInSecrets(secretsUsed);
   };
