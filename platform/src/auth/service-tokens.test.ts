@@ -243,6 +243,28 @@ describe('SERVICE_PUBLIC_KEYS', () => {
     expect(keys.orders).toHaveLength(1);
   });
 
+  it('lets a key be rotated without a refused call: the next one is published, then used, then alone', async () => {
+    const next = newServiceKey();
+    const states = [
+      all,
+      `${all},gateway=${publicHalfOf(next)}`,
+      publicKeysOf({ ...SERVICES, gateway: next }),
+    ];
+    const accepts = states.map(async (state) => {
+      const check = createCallerCheck({ name: 'orders', keys: read(state).SERVICE_PUBLIC_KEYS });
+      const reasons = [SERVICES.gateway, next].map(async (key) =>
+        check(await tokensOf('gateway', key)('orders'), 'graphql'),
+      );
+      return (await Promise.all(reasons)).map((reason) => reason === undefined);
+    });
+    // Two successive states run at the same time during a roll-out. The gateway signs with the next key from the second state on.
+    expect(await Promise.all(accepts)).toEqual([
+      [true, false],
+      [true, true],
+      [false, true],
+    ]);
+  });
+
   it.each([
     ['', 'is required'],
     ['gateway', 'expected NAME=KEY'],

@@ -1,5 +1,5 @@
 // Starts the whole system for a test: four processes on their own ports, with their own database.
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { type EmbeddedPostgres, removePostgres } from '@holdfast/local/postgres/server';
@@ -38,8 +38,6 @@ export interface System extends RunningSystem {
   readonly databasePasswords: readonly string[];
   /** The URL of each service, with its own role. */
   readonly databaseUrls: Stack['database']['urls'];
-  /** Lists the files in which the stack keeps its secrets. */
-  secretFiles(): Promise<string[]>;
   /** Sends SIGKILL. The service stays dead until `restart`. */
   kill(service: ProcessName): Promise<void>;
   /** Starts the service and waits until it is ready. */
@@ -108,8 +106,6 @@ export async function startSystem({
     signingKeysFile,
     databasePasswords: Object.values(passwords),
     databaseUrls: stack.database.urls,
-    secretFiles: async () =>
-      (await readdir(dataDir)).filter((name) => name.endsWith('.json')).map((name) => join(dataDir, name)),
     pid: (service) => stack.services[service].pid,
     logs: () => lines,
     kill: (service) => stack.services[service].kill(),
