@@ -2,7 +2,7 @@
 import { expect } from '@jest/globals';
 import type { Account, Client } from '../support/client.ts';
 
-const BUYERS = 6;
+const BUYERS = 4;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -35,7 +35,7 @@ export class OrderLoad {
       const id = await this.#place(account, body, crypto.randomUUID());
       this.placed += 1;
       if (count % 4 === 0) await this.#cancel(account, id);
-      await pause(30);
+      await pause(100);
     }
   }
 

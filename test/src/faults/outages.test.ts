@@ -1,15 +1,16 @@
-// Processes and PostgreSQL are killed, are away, or hang. No order is lost or doubled, the parts that still run answer, and no
-// process opens more connections than its budget.
+// Processes and PostgreSQL are killed under load, and commits hang. No order is lost or doubled, and no process opens more connections
+// than its budget.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SERVICES, serviceRole } from '@holdfast/database';
 import { listConnectionBudgets } from '@holdfast/local/stack/connection-budgets';
-import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { type Account, Client, eventually } from '../support/client.ts';
+import { eventually } from '../support/client.ts';
 import { hangCommits, releaseCommits, sessions } from '../support/commits.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';
 import { rounds, timeLimitMs } from '../support/long.ts';
-import { useSystem } from '../support/use-system.ts';
+import { useAccount, useShop } from '../support/shop.ts';
+import { lockProduct } from './lock-product.ts';
 import { OrderLoad } from './order-load.ts';
 
 type Victim = 'orders' | 'products' | 'postgres';
@@ -18,17 +19,10 @@ const UNITS = 1_000_000;
 /** How many application names the services have at least while all of them use PostgreSQL. */
 const LEAST_NAMES = 6;
 
-const system = useSystem({ ownPostgres: true, env: { QUEUE_LEASE_MS: '1500' } });
-let client: Client;
-let accounts: Account[];
-let account: Account;
+const { system, client, account } = useShop({ ownPostgres: true, env: { QUEUE_LEASE_MS: '1500' } });
+const another = useAccount(client);
 let productId: string;
 
-beforeAll(async () => {
-  client = await Client.of(system.url);
-  accounts = await Promise.all(Array.from({ length: 3 }, () => client.account()));
-  account = accounts[0] as Account;
-});
 beforeEach(async () => {
   productId = (await client.product(account.token, { stock: UNITS })).id;
 });
@@ -39,25 +33,6 @@ const order = (headers: Record<string, string> = {}) =>
     body: { product_id: productId, quantity: 1 },
     headers,
   });
-
-/** Locks the product's row, so that its reservations wait. Returns a function that releases the lock. */
-async function lockProduct(): Promise<() => Promise<void>> {
-  const holder = new pg.Client({ connectionString: system.adminUrl });
-  holder.on('error', () => undefined);
-  await holder.connect();
-  await holder.query('BEGIN');
-  await holder.query('SELECT FROM products.products WHERE id = $1 FOR NO KEY UPDATE', [productId]);
-  return () => holder.end();
-}
-
-const ordersArePending = (count: number) =>
-  inspect(system.adminUrl, (database) =>
-    eventually(
-      () =>
-        database.query("SELECT FROM orders.orders WHERE product_id = $1 AND status = 'PENDING'", [productId]),
-      ({ rowCount }) => rowCount === count,
-    ),
-  );
 
 /**
  * Repeatedly counts the connections of each application name while `isOn`, which gets the number of names so far. Resolves with the
@@ -117,7 +92,7 @@ describe('kills under load', () => {
         Array.from({ length: 3 }, () => client.product(account.token, { stock: UNITS })),
       );
       const productIds = products.map(({ id }) => id);
-      const load = new OrderLoad(client, accounts, productIds);
+      const load = new OrderLoad(client, [account, another], productIds);
       for (const round of rounds(1))
         for (const victim of ['orders', 'products', 'postgres'] as const) {
           const before = load.placed;
@@ -141,87 +116,19 @@ describe('kills under load', () => {
   );
 });
 
-describe('while the products service is away', () => {
-  it('the rest of a query is answered, orders get 503 with Retry-After, and no reply shows an address', async () => {
-    expect((await order()).status).toBe(201);
-    await system.kill('products');
-    const { data, errors } = await client.graphql(
-      `{ me { username } product(id: "${productId}") { name } }`,
-      {},
-      account.token,
-    );
-    expect(data).toEqual({ me: { username: account.username }, product: null });
-    expect(errors[0]?.extensions.code).toBe('SERVICE_UNAVAILABLE');
-    const mine = await client.graphql(
-      '{ products { edges { node { id } } } me { username orders(first: 1) { edges { node { status product { name } } } } } }',
-      {},
-      account.token,
-    );
-    expect(mine.data.products).toBeNull();
-    expect(mine.data.me.username).toBe(account.username);
-    expect(mine.data.me.orders.edges).toEqual([{ node: { status: 'CONFIRMED', product: null } }]);
-    expect(mine.errors.map(({ extensions }) => extensions.code)).toContain('SERVICE_UNAVAILABLE');
-    const refused = await order();
-    expect(refused.status).toBe(503);
-    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
-    for (const text of [JSON.stringify(errors), refused.text])
-      expect(text).not.toMatch(/127\.0\.0\.1|localhost|ECONN|:\d{4}/);
-    await system.restart('products');
-    expect((await order()).status).toBe(201);
-  });
-
-  it('an order that was accepted before is kept, and settled when the service is back', async () => {
-    const release = await lockProduct();
-    const pending = await order({ prefer: 'respond-async' });
-    expect([pending.status, pending.body.status]).toEqual([202, 'PENDING']);
-    await system.kill('products');
-    await release();
-    await system.restart('products');
-    const settled = await eventually(
-      () => client.rest('GET', `/orders/${pending.body.id}`, { token: account.token }),
-      ({ body }) => body.status !== 'PENDING',
-    );
-    expect(settled.body.status).toBe('CONFIRMED');
-  });
-});
-
-describe('while the users service is away', () => {
-  it('signed-in users stay signed in, because the other services keep the keys', async () => {
-    await system.kill('users');
-    expect((await order()).status).toBe(201);
-    const readProfile = () => client.rest('GET', '/profile', { token: account.token });
-    expect((await readProfile()).status).toBe(503);
-    await system.restart('users');
-    expect((await readProfile()).status).toBe(200);
-  });
-});
-
-describe('SIGTERM', () => {
-  it('lets a service finish the requests that it has begun', async () => {
-    const release = await lockProduct();
-    const waiting = Promise.all(Array.from({ length: 5 }, () => order({ prefer: 'wait=10' })));
-    await ordersArePending(5);
-    const ended = system.terminate('orders');
-    await release();
-    expect((await waiting).map(({ status }) => status)).toEqual([201, 201, 201, 201, 201]);
-    await ended;
-    expect(
-      system.logs().some((line) => line.includes('"service":"orders"') && line.includes('"msg":"ended"')),
-    ).toBe(true);
-    await system.restart('orders');
-    expect((await order()).status).toBe(201);
-  });
-});
-
 describe('while PostgreSQL is away', () => {
-  const CALLERS = 60;
-  const WATCHED_MS = 3_000;
+  /** More than all pools have connections. */
+  const CALLERS = 32;
+  const WATCHED_MS = 1_500;
 
   it('replies are 503 without SQL in them, and a herd of callers afterwards meets the budgets of connections', async () => {
     let isOver = false;
     const search = () => client.rest('GET', `/products?search=none${Math.random()}`);
     const call = async (index: number) => {
-      while (!isOver) await (index % 2 ? order() : search()).catch(() => undefined);
+      while (!isOver) {
+        await (index % 2 ? order() : search()).catch(() => undefined);
+        await sleep(50);
+      }
     };
     expect((await order()).status).toBe(201);
     await system.killPostgres();
@@ -248,7 +155,7 @@ describe('while PostgreSQL is away', () => {
 describe('while commits hang and clients give up', () => {
   /** Longer than a connection waits for an answer (12 s), so that a lost place of a pool would be taken once more. */
   const HANG_MS = 16_000;
-  const WRITERS = 16;
+  const WRITERS = 8;
   /** After this time the clients of this test give up, and call again. */
   const PATIENCE_MS = 1_000;
   /** Reads do not wait for commits, which hang until the test releases them. */
@@ -256,7 +163,7 @@ describe('while commits hang and clients give up', () => {
 
   /** Lets commits hang while jobs are in the queue, so that those of the jobs hang too. */
   async function hangWithJobs(): Promise<void> {
-    const release = await lockProduct();
+    const release = await lockProduct(system, productId);
     for (let count = 0; count < 8; count += 1)
       expect((await order({ prefer: 'respond-async' })).status).toBe(202);
     await hangCommits(system.adminUrl);
@@ -287,7 +194,7 @@ describe('while commits hang and clients give up', () => {
       Array.from({ length: WRITERS }, async (_, index) => {
         for (let count = index; isOn(); count += 1) {
           await WRITES[count % WRITES.length]?.();
-          await sleep(50);
+          await sleep(500);
         }
       }),
     );

@@ -15,8 +15,8 @@ export interface Shop<Running extends RunningSystem> {
 
 /** Uses the shared system without an argument, and starts a system for this suite alone with one, even with `{}`. */
 export function useShop(): Shop<RunningSystem>;
-export function useShop(own: SystemOptions): Shop<System>;
-export function useShop(own?: SystemOptions): Shop<RunningSystem> {
+export function useShop(own: SystemOptions | (() => SystemOptions)): Shop<System>;
+export function useShop(own?: SystemOptions | (() => SystemOptions)): Shop<RunningSystem> {
   const system = own === undefined ? useSharedSystem() : useSystem(own);
   const client = useClient(system);
   return { system, client, account: useAccount(client) };

@@ -7,12 +7,15 @@ import { readLogsSoFar } from './logs-so-far.ts';
 import { describeSystem, type Instance, type RunningSystem, refuseBadLog } from './running-system.ts';
 import type { System, SystemOptions } from './system.ts';
 
-/** A system that the suite has alone. It starts before the tests and the later `beforeAll` hooks of the suite, and ends after the tests. */
-export function useSystem(options: SystemOptions = {}): System {
+/**
+ * A system that the suite has alone. It starts before the tests and the later `beforeAll` hooks of the suite, and ends after the tests.
+ * @param options a function is called after the earlier `beforeAll` hooks, so it can use what they made
+ */
+export function useSystem(options: SystemOptions | (() => SystemOptions) = {}): System {
   const start = async () => {
     // Imported late, because suites that share a system do not use it.
     const { startSystem } = await import('./system.ts');
-    return startSystem(options);
+    return startSystem(typeof options === 'function' ? options() : options);
   };
   return whileTestsRun(start, (system) => system.stop());
 }
