@@ -1,4 +1,5 @@
-// Two instances of every service behind a load balancer: the smallest fleet that can be rolled without a gap.
+// One instance of every service behind a load balancer, with a place for a second one, as in a Deployment with `maxSurge: 1` and
+// `maxUnavailable: 0`: the smallest fleet that can be rolled without a gap.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { type Ports, PROCESSES, type ProcessName } from '@holdfast/local/setting
 import { findFreePorts } from '@holdfast/local/stack/stack';
 import { type LoadBalancer, startLoadBalancer } from '../support/load-balancer.ts';
 import { startRedis } from '../support/redis.ts';
-import { type AnotherInstance, type System, startSystem } from '../support/system.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const SETTINGS = {
   /** Longer than the load balancer needs to notice a drain, and than callers keep an unused connection. */
@@ -21,34 +22,36 @@ export interface Program {
   readonly environment?: Record<string, string>;
 }
 
-type Lives = Pick<AnotherInstance, 'kill' | 'restart' | 'stop'>;
-type AllLives = Record<ProcessName, Lives[]>;
-
 export interface Fleet {
   /** The URL of the load balancer in front of the gateways. */
   readonly url: string;
-  /** The URLs of the first gateway, without a path: for callers, and for readiness. */
-  readonly firstGateway: { readonly url: string; readonly opsUrl: string };
   readonly system: System;
   /** Seconds from SIGTERM to the end of the process, one number a time. */
   readonly drains: Record<ProcessName, number[]>;
-  /** Sends SIGTERM, then starts a new process in its place, and waits until the load balancer uses it. */
-  roll(service: ProcessName, instance: number): Promise<void>;
-  /** Does the same with another program, or with the service's own program when `program` is undefined. */
-  rollTo(service: ProcessName, instance: number, program: Program | undefined): Promise<void>;
-  /** Sends SIGKILL, and waits until the load balancer does not use the instance any more. */
-  crash(service: ProcessName, instance: number): Promise<void>;
+  /** The readiness of the second gateway, which is the one that the first `add` starts. */
+  readonly secondGatewayReadyUrl: string;
+  /** Starts an instance beside the running one, with another program if one is given. Waits until the load balancer uses it. */
+  add(service: ProcessName, program?: Program): Promise<void>;
+  /** Adds an instance, and then sends SIGTERM to the one before. */
+  replace(service: ProcessName, program?: Program): Promise<void>;
+  /** Sends SIGKILL to the older instance, and waits until the load balancer does not use it any more. */
+  crash(service: ProcessName): Promise<void>;
   /** A folder for the files of a test. */
   readonly folder: string;
   stop(): Promise<void>;
 }
 
-export const INSTANCES = [0, 1];
+interface Instance {
+  /** Its number at the load balancer. */
+  readonly place: number;
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+}
 
 /** Starts the fleet and waits until every instance accepts connections. */
 export async function startFleet(): Promise<Fleet> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-fleet-'));
-  const ports = await Promise.all(INSTANCES.map(() => findFreePorts()));
+  const ports = await Promise.all([findFreePorts(), findFreePorts()]);
   const [redis, balancer] = await Promise.all([startRedis(), startLoadBalancer(ports)]);
   let system: System | undefined;
   const stop = async (): Promise<void> => {
@@ -58,90 +61,68 @@ export async function startFleet(): Promise<Fleet> {
   };
   try {
     system = await startSystem({
-      ports: portsOf(ports, 0),
+      ports: ports[0],
       env: { ...SETTINGS, REDIS_URL: redis.url },
       environment: environmentOf(balancer),
     });
-    const lives = await startSecondInstances(system, ports);
-    for (const name of PROCESSES) for (const index of INSTANCES) await balancer.until(name, index, 'UP');
-    return {
-      url: balancer.urls.gateway,
-      firstGateway: { url: system.urls.gateway, opsUrl: system.opsUrls.gateway },
-      folder,
-      system,
-      ...replacements({ system, balancer, ports, lives }),
-      stop,
-    };
+    for (const name of PROCESSES) await balancer.until(name, 0, 'UP');
+    return { url: balancer.urls.gateway, folder, system, ...replacements({ system, balancer, ports }), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/** Starts the second instance of each service. */
-async function startSecondInstances(system: System, ports: readonly Ports[]): Promise<AllLives> {
-  const both = async (name: ProcessName): Promise<Lives[]> => {
-    const first: Lives = {
-      kill: () => system.kill(name),
-      restart: () => system.restart(name),
-      stop: () => system.terminate(name),
-    };
-    return [first, await system.another(name, {}, { ports: portsOf(ports, 1)[name] })];
-  };
-  const [users, products, orders, gateway] = await Promise.all([
-    both('users'),
-    both('products'),
-    both('orders'),
-    both('gateway'),
-  ]);
-  return { users, products, orders, gateway };
-}
-
 interface Parts {
   readonly system: System;
   readonly balancer: LoadBalancer;
-  readonly ports: readonly Ports[];
-  readonly lives: AllLives;
+  readonly ports: readonly [Ports, Ports];
 }
 
-function replacements({ system, balancer, ports, lives }: Parts) {
+function replacements({ system, balancer, ports }: Parts) {
   const drains: Fleet['drains'] = { users: [], products: [], orders: [], gateway: [] };
-  const one = (name: ProcessName, index: number): Lives => {
-    const found = lives[name][index];
-    if (!found) throw new Error(`there is no instance ${index} of ${name}`);
-    return found;
+  const first = (name: ProcessName): Instance[] => [
+    { place: 0, kill: () => system.kill(name), stop: () => system.terminate(name) },
+  ];
+  /** The running instances of each service, the oldest first. */
+  const running: Record<ProcessName, Instance[]> = {
+    users: first('users'),
+    products: first('products'),
+    orders: first('orders'),
+    gateway: first('gateway'),
   };
-  async function drain(name: ProcessName, index: number): Promise<void> {
-    const from = performance.now();
-    await one(name, index).stop();
-    drains[name].push((performance.now() - from) / 1_000);
-    await balancer.until(name, index, 'DOWN');
+
+  function takeOldest(name: ProcessName): Instance {
+    const found = running[name].shift();
+    if (!found) throw new Error(`no instance of ${name} runs`);
+    return found;
+  }
+  async function add(name: ProcessName, program?: Program): Promise<void> {
+    const place = running[name][0]?.place === 0 ? 1 : 0;
+    const own = { ports: ports[place][name], ...(program && { entry: program.entry }) };
+    const { kill, stop } = await system.another(name, program?.environment, own);
+    running[name].push({ place, kill, stop });
+    await balancer.until(name, place, 'UP');
   }
 
   return {
     drains,
-    roll: async (name: ProcessName, index: number) => {
-      await drain(name, index);
-      await one(name, index).restart();
-      await balancer.until(name, index, 'UP');
+    add,
+    secondGatewayReadyUrl: `http://127.0.0.1:${ports[1].gateway.ops}/readyz`,
+    replace: async (name: ProcessName, program?: Program) => {
+      await add(name, program);
+      const { place, stop } = takeOldest(name);
+      const from = performance.now();
+      await stop();
+      drains[name].push((performance.now() - from) / 1_000);
+      await balancer.until(name, place, 'DOWN');
     },
-    rollTo: async (name: ProcessName, index: number, program: Program | undefined) => {
-      await drain(name, index);
-      const own = { ports: portsOf(ports, index)[name], ...(program && { entry: program.entry }) };
-      lives[name][index] = await system.another(name, program?.environment, own);
-      await balancer.until(name, index, 'UP');
-    },
-    crash: async (name: ProcessName, index: number) => {
-      await one(name, index).kill();
-      await balancer.until(name, index, 'DOWN');
+    crash: async (name: ProcessName) => {
+      const { place, kill } = takeOldest(name);
+      await kill();
+      await balancer.until(name, place, 'DOWN');
     },
   };
-}
-
-function portsOf(ports: readonly Ports[], index: number): Ports {
-  const found = ports[index];
-  if (!found) throw new Error(`there are no ports for instance ${index}`);
-  return found;
 }
 
 /** Every service reaches every other one by the load balancer. */

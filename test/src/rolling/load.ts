@@ -33,6 +33,8 @@ interface Call {
 
 /** The pause between two requests of one caller. The processes get requests all the time, and the machine is not overloaded. */
 const REST_MS = 700;
+/** A login costs as much as twenty other requests. */
+const LOGIN_REST_MS = 2_500;
 const PATIENCE_MS = 20_000;
 const TRIES = 200;
 const ACROSS = `query($id: ID!) {
@@ -72,7 +74,7 @@ export class Load {
       this.#repeat((turn) => this.#read(inTurn(goods, turn))),
       this.#repeat((turn) => this.#readAcross(inTurn(goods, turn), inTurn(accounts, turn))),
       this.#repeat((turn) => this.#readAcross(inTurn(edited, turn), inTurn(accounts, turn))),
-      this.#repeat((turn) => this.#login(inTurn(accounts, turn))),
+      this.#repeat((turn) => this.#login(inTurn(accounts, turn)), LOGIN_REST_MS),
       ...accounts.map((account) => this.#repeat((turn) => this.#buy(account, inTurn(goods, turn), turn))),
       ...edited.map((id, index) => this.#repeat(() => this.#edit(id, inTurn(accounts, index)))),
     ];
@@ -89,10 +91,10 @@ export class Load {
     return this.failures.filter(({ repaired }) => !repaired);
   }
 
-  async #repeat(work: (turn: number) => Promise<unknown>): Promise<void> {
+  async #repeat(work: (turn: number) => Promise<unknown>, restMs = REST_MS): Promise<void> {
     for (let turn = 0; this.#running; turn += 1) {
       await work(turn);
-      await pause(REST_MS);
+      await pause(restMs);
     }
   }
 
