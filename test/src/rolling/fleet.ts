@@ -10,6 +10,8 @@ import { startRedis } from '../support/redis.ts';
 import { type System, startSystem } from '../support/system.ts';
 
 const SETTINGS = {
+  /** Longer than an upgrade on a busy machine, so that rows that the old version cached are still there. */
+  CACHE_TTL_S: '300',
   /** Longer than the load balancer needs to notice a drain, and than callers keep an unused connection. */
   DRAIN_DELAY_MS: '2000',
   QUEUE_LEASE_MS: '1500',
