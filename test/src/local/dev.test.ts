@@ -49,23 +49,25 @@ const readyIn = (output: string): string[] =>
 const restartsIn = (output: string): string[] =>
   [...output.matchAll(/ changed: restarting (.*?)"/g)].flatMap(([, names = '']) => names.split(', ')).sort();
 
-/** Writes a file, and waits until the services that it restarts are ready. Resolves with their names and the output. */
-async function save(path: string, text: string, write: typeof writeFile = writeFile) {
+const write = (path: string, text: string) => writeFile(join(tree, path), text);
+
+/** Many editors save so: another file takes the place of the old one. */
+async function replace(path: string, text: string): Promise<void> {
+  await write(`${path}.tmp`, text);
+  await rename(join(tree, `${path}.tmp`), join(tree, path));
+}
+
+/** Writes a file, and waits until the services that it restarts are ready. Resolves with their names. */
+async function save(path: string, text: string): Promise<string[]> {
   const before = npm.output().length;
-  await write(join(tree, path), text);
+  await write(path, text);
   const output = await eventually(
     async () => npm.output().slice(before),
     (said) => restartsIn(said).length > 0 && readyIn(said).length >= restartsIn(said).length,
     STEP_MS,
   );
-  return { names: restartsIn(output), output };
+  return restartsIn(output);
 }
-
-/** Many editors save so: another file takes the place of the old one. */
-const replace: typeof writeFile = async (path, text) => {
-  await writeFile(`${path}.tmp`, text);
-  await rename(`${path}.tmp`, String(path));
-};
 
 const textOf = (path: string) => readFile(join(tree, path), 'utf8');
 
@@ -78,56 +80,59 @@ async function query(document: string): Promise<unknown> {
   return JSON.parse(await response.text());
 }
 
+const PRISMA = 'prisma/schema/products.prisma';
+const SCHEMA = 'subgraphs/products/schema.graphql';
+/** A file that two services import. */
+const SHARED = 'platform/src/postgres/idempotency-keys.ts';
+
 it(
-  'restarts only the service whose source is saved, after each save',
+  'shows what is wrong with a schema, and restarts no service until the schema is correct',
   async () => {
     expect(readyIn(npm.output())).toEqual([...PROCESSES].sort());
-    const [path, text] = ['subgraphs/users/src/server.ts', await textOf('subgraphs/users/src/server.ts')];
-    for (const write of [replace, writeFile])
-      expect((await save(path, `${text}// ${write.name}\n`, write)).names).toEqual(['users']);
-  },
-  STEP_MS,
-);
-
-it(
-  'restarts every service that imports a shared file, and no other',
-  async () => {
-    const keys = 'platform/src/postgres/idempotency-keys.ts';
-    expect((await save(keys, `${await textOf(keys)}// changed\n`)).names).toEqual(['orders', 'products']);
-  },
-  STEP_MS,
-);
-
-it(
-  'shows why a service does not start, and starts it after the next save',
-  async () => {
-    const path = 'subgraphs/products/src/server.ts';
-    const text = await textOf(path);
     const before = npm.output().length;
-    await writeFile(join(tree, path), `${text}export const broken = ;\n`);
     const said = () => npm.output().slice(before);
-    await eventually(
-      async () => said(),
-      (output) => output.includes('the next save starts it again'),
+    const hasShown = async (times: number) => {
+      const count = async () =>
+        said().split('no service is restarted until the schema is correct').length - 1;
+      await eventually(count, (shown) => shown === times, STEP_MS);
+    };
+    await replace(SCHEMA, `${await textOf(SCHEMA)}type Broken {\n`);
+    await hasShown(1);
+    await replace(SHARED, `${await textOf(SHARED)}export const broken = ;\n`);
+    await hasShown(2);
+    expect(said()).toContain('Syntax Error: Expected Name, found <EOF>');
+    expect(restartsIn(said())).toEqual([]);
+  },
+  STEP_MS,
+);
+
+it(
+  'composes the supergraph, then restarts the service of the schema and each one that imports a changed file, and shows why they do not start',
+  async () => {
+    const before = npm.output().length;
+    const text = (await textOf(SCHEMA)).replace('type Broken {\n', '');
+    await write(SCHEMA, text.replace(/^type Query \{\n/m, '$&  fixture: Int\n'));
+    const output = await eventually(
+      async () => npm.output().slice(before),
+      (said) => said.split('the next save starts it again').length > 2,
       STEP_MS,
     );
-    expect(said()).toMatch(/products ended before it was ready: SyntaxError/);
-    expect((await save(path, text)).names).toEqual(['products']);
+    expect(restartsIn(output)).toEqual(['orders', 'products']);
+    expect(output).toMatch(/generating resolver types: .*composing the supergraph: .*restarting products/s);
+    expect(output).toMatch(/products ended before it was ready: SyntaxError/);
+    // The pages have the same operations as before.
+    expect(output).not.toContain('building the pages');
   },
   STEP_MS,
 );
 
 it(
-  'composes the supergraph when a schema changes, before it restarts that service',
+  'starts them after the next save, and the gateway serves the new schema',
   async () => {
-    const path = 'subgraphs/products/schema.graphql';
-    const text = await textOf(path);
-    const { names, output } = await save(path, text.replace(/^type Query \{\n/m, '$&  fixture: Int\n'));
-    expect(names).toEqual(['products']);
-    expect(output).toMatch(/generating resolver types: .*composing the supergraph: .*products is ready/s);
-    expect(await textOf('gateway/supergraph.graphql')).toContain(
-      'fixture: Int @join__field(graph: PRODUCTS)',
-    );
+    expect(await save(SHARED, (await textOf(SHARED)).replace('export const broken = ;\n', ''))).toEqual([
+      'orders',
+      'products',
+    ]);
     await eventually(
       () => query('{ fixture }'),
       (reply) => JSON.stringify(reply) === '{"data":{"fixture":null}}',
@@ -138,31 +143,10 @@ it(
 );
 
 it(
-  'shows what is wrong with a schema, and goes on when the schema is correct again',
-  async () => {
-    const path = 'subgraphs/orders/schema.graphql';
-    const text = await textOf(path);
-    const before = npm.output().length;
-    await writeFile(join(tree, path), `${text}type Broken {\n`);
-    await eventually(
-      async () => npm.output().slice(before),
-      (output) => output.includes('no service is restarted until the schema is correct'),
-      STEP_MS,
-    );
-    expect((await save(path, text)).names).toEqual(['orders']);
-  },
-  STEP_MS,
-);
-
-it(
   'generates the client when the Prisma schema changes, and restarts the services that use it',
   async () => {
-    const path = 'prisma/schema/products.prisma';
-    const { names } = await save(
-      path,
-      `${await textOf(path)}\nmodel Fixture {\n  id Int @id\n\n  @@schema("products")\n}\n`,
-    );
-    expect(names).toEqual(['orders', 'users']);
+    const model = 'model Fixture {\n  id Int @id\n\n  @@schema("products")\n}\n';
+    expect(await save(PRISMA, `${await textOf(PRISMA)}\n${model}`)).toEqual(['orders', 'users']);
     expect(await textOf('prisma/src/generated/client.ts')).toContain('Fixture');
   },
   STEP_MS,
