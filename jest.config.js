@@ -11,5 +11,7 @@ export default {
   testSequencer: '<rootDir>/test/jest/long-tests-first.mjs',
   // Many tests wait for timeouts and locks, so one worker more than processors leaves less of them idle.
   maxWorkers: availableParallelism() + 1,
+  // A worker keeps memory of every suite that it has run, and then spends its time on garbage collection: Jest replaces it.
+  workerIdleMemoryLimit: '500MB',
   testTimeout: 120_000,
 };
