@@ -12,6 +12,7 @@ import { rounds, timeLimitMs } from '../support/long.ts';
 import { useAccount, useShop } from '../support/shop.ts';
 import { lockProduct } from './lock-product.ts';
 import { OrderLoad } from './order-load.ts';
+import { describeReplica } from './replica.ts';
 
 type Victim = 'orders' | 'products' | 'postgres';
 
@@ -19,7 +20,8 @@ const UNITS = 1_000_000;
 /** How many application names the services have at least while all of them use PostgreSQL. */
 const LEAST_NAMES = 6;
 
-const { system, client, account } = useShop({ ownPostgres: true, env: { QUEUE_LEASE_MS: '1500' } });
+const shop = useShop({ ownPostgres: true, env: { QUEUE_LEASE_MS: '1500' } });
+const { system, client, account } = shop;
 const another = useAccount(client);
 let productId: string;
 
@@ -62,6 +64,8 @@ function expectWithinBudgets(most: Readonly<Record<string, number>>): void {
     expect({ name, count, budget, isWithin: count <= (budget ?? 0) }).toMatchObject({ isWithin: true });
   }
 }
+
+describe('a replica', () => describeReplica(shop));
 
 describe('kills under load', () => {
   /** Waits for the moment of the kill: a random one, or just after a job has been added to the queue. */
