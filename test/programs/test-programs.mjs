@@ -23,7 +23,7 @@ export const TEST_PROGRAMS = [
     debian: 'chromium-headless-shell',
   },
   // The runbooks use it.
-  { name: 'jq', runBy: 'test/src/monitoring/monitoring.test.ts', debian: 'jq' },
+  { name: 'jq', runBy: 'test/src/monitoring/runbook.ts', debian: 'jq' },
   {
     name: `kustomize ${NEEDED_MAJOR} or later (alone, or in a kubectl from 1.27 on)`,
     runBy: 'test/src/k8s/render.ts',

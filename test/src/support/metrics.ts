@@ -10,8 +10,10 @@ export async function scrapeText(url: string): Promise<string> {
   return response.text();
 }
 
-export async function scrape(url: string): Promise<Scrape> {
-  const lines = (await scrapeText(url)).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+export const scrape = async (url: string): Promise<Scrape> => parseMetrics(await scrapeText(url));
+
+export function parseMetrics(text: string): Scrape {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(
     lines.map((line) => {
       const end = line.lastIndexOf(' ');

@@ -1,0 +1,110 @@
+// A real Prometheus watches the shop, with the rules of the repository.
+import { PROCESSES } from '@holdfast/local/settings/services';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '../support/client.ts';
+import { inspect } from '../support/invariants.ts';
+import { measureGrowth, scrape, sumOf } from '../support/metrics.ts';
+import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
+import { rulesOf } from '../support/rules.ts';
+import { account, at, client, listTasks, system, TASKS_OF_PRODUCTS } from './watched-shop.ts';
+
+describe('a real Prometheus', () => {
+  let prometheus: Prometheus;
+
+  beforeAll(async () => {
+    prometheus = await startPrometheus(
+      Object.fromEntries(PROCESSES.map((service) => [service, new URL(system.opsUrl(service, '/')).host])),
+    );
+  });
+  afterAll(() => prometheus?.stop());
+
+  const jobsWith = async (expression: string): Promise<string[]> =>
+    (await prometheus.query(expression)).map(({ metric }) => metric['job'] ?? '').sort();
+
+  it('finds all four services up', async () => {
+    const up = await eventually(
+      () => jobsWith('up == 1'),
+      (jobs) => jobs.length === PROCESSES.length,
+    );
+    expect(up).toEqual([...PROCESSES].sort());
+  });
+
+  it('computes a value for every recording rule', async () => {
+    const records = rulesOf('services').flatMap(({ record = [] }) => record);
+    expect(records.length).toBeGreaterThan(0);
+    const silent = await eventually(
+      async () => {
+        await client.rest('GET', '/products');
+        const values = await Promise.all(records.map((name) => prometheus.query(name)));
+        return records.filter((_, index) => !Number.isFinite(values[index]?.[0]?.value));
+      },
+      (names) => names.length === 0,
+      30_000,
+    );
+    expect(silent).toEqual([]);
+  });
+
+  it('fires no alert while all is well', async () => {
+    expect(await prometheus.query('ALERTS{alertstate="firing"}')).toEqual([]);
+  });
+
+  it('fires InstanceDown while products is down, and the gateway counts its calls as unavailable', async () => {
+    const firing = () => prometheus.query('ALERTS{alertname="InstanceDown",alertstate="firing"}');
+    await system.kill('products');
+    const gone = await measureGrowth(at('gateway'), () =>
+      client.graphql('{ products { edges { cursor } } }'),
+    );
+    const ofProducts = { subgraph: 'products', outcome: 'unavailable' };
+    expect(gone('subgraph_request_duration_seconds_count', ofProducts)).toBe(1);
+    expect(gone('graphql_operation_duration_seconds_count', { outcome: 'error' })).toBe(1);
+    const fired = await eventually(firing, (alerts) => alerts.length > 0, 30_000);
+    expect(fired.map(({ metric }) => [metric['job'], metric['severity']])).toEqual([['products', 'page']]);
+    // The cache is off in the process that takes its place.
+    const portOf = (url: string) => Number(new URL(url).port);
+    const ports = { http: portOf(system.urls.products), ops: portOf(system.opsUrls.products) };
+    await system.another('products', { CACHE: 'off' }, { ports });
+    await eventually(firing, (alerts) => alerts.length === 0, 30_000);
+  });
+});
+
+it('a new process shows the same tasks of the queue, and with CACHE=off it reads a product again for each request', async () => {
+  expect(await listTasks('products')).toEqual(TASKS_OF_PRODUCTS);
+  const { id } = await client.product(account.token);
+  const read = async () => expect((await client.rest('GET', `/products/${id}`)).status).toBe(200);
+  const grown = await measureGrowth(at('products'), async () => {
+    await read();
+    await read();
+  });
+  expect(grown('sql_statements_total')).toBe(2);
+});
+
+it('without a database a scrape answers at once, without the values from tables', async () => {
+  const database = new URL(system.adminUrl).pathname.slice(1);
+  const server = Object.assign(new URL(system.adminUrl), { pathname: '/postgres' }).href;
+  const allowConnections = (isAllowed: boolean) =>
+    inspect(server, async (admin) => {
+      await admin.query(`ALTER DATABASE "${database}" ALLOW_CONNECTIONS ${isAllowed}`);
+      await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [
+        database,
+      ]);
+    });
+  await allowConnections(false);
+  try {
+    for (const name of ['orders', 'products', 'users'] as const) {
+      const startedAt = performance.now();
+      const metrics = await eventually(
+        () => scrape(at(name)),
+        (seen) => ![...seen.keys()].some((key) => key.startsWith('queue_jobs{')),
+      );
+      expect(performance.now() - startedAt).toBeLessThan(4_000);
+      expect(metrics.has('orders_pending')).toBe(false);
+      expect(sumOf(metrics, 'http_request_duration_seconds_count')).toBeGreaterThan(0);
+    }
+  } finally {
+    await allowConnections(true);
+  }
+  await eventually(
+    () => scrape(at('orders')),
+    (metrics) => metrics.has('orders_pending') && metrics.has('queue_jobs{task="settle-order"}'),
+  );
+});
