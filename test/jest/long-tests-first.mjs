@@ -14,7 +14,7 @@ const LONG = [
   '/test/src/seed/',
   '/test/src/browser/',
   '/test/src/security/',
-  '/test/src/traces/',
+  '/test/src/monitoring/monitoring',
   '/test/src/',
 ];
 

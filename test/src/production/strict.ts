@@ -1,37 +1,12 @@
-// A shop with strict settings: only verified accounts place orders, only with an idempotency key, and only staff write the catalog.
-// Tests of mutations with several fields, of mailed links, and of roles.
-import { beforeAll, describe, expect, it } from '@jest/globals';
+// Mutations with several fields, mailed links, and roles, in a shop with strict settings.
+import { describe, expect, it } from '@jest/globals';
 import { type Account, eventually, secretsUsed } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { inspect } from '../support/invariants.ts';
 import { expectProblem } from '../support/problems.ts';
-import { useClient, useStaff } from '../support/shop.ts';
-import { useSystem, whileTestsRun } from '../support/use-system.ts';
-
-const system = useSystem({
-  environment: {
-    orders: { IDEMPOTENCY_KEY: 'required', UNVERIFIED_ACCOUNTS: 'browse' },
-    products: { CATALOG_WRITERS: 'staff' },
-  },
-});
-const client = useClient(system);
-const staff = useStaff(system, client);
+import { account, client, product, staff, system } from './production-shop.ts';
 
 describe('mutations of several fields in several services', () => {
-  /** A customer whose address is verified. */
-  const account = whileTestsRun(async () => {
-    const { id, username, password } = await client.account();
-    await inspect(system.adminUrl, (admin) =>
-      admin.query('UPDATE users.users SET email_verified_at = now() WHERE id = $1', [id]),
-    );
-    return { id, username, password, token: await client.signIn(username, password) };
-  });
-  let productId: string;
-
-  beforeAll(async () => {
-    productId = (await client.product(staff.token, { stock: 1_000 })).id;
-  });
-
   const rows = () =>
     inspect(system.adminUrl, async (admin) => {
       const counts = await admin.query(`SELECT (SELECT count(*) FROM orders.orders) AS orders,
@@ -40,7 +15,7 @@ describe('mutations of several fields in several services', () => {
     });
 
   const order =
-    () => `createOrder(input: { productId: "${productId}", quantity: 1, idempotencyKey: "${crypto.randomUUID()}" }) {
+    () => `createOrder(input: { productId: "${product.id}", quantity: 1, idempotencyKey: "${crypto.randomUUID()}" }) {
   __typename ... on Order { id status } }`;
   const REFUSED_ROLE = 'changeRole(userId: "x", expectedVersion: 1, role: STAFF) { __typename }';
   const REFUSED_PRODUCT = 'createProduct(input: { name: "Lamp", price: 1, stock: 1 }) { __typename }';
@@ -169,7 +144,7 @@ describe('mutations of several fields in several services', () => {
       return fetch(`${system.url}/orders`, {
         method: 'POST',
         headers: { authorization: `Bearer ${account.token}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ product_id: productId, quantity: 1 }),
+        body: JSON.stringify({ product_id: product.id, quantity: 1 }),
       });
     }
 
@@ -189,7 +164,7 @@ describe('mutations of several fields in several services', () => {
     it('createOrder without a key is BAD_USER_INPUT, names the argument and places no order', async () => {
       const before = await orders();
       for (const idempotencyKey of [undefined, null]) {
-        const input = { productId, quantity: 1, idempotencyKey };
+        const input = { productId: product.id, quantity: 1, idempotencyKey };
         const { errors } = await client.graphql(CREATE, { input }, account.token);
         const error = { code: 'BAD_USER_INPUT', errors: [{ field: 'idempotencyKey', message: MESSAGE }] };
         expect(errors).toMatchObject([{ path: ['createOrder'], extensions: error }]);
@@ -198,10 +173,10 @@ describe('mutations of several fields in several services', () => {
     });
 
     it('an order with a key is placed', async () => {
-      const body = { product_id: productId, quantity: 1 };
+      const body = { product_id: product.id, quantity: 1 };
       const placed = await client.rest('POST', '/orders', { token: account.token, body });
       expect(placed.status).toBe(201);
-      const input = { productId, quantity: 1, idempotencyKey: crypto.randomUUID() };
+      const input = { productId: product.id, quantity: 1, idempotencyKey: crypto.randomUUID() };
       const { data } = await client.graphql(CREATE, { input }, account.token);
       expect(data.createOrder.__typename).toBe('Order');
     });
@@ -229,7 +204,6 @@ describe('mailed links, with the outbox of `npm start` in the place of a mail se
 
   it('only a verified account may order; the mailed link verifies it, from the next token on', async () => {
     const account = await client.account();
-    const product = await client.product(staff.token);
     const order = (token: string) =>
       client.rest('POST', '/orders', { token, body: { product_id: product.id, quantity: 1 } });
     expectProblem(await order(account.token), 403, 'FORBIDDEN');
