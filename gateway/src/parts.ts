@@ -34,7 +34,7 @@ const READ_AT_A_TIME = 4;
 
 /** @throws when the supergraph file cannot be used */
 export async function openParts(settings: GatewaySettings, log: Logger) {
-  const redis = openRedis(settings, log);
+  const redis = await openRedis(settings, log);
   const replySizes = createReplySizes(settings.MAX_REPLY_BYTES);
   const subgraphs = openSubgraphs(settings, replySizes);
   const planner = createPlanner({ timeoutMs: settings.PLAN_TIMEOUT_MS, log });
@@ -73,7 +73,7 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
     checks: { supergraph: () => planner.check(), subgraphs: () => supergraph.check() },
     close: async () => {
       tokens.close();
-      await supergraph.stop();
+      supergraph.stop();
       await planner.close();
       await redis?.close();
       await subgraphs.close();
@@ -87,7 +87,7 @@ const offersOf = ({ EXPLORER, DEMO }: GatewaySettings): readonly Offer[] => [
 ];
 
 /** Redis, if one is configured, holds the counts of the limits; the gateway stores no other data there. */
-function openRedis(settings: GatewaySettings, log: Logger): Redis | undefined {
+async function openRedis(settings: GatewaySettings, log: Logger): Promise<Redis | undefined> {
   const { REDIS_URL: url, REDIS_TIMEOUT_MS: timeoutMs, RATE_LIMITS } = settings;
   return url === undefined || RATE_LIMITS === 'off' ? undefined : createRedis({ url, timeoutMs, log });
 }
