@@ -1,5 +1,5 @@
 // Reads the reply of a subgraph: from its text to data and errors.
-import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql/server';
+import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql/protocol';
 import { isOfType } from '@holdfast/platform/http/media-type';
 import type { SubgraphError, SubgraphReply } from './execution/execution.ts';
 import type { PostReply } from './post.ts';

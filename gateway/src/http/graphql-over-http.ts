@@ -1,7 +1,7 @@
 // GraphQL over HTTP (https://graphql.github.io/graphql-over-http): reads a request and writes its reply. The tests run the
 // audits of graphql-http against it. The handler of that package is half as fast, and knows the statuses 200 and 400 only.
 import { badInput } from '@holdfast/platform/errors';
-import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql/server';
+import { GRAPHQL_MEDIA_TYPES } from '@holdfast/platform/graphql/protocol';
 import { parseJson } from '@holdfast/platform/http/json-body';
 import { requireTextOfType } from '@holdfast/platform/http/media-type';
 import { HttpError, type HttpRequest, type Reply } from '@holdfast/platform/http/server';

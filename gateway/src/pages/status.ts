@@ -1,6 +1,6 @@
 // `GET /status`: which services answer the gateway right now, for the page at `/`.
 
-import { ALIVE_PATH } from '@holdfast/platform/graphql/subgraph';
+import { ALIVE_PATH } from '@holdfast/platform/graphql/protocol';
 import type { Reply } from '@holdfast/platform/http/server';
 import { request } from 'undici';
 

@@ -11,6 +11,7 @@ import { CLIENT_ADDRESS_HEADER, type HttpRequest, type Reply } from '../http/ser
 import type { Logger } from '../observability/log.ts';
 import { formatError, logErrors, withRequestId } from './errors.ts';
 import { measureOperations } from './metrics.ts';
+import { GRAPHQL_MEDIA_TYPES } from './protocol.ts';
 
 /** The context of every resolver; services add their data sources. */
 export interface RequestContext {
@@ -97,9 +98,6 @@ function headerMap(request: HttpRequest): HeaderMap {
   }
   return headers;
 }
-
-/** The media types of requests and replies (GraphQL over HTTP, 4) between gateway and subgraphs. */
-export const GRAPHQL_MEDIA_TYPES = ['application/json', 'application/graphql-response+json'] as const;
 
 /** Reads the JSON of the body. Undefined for a method without a body. */
 export async function jsonBody(request: HttpRequest, maxValues?: number): Promise<unknown> {

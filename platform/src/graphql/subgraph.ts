@@ -24,12 +24,11 @@ import { compileSchema } from './compiled-schema.ts';
 import { createEntityResolvers, type LoadEntities } from './entities.ts';
 import { measureRootFields } from './metrics.ts';
 import { boundMutations } from './mutation-deadlines.ts';
+import { ALIVE_PATH } from './protocol.ts';
 import { createGraphQLServer, type RequestContext, requestContext } from './server.ts';
 import { answerCall, KNOWN_BY_TEXT } from './service-calls.ts';
 
 const GRAPHQL_PATH = '/graphql';
-/** Replies 204 to any caller while the process runs, without a log line. */
-export const ALIVE_PATH = '/alive';
 
 export interface SubgraphOptions<Context extends RequestContext> {
   /** The SDL, federation 2. */
