@@ -2,7 +2,7 @@
 // graphql-rate-limit reads, decides and then writes. That library decides which calls are refused when a window does not
 // grant all of them, and it writes the messages.
 import { Counter, registry } from '@holdfast/platform/observability/metrics';
-import { getGraphQLRateLimiter, type Store } from 'graphql-rate-limit';
+import type { getGraphQLRateLimiter, Store } from 'graphql-rate-limit';
 import type { RefusedField, RefusedFields } from '../operations/refused-fields.ts';
 import type { RootCall } from '../operations/root-calls.ts';
 import type { Counters, Taken } from './counters.ts';
@@ -67,11 +67,14 @@ class GrantedStore implements Store {
   setForIdentity(): void {}
 }
 
+type Library = { readonly getGraphQLRateLimiter: typeof getGraphQLRateLimiter };
+
 /** The library needs no identity, because our window was chosen by it. */
 const COUNTED = {};
 
 /** Finds the calls that are refused, when a window has not granted all of them. */
 async function findRefused(
+  { getGraphQLRateLimiter }: Library,
   calls: readonly RootCall[],
   limit: Limit,
   taken: Taken,
@@ -108,6 +111,8 @@ interface Window {
 /** Creates a limiter for the fields in `table`. */
 export function createLimiter(table: LimitTable, counters: Counters): Limiter {
   for (const { name } of table) refusedCalls.inc({ limit: name }, 0);
+  // Loaded only where there are limits, because it loads a validator of forms and a rewriter of schemas, too.
+  const library = import('graphql-rate-limit');
   const ofUsers = fieldLimits(table, true);
   const ofAddresses = fieldLimits(table, false);
 
@@ -129,7 +134,7 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
   ): Promise<Count> {
     const taken = await counters.take(counterKeyOf(limit, identity), calls.length, limit);
     if (taken.granted === calls.length) return { ...taken, limit, refused: false };
-    for (const [responseName, refusedField] of await findRefused(calls, limit, taken))
+    for (const [responseName, refusedField] of await findRefused(await library, calls, limit, taken))
       refusedFields.set(responseName, refusedField);
     return { ...taken, limit, refused: true };
   }
