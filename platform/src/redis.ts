@@ -5,7 +5,7 @@
 // An open connection stays with the old primary, which may hang, or answer as a replica that refuses writes. So the process
 // writes a probe periodically, and replaces the connection when a probe fails.
 import { setImmediate } from 'node:timers/promises';
-import { createClient } from 'redis';
+import type { createClient } from 'redis';
 import { z } from 'zod';
 import type { Logger } from './observability/log.ts';
 import { Counter, Gauge, registry } from './observability/metrics.ts';
@@ -37,7 +37,7 @@ export const redisSettings = {
   ),
 };
 
-export type RedisClient = ReturnType<typeof connect>;
+export type RedisClient = ReturnType<typeof createClient>;
 
 /** Redis did not answer in time, or is known to be away. */
 export class RedisUnavailable extends Error {
@@ -75,16 +75,6 @@ const CONNECT_TIMEOUT_MS = 1_000;
 /** For the connection and its login, because a server that hangs still accepts TCP connections. */
 const LOGIN_TIMEOUT_MS = CONNECT_TIMEOUT_MS + PROBE_TIMEOUT_MS;
 const MAX_RETRY_MS = 1_000;
-
-function connect(url: string) {
-  return createClient({
-    url,
-    // A command that cannot be sent at once fails at once.
-    disableOfflineQueue: true,
-    // The library reconnects only when a connection breaks; createRedis also does when a probe fails.
-    socket: { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: false },
-  });
-}
 
 function withTimeout<Result>(work: Promise<Result>, timeoutMs: number): Promise<Result> {
   return limitTime(timeoutMs, work, async () => {
@@ -152,9 +142,19 @@ function createUsage(log: Logger, leaving: AbortSignal) {
  * Connects in the background: a Redis that is away does not keep a service from starting.
  * @throws when the library refuses the URL
  */
-export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
+export async function createRedis({ url, timeoutMs, log }: RedisOptions): Promise<Redis> {
+  // Loaded only here, because most processes have no Redis, and the library is a third of the code that a service would load.
+  const { createClient } = await import('redis');
+  const create = (): RedisClient =>
+    createClient({
+      url,
+      // A command that cannot be sent at once fails at once.
+      disableOfflineQueue: true,
+      // The library reconnects only when a connection breaks; createRedis also does when a probe fails.
+      socket: { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: false },
+    });
   // The first client is made here, because a URL that the library refuses must end the start and not be retried for ever.
-  let unused: RedisClient | undefined = connect(url);
+  let unused: RedisClient | undefined = create();
   const closing = new AbortController();
   const usage = createUsage(log, closing.signal);
   const probeTimeoutMs = Math.max(PROBE_TIMEOUT_MS, timeoutMs);
@@ -164,7 +164,7 @@ export function createRedis({ url, timeoutMs, log }: RedisOptions): Redis {
   /** Uses a connection while Redis accepts writes on it: a full or read-only Redis is of no use. */
   async function probe(): Promise<void> {
     if (client === undefined) {
-      const next = unused ?? connect(url);
+      const next = unused ?? create();
       unused = undefined;
       next.on('error', (error) => usage.end(next, error));
       client = next;

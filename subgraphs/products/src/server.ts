@@ -31,7 +31,7 @@ export async function startProducts(settings: ProductsSettings, log: Logger): Pr
   const pools = createRequestPools({ url, max: maxConnections, applicationName: 'products', log });
   const reads = createReads(pools.reads, settings.READ_TIMEOUT_MS);
   const decisions = createReads(pools.writes, settings.READ_TIMEOUT_MS);
-  const { cache, close: closeCache } = openProductCache(settings, pools.reads, log);
+  const { cache, close: closeCache } = await openProductCache(settings, pools.reads, log);
   const products = createProductStore(pools.writes, cache, reads, decisions);
   const replica = openReplica(settings, products, log);
   const domain = createDomain({ products, replica, record: createSecurityLog(log) });

@@ -32,7 +32,7 @@ let pools: RequestPools;
 beforeAll(async () => {
   database = await createTestDatabase();
   server = await startRedis();
-  redis = createRedis({ url: server.url, timeoutMs: 2_000, log });
+  redis = await createRedis({ url: server.url, timeoutMs: 2_000, log });
   await redis.untilUp(10_000);
   pools = createRequestPools({ url: database.urls.products, max: 16, applicationName: 'test', log });
 }, 60_000);

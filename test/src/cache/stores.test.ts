@@ -28,8 +28,8 @@ let stalling: Redis;
 beforeAll(async () => {
   server = await startRedis();
   proxy = await startStallingProxy(server.url);
-  redis = createRedis({ url: server.url, timeoutMs: 2_000, log });
-  stalling = createRedis({ url: proxy.url, timeoutMs: 200, log });
+  redis = await createRedis({ url: server.url, timeoutMs: 2_000, log });
+  stalling = await createRedis({ url: proxy.url, timeoutMs: 200, log });
   await Promise.all([redis.untilUp(10_000), stalling.untilUp(10_000)]);
 });
 afterAll(async () => {

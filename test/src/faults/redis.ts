@@ -232,17 +232,17 @@ export function describeRedisConnection(): void {
   beforeAll(async () => {
     server = await startRedis();
     const log = createLogger('test', 'silent');
-    redis = createRedis({ url: server.url, timeoutMs: TIMEOUT_OF_A_CALL, log });
+    redis = await createRedis({ url: server.url, timeoutMs: TIMEOUT_OF_A_CALL, log });
   });
   afterAll(async () => {
     await redis?.close();
     await server?.stop();
   });
 
-  it('by a URL that the library refuses is an error at the start', () => {
+  it('by a URL that the library refuses is an error at the start', async () => {
     const log = createLogger('test', 'silent');
     const create = () => createRedis({ url: 'redis://127.0.0.1:1/no-number', timeoutMs: 50, log });
-    expect(create).toThrow('Invalid pathname');
+    await expect(create()).rejects.toThrow('Invalid pathname');
   });
 
   it('to a primary that becomes a replica is given up within a second, though it answers reads', async () => {

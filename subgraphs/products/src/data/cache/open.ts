@@ -19,10 +19,10 @@ const selectDatabase = statement({
 });
 
 /** Redis is used only after the database has returned its identity, which is part of every key. */
-export function openProductCache(settings: ProductsSettings, db: Queryable, log: Logger) {
+export async function openProductCache(settings: ProductsSettings, db: Queryable, log: Logger) {
   const { CACHE, CACHE_MAX_BYTES, CACHE_REDIS_URL: url, REDIS_TIMEOUT_MS: timeoutMs } = settings;
   const [ttlMs, fenceMs] = [settings.CACHE_TTL_S * 1_000, settings.CACHE_FENCE_S * 1_000];
-  const redis = CACHE === 'on' && url !== undefined ? createRedis({ url, timeoutMs, log }) : undefined;
+  const redis = CACHE === 'on' && url !== undefined ? await createRedis({ url, timeoutMs, log }) : undefined;
   let database: string | undefined;
   const namespace = async (): Promise<string> => {
     database ??= (await selectDatabase(db, {}))[0]?.name;
