@@ -57,7 +57,7 @@ export async function startUsers(settings: UsersSettings, log: Logger): Promise<
   });
   observeSigningKeys(keys);
   const pools = createRequestPools({ url, max, applicationName: 'users', log });
-  const mailer = openMail(settings);
+  const mailer = await openMail(settings);
   if (mailer === undefined) log.warn('SMTP_URL is not set: no mail is sent');
   const emailTokens = createEmailTokens(settings.SESSION_SECRET);
   // As many passwords may wait to be judged as may be hashed or wait to be hashed.

@@ -1,5 +1,4 @@
 // Sends mail over SMTP.
-import { createTransport } from 'nodemailer';
 import { z } from 'zod';
 import type { Mail } from './texts.ts';
 
@@ -23,7 +22,9 @@ const TIMES = { dnsTimeout: 2_000, connectionTimeout: 3_000, greetingTimeout: 3_
 const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host);
 
 /** @param url `smtp:` or `smtps:`. With `smtp:`, STARTTLS is required unless the server is on this machine. */
-export function createSmtpMailer(url: string, from: string): Mailer {
+export async function createSmtpMailer(url: string, from: string): Promise<Mailer> {
+  // Loaded only here, because a service without SMTP_URL does not need it.
+  const { createTransport } = await import('nodemailer');
   const { hostname, searchParams } = new URL(url);
   const requireTLS = searchParams.get('requireTLS') !== 'false' && !isLoopback(hostname);
   const transport = createTransport({

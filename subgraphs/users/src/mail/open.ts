@@ -4,11 +4,11 @@ import { createSmtpMailer, type Mailer } from './mailer.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 
 /** Undefined when the service sends no mail. */
-export function openMail({
+export async function openMail({
   SMTP_URL,
   MAIL_FROM,
   MAIL_OUTBOX_DIR,
-}: UsersSettings): Mailer | Outbox | undefined {
+}: UsersSettings): Promise<Mailer | Outbox | undefined> {
   if (SMTP_URL !== undefined) return createSmtpMailer(SMTP_URL, MAIL_FROM);
   return MAIL_OUTBOX_DIR === undefined ? undefined : createOutbox(MAIL_OUTBOX_DIR);
 }
