@@ -9,7 +9,7 @@ import type { EventLog } from './event-log.ts';
 /** How long a service may take to end in order, ms. */
 export const GRACE_MS = 25_000;
 
-const READY_POLL_MS = 50;
+const READY_POLL_MS = 100;
 const READY_TIMEOUT_MS = 60_000;
 const ORPHAN_GUARD = new URL('../processes/orphan-guard.ts', import.meta.url).href;
 
