@@ -102,7 +102,9 @@ export const settings = {
 export type GatewaySettings = Readonly<z.infer<z.ZodObject<typeof settings>>>;
 
 /** Behind proxies every connection comes from a proxy, so there is no bound unless the setting names one. */
-export const connectionsPerAddress = (settings: GatewaySettings): number | undefined =>
+export const connectionsPerAddress = (
+  settings: Pick<GatewaySettings, 'MAX_CONNECTIONS_PER_ADDRESS' | 'TRUSTED_PROXIES'>,
+): number | undefined =>
   settings.MAX_CONNECTIONS_PER_ADDRESS ??
   (settings.TRUSTED_PROXIES === 0 ? CONNECTIONS_PER_ADDRESS : undefined);
 

@@ -7,6 +7,7 @@ import { createUnreadRequest } from '@holdfast/platform/http/request';
 import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
+import { connectionsPerAddress } from '../config.ts';
 import { createReceived } from '../federation/reply-sizes.ts';
 import type { Caller } from './caller.ts';
 import { clientAddress } from './client-address.ts';
@@ -69,6 +70,14 @@ describe('RATE_LIMITS', () => {
       'address: expected a window of 1ms to 24h, got 25h',
       'register is named twice',
     ]);
+  });
+});
+
+describe('the connections of an address', () => {
+  it('are 1,000 by default, and without a bound behind proxies, which hold all connections, unless a setting names one', () => {
+    expect(connectionsPerAddress({ TRUSTED_PROXIES: 0 })).toBe(1_000);
+    expect(connectionsPerAddress({ TRUSTED_PROXIES: 1 })).toBeUndefined();
+    expect(connectionsPerAddress({ TRUSTED_PROXIES: 1, MAX_CONNECTIONS_PER_ADDRESS: 20 })).toBe(20);
   });
 });
 
