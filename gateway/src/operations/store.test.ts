@@ -1,13 +1,10 @@
-// The store of operations: what it keeps is bounded in bytes, and the bytes are those of the heap.
+// The store of operations: what it keeps is bounded in bytes.
 import { readFile } from 'node:fs/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Supergraph } from '@apollo/federation-internals';
 import { createLogger } from '@holdfast/platform/observability/log';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { GraphQLSchema } from 'graphql';
 import { createPlanner, type Planner } from '../federation/planner.ts';
-import { bytesOfText } from './memory.ts';
 import type { Operation } from './operation.ts';
 import { createOperations, type Operations } from './operations.ts';
 
@@ -142,66 +139,5 @@ describe('the store', () => {
     expect(() => operations.find(text, 'Nope')).toThrow(
       'Expected a document with a query or mutation named "Nope"',
     );
-  });
-});
-
-describe('the bytes of an operation', () => {
-  setFlagsFromString('--expose-gc');
-  const collect: () => void = runInNewContext('gc');
-  const heap = (): number => {
-    collect();
-    collect();
-    return process.memoryUsage().heapUsed;
-  };
-
-  it.each<[what: string, text: (index: number) => string]>([
-    [
-      'a look-up',
-      (index) => `query Q($id: ID!) { a${index}: product(id: $id) { id name price stock version } }`,
-    ],
-    ['an operation of three services', textOf],
-    ['many fields', (index) => `query Q${index} { me { ${'id '.repeat(380)} } }`],
-    [
-      'many names',
-      (index) => `query Q${index} { me { ${Array.from({ length: 29 }, (_, n) => `a${n}: id`).join(' ')} } }`,
-    ],
-    [
-      'a mutation with a union and a variable',
-      (index) => `mutation Q${index}($input: CreateProductInput!) {
-        createProduct(input: $input) { __typename ... on Product { id name } ... on Problem { code message } } }`,
-    ],
-    [
-      'sizes of lists that variables decide',
-      (index) =>
-        `query Q${index}($n: Int) { ${Array.from({ length: 19 }, (_, n) => `a${n}: products(first: $n) { edges { cursor } }`).join(' ')} }`,
-    ],
-    [
-      'conditions at the root',
-      (index) =>
-        `query Q${index}($a: Boolean!, $b: Boolean = true) { me @skip(if: $a) { id } b: me @include(if: $b) { id } }`,
-    ],
-    ['spaces', (index) => `#${index}${' '.repeat(50_000)}\n{ __typename }`],
-  ])('are at least those of the heap, and not ten times as many: %s', async (_, text) => {
-    const COUNT = 100;
-    const operations = start(4_000 * MIB);
-    await plan(operations.find(text(COUNT)));
-    const before = heap();
-    const found = await fill(operations, COUNT, text);
-    const real = (heap() - before) / COUNT;
-    const estimate = bytesOfText(text(0)) + (found[0]?.[1].bytes() ?? 0);
-    expect(real).toBeLessThan(estimate * 1.2);
-    expect(real).toBeGreaterThan(estimate / 10);
-  });
-
-  it('are not those of the URL that a text was cut out of', () => {
-    const COUNT = 150;
-    const operations = start(4_000 * MIB);
-    const cut = (index: number) =>
-      new URLSearchParams(`query=query+Named${index}{me{id}}&rest=${'x'.repeat(100_000)}`).get('query') ?? '';
-    operations.find(cut(COUNT));
-    const before = heap();
-    for (let index = 0; index < COUNT; index += 1) operations.find(cut(index));
-    expect((heap() - before) / COUNT).toBeLessThan(10_000);
-    expect(operations.find(cut(0)).name).toBe('Named0');
   });
 });

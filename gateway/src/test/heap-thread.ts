@@ -1,0 +1,149 @@
+// The thread of heap.test.ts. It measures in a heap of its own: a collection of the garbage of Jest's heap would walk all that earlier
+// suites have left there.
+import { readFile } from 'node:fs/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { parentPort } from 'node:worker_threads';
+import { Supergraph } from '@apollo/federation-internals';
+import { createLogger } from '@holdfast/platform/observability/log';
+import { createProcessCounters } from '../admission/process-counters.ts';
+import { createPlanner } from '../federation/planner.ts';
+import { bytesOfText } from '../operations/memory.ts';
+import { createOperations, type Operations } from '../operations/operations.ts';
+
+/** What the thread posts, in bytes. */
+export interface Measured {
+  /** For each kind of operation, what one takes of the heap and what the store counts for it. */
+  readonly operations: readonly { readonly what: string; readonly real: number; readonly counted: number }[];
+  /** What an operation takes whose text was cut out of a URL of 100,000 characters. */
+  readonly cut: number;
+  /** How much the counters grow by twice as many addresses as they count at a time. */
+  readonly counters: number;
+}
+
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
+function heap(): number {
+  collect();
+  collect();
+  return process.memoryUsage().heapUsed;
+}
+
+const log = createLogger('test', 'silent');
+const sdl = await readFile(new URL('../../supergraph.graphql', import.meta.url), 'utf8');
+const schema = Supergraph.build(sdl).apiSchema().toGraphQLJSSchema();
+const planner = createPlanner({ timeoutMs: 30_000, log });
+planner.use(sdl);
+function createStore(): Operations {
+  const operations = createOperations({
+    planner,
+    settings: {
+      MAX_DEPTH: 12,
+      MAX_ALIASES: 30,
+      MAX_ROOT_FIELDS: 20,
+      MAX_TOKENS: 2_000,
+      MAX_SELECTIONS: 400,
+      MAX_CONDITIONS: 10,
+      MAX_COST: 8_000,
+      INTROSPECTION: true,
+    },
+    known: [],
+    log,
+    maxBytes: 4 * 2 ** 30,
+  });
+  operations.use(sdl, schema);
+  return operations;
+}
+
+const COUNT = 40;
+/** How many operations are kept before those that are measured, so that the code that runs is compiled. */
+const WARM_UP = 8;
+const times = (count: number, text: (n: number) => string) =>
+  Array.from({ length: count }, (_, n) => text(n)).join(' ');
+const TEXTS: readonly (readonly [what: string, text: Text])[] = [
+  ['a look-up', (n) => `query Q($id: ID!) { a${n}: product(id: $id) { id name price stock version } }`],
+  [
+    'an operation of three services',
+    (n) =>
+      `query Q${n} { product(id: "${n}") { id name } me { id orders(first: 3) { edges { node { product { name } } } } } }`,
+  ],
+  ['many fields', (n) => `query Q${n} { me { ${'id '.repeat(380)} } }`],
+  ['many names', (n) => `query Q${n} { me { ${times(29, (field) => `a${field}: id`)} } }`],
+  [
+    'a mutation with a union and a variable',
+    (n) => `mutation Q${n}($input: CreateProductInput!) {
+      createProduct(input: $input) { __typename ... on Product { id name } ... on Problem { code message } } }`,
+  ],
+  [
+    'sizes of lists that variables decide',
+    (n) =>
+      `query Q${n}($n: Int) { ${times(19, (list) => `a${list}: products(first: $n) { edges { cursor } }`)} }`,
+  ],
+  [
+    'conditions at the root',
+    (n) =>
+      `query Q${n}($a: Boolean!, $b: Boolean = true) { me @skip(if: $a) { id } b: me @include(if: $b) { id } }`,
+  ],
+  ['spaces', (n) => `#${n}${' '.repeat(50_000)}\n{ __typename }`],
+];
+
+type Text = (index: number) => string;
+
+/** Keeps an operation; tells what the store counts for it. */
+async function keep(operations: Operations, text: Text, index: number): Promise<number> {
+  const operation = operations.find(text(index));
+  await operation.plan(Date.now() + 60_000);
+  return bytesOfText(text(index)) + operation.bytes();
+}
+
+/** Measures twice and gives the smaller: in one of the two a table that all operations share may have doubled its size. */
+async function measure([what, text]: readonly [string, Text]): Promise<Measured['operations'][number]> {
+  const operations = createStore();
+  let index = 0;
+  const keepSome = async (count: number): Promise<number> => {
+    let counted = 0;
+    for (const end = index + count; index < end; index += 1) counted += await keep(operations, text, index);
+    return counted / count;
+  };
+  await keepSome(WARM_UP);
+  const before = heap();
+  const counted = await keepSome(COUNT);
+  const between = heap();
+  await keepSome(COUNT);
+  return { what, real: Math.min(between - before, heap() - between) / COUNT, counted };
+}
+
+function measureCut(): number {
+  const operations = createStore();
+  const find = (index: number) => {
+    const url = `query=query+Named${index}{me{id}}&rest=${'x'.repeat(100_000)}`;
+    if (operations.find(new URLSearchParams(url).get('query') ?? '').name !== `Named${index}`)
+      throw new Error('another operation was found');
+  };
+  find(COUNT);
+  const before = heap();
+  for (let index = 0; index < COUNT; index += 1) find(index);
+  return (heap() - before) / COUNT;
+}
+
+async function measureCounters(): Promise<number> {
+  const counters = createProcessCounters();
+  const visit = async (round: number) => {
+    for (let index = 0; index < 25_000; index += 1)
+      await counters.take(`address:${'x'.repeat(22)}${round}-${index}`, 1, { max: 3, windowMs: 1_000 });
+  };
+  await visit(0);
+  const before = heap();
+  for (let round = 1; round < 3; round += 1) await visit(round);
+  const grown = heap() - before;
+  if (counters.size !== 20_000) throw new Error(`expected 20,000 counters, got ${counters.size}`);
+  return grown;
+}
+
+// The first measurement is not used: it compiles most of the code.
+await measure(['everything', (n) => TEXTS.map(([, text]) => text(n))[n % TEXTS.length] ?? '']);
+const measured: Measured['operations'][number][] = [];
+for (const each of TEXTS) measured.push(await measure(each));
+const all: Measured = { operations: measured, cut: measureCut(), counters: await measureCounters() };
+await planner.close();
+parentPort?.postMessage(all);
