@@ -139,7 +139,9 @@ export async function startStubSystem({
 
   const folder = await mkdtemp(join(tmpdir(), 'gateway-'));
   const supergraphFile = join(folder, 'supergraph.graphql');
-  await writeFile(supergraphFile, compose(supergraph ?? sdl));
+  const isReal = schemas === undefined && supergraph === undefined;
+  const real = new URL('../../supergraph.graphql', import.meta.url);
+  await writeFile(supergraphFile, isReal ? await readFile(real) : compose(supergraph ?? sdl));
   const gateway = await startGateway(
     readGatewaySettings({
       PORT: '0',
