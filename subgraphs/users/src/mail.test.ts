@@ -73,15 +73,26 @@ let accounts = 0;
 let name: string;
 let address: string;
 let id: string;
-/** Of the mail that the registration sent. */
-let verification: string;
 beforeEach(async () => {
   accounts += 1;
   name = `reader-${accounts}`;
   address = `${name}@example.com`;
   id = await calls.open(name);
-  verification = tokenIn(await smtp.mailTo(address));
 });
+
+/** Opens an account as a client does, which sends a mail to its address. */
+async function register(username: string): Promise<void> {
+  const input = { username, email: `${username}@example.com`, password: PASSWORD };
+  await ask('mutation ($input: RegisterInput!) { register(input: $input) { __typename } }', { input });
+}
+
+/** Mails a link to the account, and gives the token of it. */
+async function mailLink(purpose: 'VERIFY_EMAIL' | 'CONFIRM_LOGIN'): Promise<string> {
+  const before = smtp.received.filter(({ to }) => to === address).length;
+  const sown = createEmailTokens([SECRETS.SESSION_SECRET]).sow();
+  await createEmailTokenStore(users.pool).make({ userId: Number(id), purpose }, sown);
+  return tokenIn(await smtp.mailTo(address, before));
+}
 
 /** Asks for a reset, and gives the token of its mail. */
 async function resetToken(): Promise<string> {
@@ -94,6 +105,14 @@ const set = (column: string) =>
   users.pool.query(`UPDATE users.email_tokens SET ${column} WHERE user_id = $1`, [id]);
 
 describe('the mail of a registration', () => {
+  let verification: string;
+  beforeEach(async () => {
+    name = `new-${name}`;
+    address = `${name}@example.com`;
+    await register(name);
+    verification = tokenIn(await smtp.mailTo(address));
+  });
+
   it('says who sends it, to whom, and where to click', async () => {
     const { raw } = await smtp.mailTo(address);
     expect(raw).toContain('From: The Shop <shop@example.com>\r\n');
@@ -167,7 +186,7 @@ describe('a password that was forgotten', () => {
   });
 
   it('is not replaced by a link of another kind', async () => {
-    expect(await kindOf(reset(verification))).toBe('InvalidCredentials');
+    expect(await kindOf(reset(await mailLink('VERIFY_EMAIL')))).toBe('InvalidCredentials');
     expect(await kindOf(confirm(await resetToken()))).toBe('InvalidCredentials');
   });
 
@@ -189,20 +208,20 @@ describe('a password that was forgotten', () => {
   });
 
   it('gets its answer after the same statements, and as quickly, whether there is an account', async () => {
-    const times = { known: [] as number[], unknown: [] as number[] };
-    for (let round = 0; round < 60; round += 1) {
-      for (const kind of ['known', 'unknown'] as const) {
-        // The job of the one must not be what the other waits for.
-        await noJobs();
-        const startedAt = performance.now();
-        await forgot(kind === 'known' ? address : `stranger-${round}@example.com`);
-        times[kind].push(performance.now() - startedAt);
-      }
-    }
-    const median = (values: number[]) => values.sort((a, b) => a - b)[values.length / 2] ?? 0;
-    const ratio = median(times.known) / median(times.unknown);
-    expect(ratio).toBeGreaterThan(0.7);
-    expect(ratio).toBeLessThan(1.4);
+    const msOf = async (email: string): Promise<number> => {
+      // The job of the one must not be what the other waits for.
+      await noJobs();
+      const startedAt = performance.now();
+      await forgot(email);
+      return performance.now() - startedAt;
+    };
+    // Pair by pair, because what else the machine does changes from one moment to the next.
+    const ratios: number[] = [];
+    for (let round = 0; round < 25; round += 1)
+      ratios.push((await msOf(address)) / (await msOf(`stranger-${round}@example.com`)));
+    const [median = 0] = ratios.sort((a, b) => a - b).slice(12);
+    expect(median).toBeGreaterThan(0.7);
+    expect(median).toBeLessThan(1.4);
   });
 
   it('is refused for a text that is not an address', async () => {
@@ -237,6 +256,7 @@ describe('another address', () => {
     const session = await calls.login(name);
     const next = `next-${address}`;
     const forgotten = await resetToken();
+    const verification = await mailLink('VERIFY_EMAIL');
     expect(await changeEmail(session, next.toUpperCase())).toMatchObject({ newEmail: next });
     const token = tokenIn(await smtp.mailTo(next));
     expect(await kindOf(calls.login(address))).toBe('Session');
@@ -368,7 +388,7 @@ describe('the links of an account', () => {
   it('do not change a disabled account, and end when it is enabled', async () => {
     const session = await calls.login(name);
     await users.pool.query('UPDATE users.users SET disabled_at = now() WHERE id = $1', [id]);
-    expect(await kindOf(verify(verification))).toBe('InvalidCredentials');
+    expect(await kindOf(verify(await mailLink('VERIFY_EMAIL')))).toBe('InvalidCredentials');
     expect(await kindOf(reset(await resetToken()))).toBe('InvalidCredentials');
     await changeEmail(session, `thief-${address}`);
     const stolen = tokenIn(await smtp.mailTo(`thief-${address}`));
@@ -379,15 +399,8 @@ describe('the links of an account', () => {
 });
 
 describe('a login link', () => {
-  const mailLink = async () => {
-    const before = smtp.received.filter(({ to }) => to === address).length;
-    const sown = createEmailTokens([SECRETS.SESSION_SECRET]).sow();
-    await createEmailTokenStore(users.pool).make({ userId: Number(id), purpose: 'CONFIRM_LOGIN' }, sown);
-    return tokenIn(await smtp.mailTo(address, before));
-  };
-
   it('opens one session, for one of ten who race', async () => {
-    const token = await mailLink();
+    const token = await mailLink('CONFIRM_LOGIN');
     const sessions = await Promise.all(Array.from({ length: 10 }, () => confirm(token)));
     const opened = sessions.filter(({ __typename }) => __typename === 'Session');
     expect(opened).toHaveLength(1);
@@ -395,7 +408,7 @@ describe('a login link', () => {
   });
 
   it('opens none after 15 minutes', async () => {
-    const token = await mailLink();
+    const token = await mailLink('CONFIRM_LOGIN');
     const { rows } = await users.pool.query(
       "SELECT expires_at - now() < interval '15 minutes' AS soon FROM users.email_tokens WHERE user_id = $1 AND purpose = 'CONFIRM_LOGIN'",
       [id],
@@ -440,7 +453,7 @@ describe('a mail', () => {
     const { port } = smtp;
     await smtp.close();
     const names = [1, 2, 3].map((n) => `waiting-${n}-${name}`);
-    for (const each of names) await calls.open(each);
+    for (const each of names) await register(each);
     const attempts = async () =>
       (
         await users.pool.query(
