@@ -1,10 +1,11 @@
 // The migrator: brings a database to the present version (the schemas of the services, the queue, the roles). It is safe to run at any
 // time, and several migrators may run at once.
+import { createHash } from 'node:crypto';
+import type { MigrationList } from '@prisma/schema-engine-wasm/schema_engine_bg';
 import { Logger, runMigrations } from 'graphile-worker';
 import pg from 'pg';
 import { NO_FILTERS, readMigrations, readSchema } from './history.ts';
 import { grantRoles, hasOpenFunctions, QUEUE_SCHEMA, type RolePasswords } from './roles.ts';
-import { withSchemaEngine } from './schema-engine.ts';
 
 const NEEDED_VERSION = 15;
 
@@ -62,7 +63,11 @@ async function applyMigrations(
   adminUrl: string,
   log: (line: string) => void,
 ): Promise<string[]> {
-  const [schema, migrationsList] = await Promise.all([readSchema(), readMigrations()]);
+  const migrationsList = await readMigrations();
+  if (await isUpToDate(client, migrationsList)) return [];
+  // Loaded only for a database that is behind, because the engine costs more than all other work of a migrator.
+  const { withSchemaEngine } = await import('./schema-engine.ts');
+  const schema = await readSchema();
   const input = { migrationsList, filters: NO_FILTERS };
   return withSchemaEngine({ adminUrl, schema, log }, async (engine) => {
     const { editedMigrationNames } = await engine.diagnoseMigrationHistory({
@@ -80,16 +85,37 @@ async function applyMigrations(
   });
 }
 
+/** Whether the database has had exactly these scripts, and each to its end: then the engine has nothing to do and to report. */
+async function isUpToDate(client: pg.Client, { migrationDirectories }: MigrationList): Promise<boolean> {
+  if (!(await hasHistory(client))) return false;
+  const { rows } = await client.query<{ name: string; checksum: string | null }>(
+    `SELECT migration_name AS name, CASE WHEN finished_at IS NOT NULL AND rolled_back_at IS NULL THEN checksum END AS checksum
+       FROM public._prisma_migrations`,
+  );
+  const applied = new Map(rows.map(({ name, checksum }) => [name, checksum]));
+  return (
+    rows.length === migrationDirectories.length &&
+    migrationDirectories.every(
+      ({ path, migrationFile: { content } }) =>
+        applied.get(path) === createHash('sha256').update(content.value).digest('hex'),
+    )
+  );
+}
+
+async function hasHistory(client: pg.Client): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `SELECT WHERE to_regclass('public._prisma_migrations') IS NOT NULL`,
+  );
+  return rowCount === 1;
+}
+
 /**
  * Lists the migrations that a killed migrator had begun. A script is one transaction, or one statement that can be repeated, so a
  * killed script leaves no change. Only when the migrator was killed between the end of the script and its record, the repetition
  * fails with a clear error. No other migrator runs them now, because this runs under the migrators' lock.
  */
 async function listUnfinishedMigrations(client: pg.Client): Promise<string[]> {
-  const { rows: tables } = await client.query(
-    `SELECT WHERE to_regclass('public._prisma_migrations') IS NOT NULL`,
-  );
-  if (tables.length === 0) return [];
+  if (!(await hasHistory(client))) return [];
   const { rows } = await client.query<{ name: string }>(
     `SELECT migration_name AS name FROM public._prisma_migrations WHERE finished_at IS NULL AND rolled_back_at IS NULL`,
   );
