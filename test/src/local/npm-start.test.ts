@@ -1,62 +1,111 @@
-// `npm start`: it becomes ready, keeps its data, restarts a service that dies, is found by the other commands, and ends completely.
+// `npm start`: it becomes ready, keeps its data, restarts a service that dies, is found by the other commands, answers 503 while its
+// disk is full, and ends completely when it is interrupted or killed. (interrupted.test.ts interrupts its set-up.)
 import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { isPresent } from '@holdfast/local/files';
 import { removePostgres } from '@holdfast/local/postgres/server';
+import { SEEDED_PASSWORD } from '@holdfast/local/seed/seed-shop';
 import { portsFrom } from '@holdfast/local/settings/services';
+import { findAdministratorUrl } from '@holdfast/local/stack/local-stack';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { blocksOf, testOf } from '../docs/documents.ts';
-import { eventually } from '../support/client.ts';
-import { freeBasePort, interrupt, type Npm, ROOT, STEP_MS, startNpm } from './npm.ts';
+import { readUnitsPutIn } from '../seed/seeded-shop.ts';
+import { Client, eventually } from '../support/client.ts';
+import { expectInvariants, inspect } from '../support/invariants.ts';
+import { canMount, fill, mount, unmount } from './disk.ts';
+import { freeBasePort, interrupt, interruptAt, type Npm, ROOT, STEP_MS, startNpm } from './npm.ts';
+
+const TRIES = 100;
 
 /** The command that README.md says is tested here. */
 const COMMAND = blocksOf('README.md').find(
   ({ mark }) => testOf(mark) === 'test/src/local/npm-start.test.ts',
 )?.text;
 
+const hasDisk = canMount();
+
+let folder: string;
 let dataDir: string;
 let port: number;
 let npm: Npm;
+let client: Client;
 
 beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'holdfast-start-'));
+  folder = hasDisk ? mount(300) : await mkdtemp(join(tmpdir(), 'holdfast-start-'));
+  dataDir = join(folder, 'data');
   port = await freeBasePort();
 });
 afterAll(async () => {
   npm?.end();
   await npm?.ended;
   await removePostgres(join(dataDir, 'postgres'));
-  await rm(dataDir, { recursive: true, force: true });
+  if (hasDisk) unmount(folder);
+  else await rm(folder, { recursive: true, force: true });
 }, STEP_MS);
 
 const get = (path: string, base = port) => fetch(`http://127.0.0.1:${base}${path}`);
-const readCatalog = async () => JSON.parse(await (await get('/products?limit=100')).text());
 
 async function start(): Promise<void> {
+  // A test that failed leaves it running.
+  npm?.end();
+  await npm?.ended;
   npm = await startNpm({
     PORT: String(port),
     DATA_DIR: dataDir,
     EXPLORER: 'off',
     KEYS_POLL_MS: '200',
+    RATE_LIMITS: 'off',
   });
-  await npm.waitFor('"msg":"ready"');
 }
+
+/** The unfinished databases that have files. */
+async function listUnfinished(): Promise<string[]> {
+  const postgres = join(dataDir, 'postgres');
+  if (!(await isPresent(postgres))) return [];
+  const names = (await readdir(postgres)).filter((name) => /^cluster\.new-\w+$/.test(name));
+  const hasFiles = await Promise.all(names.map((name) => isPresent(join(postgres, name, 'base'))));
+  return names.filter((_, place) => hasFiles[place]);
+}
+
+const readRows = async (): Promise<unknown[]> =>
+  inspect(await findAdministratorUrl(dataDir), async (admin) => {
+    const { rows } = await admin.query(
+      'SELECT id, name FROM products.products UNION ALL SELECT id, username FROM users.users ORDER BY id, name',
+    );
+    return rows;
+  });
 
 describe('npm start', () => {
   it('is the command of the README', () => {
     expect(COMMAND?.trim()).toBe('npm start');
   });
 
+  it.each(['Ctrl-C', 'kill -9 of npm'] as const)(
+    '%s ends it while it makes the database',
+    async (way) => {
+      const before = await listUnfinished();
+      await start();
+      await interruptAt(npm, dataDir, way, async () =>
+        (await listUnfinished()).some((name) => !before.includes(name)),
+      );
+      expect(await isPresent(join(dataDir, 'postgres', 'cluster'))).toBe(false);
+    },
+    STEP_MS,
+  );
+
   it(
-    'loads the demo catalog once, restarts a service that dies, ends on Ctrl-C, and keeps its data',
+    'makes the database after that, loads the demo catalog, and restarts a service that dies',
     async () => {
       await start();
-      const first = await readCatalog();
-      expect(first.length).toBeGreaterThanOrEqual(45);
+      await npm.waitFor('"msg":"ready"');
+      client = await Client.of(`http://127.0.0.1:${port}`);
+      expect((await client.rest('GET', '/products?limit=100')).body.length).toBeGreaterThanOrEqual(45);
       expect(npm.output()).toContain('every account may change it (CATALOG_WRITERS=everyone;');
 
       const killed = Number(/"service":"products".*?"pid":(\d+)/.exec(npm.output())?.[1]);
@@ -67,12 +116,6 @@ describe('npm start', () => {
         (isServed) => isServed,
         STEP_MS,
       );
-
-      await interrupt(npm, dataDir, 'Ctrl-C');
-      for (const base of [port, port + 1, port + 2, port + 3]) await expect(get('/', base)).rejects.toThrow();
-
-      await start();
-      expect(await readCatalog()).toEqual(first);
     },
     STEP_MS,
   );
@@ -101,7 +144,7 @@ describe('npm start', () => {
 
   /** What a second `npm start` writes that does not start. */
   async function readRefusal(env: Record<string, string>): Promise<string> {
-    const second = spawn('npm', ['start'], {
+    const second = spawn(process.execPath, ['scripts/start.mjs'], {
       cwd: ROOT,
       env: { ...process.env, PORT: String(port + 10), DATA_DIR: dataDir, DATABASE_URL: '', ...env },
     });
@@ -146,7 +189,7 @@ describe('npm start', () => {
   );
 
   const run = async (script: string, args: string[], folder = dataDir) => {
-    const child = spawn('npm', ['run', '--silent', script, '--', ...args], {
+    const child = spawn(process.execPath, ['scripts/run.mjs', script, ...args], {
       cwd: ROOT,
       env: { ...process.env, DATA_DIR: folder, DATABASE_URL: '' },
     });
@@ -164,16 +207,11 @@ describe('npm start', () => {
         code: 0,
         said: 'demo is staff now; its access tokens have the role from the next login or refresh on',
       });
-      const login = await fetch(`http://127.0.0.1:${port}/login`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ username: 'demo', password: 'demo-password-2026' }),
+      const token = await client.signIn('demo', 'demo-password-2026');
+      expect((await client.rest('GET', '/profile', { token })).body).toMatchObject({
+        username: 'demo',
+        role: 'STAFF',
       });
-      const { token } = JSON.parse(await login.text());
-      const profile = await fetch(`http://127.0.0.1:${port}/profile`, {
-        headers: { authorization: `Bearer ${token}` },
-      });
-      expect(JSON.parse(await profile.text())).toMatchObject({ username: 'demo', role: 'STAFF' });
 
       const elsewhere = join(dataDir, 'empty');
       expect(await run('users:promote', ['demo'], elsewhere)).toEqual({
@@ -185,18 +223,49 @@ describe('npm start', () => {
   );
 
   it(
-    'gets a shop added by seed',
+    'takes orders while seed adds a shop, whose accounts buy and cancel in it',
     async () => {
-      const numbers = ['--products', '20', '--orders', '30', '--users', '10'];
-      expect(await run('seed', numbers)).toEqual({
+      const buyer = await client.account();
+      const plenty = await client.product(buyer.token, { stock: 100_000 });
+      const order = (product_id: string, token: string) =>
+        client.rest('POST', '/orders', { token, body: { product_id: Number(product_id), quantity: 1 } });
+      let isSeeding = true;
+      const size = { products: 300, orders: 1_200, users: 5_000 };
+      const numbers = Object.entries(size).flatMap(([name, value]) => [`--${name}`, String(value)]);
+      const seeding = run('seed', numbers).finally(() => {
+        isSeeding = false;
+      });
+      while (isSeeding) expect((await order(plenty.id, buyer.token)).status).toBe(201);
+      expect(await seeding).toEqual({
         code: 0,
         said: expect.stringMatching(/^the database \w+ at 127\.0\.0\.1:\d+\nadded \d+ rows in /),
       });
-      const [newest] = JSON.parse(await (await get('/products?limit=1')).text());
-      expect(Date.parse(newest.created_at)).toBeLessThan(Date.now() - 30 * 86_400_000);
+      const adminUrl = await findAdministratorUrl(dataDir);
+      const units = await readUnitsPutIn(adminUrl, size, 1);
+
+      const { username, orderId } = await findConfirmedOrder(adminUrl);
+      const token = await client.signIn(username, SEEDED_PASSWORD);
+      const headers = { 'if-match': '"2"' };
+      expect((await client.rest('POST', `/orders/${orderId}/cancel`, { token, headers })).status).toBe(200);
+      for (const id of [...units.keys()].slice(0, 20))
+        expect([201, 409]).toContain((await order(id, token)).status);
+      await client.product(buyer.token);
+      await expectInvariants(adminUrl, units);
     },
     STEP_MS,
   );
+
+  /** An order of the seed that can be cancelled. */
+  const findConfirmedOrder = (adminUrl: string) =>
+    inspect(adminUrl, async (admin) => {
+      const { rows } = await admin.query<{ username: string; orderId: string }>(
+        `SELECT username, o.id::text AS "orderId" FROM orders.orders o JOIN users.users u ON u.id = user_id
+          WHERE o.status = 'CONFIRMED' AND username ~ '\\.' LIMIT 1`,
+      );
+      const [row] = rows;
+      if (row === undefined) throw new Error('the seeded shop has no order that can be cancelled');
+      return row;
+    });
 
   it(
     'has its signing keys rotated by keys:rotate, without a restart',
@@ -215,5 +284,43 @@ describe('npm start', () => {
     STEP_MS,
   );
 
-  it('leaves no process behind when npm is killed', () => interrupt(npm, dataDir, 'kill -9 of npm'), STEP_MS);
+  (hasDisk ? it : it.skip)(
+    'answers 503 while its disk is full, until there is room again (skipped where no disk can be mounted)',
+    async () => {
+      const { token } = await client.account();
+      const create = () => {
+        const description = randomBytes(6_000).toString('base64');
+        return client.rest('POST', '/products', {
+          token,
+          body: { name: 'A thing', description, price: 1, stock: 1 },
+        });
+      };
+      const free = await fill(folder);
+      const statuses: number[] = [];
+      while (statuses.length < TRIES && !statuses.includes(503)) {
+        const { status, body } = await create();
+        statuses.push(status);
+        if (status === 503) expect(body.code).toBe('SERVICE_UNAVAILABLE');
+      }
+      expect(statuses.filter((status) => status !== 201)).toEqual([503]);
+      await free();
+      expect((await create()).status).toBe(201);
+    },
+    STEP_MS,
+  );
+
+  it(
+    'ends completely on Ctrl-C, and the next one keeps the data; kill -9 of npm start ends that while it starts the services',
+    async () => {
+      const rows = await readRows();
+      await interrupt(npm, dataDir, 'Ctrl-C');
+      for (const base of [port, port + 1, port + 2, port + 3]) await expect(get('/', base)).rejects.toThrow();
+
+      await start();
+      await npm.waitFor('loading demo data');
+      expect(await readRows()).toEqual(rows);
+      await interrupt(npm, dataDir, 'kill -9 of npm start');
+    },
+    STEP_MS,
+  );
 });

@@ -82,7 +82,7 @@ export async function freeBasePort(): Promise<number> {
 export const readStartPid = async (dataDir: string): Promise<number> =>
   Number.parseInt(await readFile(join(dataDir, 'lock'), 'utf8'), 10);
 
-export const WAYS = ['Ctrl-C', 'kill -9 of npm', 'kill -9 of npm start'] as const;
+export const WAYS = ['kill -9 of npm', 'kill -9 of npm start', 'Ctrl-C'] as const;
 export type Way = (typeof WAYS)[number];
 
 /** Ends `npm start` in that way, and expects that no process that it started is left. */
@@ -97,6 +97,23 @@ export async function interrupt(npm: Npm, dataDir: string, way: Way): Promise<vo
   await waitUntilGone(started, STEP_MS);
   const left = await Promise.all(started.map(async (pid) => ((await isRunning(pid)) ? [pid] : [])));
   expect(left.flat()).toEqual([]);
+}
+
+/** Waits until `npm start` is at a step, and ends it there in that way. */
+export async function interruptAt(
+  npm: Npm,
+  dataDir: string,
+  way: Way,
+  isAtStep: () => Promise<boolean>,
+): Promise<void> {
+  let isThere = false;
+  const look = async () => {
+    isThere ||= await isAtStep();
+    return isThere || npm.hasEnded();
+  };
+  await eventually(look, (isOver) => isOver, STEP_MS);
+  if (!isThere) throw new Error(`npm start ended before this step:\n${npm.output()}`);
+  await interrupt(npm, dataDir, way);
 }
 
 /** The process ids of all processes below `pid`. */

@@ -1,18 +1,15 @@
-// `npm run seed` adds a shop of any size to a database that is in use: completely, or in whole batches when it is killed. The same
-// numbers make the same shop.
+// `npm run seed` adds a shop of any size to a database: completely, or in whole batches when it is killed. The same numbers make the
+// same shop. (test/src/local/npm-start.test.ts seeds the database of a running system.)
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
-import { makeBatch } from '@holdfast/local/seed/batch';
-import { planShop, type ShopSize } from '@holdfast/local/seed/plan';
+import type { ShopSize } from '@holdfast/local/seed/plan';
 import { seed as seedDemo } from '@holdfast/local/seed/seed';
-import { SEEDED_PASSWORD } from '@holdfast/local/seed/seed-shop';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/client.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';
-import { useClient } from '../support/shop.ts';
-import { useSystem } from '../support/use-system.ts';
+import { readUnitsPutIn, SEEDED } from './seeded-shop.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../local/src/programs/seed-shop.ts', import.meta.url));
 /** The number of accounts makes three batches. */
@@ -37,28 +34,6 @@ const seedShop = async (adminUrl: string, size?: ShopSize, seed?: number): Promi
   expect({ code, output }).toMatchObject({ code: 0 });
   return output;
 };
-
-/** The condition for products of a seeded shop, which were made long ago. */
-const SEEDED = "created_at < now() - interval '10 days'";
-
-/** The units that were ever put into each product of the shop, by its id. */
-async function readUnitsPutIn(adminUrl: string, size = SIZE, seed = SEED): Promise<Map<string, number>> {
-  const plan = planShop(size, seed, new Date(new Date().setUTCHours(0, 0, 0, 0)));
-  const byNumber: { name: string; units: number }[] = [];
-  for (let batch = 0; batch < plan.batches; batch += 1) {
-    const input = { idOf: (_kind: keyof ShopSize, place: number) => place, staff: [1], passwordHash: '' };
-    for (const [place, { name, putIn }] of makeBatch(plan, batch, input).shelves.entries())
-      byNumber[batch + place * plan.batches] = { name, units: putIn };
-  }
-  const rows = await inspect(adminUrl, async (client) => {
-    const found = await client.query<{ id: string; name: string }>(
-      `SELECT id::text, name FROM products.products p WHERE ${SEEDED} ORDER BY p.id`,
-    );
-    return found.rows;
-  });
-  expect(rows.map(({ name }) => name)).toEqual(byNumber.map(({ name }) => name));
-  return new Map(rows.map(({ id }, number) => [id, byNumber[number]?.units ?? Number.NaN]));
-}
 
 /** Digests of all that a shop has, without ids and the salt of the password. */
 const CONTENT = `
@@ -172,7 +147,7 @@ describe('a database', () => {
     await seedShop(whole);
     expect(await countRows(killed)).toEqual(SIZE);
     expect(await readContent(killed)).toEqual(await readContent(whole));
-    await expectInvariants(whole, await readUnitsPutIn(whole));
+    await expectInvariants(whole, await readUnitsPutIn(whole, SIZE, SEED));
   }, 300_000);
 
   it('gets the same shop only once, is vacuumed by the next run when the first was ended before that, and gets another shop for another seed', async () => {
@@ -223,46 +198,4 @@ describe('a database', () => {
     });
     expect(await countRows(database.adminUrl)).toEqual({ users: 0, products: 0, orders: 0 });
   }, 300_000);
-});
-
-describe('a system that runs', () => {
-  const system = useSystem({ seeded: true });
-  const client = useClient(system);
-
-  const order = (product_id: string | number, token: string) =>
-    client.rest('POST', '/orders', { token, body: { product_id: Number(product_id), quantity: 1 } });
-
-  it('takes orders while it is seeded, and its new accounts buy and cancel in the new shop', async () => {
-    const buyer = await client.account();
-    const plenty = await client.product(buyer.token, { stock: 100_000 });
-    let isSeeding = true;
-    const size = { ...SIZE, users: SIZE.users / BATCHES };
-    const seeding = seedShop(system.adminUrl, size).finally(() => {
-      isSeeding = false;
-    });
-    while (isSeeding) expect((await order(plenty.id, buyer.token)).status).toBe(201);
-    await seeding;
-    const units = await readUnitsPutIn(system.adminUrl, size);
-
-    const { username, orderId } = await findConfirmedOrder();
-    const token = await client.signIn(username, SEEDED_PASSWORD);
-    const version = 2;
-    const headers = { 'if-match': `"${version}"` };
-    expect((await client.rest('POST', `/orders/${orderId}/cancel`, { token, headers })).status).toBe(200);
-    for (const { id } of (await client.rest('GET', '/products?limit=20')).body)
-      expect([201, 409]).toContain((await order(id, token)).status);
-    await client.product(buyer.token);
-    await expectInvariants(system.adminUrl, units);
-  }, 300_000);
-
-  const findConfirmedOrder = () =>
-    inspect(system.adminUrl, async (admin) => {
-      const { rows } = await admin.query<{ username: string; orderId: string }>(
-        `SELECT username, o.id::text AS "orderId" FROM orders.orders o JOIN users.users u ON u.id = user_id
-          WHERE o.status = 'CONFIRMED' AND username ~ '\\.' LIMIT 1`,
-      );
-      const [row] = rows;
-      if (row === undefined) throw new Error('the seeded shop has no order that can be cancelled');
-      return row;
-    });
 });
