@@ -54,6 +54,15 @@ export function describeRedis({ system, client, account, links }: FaultSuite): v
   const countElsewhere = ({ id }: Account, calls: number) =>
     primary.command('INCRBY', `holdfast:limit:user:user ${id}`, String(calls));
 
+  /** A new caller with five more calls. A call that Redis answers too late, on a busy machine, is not counted in Redis. */
+  async function createLimited(): Promise<{ caller: Account; remaining: number }> {
+    await untilUsed(true);
+    const caller = await client.account();
+    await countRemaining(caller);
+    await countElsewhere(caller, MAX_CALLS - 7);
+    return { caller, remaining: await countRemaining(caller) };
+  }
+
   async function writeAndRead(): Promise<void> {
     const edited = await edit((await read()).body.version);
     expect(edited.status).toBe(200);
@@ -68,11 +77,7 @@ export function describeRedis({ system, client, account, links }: FaultSuite): v
     { name: 'full, answering errors', begin: () => setMaxMemory('1'), end: () => setMaxMemory('0') },
   ])('with Redis $name', ({ begin, end }) => {
     it('requests and limits go on, one line reports it, and Redis is used again when it is back', async () => {
-      await untilUsed(true);
-      const caller = await client.account();
-      await countRemaining(caller);
-      await countElsewhere(caller, MAX_CALLS - 7);
-      expect(await countRemaining(caller)).toBe(5);
+      const { caller } = await eventually(createLimited, ({ remaining }) => remaining === 5);
       const [lost, found] = [
         countLines('the process works without it'),
         countLines('Redis answers and is used'),

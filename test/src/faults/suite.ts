@@ -48,7 +48,7 @@ async function startLinks(): Promise<Links> {
     // A job of a killed process is given out again soon.
     QUEUE_LEASE_MS: '1500',
     REDIS_URL: service.url,
-    REDIS_TIMEOUT_MS: '300',
+    REDIS_TIMEOUT_MS: '1000',
     CACHE_TTL_S: String(TTL_S),
     RATE_LIMITS: `user=${MAX_CALLS}/1h,register=1000/1m,login=1000/1m`,
   };
