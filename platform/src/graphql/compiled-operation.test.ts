@@ -250,7 +250,7 @@ it('has the result of graphql-js for any document, errors included', async () =>
       const text = `query A${VARIABLES} { thing ${one} thingLate(id: 1) ${two} other { name } }`;
       await expectSame(withVariables(aliased(text)), given);
     }),
-    { numRuns: 400 },
+    { numRuns: 150 },
   );
 });
 
