@@ -27,7 +27,7 @@ export interface Catalog {
 // biome-ignore lint/suspicious/noExplicitAny: the data of a reply is what the system under test sent
 export type Ask = (url: string, query: string, variables: object) => Promise<any>;
 
-export const pick = <T>(from: readonly T[]): T => {
+const pick = <T>(from: readonly T[]): T => {
   const one = from[Math.floor(Math.random() * from.length)];
   if (one === undefined) throw new Error('expected at least one element to pick');
   return one;
