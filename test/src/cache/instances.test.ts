@@ -247,42 +247,14 @@ describe('a writer that cannot reach Redis', () => {
 });
 
 describe('a fence that ends by itself', () => {
-  /** A product whose writer was killed between its commit and its message to Redis. */
-  async function killWriter(): Promise<Catalog> {
-    const item = await stockUp(1);
-    const [id] = item.ids;
-    await eventually(
-      async () => (await fetch(far.opsUrl('/metrics'))).text(),
-      (metrics) => /^redis_up 1$/m.test(metrics),
-      60_000,
-    );
-    expect(await shown(item)).toEqual(allAt(1, item));
-    // A second connection, because within a transaction PostgreSQL shows pg_stat_activity as it was at the first look.
+  /** Locks the row of a product. The end of the connection releases it. */
+  async function lock(id: string | undefined): Promise<pg.Client> {
+    // Not `admin`, because within a transaction PostgreSQL shows pg_stat_activity as it was at the first look.
     const holder = new pg.Client({ connectionString: system.adminUrl });
     await holder.connect();
     await holder.query('BEGIN');
     await holder.query('SELECT FROM products.products WHERE id = $1 FOR UPDATE', [id]);
-    const given = patch(id).catch(() => undefined);
-    await eventually(
-      () =>
-        admin.query(
-          `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE products.products%'`,
-        ),
-      ({ rowCount }) => rowCount === 1,
-    );
-    expect(await shown(item)).toEqual(allAt(1, item));
-    proxy.stall(true);
-    await holder.end();
-    await eventually(
-      async () => (await admin.query('SELECT version FROM products.products WHERE id = $1', [id])).rows[0],
-      ({ version }) => version === 2,
-    );
-    await far.kill();
-    await given;
-    proxy.resume();
-    await far.restart();
-    for (let count = 0; count < 10; count += 1) expect(await shown(item)).toEqual(allAt(2, item));
-    return item;
+    return holder;
   }
 
   const TITLE =
@@ -290,20 +262,46 @@ describe('a fence that ends by itself', () => {
     `it leaves older versions for ${TTL_S} s at most, and orders have the new price at once`;
 
   it(TITLE, async () => {
-    const killedWriters = await killWriter();
-    const item = await stockUp(2, { price: 10 });
+    await eventually(
+      async () => (await fetch(far.opsUrl('/metrics'))).text(),
+      (metrics) => /^redis_up 1$/m.test(metrics),
+      60_000,
+    );
+    const [written, item] = [await stockUp(1), await stockUp(2, { price: 10 })];
+    expect(await shown(written)).toEqual(allAt(1, written));
     expect(await lookUp(item)).toEqual([1, 1]);
+    const [first, second] = [await lock(written.ids[0]), await lock(item.ids[1])];
+    const patches = [patch(written.ids[0]), patch(item.ids[1])];
+    await eventually(
+      () =>
+        admin.query(
+          `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE products.products%'`,
+        ),
+      ({ rowCount }) => rowCount === 2,
+    );
+    expect(await shown(written)).toEqual(allAt(1, written));
+    // One of the two writes is committed, and its message does not reach Redis. The commit of the other hangs.
+    proxy.stall(true);
+    await first.end();
+    await eventually(
+      async () =>
+        (await admin.query('SELECT version FROM products.products WHERE id = $1', [written.ids[0]])).rows[0],
+      ({ version }) => version === 2,
+    );
     await hangCommits(system.adminUrl);
-    const given = Promise.allSettled([patch(item.ids[0], near), patch(item.ids[1])]);
+    await second.end();
+    const given = Promise.allSettled([...patches, patch(item.ids[0], near)]);
     await eventually(
       () => sessions(system.adminUrl),
       ({ hanging }) => hanging === 2,
     );
     await far.kill();
+    proxy.resume();
+    for (let count = 0; count < 10; count += 1) expect(await shown(written)).toEqual(allAt(2, written));
     const until = Date.now() + FENCE_S * 1_000 + 1_000;
     while (Date.now() < until) {
       expect(await lookUp(item)).toEqual([1, 1]);
-      expect(await shown(killedWriters)).toEqual(allAt(2, killedWriters));
+      expect(await shown(written)).toEqual(allAt(2, written));
       await list(item);
       await sleep(1_500);
     }
