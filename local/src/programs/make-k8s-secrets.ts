@@ -1,7 +1,7 @@
 // `npm run k8s:secrets`: makes the secrets of the local overlay, for your own cluster.
 import { join } from 'node:path';
+import { ROOT } from '../root.js';
 import { makeSecrets } from '../settings/k8s-secrets.ts';
-import { ROOT } from '../settings/settings.ts';
 import { runCommand } from './users-program.ts';
 
 await runCommand('k8s:secrets', async () => {

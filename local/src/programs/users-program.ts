@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { ROOT } from '../settings/settings.ts';
+import { ROOT } from '../root.js';
 
 /** Runs the program and returns its exit code. */
 export async function runUsersProgram(

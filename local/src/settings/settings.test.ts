@@ -2,9 +2,10 @@
 import { hostname } from 'node:os';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { computeEditDistance } from '../command-line/edit-distance.js';
+import { ROOT } from '../root.js';
 import { type KnownSettings, readKnownSettings } from './known-settings.ts';
 import { environmentOf, NO_SECRETS, PROCESSES, portFormula, portsFrom } from './services.ts';
-import { ROOT, readLocalSettings, type StartOptions } from './settings.ts';
+import { readLocalSettings, type StartOptions } from './settings.ts';
 
 let known: KnownSettings;
 beforeAll(async () => {

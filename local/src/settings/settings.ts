@@ -5,8 +5,6 @@ import { z } from 'zod';
 import { ROOT } from '../root.js';
 import { guessSetting, type KnownSettings } from './known-settings.ts';
 
-export { ROOT } from '../root.js';
-
 /** The options of the command line. `inspect` is for `npm run dev`. */
 export type StartOptions = Partial<Pick<LocalSettings, 'reset' | 'dev' | 'inspect'>>;
 

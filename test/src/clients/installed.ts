@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 
 export interface Ended {
   readonly code: number;

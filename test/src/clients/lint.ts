@@ -1,6 +1,6 @@
 // Runs linters of OpenAPI on a document. Their rules are in test/clients.
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import { findInstalled, run } from './installed.ts';
 
 const RULES = join(ROOT, 'test/clients');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { preset } from '@graphql-codegen/client-preset';
 import { codegen } from '@graphql-codegen/core';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import {
   buildClientSchema,
   getIntrospectionQuery,

@@ -2,7 +2,7 @@
 // steps of a request have one order in both.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import { describe, expect, it } from '@jest/globals';
 import { blocksOf, proseOf } from './documents.ts';
 

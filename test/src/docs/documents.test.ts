@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DEFAULT_LIMITS } from '@holdfast/gateway/src/admission/limits.ts';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import { describe, expect, it } from '@jest/globals';
 import { blocksOf, DOCUMENTS, proseOf, testOf, textOf } from './documents.ts';
 

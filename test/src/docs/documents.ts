@@ -1,7 +1,7 @@
 // Reads the Markdown of the repository and its blocks of code.
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 
 export interface Block {
   /** The path of the document, from the root of the repository. */

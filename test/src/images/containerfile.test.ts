@@ -5,8 +5,8 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, matchesGlob, relative } from 'node:path';
 import { promisify } from 'node:util';
+import { ROOT } from '@holdfast/local/root';
 import { PROCESSES, portsFrom } from '@holdfast/local/settings/services';
-import { ROOT } from '@holdfast/local/settings/settings';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { deleteUnread } from '../../../scripts/production-packages.mjs';
 import {

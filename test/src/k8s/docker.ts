@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import { parse } from 'yaml';
 import { z } from 'zod';
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SERVICES } from '@holdfast/database';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import { connectionsOf, listConnectionBudgets } from '@holdfast/local/stack/connection-budgets';
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';

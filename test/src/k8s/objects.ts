@@ -1,7 +1,7 @@
 // The parts of Kubernetes objects that the tests read. schemas.ts checks the other parts.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import { z } from 'zod';
 
 const labels = z.record(z.string(), z.string());

@@ -4,8 +4,8 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { ROOT } from '@holdfast/local/root';
 import { makeSecrets } from '@holdfast/local/settings/k8s-secrets';
-import { ROOT } from '@holdfast/local/settings/settings';
 import { parseAllDocuments } from 'yaml';
 import { type Manifest, objectShape } from './objects.ts';
 

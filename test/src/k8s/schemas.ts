@@ -2,7 +2,7 @@
 // are in test/k8s-schemas, for the versions in k8s/README.md (test/k8s-schemas.mjs).
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import { Ajv } from 'ajv';
 import { z } from 'zod';
 import { type Manifest, nameOf } from './objects.ts';

@@ -1,8 +1,8 @@
 // What a shop exports before its first request, and the dashboards and rules that select it.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ROOT } from '@holdfast/local/root';
 import { PROCESSES, type ProcessName } from '@holdfast/local/settings/services';
-import { ROOT } from '@holdfast/local/settings/settings';
 import { ORDER_STATUSES } from '@holdfast/orders/domain/order-status';
 import { VERSION } from '@holdfast/platform/observability/version';
 import { beforeAll, describe, expect, it } from '@jest/globals';

@@ -4,7 +4,7 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import { describe, expect, it } from '@jest/globals';
 import { runPromtool } from '../support/promtool.ts';
 import { plainRulesOf, RULES_FOLDER, rulesOf } from '../support/rules.ts';

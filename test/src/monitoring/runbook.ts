@@ -4,7 +4,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readLogsSoFar } from '../support/logs-so-far.ts';
 import { client, system } from './watched-shop.ts';

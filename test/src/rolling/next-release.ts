@@ -2,7 +2,7 @@
 // in the rows, a supergraph with the new field, and REST calls that request the field.
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import type { Program } from './fleet.ts';
 
 /** The programs. */

@@ -1,7 +1,7 @@
 // The direction of imports in the three services: main → server → resolvers → domain → data.
 import { globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import { describe, expect, it } from '@jest/globals';
 
 const SUBGRAPHS = join(ROOT, 'subgraphs');

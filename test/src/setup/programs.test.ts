@@ -5,7 +5,7 @@ import { access, constants, mkdtemp, readdir, readFile, rm, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import { describe, expect, it } from '@jest/globals';
 
 /** The lines that a module prints, which may import from test/programs/. */

@@ -1,7 +1,7 @@
 // The rooms of platform/ and local/: each file is in one that the README of its package describes, and rooms import in one order.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import { describe, expect, it } from '@jest/globals';
 
 /** The files beside the rooms; every room may import them. In platform/, `redis.ts` is a room of its own. */

@@ -1,7 +1,7 @@
 // The rules for Prometheus, and the metrics that their expressions select.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/local/settings/settings';
+import { ROOT } from '@holdfast/local/root';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
