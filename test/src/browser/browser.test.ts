@@ -2,14 +2,17 @@
 import { describe } from '@jest/globals';
 import { useBrowser } from '../support/browser.ts';
 import { useClient } from '../support/shop.ts';
-import { useSystem } from '../support/use-system.ts';
+import { useSystem, whileTestsRun } from '../support/use-system.ts';
 import { describeConsole } from './console.ts';
 import { describeConsoleErrors } from './console-errors.ts';
 import { describePages } from './pages.ts';
+import { CLERK } from './suite.ts';
 
 const browser = useBrowser();
 const system = useSystem({ seeded: true });
-const suite = { browser, system, client: useClient(system) };
+const client = useClient(system);
+const clerk = whileTestsRun(async () => ({ token: await client.signIn(CLERK.username, CLERK.password) }));
+const suite = { browser, system, client, clerk };
 
 describe('the console', () => describeConsole(suite));
 describe('the console with interference', () => describeConsoleErrors(suite));

@@ -1,26 +1,23 @@
 // The console when a request, another tab or another user interferes: a reply that is lost, typing during a save, a second session.
 import { expect, it } from '@jest/globals';
 import type { Page, Route } from 'playwright-core';
-import { type Account, eventually, secretsUsed } from '../support/client.ts';
-import { useAccount } from '../support/shop.ts';
-import type { BrowserSuite } from './suite.ts';
+import type { OpenOptions } from '../support/browser.ts';
+import { eventually, secretsUsed } from '../support/client.ts';
+import { type BrowserSuite, CLERK, openConsole } from './suite.ts';
 
-export function describeConsoleErrors({ browser, system, client }: BrowserSuite): void {
+export function describeConsoleErrors(suite: BrowserSuite): void {
+  const { client, clerk } = suite;
   /** The retries of the console's link, and the first try. */
   const TRIES = 3;
 
-  const account = useAccount(client);
   const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
   const nameField = (page: Page) => page.getByLabel('Name', { exact: true });
 
-  /** A new product with 10 units, and its page with the account signed in. */
-  async function openProduct(): Promise<{ page: Page; path: string }> {
-    const product = await client.product(account.token, { name: 'As it was', stock: 10 });
+  /** A new product with 10 units, and its page with the clerk signed in. */
+  async function openProduct(options?: OpenOptions): Promise<{ page: Page; path: string }> {
+    const product = await client.product(clerk.token, { name: 'As it was', stock: 10 });
     const path = `/products/${product.id}`;
-    const { page } = await browser.open(`${system.url}/console${path}`);
-    await page.getByLabel('Username').fill(account.username);
-    await page.getByLabel('Password').fill(account.password);
-    await button(page, 'Sign in').click();
+    const { page } = await openConsole(suite, 'Demo clerk', path, options);
     await nameField(page).waitFor();
     return { page, path };
   }
@@ -32,7 +29,7 @@ export function describeConsoleErrors({ browser, system, client }: BrowserSuite)
     );
 
   /** A session that another tab of the browser has opened, as the console stores it. */
-  async function storedSession({ username, password }: Account): Promise<string> {
+  async function storedSession({ username, password }: typeof CLERK): Promise<string> {
     const { body } = await client.rest('POST', '/login', { body: { username, password } });
     secretsUsed.add(body.token).add(body.refresh_token);
     return JSON.stringify({ refreshToken: body.refresh_token, refreshKey: crypto.randomUUID() });
@@ -96,8 +93,9 @@ export function describeConsoleErrors({ browser, system, client }: BrowserSuite)
     });
   });
 
+  // The tests that change the stored session have a tab with its own storage.
   it('a page that comes back after another user has signed in shows no data of the former user', async () => {
-    const { page } = await openProduct();
+    const { page } = await openProduct({});
     await nameField(page).fill('Typed by the former user');
     const other = await client.account();
     await store(page, await storedSession(other));
@@ -110,9 +108,9 @@ export function describeConsoleErrors({ browser, system, client }: BrowserSuite)
   });
 
   it('a refused session does not end a session that another tab has opened in the meantime', async () => {
-    const { page } = await openProduct();
+    const { page } = await openProduct({});
     await nameField(page).fill('Typed before');
-    const opened = await storedSession(account);
+    const opened = await storedSession(CLERK);
     let refused = 0;
     await onOperation(page, 'RefreshSession', async (route) => {
       if (refused > 0) return route.fallback();

@@ -1,25 +1,12 @@
 // The console in a browser: what staff and customers do there, by clicks.
 import { describe, expect, it } from '@jest/globals';
-import type { BrowserContextOptions, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { DESKTOP, findSeriousIssues, PHONE, saveScreenshot, type Tab } from '../support/browser.ts';
 import { eventually, secretsUsed } from '../support/client.ts';
-import type { BrowserSuite } from './suite.ts';
+import { type BrowserSuite, CLERK, openConsole } from './suite.ts';
 
-export function describeConsole({ browser, system, client }: BrowserSuite): void {
-  const CLERK = { username: 'clerk', password: 'clerk-password-2026' };
-
-  const clerkToken = () => client.signIn(CLERK.username, CLERK.password);
-
-  type Who = 'Demo clerk' | 'Demo customer';
-
-  /** Opens a page of the console and signs in. The address stays the same. */
-  async function openAs(who: Who, path: string, options?: BrowserContextOptions): Promise<Tab> {
-    const tab = await browser.open(`${system.url}/console${path}`, options);
-    await tab.page.getByRole('button', { name: who }).click();
-    await tab.page.getByRole('navigation').waitFor();
-    return tab;
-  }
-
+export function describeConsole(suite: BrowserSuite): void {
+  const { browser, system, client, clerk } = suite;
   const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name }).waitFor();
   const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
 
@@ -79,13 +66,16 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
   })`);
 
   it('two tabs edit one product: the second sees the conflict, field by field, and resolves it', async () => {
-    const product = await client.product(await clerkToken(), {
+    const product = await client.product(clerk.token, {
       name: 'Contested',
       description: 'As it was.',
       price: 10,
     });
     const path = `/products/${product.id}`;
-    const [mine, theirs] = [await openAs('Demo clerk', path), await openAs('Demo clerk', path)];
+    const [mine, theirs] = [
+      await openConsole(suite, 'Demo clerk', path),
+      await openConsole(suite, 'Demo clerk', path),
+    ];
     await mine.page.getByLabel('Name', { exact: true }).fill('Mine');
     await mine.page.getByLabel('Description').fill('My words.');
     await theirs.page.getByLabel('Name', { exact: true }).fill('Theirs');
@@ -123,8 +113,8 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
   });
 
   it('an order makes the stock fall; staff ships, delivers and cancels, and the history says who', async () => {
-    const product = await client.product(await clerkToken(), { name: 'Ordered', stock: 5 });
-    const customer = await openAs('Demo customer', `/products/${product.id}`);
+    const product = await client.product(clerk.token, { name: 'Ordered', stock: 5 });
+    const customer = await openConsole(suite, 'Demo customer', `/products/${product.id}`);
     const stock = (tab: Tab) => tab.page.getByTestId('stock').textContent();
     expect(await stock(customer)).toBe('5');
     const orderForm = customer.page.getByRole('form', { name: 'Order' });
@@ -144,7 +134,7 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
     await orderForm.getByRole('button').click();
     await orderForm.getByRole('alert').waitFor();
 
-    const staff = await openAs('Demo clerk', '/orders?status=CONFIRMED');
+    const staff = await openConsole(suite, 'Demo clerk', '/orders?status=CONFIRMED');
     const open = (order: string | null) =>
       staff.page.getByRole('link', { name: `${order}`.replace('Order ', ''), exact: true }).click();
     await open(shipped);
@@ -192,7 +182,7 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
     const { data } = await client.graphql(
       'mutation ($id: ID!) { endSessions(userId: $id, reason: "A test.") { __typename } }',
       { id: account.id },
-      await clerkToken(),
+      clerk.token,
     );
     expect(data.endSessions.__typename).toBe('User');
     const dialog = page.getByRole('dialog', { name: 'Your session has ended' });
@@ -213,10 +203,8 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
   });
 
   it('tabs share a session, and what ends in one ends in the other', async () => {
-    const { page } = await openAs('Demo customer', '/');
-    const other = await page.context().newPage();
-    await other.goto(`${system.url}/console/orders`);
-    await heading(other, 'Orders');
+    const { page } = await openConsole(suite, 'Demo customer', '/');
+    const { page: other } = await openConsole(suite, 'Demo customer', '/orders');
     await button(page, 'Sign out').click();
     await button(page, 'Sign in').waitFor();
     await other.getByRole('dialog', { name: 'Your session has ended' }).waitFor();
@@ -224,7 +212,7 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
 
   it('staff disables an account, which can log in again once it is enabled, and the trail says why', async () => {
     const account = await client.account();
-    const { page, errors } = await openAs('Demo clerk', '/accounts');
+    const { page, errors } = await openConsole(suite, 'Demo clerk', '/accounts');
     await page.getByLabel('Name begins with').fill(account.username);
     await page.getByRole('link', { name: account.username }).click();
     const logIn = async () => {
@@ -256,9 +244,9 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
   });
 
   it('two editors and forty buyers race, everything adds up, and the live page shows what was settled', async () => {
-    const live = await openAs('Demo clerk', '/flow');
+    const live = await openConsole(suite, 'Demo clerk', '/flow');
     await live.page.getByText('0.0').waitFor();
-    const { page, errors } = await openAs('Demo clerk', '/race');
+    const { page, errors } = await openConsole(suite, 'Demo clerk', '/race');
     await button(page, 'Start the race').click();
     const result = page.getByRole('region', { name: 'Result' });
     await result.waitFor();
@@ -276,7 +264,7 @@ export function describeConsole({ browser, system, client }: BrowserSuite): void
   });
 
   it('the catalog is searched, sorted and paged, and a product is created and deleted', async () => {
-    const { page, errors } = await openAs('Demo clerk', '/?sort=NAME_ASC');
+    const { page, errors } = await openConsole(suite, 'Demo clerk', '/?sort=NAME_ASC');
     const names = () => page.locator('tbody tr td:first-child').allInnerTexts();
     await eventually(names, (shown) => shown.length === 25);
     const first = await names();

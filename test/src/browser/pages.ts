@@ -1,40 +1,47 @@
 // The pages of the gateway in a browser: accessibility in both colour schemes, keyboard use, and the examples that a reader can run.
 import { describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { findSeriousIssues, measureCost, PHONE, saveScreenshot } from '../support/browser.ts';
+import {
+  DESKTOP,
+  findSeriousIssues,
+  measureCost,
+  PHONE,
+  saveScreenshot,
+  type Tab,
+} from '../support/browser.ts';
 import { eventually } from '../support/client.ts';
 import type { BrowserSuite } from './suite.ts';
 
 export function describePages({ browser, system, client }: BrowserSuite): void {
   const EDITOR = '.graphiql-query-editor .view-line';
 
+  /** Checks a loaded page by axe, then in dark colours on a small screen, for which `turnDark` may load it again. */
+  async function inspect({ page, errors, foreign }: Tab, name: string, turnDark = async () => {}) {
+    await page.waitForLoadState('networkidle');
+    console.info(`${name}: ${await measureCost(page)}`);
+    expect(await findSeriousIssues(page)).toEqual([]);
+    await saveScreenshot(page, `${name}-desktop`);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.setViewportSize(PHONE.viewport);
+    await turnDark();
+    expect(await findSeriousIssues(page, ['color-contrast'])).toEqual([]);
+    await saveScreenshot(page, `${name}-dark-phone`);
+    await page.setViewportSize(DESKTOP.viewport);
+    expect(errors).toEqual([]);
+    expect(foreign).toEqual([]);
+  }
+
   // Each path with a selector of an element that exists when the page has loaded.
   it.each([
     ['/', 'home', '[data-service=orders][data-state=up]'],
-    ['/explorer', 'explorer', EDITOR],
-    ['/docs', 'reference', 'text=Sign in'],
     ['/account/reset-password', 'account', 'form'],
     ['/problems/out-of-stock', 'problem', 'h1'],
   ])(
     '%s loads without an error, requests no other host, and passes axe, also in dark colours on a small screen',
     async (path, name, sign) => {
-      const { page, errors, foreign } = await browser.open(system.url + path);
-      await page.locator(sign).first().waitFor();
-      await page.waitForLoadState('networkidle');
-      console.info(`${path}: ${await measureCost(page)}`);
-      expect(await findSeriousIssues(page)).toEqual([]);
-      await saveScreenshot(page, `${name}-desktop`);
-      await page.emulateMedia({ colorScheme: 'dark' });
-      await page.setViewportSize(PHONE.viewport);
-      // The editor chooses its colours when it loads.
-      if (path === '/explorer') {
-        await page.reload();
-        await page.locator(sign).first().waitFor();
-      }
-      expect(await findSeriousIssues(page, ['color-contrast'])).toEqual([]);
-      await saveScreenshot(page, `${name}-dark-phone`);
-      expect(errors).toEqual([]);
-      expect(foreign).toEqual([]);
+      const tab = await browser.open(system.url + path);
+      await tab.page.locator(sign).first().waitFor();
+      await inspect(tab, name);
     },
   );
 
@@ -60,27 +67,6 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
           (title) => [`Run: ${title}`, `${title}: operations`, `${title}: replies`],
         ),
       ]);
-    });
-
-    it('signs in with one click, keeps the session on the other pages, and ends it at sign-out', async () => {
-      const { page } = await browser.open(system.url);
-      await page.getByRole('button', { name: 'Sign in as demo' }).click();
-      await page.getByText('signed in as demo').waitFor();
-      await page.getByRole('link', { name: 'REST reference' }).click();
-      await page.waitForURL('**/docs');
-      await page.getByText('signed in as demo').waitFor();
-      const kept: unknown = await page.evaluate("sessionStorage.getItem('holdfast-session')");
-      const { refreshToken } = JSON.parse(String(kept));
-      const ended = page.waitForResponse('**/logout');
-      await page.getByRole('button', { name: 'Sign out' }).click();
-      await page.getByRole('button', { name: 'Sign in as demo' }).waitFor();
-      await ended;
-      const again = await fetch(`${system.url}/token/refresh`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ refresh_token: refreshToken }),
-      });
-      expect(again.status).toBe(401);
     });
 
     it('runs its examples: one of two edits is refused, and one key places one order', async () => {
@@ -127,20 +113,21 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
         await bare.stop();
       }
     });
-
-    it('says so when a service does not answer', async () => {
-      await system.kill('orders');
-      try {
-        const { page } = await browser.open(system.url);
-        await page.locator('[data-service=orders]', { hasText: 'does not answer' }).waitFor();
-        await page.locator('[data-service=users]', { hasText: 'answers' }).waitFor();
-      } finally {
-        await system.restart('orders');
-      }
-    });
   });
 
   describe('the explorer', () => {
+    const tab = browser.share(() => `${system.url}/graphql`);
+
+    it('loads without an error, requests no other host, and passes axe, also in dark colours on a small screen', async () => {
+      const { page } = tab;
+      await page.locator(EDITOR).first().waitFor();
+      // The editor chooses its colours when it loads.
+      await inspect(tab, 'explorer', async () => {
+        await page.goto(`${system.url}/explorer`);
+        await page.locator(EDITOR).first().waitFor();
+      });
+    });
+
     /** Opens a tab, runs its operation, waits until the reply is shown, and returns its data. */
     async function runTab(page: Page, name: string) {
       await page.getByRole('button', { name, exact: true }).click();
@@ -157,8 +144,7 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
     }
 
     it('runs all its tabs by clicks, and each tab uses the results of the earlier ones', async () => {
-      const { page, errors } = await browser.open(`${system.url}/graphql`);
-      await page.locator(EDITOR).first().waitFor();
+      const { page, errors } = tab;
       expect(await runTab(page, 'Browse')).toHaveProperty('products.pageInfo.hasNextPage', true);
       expect(await runTab(page, 'SignIn')).toHaveProperty('login.user.username', 'demo');
       await page.getByText('signed in as demo').waitFor();
@@ -185,8 +171,8 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
     const readStorage = async (page: Page) => String(await page.evaluate('JSON.stringify(sessionStorage)'));
 
     it('adds the token of its button to the headers of every tab, and removes it at sign-out', async () => {
-      const { page } = await browser.open(`${system.url}/explorer`);
-      await page.locator(EDITOR).first().waitFor();
+      const { page } = tab;
+      await page.getByRole('button', { name: 'Sign out' }).click();
       await page.getByRole('button', { name: 'Sign in as demo' }).click();
       await page.getByRole('button', { name: 'Sign out' }).waitFor();
       expect(await runTab(page, 'MyOrders')).toHaveProperty('me.username', 'demo');
@@ -201,8 +187,7 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
     });
 
     it('shows the descriptions of the schema', async () => {
-      const { page } = await browser.open(`${system.url}/explorer`);
-      const docs = page.locator('.graphiql-doc-explorer');
+      const docs = tab.page.locator('.graphiql-doc-explorer');
       await docs.getByRole('link', { name: 'Mutation', exact: true }).click();
       const { data } = await client.graphql('{ __type(name: "Mutation") { fields { name description } } }');
       const fields: { name: string; description: string }[] = data.__type.fields;
@@ -214,7 +199,19 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
     });
   });
 
-  describe('the reference', () => {
+  describe('the reference, reached from the page at /,', () => {
+    const tab = browser.share(() => system.url);
+
+    it('keeps the session, loads without an error, requests no other host, and passes axe, also in dark colours on a small screen', async () => {
+      const { page } = tab;
+      await page.getByRole('button', { name: 'Sign in as demo' }).click();
+      await page.getByText('signed in as demo').waitFor();
+      await page.getByRole('link', { name: 'REST reference' }).click();
+      await page.waitForURL('**/docs');
+      await page.getByText('signed in as demo').waitFor();
+      await inspect(tab, 'reference');
+    });
+
     /** Sends the example of a call with the values in `changed`. Returns the sent headers and the reply. */
     async function tryIt(page: Page, call: string, path: string, changed: Record<string, string> = {}) {
       await page.goto(`${system.url}/docs#${path}`);
@@ -235,9 +232,7 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
     }
 
     it('sends its examples to this server, with the token, the key and the version', async () => {
-      const { page, errors } = await browser.open(`${system.url}/docs`);
-      await page.getByRole('button', { name: 'Sign in as demo' }).click();
-      await page.getByText('signed in as demo').waitFor();
+      const { page, errors } = tab;
       const created = await tryIt(page, 'post /products', 'tag/products/POST/products');
       expect(created.status).toBe(201);
       expect(created.sent).toMatchObject({
@@ -256,5 +251,29 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
       expect([201, 202]).toContain(ordered.status);
       expect(errors).toEqual([]);
     }, 120_000);
+
+    it('ends the session at sign-out', async () => {
+      const { page } = tab;
+      const kept: unknown = await page.evaluate("sessionStorage.getItem('holdfast-session')");
+      const { refreshToken } = JSON.parse(String(kept));
+      const ended = page.waitForResponse('**/logout');
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByRole('button', { name: 'Sign in as demo' }).waitFor();
+      await ended;
+      const again = await fetch(`${system.url}/token/refresh`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ refresh_token: refreshToken }),
+      });
+      expect(again.status).toBe(401);
+    });
+  });
+
+  // This test is the last one, because no other works without orders.
+  it('the page at / says so when a service does not answer', async () => {
+    await system.kill('orders');
+    const { page } = await browser.open(system.url);
+    await page.locator('[data-service=orders]', { hasText: 'does not answer' }).waitFor();
+    await page.locator('[data-service=users]', { hasText: 'answers' }).waitFor();
   });
 }

@@ -1,9 +1,17 @@
 // Opens pages of the gateway in Debian's Chromium with Playwright (https://playwright.dev/docs/library).
-import { access, constants, mkdir } from 'node:fs/promises';
+import { access, constants, mkdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
-import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { AxeResults } from 'axe-core';
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core';
+import { whileTestsRun } from './use-system.ts';
 
 /** The folder for the screenshots of a run. Without it, a run takes no screenshots. */
 const SCREENSHOTS = process.env['SCREENSHOTS'];
@@ -16,7 +24,7 @@ export const PHONE = {
   hasTouch: true,
 } satisfies BrowserContextOptions;
 
-/** A page in its own context, with the errors that occurred in it. */
+/** A page with the errors that occurred in it. */
 export interface Tab {
   readonly page: Page;
   /** Messages of the console at the level error, uncaught errors, and violations of the Content-Security-Policy. */
@@ -25,14 +33,27 @@ export interface Tab {
   readonly foreign: string[];
 }
 
+export interface OpenOptions extends BrowserContextOptions {
+  /** The tabs with the same profile share storage and cache until the file ends. A tab without a profile has its own. */
+  readonly profile?: string;
+}
+
 export interface BrowserOfTest {
-  /** Opens `url` and waits until it has loaded. The context is closed after the test. */
-  open(url: string, options?: BrowserContextOptions): Promise<Tab>;
+  /** Opens `url` and waits until it has loaded. The tab is closed after the test. */
+  open(url: string, options?: OpenOptions): Promise<Tab>;
+  /** A tab for all tests of a describe block. */
+  share(findUrl: () => string): Tab;
 }
 
 /** Chromium for the tests of a file. It starts before the first test and ends after the last one. */
 export function useBrowser(): BrowserOfTest {
   let browser: Browser | undefined;
+  const profiles = new Map<string, Promise<BrowserContext>>();
+  let ofTest: (Page | BrowserContext)[] = [];
+  const openContext = (options: BrowserContextOptions): Promise<BrowserContext> => {
+    if (browser === undefined) throw new Error('useBrowser() must be called where tests are described');
+    return browser.newContext({ ...DESKTOP, ...options });
+  };
   beforeAll(async () => {
     browser = await chromium.launch({
       executablePath: await findProgram('chromium-headless-shell'),
@@ -47,19 +68,31 @@ export function useBrowser(): BrowserOfTest {
     });
   });
   afterEach(async () => {
-    for (const context of browser?.contexts() ?? []) await context.close();
+    for (const opened of ofTest) await opened.close();
+    ofTest = [];
   });
   afterAll(() => browser?.close());
   return {
-    open: async (url, options = DESKTOP) => {
-      if (browser === undefined) throw new Error('useBrowser() must be called where tests are described');
-      const context = await browser.newContext(options);
-      const page = await context.newPage();
-      const tab = watch(page, new URL(url).origin);
-      await page.goto(url);
+    open: async (url, { profile, ...options } = {}) => {
+      const context = (profile && profiles.get(profile)) || openContext(options);
+      if (profile) profiles.set(profile, context);
+      const tab = await openTab(await context, url);
+      ofTest.push(profile ? tab.page : tab.page.context());
       return tab;
     },
+    share: (findUrl) =>
+      whileTestsRun(
+        async () => openTab(await openContext({}), findUrl()),
+        ({ page }) => page.context().close(),
+      ),
   };
+}
+
+async function openTab(context: BrowserContext, url: string): Promise<Tab> {
+  const page = await context.newPage();
+  const tab = watch(page, new URL(url).origin);
+  await page.goto(url);
+  return tab;
 }
 
 /** Finds a program in PATH, because Playwright does not accept a bare name. */
@@ -91,14 +124,16 @@ function watch(page: Page, origin: string): Tab {
   return { page, errors, foreign };
 }
 
+const axeScript = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
 /**
  * Lists what axe (https://github.com/dequelabs/axe-core) reports as serious or critical on a page, one line each.
  * @param rules the rules to check; by default all
  */
 export async function findSeriousIssues(page: Page, rules?: string[]): Promise<string[]> {
-  // Without the legacy mode, axe opens a second page to combine the results of frames, and the pages have no frames.
-  const axe = new AxeBuilder({ page }).options({ resultTypes: ['violations'] }).setLegacyMode();
-  const { violations } = await (rules ? axe.withRules(rules) : axe).analyze();
+  if (!(await page.evaluate<boolean>("'axe' in window"))) await page.evaluate(await axeScript);
+  const options = { resultTypes: ['violations'], ...(rules && { runOnly: rules }) };
+  const { violations } = await page.evaluate<AxeResults>(`axe.run(${JSON.stringify(options)})`);
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' ')}`);
