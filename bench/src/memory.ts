@@ -1,5 +1,6 @@
 // Measures whether the memory of our gateway stays bounded with many different operations: each of its caches has a limit in bytes.
 import { readResidentBytes } from '@holdfast/test/src/support/process-usage.ts';
+import { COMPILE_CACHE } from './child.ts';
 import type { MemoryFigures, MemoryRow } from './figures.ts';
 import type { OurGateway } from './our-gateway.ts';
 import { makeDifferentTexts } from './requests.ts';
@@ -17,7 +18,7 @@ export async function measureMemory(
   requests = DEFAULT_REQUESTS,
   texts = Math.max(1, Math.min(DEFAULT_TEXTS, Math.floor(requests / 4))),
 ): Promise<MemoryFigures> {
-  const gateway = await system.anotherOfOurs();
+  const gateway = await system.anotherOfOurs(COMPILE_CACHE);
   const rows: MemoryRow[] = [];
   let sent = 0;
   const sendUpTo = async (count: number): Promise<void> => {

@@ -7,6 +7,8 @@ export interface Announcement {
 
 export function announce(port: number): void {
   process.on('disconnect', () => process.exit());
+  // Node fills the compile cache only when a program ends by itself.
+  process.on('SIGTERM', () => process.exit());
   process.send?.({ port } satisfies Announcement);
 }
 

@@ -2,8 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ROOT } from '@holdfast/local/root';
-import { type Program, startProgram } from './child.ts';
+import { COMPILE_CACHE, type Program, startProgram } from './child.ts';
 import { type Generator, startGenerator } from './load/generator.ts';
 import { type OurGateway, type OurGatewayOptions, startOurGateway } from './our-gateway.ts';
 import { composeOver, subgraphUrl } from './stubs/schemas.ts';
@@ -26,9 +25,6 @@ const OUR_SETTINGS: Partial<Record<GatewayName, Readonly<Record<string, string>>
   'ours-limits-off': { RATE_LIMITS: 'off' },
   'ours-log-off': { LOG_LEVEL: 'warn' },
 };
-
-/** It only shortens the start. The case ready measures the start without this cache. */
-const COMPILE_CACHE = { NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/node') };
 
 export interface BenchSystem {
   readonly generator: Generator;
@@ -90,7 +86,7 @@ function createStarters({ stubs, supergraphFile, profileFolder }: Surroundings) 
     const settings = OUR_SETTINGS[name];
     const nodeArgs = profileFolder === undefined ? [] : profileArgs(profileFolder, name);
     if (settings !== undefined) return ours({ settings: { ...COMPILE_CACHE, ...settings }, nodeArgs });
-    return startProgram(`gateways/${name}.ts`, { args: [argumentOf(name)], env: COMPILE_CACHE });
+    return startProgram(`gateways/${name}.ts`, { args: [argumentOf(name)] });
   };
   return { ours, start };
 }

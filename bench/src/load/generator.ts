@@ -1,6 +1,6 @@
 // Controls the load generator, a process of its own.
 import { once } from 'node:events';
-import { forkProgram, programOf } from '../child.ts';
+import { COMPILE_CACHE, forkProgram, programOf } from '../child.ts';
 import type { BenchRequest } from '../requests.ts';
 import type { BurstResult, LoadMessage } from './messages.ts';
 
@@ -12,7 +12,7 @@ export interface Generator {
 }
 
 export function startGenerator(): Generator {
-  const child = forkProgram('load/main.ts');
+  const child = forkProgram('load/main.ts', { env: COMPILE_CACHE });
   const { stop } = programOf(child, '');
   const gone = once(child, 'exit').then(([code]): never => {
     throw new Error(`the load generator ended with ${code}`);

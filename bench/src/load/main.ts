@@ -91,6 +91,8 @@ function takeAim(target: Target): void {
 }
 
 process.on('disconnect', () => process.exit());
+// Node fills the compile cache only when a program ends by itself.
+process.on('SIGTERM', () => process.exit());
 process.on('message', (message: LoadMessage) => {
   if (message.kind === 'aim') takeAim(message);
   else if (aim !== undefined) void fire(aim, message).then((result) => process.send?.(result));
