@@ -215,8 +215,12 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
     /** Sends the example of a call with the values in `changed`. Returns the sent headers and the reply. */
     async function tryIt(page: Page, call: string, path: string, changed: Record<string, string> = {}) {
       await page.goto(`${system.url}/docs#${path}`);
-      await page.getByRole('button', { name: `Test Request (${call})` }).click();
-      const dialog = page.getByRole('dialog');
+      // A search by role would walk through the whole page, which is large.
+      await page
+        .locator('button', { hasText: 'Test Request' })
+        .filter({ hasText: `(${call})` })
+        .click();
+      const dialog = page.locator('[role=dialog]');
       for (const [name, value] of Object.entries(changed)) {
         const row = dialog.getByRole('row', { name: `Include ${name} in request` });
         await row.getByRole('combobox', { name: 'Value' }).fill(value);
@@ -245,10 +249,6 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
       });
       expect(changed.sent['if-match']).toBe('"1"');
       expect(changed).toMatchObject({ status: 200, etag: '"2"', body: { id: created.body.id, version: 2 } });
-      const ordered = await tryIt(page, 'post /orders', 'tag/orders/POST/orders');
-      expect(ordered.sent).toHaveProperty('idempotency-key');
-      // 202 when the reservation takes longer than the request waits.
-      expect([201, 202]).toContain(ordered.status);
       expect(errors).toEqual([]);
     }, 120_000);
 
