@@ -73,7 +73,7 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
     checks: { supergraph: () => planner.check(), subgraphs: () => supergraph.check() },
     close: async () => {
       tokens.close();
-      supergraph.stop();
+      await supergraph.stop();
       await planner.close();
       await redis?.close();
       await subgraphs.close();

@@ -1,10 +1,5 @@
 // Compares what a subgraph serves with what a supergraph needs. During an upgrade a subgraph may still run an older version.
-import {
-  buildSubgraph,
-  federationMetadata,
-  type Subgraph,
-  type Supergraph,
-} from '@apollo/federation-internals';
+import { buildSubgraph, federationMetadata, type Subgraph, Supergraph } from '@apollo/federation-internals';
 import { findBreakingChanges, type GraphQLSchema } from 'graphql';
 
 /** The schema that a supergraph needs of one subgraph. */
@@ -13,10 +8,11 @@ export interface NeededSchema {
   findLacking(sdl: string): readonly string[];
 }
 
-/** The needed schemas by the name of the subgraph. @throws when a subgraph cannot be read from the supergraph */
-export function neededSchemas(supergraph: Supergraph): ReadonlyMap<string, NeededSchema> {
-  const subgraphs = [...supergraph.subgraphs().values()];
-  return new Map(subgraphs.map((subgraph) => [subgraph.name, neededSchema(subgraph)]));
+/** The needed schemas by the name of the subgraph. @throws when the supergraph cannot be read */
+export function neededSchemas(supergraphSdl: string): ReadonlyMap<string, NeededSchema> {
+  // @apollo/gateway validates the supergraph before it is in force.
+  const subgraphs = Supergraph.build(supergraphSdl, { validateSupergraph: false }).subgraphs();
+  return new Map([...subgraphs.values()].map((subgraph) => [subgraph.name, neededSchema(subgraph)]));
 }
 
 function neededSchema(needed: Subgraph): NeededSchema {

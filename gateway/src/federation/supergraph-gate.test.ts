@@ -1,6 +1,5 @@
 // What a subgraph must serve under a supergraph, and when the gate lets a new supergraph through.
 
-import { Supergraph } from '@apollo/federation-internals';
 import { createLogger } from '@holdfast/platform/observability/log';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { compose } from '../test/stub-system.ts';
@@ -19,9 +18,7 @@ enum Glaze { RAW ASH }
 input Match { name: String }
 union Found = Pot | Lid`;
 
-const neededOf = (schemas: Record<string, string>) => neededSchemas(Supergraph.build(compose(schemas)));
-
-const needed = neededOf({ pots: POTS }).get('pots');
+const needed = neededSchemas(compose({ pots: POTS })).get('pots');
 const lacking = (from: string, to: string) => {
   const sdl = POTS.replaceAll(from, to);
   expect(sdl === POTS).toBe(from === to);
@@ -85,7 +82,7 @@ describe('a subgraph', () => {
   });
 
   it('lacks no part of a supergraph that was composed of it, with every feature of federation', () => {
-    const schemas = neededOf(CORPUS_SCHEMAS);
+    const schemas = neededSchemas(compose(CORPUS_SCHEMAS));
     expect([...schemas.keys()].sort()).toEqual(Object.keys(CORPUS_SCHEMAS).sort());
     for (const [name, sdl] of Object.entries(CORPUS_SCHEMAS))
       expect({ name, lacking: schemas.get(name)?.findLacking(sdl) }).toEqual({ name, lacking: [] });
@@ -111,7 +108,7 @@ describe('the gate', () => {
     const state = { asked: 0, isOpen: false };
     const sdl = async () => stub(state.asked++);
     const gate = createSupergraphGate({ subgraphs: new Map([['products', { sdl }]]), log });
-    const opened = gate.untilServed(neededOf({ products: NEW }), ended.signal).then((is) => {
+    const opened = gate.untilServed(neededSchemas(compose({ products: NEW })), ended.signal).then((is) => {
       state.isOpen = is;
     });
     const untilAsked = async (times: number) => {

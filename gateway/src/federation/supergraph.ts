@@ -1,6 +1,5 @@
-// The supergraph: loads, validates and follows the file, and builds the schema that clients see, as @apollo/gateway does. That
-// package is not used here, because it also loads its executor and telemetry, and makes a second planner, at each start.
-import { Supergraph as FederationSupergraph } from '@apollo/federation-internals';
+// The supergraph: @apollo/gateway loads and validates the file, and builds the schema that clients see.
+import { ApolloGateway } from '@apollo/gateway';
 import type { Logger } from '@holdfast/platform/observability/log';
 import type { GraphQLSchema } from 'graphql';
 import { checkScalars } from './scalars.ts';
@@ -21,7 +20,7 @@ export interface SupergraphOptions {
 export interface Supergraph {
   /** @throws until every subgraph has served what the supergraph in force needs */
   check(): void;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /**
@@ -43,38 +42,21 @@ export async function loadSupergraph({
   /** Ends the wait for the latest supergraph. */
   let latest = new AbortController();
 
-  function read(sdl: string): FederationSupergraph {
-    const supergraph = FederationSupergraph.build(sdl, { validateSupergraph: true });
-    for (const { name } of supergraph.subgraphsMetadata())
-      if (!subgraphs.includes(name))
-        throw new Error(`The supergraph names a subgraph "${name}"; known are ${subgraphs.join(', ')}.`);
-    return supergraph;
-  }
-
-  function use(sdl: string, supergraph: FederationSupergraph): void {
-    const apiSchema = supergraph.apiSchema().toGraphQLJSSchema();
-    const unknown = checkScalars(apiSchema);
-    if (unknown.length > 0)
-      log.error({ scalars: unknown }, 'the supergraph has scalars that this gateway cannot check');
-    onLoad(sdl, apiSchema);
-  }
-
-  async function waitForFirst(supergraph: FederationSupergraph): Promise<void> {
+  async function waitForFirst(sdl: string): Promise<void> {
     try {
-      if (await gate.untilServed(neededSchemas(supergraph), first.signal)) isServed = true;
+      if (await gate.untilServed(neededSchemas(sdl), first.signal)) isServed = true;
     } catch (error) {
       log.error({ err: error }, 'the supergraph cannot be compared with the subgraphs');
     }
   }
 
-  async function takeOver(sdl: string): Promise<void> {
+  async function takeOver(sdl: string, update: (sdl: string) => void): Promise<void> {
     try {
-      const supergraph = read(sdl);
-      const needed = neededSchemas(supergraph);
+      const needed = neededSchemas(sdl);
       latest.abort();
       latest = new AbortController();
       if (!(await gate.untilServed(needed, latest.signal))) return;
-      use(sdl, supergraph);
+      update(sdl);
       isServed = true;
       first.abort();
       log.info('a new supergraph is in force');
@@ -83,19 +65,45 @@ export async function loadSupergraph({
     }
   }
 
-  const sdl = await file.read();
-  const supergraph = read(sdl);
-  use(sdl, supergraph);
-  void waitForFirst(supergraph);
-  file.follow((next) => void takeOver(next));
+  async function end(): Promise<void> {
+    file.close();
+    first.abort();
+    latest.abort();
+  }
+
+  // @apollo/gateway reports the host and its version to Apollo. Only this variable switches that off.
+  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+  const gateway = new ApolloGateway({
+    logger: log,
+    validateSupergraph: true,
+    __exposeQueryPlanExperimental: false,
+    buildService: ({ name }) => {
+      if (subgraphs.includes(name)) return { process: notUsed };
+      throw new Error(`The supergraph names a subgraph "${name}"; known are ${subgraphs.join(', ')}.`);
+    },
+    supergraphSdl: async ({ update }) => {
+      const supergraphSdl = await file.read();
+      void waitForFirst(supergraphSdl);
+      file.follow((sdl) => void takeOver(sdl, update));
+      return { supergraphSdl, cleanup: end };
+    },
+  });
+  gateway.onSchemaLoadOrUpdate(({ apiSchema, coreSupergraphSdl }) => {
+    const unknown = checkScalars(apiSchema);
+    if (unknown.length > 0)
+      log.error({ scalars: unknown }, 'the supergraph has scalars that this gateway cannot check');
+    onLoad(coreSupergraphSdl, apiSchema);
+  });
+  await gateway.load();
   return {
     check: () => {
       if (!isServed) throw new Error('a subgraph does not serve yet what the supergraph needs');
     },
-    stop: () => {
-      file.close();
-      first.abort();
-      latest.abort();
-    },
+    stop: () => gateway.stop(),
   };
+}
+
+/** The data source of @apollo/gateway, which is never called, because federation/execution replaces its executor. */
+async function notUsed(): Promise<never> {
+  throw new Error('subgraphs are not called through @apollo/gateway');
 }

@@ -16,7 +16,7 @@ export interface Graph {
 export const createGraph = (sdl: string, schema: GraphQLSchema): Graph => ({
   sdl,
   schema,
-  // federation/supergraph.ts has validated the supergraph, which uses directives that graphql-js does not know.
+  // @apollo/gateway has validated the supergraph, which uses directives that graphql-js does not know.
   supergraphSchema: buildSchema(sdl, { assumeValid: true, assumeValidSDL: true }),
   weights: fieldWeights(sdl),
 });

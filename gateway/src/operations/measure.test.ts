@@ -1,6 +1,6 @@
 // What operations are measured at, on the real supergraph.
 import { readFile } from 'node:fs/promises';
-import { Supergraph } from '@apollo/federation-internals';
+import { ApolloGateway } from '@apollo/gateway';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   executeSync,
@@ -32,7 +32,12 @@ let weights: FieldWeights;
 beforeAll(async () => {
   const supergraphSdl = await readFile(new URL('../../supergraph.graphql', import.meta.url), 'utf8');
   weights = fieldWeights(supergraphSdl);
-  schema = Supergraph.build(supergraphSdl).apiSchema().toGraphQLJSSchema();
+  const gateway = new ApolloGateway({ supergraphSdl });
+  gateway.onSchemaLoadOrUpdate(({ apiSchema }) => {
+    schema = apiSchema;
+  });
+  await gateway.load();
+  await gateway.stop();
 });
 
 function measured(text: string, variables: Record<string, unknown> = {}) {
