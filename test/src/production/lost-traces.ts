@@ -44,13 +44,16 @@ describe('with a collector that is away or hangs', () => {
       socket.on('data', (chunk) => (bytes += chunk.length)).on('error', () => undefined);
     });
     await once(hanging.listen(Number(new URL(receiver.url).port), '127.0.0.1'), 'listening');
-    await client.rest('GET', '/products');
-    await eventually(
-      async () => bytes,
-      (count) => count > 0,
-    );
-    await expectGoodEnd('gateway');
-    for (const socket of sockets) socket.destroy();
-    hanging.close();
+    try {
+      await client.rest('GET', '/products');
+      await eventually(
+        async () => bytes,
+        (count) => count > 0,
+      );
+      await expectGoodEnd('gateway');
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      hanging.close();
+    }
   });
 });
