@@ -1,47 +1,37 @@
 // The signing key is rotated under load, from the first publication of the new key to the end of the old key. No user is signed out.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { promisify } from 'node:util';
+import { ROOT } from '@holdfast/local/settings/settings';
+import { expect, it } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader, importJWK, SignJWT } from 'jose';
-import { Client, eventually, secretsUsed } from '../support/client.ts';
-import { type System, startSystem } from '../support/system.ts';
+import { eventually, secretsUsed } from '../support/client.ts';
+import { useShop } from '../support/shop.ts';
+import { whileTestsRun } from '../support/use-system.ts';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** Times so short that a rotation takes 6 + 6 + 6 s: the lead, the life of a token, and the allowed difference of clocks. */
 const TIMES = { KEY_LEAD_S: '6', ACCESS_TOKEN_TTL_S: '6' };
 const CLIENTS = 2;
 /** How long before its end a client exchanges its token. */
 const REFRESH_BEFORE_MS = 3_000;
 
-let system: System;
-let client: Client;
-let productId: string;
-beforeAll(async () => {
-  system = await startSystem({ env: { ...TIMES, KEYS_POLL_MS: '500' } });
-  client = await Client.of(system.url);
-  const { token } = await client.account();
-  productId = (await client.product(token, { stock: 1_000_000 })).id;
-});
-afterAll(() => system?.stop());
+const { system, client, account } = useShop({ env: { ...TIMES, KEYS_POLL_MS: '500' } });
+const product = whileTestsRun(() => client.product(account.token, { stock: 1_000_000 }));
 
 const readPublishedKids = async (): Promise<string[]> => {
   const { keys } = JSON.parse(await (await fetch(`${system.url}/.well-known/jwks.json`)).text());
   return keys.map(({ kid }: { kid: string }) => kid);
 };
 
-/** `npm run keys:rotate` on the system's file. */
+/** Runs the program of `npm run keys:rotate` on the system's file. Returns its output. */
 async function rotate(): Promise<string> {
-  const child = spawn('npm', ['run', '--silent', 'keys:rotate', '--', '--file', system.signingKeysFile], {
-    cwd: ROOT,
-    env: { ...process.env, ...TIMES },
+  const program = join(ROOT, 'subgraphs/users/src/programs/rotate-keys.ts');
+  const env = { ...process.env, ...TIMES };
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, system.signingKeysFile], {
+    env,
   });
-  let said = '';
-  child.stdout.on('data', (text) => (said += text));
-  child.stderr.on('data', (text) => (said += text));
-  expect({ code: (await once(child, 'close'))[0], said }).toMatchObject({ code: 0 });
-  return said;
+  return stdout + stderr;
 }
 
 interface Load {
@@ -51,8 +41,12 @@ interface Load {
   readonly kids: Set<string>;
 }
 
-/** A client that stays signed in and calls the shop several times a second, until `ended`. */
-async function useShop(load: Load, ended: AbortSignal): Promise<void> {
+/**
+ * A client that stays signed in and calls the shop again and again, until `ended`. The delays of clients differ, so that one of them has
+ * a fresh token of the old key when the new key begins to sign.
+ */
+async function keepShopping(load: Load, ended: AbortSignal, delayMs: number): Promise<void> {
+  await sleep(delayMs);
   const { username, password } = await client.account();
   const note = (call: string, status: number, answer: unknown) => {
     load.calls += 1;
@@ -86,10 +80,10 @@ async function useShop(load: Load, ended: AbortSignal): Promise<void> {
     note('me', errors.length > 0 || data.me?.username !== username ? 400 : 200, errors);
     const order = await client.rest('POST', '/orders', {
       token,
-      body: { product_id: productId, quantity: 1 },
+      body: { product_id: product.id, quantity: 1 },
     });
     note('/orders', order.status, order.body);
-    await sleep(700);
+    await sleep(1_500);
   }
 }
 
@@ -97,7 +91,9 @@ it('a rotation signs no user out, and afterwards no service accepts the old key'
   const [oldKid] = await readPublishedKids();
   const load: Load = { calls: 0, refused: [], kids: new Set() };
   const ended = new AbortController();
-  const clients = Promise.all(Array.from({ length: CLIENTS }, () => useShop(load, ended.signal)));
+  const clients = Promise.all(
+    Array.from({ length: CLIENTS }, (_, index) => keepShopping(load, ended.signal, index * 1_500)),
+  );
   await eventually(
     async () => load.calls,
     (calls) => calls > CLIENTS * 4,
@@ -121,14 +117,13 @@ it('a rotation signs no user out, and afterwards no service accepts the old key'
   expect(load.kids).toEqual(new Set([oldKid, newKid]));
   expect(await readPublishedKids()).toEqual([newKid]);
 
-  const { id } = await client.account();
   const key = await importJWK(system.signingKey, 'EdDSA');
   const signWithOldKey = () =>
     new SignJWT({ role: 'STAFF', gen: 0 })
       .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: oldKid ?? '' })
       .setIssuer(system.issuer)
       .setAudience(system.audience)
-      .setSubject(id)
+      .setSubject(account.id)
       .setJti(crypto.randomUUID())
       .setIssuedAt()
       .setExpirationTime('5m')
