@@ -136,11 +136,11 @@ it('leaves short keys in Redis for many addresses, which expire', async () => {
   expect(new Set(await statusesOf(replies))).toEqual(new Set([200]));
   const read = `local keys = redis.call('KEYS', 'holdfast:limit:*')
     local found = {}
-    for i, key in ipairs(keys) do found[i] = key .. ' ' .. redis.call('PTTL', key) end
+    for i, key in ipairs(keys) do found[i] = redis.call('PTTL', key) .. '\\t' .. key end
     return table.concat(found, '\\n')`;
   const found = String(await server.command('EVAL', read, '0')).split('\n');
   expect(found.length).toBeGreaterThanOrEqual(50);
-  for (const [key = '', life] of found.map((line) => line.split(' '))) {
+  for (const [life, key = ''] of found.map((line) => line.split('\t'))) {
     expect(key.length).toBeLessThan(64);
     expect(Number(life)).toBeGreaterThanOrEqual(0);
     expect(Number(life)).toBeLessThanOrEqual(3_600_000);
