@@ -116,6 +116,7 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
   });
 
   describe('the explorer', () => {
+    // The tests run in this order, in one session.
     const tab = browser.share(() => `${system.url}/graphql`);
 
     it('loads without an error, requests no other host, and passes axe, also in dark colours on a small screen', async () => {
@@ -199,7 +200,8 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
     });
   });
 
-  describe('the reference, reached from the page at /,', () => {
+  describe('the reference that the page at / links to', () => {
+    // The tests run in this order, in one session.
     const tab = browser.share(() => system.url);
 
     it('keeps the session, loads without an error, requests no other host, and passes axe, also in dark colours on a small screen', async () => {

@@ -48,7 +48,7 @@ export interface BrowserOfTest {
 /** Chromium for the tests of a file. It starts before the first test and ends after the last one. */
 export function useBrowser(): BrowserOfTest {
   let browser: Browser | undefined;
-  const profiles = new Map<string, Promise<BrowserContext>>();
+  const profiles = new Map<string, BrowserContext>();
   let ofTest: (Page | BrowserContext)[] = [];
   const openContext = (options: BrowserContextOptions): Promise<BrowserContext> => {
     if (browser === undefined) throw new Error('useBrowser() must be called where tests are described');
@@ -74,9 +74,9 @@ export function useBrowser(): BrowserOfTest {
   afterAll(() => browser?.close());
   return {
     open: async (url, { profile, ...options } = {}) => {
-      const context = (profile && profiles.get(profile)) || openContext(options);
+      const context = (profile && profiles.get(profile)) || (await openContext(options));
       if (profile) profiles.set(profile, context);
-      const tab = await openTab(await context, url);
+      const tab = await openTab(context, url);
       ofTest.push(profile ? tab.page : tab.page.context());
       return tab;
     },
