@@ -1,11 +1,12 @@
 // Runs the chosen cases, one after the other.
+import { startSystem } from '@holdfast/test/src/support/system.ts';
 import { gatewayComparisons, restComparisons } from './cases.ts';
 import { compare } from './compare.ts';
-import type { ComparisonFigures, Figures } from './figures.ts';
+import type { ComparisonFigures, Figures, OrderFigures } from './figures.ts';
 import { describeMachine } from './machine.ts';
 import { measureMemory } from './memory.ts';
 import type { BenchOptions } from './options.ts';
-import { measureOrders } from './orders/orders.ts';
+import { measureOrders, type OrderOptions } from './orders/orders.ts';
 import { measureReady } from './ready.ts';
 import { startBenchSystem } from './system.ts';
 
@@ -30,8 +31,18 @@ export async function runBench(
       rest: await compareAll(cases.includes('rest') ? restComparisons() : []),
       ...(cases.includes('memory') && { memory: await measureMemory(system, requests, texts) }),
       ...(cases.includes('ready') && { ready: await measureReady(system, rounds) }),
-      ...(cases.includes('orders') && { orders: await measureOrders({ rounds, requests, onProgress }) }),
+      ...(cases.includes('orders') && { orders: await measureOrdersAlone({ rounds, requests, onProgress }) }),
     };
+  } finally {
+    await system.stop();
+  }
+}
+
+/** With a PostgreSQL of its own, whose fsync is on. */
+async function measureOrdersAlone(options: OrderOptions): Promise<OrderFigures> {
+  const system = await startSystem({ ownPostgres: true });
+  try {
+    return await measureOrders(system, options);
   } finally {
     await system.stop();
   }

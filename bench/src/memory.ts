@@ -12,35 +12,47 @@ const DEFAULT_REQUESTS = 40_000;
 const STEPS = 4;
 const NO_TIME_LIMIT_MS = 24 * 3_600_000;
 
-/** @param texts the number of different operations, which are repeated; the first row is measured when each was sent once */
+/** Measures a new process of our gateway. */
 export async function measureMemory(
   system: BenchSystem,
-  requests = DEFAULT_REQUESTS,
-  texts = Math.max(1, Math.min(DEFAULT_TEXTS, Math.floor(requests / 4))),
+  requests?: number,
+  texts?: number,
 ): Promise<MemoryFigures> {
   const gateway = await system.anotherOfOurs(COMPILE_CACHE);
-  const rows: MemoryRow[] = [];
-  let sent = 0;
-  const sendUpTo = async (count: number): Promise<void> => {
-    await system.generator.fire(count - sent, NO_TIME_LIMIT_MS);
-    sent = count;
-    rows.push({ requests: sent, ...(await memoryOf(gateway)) });
-  };
   try {
-    system.generator.aim(gateway.url, makeDifferentTexts(texts), system.token);
-    await sendUpTo(texts);
-    const more = Math.max(0, requests - texts);
-    for (let step = 1; step <= STEPS; step += 1) {
-      const count = texts + Math.floor((more * step) / STEPS);
-      if (count > sent) await sendUpTo(count);
-    }
-    return { texts, rows };
+    return await measureMemoryOf(gateway, system, requests, texts);
   } finally {
     await gateway.stop();
   }
 }
 
-async function memoryOf({ pid, opsUrl }: OurGateway): Promise<Omit<MemoryRow, 'requests'>> {
+type MeasuredGateway = Pick<OurGateway, 'url' | 'opsUrl'> & { readonly pid: number | undefined };
+
+/** @param texts the number of different operations, which are repeated; the first row is measured when each was sent once */
+export async function measureMemoryOf(
+  gateway: MeasuredGateway,
+  { generator, token }: Pick<BenchSystem, 'generator' | 'token'>,
+  requests = DEFAULT_REQUESTS,
+  texts = Math.max(1, Math.min(DEFAULT_TEXTS, Math.floor(requests / 4))),
+): Promise<MemoryFigures> {
+  const rows: MemoryRow[] = [];
+  let sent = 0;
+  const sendUpTo = async (count: number): Promise<void> => {
+    await generator.fire(count - sent, NO_TIME_LIMIT_MS);
+    sent = count;
+    rows.push({ requests: sent, ...(await memoryOf(gateway)) });
+  };
+  generator.aim(gateway.url, makeDifferentTexts(texts), token);
+  await sendUpTo(texts);
+  const more = Math.max(0, requests - texts);
+  for (let step = 1; step <= STEPS; step += 1) {
+    const count = texts + Math.floor((more * step) / STEPS);
+    if (count > sent) await sendUpTo(count);
+  }
+  return { texts, rows };
+}
+
+async function memoryOf({ pid, opsUrl }: MeasuredGateway): Promise<Omit<MemoryRow, 'requests'>> {
   const resident = await readResidentBytes(pid);
   const metrics = await (await fetch(`${opsUrl}/metrics`)).text();
   return {

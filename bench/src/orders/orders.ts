@@ -1,5 +1,6 @@
 // Measures the cost and the rate of orders, for many products and for one popular product, in turn with the naive design and with
 // PostgreSQL alone.
+import type { RunningSystem } from '@holdfast/test/src/support/running-system.ts';
 import type { OrderFigures, OrderRow } from '../figures.ts';
 import { spreadOf } from '../figures.ts';
 import { placeOrders } from './callers.ts';
@@ -22,7 +23,7 @@ const contender = (by: Contender['by'], products: Contender['products'], callers
   products,
 });
 
-const CONTENDERS = [
+export const CONTENDERS: readonly Contender[] = [
   contender('ours', 'many', 50),
   contender('ours', 'many', 200),
   contender('ours', 'one', 50),
@@ -50,14 +51,18 @@ export interface OrderOptions {
   /** The most orders of one measurement. */
   readonly requests: number | undefined;
   readonly onProgress: (line: string) => void;
+  readonly contenders?: readonly Contender[];
 }
 
 /** @throws when an order is lost, doubled or oversold, or PostgreSQL resolved a deadlock */
-export async function measureOrders({ rounds, requests, onProgress }: OrderOptions): Promise<OrderFigures> {
-  const shop = await startShop();
+export async function measureOrders(
+  system: RunningSystem,
+  { rounds, requests, onProgress, contenders: wanted = CONTENDERS }: OrderOptions,
+): Promise<OrderFigures> {
+  const shop = await startShop(system);
   try {
     const measuring = createMeasuring(shop, await findPgbench(), requests);
-    const contenders = CONTENDERS.filter(measuring.canMeasure);
+    const contenders = wanted.filter(measuring.canMeasure);
     const measured = new Map<Contender, Measurement[]>(contenders.map((each) => [each, []]));
     await measuring.warmUp();
     for (let round = 0; round < rounds; round += 1) {
