@@ -235,7 +235,11 @@ describe('npm start', () => {
       const seeding = run('seed', numbers).finally(() => {
         isSeeding = false;
       });
-      while (isSeeding) expect((await order(plenty.id, buyer.token)).status).toBe(201);
+      try {
+        while (isSeeding) expect((await order(plenty.id, buyer.token)).status).toBe(201);
+      } finally {
+        await seeding;
+      }
       expect(await seeding).toEqual({
         code: 0,
         said: expect.stringMatching(/^the database \w+ at 127\.0\.0\.1:\d+\nadded \d+ rows in /),
@@ -296,21 +300,24 @@ describe('npm start', () => {
         });
       };
       const free = await fill(folder);
-      const statuses: number[] = [];
-      while (statuses.length < TRIES && !statuses.includes(503)) {
-        const { status, body } = await create();
-        statuses.push(status);
-        if (status === 503) expect(body.code).toBe('SERVICE_UNAVAILABLE');
+      try {
+        const statuses: number[] = [];
+        while (statuses.length < TRIES && !statuses.includes(503)) {
+          const { status, body } = await create();
+          statuses.push(status);
+          if (status === 503) expect(body.code).toBe('SERVICE_UNAVAILABLE');
+        }
+        expect(statuses.filter((status) => status !== 201)).toEqual([503]);
+      } finally {
+        await free();
       }
-      expect(statuses.filter((status) => status !== 201)).toEqual([503]);
-      await free();
       expect((await create()).status).toBe(201);
     },
     STEP_MS,
   );
 
   it(
-    'ends completely on Ctrl-C, and the next one keeps the data; kill -9 of npm start ends that while it starts the services',
+    'ends completely on Ctrl-C and, while it starts the services, on kill -9 of npm start; the next one gets ready with the same data',
     async () => {
       const rows = await readRows();
       await interrupt(npm, dataDir, 'Ctrl-C');
@@ -318,8 +325,11 @@ describe('npm start', () => {
 
       await start();
       await npm.waitFor('loading demo data');
-      expect(await readRows()).toEqual(rows);
       await interrupt(npm, dataDir, 'kill -9 of npm start');
+
+      await start();
+      await npm.waitFor('"msg":"ready"');
+      expect(await readRows()).toEqual(rows);
     },
     STEP_MS,
   );
