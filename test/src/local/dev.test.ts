@@ -143,8 +143,9 @@ it(
 );
 
 it(
-  'generates the client when the Prisma schema changes, and restarts the services that use it',
+  'restarts only the service of a schema that is saved; when the Prisma schema is, generates the client and restarts the services that use it',
   async () => {
+    expect(await save(SCHEMA, `${await textOf(SCHEMA)}# again\n`)).toEqual(['products']);
     const model = 'model Fixture {\n  id Int @id\n\n  @@schema("products")\n}\n';
     expect(await save(PRISMA, `${await textOf(PRISMA)}\n${model}`)).toEqual(['orders', 'users']);
     expect(await textOf('prisma/src/generated/client.ts')).toContain('Fixture');
