@@ -83,7 +83,7 @@ it(
   'each way ends it while it installs packages, and the next one gets as far',
   async () => {
     await makeRepository(STEPS.install);
-    for (const way of WAYS) await startAndInterrupt(way);
+    for (const way of [...WAYS, 'Ctrl-C'] as const) await startAndInterrupt(way);
   },
   STEP_MS,
 );
@@ -102,10 +102,10 @@ it(
 );
 
 it(
-  'kill -9 of npm start ends it while it generates code',
+  'Ctrl-C and kill -9 of npm start end it while it generates code',
   async () => {
     await makeRepository(STEPS.generateClient);
-    await startAndInterrupt('kill -9 of npm start');
+    for (const way of ['Ctrl-C', 'kill -9 of npm start'] as const) await startAndInterrupt(way);
   },
   STEP_MS,
 );
