@@ -18,7 +18,8 @@ export async function copyTree(): Promise<string> {
       await symlink(join(ROOT, 'node_modules', name), join(packages, name));
   const digests = 'node_modules/.cache/holdfast';
   await cp(join(ROOT, digests), join(tree, digests), { recursive: true });
-  // Node has compiled the packages already.
+  // Node has compiled the packages already. It adds what it compiles of the copy, some MB that stay there: a copy of this cache takes
+  // seconds.
   await symlink(join(ROOT, 'node_modules/.cache/node'), join(tree, 'node_modules/.cache/node'));
   await linkWorkspaces(tree);
   return tree;
