@@ -113,10 +113,13 @@ it('marks a span as failed for an error of ours, though GraphQL answers 200, and
   await inspect(system.adminUrl, (admin) =>
     admin.query('REVOKE SELECT ON orders.orders FROM orders_service'),
   );
-  const failed = await request('{ orders { edges { cursor } } }');
-  await inspect(system.adminUrl, (admin) => admin.query('GRANT SELECT ON orders.orders TO orders_service'));
-  expect(failed?.attributes['http.response.status_code']).toBe(200);
-  expect(failed?.failed).toBe(true);
+  try {
+    const failed = await request('{ orders { edges { cursor } } }');
+    expect(failed?.attributes['http.response.status_code']).toBe(200);
+    expect(failed?.failed).toBe(true);
+  } finally {
+    await inspect(system.adminUrl, (admin) => admin.query('GRANT SELECT ON orders.orders TO orders_service'));
+  }
 });
 
 it('records no span of a request that its caller has not sampled', async () => {
