@@ -1,4 +1,5 @@
-// A real Prometheus watches the shop, with the rules of the repository.
+// A real Prometheus watches the shop, with the rules of the repository. The last test needs no Prometheus: it scrapes the services
+// while they have no database.
 import { PROCESSES } from '@holdfast/local/settings/services';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/client.ts';
@@ -48,7 +49,7 @@ describe('a real Prometheus', () => {
     expect(await prometheus.query('ALERTS{alertstate="firing"}')).toEqual([]);
   });
 
-  it('fires InstanceDown while products is down, and the gateway counts its calls as unavailable', async () => {
+  it('fires InstanceDown while products is down, and the gateway counts its calls as unavailable; the next process shows the same tasks of the queue, and with CACHE=off it reads a product again for each request', async () => {
     const firing = () => prometheus.query('ALERTS{alertname="InstanceDown",alertstate="firing"}');
     await system.kill('products');
     const gone = await measureGrowth(at('gateway'), () =>
@@ -59,23 +60,19 @@ describe('a real Prometheus', () => {
     expect(gone('graphql_operation_duration_seconds_count', { outcome: 'error' })).toBe(1);
     const fired = await eventually(firing, (alerts) => alerts.length > 0, 30_000);
     expect(fired.map(({ metric }) => [metric['job'], metric['severity']])).toEqual([['products', 'page']]);
-    // The cache is off in the process that takes its place.
     const portOf = (url: string) => Number(new URL(url).port);
     const ports = { http: portOf(system.urls.products), ops: portOf(system.opsUrls.products) };
     await system.another('products', { CACHE: 'off' }, { ports });
     await eventually(firing, (alerts) => alerts.length === 0, 30_000);
+    expect(await listTasks('products')).toEqual(TASKS_OF_PRODUCTS);
+    const { id } = await client.product(account.token);
+    const read = async () => expect((await client.rest('GET', `/products/${id}`)).status).toBe(200);
+    const grown = await measureGrowth(at('products'), async () => {
+      await read();
+      await read();
+    });
+    expect(grown('sql_statements_total')).toBe(2);
   });
-});
-
-it('a new process shows the same tasks of the queue, and with CACHE=off it reads a product again for each request', async () => {
-  expect(await listTasks('products')).toEqual(TASKS_OF_PRODUCTS);
-  const { id } = await client.product(account.token);
-  const read = async () => expect((await client.rest('GET', `/products/${id}`)).status).toBe(200);
-  const grown = await measureGrowth(at('products'), async () => {
-    await read();
-    await read();
-  });
-  expect(grown('sql_statements_total')).toBe(2);
 });
 
 it('without a database a scrape answers at once, without the values from tables', async () => {
