@@ -20,7 +20,7 @@ export interface SharedSystemFacts extends SystemFacts {
 }
 
 /** A process beside the shared system. */
-export interface ProcessFacts {
+interface ProcessFacts {
   readonly url: string;
   readonly opsUrl: string;
   readonly pid: number | undefined;

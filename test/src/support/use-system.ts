@@ -77,9 +77,12 @@ export async function joinSharedSystem(): Promise<JoinedSystem> {
   };
   const system: RunningSystem = { ...describeSystem(facts), pid: (name) => pids[name], another, logs };
   const leave = async () => {
-    await Promise.all(others.map((instance) => instance.stop()));
-    refuseBadLog(await readLogsSoFar(system));
-    await handInSecrets(secretsUsed);
+    try {
+      await Promise.all(others.map((instance) => instance.stop()));
+    } finally {
+      await handInSecrets(secretsUsed);
+      refuseBadLog(await readLogsSoFar(system));
+    }
   };
   return { ...system, leave };
 }
