@@ -32,9 +32,9 @@ interface Call {
 }
 
 /** The pause between two requests of one caller. The processes get requests all the time, and the machine is not overloaded. */
-const REST_MS = 700;
+const REST_MS = 900;
 /** A login costs as much as twenty other requests. */
-const LOGIN_REST_MS = 2_500;
+const LOGIN_REST_MS = 4_000;
 const PATIENCE_MS = 20_000;
 const TRIES = 200;
 const ACROSS = `query($id: ID!) {
