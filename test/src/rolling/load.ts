@@ -31,7 +31,10 @@ interface Call {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The pause between two requests of one caller. The processes get requests all the time, and the machine is not overloaded. */
+/**
+ * The pause between two requests of one caller. The processes get requests all the time, and the machine is not overloaded. It is
+ * shorter than a client keeps an idle connection (MAX_IDLE_MS), so that requests meet connections to an instance that drains.
+ */
 const REST_MS = 900;
 /** A login costs as much as twenty other requests. */
 const LOGIN_REST_MS = 4_000;
