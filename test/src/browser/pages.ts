@@ -46,8 +46,10 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
   );
 
   describe('the page at /', () => {
+    const tab = browser.share(() => system.url);
+
     it('is reached by the keyboard: signing in, each page, each example', async () => {
-      const { page } = await browser.open(system.url);
+      const { page } = tab;
       const reached: string[] = [];
       for (let each = 0; each < 16; each += 1) {
         await page.keyboard.press('Tab');
@@ -70,7 +72,7 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
     });
 
     it('runs its examples: one of two edits is refused, and one key places one order', async () => {
-      const { page, errors } = await browser.open(system.url);
+      const { page, errors } = tab;
       const run = async (title: string) => {
         await page.getByRole('button', { name: `Run: ${title}` }).click();
         await page
