@@ -1,12 +1,10 @@
 // The store of operations: what it keeps is bounded in bytes.
-import { readFile } from 'node:fs/promises';
-import { Supergraph } from '@apollo/federation-internals';
 import { createLogger } from '@holdfast/platform/observability/log';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import type { GraphQLSchema } from 'graphql';
-import { createPlanner, type Planner } from '../federation/planner.ts';
-import type { Operation } from './operation.ts';
-import { createOperations, type Operations } from './operations.ts';
+import type { Planner } from '../federation/planner.ts';
+import type { Operation } from '../operations/operation.ts';
+import { createOperations, type Operations } from '../operations/operations.ts';
 
 const log = createLogger('test', 'silent');
 const settings = {
@@ -21,43 +19,38 @@ const settings = {
 };
 const MIB = 2 ** 20;
 
-let sdl: string;
-let schema: GraphQLSchema;
-let planner: Planner;
-beforeAll(async () => {
-  sdl = await readFile(new URL('../../supergraph.graphql', import.meta.url), 'utf8');
-  schema = Supergraph.build(sdl).apiSchema().toGraphQLJSSchema();
-  planner = createPlanner({ timeoutMs: 30_000, log });
-  planner.use(sdl);
-});
-afterAll(() => planner.close());
-
-function start(maxBytes: number, known: readonly string[] = []): Operations {
-  const operations = createOperations({ planner, settings, known, log, maxBytes });
-  operations.use(sdl, schema);
-  return operations;
-}
-const plan = (operation: Operation) => operation.plan(Date.now() + 60_000);
-const textOf = (index: number) =>
-  `query Q${index} { product(id: "${index}") { id name } me { id orders(first: 3) { edges { node { product { name } } } } } }`;
-
-/** How many of the operations are still kept, the last ones first. */
-function keptOf(operations: Operations, found: readonly (readonly [string, Operation])[]): number {
-  const lost = found.toReversed().findIndex(([text, operation]) => operations.find(text) !== operation);
-  return lost < 0 ? found.length : lost;
+export interface StoreParts {
+  readonly planner: () => Planner;
+  readonly sdl: string;
+  readonly schema: GraphQLSchema;
 }
 
-async function fill(operations: Operations, count: number, text = textOf) {
-  const found: [string, Operation][] = [];
-  for (let index = 0; index < count; index += 1) {
-    const operation = operations.find(text(index));
-    await plan(operation);
-    found.push([text(index), operation]);
+export function describeStore({ planner, sdl, schema }: StoreParts): void {
+  function start(maxBytes: number, known: readonly string[] = []): Operations {
+    const operations = createOperations({ planner: planner(), settings, known, log, maxBytes });
+    operations.use(sdl, schema);
+    return operations;
   }
-  return found;
-}
+  const plan = (operation: Operation) => operation.plan(Date.now() + 60_000);
+  const textOf = (index: number) =>
+    `query Q${index} { product(id: "${index}") { id name } me { id orders(first: 3) { edges { node { product { name } } } } } }`;
 
-describe('the store', () => {
+  /** How many of the operations are still kept, the last ones first. */
+  function keptOf(operations: Operations, found: readonly (readonly [string, Operation])[]): number {
+    const lost = found.toReversed().findIndex(([text, operation]) => operations.find(text) !== operation);
+    return lost < 0 ? found.length : lost;
+  }
+
+  async function fill(operations: Operations, count: number, text = textOf) {
+    const found: [string, Operation][] = [];
+    for (let index = 0; index < count; index += 1) {
+      const operation = operations.find(text(index));
+      await plan(operation);
+      found.push([text(index), operation]);
+    }
+    return found;
+  }
+
   it('keeps no more than its bytes, what planning adds included', async () => {
     const operations = start(MIB);
     const found = await fill(operations, 100);
@@ -125,11 +118,11 @@ describe('the store', () => {
   });
 
   it('is not emptied by a few texts that are mostly spaces', async () => {
-    const operations = start(10 * MIB);
-    const found = await fill(operations, 20);
+    const operations = start(3 * MIB);
+    const found = await fill(operations, 10);
     for (let index = 0; index < 100; index += 1)
-      operations.find(`#${index}${' '.repeat(900_000)}\n{ __typename }`);
-    expect(keptOf(operations, found)).toBe(20);
+      operations.find(`#${index}${' '.repeat(90_000)}\n{ __typename }`);
+    expect(keptOf(operations, found)).toBe(10);
   });
 
   it('has an operation of REST for its own name alone', () => {
@@ -140,4 +133,4 @@ describe('the store', () => {
       'Expected a document with a query or mutation named "Nope"',
     );
   });
-});
+}
