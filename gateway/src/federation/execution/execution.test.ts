@@ -312,8 +312,8 @@ const schemaFile = (name: string) => new URL(`../../../../subgraphs/${name}/sche
 
 const TIMEOUT_MS = 180_000;
 
-/** How many operations of a kind: a tenth of them in `npm test`, all of them in `npm run test:long`. */
-const countOf = (all: number): number => (process.env['LONG_MINUTES'] === undefined ? all / 10 : all);
+/** How many operations of a kind: a fifteenth of them in `npm test`, all of them in `npm run test:long`. */
+const countOf = (all: number): number => (process.env['LONG_MINUTES'] === undefined ? all / 15 : all);
 
 let corpus: Graph;
 let shop: Graph;
