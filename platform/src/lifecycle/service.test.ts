@@ -48,3 +48,18 @@ it.each([
   },
   20_000,
 );
+
+it('ends with 1 when its settings cannot be used, and says what is wrong', async () => {
+  const of = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+  const source = `
+    import { runService } from ${of('./service.ts')};
+    import { ConfigError } from ${of('../settings.ts')};
+    await runService({ name: 'waiting', readSettings: () => { throw new ConfigError('PORT: is required'); } });`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'close');
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) lines.push(line);
+  expect([await ended, lines]).toEqual([[1, null], [expect.stringContaining('PORT: is required')]]);
+}, 20_000);

@@ -86,7 +86,8 @@ interface Instance {
   close(): Promise<void>;
 }
 
-async function startInstance(env: Readonly<Record<string, string>>): Promise<Instance> {
+/** Starts an instance in this process. */
+export async function startInstance(env: Readonly<Record<string, string>>): Promise<Instance> {
   const log = createLogger('users', 'silent');
   const service = await startUsers(readUsersSettings(env), log);
   const http = createHttpServer({ ...service, log, timeoutMs: 20_000 });
