@@ -1,9 +1,15 @@
-// The federated graph over HTTP: errors, partial data, large replies, and what settings switch off.
+// The federated graph over HTTP: errors, partial data and large replies; then, in modules of test/, browsers, refused and persisted
+// operations, limits, and new supergraphs. One suite, because loading the modules of the gateway costs more than most tests.
 import { QueryPlanner } from '@apollo/query-planner';
 import { AppError } from '@holdfast/platform/errors';
 import type { RequestContext } from '@holdfast/platform/graphql/server';
 import { registry } from '@holdfast/platform/observability/metrics';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { describeBrowsers } from './test/browsers.ts';
+import { describeLimitedRequests } from './test/limited-requests.ts';
+import { describeNewSupergraphs } from './test/new-supergraphs.ts';
+import { describePersistedOperations } from './test/persisted.ts';
+import { describeRefusedOperations } from './test/refused-operations.ts';
 import { type StubSystem, type SubgraphName, startStubSystem } from './test/stub-system.ts';
 
 const HEADER = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
@@ -75,8 +81,8 @@ beforeAll(async () => {
 });
 afterAll(() => system.close());
 
-async function ask(query: string, headers: Record<string, string> = {}, url = system.url, rest: object = {}) {
-  const reply = await fetch(`${url}/graphql`, {
+async function ask(query: string, headers: Record<string, string> = {}, rest: object = {}) {
+  const reply = await fetch(`${system.url}/graphql`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -128,58 +134,6 @@ describe('the same query of several callers at once', () => {
       }),
     );
     expect(seen).toEqual(asked);
-  });
-});
-
-describe('a subgraph that is gone', () => {
-  let other: StubSystem;
-  beforeAll(async () => {
-    const settings = { EXPLORER: 'off', INTROSPECTION: 'off' };
-    other = await startStubSystem({ resolvers, schemas: SCHEMAS, settings });
-  });
-  afterAll(() => other.close());
-
-  it('leaves a gateway without the explorer and without introspection when they are off', async () => {
-    const page = await fetch(`${other.url}/graphql`, { headers: { accept: 'text/html' } });
-    expect(await page.text()).not.toContain('<!doctype html>');
-    const { body } = await ask('{ __schema { queryType { name } } }', {}, other.url);
-    expect(body.errors[0].extensions.code).toBe('BAD_USER_INPUT');
-  });
-
-  it('makes its fields null with an error each, is named by /status, and leaves the gateway ready', async () => {
-    const status = async () => JSON.parse(await (await fetch(`${other.url}/status`)).text());
-    const keys = async () => (await fetch(`${other.url}/.well-known/jwks.json`)).json();
-    const knownKeys = await keys();
-    const all = { gateway: 'up', users: 'up', products: 'up', orders: 'up' };
-    expect(await Promise.all([status(), status()])).toEqual([{ services: all }, { services: all }]);
-
-    await other.stop('products');
-    const { body, text } = await ask(
-      '{ me { name } pot { name } order { id pot { id name } } orders { pot { name } } }',
-      {},
-      other.url,
-    );
-    expect(body.data).toEqual({
-      me: { name: 'ada' },
-      pot: null,
-      order: { id: '1', pot: { id: '7', name: null } },
-      orders: [{ pot: { name: null } }, { pot: { name: null } }],
-    });
-    const message = 'The products service is not answering.';
-    const extensions = { code: 'SERVICE_UNAVAILABLE' };
-    expect(body.errors).toHaveLength(3);
-    for (const path of [['pot'], ['order', 'pot'], ['orders']]) {
-      expect(body.errors).toContainEqual({ message, extensions, path });
-    }
-    expect(text).not.toContain('127.0.0.1');
-
-    let { services } = await status();
-    while (services.products === 'up') ({ services } = await status());
-    expect(services).toEqual({ ...all, products: 'down' });
-
-    for (const name of ['users', 'orders'] as const) await other.stop(name);
-    for (const check of Object.values(other.checks)) await check();
-    expect(await keys()).toEqual(knownKeys);
   });
 });
 
@@ -327,9 +281,7 @@ describe('the plans of operations', () => {
       ],
     ];
     for (const round of [1, 2]) {
-      const replies = await Promise.all(
-        [...asked, ...asked].map(([query, rest]) => ask(query, {}, system.url, rest)),
-      );
+      const replies = await Promise.all([...asked, ...asked].map(([query, rest]) => ask(query, {}, rest)));
       expect([round, replies.map(({ body }) => body)]).toEqual([
         round,
         [...asked, ...asked].map(([, , data]) => ({ data })),
@@ -403,3 +355,47 @@ describe('a reply that is too large', () => {
     ]);
   });
 });
+
+describe('browsers', () => describeBrowsers(() => system));
+
+// The last test of this system, because it stops its subgraphs.
+describe('a subgraph that is gone', () => {
+  it('makes its fields null with an error each, is named by /status, and leaves the gateway ready', async () => {
+    const status = async () => JSON.parse(await (await fetch(`${system.url}/status`)).text());
+    const keys = async () => (await fetch(`${system.url}/.well-known/jwks.json`)).json();
+    const knownKeys = await keys();
+    const all = { gateway: 'up', users: 'up', products: 'up', orders: 'up' };
+    expect(await Promise.all([status(), status()])).toEqual([{ services: all }, { services: all }]);
+
+    await system.stop('products');
+    const { body, text } = await ask(
+      '{ me { name } pot { name } order { id pot { id name } } orders { pot { name } } }',
+    );
+    expect(body.data).toEqual({
+      me: { name: 'ada' },
+      pot: null,
+      order: { id: '1', pot: { id: '7', name: null } },
+      orders: [{ pot: { name: null } }, { pot: { name: null } }],
+    });
+    const message = 'The products service is not answering.';
+    const extensions = { code: 'SERVICE_UNAVAILABLE' };
+    expect(body.errors).toHaveLength(3);
+    for (const path of [['pot'], ['order', 'pot'], ['orders']]) {
+      expect(body.errors).toContainEqual({ message, extensions, path });
+    }
+    expect(text).not.toContain('127.0.0.1');
+
+    let { services } = await status();
+    while (services.products === 'up') ({ services } = await status());
+    expect(services).toEqual({ ...all, products: 'down' });
+
+    for (const name of ['users', 'orders'] as const) await system.stop(name);
+    for (const check of Object.values(system.checks)) await check();
+    expect(await keys()).toEqual(knownKeys);
+  });
+});
+
+describe('operations that are refused', describeRefusedOperations);
+describe('persisted mode', describePersistedOperations);
+describe('limits over HTTP', describeLimitedRequests);
+describe('new supergraphs', describeNewSupergraphs);
