@@ -15,6 +15,7 @@ const LONG = [
   '/test/src/browser/',
   '/test/src/security/',
   '/test/src/monitoring/monitoring',
+  '/gateway/src/gateway',
   '/test/src/',
 ];
 
