@@ -3,6 +3,7 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { findFreePorts } from '@holdfast/local/stack/stack';
 import { SERVICE_TOKEN_HEADER } from '@holdfast/platform/auth/service-tokens';
 import { newServiceKey, tokensOf } from '@holdfast/platform/auth/testing-services';
@@ -422,7 +423,8 @@ describe('ended access tokens', () => {
 
   /** Waits until the token of the account is refused everywhere. */
   async function untilRefused({ token }: Account): Promise<void> {
-    while (!refused(await everywhere(token))) await new Promise((resolve) => setTimeout(resolve, 300));
+    // Verifiers read the list once a second, so to ask more often would only cost time.
+    await eventually(() => sleep(300).then(() => everywhere(token)), refused);
   }
 
   it('end at every gateway and subgraph within five seconds of every cause, and later tokens are valid', async () => {
@@ -439,7 +441,8 @@ describe('ended access tokens', () => {
         await end(account);
         const startedAt = performance.now();
         await untilRefused(account);
-        expect(performance.now() - startedAt).toBeLessThan(BOUND_MS);
+        const ms = performance.now() - startedAt;
+        expect([cause, ms < BOUND_MS || ms]).toEqual([cause, true]);
         const password =
           cause === 'a change of the password' ? `another ${account.password}` : account.password;
         const login = await client.rest('POST', '/login', { body: { username: account.username, password } });
