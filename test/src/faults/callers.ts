@@ -145,7 +145,11 @@ export function describeCallers({ system, client, account, links }: FaultSuite):
 
   describe('whose read takes too long', () => {
     it('is refused, and the read is cancelled, long before the gateway gives up', async () => {
-      const impatient = await system.another('products', { READ_TIMEOUT_MS: '400' });
+      // All reads must wait in PostgreSQL, and none of them for a connection.
+      const impatient = await system.another('products', {
+        READ_TIMEOUT_MS: '400',
+        DATABASE_POOL_MAX: '10',
+      });
       const lists = [
         `{ products(filter: { search: "${crypto.randomUUID()}" }) { edges { cursor } } }`,
         '{ products(first: 7, sort: NAME_ASC) { edges { cursor } } }',
