@@ -168,6 +168,8 @@ export function describeRedis({ system, client, account, links }: FaultSuite): v
     });
     afterAll(async () => {
       await sentinel?.stop();
+      // Both, because a failover swaps them.
+      await primary.stop();
       await replica?.stop();
     });
 
