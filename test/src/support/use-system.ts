@@ -30,6 +30,12 @@ export function useSharedSystem(): RunningSystem {
 }
 
 /**
+ * What releases the objects that exist, in the order of their start. Jest calls `afterAll` hooks in the order of their definition, so
+ * each releases the youngest object, which may use the older ones.
+ */
+const releases: (() => Promise<void>)[] = [];
+
+/**
  * Makes an object before the tests and releases it after them. The returned proxy stands for the object: a test can read its members
  * and call its methods as soon as it exists.
  */
@@ -39,10 +45,13 @@ export function whileTestsRun<Thing extends object>(
 ): Thing {
   let thing: Thing | undefined;
   beforeAll(async () => {
+    releases.push(async () => {
+      if (thing !== undefined) await stop(thing);
+    });
     thing = await start();
   });
   afterAll(async () => {
-    if (thing !== undefined) await stop(thing);
+    await releases.pop()?.();
   });
   return new Proxy<Thing>(Object.create(null), {
     get: (_, member) => {
