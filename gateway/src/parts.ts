@@ -59,7 +59,7 @@ export async function openParts(settings: GatewaySettings, log: Logger) {
   const tokens = createRemoteVerifier('gateway', settings, log);
   return {
     identify: createIdentify(tokens.verify, settings.TRUSTED_PROXIES),
-    limits: createRateLimits({ table: settings.RATE_LIMITS, redis }),
+    limits: await createRateLimits({ table: settings.RATE_LIMITS, redis }),
     operations,
     listed: persisted.listed,
     meter: createOperationMeter([...REST_OPERATIONS, ...persisted.operations]),

@@ -109,10 +109,10 @@ interface Window {
 }
 
 /** Creates a limiter for the fields in `table`. */
-export function createLimiter(table: LimitTable, counters: Counters): Limiter {
+export async function createLimiter(table: LimitTable, counters: Counters): Promise<Limiter> {
   for (const { name } of table) refusedCalls.inc({ limit: name }, 0);
   // Loaded only where there are limits, because it loads a validator of forms and a rewriter of schemas, too.
-  const library = import('graphql-rate-limit');
+  const library = await import('graphql-rate-limit');
   const ofUsers = fieldLimits(table, true);
   const ofAddresses = fieldLimits(table, false);
 
@@ -134,7 +134,7 @@ export function createLimiter(table: LimitTable, counters: Counters): Limiter {
   ): Promise<Count> {
     const taken = await counters.take(counterKeyOf(limit, identity), calls.length, limit);
     if (taken.granted === calls.length) return { ...taken, limit, refused: false };
-    for (const [responseName, refusedField] of await findRefused(await library, calls, limit, taken))
+    for (const [responseName, refusedField] of await findRefused(library, calls, limit, taken))
       refusedFields.set(responseName, refusedField);
     return { ...taken, limit, refused: true };
   }

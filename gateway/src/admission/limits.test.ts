@@ -199,7 +199,7 @@ describe('a request that executes no field', () => {
     ['POST', 503, false],
     ['OPTIONS', 204, false],
   ])('a %s that is answered with %i and executed no operation counts: %s', async (method, status, counts) => {
-    const limits = createRateLimits({ table: DEFAULT_LIMITS, redis: undefined });
+    const limits = await createRateLimits({ table: DEFAULT_LIMITS, redis: undefined });
     const reply: Reply = { status };
     const { max = 0 } = DEFAULT_LIMITS.find(({ name }) => name === 'invalid') ?? {};
     for (let count = 0; count < max; count += 1) await limits.describe(caller(method), reply);

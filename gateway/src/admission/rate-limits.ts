@@ -44,13 +44,13 @@ const NO_LIMITS: RateLimits = {
 const isInvalid = ({ request: { method } }: Caller, { status }: Reply): boolean =>
   status !== 503 && method !== 'OPTIONS';
 
-export function createRateLimits({ table, redis }: RateLimitsOptions): RateLimits {
+export async function createRateLimits({ table, redis }: RateLimitsOptions): Promise<RateLimits> {
   return table === 'off' ? NO_LIMITS : limitsIn(table, redis);
 }
 
-function limitsIn(table: LimitTable, redis: Redis | undefined): RateLimits {
+async function limitsIn(table: LimitTable, redis: Redis | undefined): Promise<RateLimits> {
   const counters = createCounters(redis && createRedisCounters(redis), createProcessCounters());
-  const limiter = createLimiter(table, counters);
+  const limiter = await createLimiter(table, counters);
   const invalid = createInvalidRequests(table, limiter);
 
   /** For a request that met no limit: the count of the limit that the next request will most likely meet. */
