@@ -121,7 +121,7 @@ describe('kills under load', () => {
 });
 
 describe('while PostgreSQL is away', () => {
-  /** More than all pools have connections. */
+  /** More than a pool has connections. */
   const CALLERS = 32;
   const WATCHED_MS = 1_000;
 
