@@ -1,5 +1,4 @@
 // The ops port: liveness, readiness and metrics, for operators only.
-
 import {
   ANY_METHOD,
   addRoute,

@@ -1,5 +1,4 @@
 // The life of a service process: settings, start, readiness, drain, end. Each `main.ts` is one call of this.
-
 import { format } from 'node:util';
 import { countRefusedConnection, observeRequest } from '../http/metrics.ts';
 import { createHttpServer, type HttpServerOptions } from '../http/server.ts';

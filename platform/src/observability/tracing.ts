@@ -1,6 +1,5 @@
 // Traces by OpenTelemetry. They are off unless OTEL_EXPORTER_OTLP_ENDPOINT is set, and then every function here costs one comparison.
 // The spans are made where all work passes: HTTP, SQL, Redis, jobs, and the execution of an operation in the gateway.
-
 import {
   type Attributes,
   type Context,

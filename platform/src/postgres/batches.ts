@@ -1,6 +1,5 @@
 // Batches: items that arrive while a batch runs go into the next one, as in `dataloader`, but for writes too. Without a running
 // batch an item does not wait: its batch begins when the event loop has read all pending input.
-
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { currentDeadline, type Deadline, isOver, tooLate, withDeadline } from '../deadline.ts';

@@ -1,7 +1,6 @@
 // Keeps graphile-worker running after errors of the database. A run of graphile-worker that cannot write the result of a job shuts
 // itself down, and the shutdown may never end (its batcher miscounts failures that happen at the same time). A run whose first
 // query fails never recovers. So a run that ends, or that cannot fetch jobs any more, is abandoned and another one is started.
-
 import { EventEmitter } from 'node:events';
 import {
   runTaskList,
