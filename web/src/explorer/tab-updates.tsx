@@ -13,7 +13,7 @@ interface Change {
 
 /** Changes all tabs, including the open one. */
 function useChangeTabs(): (change: Change) => void {
-  const { moveTab } = useGraphiQLActions();
+  const { moveTab, updateActiveTabValues } = useGraphiQLActions();
   const { tabs, activeTabIndex, headerEditor, variableEditor } = useGraphiQL((state) => state);
   return ({ headers, variables }) => {
     const active = tabs[activeTabIndex];
@@ -29,9 +29,16 @@ function useChangeTabs(): (change: Change) => void {
       ),
     );
     // The content of the open tab is in the editors.
-    if (headers) headerEditor?.setValue(headers(headerEditor.getValue()));
-    const changed = variables?.(variableEditor?.getValue());
-    if (changed !== undefined) variableEditor?.setValue(changed);
+    const open = {
+      headers: headers?.(headerEditor?.getValue()),
+      variables: variables?.(variableEditor?.getValue()),
+    };
+    if (open.headers !== undefined) headerEditor?.setValue(open.headers);
+    if (open.variables !== undefined) variableEditor?.setValue(open.variables);
+    // GraphiQL copies the editors into the open tab 100 ms later. A click on a tab before that would bring the old text back. The copy
+    // is made after all effects of this moment, because moveTab finds the open tab by its identity, which a copy changes.
+    const changed = Object.entries(open).filter(([, text]) => text !== undefined);
+    queueMicrotask(() => updateActiveTabValues(Object.fromEntries(changed)));
   };
 }
 
