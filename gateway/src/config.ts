@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { rateLimits } from './admission/limits.ts';
 import { corsOrigins } from './http/cors.ts';
 import { graphLimitSettings } from './operations/bounds.ts';
-import { operationSettings } from './operations/persisted.ts';
+import { persistedSettings } from './operations/persisted.ts';
 
 /** A tenth of all connections, so that a few clients cannot take all of them. */
 const CONNECTIONS_PER_ADDRESS = 1_000;
@@ -81,7 +81,7 @@ export const settings = {
   PLAN_TIMEOUT_MS: milliseconds(2_000, MAX_REQUEST_TIMEOUT_MS, 100).describe(
     'The longest that planning one operation may take. An operation past that is refused as too complex.',
   ),
-  ...operationSettings,
+  ...persistedSettings,
   RATE_LIMITS: rateLimits,
   TRUSTED_PROXIES: count('proxies', 0, 0, 10).describe(
     'How many proxies stand in front of the gateway, each of which appends to `X-Forwarded-For`. With 0 that field is not ' +

@@ -5,7 +5,7 @@ import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { z } from 'zod';
 import { idOf, type Manifest, manifestFile, type PersistedOperation, validateBody } from './manifest.ts';
 
-export const operationSettings = {
+export const persistedSettings = {
   OPERATIONS: z
     .enum(['any', 'persisted'])
     .default('any')
@@ -19,7 +19,7 @@ export const operationSettings = {
   ),
 };
 
-export type OperationSettings = Readonly<z.infer<z.ZodObject<typeof operationSettings>>>;
+export type PersistedSettings = Readonly<z.infer<z.ZodObject<typeof persistedSettings>>>;
 
 /**
  * Finds the text to execute for a request to /graphql; undefined outside persisted mode, when any text is executed.
@@ -36,7 +36,7 @@ export interface PersistedOperations {
 }
 
 export function createPersisted(
-  { OPERATIONS, PERSISTED_OPERATIONS_FILE: manifest }: OperationSettings,
+  { OPERATIONS, PERSISTED_OPERATIONS_FILE: manifest }: PersistedSettings,
   maxTokens: number,
   log: Logger,
 ): PersistedOperations {

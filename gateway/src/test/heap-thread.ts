@@ -6,8 +6,10 @@ import { runInNewContext } from 'node:vm';
 import { parentPort } from 'node:worker_threads';
 import { Supergraph } from '@apollo/federation-internals';
 import { createLogger } from '@holdfast/platform/observability/log';
+import { readSettings } from '@holdfast/platform/settings';
 import { createProcessCounters } from '../admission/process-counters.ts';
 import { createPlanner } from '../federation/planner.ts';
+import { graphLimitSettings } from '../operations/bounds.ts';
 import { bytesOfText } from '../operations/memory.ts';
 import { createOperations, type Operations } from '../operations/operations.ts';
 
@@ -37,16 +39,7 @@ planner.use(sdl);
 function createStore(): Operations {
   const operations = createOperations({
     planner,
-    settings: {
-      MAX_DEPTH: 12,
-      MAX_ALIASES: 30,
-      MAX_ROOT_FIELDS: 20,
-      MAX_TOKENS: 2_000,
-      MAX_SELECTIONS: 400,
-      MAX_CONDITIONS: 10,
-      MAX_COST: 8_000,
-      INTROSPECTION: true,
-    },
+    settings: { ...readSettings(graphLimitSettings, {}), INTROSPECTION: true },
     known: [],
     log,
     maxBytes: 4 * 2 ** 30,

@@ -1,22 +1,15 @@
 // The store of operations: what it keeps is bounded in bytes.
 import { createLogger } from '@holdfast/platform/observability/log';
+import { readSettings } from '@holdfast/platform/settings';
 import { expect, it } from '@jest/globals';
 import type { GraphQLSchema } from 'graphql';
 import type { Planner } from '../federation/planner.ts';
+import { graphLimitSettings } from '../operations/bounds.ts';
 import type { Operation } from '../operations/operation.ts';
 import { createOperations, type Operations } from '../operations/operations.ts';
 
 const log = createLogger('test', 'silent');
-const settings = {
-  MAX_DEPTH: 12,
-  MAX_ALIASES: 30,
-  MAX_ROOT_FIELDS: 20,
-  MAX_TOKENS: 2_000,
-  MAX_SELECTIONS: 400,
-  MAX_CONDITIONS: 10,
-  MAX_COST: 8_000,
-  INTROSPECTION: true,
-};
+const settings = { ...readSettings(graphLimitSettings, {}), INTROSPECTION: true };
 const MIB = 2 ** 20;
 
 export interface StoreParts {
