@@ -1,13 +1,12 @@
 // Starts the programs of the benchmark and ends them.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ROOT } from '@holdfast/local/root';
+import { COMPILE_CACHE as FOLDER } from '@holdfast/local/settings/services';
 import type { Announcement } from './program.ts';
 
 /** It only shortens the start. The case ready measures the start without this cache. */
-export const COMPILE_CACHE = { NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/node') };
+export const COMPILE_CACHE = { NODE_COMPILE_CACHE: FOLDER };
 
 export interface Program {
   /** Its URL without a path. */

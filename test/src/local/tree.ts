@@ -2,8 +2,9 @@
 // files of this tree, and the digests of their inputs, so that a command generates only what a test has changed.
 import { cp, mkdir, mkdtemp, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { ROOT } from '@holdfast/local/root';
+import { COMPILE_CACHE } from '@holdfast/local/settings/services';
 
 const NOT_COPIED = new Set(['node_modules', '.git', '.data']);
 
@@ -20,7 +21,7 @@ export async function copyTree(): Promise<string> {
   await cp(join(ROOT, digests), join(tree, digests), { recursive: true });
   // Node has compiled the packages already. It adds what it compiles of the copy, some MB that stay there: a copy of this cache takes
   // seconds.
-  await symlink(join(ROOT, 'node_modules/.cache/node'), join(tree, 'node_modules/.cache/node'));
+  await symlink(COMPILE_CACHE, join(tree, relative(ROOT, COMPILE_CACHE)));
   await linkWorkspaces(tree);
   return tree;
 }
