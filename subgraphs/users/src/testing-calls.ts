@@ -18,7 +18,7 @@ const CHANGE = `mutation ($input: ChangePasswordInput!) {
 export const PASSWORD = 'staple battery 42 horse';
 export const NEXT_PASSWORD = 'paper clip 97 zebra';
 
-/** Of the least cost: a hash says its own parameters, so the login of an account that has it is cheap too. */
+/** A hash of the least cost. A hash contains its parameters, so the login of an account that has it is cheap too. */
 const CHEAP_HASH = await hash(PASSWORD, { memoryCost: 8, timeCost: 1, parallelism: 1 });
 
 /** What `changePassword` says when the current password is wrong. */
