@@ -427,12 +427,12 @@ describe('verifiers with a revocation list', () => {
       state.mood = mood;
       await until(() => revocations.ageMs() > 10 * EVERY_MS);
       const startedAt = performance.now();
-      for (let count = 0; count < 20; count += 1) {
+      for (let count = 0; count < 10; count += 1) {
         expect(await kind(before)).toBe('invalid');
         expect(await kind(after)).toBe('user');
       }
-      // Calls that waited for a hanging endpoint would take two seconds each.
-      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      // A call that waited for a hanging endpoint would take the rest of its two seconds.
+      expect(performance.now() - startedAt).toBeLessThan(500);
     },
   );
 
