@@ -376,8 +376,10 @@ describe('--reset deletes', () => {
 
 describe('a recovery from a crash', () => {
   const ROWS = 600_000;
-  const SILENCE_MS = 500;
-  const REPORT_MS = 400;
+  /** A busy machine needs seconds until a server says that it is starting. */
+  const SILENCE_MS = 5_000;
+  /** Four reports take longer than SILENCE_MS. */
+  const REPORT_MS = 1_500;
 
   /** A server that is starting, whose recovery a test has stopped. */
   type StoppedRecovery = {
