@@ -21,7 +21,7 @@ describe('the migrator', () => {
   });
 
   afterEach(async () => {
-    await database.drop();
+    await database.release();
   });
 
   function run(log: (line: string) => void = () => undefined): Promise<string[]> {
@@ -82,7 +82,7 @@ describe('the migrator', () => {
         ),
       );
     } finally {
-      await Promise.all(others.map((other) => other.drop()));
+      await Promise.all(others.map((other) => other.release()));
     }
   });
 
@@ -167,7 +167,7 @@ describe('the status of a database', () => {
   });
 
   afterEach(async () => {
-    await database.drop();
+    await database.release();
   });
 
   async function sql(text: string): Promise<void> {
@@ -218,7 +218,7 @@ describe('the status of a database', () => {
       expect(new Set(lines).size).toBe(lines.length);
       expect(lines[0]).toMatch(/^the database cannot be read: /);
     } finally {
-      await empty.drop();
+      await empty.release();
     }
   });
 

@@ -94,7 +94,7 @@ describe('a migration beside open transactions', () => {
   });
   afterEach(async () => {
     await pool.end();
-    await database.drop();
+    await database.release();
   });
 
   test('a change that waits for a long reader lets other statements through, and is made after the reader ends', async () => {

@@ -14,7 +14,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await orders.end();
-  await database.drop();
+  await database.release();
 });
 
 /** Runs a worker with the role of products while `use` runs. */

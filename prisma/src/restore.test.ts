@@ -24,8 +24,8 @@ beforeAll(async () => {
   ].map(([, statements = '']) => statements);
 });
 afterAll(async () => {
-  await old?.drop();
-  await restored?.drop();
+  await old?.release();
+  await restored?.release();
 });
 
 async function inside<T>({ adminUrl }: TestDatabase, work: (client: pg.Client) => Promise<T>): Promise<T> {

@@ -20,7 +20,7 @@ describe('roles', () => {
   });
 
   afterAll(async () => {
-    await database.drop();
+    await database.release();
   });
 
   const TABLES: Record<Service, string[]> = {
@@ -352,7 +352,7 @@ describe('rights', () => {
   });
   afterAll(async () => {
     await admin.end();
-    await database.drop();
+    await database.release();
   });
 
   async function rightsOf(role: string): Promise<string[]> {

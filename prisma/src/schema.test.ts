@@ -18,7 +18,7 @@ describe('checks', () => {
 
   afterAll(async () => {
     await client.end();
-    await database.drop();
+    await database.release();
   });
 
   beforeEach(() => client.query('BEGIN'));
@@ -236,7 +236,7 @@ describe('search', () => {
   });
   afterEach(async () => {
     await admin.end();
-    await database.drop();
+    await database.release();
   });
 
   const INSERT = 'INSERT INTO products.products (name, description, price, stock) VALUES ($1, $2, 1, 1)';

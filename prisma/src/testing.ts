@@ -8,6 +8,7 @@ import { databaseUrl, type Service, serviceUrl } from './urls.ts';
 
 const SERVER_VARIABLE = 'HOLDFAST_TEST_SERVER';
 const RELEASE_TIMEOUT_MS = 2_000;
+const POLL_MS = 20;
 
 /** The server of a test run: its superuser's URL, the migrated template, the passwords of the roles. */
 export type TestServer = { adminUrl: string; template: string; rolePasswords: RolePasswords };
@@ -15,8 +16,11 @@ export type TestServer = { adminUrl: string; template: string; rolePasswords: Ro
 export type TestDatabase = {
   adminUrl: string;
   urls: Record<Service, string>;
-  /** Drops the database. When connections to it are still open, it drops the database and then throws. */
-  drop(): Promise<void>;
+  /**
+   * Ends the test's use of the database. Throws when connections to it are still open, and closes them. The run removes the
+   * database at its end, because DROP DATABASE waits for a checkpoint of the whole server.
+   */
+  release(): Promise<void>;
 };
 
 /** Publishes the server to the test processes. Only the global set-up calls this. */
@@ -34,40 +38,49 @@ export function testServer(): TestServer {
 /** Creates a migrated database without rows, or an empty one. */
 export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
   const server = testServer();
-  const name = `test_${process.pid}_${randomBytes(4).toString('hex')}`;
+  // The end of the run finds the database by the name of the template.
+  const name = `${server.template}_${randomBytes(6).toString('hex')}`;
   const template = options.empty ? 'template0' : server.template;
-  await administer(server, `CREATE DATABASE ${name} TEMPLATE ${pg.escapeIdentifier(template)}`);
+  await administer(server, (client) =>
+    client.query(`CREATE DATABASE ${name} TEMPLATE ${pg.escapeIdentifier(template)}`),
+  );
   const adminUrl = databaseUrl(server.adminUrl, name);
   const urlOf = (service: Service) => serviceUrl(adminUrl, service, server.rolePasswords[service]);
   return {
     adminUrl,
     urls: { users: urlOf('users'), products: urlOf('products'), orders: urlOf('orders') },
-    drop: () => dropDatabase(server, name),
+    release: () => expectNoConnections(server, name),
   };
 }
 
-async function dropDatabase(server: TestServer, name: string): Promise<void> {
+async function expectNoConnections(server: TestServer, name: string): Promise<void> {
   const deadline = Date.now() + RELEASE_TIMEOUT_MS;
-  for (;;) {
-    try {
-      return await administer(server, `DROP DATABASE ${name}`);
-    } catch (error) {
-      const inUse = error instanceof pg.DatabaseError && error.code === '55006';
-      if (!inUse) throw error;
+  await administer(server, async (client) => {
+    for (;;) {
+      const { rows } = await client.query<{ pid: number; text: string }>(
+        `SELECT pid, concat_ws(' ', application_name, usename, state, query) AS text FROM pg_stat_activity
+          WHERE datname = $1 AND backend_type = 'client backend'`,
+        [name],
+      );
+      if (rows.length === 0) return;
       if (Date.now() > deadline) {
-        await administer(server, `DROP DATABASE ${name} WITH (FORCE)`);
-        throw new Error(`the test left connections to its database open (${error.detail ?? error.message})`);
+        await client.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid', [
+          rows.map(({ pid }) => pid),
+        ]);
+        throw new Error(
+          `the test left connections to its database open: ${rows.map(({ text }) => text).join('; ')}`,
+        );
       }
-      await sleep(20);
+      await sleep(POLL_MS);
     }
-  }
+  });
 }
 
-async function administer(server: TestServer, statement: string): Promise<void> {
+async function administer(server: TestServer, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
   const client = new pg.Client(server.adminUrl);
   await client.connect();
   try {
-    await client.query(statement);
+    await work(client);
   } finally {
     await client.end();
   }

@@ -18,7 +18,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await admin.end();
-  await database.drop();
+  await database.release();
 });
 
 test('an empty database gets the catalog and the accounts, once', async () => {

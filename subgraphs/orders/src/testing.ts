@@ -70,7 +70,7 @@ export async function createOrdersFixture(): Promise<OrdersFixture> {
     close: async () => {
       await pool.end();
       await admin.end();
-      await database.drop();
+      await database.release();
     },
   };
 }

@@ -32,7 +32,7 @@ beforeAll(async () => {
   file = await temporaryFile(JSON.stringify({ keys }));
 });
 afterAll(async () => {
-  await database.drop();
+  await database.release();
   await file.remove();
 });
 

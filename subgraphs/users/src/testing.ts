@@ -129,7 +129,7 @@ export async function startTestUsers(env: Readonly<Record<string, string>> = {})
     stop: async () => {
       await first.close();
       await pool.end();
-      await database.drop();
+      await database.release();
       await file.remove();
     },
   };

@@ -39,7 +39,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([pools?.end(), redis?.close()]);
   await server?.stop();
-  await database?.drop();
+  await database?.release();
 });
 
 /** Reads whose answers arrive late, so that they may be outdated on arrival. */

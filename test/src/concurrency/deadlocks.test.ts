@@ -37,7 +37,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await admin.end();
-  await database.drop();
+  await database.release();
 });
 
 const range = (length: number): number[] => Array.from({ length }, (_, index) => index);

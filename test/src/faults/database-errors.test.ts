@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const { pool } of [patient, impatient]) await pool.end();
-  await database.drop();
+  await database.release();
 });
 
 function connect(config: pg.PoolConfig): Connections {

@@ -18,7 +18,7 @@ const HASTY = { text: 'SELECT 1', query_timeout: 100 };
 
 const database = whileTestsRun(
   () => createTestDatabase(),
-  (created) => created.drop(),
+  (created) => created.release(),
 );
 let proxy: StallingProxy;
 let pool: pg.Pool;

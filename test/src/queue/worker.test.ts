@@ -25,7 +25,7 @@ afterEach(async () => {
   await Promise.all(workers.map((worker) => worker.stop()));
   workers = [];
   await admin.end();
-  await database.drop();
+  await database.release();
 });
 
 const addJob = (name: string, payload: object) =>

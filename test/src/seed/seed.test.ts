@@ -107,7 +107,7 @@ describe('a database', () => {
     return database.adminUrl;
   }
   afterEach(async () => {
-    for (const database of databases.splice(0)) await database.drop();
+    for (const database of databases.splice(0)) await database.release();
   });
 
   it('has whole batches after the seed was killed, and the whole shop after the next run', async () => {

@@ -14,21 +14,31 @@ export function keepServer(server: KeptServer): void {
 
 /** Stops the server. From a server that was there before, it removes what the run has added. */
 export async function releaseServer(): Promise<void> {
-  if (kept === undefined) {
-    const { adminUrl, template } = testServer();
-    return administer(adminUrl, `DROP DATABASE ${template}`);
-  }
+  if (kept === undefined) return dropDatabases();
   await kept.server.stop();
   await removePostgres(kept.dataDir);
   kept = undefined;
 }
 
+/** Drops the template and its copies. */
+async function dropDatabases(): Promise<void> {
+  const { adminUrl, template } = testServer();
+  const { rows } = await administer<{ name: string }>(
+    adminUrl,
+    `SELECT datname AS name FROM pg_database WHERE datname = '${template}' OR starts_with(datname, '${template}_')`,
+  );
+  for (const { name } of rows) await administer(adminUrl, `DROP DATABASE ${name} WITH (FORCE)`);
+}
+
 /** Runs a statement as the administrator. */
-export async function administer(adminUrl: string, statement: string): Promise<void> {
+export async function administer<Row extends pg.QueryResultRow>(
+  adminUrl: string,
+  statement: string,
+): Promise<pg.QueryResult<Row>> {
   const client = new pg.Client(adminUrl);
   await client.connect();
   try {
-    await client.query(statement);
+    return await client.query<Row>(statement);
   } finally {
     await client.end();
   }

@@ -21,7 +21,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await shop?.close();
-  await database?.drop();
+  await database?.release();
 });
 
 /** What is done for the questions of that name, with both kinds of plans. */

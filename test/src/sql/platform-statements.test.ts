@@ -10,7 +10,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   database = await createTestDatabase();
 });
-afterAll(() => database?.drop());
+afterAll(() => database?.release());
 
 it.each(['products', 'orders'] as const)(
   'are declared as PostgreSQL describes them to %s',

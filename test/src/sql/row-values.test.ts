@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await pool?.end();
-  await database?.drop();
+  await database?.release();
 });
 
 const TYPES = {

@@ -39,7 +39,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await pool?.end();
-  await database?.drop();
+  await database?.release();
 });
 
 const SIZE = enumeration('size', { SMALL: 'SMALL', LARGE: 'LARGE' });

@@ -117,7 +117,7 @@ export async function startSystem({
     restartPostgres: () => embedded(stack).restart(),
     stop: async () => {
       await stack.stop();
-      if (database) await database.drop();
+      if (database) await database.release();
       else await removePostgres(join(dataDir, 'postgres'));
       await rm(dataDir, { recursive: true, force: true });
       // To read the log of a failed test: TEST_LOG_DIR=/tmp npm test -- crash

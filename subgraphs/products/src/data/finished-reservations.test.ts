@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await Promise.all([admin.end(), pool.end()]);
-  await database.drop();
+  await database.release();
 });
 
 const reserve = (orderId: number, status: string, daysAgo = 0) =>

@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await admin.end();
-  await database.drop();
+  await database.release();
 });
 
 async function insertOne(sql: string): Promise<number> {

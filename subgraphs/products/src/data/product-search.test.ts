@@ -66,7 +66,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await client?.end();
-  await database?.drop();
+  await database?.release();
 });
 
 describe('pages of a search', () => {

@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await Promise.all([admin.end(), first.pool.end(), second.pool.end()]);
-  await database.drop();
+  await database.release();
 });
 
 const MAX_STOCK = 100;

@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await Promise.all([admin.end(), pool.end()]);
-  await database.drop();
+  await database.release();
 });
 
 /** Statements of the pool that PostgreSQL is working on. */

@@ -37,7 +37,7 @@ beforeEach(async () => {
 });
 afterAll(async () => {
   await Promise.all([admin, first, second].map((client) => client.end()));
-  await database.drop();
+  await database.release();
 });
 
 let orders = 0;

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await pool?.end();
-  await database?.drop();
+  await database?.release();
 });
 
 it('say of themselves what PostgreSQL says of them to the service', async () => {
