@@ -25,6 +25,16 @@ const JEST = [
 const long = process.argv[2] === '--long';
 const { values, rest } = readCommandLineOrExit(long ? 'test:long' : 'test', process.argv.slice(long ? 3 : 2));
 
+const CHECKS = [
+  ['node_modules/@biomejs/biome/bin/biome', 'ci', '.'],
+  ['node_modules/typescript/bin/tsc'],
+  ['node_modules/typescript/bin/tsc', '-p', 'web'],
+  ['scripts/compose.mjs', '--check'],
+  ['scripts/settings-page.mjs', '--check'],
+  ['scripts/order-states.mjs', '--check'],
+  ['scripts/licences.mjs', '--check'],
+];
+
 await runMain(async () => {
   const started = performance.now();
   const done = [];
@@ -52,26 +62,13 @@ await runMain(async () => {
     await ensurePrograms(isWhole ? [...needed, POSTGRES_15] : needed);
   });
   if (isWhole) {
-    await step('lint and format', () => node([biome(), 'ci', '.'], { show: true }));
-    await step('types', async () => {
-      await node(['node_modules/typescript/bin/tsc'], { show: true });
-      await node(['node_modules/typescript/bin/tsc', '-p', 'web'], { show: true });
-    });
-    await step('drift', async () => {
-      await node(['scripts/compose.mjs', '--check'], { show: true });
-      await node(['scripts/settings-page.mjs', '--check'], { show: true });
-      await node(['scripts/order-states.mjs', '--check'], { show: true });
-      await node(['scripts/licences.mjs', '--check'], { show: true });
-    });
+    await step('lint, format, types and generated files', () =>
+      runAll(CHECKS.map((args) => () => node(args))),
+    );
   }
   const env = long ? { LONG_MINUTES: String(values.minutes ?? 10) } : {};
-  await step('tests', () => node([...JEST, ...chosen], { show: true, env }));
-  if (isWhole)
-    await step('tests on PostgreSQL 15', () =>
-      withPostgres15((DATABASE_URL) =>
-        node([...JEST, ...ON_POSTGRES_15], { show: true, env: { DATABASE_URL } }),
-      ),
-    );
+  const tests = () => node([...JEST, ...chosen], { show: true, env });
+  await step('tests', () => (isWhole ? runAll([tests, testOnPostgres15]) : tests()));
   console.log(`\nPASSED in ${secondsSince(started)}: ${done.join(', ')}`);
 });
 
@@ -91,12 +88,23 @@ async function listTests(chosen) {
   return JSON.parse(stdout);
 }
 
-function biome() {
-  const path = 'node_modules/@biomejs/biome/bin/biome';
-  if (!existsSync(join(ROOT, path)))
-    throw new StepFailed(`${path} is missing; delete node_modules and try again`);
-  return path;
+/** Starts all of them at once and waits until all have ended, so that each reports its failure. Throws StepFailed. */
+async function runAll(works) {
+  const results = await Promise.allSettled(works.map((work) => work()));
+  const reasons = results.flatMap(({ status, reason }) => (status === 'rejected' ? [reason] : []));
+  if (reasons.length === 0) return;
+  throw (
+    reasons.find((reason) => !(reason instanceof StepFailed)) ??
+    new StepFailed(reasons.map(({ message }) => message).join('\n'))
+  );
 }
+
+/** One worker is enough, because these tests take a fraction of the time of all. */
+const testOnPostgres15 = () =>
+  withPostgres15(async (DATABASE_URL) => {
+    const output = await node([...JEST, '--maxWorkers=1', ...ON_POSTGRES_15], { env: { DATABASE_URL } });
+    console.log(`\n── tests on PostgreSQL 15\n${output}`);
+  });
 
 function secondsSince(from) {
   return `${((performance.now() - from) / 1000).toFixed(1)} s`;

@@ -52,7 +52,8 @@ export async function showStep(name, work, describeProgress = () => '') {
 
 /**
  * Runs a program in the root folder. The program ends with this process, and when `signal` is aborted. Its output is shown only
- * when it fails; with `show` at once, with `quiet` never. Throws StepFailed, or the reason of `signal`.
+ * when it fails; with `show` at once, with `quiet` never. Resolves with the output that was not shown. Throws StepFailed, or the
+ * reason of `signal`.
  * @param {string} command
  * @param {readonly string[]} args
  * @param {RunOptions} options
@@ -66,7 +67,7 @@ export async function run(command, args, { env = {}, show = false, quiet = false
   const exit = await program.ended;
   signal?.removeEventListener('abort', program.end);
   signal?.throwIfAborted();
-  if (exit.code === 0) return;
+  if (exit.code === 0) return output;
   output += exit.failure ?? '';
   if (output !== '' && !quiet) console.error(`\n${output.trimEnd()}`);
   const how = exit.failure === undefined ? `ended with ${exit.code ?? exit.signal}` : 'could not be started';
