@@ -4,7 +4,7 @@
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { readCommandLineOrExit } from '../local/src/command-line/command-line.js';
 import { ROOT } from '../local/src/root.js';
