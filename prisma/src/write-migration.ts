@@ -14,7 +14,7 @@ type Source = { adminUrl: string; schemaDir?: string; schema?: SchemaFile[]; mig
  * The SQL that leads from the migrations to the schema; '' when they agree. Runs the migrations in a shadow database on the server
  * of `adminUrl`, whose role must be allowed to create databases.
  */
-export async function schemaDrift(source: Source): Promise<string> {
+async function schemaDrift(source: Source): Promise<string> {
   const schema = source.schema ?? (await readSchema(source.schemaDir));
   const migrations = await readMigrations(source.migrationsDir);
   const { stdout } = await withSchemaEngine({ adminUrl: source.adminUrl, schema }, (engine) =>
