@@ -6,23 +6,31 @@ import { ensureLogin, grantRoles } from './roles.ts';
 import { createTestDatabase, type TestDatabase, testServer } from './testing.ts';
 import { SERVICES, type Service, serviceRole } from './urls.ts';
 
+let database: TestDatabase;
+let admin: pg.Client;
+/** A connection of each service. */
+const clients = new Map<Service, pg.Client>();
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  admin = new pg.Client(database.adminUrl);
+  await admin.connect();
+  // CREATE DATABASE … TEMPLATE does not copy the rights to a database.
+  await grantRoles(admin, testServer().rolePasswords);
+  for (const service of SERVICES) {
+    const client = new pg.Client(database.urls[service]);
+    clients.set(service, client);
+    await client.connect();
+  }
+});
+
+afterAll(async () => {
+  for (const client of [admin, ...clients.values()]) await client.end();
+  await database.release();
+});
+
 // The separation of the services, tried with each role.
 describe('roles', () => {
-  let database: TestDatabase;
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    // CREATE DATABASE … TEMPLATE does not copy the rights to a database.
-    const admin = new pg.Client(database.adminUrl);
-    await admin.connect();
-    await grantRoles(admin, testServer().rolePasswords);
-    await admin.end();
-  });
-
-  afterAll(async () => {
-    await database.release();
-  });
-
   const TABLES: Record<Service, string[]> = {
     users: [
       'users.users',
@@ -60,31 +68,28 @@ describe('roles', () => {
   ];
 
   /** Runs one statement as the service and rolls it back. Returns the code of the error, or 'ok'. */
-  async function attempt(url: string, sql: string): Promise<string> {
-    const client = new pg.Client(url);
-    await client.connect();
+  async function attempt(service: Service, sql: string): Promise<string> {
+    const client = clients.get(service);
+    if (client === undefined) throw new Error(`${service} has no connection`);
+    await client.query('BEGIN');
     try {
-      await client.query('BEGIN');
       await client.query(sql);
       return 'ok';
     } catch (error) {
       if (error instanceof pg.DatabaseError) return error.code ?? error.message;
       throw error;
     } finally {
-      await client.end();
+      await client.query('ROLLBACK');
     }
   }
 
   const DENIED = '42501';
 
   test('the test knows every table', async () => {
-    const client = new pg.Client(database.adminUrl);
-    await client.connect();
-    const { rows } = await client.query<{ name: string }>(
+    const { rows } = await admin.query<{ name: string }>(
       `SELECT schemaname || '.' || tablename AS name FROM pg_tables
       WHERE schemaname NOT IN ('pg_catalog', 'information_schema')`,
     );
-    await client.end();
     const known = [...Object.values(TABLES).flat(), ...SHARED, ...QUEUE];
     expect(rows.map(({ name }) => name).sort()).toEqual(known.sort());
   });
@@ -92,7 +97,7 @@ describe('roles', () => {
   describe.each(SERVICES.map((service) => ({ service })))('the role of $service', ({ service }) => {
     const others = SERVICES.filter((other) => other !== service);
     const foreign = others.flatMap((other) => TABLES[other]);
-    const as = (sql: string) => attempt(database.urls[service], sql);
+    const as = (sql: string) => attempt(service, sql);
 
     test.each(TABLES[service])('reads and writes its own %s', async (table) => {
       expect(await as(`SELECT * FROM ${table}`)).toBe('ok');
@@ -162,7 +167,7 @@ describe('roles', () => {
   test.each(['products', 'orders'] as const)(
     'the role of %s cannot read a password hash',
     async (service) => {
-      expect(await attempt(database.urls[service], 'SELECT password_hash FROM users.users')).toBe(DENIED);
+      expect(await attempt(service, 'SELECT password_hash FROM users.users')).toBe(DENIED);
     },
   );
 
@@ -175,26 +180,21 @@ describe('roles', () => {
       'DELETE FROM graphile_worker._private_tasks',
       'CREATE TABLE graphile_worker.own (id int)',
     ];
-    for (const statement of statements) expect(await attempt(database.urls[service], statement)).toBe(DENIED);
+    for (const statement of statements) expect(await attempt(service, statement)).toBe(DENIED);
   });
 
   test('a table that a later migration adds is closed until roles.ts names it', async () => {
-    const client = new pg.Client(database.adminUrl);
-    await client.connect();
     try {
-      await client.query('CREATE TABLE orders.later (id int)');
+      await admin.query('CREATE TABLE orders.later (id int)');
       for (const service of SERVICES)
-        expect(await attempt(database.urls[service], 'SELECT * FROM orders.later')).toBe(DENIED);
+        expect(await attempt(service, 'SELECT * FROM orders.later')).toBe(DENIED);
     } finally {
-      await client.query('DROP TABLE orders.later');
-      await client.end();
+      await admin.query('DROP TABLE orders.later');
     }
   });
 
   test('a password with quotes and backslashes works, and the old one stops working', async () => {
     const role = `holdfast_test_${process.pid}`;
-    const admin = new pg.Client(database.adminUrl);
-    await admin.connect();
     const login = async (password: string) => {
       const { hostname, port } = new URL(database.adminUrl);
       const client = new pg.Client({
@@ -215,7 +215,6 @@ describe('roles', () => {
       await expect(login('the first password')).rejects.toThrow('password authentication failed');
     } finally {
       await admin.query(`DROP ROLE IF EXISTS ${role}`);
-      await admin.end();
     }
   });
 });
@@ -339,21 +338,6 @@ describe('rights', () => {
   SELECT thing || coalesce(': ' || nullif(string_agg(word || coalesce('(' || columns || ')', ''), ', ' ORDER BY rank, word), ''), '')
          AS line
     FROM rights GROUP BY thing`;
-
-  let database: TestDatabase;
-  let admin: pg.Client;
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    admin = new pg.Client(database.adminUrl);
-    await admin.connect();
-    // CREATE DATABASE … TEMPLATE does not copy the rights to a database.
-    await grantRoles(admin, testServer().rolePasswords);
-  });
-  afterAll(async () => {
-    await admin.end();
-    await database.release();
-  });
 
   async function rightsOf(role: string): Promise<string[]> {
     const { rows } = await admin.query<{ line: string }>(EFFECTIVE, [role]);

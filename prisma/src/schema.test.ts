@@ -4,26 +4,27 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import fc from 'fast-check';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from './testing.ts';
+import { serviceRole } from './urls.ts';
+
+let database: TestDatabase;
+let client: pg.Client;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  client = new pg.Client(database.adminUrl);
+  await client.connect();
+});
+
+afterAll(async () => {
+  await client.end();
+  await database.release();
+});
+
+beforeEach(() => client.query('BEGIN'));
+afterEach(() => client.query('ROLLBACK'));
 
 // Rows that the database refuses, independently of the services.
 describe('checks', () => {
-  let database: TestDatabase;
-  let client: pg.Client;
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    client = new pg.Client(database.adminUrl);
-    await client.connect();
-  });
-
-  afterAll(async () => {
-    await client.end();
-    await database.release();
-  });
-
-  beforeEach(() => client.query('BEGIN'));
-  afterEach(() => client.query('ROLLBACK'));
-
   type Row = Record<string, string | number | boolean | Date | Buffer | null>;
 
   async function insert(table: string, row: Row): Promise<number> {
@@ -226,22 +227,9 @@ describe('checks', () => {
 
 // The functions of the search, and the order of names.
 describe('search', () => {
-  let database: TestDatabase;
-  let admin: pg.Client;
-
-  beforeEach(async () => {
-    database = await createTestDatabase();
-    admin = new pg.Client(database.adminUrl);
-    await admin.connect();
-  });
-  afterEach(async () => {
-    await admin.end();
-    await database.release();
-  });
-
   const INSERT = 'INSERT INTO products.products (name, description, price, stock) VALUES ($1, $2, 1, 1)';
 
-  async function found(client: pg.Client, words: string[], phrases: string[] = [], excluded: string[] = []) {
+  async function found(words: string[], phrases: string[] = [], excluded: string[] = []) {
     const { rows } = await client.query<{ name: string }>(
       'SELECT name FROM products.products WHERE search @@ products.search_query($1, $2, $3) ORDER BY name, id',
       [words, phrases, excluded],
@@ -252,12 +240,12 @@ describe('search', () => {
   describe('in a catalog', () => {
     test('every product is found, and its name is sorted as people expect', async () => {
       const names = ['Kettle 10', 'Kettle 9', 'kettle 9', 'Café', 'Cafe\u0301', 'x'.repeat(200)];
-      for (const name of names) await admin.query(INSERT, [name, 'Boils water.']);
-      await admin.query(INSERT, ['Without description', null]);
-      await admin.query('UPDATE products.products SET archived_at = now() WHERE name = $1', ['kettle 9']);
-      expect(await found(admin, ['kett'])).toEqual(['kettle 9', 'Kettle 9', 'Kettle 10']);
-      expect(await found(admin, ['cafe', 'water'])).toHaveLength(2);
-      expect(await found(admin, ['without'])).toEqual(['Without description']);
+      for (const name of names) await client.query(INSERT, [name, 'Boils water.']);
+      await client.query(INSERT, ['Without description', null]);
+      await client.query('UPDATE products.products SET archived_at = now() WHERE name = $1', ['kettle 9']);
+      expect(await found(['kett'])).toEqual(['kettle 9', 'Kettle 9', 'Kettle 10']);
+      expect(await found(['cafe', 'water'])).toHaveLength(2);
+      expect(await found(['without'])).toEqual(['Without description']);
     });
   });
 
@@ -273,8 +261,8 @@ describe('search', () => {
         '\u{1f600}'.repeat(5_000),
         'a\'b\\c:*|&!()<->"'.repeat(600),
       ])
-        await admin.query(INSERT, ['Thing', text]);
-      expect(await found(admin, ['thing'])).toHaveLength(6);
+        await client.query(INSERT, ['Thing', text]);
+      expect(await found(['thing'])).toHaveLength(6);
     });
 
     test('become a query for any search text, or no query', async () => {
@@ -285,7 +273,7 @@ describe('search', () => {
             [terms, [], [other]],
             [[], terms, [other]],
           ])
-            await admin.query('SELECT products.search_query($1, $2, $3)', [words, phrases, excluded]);
+            await client.query('SELECT products.search_query($1, $2, $3)', [words, phrases, excluded]);
         }),
       );
     });
@@ -303,7 +291,7 @@ describe('search', () => {
         fc.asyncProperty(fc.oneof(letters, code), fc.nat(), async (text, cut) => {
           const characters = [...text.normalize('NFC')];
           const beginning = characters.slice(0, 3 + (cut % (characters.length - 2))).join('');
-          const { rows } = await admin.query<{ found: boolean | null }>(
+          const { rows } = await client.query<{ found: boolean | null }>(
             `SELECT products.search_vector($1) @@ products.search_query($2, '{}', '{}') AS found`,
             [text, [beginning]],
           );
@@ -318,31 +306,26 @@ describe('search', () => {
         [['!!'], ['--'], ['x']],
         [[], [], []],
       ]) {
-        const { rows } = await admin.query('SELECT products.search_query($1, $2, $3) AS query', terms);
+        const { rows } = await client.query('SELECT products.search_query($1, $2, $3) AS query', terms);
         expect(rows).toEqual([{ query: null }]);
       }
     });
 
     test('use the same functions under any search_path', async () => {
-      await admin.query('CREATE SCHEMA evil');
-      await admin.query(
+      await client.query('CREATE SCHEMA evil');
+      await client.query(
         `CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql IMMUTABLE RETURN 'stolen'`,
       );
-      await admin.query('SET search_path = evil, pg_catalog');
-      await admin.query(INSERT, ['Kettle', null]);
-      expect(await found(admin, ['KETTLE'])).toEqual(['Kettle']);
+      await client.query('SET LOCAL search_path = evil, pg_catalog');
+      await client.query(INSERT, ['Kettle', null]);
+      expect(await found(['KETTLE'])).toEqual(['Kettle']);
     });
 
     test('are available to the service when PUBLIC may execute no function', async () => {
-      await admin.query('REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA products FROM PUBLIC');
-      const service = new pg.Client(database.urls.products);
-      await service.connect();
-      try {
-        await service.query(INSERT, ['Kettle', null]);
-        expect(await found(service, ['kett'])).toEqual(['Kettle']);
-      } finally {
-        await service.end();
-      }
+      await client.query('REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA products FROM PUBLIC');
+      await client.query(`SET LOCAL ROLE ${serviceRole('products')}`);
+      await client.query(INSERT, ['Kettle', null]);
+      expect(await found(['kett'])).toEqual(['Kettle']);
     });
   });
 });
