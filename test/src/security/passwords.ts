@@ -1,27 +1,11 @@
 // Attacks on passwords: what a reply and its time reveal about accounts, how many guesses at an account are answered, and what counts
 // as a try.
-import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Account, Client, eventually, type Reply, secretsUsed, uniqueName } from '../support/client.ts';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { type Account, eventually, type Reply, secretsUsed, uniqueName } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
 import { expectProblem } from '../support/problems.ts';
 import { readCpuMs } from '../support/process-usage.ts';
-import { useShop } from '../support/shop.ts';
-
-/** The gateways of this suite stand behind a proxy, so that a test can come from as many addresses as it likes. */
-const { system, client, account } = useShop({ environment: { gateway: { TRUSTED_PROXIES: '1' } } });
-
-/** The logins from one address that the second gateway lets through. */
-const LIMIT = 15;
-/** A client of the second gateway, which has limits and another users service. */
-let second: Client;
-beforeAll(async () => {
-  const users = await system.another('users');
-  const { url } = await system.another('gateway', {
-    RATE_LIMITS: `login=${LIMIT}/10m`,
-    USERS_URL: `${users.url}/graphql`,
-  });
-  second = await Client.of(url);
-}, 60_000);
+import { account, client, LIMIT, second, system } from './secrets-shop.ts';
 
 let addresses = 0;
 function newAddress(): string {
@@ -187,7 +171,7 @@ describe('guessing the password of one account', () => {
     device_token?: string,
   ): Promise<Reply> {
     calls += 1;
-    const reply = await (calls % 2 === 0 ? client : second).rest('POST', '/login', {
+    const reply = await (calls % 2 === 0 ? client : second.client).rest('POST', '/login', {
       body: { username, password, ...(device_token && { device_token }) },
       headers: { 'x-forwarded-for': address },
     });
@@ -424,7 +408,7 @@ describe('what counts as a try', () => {
   const GUESS = 'a guess '.repeat(20);
 
   const post = async (body: unknown, address: string) => {
-    const reply = await fetch(`${second.baseUrl}/graphql`, {
+    const reply = await fetch(`${second.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-forwarded-for': address },
       body: JSON.stringify(body),
@@ -474,11 +458,17 @@ describe('what counts as a try', () => {
           (_, n) =>
             `c${n}: changePassword(input: { currentPassword: "guess ${n}", newPassword: "paper clip 97 zebra" }) { __typename }`,
         ).join(' ')} }`;
-      expect((await second.graphql(change(11), {}, token)).errors[0]?.extensions.code).toBe('RATE_LIMITED');
+      expect((await second.client.graphql(change(11), {}, token)).errors[0]?.extensions.code).toBe(
+        'RATE_LIMITED',
+      );
       // The refused mutation has used up the tries too.
       const body = { current_password: 'a guess', new_password: 'paper clip 97 zebra' };
-      expectProblem(await second.rest('PUT', '/profile/password', { token, body }), 429, 'RATE_LIMITED');
-      const own = await second.rest('PUT', '/profile/password', { token: account.token, body });
+      expectProblem(
+        await second.client.rest('PUT', '/profile/password', { token, body }),
+        429,
+        'RATE_LIMITED',
+      );
+      const own = await second.client.rest('PUT', '/profile/password', { token: account.token, body });
       expectProblem(own, 401, 'INVALID_CREDENTIALS');
     });
   });
@@ -499,7 +489,7 @@ describe('what counts as a try', () => {
       const statuses: number[] = [];
       for (let call = 0; call < LIMIT + 3; call += 1) {
         const forged = `203.0.113.${call}`;
-        const reply = await second.rest('POST', '/login', {
+        const reply = await second.client.rest('POST', '/login', {
           body: { username: `n-${call}`, password: GUESS },
           headers: {
             ...Object.fromEntries(names.map((name) => [name, forged])),
