@@ -1,5 +1,6 @@
 // Loads a shop of a given size, by set-based SQL and without chance, so that two runs have the same rows. What is measured at
 // one size means the same at another: shares grow with the size, and what is rare stays as rare in numbers.
+import { loadWithoutIndexes } from '@holdfast/database/testing';
 import type pg from 'pg';
 
 export interface ShopSize {
@@ -67,18 +68,6 @@ const BACKLOG = `
   SELECT task_id, payload, max_attempts
     FROM graphile_worker._private_jobs CROSS JOIN generate_series(2, ${JOBS})`;
 
-/** The indexes of a table that no constraint owns: made anew after the load, because that is much faster. */
-async function withoutIndexes(admin: pg.Client, table: string, load: () => Promise<unknown>): Promise<void> {
-  const { rows } = await admin.query<{ name: string; definition: string }>(
-    `SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
-      WHERE indrelid = $1::regclass AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)`,
-    [table],
-  );
-  for (const { name } of rows) await admin.query(`DROP INDEX ${name}`);
-  await load();
-  for (const { definition } of rows) await admin.query(definition);
-}
-
 /**
  * Fills an empty, migrated database, as a superuser. A million products and two million orders take two cores some three
  * minutes, most of it for the words of the products.
@@ -87,11 +76,13 @@ export async function loadShop(admin: pg.Client, { products, orders, ofLargeUser
   // The rows refer to rows that are there: foreign keys, which are triggers, need not look for each.
   await admin.query(`SET session_replication_role = replica; SET maintenance_work_mem = '256MB'`);
   await admin.query(PEOPLE);
-  await withoutIndexes(admin, 'products.products', () => admin.query(PRODUCTS, [products]));
-  await withoutIndexes(admin, 'orders.orders', () => admin.query(ORDERS, [orders, ofLargeUser, products]));
+  await loadWithoutIndexes(admin, 'products.products', () => admin.query(PRODUCTS, [products]));
+  await loadWithoutIndexes(admin, 'orders.orders', () =>
+    admin.query(ORDERS, [orders, ofLargeUser, products]),
+  );
   await admin.query(EVENTS);
-  await withoutIndexes(admin, 'orders.idempotency_keys', () => admin.query(KEYS));
-  await withoutIndexes(admin, 'products.reservations', () => admin.query(RESERVATIONS));
+  await loadWithoutIndexes(admin, 'orders.idempotency_keys', () => admin.query(KEYS));
+  await loadWithoutIndexes(admin, 'products.reservations', () => admin.query(RESERVATIONS));
   await admin.query(`SELECT graphile_worker.add_job('reserve-stock')`);
   await admin.query(BACKLOG);
   await admin.query('VACUUM ANALYZE');
