@@ -148,7 +148,7 @@ try {
   const adminUrl = databaseUrl(server.adminUrl, template);
   await migrate({ adminUrl, rolePasswords, log: () => undefined });
   await asAdmin(adminUrl, (admin) =>
-    loadShop(admin, { products: PRODUCTS, orders, ofLargeUser: orders / 10 }),
+    loadShop(admin, { products: PRODUCTS, orders, users: 1_000, ofLargeUser: orders / 10 }),
   );
   const contenders: Contender[] = [];
   for (const count of PARTITIONS) contenders.push(await open(server.adminUrl, template, count));

@@ -28,7 +28,7 @@ async function makeShop(server: string, products: number): Promise<{ shop: Shop;
   const urlOf = (service: Service) => serviceUrl(adminUrl, service, rolePasswords[service]);
   const urls = { users: urlOf('users'), products: urlOf('products'), orders: urlOf('orders') };
   const startedAt = performance.now();
-  const size = { products, orders: 2 * products, ofLargeUser: products / 10 };
+  const size = { products, orders: 2 * products, users: 1_000, ofLargeUser: products / 10 };
   const shop = await openShop({ adminUrl, urls }, size);
   const seconds = Math.round((performance.now() - startedAt) / 1_000);
   console.error(`${products} products, ${size.orders} orders: loaded in ${seconds} s`);

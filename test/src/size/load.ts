@@ -6,12 +6,12 @@ import type pg from 'pg';
 export interface ShopSize {
   readonly products: number;
   readonly orders: number;
+  readonly users: number;
   /** Orders of the user LARGE_USER, spread over all of the time. */
   readonly ofLargeUser: number;
 }
 
 export const LARGE_USER = 1;
-const USERS = 1_000;
 /** Products that have the rare word, that are out of stock, or cost more than DEAR, at any size. */
 export const RARE = 40;
 export const DEAR = 5_000;
@@ -37,12 +37,12 @@ const PRODUCTS = `
 
 const PEOPLE = `
   INSERT INTO users.users (username, email, password_hash)
-  SELECT 'user-' || n, 'user-' || n || '@example.com', 'x' FROM generate_series(1, ${USERS}) AS n`;
+  SELECT 'user-' || n, 'user-' || n || '@example.com', 'x' FROM generate_series(1, $1::int) AS n`;
 
 /** One in a thousand is SHIPPED, the newest 50 are PENDING, most are DELIVERED. */
 const ORDERS = `
   INSERT INTO orders.orders (user_id, product_id, quantity, unit_price, total_price, status)
-  SELECT CASE WHEN n % ($1::int / $2::int) = 0 THEN ${LARGE_USER} ELSE 2 + n % ${USERS - 1} END,
+  SELECT CASE WHEN n % ($1::int / $2::int) = 0 THEN ${LARGE_USER} ELSE 2 + n % ($4::int - 1) END,
          1 + (n::bigint * 15485863) % $3::int, 1, 10, 10,
          CASE WHEN n > $1::int - 50 THEN 'PENDING' WHEN n % 1000 = 7 THEN 'SHIPPED'
               WHEN n % 10 = 1 THEN 'CONFIRMED' ELSE 'DELIVERED' END
@@ -72,13 +72,16 @@ const BACKLOG = `
  * Fills an empty, migrated database, as a superuser. A million products and two million orders take two cores some three
  * minutes, most of it for the words of the products.
  */
-export async function loadShop(admin: pg.Client, { products, orders, ofLargeUser }: ShopSize): Promise<void> {
+export async function loadShop(
+  admin: pg.Client,
+  { products, orders, users, ofLargeUser }: ShopSize,
+): Promise<void> {
   // The rows refer to rows that are there: foreign keys, which are triggers, need not look for each.
   await admin.query(`SET session_replication_role = replica; SET maintenance_work_mem = '256MB'`);
-  await admin.query(PEOPLE);
+  await admin.query(PEOPLE, [users]);
   await loadWithoutIndexes(admin, 'products.products', () => admin.query(PRODUCTS, [products]));
   await loadWithoutIndexes(admin, 'orders.orders', () =>
-    admin.query(ORDERS, [orders, ofLargeUser, products]),
+    admin.query(ORDERS, [orders, ofLargeUser, products, users]),
   );
   await admin.query(EVENTS);
   await loadWithoutIndexes(admin, 'orders.idempotency_keys', () => admin.query(KEYS));
