@@ -1,5 +1,5 @@
 // Answers each request in a span of its own (OpenTelemetry), errors included.
-import { type Span, SpanStatusCode } from '@opentelemetry/api';
+import type { Span } from '@opentelemetry/api';
 import { isServerError } from '../errors.ts';
 import { startRequestSpan } from '../observability/tracing.ts';
 import type { OnError, RouteHandler } from './exchanges.ts';
@@ -18,9 +18,10 @@ export function traceHandler(handler: RouteHandler, onError: OnError): RouteHand
     }));
     if (span === undefined) return handler(request, parameters);
     request.trail.trace = { trace_id: span.traceId, span_id: span.spanId };
-    return span.run(async (span) => {
+    return span.run(async (span, fail) => {
       const reply = await answer();
       describe(span, request, reply);
+      if (hasFailed(request, reply)) fail();
       return reply;
     });
 
@@ -34,12 +35,13 @@ export function traceHandler(handler: RouteHandler, onError: OnError): RouteHand
   };
 }
 
-function describe(span: Span, { method, trail, signal }: HttpRequest, reply: Reply): void {
+function describe(span: Span, { method, trail }: HttpRequest, reply: Reply): void {
   // The name is the template of the route, because with paths there would be one name for each product.
   if (trail.route !== undefined) span.updateName(`${method} ${trail.route}`);
   span.setAttribute('http.response.status_code', reply.status);
   if (trail.operation !== undefined) span.setAttribute('graphql.operation.name', trail.operation);
-  // A GraphQL reply has the status 200 even with errors.
-  const failed = reply.status >= 500 || isServerError(trail.code);
-  if (failed && !signal.aborted) span.setStatus({ code: SpanStatusCode.ERROR });
 }
+
+/** A GraphQL reply has the status 200 even with errors. */
+const hasFailed = ({ trail, signal }: HttpRequest, { status }: Reply): boolean =>
+  !signal.aborted && (status >= 500 || isServerError(trail.code));

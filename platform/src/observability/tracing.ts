@@ -1,19 +1,6 @@
 // Traces by OpenTelemetry. They are off unless OTEL_EXPORTER_OTLP_ENDPOINT is set, and then every function here costs one comparison.
 // The spans are made where all work passes: HTTP, SQL, Redis, jobs, and the execution of an operation in the gateway.
-import {
-  type Attributes,
-  type Context,
-  context,
-  defaultTextMapGetter,
-  defaultTextMapSetter,
-  propagation,
-  ROOT_CONTEXT,
-  type Span,
-  SpanKind,
-  SpanStatusCode,
-  type Tracer,
-  trace,
-} from '@opentelemetry/api';
+import type { Attributes, Context, Span, Tracer } from '@opentelemetry/api';
 import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import type { Sampler } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
@@ -58,7 +45,10 @@ export const tracingSettings = {
 const settingsObject = z.object(tracingSettings);
 export type TracingSettings = z.output<typeof settingsObject>;
 
-let tracer: Tracer | undefined;
+type Api = typeof import('@opentelemetry/api');
+
+/** Undefined while traces are off, so that a service without traces does not load OpenTelemetry. */
+let tracing: (Api & { readonly tracer: Tracer }) | undefined;
 
 /** How long a process that ends waits for the collector, which may be away or hang. */
 const LAST_SPANS_MS = 2_000;
@@ -72,16 +62,23 @@ export async function startTracing(
   settings: Omit<TracingSettings, 'OTEL_EXPORTER_OTLP_ENDPOINT'>,
   log: Logger,
 ): Promise<() => Promise<void>> {
-  const [sdk, { OTLPTraceExporter }, { resourceFromAttributes }, { AsyncLocalStorageContextManager }, core] =
-    await Promise.all([
-      import('@opentelemetry/sdk-trace'),
-      import('@opentelemetry/exporter-trace-otlp-http'),
-      import('@opentelemetry/resources'),
-      import('@opentelemetry/context-async-hooks'),
-      import('@opentelemetry/core'),
-    ]);
+  const [
+    api,
+    sdk,
+    { OTLPTraceExporter },
+    { resourceFromAttributes },
+    { AsyncLocalStorageContextManager },
+    core,
+  ] = await Promise.all([
+    import('@opentelemetry/api'),
+    import('@opentelemetry/sdk-trace'),
+    import('@opentelemetry/exporter-trace-otlp-http'),
+    import('@opentelemetry/resources'),
+    import('@opentelemetry/context-async-hooks'),
+    import('@opentelemetry/core'),
+  ]);
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` });
-  logLosses(exporter, log);
+  logLosses(api, exporter, log);
   const scheduledDelayMillis = settings.OTEL_BSP_SCHEDULE_DELAY;
   const provider = new sdk.TracerProvider({
     resource: resourceFromAttributes({ 'service.name': service, 'service.namespace': 'holdfast' }),
@@ -89,9 +86,9 @@ export async function startTracing(
     spanProcessors: [new sdk.BatchSpanProcessor({ exporter, scheduledDelayMillis })],
     spanLimits: { attributeValueLengthLimit: MAX_ATTRIBUTE_LENGTH },
   });
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  propagation.setGlobalPropagator(new core.W3CTraceContextPropagator());
-  tracer = provider.getTracer('holdfast');
+  api.context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  api.propagation.setGlobalPropagator(new core.W3CTraceContextPropagator());
+  tracing = { ...api, tracer: provider.getTracer('holdfast') };
   return () =>
     limitTime(
       LAST_SPANS_MS,
@@ -117,7 +114,7 @@ function samplerOf(
 }
 
 /** Logs when the collector begins to fail and when it is back, because the exporter does not. */
-function logLosses(exporter: OTLPTraceExporter, log: Logger): void {
+function logLosses({ context, ROOT_CONTEXT }: Api, exporter: OTLPTraceExporter, log: Logger): void {
   const send = exporter.export.bind(exporter);
   let failing = false;
   exporter.export = (spans, done) =>
@@ -135,14 +132,14 @@ function logLosses(exporter: OTLPTraceExporter, log: Logger): void {
 
 /** The ids of the active span, for a log line; empty outside of a trace. */
 export function traceIds(): { trace_id?: string; span_id?: string } {
-  const ids = tracer && trace.getActiveSpan()?.spanContext();
+  const ids = tracing?.trace.getActiveSpan()?.spanContext();
   return ids ? { trace_id: ids.traceId, span_id: ids.spanId } : {};
 }
 
 /** The header fields by which the spans of the called service join this trace (W3C Trace Context). */
 export function traceHeaders(): Record<string, string> {
   const headers: Record<string, string> = {};
-  if (tracer) propagation.inject(context.active(), headers, defaultTextMapSetter);
+  if (tracing) tracing.propagation.inject(tracing.context.active(), headers, tracing.defaultTextMapSetter);
   return headers;
 }
 
@@ -153,23 +150,23 @@ export const traceparent = (): string | null => traceHeaders()['traceparent'] ??
  * The caller's trace, read from its `traceparent` only: ids and flags of a fixed length, which are parsed and written anew.
  * `tracestate` and `baggage` are ignored, because they would be forwarded unchanged to every service.
  */
-const parentOf = (traceparent: unknown): Context =>
+const parentOf = ({ propagation, ROOT_CONTEXT, defaultTextMapGetter }: Api, traceparent: unknown): Context =>
   propagation.extract(ROOT_CONTEXT, { traceparent }, defaultTextMapGetter);
 
-async function inSpan<Result>(span: Span, work: () => Promise<Result>): Promise<Result> {
+async function inSpan<Result>(
+  { context, trace, SpanStatusCode }: Api,
+  span: Span,
+  work: () => Promise<Result>,
+): Promise<Result> {
   try {
     return await context.with(trace.setSpan(context.active(), span), work);
   } catch (error) {
-    markFailed(span, error);
+    // The name of the error only, because its message may contain input of a caller.
+    span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : 'unknown' });
     throw error;
   } finally {
     span.end();
   }
-}
-
-/** Notes the name of the error only, because its message may contain input of a caller. */
-function markFailed(span: Span, error: unknown): void {
-  span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : 'unknown' });
 }
 
 /** Runs a call of another service or store in a span of the present trace; outside of a trace, without a span. */
@@ -178,26 +175,29 @@ export function traceCall<Result>(
   attributes: Attributes,
   call: () => Promise<Result>,
 ): Promise<Result> {
-  if (tracer === undefined || trace.getActiveSpan() === undefined) return call();
-  return inSpan(tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }), call);
+  if (tracing?.trace.getActiveSpan() === undefined) return call();
+  const { tracer, SpanKind } = tracing;
+  return inSpan(tracing, tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }), call);
 }
 
 /** Runs a job as part of the trace that added it. */
 export function traceJob(name: string, payload: unknown, run: () => Promise<void>): Promise<void> {
-  if (tracer === undefined) return run();
+  if (tracing === undefined) return run();
+  const api = tracing;
+  const { tracer, SpanKind, context } = api;
   const sent = z.object({ traceparent: z.string() }).safeParse(payload);
-  const parent = parentOf(sent.data?.traceparent);
+  const parent = parentOf(api, sent.data?.traceparent);
   const attributes = { 'messaging.system': 'graphile-worker', 'messaging.destination.name': name };
   const span = tracer.startSpan(`job ${name}`, { kind: SpanKind.CONSUMER, attributes }, parent);
-  return context.with(parent, () => inSpan(span, run));
+  return context.with(parent, () => inSpan(api, span, run));
 }
 
 /** The span of one request that a server answers. */
 export interface RequestSpan {
   readonly traceId: string;
   readonly spanId: string;
-  /** Runs `work` in the span and ends the span. `work` may add facts about the reply to the span. */
-  run<Result>(work: (span: Span) => Promise<Result>): Promise<Result>;
+  /** Runs `work` in the span and ends the span. `work` may add facts about the reply to the span, and may call `fail`. */
+  run<Result>(work: (span: Span, fail: () => void) => Promise<Result>): Promise<Result>;
 }
 
 /** Starts the span of a request in the trace that its `traceparent` names. Undefined, without a call of `attributesOf`, while traces are off. */
@@ -206,9 +206,16 @@ export function startRequestSpan(
   traceparent: unknown,
   attributesOf: () => Attributes,
 ): RequestSpan | undefined {
-  if (tracer === undefined) return undefined;
-  const parent = parentOf(traceparent);
+  if (tracing === undefined) return undefined;
+  const api = tracing;
+  const { tracer, SpanKind, SpanStatusCode, context } = api;
+  const parent = parentOf(api, traceparent);
   const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes: attributesOf() }, parent);
   const { traceId, spanId } = span.spanContext();
-  return { traceId, spanId, run: (work) => context.with(parent, () => inSpan(span, () => work(span))) };
+  const fail = () => void span.setStatus({ code: SpanStatusCode.ERROR });
+  return {
+    traceId,
+    spanId,
+    run: (work) => context.with(parent, () => inSpan(api, span, () => work(span, fail))),
+  };
 }
