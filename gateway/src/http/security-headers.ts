@@ -1,7 +1,7 @@
 // Security header fields for every reply. @fastify/helmet defines them. The gateway reads them from helmet once, at the start,
 // because as a hook helmet would compute the same fields for every request.
 import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
-import type { HttpRequest, Reply } from '@holdfast/platform/http/server';
+import { type HttpRequest, NO_COMPILERS, type Reply } from '@holdfast/platform/http/server';
 import { fastify } from 'fastify';
 import { z } from 'zod';
 
@@ -36,7 +36,7 @@ function cameByHttps({ headers }: HttpRequest, trustedProxies: number): boolean 
 }
 
 async function helmetFields(): Promise<Record<string, string>> {
-  const app = fastify();
+  const app = fastify({ schemaController: NO_COMPILERS });
   app.register(helmet, FOR_DATA);
   app.get('/', async (_, reply) => reply.raw.getHeaders());
   const reply = await app.inject('/');

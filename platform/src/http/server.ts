@@ -97,6 +97,18 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/**
+ * For the option `schemaController`: without it, Fastify loads Ajv and fast-json-stringify at every start. An app whose routes have
+ * schemas sets compilers of its own.
+ */
+export const NO_COMPILERS = {
+  compilersFactory: { buildValidator: refuseSchema, buildSerializer: refuseSchema },
+};
+
+function refuseSchema(): never {
+  throw new Error('a route has a schema, and the app has no compiler for it');
+}
+
 /** A path without a route. */
 const NOWHERE = '/.';
 
@@ -200,6 +212,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     clientErrorHandler: unreadRequests.refuse,
     genReqId: ({ headers }) => requestIdOf(headers[REQUEST_ID_HEADER]),
     exposeHeadRoutes: false,
+    schemaController: NO_COMPILERS,
     // Only the header limit applies, so that a long id reaches its route, which answers "not found".
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     return503OnClosing: false,
