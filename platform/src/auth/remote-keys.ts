@@ -1,6 +1,8 @@
 // The public keys that the users service publishes (RFC 7517), for the verifiers of its tokens. A verifier that has fetched
 // the keys once never waits for them again: an endpoint that is down, or accepts calls and never answers, signs no user out.
-import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
+import type { JWTVerifyGetKey } from 'jose';
+import { JWKSNoMatchingKey } from 'jose/errors';
+import { createRemoteJWKSet, customFetch } from 'jose/jwks/remote';
 import { singleFlight } from '../single-flight.ts';
 
 export interface RemoteKeysOptions {
@@ -82,7 +84,7 @@ export function remoteKeys(
     try {
       return await remote(header, token);
     } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      if (!(error instanceof JWKSNoMatchingKey)) throw error;
       if (hasFetchedWithin(coolDownMs)) throw lastError ?? error;
       await fetchKeys();
       return remote(header, token);

@@ -2,7 +2,10 @@
 // service. Each calling service signs with its own key and the called ones know public keys only, so no service can pass for
 // another. A service token never replaces the access token of the user: it lets a call in and grants no right.
 import type { KeyObject } from 'node:crypto';
-import { decodeJwt, errors, jwtVerify, SignJWT } from 'jose';
+import { JOSEError, JWSSignatureVerificationFailed } from 'jose/errors';
+import { decodeJwt } from 'jose/jwt/decode';
+import { SignJWT } from 'jose/jwt/sign';
+import { jwtVerify } from 'jose/jwt/verify';
 import { LRUCache } from 'lru-cache';
 import { CALLING_SERVICES, type CallingService, type ServicePublicKeys } from './service-keys.ts';
 
@@ -120,8 +123,8 @@ export function createCallerCheck({
         verified.set(token, { caller, until: exp * 1_000 });
         return { caller };
       } catch (error) {
-        if (error instanceof errors.JWSSignatureVerificationFailed) continue;
-        return { reason: error instanceof errors.JOSEError ? error.message : 'it cannot be checked' };
+        if (error instanceof JWSSignatureVerificationFailed) continue;
+        return { reason: error instanceof JOSEError ? error.message : 'it cannot be checked' };
       }
     }
     return { reason: `it is signed with no key of ${caller}` };

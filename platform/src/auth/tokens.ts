@@ -1,6 +1,8 @@
 // Checks access tokens: JWTs by RFC 9068 (`typ: at+jwt`), algorithm, issuer, audience and type pinned.
 import type { KeyObject } from 'node:crypto';
-import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import type { JWTPayload, JWTVerifyGetKey } from 'jose';
+import { JOSEError, JWKSInvalid, JWKSTimeout } from 'jose/errors';
+import { jwtVerify } from 'jose/jwt/verify';
 import { LRUCache } from 'lru-cache';
 import { parseId } from '../ids.ts';
 import type { Logger } from '../observability/log.ts';
@@ -44,8 +46,8 @@ const REASONS: Record<string, string> = {
 };
 
 function reasonOf(error: unknown): string | undefined {
-  if (!(error instanceof errors.JOSEError)) return undefined;
-  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return undefined;
+  if (!(error instanceof JOSEError)) return undefined;
+  if (error instanceof JWKSTimeout || error instanceof JWKSInvalid) return undefined;
   // jose uses the generic code when a JWKS endpoint answers with an error.
   if (error.code === 'ERR_JOSE_GENERIC') return undefined;
   return REASONS[error.code] ?? 'it is malformed';

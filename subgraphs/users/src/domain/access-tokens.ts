@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { GENERATION_CLAIM, TOKEN_ALGORITHM, TOKEN_TYPE } from '@holdfast/platform/auth/tokens';
 import type { Role } from '@holdfast/platform/auth/viewer';
-import { SignJWT } from 'jose';
+import { SignJWT } from 'jose/jwt/sign';
 import type { Signer } from '../keys/key-ring.ts';
 
 export interface AccessTokenOptions {

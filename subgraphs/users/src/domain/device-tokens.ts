@@ -1,7 +1,9 @@
 // Device tokens: signed texts that prove that a user has logged in to the account from this device before. They open no session. A try
 // to log in with such a token is counted separately from tries of strangers.
 import { createHmac, randomUUID } from 'node:crypto';
-import { errors, jwtVerify, SignJWT } from 'jose';
+import { JOSEError } from 'jose/errors';
+import { SignJWT } from 'jose/jwt/sign';
+import { jwtVerify } from 'jose/jwt/verify';
 import type { AccountWithHash } from '../data/accounts.ts';
 
 export interface DeviceTokens {
@@ -30,7 +32,7 @@ export function createDeviceTokens(secrets: readonly [string, ...string[]]): Dev
       const { payload } = await jwtVerify(token, key, { algorithms: [ALGORITHM], typ: TYPE, subject });
       return payload.jti;
     } catch (error) {
-      if (error instanceof errors.JOSEError) return undefined;
+      if (error instanceof JOSEError) return undefined;
       throw error;
     }
   }

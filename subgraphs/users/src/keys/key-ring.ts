@@ -3,7 +3,8 @@
 import type { Logger } from '@holdfast/platform/observability/log';
 import { repeat } from '@holdfast/platform/repeat';
 import { ConfigError } from '@holdfast/platform/settings';
-import { type CryptoKey, createLocalJWKSet, type JWTVerifyGetKey } from 'jose';
+import type { CryptoKey, JWTVerifyGetKey } from 'jose';
+import { createLocalJWKSet } from 'jose/jwks/local';
 import { type KeyTimes, liveKeys, type ScheduledKey, scheduleKeys, signerAt } from './key-schedule.ts';
 import { type PublicKey, parseSigningKeys, readSigningKeyFile, type SigningKey } from './signing-keys.ts';
 

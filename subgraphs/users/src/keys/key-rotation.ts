@@ -1,6 +1,7 @@
 // Adds a new signing key to the file and removes ended keys. The file is replaced as a whole or not at all.
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
-import { exportJWK, generateKeyPair } from 'jose';
+import { exportJWK } from 'jose/key/export';
+import { generateKeyPair } from 'jose/key/generate/keypair';
 import { z } from 'zod';
 import { type KeyTimes, liveKeys, type ScheduledKey, scheduleKeys } from './key-schedule.ts';
 import { findSigningKeyFile, parseSigningKeys, readSigningKeyFile, type SigningKey } from './signing-keys.ts';

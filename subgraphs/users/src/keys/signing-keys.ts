@@ -3,7 +3,11 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { TOKEN_ALGORITHM } from '@holdfast/platform/auth/tokens';
 import { ConfigError } from '@holdfast/platform/settings';
-import { CompactSign, type CryptoKey, calculateJwkThumbprint, compactVerify, importJWK } from 'jose';
+import type { CryptoKey } from 'jose';
+import { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
+import { CompactSign } from 'jose/jws/compact/sign';
+import { compactVerify } from 'jose/jws/compact/verify';
+import { importJWK } from 'jose/key/import';
 import { z } from 'zod';
 
 /** The published part of a key. */
