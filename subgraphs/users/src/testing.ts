@@ -1,17 +1,15 @@
 // For this service's tests: the whole service in the process, on a database and with keys of its own.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createTestDatabase } from '@holdfast/database/testing';
 import { publicKeysOf } from '@holdfast/platform/auth/service-keys';
 import { gatewayHeaders, newServiceKeys } from '@holdfast/platform/auth/testing-services';
 import { CLIENT_ADDRESS_HEADER, createHttpServer } from '@holdfast/platform/http/server';
 import { createLogger } from '@holdfast/platform/observability/log';
-import { exportJWK, generateKeyPair, type JWK } from 'jose';
+import type { JWK } from 'jose';
 import pg from 'pg';
 import { z } from 'zod';
 import { readUsersSettings } from './config.ts';
 import { startUsers } from './server.ts';
+import { createKey, temporaryFile } from './testing-keys.ts';
 
 const body = z.object({
   /** The shape is the query's, which the test has just written. */
@@ -38,11 +36,6 @@ export interface TestUsers {
   stop(): Promise<void>;
 }
 
-export async function createKey(): Promise<JWK> {
-  const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
-  return exportJWK(privateKey);
-}
-
 const serviceKeys = newServiceKeys();
 const serviceHeaders = gatewayHeaders(serviceKeys);
 
@@ -51,14 +44,6 @@ export const SECRETS = {
   SERVICE_PUBLIC_KEYS: publicKeysOf(serviceKeys),
   SESSION_SECRET: 'known to the users service and its tests',
 };
-
-/** Writes `content` to a file that is gone after `remove`. */
-export async function temporaryFile(content: string): Promise<{ path: string; remove(): Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-users-'));
-  const path = join(folder, 'keys.json');
-  await writeFile(path, content, { mode: 0o600 });
-  return { path, remove: () => rm(folder, { recursive: true }) };
-}
 
 /** Sends one operation. */
 export async function postGraphQL(

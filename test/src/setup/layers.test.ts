@@ -9,7 +9,7 @@ const SUBGRAPHS = join(ROOT, 'subgraphs');
 /** The imports of the files that match, as "FILE imports FILE", without those of tests and generated code. */
 function importsOf(pattern: string): string[] {
   return globSync(pattern, { cwd: SUBGRAPHS })
-    .filter((file) => !/\.test\.ts$|testing|generated/.test(file))
+    .filter((file) => !/\.test\.ts$|\/test\/|testing|generated/.test(file))
     .flatMap((file) =>
       [...readFileSync(join(SUBGRAPHS, file), 'utf8').matchAll(/(?:from|import\(?) ?'([^']+)'/g)].map(
         ([, name = '']) =>
@@ -36,7 +36,7 @@ describe.each(['users', 'products', 'orders'])('the service %s', (service) => {
 
   it('declares and sends SQL in data/ only', () => {
     const outside = globSync(`${service}/src/**/*.ts`, { cwd: SUBGRAPHS }).filter(
-      (file) => !/\.test\.ts$|testing|generated|\/data\//.test(file),
+      (file) => !/\.test\.ts$|\/test\/|testing|generated|\/data\//.test(file),
     );
     expect(outside.length).toBeGreaterThan(5);
     const sends = (file: string) =>

@@ -13,7 +13,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { calculateJwkThumbprint, createLocalJWKSet, exportJWK, generateKeyPair, type JWK } from 'jose';
 import { createAccessTokenIssuer } from '../domain/access-tokens.ts';
-import { createKey, temporaryFile } from '../testing.ts';
+import { createKey, temporaryFile } from '../testing-keys.ts';
 import { type KeyRing, openKeyRing } from './key-ring.ts';
 import { rotateKeys } from './key-rotation.ts';
 import { type AgedKey, liveKeys, publishedMaxAgeS, scheduleKeys, signerAt } from './key-schedule.ts';

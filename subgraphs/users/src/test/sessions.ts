@@ -4,10 +4,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import pg from 'pg';
-import { type Swept, sweepSessions } from './data/session-sweep.ts';
-import { createSessionStore } from './data/sessions.ts';
-import { createSuccessors, refreshTokenHash } from './domain/refresh-tokens.ts';
-import { forgetAccounts, startTestUsers, type TestUsers } from './testing.ts';
+import { type Swept, sweepSessions } from '../data/session-sweep.ts';
+import { createSessionStore } from '../data/sessions.ts';
+import { createSuccessors, refreshTokenHash } from '../domain/refresh-tokens.ts';
+import { forgetAccounts, startTestUsers, type TestUsers } from '../testing.ts';
 import {
   callsTo,
   insertSession,
@@ -17,13 +17,8 @@ import {
   PASSWORD,
   type Session,
   waitOutRepeats,
-} from './testing-calls.ts';
-
-let users: TestUsers;
-beforeAll(async () => {
-  users = await startTestUsers();
-});
-afterAll(() => users.stop());
+} from '../testing-calls.ts';
+import { users } from './shared.ts';
 
 describe('sessions', () => {
   beforeAll(() => forgetAccounts(users.pool));
@@ -33,9 +28,8 @@ describe('sessions', () => {
   const LOGIN = `mutation ($input: LoginInput!) { login(input: $input) { ${SESSION} } }`;
   const REFRESH = `mutation ($token: String!) { refreshSession(refreshToken: $token) { ${SESSION} } }`;
   const LOGOUT = 'mutation ($token: String!) { logout(refreshToken: $token) }';
-  const REGISTER = `mutation ($input: RegisterInput!) { register(input: $input) { ... on User { id } } }`;
+  const REGISTER = `mutation ($input: RegisterInput!) { register(input: $input) { __typename } }`;
 
-  const PASSWORD = 'staple battery 42 horse';
   const REFUSED_LOGIN = {
     __typename: 'InvalidCredentials',
     code: 'INVALID_CREDENTIALS',
@@ -49,12 +43,14 @@ describe('sessions', () => {
 
   let id: string;
   beforeAll(async () => {
-    id = await open('Ada', 'ada@example.com', PASSWORD);
+    id = await open('Ada');
   });
 
-  async function open(username: string, email: string, password: string): Promise<string> {
-    const { data } = await users.graphql(REGISTER, { input: { username, email, password } });
-    return data.register.id;
+  const { open } = callsTo(() => users);
+  /** Opens an account as a client does, whose hash costs what hashes of the service cost. */
+  async function register(username: string, password = PASSWORD): Promise<void> {
+    const input = { username, email: `${username}@example.com`, password };
+    await users.graphql(REGISTER, { input });
   }
 
   async function login(username: string, password = PASSWORD) {
@@ -102,7 +98,7 @@ describe('sessions', () => {
     );
 
     it('is to be had under no name that limits of tries count for another', async () => {
-      await open('ike', 'ike@example.com', PASSWORD);
+      await open('ike');
       expect(await login('IKE')).toMatchObject({ __typename: 'Session' });
       // PostgreSQL's lower() makes an i of it, and toLowerCase() two characters.
       expect(await login('\u0130ke')).toEqual(REFUSED_LOGIN);
@@ -143,7 +139,7 @@ describe('sessions', () => {
     });
 
     it('takes a password in whichever Unicode form the keyboard sends it', async () => {
-      await open('rene', 'rene@example.com', 'cr\u00e8me br\u00fbl\u00e9e 77');
+      await register('rene', 'cr\u00e8me br\u00fbl\u00e9e 77');
       expect((await login('rene', 'cre\u0300me bru\u0302le\u0301e 77')).__typename).toBe('Session');
       expect((await login('rene', 'creme brulee 77')).__typename).toBe('InvalidCredentials');
     });
@@ -155,10 +151,11 @@ describe('sessions', () => {
         return performance.now() - startedAt;
       };
       // Pair by pair, because what else the machine does changes from one moment to the next.
+      await register('timed');
       const ratios: number[] = [];
-      for (let round = 0; round < 15; round += 1) ratios.push((await msOf('nobody')) / (await msOf('Ada')));
+      for (let round = 0; round < 7; round += 1) ratios.push((await msOf('nobody')) / (await msOf('timed')));
       // Without the hash it would be a twentieth.
-      expect(ratios.sort((a, b) => a - b)[7]).toBeGreaterThan(0.5);
+      expect(ratios.sort((a, b) => a - b)[3]).toBeGreaterThan(0.5);
     });
 
     it('stores the hash of the refresh token and not the token, for thirty days', async () => {
@@ -245,7 +242,7 @@ describe('sessions', () => {
     });
 
     it('lets no token of an ended family live on, however logout and refresh interleave', async () => {
-      for (let round = 0; round < 10; round += 1) {
+      for (let round = 0; round < 5; round += 1) {
         const first = await login('Ada');
         const second = await refresh(first.refreshToken);
         const [, third] = await Promise.all([logout(first.refreshToken), refresh(second.refreshToken)]);
@@ -309,13 +306,13 @@ describe('a refresh that is sent twice', () => {
       expect((await refresh(third.refreshToken)).__typename).toBe('Session');
     });
 
-    it('twenty times at once, at two instances, gives the same next token to all', async () => {
+    it('ten times at once, at two instances, gives the same next token to all', async () => {
       const other = await users.another();
       try {
-        for (let round = 0; round < 3; round += 1) {
+        for (let round = 0; round < 2; round += 1) {
           const first = await login();
           const sessions = await Promise.all(
-            Array.from({ length: 20 }, (_, index) => refresh(first, undefined, [users, other][index % 2])),
+            Array.from({ length: 10 }, (_, index) => refresh(first, undefined, [users, other][index % 2])),
           );
           expect(new Set(sessions.map(({ __typename }) => __typename))).toEqual(new Set(['Session']));
           const tokens = new Set(sessions.map(({ refreshToken }) => refreshToken));
@@ -482,30 +479,6 @@ describe('ending all sessions', () => {
       }
     });
   });
-
-  it('ends access tokens also while a sweep hangs', async () => {
-    const swept = await startTestUsers({ SESSION_SWEEP_MS: '100' });
-    const client = await swept.pool.connect();
-    try {
-      const caller = callsTo(() => swept);
-      await caller.open('hasty');
-      const authorization = `Bearer ${(await caller.login('hasty')).accessToken}`;
-      const codeOfMe = async () =>
-        (await swept.graphql('{ me { id } }', {}, authorization)).errors[0]?.extensions.code;
-      await client.query('BEGIN');
-      await client.query('LOCK users.login_tries IN ACCESS EXCLUSIVE MODE');
-      while (!(await isAnyWaiting(swept.pool))) await new Promise((resolve) => setTimeout(resolve, 5));
-      expect(await codeOfMe()).toBeUndefined();
-      await swept.graphql('mutation { logoutEverywhere }', {}, authorization);
-      const endedAt = performance.now();
-      while ((await codeOfMe()) === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
-      expect(performance.now() - endedAt).toBeLessThan(5_000);
-      expect(await codeOfMe()).toBe('UNAUTHENTICATED');
-    } finally {
-      client.release(true);
-      await swept.stop();
-    }
-  });
 });
 
 describe('the sweep of sessions', () => {
@@ -653,17 +626,39 @@ describe('the sweep of sessions', () => {
   });
 
   describe('the sweeper', () => {
+    let swept: TestUsers;
+    const { open, login } = callsTo(() => swept);
+    beforeAll(async () => {
+      swept = await startTestUsers({ SESSION_SWEEP_MS: '100' });
+    });
+    afterAll(() => swept.stop());
+
     it('is at work in the service, every SESSION_SWEEP_MS', async () => {
-      const sweeping = await startTestUsers({ SESSION_SWEEP_MS: '100' });
+      await open('sleeper');
+      await login('sleeper');
+      await swept.pool.query("UPDATE users.sessions SET expires_at = now() - interval '2 days'");
+      const count = async () => (await swept.pool.query('SELECT FROM users.sessions')).rowCount;
+      while ((await count()) !== 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    });
+
+    it('does not keep ended access tokens valid while it hangs', async () => {
+      await open('hasty');
+      const authorization = `Bearer ${(await login('hasty')).accessToken}`;
+      const codeOfMe = async () =>
+        (await swept.graphql('{ me { id } }', {}, authorization)).errors[0]?.extensions.code;
+      const client = await swept.pool.connect();
       try {
-        const calls = callsTo(() => sweeping);
-        await calls.open('sleeper');
-        await calls.login('sleeper');
-        await sweeping.pool.query("UPDATE users.sessions SET expires_at = now() - interval '2 days'");
-        const count = async () => (await sweeping.pool.query('SELECT FROM users.sessions')).rowCount;
-        while ((await count()) !== 0) await new Promise((resolve) => setTimeout(resolve, 20));
+        await client.query('BEGIN');
+        await client.query('LOCK users.login_tries IN ACCESS EXCLUSIVE MODE');
+        while (!(await isAnyWaiting(swept.pool))) await new Promise((resolve) => setTimeout(resolve, 5));
+        expect(await codeOfMe()).toBeUndefined();
+        await swept.graphql('mutation { logoutEverywhere }', {}, authorization);
+        const endedAt = performance.now();
+        while ((await codeOfMe()) === undefined) await new Promise((resolve) => setTimeout(resolve, 100));
+        expect(performance.now() - endedAt).toBeLessThan(5_000);
+        expect(await codeOfMe()).toBe('UNAUTHENTICATED');
       } finally {
-        await sweeping.stop();
+        client.release(true);
       }
     });
   });
