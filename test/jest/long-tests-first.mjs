@@ -8,6 +8,7 @@ const LONG = [
   '/test/src/local/',
   '/test/src/faults/',
   '/bench/src/',
+  '/test/src/load/',
   '/test/src/queue/',
   '/test/src/cache/',
   '/test/src/size/',

@@ -26,5 +26,5 @@ export const LONG_TESTS = [
   'test/src/concurrency/',
   'test/src/faults/outages',
   'test/src/model/',
-  'test/src/queue/workload',
+  'test/src/load/',
 ];

@@ -1,6 +1,5 @@
 // Callers that want too much: documents that are expensive to plan, small operations with large replies, all connections, all of the
-// stock, and all of the memory. The suite has its own system, because it measures the CPU time of one request and the memory.
-
+// stock, and all of the memory. The tests measure the CPU time of one request and the memory.
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -11,31 +10,9 @@ import { inspect } from '../support/invariants.ts';
 import { measureGrowth, scrape, sumOf } from '../support/metrics.ts';
 import { readMainThreadCpuMs, readResidentBytes } from '../support/process-usage.ts';
 import { head, openSocket } from '../support/raw-http.ts';
-import { useShop } from '../support/shop.ts';
 import { useVitalSigns } from '../support/vital-signs.ts';
 import { WorstDocuments } from '../support/worst-documents.ts';
-
-/** A process with a memory leak ends with a heap this small, and the other processes collect garbage often. */
-const smallHeap = (megabytes: number) => `--max-old-space-size=${megabytes} --max-semi-space-size=4`;
-/** The limits are on, but few calls reach one: a refused caller leaves no state behind. */
-const RATE_LIMITS =
-  'login=20/1s,register=100/1s,createOrder=100000/1s,invalid=100000/1s,user=100000/1s,address=100000/1s';
-/** The connections that one address may hold. */
-const SHARE = 100;
-const MAX_UNREAD_BYTES = 16_000_000;
-
-const { system, client, account } = useShop({
-  env: { NODE_OPTIONS: smallHeap(96), RATE_LIMITS },
-  environment: {
-    gateway: {
-      NODE_OPTIONS: smallHeap(128),
-      MAX_CONNECTIONS_PER_ADDRESS: String(SHARE),
-      MAX_UNREAD_BYTES: String(MAX_UNREAD_BYTES),
-      SUBGRAPH_TIMEOUT_MS: '15000',
-    },
-    products: { MAX_UNITS_PER_ORDER: '120', MAX_OPEN_UNITS: '250' },
-  },
-});
+import { account, client, createAccount, MAX_UNREAD_BYTES, SHARE, system } from './loaded-shop.ts';
 
 describe('hard documents', () => {
   const SEED = 20_261_126;
@@ -337,9 +314,9 @@ describe('the connections that one address may hold', () => {
 
 describe('an account that orders the whole catalog', () => {
   const PRODUCTS = 5;
-  const STOCK = 10_000;
+  const STOCK = 100_000;
   /** The quantities of the orders for each product, all at once. */
-  const QUANTITIES = [STOCK, 100, 100, 100];
+  const QUANTITIES = [10_000, 5_000, 5_000, 5_000];
   const OUTCOMES = `__typename ... on Order { id version }
   ... on PurchaseLimitReached { limit held } ... on OutOfStock { available }`;
 
@@ -351,7 +328,7 @@ describe('an account that orders the whole catalog', () => {
   }
 
   it('orders at most MAX_UNITS_PER_ORDER at once, holds at most MAX_OPEN_UNITS of a product, and may order the cancelled units again', async () => {
-    const buyer = await client.account();
+    const buyer = await createAccount();
     const products = await inspect(system.adminUrl, async (admin) => {
       const { rows } = await admin.query<{ id: number }>(
         `INSERT INTO products.products (name, price, stock)
@@ -386,11 +363,11 @@ describe('an account that orders the whole catalog', () => {
       return replies.flat();
     }
     const outcomes = [...(await hoard()), ...(await hoard())];
-    expect(await held()).toEqual({ units: PRODUCTS * 200, most: 200 });
+    expect(await held()).toEqual({ units: PRODUCTS * 10_000, most: 10_000 });
     const refused = outcomes.filter(({ __typename }) => __typename === 'PurchaseLimitReached');
     expect(refused).toHaveLength(outcomes.length - 2 * PRODUCTS);
     expect(new Set(refused.map(({ limit, held }) => `${limit} ${held}`))).toEqual(
-      new Set(['120 0', '250 200']),
+      new Set(['6000 0', '12500 10000']),
     );
 
     const [productId] = products;
@@ -399,17 +376,21 @@ describe('an account that orders the whole catalog', () => {
       const input = { productId, quantity, waitMs: 10_000 };
       return (await client.graphql(text, { input }, buyer.token)).data.createOrder;
     };
-    expect(await order(51)).toMatchObject({ __typename: 'PurchaseLimitReached', limit: 250, held: 200 });
-    const { id } = await order(50);
+    expect(await order(2_501)).toMatchObject({
+      __typename: 'PurchaseLimitReached',
+      limit: 12_500,
+      held: 10_000,
+    });
+    const { id } = await order(2_500);
     const cancelled = await client.rest('POST', `/orders/${id}/cancel`, {
       token: buyer.token,
       headers: { 'if-match': '*' },
     });
     expect(cancelled.status).toBe(200);
     // Cancelled units count until they are back in the stock.
-    for (let outcome = await order(50); outcome.__typename !== 'Order'; outcome = await order(50))
-      expect(outcome).toMatchObject({ limit: 250, held: 250 });
-    expect((await held()).most).toBe(250);
+    for (let outcome = await order(2_500); outcome.__typename !== 'Order'; outcome = await order(2_500))
+      expect(outcome).toMatchObject({ limit: 12_500, held: 12_500 });
+    expect((await held()).most).toBe(12_500);
   });
 });
 

@@ -4,33 +4,32 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { insertOrders } from '@holdfast/orders/data/order-statements';
 import { MOST_AT_ONCE } from '@holdfast/platform/postgres/batches';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { eventually } from '../support/client.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { minutes } from '../support/long.ts';
-import { useShop } from '../support/shop.ts';
+import { whileTestsRun } from '../support/use-system.ts';
+import { account, client, system } from './loaded-shop.ts';
 
 const UNITS = 1_000_000;
 
-let admin: pg.Client;
-let holder: pg.Client;
 let productId: string;
 let other: string;
 
-// Jest runs these hooks in this order, and the system must stop after its clients.
-afterAll(() => Promise.all([admin?.end(), holder?.end()]));
-const { system, client, account } = useShop({ env: { QUEUE_LEASE_MS: '1500' } });
+const connect = async () => {
+  const connection = new pg.Client({ connectionString: system.adminUrl });
+  await connection.connect();
+  return connection;
+};
+const admin = whileTestsRun(connect, (connection) => connection.end());
+const holder = whileTestsRun(connect, (connection) => connection.end());
 
-beforeAll(async () => {
-  admin = new pg.Client({ connectionString: system.adminUrl });
-  holder = new pg.Client({ connectionString: system.adminUrl });
-  await Promise.all([admin.connect(), holder.connect()]);
-});
-beforeEach(async () => {
-  productId = (await client.product(account.token, { stock: UNITS })).id;
-  other = (await client.product(account.token, { stock: UNITS })).id;
-});
+/** Makes the two products of a test. */
+async function stockUp(stock = UNITS): Promise<void> {
+  productId = (await client.product(account.token, { stock })).id;
+  other = (await client.product(account.token, { stock })).id;
+}
 
 const order = (id: string, prefer: string) =>
   client.rest('POST', '/orders', {
@@ -92,6 +91,7 @@ describe('a lock on one product', () => {
   const readWaitingJobs = () => admin.query('SELECT FROM graphile_worker.jobs WHERE locked_at IS NULL');
 
   it('delays no order of another product, and its own orders are settled when the lock is released', async () => {
+    await stockUp();
     // The first order of a system takes longer.
     await measureSettlement();
     const before = await measureLongestSettlement();
@@ -118,14 +118,8 @@ describe('a worker that is killed in the middle of two batches', () => {
   const STOCK = 20;
   const TRIES = 5;
 
-  let holders: pg.Client[];
-
-  beforeAll(async () => {
-    const second = new pg.Client({ connectionString: system.adminUrl });
-    await second.connect();
-    holders = [holder, second];
-  });
-  afterAll(() => holders?.[1]?.end());
+  const second = whileTestsRun(connect, (connection) => connection.end());
+  const holders = [holder, second];
 
   /** The statements of a worker that wait for locks of the holders, in their order. A statement has a session and a time of start. */
   async function readBlocked(worker: string): Promise<{ pid: number; since: string }[]> {
@@ -185,8 +179,7 @@ describe('a worker that is killed in the middle of two batches', () => {
   async function expectNoLoss(...killing: Parameters<typeof killInBatches>): Promise<void> {
     for (let tries = 0, areWhole = false; !areWhole; tries += 1) {
       expect(tries).toBeLessThan(TRIES);
-      productId = (await client.product(account.token, { stock: STOCK })).id;
-      other = (await client.product(account.token, { stock: STOCK })).id;
+      await stockUp(STOCK);
       areWhole = await killInBatches(...killing);
       await expectAllSettled();
     }
@@ -201,8 +194,7 @@ describe('a worker that is killed in the middle of two batches', () => {
 
   it('loses and doubles no order while it settles', async () => {
     await expectNoLoss('orders', async (product, by) => {
-      const stock = new pg.Client({ connectionString: system.adminUrl });
-      await stock.connect();
+      const stock = await connect();
       await stock.query('BEGIN');
       await lock('products.products', product, stock);
       const first = await acceptOrders(product, QUANTITIES);
@@ -249,6 +241,7 @@ describe('a backlog of orders of one product', () => {
   };
 
   it('is settled in batches, of which a worker holds few jobs at a time, and orders of other products do not wait for it', async () => {
+    await stockUp();
     await Promise.all(Array.from({ length: 50 }, () => order(other, 'wait=10')));
     await system.kill('products');
     for (let accepted = 0; accepted < BACKLOG; accepted += MOST_AT_ONCE)

@@ -5,18 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ROOT } from '@holdfast/local/root';
 import { expect, it } from '@jest/globals';
-import { decodeJwt, decodeProtectedHeader, importJWK, SignJWT } from 'jose';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { eventually, secretsUsed } from '../support/client.ts';
-import { useShop } from '../support/shop.ts';
+import { createForge } from '../support/forgeries.ts';
 import { whileTestsRun } from '../support/use-system.ts';
+import { account, client, KEY_TIMES, system } from './loaded-shop.ts';
 
-/** Times so short that a rotation takes 6 + 6 + 6 s: the lead, the life of a token, and the allowed difference of clocks. */
-const TIMES = { KEY_LEAD_S: '6', ACCESS_TOKEN_TTL_S: '6' };
 const CLIENTS = 2;
 /** How long before its end a client exchanges its token. */
 const REFRESH_BEFORE_MS = 3_000;
 
-const { system, client, account } = useShop({ env: { ...TIMES, KEYS_POLL_MS: '500' } });
 const product = whileTestsRun(() => client.product(account.token, { stock: 1_000_000 }));
 
 const readPublishedKids = async (): Promise<string[]> => {
@@ -27,7 +25,7 @@ const readPublishedKids = async (): Promise<string[]> => {
 /** Runs the program of `npm run keys:rotate` on the system's file. Returns its output. */
 async function rotate(): Promise<string> {
   const program = join(ROOT, 'subgraphs/users/src/programs/rotate-keys.ts');
-  const env = { ...process.env, ...TIMES };
+  const env = { ...process.env, ...KEY_TIMES };
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, system.signingKeysFile], {
     env,
   });
@@ -83,19 +81,6 @@ async function keepShopping(load: Load, ended: AbortSignal): Promise<void> {
   }
 }
 
-/** Signs an access token as users did with its first key. */
-async function signWith(kid: string | undefined, expiration: string | number): Promise<string> {
-  return new SignJWT({ role: 'STAFF', gen: 0 })
-    .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: kid ?? '' })
-    .setIssuer(system.issuer)
-    .setAudience(system.audience)
-    .setSubject(account.id)
-    .setJti(crypto.randomUUID())
-    .setIssuedAt()
-    .setExpirationTime(expiration)
-    .sign(await importJWK(system.signingKey, 'EdDSA'));
-}
-
 it('a rotation signs no user out, and afterwards no service accepts the old key', async () => {
   const [oldKid] = await readPublishedKids();
   const load: Load = { calls: 0, refused: [], kids: new Set() };
@@ -114,8 +99,9 @@ it('a rotation signs no user out, and afterwards no service accepts the old key'
 
   // The last token that the old key may sign is valid until its end. A reply that comes later, on a busy machine, proves nothing.
   const signsFrom = Date.parse(/signs from (\S+)/.exec(said)?.[1] ?? '');
-  const endS = Math.floor(signsFrom / 1_000) + Number(TIMES.ACCESS_TOKEN_TTL_S);
-  const last = await signWith(oldKid, endS);
+  const endS = Math.floor(signsFrom / 1_000) + Number(KEY_TIMES.ACCESS_TOKEN_TTL_S);
+  const sign = createForge(system, account);
+  const last = await sign({ claims: { exp: endS } });
   await sleep(endS * 1_000 - 1_500 - Date.now());
   for (const path of ['/profile', '/orders']) {
     const { status } = await client.rest('GET', path, { token: last });
@@ -137,7 +123,7 @@ it('a rotation signs no user out, and afterwards no service accepts the old key'
 
   for (const path of ['/profile', '/orders'])
     await eventually(
-      async () => (await client.rest('GET', path, { token: await signWith(oldKid, '5m') })).status,
+      async () => (await client.rest('GET', path, { token: await sign({}) })).status,
       (status) => status === 401,
     );
 }, 300_000);

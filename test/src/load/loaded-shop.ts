@@ -1,0 +1,43 @@
+// The system of load.test.ts. It has little memory, short leases of jobs, and short times of keys and tokens.
+import type { Account } from '../support/client.ts';
+import { createForge } from '../support/forgeries.ts';
+import { useClient } from '../support/shop.ts';
+import { useSystem, whileTestsRun } from '../support/use-system.ts';
+
+/** A process with a memory leak ends with a heap this small, and the other processes collect garbage often. */
+const smallHeap = (megabytes: number) => `--max-old-space-size=${megabytes} --max-semi-space-size=4`;
+/** The limits are on, but few calls reach one: a refused caller leaves no state behind. */
+const RATE_LIMITS =
+  'login=20/1s,register=100/1s,refreshSession=100/1s,createOrder=100000/1s,invalid=100000/1s,user=100000/1s,address=100000/1s';
+/** The connections that one address may hold. */
+export const SHARE = 100;
+export const MAX_UNREAD_BYTES = 16_000_000;
+/** Times so short that a rotation takes 6 + 6 + 6 s: the lead, the life of a token, and the allowed difference of clocks. */
+export const KEY_TIMES = { KEY_LEAD_S: '6', ACCESS_TOKEN_TTL_S: '6' };
+
+export const system = useSystem({
+  env: {
+    NODE_OPTIONS: smallHeap(96),
+    RATE_LIMITS,
+    QUEUE_LEASE_MS: '1500',
+    ...KEY_TIMES,
+    KEYS_POLL_MS: '500',
+  },
+  environment: {
+    gateway: {
+      NODE_OPTIONS: smallHeap(128),
+      MAX_CONNECTIONS_PER_ADDRESS: String(SHARE),
+      MAX_UNREAD_BYTES: String(MAX_UNREAD_BYTES),
+      SUBGRAPH_TIMEOUT_MS: '15000',
+    },
+    products: { MAX_UNITS_PER_ORDER: '6000', MAX_OPEN_UNITS: '12500' },
+  },
+});
+export const client = useClient(system);
+/** A customer, whose token lives longer than the tokens that the system gives. */
+export const account = whileTestsRun(createAccount);
+
+export async function createAccount(): Promise<Account> {
+  const created = await client.account();
+  return { ...created, token: await createForge(system, created)({ expiresIn: 3_600 }) };
+}
