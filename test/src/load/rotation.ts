@@ -18,6 +18,8 @@ const REFRESH_BEFORE_MS = 3_000;
 const product = whileTestsRun(() => client.product(account.token, { stock: 1_000_000 }));
 
 const readPublishedKids = async (): Promise<string[]> => {
+  // A key is published for seconds, so to ask more often would only cost time.
+  await sleep(300);
   const { keys } = JSON.parse(await (await fetch(`${system.url}/.well-known/jwks.json`)).text());
   return keys.map(({ kid }: { kid: string }) => kid);
 };
