@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 export default {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
+  runtime: '<rootDir>/test/jest/runtime.mjs',
   transform: { '\\.ts$': '<rootDir>/test/jest/strip-types.mjs' },
   testMatch: ['**/src/**/*.test.ts'],
   globalSetup: '<rootDir>/test/src/setup/global-setup.ts',
