@@ -4,10 +4,6 @@ import { runService } from '@holdfast/platform/lifecycle/service';
 import { connectionsPerAddress, readGatewaySettings } from './config.ts';
 import { startGateway } from './gateway.ts';
 
-// V8 collects old garbage once the heap has grown by this share since the last collection. By default, on a machine with
-// much memory, V8 lets the heap grow to four times the live data, which here is mostly compiled operations.
-setFlagsFromString('--heap-growing-percent=30');
-
 await runService({
   name: 'gateway',
   isPublic: true,
@@ -17,3 +13,8 @@ await runService({
   readSettings: readGatewaySettings,
   start: startGateway,
 });
+
+// V8 collects old garbage once the heap has grown by this share since the last collection. By default, on a machine with
+// much memory, V8 lets the heap grow to four times the live data, which here is mostly compiled operations. The start is over,
+// because while the heap grows to its usual size, each step of this share would be a collection.
+setFlagsFromString('--heap-growing-percent=30');
