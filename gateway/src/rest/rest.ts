@@ -92,11 +92,12 @@ function toReply(answer: Answer, request: HttpRequest): Reply {
 }
 
 function createDocumentationRoutes(app: FastifyInstance, showPage: Pages['small']): GatewayRoute[] {
-  let document = '';
-  // At this point Fastify has every schema.
-  app.addHook('onReady', async () => {
-    document = JSON.stringify(openApiDocument(app, REST_ROUTES));
-  });
+  /** Made at the first request for it, because it takes longer than the rest of REST at the start. */
+  let document: string | undefined;
+  const readDocument = (): string => {
+    document ??= JSON.stringify(openApiDocument(app, REST_ROUTES));
+    return document;
+  };
   return [
     {
       methods: ['GET', 'HEAD'],
@@ -104,7 +105,7 @@ function createDocumentationRoutes(app: FastifyInstance, showPage: Pages['small'
       handle: async () => ({
         status: 200,
         headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },
-        body: document,
+        body: readDocument(),
       }),
     },
     {
