@@ -487,6 +487,7 @@ const PRODUCTS = 100;
 const DESCRIPTION = '語'.repeat(10_000);
 const PAGE = `/products?limit=${PRODUCTS}&search=pot`;
 const PAGE_BYTES = 3 * 10_000 * PRODUCTS;
+/** The fewest clients. */
 const CLIENTS = 4;
 /** The pages that each client requests on one connection. The kernel buffers the first two or three. */
 const PAGES = 10;
@@ -514,7 +515,7 @@ async function askWithoutReading(): Promise<Socket> {
   return socket;
 }
 
-describe(`${CLIENTS} clients that do not read ${PAGES} pages of ${PAGE_BYTES / 1_000_000} MB each`, () => {
+describe(`clients that do not read ${PAGES} pages of ${PAGE_BYTES / 1_000_000} MB each`, () => {
   useVitalSigns(system);
   beforeAll(() =>
     inspect(system.adminUrl, (admin) =>
@@ -532,7 +533,9 @@ describe(`${CLIENTS} clients that do not read ${PAGES} pages of ${PAGE_BYTES / 1
     const sockets: Socket[] = [];
     const seen: { memory: number; unread: number }[] = [];
     const look = async () => seen.push({ memory: await memory(), unread: await unreadBytes() });
-    for (let index = 0; index < CLIENTS; index += 1) {
+    const mostUnread = () => Math.max(...seen.map(({ unread }) => unread));
+    // Much must have been unread, otherwise the test proves no limit. On a busy machine the looks may miss it, and more clients come.
+    while (sockets.length < CLIENTS || mostUnread() <= MAX_UNREAD_BYTES / 4) {
       sockets.push(await askWithoutReading());
       await look();
       expect(await readPage()).toBeGreaterThan(PAGE_BYTES);
@@ -541,10 +544,7 @@ describe(`${CLIENTS} clients that do not read ${PAGES} pages of ${PAGE_BYTES / 1
     }
     // The smallest of the last looks, because garbage comes and goes, but a reply that is kept stays.
     const held = Math.min(...seen.slice(-4).map((each) => each.memory));
-    const unread = Math.max(...seen.map((each) => each.unread));
-    // Much must have been unread, otherwise the test proves no limit.
-    expect(unread).toBeGreaterThan(MAX_UNREAD_BYTES / 4);
-    expect(unread).toBeLessThanOrEqual(MAX_UNREAD_BYTES);
+    expect(mostUnread()).toBeLessThanOrEqual(MAX_UNREAD_BYTES);
     expect(held - before).toBeLessThan(MAX_GROWTH);
     for (const socket of sockets) socket.destroy();
   }, 240_000);
