@@ -22,6 +22,8 @@ export interface OrdersFixture {
   place(): Promise<number>;
   /** The same for an order that is CONFIRMED, and so at version 2. */
   confirmed(): Promise<number>;
+  /** Deletes all orders with what belongs to them, for the next test. */
+  deleteOrders(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -66,6 +68,10 @@ export async function createOrdersFixture(): Promise<OrdersFixture> {
       const id = await place();
       await orders.settle(id, { outcome: 'CONFIRMED' });
       return id;
+    },
+    deleteOrders: async () => {
+      await admin.query(`DELETE FROM orders.idempotency_keys; DELETE FROM orders.order_events;
+        DELETE FROM orders.orders; DELETE FROM graphile_worker._private_jobs`);
     },
     close: async () => {
       await pool.end();

@@ -1,13 +1,14 @@
 // The sweep of the keys of orders: an old key is forgotten, and then stands for something new.
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
 import { sweepKeys } from './idempotency-keys.ts';
 
 let fixture: OrdersFixture;
-beforeEach(async () => {
+beforeAll(async () => {
   fixture = await createOrdersFixture();
 });
-afterEach(() => fixture.close());
+beforeEach(() => fixture.deleteOrders());
+afterAll(() => fixture.close());
 
 const withKey = (key: string) => ({
   ...fixture.wanted,

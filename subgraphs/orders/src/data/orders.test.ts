@@ -1,5 +1,5 @@
 // The statements by which an order is placed and changes its status. Each takes effect once, however often it is repeated.
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
 import type { Actor, OrderStore } from './orders.ts';
@@ -13,11 +13,12 @@ let userId: number;
 let customer: Actor;
 let place: () => Promise<number>;
 
-beforeEach(async () => {
+beforeAll(async () => {
   fixture = await createOrdersFixture();
   ({ admin, orders, userId, customer, place } = fixture);
 });
-afterEach(() => fixture.close());
+beforeEach(() => fixture.deleteOrders());
+afterAll(() => fixture.close());
 
 const jobs = async (name: string): Promise<number> =>
   (await admin.query('SELECT FROM graphile_worker.jobs WHERE task_identifier = $1', [name])).rowCount ?? 0;
@@ -58,6 +59,7 @@ describe('an order', () => {
     const id = await place();
     expect(id).toBe(Number.MAX_SAFE_INTEGER);
     expect(await orders.byIds([id])).toMatchObject([{ id }]);
+    await admin.query("SELECT setval('orders.orders_id_seq', 1)");
   });
 
   it('is settled once: a later settlement does not change it', async () => {

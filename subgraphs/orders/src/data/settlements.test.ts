@@ -1,6 +1,6 @@
 // Waiting until an order is settled: no announcement is missed.
 import { createLogger } from '@holdfast/platform/observability/log';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createOrdersFixture, type OrdersFixture } from '../testing.ts';
 import { listenForSettlements, type Settlements } from './settlements.ts';
 
@@ -10,13 +10,15 @@ const far = (): number => Date.now() + FAR;
 let fixture: OrdersFixture;
 let settlements: Settlements;
 
-beforeEach(async () => {
+beforeAll(async () => {
   fixture = await createOrdersFixture();
 });
 afterEach(async () => {
   await settlements.close();
-  await fixture.close();
+  // The next listener must not be taken for up while this one's connection ends.
+  while ((await backends()) > 0);
 });
+afterAll(() => fixture.close());
 
 async function backends(): Promise<number> {
   const { rows } = await fixture.admin.query(

@@ -1,6 +1,6 @@
 // What staff and customers change about an order: one step at a time, one winner of a race, one line of history a step.
 import type { SecurityEvent } from '@holdfast/platform/auth/security-events';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Actor, createOrderStore, type OrderStore } from '../data/orders.ts';
 import type { MutationAdvanceOrderArgs, MutationCancelOrderArgs } from '../generated/graphql.ts';
@@ -10,11 +10,14 @@ import { type CancelledBy, createCancelOrder } from './cancel-order.ts';
 import type { OrderStatus } from './order-status.ts';
 
 let fixture: OrdersFixture;
-beforeEach(async () => {
+beforeAll(async () => {
   fixture = await createOrdersFixture();
+});
+beforeEach(async () => {
+  await fixture.deleteOrders();
   recorded = [];
 });
-afterEach(() => fixture.close());
+afterAll(() => fixture.close());
 
 const UNKNOWN = 2 ** 40;
 

@@ -1,7 +1,7 @@
 // Placing an order and waiting for what becomes of it: the reply is the outcome, however early it comes, and each order
 // costs as many statements as it must.
 import { createLogger } from '@holdfast/platform/observability/log';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createOrderStore, type Order, type OrderStore } from '../data/orders.ts';
 import { listenForSettlements, type Settlements } from '../data/settlements.ts';
@@ -15,17 +15,20 @@ let settlements: Settlements;
 let statements: string[];
 let price: string | undefined;
 
-beforeEach(async () => {
+beforeAll(async () => {
   fixture = await createOrdersFixture();
   settlements = listenForSettlements({
     url: fixture.database.urls.orders,
     log: createLogger('test', 'silent'),
   });
+});
+beforeEach(async () => {
+  await fixture.deleteOrders();
   price = '10.00';
   await heard();
   statements = [];
 });
-afterEach(async () => {
+afterAll(async () => {
   await settlements.close();
   await fixture.close();
 });

@@ -1,6 +1,6 @@
 // What becomes of the reservation of an order that is over.
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { shipReservation, sweepReservations } from './finished-reservations.ts';
 
@@ -9,7 +9,7 @@ let admin: pg.Client;
 let pool: pg.Pool;
 let productId: number;
 
-beforeEach(async () => {
+beforeAll(async () => {
   database = await createTestDatabase();
   admin = new pg.Client({ connectionString: database.adminUrl });
   await admin.connect();
@@ -19,7 +19,8 @@ beforeEach(async () => {
   );
   productId = rows[0].id;
 });
-afterEach(async () => {
+beforeEach(() => admin.query('DELETE FROM products.reservations'));
+afterAll(async () => {
   await Promise.all([admin.end(), pool.end()]);
   await database.release();
 });

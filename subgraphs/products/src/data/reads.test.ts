@@ -4,7 +4,7 @@ import { CallerGone, isAbandoned } from '@holdfast/platform/errors';
 import { createLogger } from '@holdfast/platform/observability/log';
 import { createPool } from '@holdfast/platform/postgres/database';
 import { createReads } from '@holdfast/platform/postgres/reads';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
 const APPLICATION = 'reads';
@@ -14,15 +14,18 @@ let database: TestDatabase;
 let admin: pg.Client;
 let pool: pg.Pool;
 
-beforeEach(async () => {
+beforeAll(async () => {
   database = await createTestDatabase();
   admin = new pg.Client({ connectionString: database.adminUrl });
   await admin.connect();
+});
+beforeEach(() => {
   const log = createLogger('test', 'silent');
   pool = createPool({ url: database.urls.products, max: 2, applicationName: APPLICATION, log });
 });
-afterEach(async () => {
-  await Promise.all([admin.end(), pool.end()]);
+afterEach(() => pool.end());
+afterAll(async () => {
+  await admin.end();
   await database.release();
 });
 
