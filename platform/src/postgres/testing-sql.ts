@@ -15,26 +15,34 @@ export async function errorsOf(
   if (statements.length === 0) throw new Error('no statements are declared: import what declares them');
   const client = await pool.connect();
   try {
+    const session: Session = { client, types: new Map(), guarantees: new Map() };
     const errors: string[] = [];
     for (const statement of statements)
-      for (const error of await errorsOfOne(client, statement)) errors.push(`${statement.name}: ${error}`);
+      for (const error of await errorsOfOne(session, statement)) errors.push(`${statement.name}: ${error}`);
     return errors;
   } finally {
     client.release();
   }
 }
 
-async function errorsOfOne(client: pg.ClientBase, statement: DeclaredStatement): Promise<string[]> {
+/** A connection, with what it has read in the catalog of PostgreSQL. */
+interface Session {
+  readonly client: pg.ClientBase;
+  readonly types: Map<number | undefined, ActualType>;
+  readonly guarantees: Map<string, Guarantee>;
+}
+
+async function errorsOfOne(session: Session, statement: DeclaredStatement): Promise<string[]> {
   let described: Description;
   try {
-    described = await describe(client, statement.text);
+    described = await describe(session.client, statement.text);
   } catch (error) {
     if (error instanceof pg.DatabaseError) return [`PostgreSQL refuses it: ${error.message}`];
     throw error;
   }
   return [
-    ...(await parameterErrors(client, statement, described.parameters)),
-    ...(await columnErrors(client, statement, described.fields)),
+    ...(await parameterErrors(session, statement, described.parameters)),
+    ...(await columnErrors(session, statement, described.fields)),
   ];
 }
 
@@ -77,7 +85,7 @@ function describe(client: pg.ClientBase, text: string): Promise<Description> {
 }
 
 async function parameterErrors(
-  client: pg.ClientBase,
+  session: Session,
   statement: DeclaredStatement,
   actual: readonly number[],
 ): Promise<string[]> {
@@ -86,14 +94,14 @@ async function parameterErrors(
     return [`${declared.length} parameters are declared, PostgreSQL takes ${actual.length}`];
   const errors: string[] = [];
   for (const [index, [name, type]] of declared.entries()) {
-    const error = typeError(type, await typeOf(client, actual[index]));
+    const error = typeError(type, await typeOf(session, actual[index]));
     if (error !== undefined) errors.push(`parameter $${name} ${error}`);
   }
   return errors;
 }
 
 async function columnErrors(
-  client: pg.ClientBase,
+  session: Session,
   statement: DeclaredStatement,
   fields: readonly pg.FieldDef[],
 ): Promise<string[]> {
@@ -108,8 +116,8 @@ async function columnErrors(
     else if (type === undefined) errors.push(`column "${name}" is not declared`);
     else {
       const differences = [
-        typeError(type, await typeOf(client, field.dataTypeID)),
-        nullError(type, await guaranteeOf(client, statement.text, field)),
+        typeError(type, await typeOf(session, field.dataTypeID)),
+        nullError(type, await guaranteeOf(session, statement.text, field)),
       ];
       for (const error of differences) if (error !== undefined) errors.push(`column "${name}" ${error}`);
     }
@@ -132,8 +140,14 @@ interface CatalogType extends ActualType {
 }
 
 /** The type of an OID. For a domain: the type below it, because values are written as that. */
-async function typeOf(client: pg.ClientBase, oid: number | undefined): Promise<ActualType> {
-  const { rows } = await client.query<CatalogType>(
+async function typeOf(session: Session, oid: number | undefined): Promise<ActualType> {
+  const known = session.types.get(oid) ?? (await readType(session, oid));
+  session.types.set(oid, known);
+  return known;
+}
+
+async function readType(session: Session, oid: number | undefined): Promise<ActualType> {
+  const { rows } = await session.client.query<CatalogType>(
     `SELECT format_type(oid, NULL) AS name, typbasetype AS base,
             CASE WHEN typcategory = 'A' THEN typelem ELSE 0::oid END AS element,
             ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = pg_type.oid ORDER BY enumsortorder) AS labels
@@ -142,9 +156,9 @@ async function typeOf(client: pg.ClientBase, oid: number | undefined): Promise<A
   );
   const [type] = rows;
   if (type === undefined) throw new Error(`PostgreSQL describes a type that it does not have: ${oid}`);
-  if (type.base !== 0) return typeOf(client, type.base);
+  if (type.base !== 0) return typeOf(session, type.base);
   if (type.element === 0) return type;
-  const element = await typeOf(client, type.element);
+  const element = await typeOf(session, type.element);
   return { name: `${element.name}[]`, labels: element.labels };
 }
 
@@ -169,14 +183,19 @@ type Guarantee = 'a column that is never null' | 'a column that may be null' | '
 const MORE_NULLS =
   /\b(left|right|full)\s+(outer\s+)?join\b|\b(rollup|cube|grouping\s+sets)\b|\b(old|new)\.|\bmerge\b/i;
 
-async function guaranteeOf(client: pg.ClientBase, text: string, field: pg.FieldDef): Promise<Guarantee> {
+async function guaranteeOf(session: Session, text: string, field: pg.FieldDef): Promise<Guarantee> {
   if (field.tableID === 0 || MORE_NULLS.test(text)) return 'not known';
-  const { rows } = await client.query<{ isNotNull: boolean }>(
+  const column = `${field.tableID} ${field.columnID}`;
+  const known = session.guarantees.get(column);
+  if (known !== undefined) return known;
+  const { rows } = await session.client.query<{ isNotNull: boolean }>(
     `SELECT attnotnull OR typnotnull AS "isNotNull"
        FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid WHERE attrelid = $1 AND attnum = $2`,
     [field.tableID, field.columnID],
   );
-  return rows[0]?.isNotNull ? 'a column that is never null' : 'a column that may be null';
+  const guarantee = rows[0]?.isNotNull ? 'a column that is never null' : 'a column that may be null';
+  session.guarantees.set(column, guarantee);
+  return guarantee;
 }
 
 function nullError({ isNullable, notNullReason }: SqlType, guarantee: Guarantee): string | undefined {
