@@ -59,10 +59,7 @@ export function describeAbsence({ system, client, account }: FaultSuite): void {
   it('of users leaves signed-in users signed in, because the other services keep the keys', async () => {
     await system.kill('users');
     expect((await order()).status).toBe(201);
-    const readProfile = () => client.rest('GET', '/profile', { token: account.token });
-    expect((await readProfile()).status).toBe(503);
-    await system.restart('users');
-    expect((await readProfile()).status).toBe(200);
+    expect((await client.rest('GET', '/profile', { token: account.token })).status).toBe(503);
   });
 
   it('of orders begins, after SIGTERM, when it has finished the requests that it has begun', async () => {
@@ -84,7 +81,5 @@ export function describeAbsence({ system, client, account }: FaultSuite): void {
     expect(
       system.logs().some((line) => line.includes('"service":"orders"') && line.includes('"msg":"ended"')),
     ).toBe(true);
-    await system.restart('orders');
-    expect((await order()).status).toBe(201);
   });
 }

@@ -12,6 +12,7 @@ const suite = { ...useShop(() => links.options), links };
 
 describe('a caller', () => describeCallers(suite));
 describe('a deadline', () => describeDeadlines(suite));
-describe('a service', () => describeAbsence(suite));
 describe('Redis', () => describeRedis(suite));
 describe('a connection to Redis', describeRedisConnection);
+// The last one, because it leaves users and orders dead.
+describe('a service', () => describeAbsence(suite));
