@@ -15,6 +15,7 @@ const LONG = [
   '/test/src/seed/',
   '/test/src/browser/',
   '/test/src/security/',
+  '/test/src/clients/',
   '/test/src/monitoring/monitoring',
   '/gateway/src/gateway',
   '/test/src/',

@@ -80,7 +80,7 @@ await run<operationsCatalogQuery>(catalogQuery, {});
 const list = () => read<operationsCatalog_query$data>(catalogQuery, catalog, {}).products;
 const first = list()?.edges.length;
 await run<operationsCatalogPageQuery>(pageQuery, { cursor: list()?.pageInfo.endCursor });
-const names = list()?.edges.map(({ node }) => node.name) ?? [];
+const ids = list()?.edges.map(({ node }) => node.id) ?? [];
 
 // One thing: changed, changed again from the version that is old by then, and read once more.
 const variables = { id: '1' };
@@ -99,7 +99,7 @@ await run<operationsProductRefetchQuery>(refetchQuery, variables);
 
 console.log(
   JSON.stringify({
-    pages: [first, names.length, new Set(names).size],
+    pages: [first, ids.length, new Set(ids).size],
     results: [done.updateProduct?.__typename, late.updateProduct?.__typename],
     before,
     product: shown(),

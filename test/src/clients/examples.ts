@@ -85,17 +85,28 @@ async function makeCall(call: Call, client: Client, document: Document): Promise
     ? { ...call.body, refresh_token: session.refresh }
     : call.body;
   const { status, text } = await client.rest(method, path, { token, body, headers });
+  // A call about accounts may have ended the sessions.
+  if (!/^\/(products|orders)/.test(path)) sessions.clear();
   return String(status) === firstStatus(operation) ? String(status) : `${status} ${text}`;
 }
 
-async function signIn(
-  client: Client,
-  role: DemoAccount['role'],
-): Promise<{ token: string; refresh: string }> {
+interface Session {
+  readonly token: string;
+  readonly refresh: string;
+}
+
+/** The sessions that no call has ended. */
+const sessions = new Map<DemoAccount['role'], Session>();
+
+async function signIn(client: Client, role: DemoAccount['role']): Promise<Session> {
+  const known = sessions.get(role);
+  if (known) return known;
   const { username, password } = DEMO_ACCOUNTS.find((account) => account.role === role) ?? {};
   const { body } = await client.rest('POST', '/login', { body: { username, password } });
   secretsUsed.add(body.token).add(body.refresh_token);
-  return { token: body.token, refresh: body.refresh_token };
+  const session = { token: body.token, refresh: body.refresh_token };
+  sessions.set(role, session);
+  return session;
 }
 
 /** Places an order of the demo account with the example. @returns its number */

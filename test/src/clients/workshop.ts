@@ -16,7 +16,9 @@ import { findInstalled, runForOutput } from './installed.ts';
 
 export interface Workshop {
   readonly folder: string;
-  /** Runs a program against the system. @returns the JSON that it writes */
+  /** Bundles the programs, with the generated code. */
+  bundle(): Promise<unknown>;
+  /** Runs a bundled program against the system. @returns the JSON that it writes */
   run(program: string): Promise<unknown>;
   close(): Promise<void>;
 }
@@ -29,19 +31,9 @@ export async function openWorkshop(url: string): Promise<Workshop> {
   for (const program of ['apollo', 'relay', 'openapi']) await mkdir(join(folder, program, 'generated'));
   return {
     folder,
-    run: async (program) => {
-      const bundle = join(folder, program, 'main.mjs');
-      await runForOutput(
-        folder,
-        findInstalled('rolldown'),
-        `${program}/main.ts`,
-        '--platform',
-        'node',
-        '--file',
-        bundle,
-      );
-      return JSON.parse(await runForOutput(folder, bundle, url));
-    },
+    bundle: () => runForOutput(folder, findInstalled('rolldown'), '--config', 'rolldown.config.mjs'),
+    run: async (program) =>
+      JSON.parse(await runForOutput(folder, join(folder, `bundles/${program}.mjs`), url)),
     close: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -10,19 +10,19 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { z } from 'zod';
-import { Client, eventually, secretsUsed } from '../support/client.ts';
-import { useSystem } from '../support/use-system.ts';
+import { system } from '../clients/seeded-shop.ts';
+import { Client, eventually } from '../support/client.ts';
+import { whileTestsRun } from '../support/use-system.ts';
 import { type Block, blocksOf, DOCUMENTS } from './documents.ts';
 import { Shell } from './shell.ts';
 import { expectHttp, expectJson, expectText, type Names } from './shown.ts';
 
-// With the default rate limits, which a reader meets too.
-const system = useSystem({ seeded: true, env: { RATE_LIMITS: '' } });
+/** Has the default rate limits, which a reader meets too. */
+const gateway = whileTestsRun(() => system.another('gateway', { RATE_LIMITS: '' }));
 /** The folder in which the shells begin, with the files of the documents. */
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-docs-'));
-  secretsUsed.add('demo-password-2026');
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -49,7 +49,7 @@ class Reader {
 
   /** @throws when the block does not do what the document says */
   async follow({ language, mark, text, path }: Block, next: Block | undefined): Promise<void> {
-    const here = text.replaceAll('localhost:4000', new URL(system.url).host);
+    const here = text.replaceAll('localhost:4000', new URL(gateway.url).host);
     if (mark.includes('.')) return await writeFile(join(folder, mark), here);
     switch (language) {
       case 'sh':
@@ -80,7 +80,7 @@ class Reader {
   /** Sends the operation with the token in TOKEN. The reply must have no errors, unless the document shows it. */
   async #send(variables: object, next: Block | undefined): Promise<void> {
     const token = await this.#shell.read('TOKEN');
-    const reply = await fetch(`${system.url}/graphql`, {
+    const reply = await fetch(`${gateway.url}/graphql`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -153,12 +153,12 @@ describe('the client of docs/rest.md', () => {
   let token: string;
   let client: Client;
   beforeAll(async () => {
-    client = await Client.of(system.url);
+    client = await Client.of(gateway.url);
     ({ token } = await client.account());
   });
 
   /** Starts the client with an order of a product. `says` waits for a text in its output, and `outcome` for its last line. */
-  async function order(productId: string, quantity: number, host = new URL(system.url).host) {
+  async function order(productId: string, quantity: number, host = new URL(gateway.url).host) {
     const program = blocks.get('docs/rest.md')?.find(({ mark }) => mark === 'order.mjs')?.text ?? '';
     await writeFile(join(folder, 'client.mjs'), program.replaceAll('localhost:4000', host));
     const running = spawn(process.execPath, ['client.mjs', token, productId, String(quantity)], {
