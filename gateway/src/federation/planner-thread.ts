@@ -93,9 +93,11 @@ export function createPlannerThread({ timeoutMs, log }: PlannerThreadOptions): P
 }
 
 function startWorker(log: Logger): Worker {
+  const { NODE_COMPILE_CACHE } = process.env;
   const worker = new Worker(new URL('./planner-worker.ts', import.meta.url), {
-    // The worker inherits neither the environment, which holds secrets, nor the options of the process.
-    env: {},
+    // The worker inherits neither the environment, which holds secrets, nor the options of the process. The compile cache of Node
+    // makes it start faster.
+    env: NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE },
     execArgv: [],
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
   });
