@@ -1,7 +1,7 @@
 // The demo data: loaded once, realistic, with accounts that can log in.
 
 import { createTestDatabase, type TestDatabase } from '@holdfast/database/testing';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { verify } from '@node-rs/argon2';
 import pg from 'pg';
 import { DEMO_CATALOG } from './demo-catalog.ts';
@@ -10,13 +10,13 @@ import { DEMO_ACCOUNTS, seed } from './seed.ts';
 let database: TestDatabase;
 let admin: pg.Client;
 
-beforeEach(async () => {
+beforeAll(async () => {
   database = await createTestDatabase();
   admin = new pg.Client(database.adminUrl);
   await admin.connect();
 });
 
-afterEach(async () => {
+afterAll(async () => {
   await admin.end();
   await database.release();
 });
@@ -28,14 +28,7 @@ test('an empty database gets the catalog and the accounts, once', async () => {
   expect(rows).toEqual([{ products: DEMO_CATALOG.length }]);
 });
 
-test('a catalog whose products were all deleted stays empty', async () => {
-  await seed(database.urls);
-  await admin.query('UPDATE products.products SET archived_at = now()');
-  expect(await seed(database.urls)).toBe(0);
-});
-
 test('the accounts have the demo passwords, hashed as the users service does', async () => {
-  await seed(database.urls);
   for (const { username, password, role } of DEMO_ACCOUNTS) {
     const { rows } = await admin.query<{ password_hash: string; role: string }>(
       'SELECT password_hash, role FROM users.users WHERE username = $1',
@@ -45,6 +38,11 @@ test('the accounts have the demo passwords, hashed as the users service does', a
     expect(rows[0]?.password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
     expect(await verify(rows[0]?.password_hash ?? '', password)).toBe(true);
   }
+});
+
+test('a catalog whose products were all deleted stays empty', async () => {
+  await admin.query('UPDATE products.products SET archived_at = now()');
+  expect(await seed(database.urls)).toBe(0);
 });
 
 test('fifty products, each with its own name and with a description, price and stock', () => {
