@@ -157,7 +157,7 @@ describe('racing readers and writers', () => {
       catalog,
       witness,
       () => !isOver,
-      () => (isKilled ? 100 : 0),
+      () => (isKilled ? 300 : 0),
     );
     await Promise.all([killer, callers]);
     await expectLastEverywhere(catalog, witness);
@@ -185,7 +185,7 @@ describe('racing readers and writers', () => {
       catalog,
       witness,
       () => !isOver,
-      () => 300,
+      () => 600,
     );
     await Promise.all([troubles, callers]);
     await sleep(TTL_S * 1_000);

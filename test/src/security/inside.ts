@@ -409,7 +409,7 @@ describe('ended access tokens', () => {
   /** Waits until the token of the account is refused everywhere. */
   async function untilRefused({ token }: Account): Promise<void> {
     // Verifiers read the list once a second, so to ask more often would only cost time.
-    await eventually(() => sleep(300).then(() => everywhere(token)), refused);
+    await eventually(() => sleep(600).then(() => everywhere(token)), refused);
   }
 
   it('end at every gateway and subgraph within five seconds of every cause, and later tokens are valid', async () => {
