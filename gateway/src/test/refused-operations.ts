@@ -255,9 +255,11 @@ export function describeRefusedOperations(): void {
   });
 
   describe('the explorer that is off', () => {
-    it('is not shown to browsers', async () => {
+    it('is not shown to browsers, and no page lists it', async () => {
       const page = await fetch(`${closed.url}/graphql`, { headers: { accept: 'text/html' } });
       expect(await page.text()).not.toContain('<!doctype html>');
+      const home = await fetch(closed.url, { headers: { accept: 'text/html' } });
+      expect(await home.text()).toContain('data-offers=""');
     });
   });
 
