@@ -188,10 +188,16 @@ describe('the status of a database', () => {
   });
 
   function run(args: string[], env: Record<string, string>): Promise<{ code: number; output: string }> {
+    const { NODE_COMPILE_CACHE = '' } = process.env;
     return new Promise((resolve) => {
-      execFile(process.execPath, [CLI, ...args], { env }, (error, stdout, stderr) => {
-        resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
-      });
+      execFile(
+        process.execPath,
+        [CLI, ...args],
+        { env: { NODE_COMPILE_CACHE, ...env } },
+        (error, stdout, stderr) => {
+          resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
+        },
+      );
     });
   }
 

@@ -333,7 +333,8 @@ describe('the rotation of keys', () => {
     });
 
     const run = async (...args: string[]) => {
-      const env = { PATH: process.env['PATH'] ?? '', KEY_LEAD_S: '60', ACCESS_TOKEN_TTL_S: '30' };
+      const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
+      const env = { PATH, NODE_COMPILE_CACHE, KEY_LEAD_S: '60', ACCESS_TOKEN_TTL_S: '30' };
       const child: ChildProcess = spawn(process.execPath, [PROGRAM, ...args], { env });
       let said = '';
       child.stdout?.on('data', (text) => (said += text));
