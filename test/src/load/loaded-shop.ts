@@ -38,6 +38,6 @@ export const client = useClient(system);
 export const account = whileTestsRun(createAccount);
 
 export async function createAccount(): Promise<Account> {
-  const created = await client.account();
-  return { ...created, token: await createForge(system, created)({ expiresIn: 3_600 }) };
+  const registered = await client.register();
+  return { ...registered, token: await createForge(system, registered)({ expiresIn: 3_600 }) };
 }

@@ -43,7 +43,7 @@ interface Load {
 
 /** A client that stays signed in and calls the shop again and again, until `ended`. */
 async function keepShopping(load: Load, ended: AbortSignal): Promise<void> {
-  const { username, password } = await client.account();
+  const { username, password } = await client.register();
   const note = (call: string, status: number, answer: unknown) => {
     load.calls += 1;
     if (status >= 400) load.refused.push({ call, status, answer });

@@ -42,11 +42,11 @@ export const staff = useStaff(system, client);
 
 /** A customer whose address is verified. */
 export const account = whileTestsRun(async () => {
-  const { id, username, password } = await client.account();
+  const registered = await client.register();
   await inspect(system.adminUrl, (admin) =>
-    admin.query('UPDATE users.users SET email_verified_at = now() WHERE id = $1', [id]),
+    admin.query('UPDATE users.users SET email_verified_at = now() WHERE id = $1', [registered.id]),
   );
-  return { id, username, password, token: await client.signIn(username, password) };
+  return { ...registered, token: await client.signIn(registered.username, registered.password) };
 });
 
 export const product = whileTestsRun(() => client.product(staff.token, { stock: 1_000 }));

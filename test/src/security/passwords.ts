@@ -153,13 +153,14 @@ describe('guessing the password of one account', () => {
   let device: string;
 
   beforeEach(async () => {
-    owner = await client.account();
+    const registered = await client.register();
     await inspect(system.adminUrl, (database) =>
       database.query('TRUNCATE users.login_tries, users.known_addresses'),
     );
     ownersAddress = newAddress();
-    const login = await attempt(owner.username, owner.password, ownersAddress);
-    device = login.body.device_token;
+    const { body } = await attempt(registered.username, registered.password, ownersAddress);
+    owner = { ...registered, token: body.token };
+    device = body.device_token;
   });
 
   let calls = 0;

@@ -94,7 +94,13 @@ export class Client {
   }
 
   /** A new account, signed in. */
-  async account(name = uniqueName('user')): Promise<Account> {
+  async account(name?: string): Promise<Account> {
+    const registered = await this.register(name);
+    return { ...registered, token: await this.signIn(registered.username, registered.password) };
+  }
+
+  /** A new account that is not signed in. */
+  async register(name = uniqueName('user')): Promise<Omit<Account, 'token'>> {
     const password = `correct horse ${crypto.randomUUID()}`;
     secretsUsed.add(password);
     const registered = await this.rest('POST', '/register', {
@@ -102,12 +108,7 @@ export class Client {
     });
     if (registered.status !== 201)
       throw new Error(`register answered ${registered.status}: ${registered.text}`);
-    return {
-      id: String(registered.body.id),
-      username: name,
-      password,
-      token: await this.signIn(name, password),
-    };
+    return { id: String(registered.body.id), username: name, password };
   }
 
   /** An access token. */

@@ -21,7 +21,7 @@ export type Forge = (forgery: Forgery) => Promise<string>;
 const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /** Makes tokens of `account`, signed with the system's own key. Without changes such a token is valid. */
-export function createForge(system: RunningSystem, account: Account): Forge {
+export function createForge(system: RunningSystem, account: Pick<Account, 'id'>): Forge {
   return async ({ issuer, audience, expiresIn = 600, notBefore, key, without, claims = {}, header = {} }) => {
     const now = Math.floor(Date.now() / 1000);
     const payload: Record<string, unknown> = {

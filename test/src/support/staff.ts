@@ -5,9 +5,9 @@ import type { RunningSystem } from './running-system.ts';
 
 /** Makes a staff account, signed in. The token contains the role, so the account gets the role before it signs in. */
 export async function createStaff({ adminUrl }: RunningSystem, client: Client): Promise<Account> {
-  const { id, username, password } = await client.account();
+  const registered = await client.register();
   await inspect(adminUrl, (admin) =>
-    admin.query("UPDATE users.users SET role = 'STAFF' WHERE id = $1", [id]),
+    admin.query("UPDATE users.users SET role = 'STAFF' WHERE id = $1", [registered.id]),
   );
-  return { id, username, password, token: await client.signIn(username, password) };
+  return { ...registered, token: await client.signIn(registered.username, registered.password) };
 }
