@@ -15,7 +15,7 @@ import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 import { eventually } from '../support/client.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 
-const CREATED = 45;
+const CREATED = 24;
 const CREATORS = 3;
 const READERS = 12;
 const TTL_MS = 30_000;
