@@ -12,6 +12,7 @@ const LONG = [
   '/test/src/queue/',
   '/test/src/cache/',
   '/test/src/size/',
+  '/subgraphs/users/src/users',
   '/test/src/seed/',
   '/test/src/browser/',
   '/test/src/security/',
