@@ -277,8 +277,8 @@ describe('a backlog of orders of one product', () => {
     expect(others.length).toBeGreaterThan(0);
     expect(others.filter(({ status }) => status !== 201)).toEqual([]);
     const times = others.map(({ ms }) => ms).sort((a, b) => a - b);
-    // An order that waits for the backlog takes nearly as long as the backlog.
-    expect(2 * (times[Math.floor(times.length / 2)] ?? 0)).toBeLessThan(drainedMs);
+    // An order that waits for the backlog takes 0.95 of the time of the backlog. Others take a third, on a busy machine more than half.
+    expect(times[Math.floor(times.length / 2)]).toBeLessThan(0.75 * drainedMs);
     // A worker works on MOST_AT_ONCE jobs, has fetched as many more, and writes the ends of a few batches. So a backlog of any size fits
     // in its memory.
     expect(mostLocked).toBeGreaterThan(0);
