@@ -100,11 +100,12 @@ async function runAll(works) {
 }
 
 /** One worker is enough, because these tests take a fraction of the time of all. */
-const testOnPostgres15 = () =>
-  withPostgres15(async (DATABASE_URL) => {
+async function testOnPostgres15() {
+  await withPostgres15(async (DATABASE_URL) => {
     const output = await node([...JEST, '--maxWorkers=1', ...ON_POSTGRES_15], { env: { DATABASE_URL } });
     console.log(`\n── tests on PostgreSQL 15\n${output}`);
   });
+}
 
 function secondsSince(from) {
   return `${((performance.now() - from) / 1000).toFixed(1)} s`;
