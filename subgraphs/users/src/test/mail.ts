@@ -222,8 +222,9 @@ describe('mails', () => {
       for (let round = 0; round < 15; round += 1)
         ratios.push((await msOf(address)) / (await msOf(`stranger-${round}@example.com`)));
       const [median = 0] = ratios.sort((a, b) => a - b).slice(7);
-      expect(median).toBeGreaterThan(0.7);
-      expect(median).toBeLessThan(1.4);
+      // An answer that waited for the mail would take many times as long.
+      expect(median).toBeGreaterThan(0.5);
+      expect(median).toBeLessThan(2);
     });
 
     it('is refused for a text that is not an address', async () => {
