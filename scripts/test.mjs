@@ -26,7 +26,7 @@ const long = process.argv[2] === '--long';
 const { values, rest } = readCommandLineOrExit(long ? 'test:long' : 'test', process.argv.slice(long ? 3 : 2));
 
 const CHECKS = [
-  ['node_modules/@biomejs/biome/bin/biome', 'ci', '.'],
+  ['node_modules/@biomejs/biome/bin/biome', 'ci', '--error-on-warnings', '.'],
   ['node_modules/typescript/bin/tsc'],
   ['node_modules/typescript/bin/tsc', '-p', 'web'],
   ['scripts/compose.mjs', '--check'],

@@ -15,6 +15,6 @@ await runService({
 });
 
 // V8 collects old garbage once the heap has grown by this share since the last collection. By default, on a machine with
-// much memory, V8 lets the heap grow to four times the live data, which here is mostly compiled operations. The start is over,
-// because while the heap grows to its usual size, each step of this share would be a collection.
+// much memory, V8 lets the heap grow to four times the live data, which here is mostly compiled operations. It is set
+// after the start, during which the heap grows to its usual size and each step of this share would be a collection.
 setFlagsFromString('--heap-growing-percent=30');

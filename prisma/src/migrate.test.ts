@@ -238,7 +238,7 @@ describe('the status of a database', () => {
     expect(output).not.toContain(url.password);
   });
 
-  test('is asked for by no unknown argument', async () => {
+  test('refuses an unknown argument', async () => {
     const { code, output } = await run(['statsu'], { DATABASE_URL: database.adminUrl });
     expect(code).toBe(1);
     expect(output).toContain('unknown argument statsu');

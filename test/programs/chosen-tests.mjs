@@ -20,7 +20,7 @@ export const ON_POSTGRES_15 = [
   'test/src/contract/search',
 ];
 
-/** What `npm run test:long` repeats: races, the model and crashes. */
+/** What `npm run test:long` repeats: races, the model, crashes, and the queue with its neighbours in test/src/load. */
 export const LONG_TESTS = [
   'gateway/src/federation/execution/execution',
   'test/src/concurrency/',

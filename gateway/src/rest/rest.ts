@@ -1,4 +1,4 @@
-// The REST shim: the calls of the REST contract, and their createDocumentationRoutes.
+// The REST shim: the calls of the REST contract, and their documentation.
 
 import { parseJson } from '@holdfast/platform/http/json-body';
 import { HttpError, type HttpRequest, type Reply } from '@holdfast/platform/http/server';
@@ -92,7 +92,7 @@ function toReply(answer: Answer, request: HttpRequest): Reply {
 }
 
 function createDocumentationRoutes(app: FastifyInstance, showPage: Pages['small']): GatewayRoute[] {
-  /** Made at the first request for it, because it takes longer than the rest of REST at the start. */
+  /** Made at the first request for it, because it would take longer than the rest of the start of REST. Tests fetch it. */
   let document: string | undefined;
   const readDocument = (): string => {
     document ??= JSON.stringify(openApiDocument(app, REST_ROUTES));

@@ -397,6 +397,18 @@ describe('routes', () => {
       : { value: { ...others, ...(size !== undefined && { size: Number(size) }) } };
   const JSON_OF_12 = ['Content-Type: application/json', 'Content-Length: 12', ''];
 
+  it('a route with a schema stops the start when its app has no compiler for it', async () => {
+    const started = serve((app) =>
+      addRoute(app, {
+        methods: ['POST'],
+        path: '/things',
+        schema: { body: {} },
+        handle: async () => ({ status: 200 }),
+      }),
+    );
+    await expect(started).rejects.toThrow('the app has no compiler for it');
+  });
+
   it('a route with a schema gets the parts that Fastify has parsed and checked', async () => {
     const port = await serve(checkedThing(SIZED));
     const reply = await call(port, 'POST /things?a=b', ...JSON_OF_12, '{"size":"3"}');

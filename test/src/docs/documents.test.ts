@@ -72,7 +72,7 @@ describe.each(DOCUMENTS)('%s', (path) => {
 it('docs/operations.md quotes log messages that a service writes', () => {
   const sources = globSync('{platform,gateway,subgraphs/*}/src/**/*.ts', {
     cwd: ROOT,
-    exclude: (path) => /\.test\.ts$/.test(path),
+    exclude: (path) => /\.test\.ts$|\/src\/test(\/|$)/.test(path),
   });
   const code = sources.map(textOf).join('\n');
   const page = proseOf('docs/operations.md').replaceAll('\n', ' ');

@@ -39,8 +39,8 @@ const order = (headers: Record<string, string> = {}) =>
   });
 
 /**
- * Repeatedly counts the connections of each application name while `isOn`, which gets the number of names so far. Resolves with the
- * most that stayed open together for LOOKS looks. When a pool replaces a connection, the old one is in PostgreSQL's list until its
+ * Repeatedly counts the connections of each application name while `isOn`, which gets the number of names in the result so far. Resolves
+ * with the most that stayed open together for LOOKS looks. When a pool replaces a connection, the old one is in PostgreSQL's list until its
  * backend has ended, which takes longer on a busy machine.
  */
 async function mostConnections(isOn: (names: number) => boolean): Promise<Record<string, number>> {
@@ -56,7 +56,8 @@ async function mostConnections(isOn: (names: number) => boolean): Promise<Record
       for (const { name } of rows) counts[name] ??= Array<number>(LOOKS).fill(0);
       for (const [name, seen] of Object.entries(counts)) {
         seen.push(rows.find((row) => row.name === name)?.count ?? 0);
-        most[name] = Math.max(Math.min(...seen.slice(-LOOKS)), most[name] ?? 0);
+        const lasting = Math.min(...seen.slice(-LOOKS));
+        if (lasting > 0) most[name] = Math.max(lasting, most[name] ?? 0);
       }
       await sleep(50);
     }

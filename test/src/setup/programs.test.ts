@@ -59,7 +59,7 @@ async function sourcesOfTests(): Promise<string[]> {
       (await readdir(join(ROOT, folder), { recursive: true })).map((path) => join(folder, path)),
     ),
   );
-  return sources.flat().filter((path) => path.endsWith('.test.ts') || /^test\/src\/.*\.ts$/.test(path));
+  return sources.flat().filter((path) => /\.test\.ts$|\/src\/test\/.*\.ts$|^test\/src\/.*\.ts$/.test(path));
 }
 
 /** The name of a program in /usr/sbin; which ones are installed depends on the system. */
