@@ -122,7 +122,7 @@ export function describeRedis({ system, client, account, links }: FaultSuite): v
       await sleep(TTL_S * 1_000);
       await writeAndRead();
       expect(countLines('the process works without it')).toEqual(lost.map((lines) => lines + 1));
-    }, 60_000);
+    }, 240_000);
   });
 
   /** Sends edits, reads and counted calls, one after the other. Returns a function that ends them and resolves with the wrong replies. */
