@@ -124,7 +124,7 @@ async function statementOfProduction(): Promise<string> {
   return statement;
 }
 
-test('an owner who is no superuser, and may create roles, can migrate, whether functions are closed to all others or open', async () => {
+test('an owner who is no superuser, and may create roles, can migrate, while functions are open and once they are closed', async () => {
   const database = await createTestDatabase({ empty: true });
   const admin = await connect(database.adminUrl);
   const owner = `owner_${process.pid}_${Date.now()}`;
@@ -150,17 +150,16 @@ test('an owner who is no superuser, and may create roles, can migrate, whether f
     const service = await connect(database.urls.users);
     const lock = () => service.query('SELECT pg_advisory_xact_lock(1)');
 
-    const closing = (await statementOfProduction()).replaceAll('holdfast_migrator', owner);
-    await admin.query(closing);
+    expect(await run()).toEqual({ names: await migrationNames(), isOpen: true });
+    await service.query(`SELECT users.take_turn('role')`);
+    await lock();
+
+    await admin.query('DROP SCHEMA users, products, orders CASCADE; DROP TABLE public._prisma_migrations');
+    await admin.query((await statementOfProduction()).replaceAll('holdfast_migrator', owner));
     expect(await run()).toEqual({ names: await migrationNames(), isOpen: false });
     await service.query(`SELECT users.take_turn('role')`);
     await expect(lock()).rejects.toThrow('permission denied');
     expect(await databaseStatus(database.urls.orders)).toEqual({ ready: true });
-
-    const opening = closing.replace(/REVOKE (.*) FROM PUBLIC/, 'GRANT $1 TO PUBLIC');
-    await admin.query(opening);
-    expect(await run()).toEqual({ names: [], isOpen: true });
-    await lock();
     await service.end();
   } finally {
     await admin.query(`REASSIGN OWNED BY ${owner} TO CURRENT_USER`);
@@ -213,6 +212,8 @@ describe('the status of a database', () => {
       ready: false,
       reason: expect.stringMatching(/^the database lacks 1 migration\(s\): \d+_init$/),
     });
+    const status = await run(['status'], { DATABASE_URL: database.urls.orders });
+    expect(status).toMatchObject({ code: 1, output: expect.stringContaining('lacks 1 migration(s)') });
     await admin.query('UPDATE public._prisma_migrations SET finished_at = now()');
   });
 

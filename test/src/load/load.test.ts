@@ -1,5 +1,5 @@
 // What holds under load: when callers want too much, when the queue has much work, and while the signing key is rotated. The modules run
-// in this order: the second one kills services, and the last one ends the key that signed the token of the account.
+// in this order: the second one kills services, whose memory the first one measures, and the last one ends the key that signed the token of the account.
 import './overload.ts';
 import './workload.ts';
 import './rotation.ts';

@@ -312,7 +312,7 @@ describe('the connections that one address may hold', () => {
   }, 30_000);
 });
 
-describe('an account that orders the whole catalog', () => {
+describe('an account that places large orders of every product', () => {
   const PRODUCTS = 5;
   const STOCK = 100_000;
   /** The quantities of the orders for each product, all at once. */

@@ -74,6 +74,10 @@ it('the Node of .nvmrc is that of the tests, the packages, the images and the ty
   expect(await read('.devcontainer/devcontainer.json')).toContain(`"image": "node:${node}-`);
 });
 
+it('jest-runtime, which test/jest/runtime.mjs uses, is the one of Jest', () => {
+  expect(devDependencies['jest-runtime']).toBe(devDependencies['jest']);
+});
+
 describe('in package-lock.json', () => {
   const installed = Object.entries(packages).filter(
     ([path, { link }]) => path.includes('node_modules/') && !link,

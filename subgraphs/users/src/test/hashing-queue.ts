@@ -7,7 +7,6 @@ import { callsTo, NEXT_PASSWORD, PASSWORD } from '../testing-calls.ts';
 describe('the queues of passwords', () => {
   const ACCOUNTS = 5;
   const TRIES = 8;
-  const FLOOD = `${TRIES} times each by ${ACCOUNTS} accounts at one address`;
   const FLOOD_ADDRESS = '192.0.2.1';
 
   const REGISTER = 'mutation ($input: RegisterInput!) { register(input: $input) { __typename } }';
@@ -57,7 +56,7 @@ describe('the queues of passwords', () => {
     return { result, ahead, rest: done - before };
   }
 
-  it(`let a login wait for a few hashes while a login is tried ${FLOOD}`, async () => {
+  it('let a login wait for few hashes while one address floods the queue with logins', async () => {
     const login = (username: string, password: string, address: string) =>
       users.graphql(LOGIN, { input: { username, password } }, undefined, address);
     const { result, ahead, rest } = await during(
@@ -72,7 +71,7 @@ describe('the queues of passwords', () => {
   // The flood's passwords are refused before they are hashed, so that it fills the queue of those that are judged.
   const EASY = '4@8({[</369&#!1/|0$5+7%2'.repeat(5);
 
-  it(`let a password be judged after a few others while one that is costly to judge is sent ${FLOOD}`, async () => {
+  it('let a password wait for few others while one address floods the queue with passwords that are costly to judge', async () => {
     const input = { username: 'newcomer', email: 'newcomer@example.com', password: PASSWORD };
     const change = { currentPassword: PASSWORD, newPassword: NEXT_PASSWORD };
     const { accessToken } = await calls.login('victim');

@@ -115,8 +115,10 @@ describe('the users service', () => {
     let first: Service | undefined;
     let second: Service | undefined;
     let smtp: TestSmtp | undefined;
-    /** Connects the first process with PostgreSQL. */
+    let isReachable = false;
+    /** Connects the first process with PostgreSQL, once that is reachable. */
     const relay = createServer((socket) => {
+      if (!isReachable) return void socket.destroy();
       const { hostname, port } = new URL(database.adminUrl);
       const server = connect(Number(port), hostname);
       socket.on('error', () => server.destroy()).pipe(server);
@@ -144,7 +146,6 @@ describe('the users service', () => {
 
     it('is alive, not ready and says SERVICE_UNAVAILABLE until PostgreSQL can be reached', async () => {
       const port = await listen(relay);
-      await close(relay);
       mailPort = await listen(silent);
       const url = new URL(database.urls.users);
       url.port = String(port);
@@ -164,7 +165,7 @@ describe('the users service', () => {
       expect(replies.map(({ errors }) => errors.map(({ extensions }) => extensions.code))).toEqual(
         Array(3).fill(['SERVICE_UNAVAILABLE']),
       );
-      await listen(relay, port);
+      isReachable = true;
       while ((await fetch(`${opsUrl}/readyz`)).status !== 200)
         await new Promise((resolve) => setTimeout(resolve, 50));
       expect(log()).toContain('SERVICE_UNAVAILABLE');
