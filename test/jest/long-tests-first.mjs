@@ -19,6 +19,11 @@ const LONG = [
   '/test/src/clients/',
   '/test/src/monitoring/monitoring',
   '/gateway/src/gateway',
+  // These wait most of their time. Beside tests that compute they cost little; at the end of the run the processors would idle.
+  '/local/src/postgres/',
+  '/gateway/src/federation/subgraph',
+  '/platform/src/auth/',
+  '/platform/src/http/',
   '/test/src/',
 ];
 
