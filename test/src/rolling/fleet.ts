@@ -13,7 +13,7 @@ const SETTINGS = {
   /** Longer than an upgrade on a busy machine, so that rows that the old version cached are still there. */
   CACHE_TTL_S: '300',
   /** Longer than the load balancer needs to notice a drain, and than callers keep an unused connection. */
-  DRAIN_DELAY_MS: '2000',
+  DRAIN_DELAY_MS: '2500',
   QUEUE_LEASE_MS: '1500',
   SUBGRAPH_CONNECTION_MAX_AGE_MS: '5000',
 };

@@ -76,7 +76,6 @@ export class Load {
       this.#repeat((turn) => this.#list(turn)),
       this.#repeat((turn) => this.#read(inTurn(goods, turn))),
       this.#repeat((turn) => this.#readAcross(inTurn(goods, turn), inTurn(accounts, turn))),
-      this.#repeat((turn) => this.#readAcross(inTurn(edited, turn), inTurn(accounts, turn))),
       this.#repeat((turn) => this.#login(inTurn(accounts, turn)), LOGIN_REST_MS),
       ...accounts.map((account) => this.#repeat((turn) => this.#buy(account, inTurn(goods, turn), turn))),
       ...edited.map((id, index) => this.#repeat(() => this.#edit(id, inTurn(accounts, index)))),

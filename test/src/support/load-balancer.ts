@@ -41,7 +41,7 @@ defaults
   timeout check 5s
   option httpchk GET /readyz
   http-check expect status 200
-  default-server check inter 300ms fall 2 rise 1`;
+  default-server check inter 500ms fall 2 rise 1`;
 
 /** @param instances the ports of every instance of every service, the first of each first */
 export async function startLoadBalancer(instances: readonly Ports[]): Promise<LoadBalancer> {
