@@ -16,7 +16,13 @@ import { createOperations, type Operations } from '../operations/operations.ts';
 /** What the thread posts, in bytes. */
 export interface Measured {
   /** For each kind of operation, what one takes of the heap and what the store counts for it. */
-  readonly operations: readonly { readonly what: string; readonly real: number; readonly counted: number }[];
+  readonly operations: readonly {
+    readonly what: string;
+    readonly real: number;
+    readonly counted: number;
+    /** Whether the store counts at least the bytes of the heap, and not ten times as many. */
+    readonly isCounted: boolean;
+  }[];
   /** What an operation takes whose text was cut out of a URL of 100,000 characters. */
   readonly cut: number;
   /** How much the counters grow by twice as many addresses as they count at a time. */
@@ -50,9 +56,9 @@ function createStore(): Operations {
   return operations;
 }
 
-const COUNT = 30;
-/** How many operations are kept before those that are measured, so that the code that runs is compiled. */
-const WARM_UP = 8;
+const COUNT = 20;
+/** How many operations of each kind are kept before those that are measured, so that the code that runs is compiled. */
+const WARM_UP = 5;
 const times = (count: number, text: (n: number) => string) =>
   Array.from({ length: count }, (_, n) => text(n)).join(' ');
 const TEXTS: readonly (readonly [what: string, text: Text])[] = [
@@ -84,35 +90,32 @@ const TEXTS: readonly (readonly [what: string, text: Text])[] = [
 
 type Text = (index: number) => string;
 
-/** Keeps an operation; tells what the store counts for it. */
-async function keep(operations: Operations, text: Text, index: number): Promise<number> {
-  const operation = operations.find(text(index));
-  await operation.plan(Date.now() + 60_000);
-  return bytesOfText(text(index)) + operation.bytes();
+const operations = createStore();
+let kept = 0;
+/** Keeps operations of one kind; tells what the store counts for one of them. */
+async function keep(text: Text, count: number): Promise<number> {
+  let counted = 0;
+  for (const end = kept + count; kept < end; kept += 1) {
+    const operation = operations.find(text(kept));
+    await operation.plan(Date.now() + 60_000);
+    counted += bytesOfText(text(kept)) + operation.bytes();
+  }
+  return counted / count;
 }
 
 /**
- * Measures three times and gives the middle: in one of them a table that all operations share may have doubled its size, or memory that
- * no operation uses may have become free.
+ * Measures up to three times: meanwhile a table that all operations share may have doubled its size, or memory that no operation uses
+ * may have become free.
  */
 async function measure([what, text]: readonly [string, Text]): Promise<Measured['operations'][number]> {
-  const operations = createStore();
-  let index = 0;
-  const keepSome = async (count: number): Promise<number> => {
-    let counted = 0;
-    for (const end = index + count; index < end; index += 1) counted += await keep(operations, text, index);
-    return counted / count;
-  };
-  await keepSome(WARM_UP);
-  const grown: number[] = [];
-  let counted = 0;
-  while (grown.length < 3) {
-    const before = heap();
-    counted = await keepSome(COUNT);
-    grown.push(heap() - before);
+  for (let tries = 1; ; tries += 1) {
+    const before = heapNow;
+    const counted = await keep(text, COUNT);
+    heapNow = heap();
+    const real = (heapNow - before) / COUNT;
+    const isCounted = real < counted * 1.2 && real > counted / 10;
+    if (isCounted || tries === 3) return { what, real, counted, isCounted };
   }
-  const [, middle = 0] = grown.sort((a, b) => a - b);
-  return { what, real: middle / COUNT, counted };
 }
 
 function measureCut(): number {
@@ -145,8 +148,8 @@ async function measureCounters(): Promise<number> {
   return grown;
 }
 
-// The first measurement is not used: it compiles most of the code.
-await measure(['everything', (n) => TEXTS.map(([, text]) => text(n))[n % TEXTS.length] ?? '']);
+for (const [, text] of TEXTS) await keep(text, WARM_UP);
+let heapNow = heap();
 const measured: Measured['operations'][number][] = [];
 for (const each of TEXTS) measured.push(await measure(each));
 const all: Measured = { operations: measured, cut: measureCut(), counters: await measureCounters() };
