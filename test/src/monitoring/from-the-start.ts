@@ -10,7 +10,7 @@ import { uniqueName } from '../support/client.ts';
 import { parseMetrics, scrape, scrapeText, sumOf } from '../support/metrics.ts';
 import { runPromtool } from '../support/promtool.ts';
 import { listMissingSeries, rulesOf, selectorsOf } from '../support/rules.ts';
-import { account, at, client, REVISION, system, textsAtStart } from './watched-shop.ts';
+import { account, at, client, REVISION, staff, system, textsAtStart } from './watched-shop.ts';
 
 describe('dashboards and rules', () => {
   const DASHBOARDS = join(ROOT, 'k8s/components/dashboards');
@@ -171,7 +171,7 @@ describe('from the start', () => {
   /** One call of each kind. */
   async function oneOfEach(): Promise<void> {
     const { token } = account;
-    const product = await client.product(token, { stock: 3 });
+    const product = await client.product(staff.token, { stock: 3 });
     await client.rest('GET', '/products?limit=1');
     await client.rest('GET', `/products/${product.id}`);
     await client.rest('POST', '/orders', { token, body: { product_id: product.id, quantity: 1 } });

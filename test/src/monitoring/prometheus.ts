@@ -7,7 +7,7 @@ import { inspect } from '../support/invariants.ts';
 import { measureGrowth, scrape, sumOf } from '../support/metrics.ts';
 import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
 import { rulesOf } from '../support/rules.ts';
-import { account, at, client, listTasks, system, TASKS_OF_PRODUCTS } from './watched-shop.ts';
+import { at, client, listTasks, staff, system, TASKS_OF_PRODUCTS } from './watched-shop.ts';
 
 describe('a real Prometheus', () => {
   let prometheus: Prometheus;
@@ -54,7 +54,7 @@ describe('a real Prometheus', () => {
     expect(firing).toEqual([]);
   });
 
-  it('fires InstanceDown while products is down, and the gateway counts its calls as unavailable; the next process shows the same tasks of the queue, and with CACHE=off it reads a product again for each request', async () => {
+  it('fires InstanceDown while products is down, the gateway counts its calls as unavailable, and a mutation has the results of the other services; the next process shows the same tasks of the queue, and with CACHE=off it reads a product again for each request', async () => {
     const firing = () => prometheus.query('ALERTS{alertname="InstanceDown",alertstate="firing"}');
     await system.kill('products');
     const gone = await measureGrowth(at('gateway'), () =>
@@ -63,6 +63,15 @@ describe('a real Prometheus', () => {
     const ofProducts = { subgraph: 'products', outcome: 'unavailable' };
     expect(gone('subgraph_request_duration_seconds_count', ofProducts)).toBe(1);
     expect(gone('graphql_operation_duration_seconds_count', { outcome: 'error' })).toBe(1);
+    const { data, errors } = await client.graphql(
+      `mutation { logout(refreshToken: "none")
+        createProduct(input: { name: "Lamp", price: 1, stock: 1 }) { __typename }
+        changeRole(userId: "x", expectedVersion: 1, role: STAFF) { __typename } }`,
+      {},
+      staff.token,
+    );
+    expect(data).toEqual({ logout: true, createProduct: null, changeRole: { __typename: 'UserNotFound' } });
+    expect(errors).toMatchObject([{ path: ['createProduct'], extensions: { code: 'SERVICE_UNAVAILABLE' } }]);
     const fired = await eventually(firing, (alerts) => alerts.length > 0, 30_000);
     expect(fired.map(({ metric }) => [metric['job'], metric['severity']])).toEqual([['products', 'page']]);
     const portOf = (url: string) => Number(new URL(url).port);
@@ -70,7 +79,7 @@ describe('a real Prometheus', () => {
     await system.another('products', { CACHE: 'off' }, { ports });
     await eventually(firing, (alerts) => alerts.length === 0, 30_000);
     expect(await listTasks('products')).toEqual(TASKS_OF_PRODUCTS);
-    const { id } = await client.product(account.token);
+    const { id } = await client.product(staff.token);
     const read = async () => expect((await client.rest('GET', `/products/${id}`)).status).toBe(200);
     const grown = await measureGrowth(at('products'), async () => {
       await read();

@@ -4,7 +4,7 @@ import { type Account, eventually, secretsUsed } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { inspect } from '../support/invariants.ts';
 import { expectProblem } from '../support/problems.ts';
-import { account, client, product, staff, system } from './production-shop.ts';
+import { account, client, product, staff, system } from './watched-shop.ts';
 
 describe('mutations of several fields in several services', () => {
   const rows = () =>
@@ -68,27 +68,6 @@ describe('mutations of several fields in several services', () => {
         [['createProduct'], 'FORBIDDEN'],
         [['advanceOrder'], 'FORBIDDEN'],
       ]);
-    });
-
-    it('because its service is down leaves the results of the others in the reply', async () => {
-      await system.kill('products');
-      try {
-        const { data, errors } = await client.graphql(
-          `mutation { logout(refreshToken: "none") ${REFUSED_PRODUCT} changeRole: ${REFUSED_ROLE} }`,
-          {},
-          staff.token,
-        );
-        expect(data).toEqual({
-          logout: true,
-          createProduct: null,
-          changeRole: { __typename: 'UserNotFound' },
-        });
-        expect(errors).toMatchObject([
-          { path: ['createProduct'], extensions: { code: 'SERVICE_UNAVAILABLE' } },
-        ]);
-      } finally {
-        await system.restart('products');
-      }
     });
   });
 

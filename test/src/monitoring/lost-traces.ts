@@ -4,7 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/client.ts';
 import { askSubgraph } from '../support/subgraph.ts';
-import { client, receiver, system } from './production-shop.ts';
+import { client, receiver, system } from './watched-shop.ts';
 
 describe('with a collector that is away or hangs', () => {
   const linesOf = (service: string) =>
