@@ -59,7 +59,7 @@ export function createPasswordStrength({ maxWaiting, log }: PasswordStrengthOpti
   // The queue is as fair as the queue for hashing, because each change of a password passes through both.
   const { run } = createSemaphore({ concurrency: 1, maxWaiting });
   let waiting: Waiting | undefined;
-  let worker = start();
+  let worker: Worker | undefined;
 
   function start(): Worker {
     // The thread gets no environment and no arguments of the process.
@@ -70,8 +70,8 @@ export function createPasswordStrength({ maxWaiting, log }: PasswordStrengthOpti
     started.unref();
     started.on('message', ({ error }: Estimated) => waiting?.resolve(error));
     started.on('error', (error) => {
-      log.error({ err: error }, 'the thread that judges passwords has ended; another is started');
-      worker = start();
+      log.error({ err: error }, 'the thread that judges passwords has ended; another will be started');
+      worker = undefined;
       waiting?.reject(unavailable(error));
     });
     return started;
@@ -80,6 +80,8 @@ export function createPasswordStrength({ maxWaiting, log }: PasswordStrengthOpti
   const estimate = (asked: ToEstimate): Promise<string | undefined> =>
     new Promise((resolve, reject) => {
       waiting = { resolve, reject };
+      // The dictionaries of the thread take 30 MB and as much time as ten hashes, so the thread starts when a password is judged.
+      worker ??= start();
       worker.postMessage(asked);
     });
 
@@ -93,7 +95,7 @@ export function createPasswordStrength({ maxWaiting, log }: PasswordStrengthOpti
       return error && `expected a password that is hard to guess. ${error}`;
     },
     close: async () => {
-      await worker.terminate();
+      await worker?.terminate();
     },
   };
 }
