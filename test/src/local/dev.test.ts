@@ -7,7 +7,7 @@ import { PROCESSES, portsFrom } from '@holdfast/local/settings/services';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { eventually } from '../support/client.ts';
-import { freeBasePort, type Npm, STEP_MS, startNpm } from './npm.ts';
+import { freeBasePort, interrupt, type Npm, STEP_MS, startNpm } from './npm.ts';
 import { copyTree, removeTree } from './tree.ts';
 
 let tree: string;
@@ -57,18 +57,6 @@ async function replace(path: string, text: string): Promise<void> {
   await rename(join(tree, `${path}.tmp`), join(tree, path));
 }
 
-/** Writes a file, and waits until the services that it restarts are ready. Resolves with their names. */
-async function save(path: string, text: string): Promise<string[]> {
-  const before = npm.output().length;
-  await write(path, text);
-  const output = await eventually(
-    async () => npm.output().slice(before),
-    (said) => restartsIn(said).length > 0 && readyIn(said).length >= restartsIn(said).length,
-    STEP_MS,
-  );
-  return restartsIn(output);
-}
-
 const textOf = (path: string) => readFile(join(tree, path), 'utf8');
 
 async function query(document: string): Promise<unknown> {
@@ -90,24 +78,21 @@ it(
   async () => {
     expect(readyIn(npm.output())).toEqual([...PROCESSES].sort());
     const before = npm.output().length;
-    const said = () => npm.output().slice(before);
-    const hasShown = async (times: number) => {
-      const count = async () =>
-        said().split('no service is restarted until the schema is correct').length - 1;
-      await eventually(count, (shown) => shown === times, STEP_MS);
-    };
     await replace(SCHEMA, `${await textOf(SCHEMA)}type Broken {\n`);
-    await hasShown(1);
     await replace(SHARED, `${await textOf(SHARED)}export const broken = ;\n`);
-    await hasShown(2);
-    expect(said()).toContain('Syntax Error: Expected Name, found <EOF>');
-    expect(restartsIn(said())).toEqual([]);
+    const said = await eventually(
+      async () => npm.output().slice(before),
+      (said) => said.includes('no service is restarted until the schema is correct'),
+      STEP_MS,
+    );
+    expect(said).toContain('Syntax Error: Expected Name, found <EOF>');
+    expect(restartsIn(said)).toEqual([]);
   },
   STEP_MS,
 );
 
 it(
-  'composes the supergraph, then restarts the service of the schema and each one that imports a changed file, and shows why they do not start',
+  'composes the supergraph, then restarts only the service of the schema and each one that imports a changed file, and shows why they do not start',
   async () => {
     const before = npm.output().length;
     const text = (await textOf(SCHEMA)).replace('type Broken {\n', '');
@@ -127,28 +112,24 @@ it(
 );
 
 it(
-  'starts them after the next save, and the gateway serves the new schema',
+  'starts them after the next save, and also the services that use the Prisma client when its schema is saved',
   async () => {
-    expect(await save(SHARED, (await textOf(SHARED)).replace('export const broken = ;\n', ''))).toEqual([
-      'orders',
-      'products',
-    ]);
+    const before = npm.output().length;
+    const model = 'model Fixture {\n  id Int @id\n\n  @@schema("products")\n}\n';
+    await write(PRISMA, `${await textOf(PRISMA)}\n${model}`);
+    await write(SHARED, (await textOf(SHARED)).replace('export const broken = ;\n', ''));
+    const output = await eventually(
+      async () => npm.output().slice(before),
+      (said) => new Set(readyIn(said)).size === 3,
+      STEP_MS,
+    );
+    expect([...new Set(restartsIn(output))]).toEqual(['orders', 'products', 'users']);
+    expect(await textOf('prisma/src/generated/client.ts')).toContain('Fixture');
     await eventually(
       () => query('{ fixture }'),
       (reply) => JSON.stringify(reply) === '{"data":{"fixture":null}}',
       STEP_MS,
     );
-  },
-  STEP_MS,
-);
-
-it(
-  'restarts only the service of a schema that is saved; when the Prisma schema is, generates the client and restarts the services that use it',
-  async () => {
-    expect(await save(SCHEMA, `${await textOf(SCHEMA)}# again\n`)).toEqual(['products']);
-    const model = 'model Fixture {\n  id Int @id\n\n  @@schema("products")\n}\n';
-    expect(await save(PRISMA, `${await textOf(PRISMA)}\n${model}`)).toEqual(['orders', 'users']);
-    expect(await textOf('prisma/src/generated/client.ts')).toContain('Fixture');
   },
   STEP_MS,
 );
@@ -163,3 +144,13 @@ it('opens an inspector for each service at its port plus 200', async () => {
   }
   expect(npm.output()).toContain(`gateway 127.0.0.1:${port + 200}`);
 });
+
+it(
+  'ends completely on Ctrl-C',
+  async () => {
+    await interrupt(npm, dataDir, 'Ctrl-C');
+    for (const { http } of Object.values(portsFrom(port)))
+      await expect(fetch(`http://127.0.0.1:${http}/`)).rejects.toThrow();
+  },
+  STEP_MS,
+);
