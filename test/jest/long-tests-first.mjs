@@ -14,9 +14,8 @@ const LONG = [
   '/test/src/size/',
   '/subgraphs/users/src/users',
   '/test/src/seed/',
-  '/test/src/browser/',
-  '/test/src/security/',
   '/test/src/clients/',
+  '/test/src/security/',
   '/test/src/monitoring/monitoring',
   '/gateway/src/gateway',
   // These wait most of their time. Beside tests that compute they cost little; at the end of the run the processors would idle.

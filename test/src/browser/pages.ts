@@ -13,6 +13,8 @@ import { eventually } from '../support/client.ts';
 import type { BrowserSuite } from './suite.ts';
 
 export function describePages({ browser, system, client }: BrowserSuite): void {
+  /** Does not sign in. */
+  const VISITOR = { profile: 'visitor' };
   const EDITOR = '.graphiql-query-editor .view-line';
 
   /** Checks a loaded page by axe, then in dark colours on a small screen, for which `turnDark` may load it again. */
@@ -33,13 +35,12 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
 
   // Each path with a selector of an element that exists when the page has loaded.
   it.each([
-    ['/', 'home', '[data-service=orders][data-state=up]'],
     ['/account/reset-password', 'account', 'form'],
     ['/problems/out-of-stock', 'problem', 'h1'],
   ])(
     '%s loads without an error, requests no other host, and passes axe, also in dark colours on a small screen',
     async (path, name, sign) => {
-      const tab = await browser.open(system.url + path);
+      const tab = await browser.open(system.url + path, VISITOR);
       await tab.page.locator(sign).first().waitFor();
       await inspect(tab, name);
     },
@@ -47,6 +48,11 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
 
   describe('the page at /', () => {
     const tab = browser.share(() => system.url);
+
+    it('loads without an error, requests no other host, and passes axe, also in dark colours on a small screen', async () => {
+      await tab.page.locator('[data-service=orders][data-state=up]').waitFor();
+      await inspect(tab, 'home');
+    });
 
     it('is reached by the keyboard: signing in, each page, each example', async () => {
       const { page } = tab;
@@ -95,7 +101,7 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
     });
 
     it('has no demo accounts and no explorer where the gateway has none, like the console', async () => {
-      const { page, errors } = await browser.open(system.url);
+      const { page, errors } = await browser.open(system.url, VISITOR);
       // As the gateway writes its pages with DEMO=off and EXPLORER=off.
       await page.route('**', async (route) => {
         if (route.request().resourceType() !== 'document') return route.fallback();
@@ -117,6 +123,16 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
       await page.goto(`${system.url}/console`);
       await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
       expect(await page.getByRole('button').count()).toBe(1);
+    });
+
+    it('says so when a service does not answer', async () => {
+      const { page } = tab;
+      await page.route('**/status', (route) =>
+        route.fulfill({ json: { services: { gateway: 'up', users: 'up', products: 'up', orders: 'down' } } }),
+      );
+      await page.reload();
+      await page.locator('[data-service=orders]', { hasText: 'does not answer' }).waitFor();
+      await page.locator('[data-service=users]', { hasText: 'answers' }).waitFor();
     });
   });
 
@@ -286,13 +302,5 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
       });
       expect(again.status).toBe(401);
     });
-  });
-
-  // This test is the last one, because no other works without orders.
-  it('the page at / says so when a service does not answer', async () => {
-    await system.kill('orders');
-    const { page } = await browser.open(system.url);
-    await page.locator('[data-service=orders]', { hasText: 'does not answer' }).waitFor();
-    await page.locator('[data-service=users]', { hasText: 'answers' }).waitFor();
   });
 }

@@ -34,7 +34,10 @@ export interface Tab {
 }
 
 export interface OpenOptions extends BrowserContextOptions {
-  /** The tabs with the same profile share storage and cache until the file ends. A tab without a profile has its own. */
+  /**
+   * The tabs with the same profile share storage and cache until the file ends. A tab without a profile has its own. A test may get a tab
+   * that an earlier test of the profile has used, because that costs less than a new one.
+   */
   readonly profile?: string;
 }
 
@@ -48,8 +51,8 @@ export interface BrowserOfTest {
 /** Chromium for the tests of a file. It starts before the first test and ends after the last one. */
 export function useBrowser(): BrowserOfTest {
   let browser: Browser | undefined;
-  const profiles = new Map<string, BrowserContext>();
-  let ofTest: (Page | BrowserContext)[] = [];
+  const profiles = new Map<string, { context: BrowserContext; unused: Tab[] }>();
+  let releases: (() => Promise<unknown>)[] = [];
   const openContext = (options: BrowserContextOptions): Promise<BrowserContext> => {
     if (browser === undefined) throw new Error('useBrowser() must be called where tests are described');
     return browser.newContext({ ...DESKTOP, ...options });
@@ -68,16 +71,28 @@ export function useBrowser(): BrowserOfTest {
     });
   });
   afterEach(async () => {
-    for (const opened of ofTest) await opened.close();
-    ofTest = [];
+    for (const release of releases) await release();
+    releases = [];
   });
   afterAll(() => browser?.close());
   return {
-    open: async (url, { profile, ...options } = {}) => {
-      const context = (profile && profiles.get(profile)) || (await openContext(options));
-      if (profile) profiles.set(profile, context);
-      const tab = await openTab(context, url);
-      ofTest.push(profile ? tab.page : tab.page.context());
+    open: async (url, { profile: name, ...options } = {}) => {
+      if (name === undefined) {
+        const tab = await openTab(await openContext(options), url);
+        releases.push(() => tab.page.context().close());
+        return tab;
+      }
+      const profile = profiles.get(name) ?? { context: await openContext(options), unused: [] };
+      profiles.set(name, profile);
+      const tab = profile.unused.pop() ?? watch(await profile.context.newPage(), new URL(url).origin);
+      releases.push(async () => {
+        await tab.page.unrouteAll({ behavior: 'ignoreErrors' });
+        await tab.page.goto('about:blank');
+        tab.errors.length = 0;
+        tab.foreign.length = 0;
+        profile.unused.push(tab);
+      });
+      await tab.page.goto(url);
       return tab;
     },
     share: (findUrl) =>
@@ -89,9 +104,8 @@ export function useBrowser(): BrowserOfTest {
 }
 
 async function openTab(context: BrowserContext, url: string): Promise<Tab> {
-  const page = await context.newPage();
-  const tab = watch(page, new URL(url).origin);
-  await page.goto(url);
+  const tab = watch(await context.newPage(), new URL(url).origin);
+  await tab.page.goto(url);
   return tab;
 }
 
@@ -132,7 +146,13 @@ const axeScript = readFile(createRequire(import.meta.url).resolve('axe-core/axe.
  */
 export async function findSeriousIssues(page: Page, rules?: string[]): Promise<string[]> {
   if (!(await page.evaluate<boolean>("'axe' in window"))) await page.evaluate(await axeScript);
-  const options = { resultTypes: ['violations'], ...(rules && { runOnly: rules }) };
+  // Without these settings, axe also makes a selector for each element and fetches each style sheet.
+  const options = {
+    resultTypes: ['violations'],
+    selectors: false,
+    preload: false,
+    ...(rules && { runOnly: rules }),
+  };
   const { violations } = await page.evaluate<AxeResults>(`axe.run(${JSON.stringify(options)})`);
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
