@@ -386,7 +386,10 @@ describe('a subgraph that is gone', () => {
     expect(text).not.toContain('127.0.0.1');
 
     let { services } = await status();
-    while (services.products === 'up') ({ services } = await status());
+    while (services.products === 'up') {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      ({ services } = await status());
+    }
     expect(services).toEqual({ ...all, products: 'down' });
 
     for (const name of ['users', 'orders'] as const) await system.stop(name);

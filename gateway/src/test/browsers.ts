@@ -1,27 +1,16 @@
 // Rules for browsers: which sites may read a reply, what a page may load, and what caches must not store.
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { corsOrigins } from '../http/cors.ts';
-import { type StubSystem, startStubSystem } from './stub-system.ts';
-
-const SHOP = 'https://shop.example.com';
-const resolvers = { users: { Query: { me: () => null } } };
+import { SITE, shop } from './shop.ts';
+import type { StubSystem } from './stub-system.ts';
 
 /** @param bare gives a gateway without settings for browsers */
 export function describeBrowsers(bare: () => StubSystem): void {
-  let system: StubSystem;
-  beforeAll(async () => {
-    system = await startStubSystem({
-      resolvers,
-      settings: { CORS_ORIGINS: `${SHOP}, http://localhost:5173`, TRUSTED_PROXIES: '1', DEMO: 'on' },
-    });
-  });
-  afterAll(() => system.close());
-
-  const call = (path: string, init: RequestInit = {}, { url } = system) =>
+  const call = (path: string, init: RequestInit = {}, { url } = shop) =>
     fetch(url + path, { redirect: 'manual', ...init });
-  const preflight = (path: string, origin: string, method = 'POST', from = system) =>
+  const preflight = (path: string, origin: string, method = 'POST', from = shop) =>
     call(
       path,
       {
@@ -48,11 +37,11 @@ export function describeBrowsers(bare: () => StubSystem): void {
       ['/login', 'POST, OPTIONS'],
       ['/profile/password', 'PUT, OPTIONS'],
     ])('of %s is answered with its methods', async (path, methods) => {
-      const reply = await preflight(path, SHOP);
+      const reply = await preflight(path, SITE);
       expect(reply.status).toBe(204);
       expect(reply.headers.get('vary')).toBe('Origin');
       expect(corsOf(reply)).toEqual({
-        'access-control-allow-origin': SHOP,
+        'access-control-allow-origin': SITE,
         'access-control-allow-methods': methods,
         'access-control-allow-headers': expect.any(String),
         'access-control-max-age': '7200',
@@ -74,10 +63,10 @@ export function describeBrowsers(bare: () => StubSystem): void {
     it('allows no origin that is not listed, and no origin at all without a list', async () => {
       for (const origin of [
         'https://evil.example',
-        `${SHOP}.evil.example`,
-        SHOP.toUpperCase(),
+        `${SITE}.evil.example`,
+        SITE.toUpperCase(),
         'http://shop.example.com',
-        `${SHOP}:8443`,
+        `${SITE}:8443`,
         'null',
         '*',
       ]) {
@@ -86,13 +75,13 @@ export function describeBrowsers(bare: () => StubSystem): void {
         expect(corsOf(reply)).toEqual({});
         expect(reply.headers.get('vary')).toBe('Origin');
       }
-      const reply = await preflight('/graphql', SHOP, 'POST', bare());
+      const reply = await preflight('/graphql', SITE, 'POST', bare());
       expect(corsOf(reply)).toEqual({});
       expect(reply.headers.has('vary')).toBe(false);
     });
 
     it('of an unknown path is 404', async () => {
-      expect((await preflight('/nowhere', SHOP)).status).toBe(404);
+      expect((await preflight('/nowhere', SITE)).status).toBe(404);
     });
   });
 
@@ -107,7 +96,7 @@ export function describeBrowsers(bare: () => StubSystem): void {
   describe('a reply', () => {
     it('can be read by the sites that are listed, errors included, and never with credentials', async () => {
       for (const path of ['/products/1', '/nowhere', '/profile', '/', '/graphql?query={me{id}}'])
-        for (const origin of [SHOP, 'http://localhost:5173']) {
+        for (const origin of [SITE, 'http://localhost:5173']) {
           const reply = await call(path, { headers: { origin, 'apollo-require-preflight': 'yes' } });
           expect(corsOf(reply)).toEqual({
             'access-control-allow-origin': origin,
@@ -118,9 +107,9 @@ export function describeBrowsers(bare: () => StubSystem): void {
           expect(reply.headers.get('vary')).toMatch(/(^|, )Origin$/);
         }
       for (const path of ['/products/%zz', `/products/${'1'.repeat(200)}`])
-        expect(corsOf(await call(path, { headers: { origin: SHOP } }))).toHaveProperty(
+        expect(corsOf(await call(path, { headers: { origin: SITE } }))).toHaveProperty(
           'access-control-allow-origin',
-          SHOP,
+          SITE,
         );
       const other = await call('/products/1', { headers: { origin: 'https://evil.example' } });
       expect(corsOf(other)).toEqual({});
@@ -146,7 +135,7 @@ export function describeBrowsers(bare: () => StubSystem): void {
     });
 
     it('requires HTTPS only when a trusted proxy reports that HTTPS was used', async () => {
-      const hsts = async (proto: string, from = system) =>
+      const hsts = async (proto: string, from = shop) =>
         (await call('/', { headers: { 'x-forwarded-proto': proto } }, from)).headers.get(
           'strict-transport-security',
         );
@@ -159,7 +148,7 @@ export function describeBrowsers(bare: () => StubSystem): void {
 
     it('with personal data is stored by no cache', async () => {
       const headers = {
-        authorization: `Bearer ${await system.token('1')}`,
+        authorization: `Bearer ${await shop.token('1')}`,
         'content-type': 'application/json',
       };
       for (const [path, body] of [
@@ -208,7 +197,7 @@ export function describeBrowsers(bare: () => StubSystem): void {
         /<html [^>]*data-offers="([^"]*)"/.exec(
           await (await call('/console', { headers: html }, from)).text(),
         )?.[1];
-      expect(await offers(system)).toBe('explorer demo');
+      expect(await offers(shop)).toBe('explorer demo');
       // Demo accounts have published passwords, so the gateway offers them only when DEMO is on.
       expect(await offers(bare())).toBe('explorer');
     });

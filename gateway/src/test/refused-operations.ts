@@ -2,6 +2,7 @@
 // values, as literals and in variables. Each reply says what was expected.
 import { registry } from '@holdfast/platform/observability/metrics';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { executed, resolvers, shop } from './shop.ts';
 import { type StubSystem, type SubgraphName, startStubSystem } from './stub-system.ts';
 
 const HEADER = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
@@ -17,8 +18,6 @@ const VALUE_SCHEMAS: Record<SubgraphName, string> = {
 };
 
 export function describeRefusedOperations(): void {
-  /** The root fields that subgraphs executed. */
-  let executed: string[] = [];
   const answerValue = (name: string) => () => {
     executed.push(name);
     return name;
@@ -35,36 +34,24 @@ export function describeRefusedOperations(): void {
     orders: { User: { __resolveReference: () => ({ id: '1' }), orders: answerValue('orders') } },
   };
 
-  const execute = () => {
-    executed.push('a field');
-    return null;
-  };
-  const resolvers = {
-    users: { Query: { me: execute } },
-    products: { Query: { product: execute, products: execute } },
-    orders: { Query: { orders: execute } },
-  };
   /** Smaller than all defaults. */
   const TINY_LIMITS = {
     ...{ MAX_DEPTH: '2', MAX_ALIASES: '1', MAX_ROOT_FIELDS: '2', MAX_TOKENS: '20', MAX_COST: '4' },
     ...{ MAX_SELECTIONS: '8', MAX_CONDITIONS: '1' },
   };
 
-  /** The graph of the shop with all defaults. */
-  let shop: StubSystem;
   /** The graph of the shop with tiny limits, without introspection and without the explorer. */
   let closed: StubSystem;
   /** The graph that takes values of all kinds. */
   let values: StubSystem;
   beforeAll(async () => {
-    shop = await startStubSystem({ resolvers });
     const settings = { ...TINY_LIMITS, INTROSPECTION: 'off', EXPLORER: 'off' };
     closed = await startStubSystem({ resolvers, settings });
     values = await startStubSystem({ resolvers: valueResolvers, schemas: VALUE_SCHEMAS });
   });
-  afterAll(() => Promise.all([shop, closed, values].map((system) => system.close())));
+  afterAll(() => Promise.all([closed, values].map((system) => system.close())));
   beforeEach(() => {
-    executed = [];
+    executed.length = 0;
   });
 
   type Variables = Record<string, unknown>;
