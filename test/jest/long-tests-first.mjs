@@ -3,12 +3,11 @@ import Sequencer from '@jest/test-sequencer';
 
 /** The paths of long tests, by their measured time. Jest orders the tests of one rank, and all others, by their last duration. */
 const LONG = [
+  '/test/src/load/',
   '/test/src/rolling/',
-  '/test/src/cache/instances',
   '/test/src/local/',
   '/test/src/faults/',
   '/bench/src/',
-  '/test/src/load/',
   '/test/src/queue/',
   '/test/src/cache/',
   '/test/src/size/',

