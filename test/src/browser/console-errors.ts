@@ -93,22 +93,11 @@ export function describeConsoleErrors(suite: BrowserSuite): void {
     });
   });
 
-  // The tests that change the stored session have a tab with its own storage.
-  it('a page that comes back after another user has signed in shows no data of the former user', async () => {
-    const { page } = await openProduct({});
-    await nameField(page).fill('Typed by the former user');
-    const other = await client.account();
-    await store(page, await storedSession(other));
-    await comeBack(page);
-    await page.getByRole('banner').getByText(other.username).waitFor();
-    await eventually(
-      () => nameField(page).inputValue(),
-      (name) => name === 'As it was',
-    );
-  });
+  /** Its tabs share no session with those of other tests, so a test may change the stored session. The last test leaves another user's. */
+  const ALONE = { profile: 'Demo clerk, alone' };
 
   it('a refused session does not end a session that another tab has opened in the meantime', async () => {
-    const { page } = await openProduct({});
+    const { page } = await openProduct(ALONE);
     await nameField(page).fill('Typed before');
     const opened = await storedSession(CLERK);
     let refused = 0;
@@ -132,6 +121,19 @@ export function describeConsoleErrors(suite: BrowserSuite): void {
     expect(await page.evaluate("localStorage.getItem('holdfast.session')")).not.toBeNull();
     expect(await page.getByRole('dialog').count()).toBe(0);
     expect(await nameField(page).inputValue()).toBe('Typed before');
+  });
+
+  it('a page that comes back after another user has signed in shows no data of the former user', async () => {
+    const { page } = await openProduct(ALONE);
+    await nameField(page).fill('Typed by the former user');
+    const other = await client.account();
+    await store(page, await storedSession(other));
+    await comeBack(page);
+    await page.getByRole('banner').getByText(other.username).waitFor();
+    await eventually(
+      () => nameField(page).inputValue(),
+      (name) => name === 'As it was',
+    );
   });
 
   it('a user who opens another page before a search starts is not taken back', async () => {

@@ -182,10 +182,7 @@ export function describeConsole(suite: BrowserSuite): void {
     const account = await client.account();
     const product = await client.product(account.token, { name: 'Typed slowly' });
     const path = `/products/${product.id}`;
-    const { page, errors } = await browser.open(`${system.url}/console${path}`);
-    // The clock of the page can be put forward. It covers only what the page loads from now on.
-    await page.clock.install();
-    await page.reload();
+    const { page, errors } = await browser.open(`${system.url}/console${path}`, { ownClock: true });
     await page.getByLabel('Username').fill(account.username);
     await page.getByLabel('Password').fill(account.password);
     await button(page, 'Sign in').click();

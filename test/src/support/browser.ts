@@ -39,6 +39,8 @@ export interface OpenOptions extends BrowserContextOptions {
    * that an earlier test of the profile has used, because that costs less than a new one.
    */
   readonly profile?: string;
+  /** The test can put the clock of the page forward. Only for a tab without a profile. */
+  readonly ownClock?: boolean;
 }
 
 export interface BrowserOfTest {
@@ -76,11 +78,12 @@ export function useBrowser(): BrowserOfTest {
   });
   afterAll(() => browser?.close());
   return {
-    open: async (url, { profile: name, ...options } = {}) => {
+    open: async (url, { profile: name, ownClock = false, ...options } = {}) => {
       if (name === undefined) {
-        const tab = await openTab(await openContext(options), url);
-        releases.push(() => tab.page.context().close());
-        return tab;
+        const context = await openContext(options);
+        releases.push(() => context.close());
+        if (ownClock) await context.clock.install();
+        return openTab(context, url);
       }
       const profile = profiles.get(name) ?? { context: await openContext(options), unused: [] };
       profiles.set(name, profile);
