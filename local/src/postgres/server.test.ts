@@ -70,11 +70,47 @@ async function withServer<Result>(use: (server: EmbeddedPostgres) => Promise<Res
   }
 }
 
+/** Starts a process that starts a server, and sends the server's pid. */
+async function forkStarter(): Promise<ChildProcess> {
+  const script = join(folder, 'starter.mjs');
+  const module = new URL('./server.ts', import.meta.url).href;
+  await writeFile(
+    script,
+    `import { startPostgres } from ${JSON.stringify(module)};
+     process.send((await startPostgres({ dataDir: ${JSON.stringify(dataDir)} })).pid);`,
+  );
+  return fork(script, [], { execArgv: [] });
+}
+
+test(
+  'a start that is killed while it makes the database leaves no process, and the next one makes it, also in an empty folder',
+  async () => {
+    const starter = await forkStarter();
+    const findUnfinished = async () =>
+      (await readdir(dataDir).catch(() => [])).find((name) => /^cluster\.new/.test(name)) ?? 'none';
+    while (!(await isPresent(join(dataDir, await findUnfinished(), 'base')))) await sleep(5);
+    const children = await childrenOf(starter.pid ?? 0);
+    const grandchildren = (await Promise.all(children.map(childrenOf))).flat();
+    starter.kill('SIGKILL');
+    await once(starter, 'exit');
+    expect(grandchildren.length).toBeGreaterThan(0);
+    expect(await waitUntilGone([...children, ...grandchildren], GENEROUS_MS)).toBe(true);
+    expect(await isPresent(cluster)).toBe(false);
+
+    await mkdir(cluster);
+    await withServer(async (server) => {
+      expect(await query(server, 'SELECT 1')).toEqual([1]);
+      expect((await readdir(dataDir)).sort()).toEqual(['cluster', 'lock', 'password', 'port']);
+    });
+  },
+  GENEROUS_MS,
+);
+
 test('what is committed survives stop, kill and restart', async () => {
   await withServer(async (server) => {
     expect(await query(server, `SELECT current_setting('fsync')`)).toEqual(['on']);
     await query(server, 'CREATE TABLE kept (i int)');
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
       await query(server, `INSERT INTO kept VALUES (${round})`);
       const children = await childrenOf(server.pid);
       expect(children.length).toBeGreaterThan(0);
@@ -84,10 +120,10 @@ test('what is committed survives stop, kill and restart', async () => {
       await server.restart();
     }
   });
-  expect(await withServer((server) => query(server, 'SELECT i FROM kept ORDER BY i'))).toEqual([0, 1, 2]);
+  expect(await withServer((server) => query(server, 'SELECT i FROM kept ORDER BY i'))).toEqual([0, 1]);
 });
 
-test('it takes no connection without the password, which is in a file of the owner only', async () => {
+test('it takes no connection without the password, which is in a file of the owner only, and refuses a second server on its data', async () => {
   await withServer(async (server) => {
     const url = new URL(server.adminUrl);
     url.password = 'wrong';
@@ -95,28 +131,16 @@ test('it takes no connection without the password, which is in a file of the own
     await expect(client.connect()).rejects.toThrow('password authentication failed');
     expect(await query(server, 'SHOW listen_addresses')).toEqual(['127.0.0.1']);
     expect(await query(server, 'SHOW unix_socket_directories')).toEqual(['']);
-  });
-  expect((await stat(join(dataDir, 'password'))).mode & 0o777).toBe(0o600);
-});
+    expect((await stat(join(dataDir, 'password'))).mode & 0o777).toBe(0o600);
 
-test('a second server on the same data is refused with one line', async () => {
-  await withServer(async () => {
     await expect(startPostgres({ dataDir })).rejects.toThrow(
       `the PostgreSQL data in ${dataDir} is in use by process ${process.pid}`,
     );
   });
 });
 
-/** Starts a process that starts a server, and waits for the server's pid. */
 async function startElsewhere(): Promise<{ starter: ChildProcess; pid: number }> {
-  const script = join(folder, 'starter.mjs');
-  const module = new URL('./server.ts', import.meta.url).href;
-  await writeFile(
-    script,
-    `import { startPostgres } from ${JSON.stringify(module)};
-     process.send((await startPostgres({ dataDir: ${JSON.stringify(dataDir)} })).pid);`,
-  );
-  const starter = fork(script, [], { execArgv: [] });
+  const starter = await forkStarter();
   const [pid] = await once(starter, 'message');
   return { starter, pid };
 }
@@ -150,9 +174,6 @@ test('a server that a killed process left running is stopped first', async () =>
 });
 
 test('a postmaster.pid whose pid now belongs to another program does not prevent the start', async () => {
-  await withServer(async (server) => {
-    await server.kill();
-  });
   await writeFile(join(cluster, 'postmaster.pid'), `${process.pid}\n${cluster}\n1\n5432\n`);
   expect(await withServer((server) => query(server, 'SELECT 1'))).toEqual([1]);
 });
@@ -276,54 +297,6 @@ describe('a start does not touch a database', () => {
   });
 });
 
-test('in an empty folder a database is made', async () => {
-  const fresh = join(folder, 'fresh');
-  await mkdir(join(fresh, 'cluster'), { recursive: true });
-  const server = await startPostgres({ dataDir: fresh, durable: false });
-  try {
-    expect(await query(server, 'SELECT 1')).toEqual([1]);
-  } finally {
-    await server.stop();
-    await removePostgres(fresh);
-  }
-});
-
-test(
-  'a start that is killed while it makes the database leaves no process, and the next start makes the database',
-  async () => {
-    const fresh = join(folder, 'interrupted');
-    const script = join(folder, 'starter.mjs');
-    const module = new URL('./server.ts', import.meta.url).href;
-    await writeFile(
-      script,
-      `import { startPostgres } from ${JSON.stringify(module)};
-     await startPostgres({ dataDir: ${JSON.stringify(fresh)} });`,
-    );
-    const starter = fork(script, [], { execArgv: [] });
-    const unfinished = async () =>
-      (await readdir(fresh).catch(() => [])).find((name) => /^cluster\.new/.test(name)) ?? 'none';
-    while (!(await isPresent(join(fresh, await unfinished(), 'base')))) await sleep(5);
-    const children = await childrenOf(starter.pid ?? 0);
-    const grandchildren = (await Promise.all(children.map(childrenOf))).flat();
-    starter.kill('SIGKILL');
-    await once(starter, 'exit');
-    expect(grandchildren.length).toBeGreaterThan(0);
-    expect(await waitUntilGone([...children, ...grandchildren], GENEROUS_MS)).toBe(true);
-    expect(await isPresent(join(fresh, 'cluster'))).toBe(false);
-
-    const server = await startPostgres({ dataDir: fresh });
-    try {
-      expect(await query(server, 'SELECT 1')).toEqual([1]);
-      expect((await readdir(fresh)).sort()).toEqual(['cluster', 'lock', 'password', 'port']);
-    } finally {
-      await server.stop();
-      await removePostgres(fresh);
-    }
-    expect(await Promise.all(children.map(isRunning))).not.toContain(true);
-  },
-  GENEROUS_MS,
-);
-
 describe('--reset deletes', () => {
   const KINDS: readonly [string, (path: string) => Promise<unknown>][] = [
     ['a file', async (path) => writeFile(path, 'a file')],
@@ -381,6 +354,8 @@ describe('a recovery from a crash', () => {
   /** Four reports take longer than SILENCE_MS. */
   const REPORT_MS = 1_500;
 
+  beforeAll(crash);
+
   /** A server that is starting, whose recovery a test has stopped. */
   type StoppedRecovery = {
     launched: Promise<Postmaster>;
@@ -422,7 +397,8 @@ describe('a recovery from a crash', () => {
   }
 
   /** Waits a moment, unless the start has failed. */
-  const pause = (launched: Promise<Postmaster>): Promise<unknown> => Promise.race([sleep(2), launched]);
+  const pause = (launched: Promise<Postmaster>, ms = 2): Promise<unknown> =>
+    Promise.race([sleep(ms), launched]);
 
   /** The pids of the server and of its process that recovers, which is stopped; undefined when the recovery was faster. */
   async function stopRecovery(
@@ -446,11 +422,11 @@ describe('a recovery from a crash', () => {
   /** Starts a server that has to recover and stops its recovery. A busy machine may need several crashes. */
   async function startRecovery(signal?: AbortSignal): Promise<StoppedRecovery> {
     for (;;) {
-      await crash();
       const starting = await launch(signal);
       const found = await stopRecovery(starting.launched);
       if (found !== undefined) return { ...starting, ...found };
       await end(await starting.launched);
+      await crash();
     }
   }
 
@@ -458,34 +434,6 @@ describe('a recovery from a crash', () => {
     await shutDown(postmaster.pid);
     await postmaster.exited;
   }
-
-  test(
-    'is waited for and reported, and the server is not killed',
-    async () => {
-      const { launched, server, port, lines } = await startRecovery();
-      const reports = () => lines.filter((line) => /PostgreSQL has been starting for \d+ s/.test(line));
-      while (reports().length < 4) await pause(launched);
-      expect(await isRunning(server)).toBe(true);
-
-      const events: string[] = [];
-      const stop = new AbortController();
-      const waiting = waitForServer(
-        `postgres://postgres@127.0.0.1:${port}/postgres`,
-        createEventLog((line) => events.push(line)),
-        stop.signal,
-      );
-      while (events.length === 0) await pause(launched);
-      expect(events[0]).toMatch(/the server of DATABASE_URL says: the database system is .*; waiting for it/);
-      stop.abort(new Error('enough'));
-      await expect(waiting).rejects.toThrow('enough');
-
-      resumeRecovery();
-      const postmaster = await launched;
-      expect(postmaster.pid).toBe(server);
-      await end(postmaster);
-    },
-    GENEROUS_MS,
-  );
 
   test(
     'leaves no server when the start is interrupted',
@@ -496,6 +444,35 @@ describe('a recovery from a crash', () => {
       resumeRecovery();
       await expect(launched).rejects.toThrow('Ctrl-C');
       expect([await isRunning(server), await isRunning(recovery)]).toEqual([false, false]);
+    },
+    GENEROUS_MS,
+  );
+
+  test(
+    'is waited for and reported, and the server is not killed',
+    async () => {
+      // The interrupted start has left the recovery to this one.
+      const { launched, server, port, lines } = await startRecovery();
+      const reports = () => lines.filter((line) => /PostgreSQL has been starting for \d+ s/.test(line));
+      while (reports().length < 4) await pause(launched, 50);
+      expect(await isRunning(server)).toBe(true);
+
+      const events: string[] = [];
+      const stop = new AbortController();
+      const waiting = waitForServer(
+        `postgres://postgres@127.0.0.1:${port}/postgres`,
+        createEventLog((line) => events.push(line)),
+        stop.signal,
+      );
+      while (events.length === 0) await pause(launched, 50);
+      expect(events[0]).toMatch(/the server of DATABASE_URL says: the database system is .*; waiting for it/);
+      stop.abort(new Error('enough'));
+      await expect(waiting).rejects.toThrow('enough');
+
+      resumeRecovery();
+      const postmaster = await launched;
+      expect(postmaster.pid).toBe(server);
+      await end(postmaster);
     },
     GENEROUS_MS,
   );

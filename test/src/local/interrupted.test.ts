@@ -83,7 +83,8 @@ it(
   'each way ends it while it installs packages, and the next one gets as far',
   async () => {
     await makeRepository(STEPS.install);
-    for (const way of [...WAYS, 'Ctrl-C'] as const) await startAndInterrupt(way);
+    // The last way reaches it as an ordinary end, as the first one does.
+    for (const way of WAYS) await startAndInterrupt(way);
   },
   STEP_MS,
 );
@@ -102,10 +103,10 @@ it(
 );
 
 it(
-  'Ctrl-C and kill -9 of npm start end it while it generates code',
+  'Ctrl-C ends it while it generates code',
   async () => {
     await makeRepository(STEPS.generateClient);
-    for (const way of ['Ctrl-C', 'kill -9 of npm start'] as const) await startAndInterrupt(way);
+    await startAndInterrupt('Ctrl-C');
   },
   STEP_MS,
 );

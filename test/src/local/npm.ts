@@ -82,7 +82,7 @@ export async function freeBasePort(): Promise<number> {
 export const readStartPid = async (dataDir: string): Promise<number> =>
   Number.parseInt(await readFile(join(dataDir, 'lock'), 'utf8'), 10);
 
-export const WAYS = ['kill -9 of npm', 'kill -9 of npm start', 'Ctrl-C'] as const;
+export const WAYS = ['Ctrl-C', 'kill -9 of npm start', 'kill -9 of npm'] as const;
 export type Way = (typeof WAYS)[number];
 
 /** Ends `npm start` in that way, and expects that no process that it started is left. */
