@@ -44,7 +44,13 @@ function closeObjects(value: unknown): unknown {
 export function createContract(document: unknown): (reply: ReplyToCheck) => void {
   const { paths } = documentShape.parse(document);
   // The meta-schema of JSON Schema knows no member of an OpenAPI document, and its check would be compiled for each suite.
-  const ajv = new Ajv2020({ strict: false, allErrors: true, validateSchema: false });
+  const ajv = new Ajv2020({
+    strict: false,
+    allErrors: true,
+    validateSchema: false,
+    // A suite uses each schema for a few replies, so optimized code would take longer to make than it saves.
+    code: { optimize: false },
+  });
   formats.default(ajv);
   ajv.addSchema({ ...documentShape.parse(closeObjects(document)), $id: 'contract' });
   const templates = Object.keys(paths).map((template) => ({
@@ -61,6 +67,14 @@ export function createContract(document: unknown): (reply: ReplyToCheck) => void
     return known;
   }
 
+  const parsed = new Map<unknown, z.infer<typeof operationShape>>();
+
+  function parseOperation(operation: unknown): z.infer<typeof operationShape> {
+    const known = parsed.get(operation) ?? operationShape.parse(operation);
+    parsed.set(operation, known);
+    return known;
+  }
+
   return ({ method, path, status, headers, text }) => {
     const where = `${method} ${path} → ${status}`;
     const template = templates.find(({ pattern }) => pattern.test(path))?.template;
@@ -69,7 +83,7 @@ export function createContract(document: unknown): (reply: ReplyToCheck) => void
       if (status === 404 || status === 405) return;
       throw new Error(`${where}: the contract has no such call`);
     }
-    const response = operationShape.parse(operation).responses[String(status)];
+    const response = parseOperation(operation).responses[String(status)];
     if (!response) throw new Error(`${where}: the contract does not name this status; body ${text}`);
     for (const [name, { required }] of Object.entries(response.headers ?? {})) {
       if (required && !headers.has(name)) throw new Error(`${where}: the header ${name} is missing`);
