@@ -286,7 +286,7 @@ it('has the result of graphql-js for any document, errors included', async () =>
       await expectSame(withVariables(aliased(text)), given);
     }),
     {
-      numRuns: 150,
+      numRuns: 80,
       examples: [[`{ name }`, TWO_FAILURES_BELOW_A_NULL, { n: 0, yes: false, no: false, range: null }]],
     },
   );
