@@ -25,7 +25,7 @@ const SDL = `
     self: Thing  selfLate: Thing!  things(range: Range, first: Int! = 2): [Thing!]  mixed: [Thing]  strict: [[Int!]!]
     any: Any  anyLate: [Any]  named: Named  wrong: Any  notAList: [Int]  nothing: Int!
   }
-  type Other implements Named { name: String!  size: Float  checked: Checked }
+  type Other implements Named { name: String!  size: Float  checked: Checked  absent: Int! }
   type Checked { ok: Boolean }
   union Any = Thing | Other
   type Query { thing: Thing  thingLate(id: ID!): Thing  other: Other!  named: [Named!]! }
@@ -321,6 +321,7 @@ it.each([
   'mutation { first(n: 1) second { name selfLate { name } } again: first(n: 2) }',
   'mutation { first(n: 1) third after: first(n: 3) }',
   '{ thing { nothing } other { name } }',
+  '{ thing { name } other { name absent } }',
   '{ named { name nameAgain: name ... on Thing { nothing } } }',
   '{ thing { selfLate { selfLate { selfLate { selfLate { selfLate { name } } } } } self { refusedLate } } }',
   '{ other { name size checked { ok } } }',
