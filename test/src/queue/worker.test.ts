@@ -23,7 +23,7 @@ function useDatabase(): void {
     admin = new pg.Client({ connectionString: database.adminUrl });
     await admin.connect();
   });
-  beforeEach(() => admin.query('TRUNCATE graphile_worker._private_jobs'));
+  beforeEach(() => admin.query('DELETE FROM graphile_worker._private_jobs'));
   afterAll(async () => {
     await admin.end();
     await database.release();
