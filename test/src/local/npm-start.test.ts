@@ -336,10 +336,10 @@ describe('npm start', () => {
   );
 
   it(
-    'has the same data when it starts again, and ends completely on Ctrl-C while its services start',
+    'becomes ready with the same data when it starts again, and ends completely on Ctrl-C',
     async () => {
       await start();
-      await npm.waitFor('loading demo data: ');
+      await npm.waitFor('"msg":"ready"');
       expect(await readRows()).toEqual(rows);
       await interrupt(npm, dataDir, 'Ctrl-C');
     },

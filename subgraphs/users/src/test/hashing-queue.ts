@@ -77,8 +77,8 @@ describe('the queues of passwords', () => {
     const { accessToken } = await calls.login('victim');
     const judge = ({ bearer }: (typeof accounts)[number]) =>
       users.graphql(CHANGE, { input: { ...change, newPassword: EASY } }, bearer, FLOOD_ADDRESS);
-    for (const account of accounts.slice(0, 1))
-      expect((await judge(account)).data.changePassword.__typename).toBe('InvalidInput');
+    const [refused] = await Promise.all(accounts.slice(0, 1).map(judge));
+    expect(refused?.data.changePassword.__typename).toBe('InvalidInput');
     const { result, ahead, rest } = await during(judge, () =>
       Promise.all([
         users.graphql(REGISTER, { input }, undefined, '192.0.2.2'),
