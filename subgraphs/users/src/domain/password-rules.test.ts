@@ -17,6 +17,13 @@ beforeAll(() => {
 });
 afterAll(() => strength.close());
 
+/** The strength of a thread that runs this code for each message. */
+const strengthOf = (code: string): PasswordStrength => {
+  const text = `import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => { ${code} });`;
+  const thread = new URL(`data:text/javascript,${encodeURIComponent(text)}`);
+  return createPasswordStrength({ maxWaiting: MAX_WAITING, log, thread });
+};
+
 const errorOf = (password: string, names: Names) => strength.findWeakness(password, names, []);
 
 describe('a password', () => {
@@ -114,6 +121,27 @@ describe('a password', () => {
     expect(isTooLong('e\u0301'.repeat(128))).toBe(false);
     expect(isTooLong('é'.repeat(129))).toBe(true);
     expect(isTooLong('x'.repeat(10_000_000))).toBe(true);
+  });
+});
+
+describe('the thread that judges passwords', () => {
+  const refusal = { code: 'SERVICE_UNAVAILABLE' };
+
+  it.each([
+    ['fails', 'throw new Error("broken")'],
+    ['ends', 'process.exit()'],
+  ])('may be one that %s: the password is refused, and the next one gets another thread', async (_, code) => {
+    const strength = strengthOf(code);
+    for (const password of [good.password, good.password])
+      await expect(strength.findWeakness(password, good, [])).rejects.toMatchObject(refusal);
+    await strength.close();
+  });
+
+  it('is closed while a password waits, which is refused', async () => {
+    const strength = strengthOf('');
+    const waiting = expect(strength.findWeakness(good.password, good, [])).rejects.toMatchObject(refusal);
+    await strength.close();
+    await waiting;
   });
 });
 

@@ -35,6 +35,8 @@ export interface PasswordStrengthOptions {
   /** How many passwords may wait. */
   readonly maxWaiting: number;
   readonly log: Logger;
+  /** The program of the thread. */
+  readonly thread?: URL;
 }
 
 interface Waiting {
@@ -55,30 +57,38 @@ const unavailable = (cause?: unknown): AppError =>
     details: { retryAfter: 1 },
   });
 
-export function createPasswordStrength({ maxWaiting, log }: PasswordStrengthOptions): PasswordStrength {
+export function createPasswordStrength({
+  maxWaiting,
+  log,
+  thread = new URL('./password-strength-worker.ts', import.meta.url),
+}: PasswordStrengthOptions): PasswordStrength {
   // The queue is as fair as the queue for hashing, because each change of a password passes through both.
   const { run } = createSemaphore({ concurrency: 1, maxWaiting });
   let waiting: Waiting | undefined;
   let worker: Worker | undefined;
+  let isClosed = false;
 
   function start(): Worker {
     // The thread gets no environment and no arguments of the process.
-    const started = new Worker(new URL('./password-strength-worker.ts', import.meta.url), {
-      env: {},
-      execArgv: [],
-    });
+    const started = new Worker(thread, { env: {}, execArgv: [] });
     started.unref();
     started.on('message', ({ error }: Estimated) => waiting?.resolve(error));
-    started.on('error', (error) => {
-      log.error({ err: error }, 'the thread that judges passwords has ended; another will be started');
-      worker = undefined;
-      waiting?.reject(unavailable(error));
-    });
+    // After an error the thread also exits.
+    started.on('error', (error) => forget(started, error));
+    started.on('exit', () => forget(started));
     return started;
+  }
+
+  function forget(ended: Worker, cause?: unknown): void {
+    if (isClosed || worker !== ended) return;
+    log.error({ err: cause }, 'the thread that judges passwords has ended; the next password starts another');
+    worker = undefined;
+    waiting?.reject(unavailable(cause));
   }
 
   const estimate = (asked: ToEstimate): Promise<string | undefined> =>
     new Promise((resolve, reject) => {
+      if (isClosed) return reject(unavailable());
       waiting = { resolve, reject };
       // The dictionaries of the thread take 30 MB and as much time as ten hashes, so the thread starts when a password is judged.
       worker ??= start();
@@ -95,6 +105,8 @@ export function createPasswordStrength({ maxWaiting, log }: PasswordStrengthOpti
       return error && `expected a password that is hard to guess. ${error}`;
     },
     close: async () => {
+      isClosed = true;
+      waiting?.reject(unavailable());
       await worker?.terminate();
     },
   };
