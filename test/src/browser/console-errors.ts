@@ -93,7 +93,7 @@ export function describeConsoleErrors(suite: BrowserSuite): void {
     });
   });
 
-  /** Its tabs share no session with those of other tests, so a test may change the stored session. The last test leaves another user's. */
+  /** Tabs of this profile share no session with those of other tests, so a test may change the stored session. The last test leaves another user's. */
   const ALONE = { profile: 'Demo clerk, alone' };
 
   it('a refused session does not end a session that another tab has opened in the meantime', async () => {

@@ -13,7 +13,7 @@ import { eventually } from '../support/client.ts';
 import type { BrowserSuite } from './suite.ts';
 
 export function describePages({ browser, system, client }: BrowserSuite): void {
-  /** Does not sign in. */
+  /** A visitor has no session. */
   const VISITOR = { profile: 'visitor' };
   const EDITOR = '.graphiql-query-editor .view-line';
 
@@ -29,6 +29,7 @@ export function describePages({ browser, system, client }: BrowserSuite): void {
     expect(await findSeriousIssues(page, ['color-contrast'])).toEqual([]);
     await saveScreenshot(page, `${name}-dark-phone`);
     await page.setViewportSize(DESKTOP.viewport);
+    await page.emulateMedia({ colorScheme: null });
     expect(errors).toEqual([]);
     expect(foreign).toEqual([]);
   }

@@ -54,7 +54,7 @@ export interface BrowserOfTest {
 export function useBrowser(): BrowserOfTest {
   let browser: Browser | undefined;
   const profiles = new Map<string, { context: BrowserContext; unused: Tab[] }>();
-  let releases: (() => Promise<unknown>)[] = [];
+  const releases: (() => Promise<unknown>)[] = [];
   const openContext = (options: BrowserContextOptions): Promise<BrowserContext> => {
     if (browser === undefined) throw new Error('useBrowser() must be called where tests are described');
     return browser.newContext({ ...DESKTOP, ...options });
@@ -73,8 +73,7 @@ export function useBrowser(): BrowserOfTest {
     });
   });
   afterEach(async () => {
-    for (const release of releases) await release();
-    releases = [];
+    for (const release of releases.splice(0)) await release();
   });
   afterAll(() => browser?.close());
   return {
@@ -90,6 +89,8 @@ export function useBrowser(): BrowserOfTest {
       const tab = profile.unused.pop() ?? watch(await profile.context.newPage(), new URL(url).origin);
       releases.push(async () => {
         await tab.page.unrouteAll({ behavior: 'ignoreErrors' });
+        await tab.page.emulateMedia({ colorScheme: null });
+        await tab.page.setViewportSize(DESKTOP.viewport);
         await tab.page.goto('about:blank');
         tab.errors.length = 0;
         tab.foreign.length = 0;
