@@ -1,5 +1,8 @@
 // The rules of a store of the cache, for the store in Redis and the store in the process.
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createLogger } from '@holdfast/platform/observability/log';
 import { createRedis, type Redis } from '@holdfast/platform/redis';
 import { createMemoryStore } from '@holdfast/products/data/cache/memory-store';
@@ -277,6 +280,14 @@ describe('the store in Redis', () => {
 });
 
 describe('the store in the process', () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage: () => void = runInNewContext('gc');
+
+  function readHeapBytes(): number {
+    collectGarbage();
+    return process.memoryUsage().heapUsed;
+  }
+
   it('is bounded in size', async () => {
     const store = createMemoryStore(TTL_MS, 100_000);
     const ids = Array.from({ length: 2_000 }, (_, index) => index + 1);
@@ -286,5 +297,18 @@ describe('the store in the process', () => {
     while ((await look(store, nameOf(ids.pop() ?? 0))) === 'v1') count += 1;
     expect(count).toBeGreaterThan(10);
     expect(count).toBeLessThan(400);
+  });
+
+  it('takes no more of the heap than its size', async () => {
+    const maxBytes = 4_000_000;
+    const store = createMemoryStore(TTL_MS, maxBytes);
+    const before = readHeapBytes();
+    for (let id = 1; id <= 8_000; id += 1) {
+      const description = randomBytes(1_000).toString('hex');
+      await fill(store, nameOf(id), { ...product(1, id), description });
+    }
+    const grown = readHeapBytes() - before;
+    expect(await look(store, nameOf(8_000))).toBe('v1');
+    expect(grown).toBeLessThan(maxBytes);
   });
 });
