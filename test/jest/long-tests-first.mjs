@@ -1,8 +1,8 @@
 // The order in which Jest runs the tests: the longest first, because a long test that began last would leave the other processors idle.
 import Sequencer from '@jest/test-sequencer';
 
-/** The paths of long tests, by their measured time. Jest orders the tests of one rank, and all others, by their last duration. */
-const LONG = [
+/** The paths of tests that begin early, the longest first. Jest orders the tests of one rank, and all others, by their last duration. */
+const EARLY = [
   '/test/src/load/',
   '/test/src/rolling/',
   '/test/src/local/',
@@ -26,8 +26,8 @@ const LONG = [
 ];
 
 const rankOf = ({ path }) => {
-  const rank = LONG.findIndex((part) => path.includes(part));
-  return rank === -1 ? LONG.length : rank;
+  const rank = EARLY.findIndex((part) => path.includes(part));
+  return rank === -1 ? EARLY.length : rank;
 };
 
 export default class LongTestsFirst extends Sequencer {

@@ -18,7 +18,7 @@ export const resolvers = {
   orders: { Query: { orders: execute } },
 };
 
-/** Is there once the tests run. */
+/** The gateway of these tests. It exists once they run. */
 export let shop: StubSystem;
 
 beforeAll(async () => {

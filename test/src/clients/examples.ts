@@ -26,7 +26,7 @@ interface Call {
   readonly body: object | undefined;
 }
 
-/** These operations need a token from a mail; production/strict.ts calls them. */
+/** These operations need a token from a mail; monitoring/strict.ts calls them. */
 const MAILED = ['resetPassword', 'verifyEmail', 'confirmLogin'];
 /** These operations destroy what other calls need. */
 const LAST = ['deleteProduct', 'changePassword'];

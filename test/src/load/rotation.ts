@@ -56,11 +56,13 @@ async function keepShopping(load: Load, ended: AbortSignal): Promise<void> {
     return session;
   };
   let session = await open('/login', { username, password });
-  for (let round = 0; !ended.aborted; round += 1) {
+  let renewals = 0;
+  while (!ended.aborted) {
     if ((decodeJwt(session.token).exp ?? 0) * 1_000 - Date.now() < REFRESH_BEFORE_MS) {
       const { refresh_token } = session;
+      renewals += 1;
       session =
-        round % 5 === 0
+        renewals % 2 === 0
           ? await open('/login', { username, password })
           : await open('/token/refresh', { refresh_token });
     }

@@ -77,6 +77,7 @@ describe('the queues of passwords', () => {
     const { accessToken } = await calls.login('victim');
     const judge = ({ bearer }: (typeof accounts)[number]) =>
       users.graphql(CHANGE, { input: { ...change, newPassword: EASY } }, bearer, FLOOD_ADDRESS);
+    // The first judgement starts the thread.
     const [refused] = await Promise.all(accounts.slice(0, 1).map(judge));
     expect(refused?.data.changePassword.__typename).toBe('InvalidInput');
     const { result, ahead, rest } = await during(judge, () =>
