@@ -54,38 +54,68 @@ describe('a real Prometheus', () => {
     expect(firing).toEqual([]);
   });
 
-  it('fires InstanceDown while products is down, the gateway counts its calls as unavailable, and a mutation has the results of the other services; the next process shows the same tasks of the queue, and with CACHE=off it reads a product again for each request', async () => {
-    const firing = () => prometheus.query('ALERTS{alertname="InstanceDown",alertstate="firing"}');
-    await system.kill('products');
-    const gone = await measureGrowth(at('gateway'), () =>
-      client.graphql('{ products { edges { cursor } } }'),
-    );
-    const ofProducts = { subgraph: 'products', outcome: 'unavailable' };
-    expect(gone('subgraph_request_duration_seconds_count', ofProducts)).toBe(1);
-    expect(gone('graphql_operation_duration_seconds_count', { outcome: 'error' })).toBe(1);
-    const { data, errors } = await client.graphql(
-      `mutation { logout(refreshToken: "none")
-        createProduct(input: { name: "Lamp", price: 1, stock: 1 }) { __typename }
-        changeRole(userId: "x", expectedVersion: 1, role: STAFF) { __typename } }`,
-      {},
-      staff.token,
-    );
-    expect(data).toEqual({ logout: true, createProduct: null, changeRole: { __typename: 'UserNotFound' } });
-    expect(errors).toMatchObject([{ path: ['createProduct'], extensions: { code: 'SERVICE_UNAVAILABLE' } }]);
-    const fired = await eventually(firing, (alerts) => alerts.length > 0, 30_000);
-    expect(fired.map(({ metric }) => [metric['job'], metric['severity']])).toEqual([['products', 'page']]);
-    const portOf = (url: string) => Number(new URL(url).port);
-    const ports = { http: portOf(system.urls.products), ops: portOf(system.opsUrls.products) };
-    await system.another('products', { CACHE: 'off' }, { ports });
-    await eventually(firing, (alerts) => alerts.length === 0, 30_000);
-    expect(await listTasks('products')).toEqual(TASKS_OF_PRODUCTS);
-    const { id } = await client.product(staff.token);
-    const read = async () => expect((await client.rest('GET', `/products/${id}`)).status).toBe(200);
-    const grown = await measureGrowth(at('products'), async () => {
-      await read();
-      await read();
+  const firing = () => prometheus.query('ALERTS{alertname="InstanceDown",alertstate="firing"}');
+
+  describe('while products is down', () => {
+    beforeAll(() => system.kill('products'));
+
+    it('the gateway counts its calls as unavailable', async () => {
+      const grown = await measureGrowth(at('gateway'), () =>
+        client.graphql('{ products { edges { cursor } } }'),
+      );
+      const ofProducts = { subgraph: 'products', outcome: 'unavailable' };
+      expect(grown('subgraph_request_duration_seconds_count', ofProducts)).toBe(1);
+      expect(grown('graphql_operation_duration_seconds_count', { outcome: 'error' })).toBe(1);
     });
-    expect(grown('sql_statements_total')).toBe(2);
+
+    it('a mutation has the results of the other services', async () => {
+      const { data, errors } = await client.graphql(
+        `mutation { logout(refreshToken: "none")
+          createProduct(input: { name: "Lamp", price: 1, stock: 1 }) { __typename }
+          changeRole(userId: "x", expectedVersion: 1, role: STAFF) { __typename } }`,
+        {},
+        staff.token,
+      );
+      expect(data).toEqual({
+        logout: true,
+        createProduct: null,
+        changeRole: { __typename: 'UserNotFound' },
+      });
+      expect(errors).toMatchObject([
+        { path: ['createProduct'], extensions: { code: 'SERVICE_UNAVAILABLE' } },
+      ]);
+    });
+
+    it('fires InstanceDown', async () => {
+      const fired = await eventually(firing, (alerts) => alerts.length > 0, 30_000);
+      expect(fired.map(({ metric }) => [metric['job'], metric['severity']])).toEqual([['products', 'page']]);
+    });
+  });
+
+  describe('the next process of products, with CACHE=off', () => {
+    beforeAll(async () => {
+      const portOf = (url: string) => Number(new URL(url).port);
+      const ports = { http: portOf(system.urls.products), ops: portOf(system.opsUrls.products) };
+      await system.another('products', { CACHE: 'off' }, { ports });
+    });
+
+    it('ends the alert', async () => {
+      await eventually(firing, (alerts) => alerts.length === 0, 30_000);
+    });
+
+    it('shows the same tasks of the queue', async () => {
+      expect(await listTasks('products')).toEqual(TASKS_OF_PRODUCTS);
+    });
+
+    it('reads a product again for each request', async () => {
+      const { id } = await client.product(staff.token);
+      const read = async () => expect((await client.rest('GET', `/products/${id}`)).status).toBe(200);
+      const grown = await measureGrowth(at('products'), async () => {
+        await read();
+        await read();
+      });
+      expect(grown('sql_statements_total')).toBe(2);
+    });
   });
 });
 

@@ -1,5 +1,5 @@
 // Mutations with several fields, mailed links, and roles, in a shop with strict settings.
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { type Account, eventually, secretsUsed } from '../support/client.ts';
 import { UNKNOWN_ID } from '../support/ids.ts';
 import { inspect } from '../support/invariants.ts';
@@ -240,6 +240,15 @@ describe('roles, as anonymous, as a customer and as staff', () => {
   const PROBLEM = '... on Problem { code message }';
 
   describe('accounts', () => {
+    const makeOnlyStaff = (id: string) =>
+      inspect(system.adminUrl, (database) =>
+        database.query(
+          "UPDATE users.users SET role = CASE id WHEN $1 THEN 'STAFF' ELSE 'CUSTOMER' END::users.role",
+          [id],
+        ),
+      );
+    afterAll(() => makeOnlyStaff(staff.id));
+
     it('are looked up and given roles by staff only, and the last member of staff stays staff', async () => {
       const CHANGE = `mutation($id: ID!, $version: Int!, $role: Role!) {
       changeRole(userId: $id, expectedVersion: $version, role: $role) { __typename
@@ -258,12 +267,7 @@ describe('roles, as anonymous, as a customer and as staff', () => {
         ];
         for (const { errors } of refusals) expect(errors[0]?.extensions.code).toBe(code);
       }
-      await inspect(system.adminUrl, (database) =>
-        database.query(
-          "UPDATE users.users SET role = CASE id WHEN $1 THEN 'STAFF' ELSE 'CUSTOMER' END::users.role",
-          [boss.id],
-        ),
-      );
+      await makeOnlyStaff(boss.id);
       const { username, password } = boss;
       const login = await client.rest('POST', '/login', { body: { username, password } });
       const token: string = login.body.token;

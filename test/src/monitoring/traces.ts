@@ -4,7 +4,7 @@ import { expect, it } from '@jest/globals';
 import { eventually, secretsUsed } from '../support/client.ts';
 import { inspect } from '../support/invariants.ts';
 import type { ReceivedSpan } from '../support/otlp.ts';
-import { account, client, product, receiver, recorder, system } from './watched-shop.ts';
+import { account, client, product, receiver, recorder, staff, system } from './watched-shop.ts';
 
 /** Sends a request in a new trace. Resolves with a path for each span: the names from the root of the trace to the span. */
 async function trace(
@@ -66,6 +66,17 @@ it('makes one trace of a GraphQL operation that needs a plan, every service and 
     ],
   );
   expect(spans.every((path) => path.startsWith('gateway POST /graphql'))).toBe(true);
+});
+
+it('has a span for the plan of a REST call', async () => {
+  // The plan is made once, so no other test of this shop may make this call.
+  await trace(
+    async (headers) => {
+      const { status } = await client.rest('GET', '/audit-events', { token: staff.token, headers });
+      expect(status).toBe(200);
+    },
+    ['gateway GET /audit-events > gateway gateway.plan'],
+  );
 });
 
 it('writes the ids of trace and span into the log lines of every service and of the workers', async () => {

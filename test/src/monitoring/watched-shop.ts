@@ -36,10 +36,10 @@ export const system = useSystem(() => ({
     OTEL_BSP_SCHEDULE_DELAY: '100',
   },
   environment: {
-    // A gateway that waited for its collector would be killed.
     gateway: {
       TRUSTED_PROXIES: '1',
       USERS_URL: `${recorder.url}/graphql`,
+      // A gateway that waited for its collector would be killed.
       OTEL_EXPORTER_OTLP_TIMEOUT: '60000',
     },
     orders: {
