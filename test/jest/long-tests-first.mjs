@@ -10,7 +10,6 @@ const EARLY = [
   '/test/src/faults/',
   '/bench/src/',
   '/test/src/queue/',
-  '/test/src/cache/',
   '/test/src/size/',
   '/subgraphs/users/src/users',
   '/test/src/seed/',

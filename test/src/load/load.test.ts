@@ -3,5 +3,5 @@
 // last one ends the key that signed the token of the account.
 import './overload.ts';
 import './workload.ts';
-import '../cache/instances.ts';
+import './instances.ts';
 import './rotation.ts';

@@ -18,6 +18,7 @@ export const KEY_TIMES = { KEY_LEAD_S: '6', ACCESS_TOKEN_TTL_S: '6' };
 
 /** Longer than a write that waits a second for Redis before its commit, and a second after it. */
 export const CACHE_TTL_S = 3;
+/** The least that the setting may be, because a test waits until a fence ends. */
 export const CACHE_FENCE_S = 10;
 
 /** The Redis of the cache. */

@@ -5,12 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { createClient } from 'redis';
-import { account, CACHE_FENCE_S, CACHE_TTL_S, client, redis, system } from '../load/loaded-shop.ts';
 import { Client, eventually } from '../support/client.ts';
 import { hangCommits, releaseCommits, sessions } from '../support/commits.ts';
 import { startStallingProxy } from '../support/stalling-proxy.ts';
 import { askSubgraph } from '../support/subgraph.ts';
 import { useSharedSystem, whileTestsRun } from '../support/use-system.ts';
+import { account, CACHE_FENCE_S, CACHE_TTL_S, client, redis, system } from './loaded-shop.ts';
 import { type Ask, type Catalog, ENTITIES, operate, READ, Witness } from './witness.ts';
 
 /** Callers of each instance. */
@@ -27,7 +27,10 @@ describe('the cache of two instances', () => {
     (running) => running.close(),
   );
   /** This instance reaches Redis by the proxy, and the tests kill it. */
-  const far = whileTestsRun(() => system.another('products', { CACHE_REDIS_URL: proxy.url }));
+  const far = whileTestsRun(
+    () => system.another('products', { CACHE_REDIS_URL: proxy.url }),
+    (instance) => instance.kill(),
+  );
   /** The instance that reaches Redis directly. */
   const nearUrl = () => system.subgraphUrl('products');
   const admin = whileTestsRun(
@@ -227,6 +230,9 @@ describe('the cache of two instances', () => {
   });
 
   describe('a fence that ends by itself', () => {
+    // Also after a failure, because the suites after this one use the same PostgreSQL.
+    afterEach(() => releaseCommits(system.adminUrl));
+
     /** Locks the row of a product. The end of the connection releases it. */
     async function lock(id: string | undefined): Promise<pg.Client> {
       // Not `admin`, because within a transaction PostgreSQL shows pg_stat_activity as it was at the first look.
