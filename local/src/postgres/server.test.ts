@@ -1,6 +1,6 @@
 // The embedded server: it survives being killed, it waits for a recovery, it never deletes a database that it cannot read, and
 // it says in one line what is wrong.
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmod,
@@ -8,6 +8,7 @@ import {
   mkdir,
   mkdtemp,
   readdir,
+  readFile,
   rename,
   rm,
   stat,
@@ -106,7 +107,7 @@ test(
   GENEROUS_MS,
 );
 
-test('what is committed survives stop, kill and restart', async () => {
+test('what is committed survives stop, kill and restart, also when the pid of a killed server now belongs to another program', async () => {
   await withServer(async (server) => {
     expect(await query(server, `SELECT current_setting('fsync')`)).toEqual(['on']);
     await query(server, 'CREATE TABLE kept (i int)');
@@ -120,7 +121,24 @@ test('what is committed survives stop, kill and restart', async () => {
       await server.restart();
     }
   });
-  expect(await withServer((server) => query(server, 'SELECT i FROM kept ORDER BY i'))).toEqual([0, 1]);
+  const readKept = (server: EmbeddedPostgres) => query(server, 'SELECT i FROM kept ORDER BY i');
+  await withServer(async (server) => {
+    expect(await readKept(server)).toEqual([0, 1]);
+    await query(server, 'INSERT INTO kept VALUES (2)');
+    await server.kill();
+  });
+  // PostgreSQL itself recognizes the pid of another account as stale.
+  const { uid, gid } = await stat(cluster);
+  // It ends with this process, because its input does.
+  const program = spawn('sh', ['-c', 'read line'], { uid, gid });
+  try {
+    const pidFile = join(cluster, 'postmaster.pid');
+    await writeFile(pidFile, (await readFile(pidFile, 'utf8')).replace(/^\d+/, String(program.pid)));
+    expect(await withServer(readKept)).toEqual([0, 1, 2]);
+    expect(await isRunning(Number(program.pid))).toBe(true);
+  } finally {
+    program.kill();
+  }
 });
 
 test('it takes no connection without the password, which is in a file of the owner only, and refuses a second server on its data', async () => {
@@ -171,11 +189,6 @@ test('a server that a killed process left running is stopped first', async () =>
   expect(lines[0]).toBe(
     `LOG:  stopping the PostgreSQL server that a killed process left running (pid ${orphan})`,
   );
-});
-
-test('a postmaster.pid whose pid now belongs to another program does not prevent the start', async () => {
-  await writeFile(join(cluster, 'postmaster.pid'), `${process.pid}\n${cluster}\n1\n5432\n`);
-  expect(await withServer((server) => query(server, 'SELECT 1'))).toEqual([1]);
 });
 
 test('it keeps its port, and logs a warning when it has to take another one', async () => {

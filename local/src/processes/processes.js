@@ -101,8 +101,8 @@ async function stateOf(pid) {
 }
 
 /**
- * The text of a file of `pid` in /proc; undefined when there is no such process. The file is in memory, so to read it at once takes a
- * tenth of the time of an asynchronous read.
+ * The text of a file of `pid` in /proc; undefined when there is no such process. It is read synchronously, because the file is in
+ * memory, and an asynchronous read takes ten times as long.
  * @param {number} pid
  * @param {string} name
  */

@@ -80,10 +80,10 @@ async function startAndInterrupt(way: Way): Promise<void> {
 }
 
 it(
-  'each way ends it while it installs packages, and the next one gets as far',
+  'each way ends it while it installs packages, and the start after Ctrl-C or after its own kill gets as far',
   async () => {
     await makeRepository(STEPS.install);
-    // The last way reaches it as an ordinary end, as the first one does.
+    // After `kill -9 of npm`, `npm start` notices that npm has ended and stops as after Ctrl-C, so no start follows this last way.
     for (const way of WAYS) await startAndInterrupt(way);
   },
   STEP_MS,

@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { isPresent } from '@holdfast/local/files';
 import { removePostgres } from '@holdfast/local/postgres/server';
-import { childrenOf, commandOf } from '@holdfast/local/processes/processes';
 import { SEEDED_PASSWORD } from '@holdfast/local/seed/seed-shop';
 import { portsFrom } from '@holdfast/local/settings/services';
 import { findAdministratorUrl } from '@holdfast/local/stack/local-stack';
@@ -20,16 +19,7 @@ import { readUnitsPutIn } from '../seed/seeded-shop.ts';
 import { Client, eventually } from '../support/client.ts';
 import { expectInvariants, inspect } from '../support/invariants.ts';
 import { canMount, fill, mount, unmount } from './disk.ts';
-import {
-  freeBasePort,
-  interrupt,
-  interruptAt,
-  type Npm,
-  ROOT,
-  readStartPid,
-  STEP_MS,
-  startNpm,
-} from './npm.ts';
+import { freeBasePort, interrupt, interruptAt, type Npm, ROOT, STEP_MS, startNpm } from './npm.ts';
 
 const TRIES = 100;
 
@@ -92,12 +82,6 @@ const readRows = async (): Promise<unknown[]> =>
     );
     return rows;
   });
-
-async function findProductsProcess(): Promise<number | undefined> {
-  for (const pid of await childrenOf(await readStartPid(dataDir)))
-    if ((await commandOf(pid)).endsWith('/subgraphs/products/src/main.ts')) return pid;
-  return undefined;
-}
 
 describe('npm start', () => {
   it('is the command of the README', () => {
@@ -324,12 +308,15 @@ describe('npm start', () => {
   it(
     'starts a service again that dies, and ends completely on kill -9 of npm start',
     async () => {
-      const before = await findProductsProcess();
-      process.kill(Number(before), 'SIGKILL');
+      const killed = Number(/"service":"products".*?"pid":(\d+)/.exec(npm.output())?.[1]);
+      process.kill(killed, 'SIGKILL');
       await npm.waitFor('products ended (SIGKILL) and is started again');
-      await eventually(findProductsProcess, (pid) => pid !== undefined && pid !== before, STEP_MS);
+      await eventually(
+        () => get('/products?limit=1').then(({ ok }) => ok),
+        (isServed) => isServed,
+        STEP_MS,
+      );
       rows = await readRows();
-      // The new process has just begun, so it must end without its own code.
       await interrupt(npm, dataDir, 'kill -9 of npm start');
     },
     STEP_MS,
