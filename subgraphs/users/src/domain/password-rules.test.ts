@@ -1,5 +1,5 @@
 // Which passwords are refused, and that no message gives one away.
-
+import { setImmediate } from 'node:timers/promises';
 import { createLogger } from '@holdfast/platform/observability/log';
 import { check } from '@holdfast/platform/validation';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -137,11 +137,14 @@ describe('the thread that judges passwords', () => {
     await strength.close();
   });
 
-  it('is closed while a password waits, which is refused', async () => {
+  it('is closed while it judges a password and another waits, which are refused', async () => {
     const strength = strengthOf('');
-    const waiting = expect(strength.findWeakness(good.password, good, [])).rejects.toMatchObject(refusal);
+    const judge = () => expect(strength.findWeakness(good.password, good, [])).rejects.toMatchObject(refusal);
+    const both = [judge(), judge()];
+    // By then the thread has the first password.
+    await setImmediate();
     await strength.close();
-    await waiting;
+    await Promise.all(both);
   });
 });
 

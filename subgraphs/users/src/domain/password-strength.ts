@@ -25,7 +25,7 @@ export interface PasswordStrength {
    * breaks another rule.
    * @param names the names of the account, which have passed their rules, so that their length is limited
    * @param shares of the queue, as for hashing
-   * @throws {AppError} SERVICE_UNAVAILABLE when too many wait
+   * @throws {AppError} SERVICE_UNAVAILABLE when too many wait, when the thread ends, and after `close`
    */
   findWeakness(password: string, names: Names, shares: Shares): Promise<string | undefined>;
   close(): Promise<void>;
@@ -35,7 +35,7 @@ export interface PasswordStrengthOptions {
   /** How many passwords may wait. */
   readonly maxWaiting: number;
   readonly log: Logger;
-  /** The program of the thread. */
+  /** For tests: another program of the thread. */
   readonly thread?: URL;
 }
 
@@ -72,7 +72,9 @@ export function createPasswordStrength({
     // The thread gets no environment and no arguments of the process.
     const started = new Worker(thread, { env: {}, execArgv: [] });
     started.unref();
-    started.on('message', ({ error }: Estimated) => waiting?.resolve(error));
+    started.on('message', ({ error }: Estimated) => {
+      if (worker === started) waiting?.resolve(error);
+    });
     // After an error the thread also exits.
     started.on('error', (error) => forget(started, error));
     started.on('exit', () => forget(started));
