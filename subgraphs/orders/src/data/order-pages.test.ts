@@ -80,8 +80,26 @@ describe('pages of orders', () => {
   });
 });
 
-/** What `times` readings of a page cost on a connection of its own: scans of the whole table, too many rows of an index. */
-async function costOf(query: OrderPageQuery, times: number): Promise<{ whole: number; many: boolean }> {
+interface Cost {
+  /** Scans of the whole table. */
+  readonly whole: number;
+  /** Whether too many rows of an index were read. */
+  readonly many: boolean;
+}
+
+/**
+ * What `times` readings of a page cost. PostgreSQL may count the earlier work of another connection late, and does so once, so only
+ * three expensive measurements count.
+ */
+async function costOf(query: OrderPageQuery, times: number): Promise<Cost> {
+  for (let tries = 1; ; tries += 1) {
+    const cost = await measure(query, times);
+    if (tries === 3 || (cost.whole === 0 && !cost.many)) return cost;
+  }
+}
+
+/** Reads the pages on a connection of its own. */
+async function measure(query: OrderPageQuery, times: number): Promise<Cost> {
   const client = new pg.Client({ connectionString: fixture.database.urls.orders });
   await client.connect();
   try {
