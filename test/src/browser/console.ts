@@ -35,8 +35,12 @@ export function describeConsole(suite: BrowserSuite): void {
 
   describe.each([
     ['desktop', DESKTOP, PAGES],
-    // The desktop page in a small window shows the same elements, so three pages suffice.
-    ['phone', PHONE, PAGES.filter(([path]) => ['', '/products/1', '/orders'].includes(path))],
+    // The desktop page in a small window shows the same elements, so some pages suffice.
+    [
+      'phone',
+      PHONE,
+      PAGES.filter(([path]) => ['', '/products/1', '/products/new', '/orders', '/accounts/1'].includes(path)),
+    ],
   ])('on a %s', (device, options, pages) => {
     it('shows every page without an error or a shift, requests no other host, and passes axe', async () => {
       const { page, errors, foreign } = await browser.open(`${system.url}/console`, options);

@@ -70,7 +70,7 @@ export async function startLoadBalancer(instances: readonly Ports[]): Promise<Lo
       await eventually(
         async () => (await ask(socket, 'show stat')).split('\n').find((each) => each.startsWith(line)) ?? '',
         (found) => found.split(',')[STATUS] === state,
-        30_000,
+        120_000,
       );
     },
     stop: async () => {
