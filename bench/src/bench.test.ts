@@ -63,7 +63,6 @@ describe('npm run bench', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-test-'));
     const file = (name: string) => join(folder, name);
-    // Linux counts CPU time in steps of 10 ms, so the cost of a few requests could be counted as 0.
     const args = ['--rounds', '1', '--requests', '64', '--json', file('json'), '--svg', file('svg')];
     args.push('--case', CASES.join(), '--gateway', COMPARED.join());
     const { stdout } = await promisify(execFile)(process.execPath, ['bench/src/main.ts', ...args], {
