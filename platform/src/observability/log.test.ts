@@ -73,6 +73,24 @@ it.each([
   expect(new Set(numbers).size).toBe(5_000);
 });
 
+it('lets a process end after an error when its lines have no reader any more', async () => {
+  const code = `import { createLogger, endProcess } from ${LOG};
+    process.once('message', () => { createLogger('test').fatal('an error'); void endProcess(3); });
+    process.send('ready');`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  try {
+    await once(child, 'message');
+    child.stdout?.destroy();
+    const ended = once(child, 'exit');
+    child.send('end');
+    expect(await ended).toEqual([3, null]);
+  } finally {
+    child.kill('SIGKILL');
+  }
+}, 20_000);
+
 it('writes a single line soon', async () => {
   const code = `import { createLogger } from ${LOG}; createLogger('test').info('one'); setInterval(() => undefined, 1_000);`;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {

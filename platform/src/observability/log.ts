@@ -97,6 +97,12 @@ const output = pino.destination({
   periodicFlush: WRITTEN_AFTER_MS,
 });
 
+/**
+ * What loggers write to. It has no `flushSync`, which pino would call after a fatal line: when the standard output has no reader any
+ * more, sonic-boom 4.2 tries for ever and blocks the process.
+ */
+const lines = { write: (line: string): void => void output.write(line) };
+
 /** Waits for up to a second until all lines are written. Returns whether they are. */
 function writeLastLines(): Promise<boolean> {
   return new Promise((resolve) => {
@@ -135,7 +141,7 @@ export function createLogger(service: string, level = 'info'): Logger {
     serializers: { err: (error: unknown) => describeError(error), msg: (text: unknown) => cutText(text) },
     formatters: { level: (label) => ({ level: label }), log: fitMembers },
   };
-  return pino(options, output);
+  return pino(options, lines);
 }
 
 /** The log line of a request. Callers choose its path and operation. */
