@@ -92,7 +92,7 @@ function toReply(answer: Answer, request: HttpRequest): Reply {
 }
 
 function createDocumentationRoutes(app: FastifyInstance, showPage: Pages['small']): GatewayRoute[] {
-  /** Made at the first request for it, because it would take longer than the rest of the start of REST. Tests fetch it. */
+  /** The OpenAPI document. The first request makes it, because at the start it would take longer than the rest of REST. */
   let document: string | undefined;
   const readDocument = (): string => {
     document ??= JSON.stringify(openApiDocument(app, REST_ROUTES));
