@@ -79,6 +79,20 @@ describe('the cache of two instances', () => {
       );
     }
 
+    /** Does `work` while callers of both instances go on. */
+    async function runDuring(
+      catalog: Catalog,
+      witness: Witness,
+      work: () => Promise<void>,
+      restMs: () => number,
+    ): Promise<void> {
+      let isOver = false;
+      const working = work().finally(() => {
+        isOver = true;
+      });
+      await Promise.all([working, run(catalog, witness, () => !isOver, restMs)]);
+    }
+
     /** Waits until callers have done so many more operations. */
     async function waitForOperations(witness: Witness, more: number): Promise<void> {
       const from = witness.operations;
@@ -124,35 +138,26 @@ describe('the cache of two instances', () => {
     it('never see a version go back, also while an instance that reads and writes is killed', async () => {
       const { catalog, witness } = await begin();
       const hitsBefore = await countHits();
-      let [isKilled, isOver] = [false, false];
-      const killer = (async () => {
+      let isKilled = false;
+      const killAndRestart = async () => {
         await waitForOperations(witness, 200);
         expect(await countHits()).toBeGreaterThan(hitsBefore);
         await far.kill();
         isKilled = true;
         await far.restart();
         await waitForOperations(witness, 50);
-      })().finally(() => {
-        isOver = true;
-      });
+      };
       // The others need not hurry while the instance starts.
-      const callers = run(
-        catalog,
-        witness,
-        () => !isOver,
-        () => (isKilled ? 300 : 0),
-      );
-      await Promise.all([killer, callers]);
+      await runDuring(catalog, witness, killAndRestart, () => (isKilled ? 300 : 0));
       await expectLastEverywhere(catalog, witness);
     }, 300_000);
 
     it(`see what is at most ${CACHE_TTL_S} s old while Redis hangs, is killed and comes back empty, and it is used again`, async () => {
       const { catalog, witness } = await begin();
       witness.maxAgeMs = CACHE_TTL_S * 1_000;
-      let isOver = false;
       // A phase is longer than the life of an entry, so that a reader would be shown an entry that lives too long.
       const passPhase = () => Promise.all([sleep((CACHE_TTL_S + 1) * 1_000), waitForOperations(witness, 20)]);
-      const troubles = (async () => {
+      const disturb = async () => {
         await waitForOperations(witness, 50);
         redis.pause();
         await passPhase();
@@ -161,16 +166,8 @@ describe('the cache of two instances', () => {
         await redis.kill();
         await passPhase();
         await redis.restart();
-      })().finally(() => {
-        isOver = true;
-      });
-      const callers = run(
-        catalog,
-        witness,
-        () => !isOver,
-        () => 900,
-      );
-      await Promise.all([troubles, callers]);
+      };
+      await runDuring(catalog, witness, disturb, () => 900);
       await sleep(CACHE_TTL_S * 1_000);
       await expectLastEverywhere(catalog, witness);
       await waitForCache(catalog);
