@@ -45,7 +45,8 @@ export const system = useSystem(() => ({
       MAX_UNITS_PER_ORDER: '6000',
       MAX_OPEN_UNITS: '12500',
       CACHE_REDIS_URL: redis.url,
-      // Long, because on a busy machine Redis answers late, and the tests decide themselves when it is away.
+      // Both are long. On a busy machine PostgreSQL and Redis answer late, and the tests decide themselves when one is away.
+      READ_TIMEOUT_MS: '10000',
       REDIS_TIMEOUT_MS: '1000',
       CACHE_TTL_S: String(CACHE_TTL_S),
       CACHE_FENCE_S: String(CACHE_FENCE_S),
