@@ -33,15 +33,23 @@ export interface Tab {
   readonly foreign: string[];
 }
 
-export interface OpenOptions extends BrowserContextOptions {
+interface OfProfile {
   /**
-   * The tabs with the same profile share storage and cache until the file ends. A tab without a profile has its own. A test may get a tab
-   * that an earlier test of the profile has used, because that costs less than a new one.
+   * The tabs with the same profile share storage and cache until the file ends. A test may get a tab that an earlier test of the profile
+   * has used, because that costs less than a new one.
    */
-  readonly profile?: string;
-  /** The test can put the clock of the page forward. Only for a tab without a profile. */
+  readonly profile: string;
+  readonly ownClock?: never;
+}
+
+/** A tab that has its own storage and cache. */
+interface Alone {
+  readonly profile?: never;
+  /** The test can put the clock of the page forward. */
   readonly ownClock?: boolean;
 }
+
+export type OpenOptions = BrowserContextOptions & (OfProfile | Alone);
 
 export interface BrowserOfTest {
   /** Opens `url` and waits until it has loaded. The tab is closed after the test. */
