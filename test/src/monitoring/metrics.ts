@@ -153,7 +153,7 @@ describe('the metrics of accounts', () => {
     let over = false;
     const keepTrying = async () => {
       // Another name each time, because an account has only twenty tries at once.
-      while (!over) await logIn('not the password', uniqueName('stranger'));
+      while (!over) await logIn('not the password', uniqueName('unknown'));
     };
     const callers = Promise.all(Array.from({ length: 4 }, keepTrying));
     try {
